@@ -1,0 +1,39 @@
+# Everything runs inside .venv, which is made on first use from the hashed lock file.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check schema lock ui clean
+
+demo: $(STAMP)  ## set up, then run the activations study on bundled data
+	$(BIN)/harness run studies/activations.yaml --profile quick
+
+test: $(STAMP)  ## set up, then run the tests
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## lint, types, and the contracts between the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+schema: $(STAMP)  ## write the JSON Schema that editors use for study files
+	$(BIN)/harness schema > studies/study.schema.json
+
+lock:  ## resolve the dependencies again
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
+	  --upgrade pyproject.toml --output-file requirements.lock
+
+ui: $(STAMP)  ## browse the results in MLflow, on loopback
+	$(BIN)/harness ui
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the locked packages into .venv (several GB with PyTorch; once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:  ## remove the environment and local results
+	rm -rf .venv results/*.db* results/mlartifacts reports/*/figures

@@ -1,0 +1,1 @@
+"""Ablation studies of deep learning with verdicts that can be trusted."""

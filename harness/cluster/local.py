@@ -1,0 +1,56 @@
+"""The in-process executor: one trial after another, for tests and debugging."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from harness.cluster.executor import Event, Pack
+from harness.workloads import Dataset
+
+
+class LocalExecutor:
+    """Runs packs in the conductor's own process, one at a time."""
+
+    slots = 1
+
+    def __init__(self, cpus: int = 1):
+        self.cpus = cpus
+        self._datasets: dict[str, Dataset] = {}
+        self._waiting: deque[Pack] = deque()
+        self._running: Iterator[Event] | None = None
+
+    def provide(self, dataset: Dataset) -> None:
+        """Keep a data set for the trials that carry its fingerprint."""
+        self._datasets[dataset.fingerprint] = dataset
+
+    def submit(self, pack: Pack) -> None:
+        """Queue a pack."""
+        self._waiting.append(pack)
+
+    def events(self, timeout: float) -> list[Event]:
+        """Work until the next event; the timeout is not needed, since nothing happens elsewhere."""
+        del timeout
+        while self._running is not None or self._waiting:
+            if self._running is None:
+                self._running = self._start(self._waiting.popleft())
+            for event in self._running:
+                return [event]
+            self._running = None
+        return []
+
+    def _start(self, pack: Pack) -> Iterator[Event]:
+        from harness.train import train
+
+        first = pack.trials[0]
+        data = self._datasets[first.data_fingerprint].for_phase(first.phase)
+        return iter(train(pack.trials, data, threads=self.cpus, attempt=pack.attempt))
+
+    def describe(self) -> dict[str, str | int | float]:
+        """Say that everything ran in this process."""
+        return {"executor": "in-process", "slots": self.slots, "cpus per trial": self.cpus}
+
+    def close(self) -> None:
+        """Forget what was queued."""
+        self._waiting.clear()
+        self._running = None

@@ -1,0 +1,1 @@
+"""Statistics as pure functions on arrays; import the submodules (this file stays free of scipy)."""

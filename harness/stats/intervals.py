@@ -1,0 +1,192 @@
+"""Confidence intervals for the mean of one number per block, and bands for learning curves."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.stats.arrays import RELATIVE_TOLERANCE, Floats, checked
+
+_CHUNK_ELEMENTS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Band:
+    """A curve's pointwise mean and interval; three arrays of shape (epochs,)."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+def standard_deviation(values: npt.ArrayLike) -> float:
+    """Sample standard deviation (n - 1) of ``values`` of shape (n,), n > 1, in their unit.
+
+    Values that differ by rounding errors alone have deviation zero.
+
+    Raises:
+        ValueError: for fewer than two values, or absent ones.
+    """
+    array = checked(values)
+    if array.size < 2:
+        raise ValueError("a standard deviation needs at least two values")
+    if np.ptp(array) <= RELATIVE_TOLERANCE * np.abs(array).max():
+        return 0.0
+    return float(array.std(ddof=1))
+
+
+def t_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Student's t interval for the mean (Student, Biometrika 6, 1908).
+
+    Args:
+        values: shape (n,).
+        level: two-sided confidence in (0, 1]; at 1 the interval is unbounded.
+
+    Returns:
+        Low and high, in the unit of ``values``; unbounded for a single value, which says nothing
+        about the spread.
+
+    Raises:
+        ValueError: for absent values or a level outside (0, 1].
+    """
+    array = checked(values)
+    if not 0.0 < level <= 1.0:
+        raise ValueError(f"a confidence level lies in (0, 1], got {level}")
+    if array.size < 2 or level == 1.0:
+        return -math.inf, math.inf
+    mean = float(array.mean())
+    half = t_quantile(1.0 - (1.0 - level) / 2.0, array.size - 1)
+    half *= standard_deviation(array) / math.sqrt(array.size)
+    return mean - half, mean + half
+
+
+@lru_cache(maxsize=4096)
+def t_quantile(probability: float, degrees: int) -> float:
+    """Quantile of Student's t at ``probability`` with ``degrees`` of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, probability))
+
+
+def bootstrap_interval(
+    values: npt.ArrayLike,
+    generator: np.random.Generator,
+    level: float = 0.95,
+    method: Literal["bca", "percentile"] = "bca",
+    resamples: int = 9_999,
+) -> tuple[float, float]:
+    """Bootstrap interval for the mean: a second opinion beside the t interval.
+
+    ``bca`` is the bias-corrected and accelerated interval (Efron, JASA 82, 1987). ``percentile``
+    is the expanded percentile interval of ``bootstrap_band``. With fewer than about ten values
+    BCa is too narrow, and the t interval is the one to trust.
+
+    Args:
+        values: shape (n,).
+        generator: draws the resamples.
+        level: two-sided confidence in (0, 1).
+        method: see above.
+        resamples: number of bootstrap samples.
+
+    Returns:
+        Low and high, in the unit of ``values``; unbounded for a single value.
+
+    Raises:
+        ValueError: for absent values or a level outside (0, 1).
+    """
+    array = checked(values)
+    _check_open_level(level)
+    if array.size < 2:
+        return -math.inf, math.inf
+    mean = float(array.mean())
+    if standard_deviation(array) == 0.0:
+        return mean, mean
+    means = _bootstrap_means(array[:, None], generator, resamples)[:, 0]
+    if method == "bca":
+        tails = _bca_tails(array, means, level)
+    else:
+        tail = expanded_tail(array.size, level)
+        tails = (tail, 1.0 - tail)
+    low, high = np.quantile(means, tails)
+    return float(low), float(high)
+
+
+def bootstrap_band(
+    curves: npt.ArrayLike,
+    generator: np.random.Generator,
+    level: float = 0.95,
+    resamples: int = 4_999,
+) -> Band:
+    """Pointwise bootstrap band of a mean learning curve; whole seeds are resampled.
+
+    The expanded percentile interval (Hesterberg, The American Statistician 69, 2015, section
+    4.2.3): the tail probability is chosen so that for normal noise the width agrees with the
+    t interval. The plain percentile band of 5 seeds covers about 83 % instead of 95 %.
+    The band is pointwise: it does not cover the whole curve at once.
+
+    Args:
+        curves: shape (seeds, epochs).
+        generator: draws the resamples.
+        level: two-sided confidence in (0, 1).
+        resamples: number of bootstrap samples.
+
+    Returns:
+        A band of shape (epochs,); unbounded where there is one seed.
+
+    Raises:
+        ValueError: for absent values (cut curves to their common length first) or a level outside
+            (0, 1).
+    """
+    array = checked(curves, 2)
+    _check_open_level(level)
+    mean = array.mean(axis=0)
+    if array.shape[0] < 2:
+        return Band(mean, np.full_like(mean, -math.inf), np.full_like(mean, math.inf))
+    means = _bootstrap_means(array, generator, resamples)
+    tail = expanded_tail(array.shape[0], level)
+    low, high = np.quantile(means, (tail, 1.0 - tail), axis=0)
+    return Band(mean, low, high)
+
+
+def expanded_tail(n: int, level: float) -> float:
+    """Tail probability of Hesterberg's expanded percentile interval for ``n`` values."""
+    from scipy.special import ndtr
+
+    quantile = t_quantile(1.0 - (1.0 - level) / 2.0, n - 1)
+    return float(ndtr(-math.sqrt(n / (n - 1)) * quantile))
+
+
+def _check_open_level(level: float) -> None:
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"a confidence level lies in (0, 1), got {level}")
+
+
+def _bootstrap_means(array: Floats, generator: np.random.Generator, resamples: int) -> Floats:
+    """Means of resampled rows: (n, columns) to (resamples, columns), in bounded memory."""
+    n = array.shape[0]
+    weights = np.full(n, 1.0 / n)
+    rows = max(1, _CHUNK_ELEMENTS // max(n, array.shape[1]))
+    parts = []
+    for start in range(0, resamples, rows):
+        counts = generator.multinomial(n, weights, size=min(rows, resamples - start))
+        parts.append(counts @ array / n)
+    return np.concatenate(parts)
+
+
+def _bca_tails(array: Floats, means: Floats, level: float) -> tuple[float, float]:
+    from scipy.special import ndtr, ndtri
+
+    mean = array.mean()
+    # Ties count half (as in scipy.stats.bootstrap), and the share is kept off 0 and 1, where the
+    # normal quantile is infinite.
+    share = ((means < mean).mean() + (means <= mean).mean()) / 2.0
+    bias = ndtri(np.clip(share, 1e-6, 1.0 - 1e-6))
+    centred = array - mean
+    # Jackknife means differ from their mean by -centred / (n - 1).
+    acceleration = (centred**3).sum() / (6.0 * (centred**2).sum() ** 1.5)
+    shifted = bias + ndtri(np.array([(1.0 - level) / 2.0, (1.0 + level) / 2.0]))
+    low, high = ndtr(bias + shifted / (1.0 - acceleration * shifted))
+    return float(low), float(high)

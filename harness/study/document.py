@@ -1,0 +1,226 @@
+"""YAML to plain data, with the place of every value, and without executing anything.
+
+Only mappings, lists and scalars are built (YAML 1.2 core schema: `no` is a word, `1e-3` a number).
+Tags, merge keys, duplicate keys, non-finite numbers and documents that unfold beyond a limit are
+refused, so that a file from a stranger is nothing worse than an error message.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.study.errors import InputError, Problem
+
+Path_ = tuple[str | int, ...]
+LARGEST_FILE = 1_000_000
+MOST_VALUES = 20_000
+DEEPEST = 40
+
+_INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
+_PLAIN_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+
+
+@dataclass
+class Document:
+    """Plain data and where each value stands: `positions` maps a path to (line, column)."""
+
+    data: dict[str, Any]
+    file: str = ""
+    positions: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+
+    def problem(self, path: Path_, message: str) -> Problem:
+        """Place a message at a path, or at the nearest enclosing value that has a position."""
+        at = path
+        while at and at not in self.positions:
+            at = at[:-1]
+        line, column = self.positions.get(at, (None, None))
+        return Problem(message, self.file, line, column, dotted(path))
+
+
+def dotted(path: Path_) -> str:
+    """Write a path as `claims[2].metric`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def read_document(file: Path) -> Document:
+    """Read a YAML file.
+
+    Raises:
+        InputError: if it cannot be read, is empty, is no text, or is not plain YAML.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError([Problem(f"cannot be read: {reason}", str(file))]) from None
+    if len(raw) > LARGEST_FILE:
+        raise InputError([Problem(f"is larger than {LARGEST_FILE:,} bytes", str(file))])
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError([Problem("is not a text file in UTF-8", str(file))]) from None
+    return parse_document(text, str(file))
+
+
+def parse_document(text: str, file: str = "") -> Document:
+    """Parse YAML text whose root is a mapping; see `read_document`."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        message = f"is not valid YAML: {error.problem or error.context}"
+        raise InputError([Problem(message, file, line, column)]) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError([Problem(f"is not valid YAML: {str(error).strip()}", file)]) from None
+    if root is None:
+        raise InputError([Problem("is empty; a study starts with `study: <name>`", file)])
+    document = Document({}, file)
+    data = _Builder(document).build(root, ())
+    if not isinstance(data, dict):
+        raise InputError(
+            [Problem("must be a mapping that starts with `study: <name>`", file, 1, 1)]
+        )
+    document.data = data
+    return document
+
+
+def parse_value(text: str) -> Any:
+    """Parse the right side of `--set path=value`: a YAML scalar, list or mapping."""
+    document = parse_document(f"value: {text}", "--set")
+    return document.data["value"]
+
+
+class _Builder:
+    """Turns YAML nodes into plain values, counting them so that no alias bomb unfolds."""
+
+    def __init__(self, document: Document):
+        self.document = document
+        self.built = 0
+
+    def fail(self, node: yaml.Node, path: Path_, message: str) -> InputError:
+        mark = node.start_mark
+        place = (mark.line + 1, mark.column + 1)
+        return InputError([Problem(message, self.document.file, *place, path=dotted(path))])
+
+    def build(self, node: yaml.Node, path: Path_) -> Any:
+        self.built += 1
+        if self.built > MOST_VALUES:
+            raise self.fail(node, path, f"the file unfolds to more than {MOST_VALUES:,} values")
+        if len(path) > DEEPEST:
+            raise self.fail(node, path[:3], f"is nested more than {DEEPEST} levels deep")
+        self.document.positions.setdefault(
+            path, (node.start_mark.line + 1, node.start_mark.column + 1)
+        )
+        if isinstance(node, yaml.MappingNode):
+            self._refuse_tag(node, path)
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            self._refuse_tag(node, path)
+            return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _refuse_tag(self, node: yaml.Node, path: Path_) -> None:
+        if node.tag not in _PLAIN_TAGS:
+            raise self.fail(
+                node, path, f"tag {node.tag!r} is not allowed; a study file is plain data"
+            )
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self.fail(key_node, path, "a key must be a word")
+            key = key_node.value
+            if key == "<<":
+                raise self.fail(key_node, path, "merge keys (<<) are not supported")
+            if key in result:
+                raise self.fail(key_node, (*path, key), "this key stands here twice")
+            mark = key_node.start_mark
+            self.document.positions[(*path, key)] = (mark.line + 1, mark.column + 1)
+            result[key] = self.build(value_node, (*path, key))
+        return result
+
+    def _scalar(self, node: yaml.Node, path: Path_) -> Any:
+        text = node.value
+        if node.style in ("'", '"', "|", ">"):
+            self._refuse_tag(node, path)
+            return text
+        if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.endswith(":binary"):
+            self._refuse_tag(node, path)
+        if text in _WORDS:
+            return _WORDS[text]
+        if _INTEGER.fullmatch(text):
+            if len(text) > 18:
+                raise self.fail(node, path, "this number is too long")
+            return int(text.replace("_", ""))
+        if _FLOAT.fullmatch(text):
+            value = float(text.replace("_", ""))
+            if value in (float("inf"), float("-inf")):
+                raise self.fail(node, path, "this number is too large")
+            return value
+        if _NON_FINITE.fullmatch(text):
+            raise self.fail(node, path, "infinite and not-a-number values are not allowed")
+        return text
+
+
+def assign(target: dict[str, Any], path: str, value: Any) -> None:
+    """Set a dotted path in nested mappings, in place; a mapping value merges into a mapping.
+
+    A component written as a bare name (`optimizer: adam`) becomes a mapping on the way, so that
+    `optimizer.lr` can be set on it. A key that itself has dots (`search.space.optimizer.lr`) is
+    found if it is there. List elements are addressed by their index.
+
+    Raises:
+        KeyError: if the path leads through something that is neither mapping, list nor name.
+    """
+    node: Any = target
+    parts = path.split(".")
+    while len(parts) > 1 and not (isinstance(node, dict) and ".".join(parts) in node):
+        node = _step_into(node, parts.pop(0))
+    key: Any = ".".join(parts)
+    if isinstance(node, list):
+        node[_index(node, key)] = value
+    elif isinstance(value, dict) and isinstance(node.get(key), dict):
+        _merge(node[key], value)
+    else:
+        node[key] = value
+
+
+def _step_into(node: Any, part: str) -> Any:
+    if isinstance(node, list):
+        return node[_index(node, part)]
+    child = node.get(part)
+    if isinstance(child, str):
+        child = {"name": child}
+    elif child is None:
+        child = {}
+    elif not isinstance(child, (dict, list)):
+        raise KeyError(part)
+    node[part] = child
+    return child
+
+
+def _merge(target: dict[str, Any], update: dict[str, Any]) -> None:
+    for key, value in update.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value
+
+
+def _index(items: list[Any], part: str) -> int:
+    if not part.isdecimal() or int(part) >= len(items):
+        raise KeyError(part)
+    return int(part)

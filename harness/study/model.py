@@ -1,0 +1,107 @@
+"""The study file as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from harness.study.claims import Claim
+from harness.study.components import Component, Probe, Workload
+
+Scalar = str | int | float | bool | None
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
+
+
+class Factor(Component):
+    """A controlled variable: a dotted path in the workload and the values it takes.
+
+    Levels that set several things at once are a mapping from a label to `{path: value}`.
+    """
+
+    path: str | None = Field(None, description="such as model.activation or optimizer.lr")
+    levels: Annotated[list[Scalar], Field(min_length=1)] | dict[Label, dict[str, Any]]
+
+    @field_validator("levels")
+    @classmethod
+    def _distinct(cls, levels: Any) -> Any:
+        if isinstance(levels, list) and len({str(level) for level in levels}) < len(levels):
+            raise ValueError("the same level stands here twice")
+        return levels
+
+
+class IntegerRange(Component):
+    """Whole numbers from low to high, both included."""
+
+    integer: Annotated[list[int], Field(min_length=2, max_length=2)]
+
+
+class UniformRange(Component):
+    """Numbers from low to high, evenly."""
+
+    uniform: Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class LogRange(Component):
+    """Positive numbers from low to high, evenly in their logarithm."""
+
+    log: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)]
+
+
+class Choice(Component):
+    """One of several values."""
+
+    choice: Annotated[list[Scalar], Field(min_length=1)]
+
+
+Dimension = IntegerRange | UniformRange | LogRange | Choice
+
+
+class Search(Component):
+    """How each arm is tuned: the same number of candidates for every arm.
+
+    An arm that sets a searched path itself is not searched over it.
+    """
+
+    space: dict[str, Dimension] = Field(min_length=1, description="dotted path: range")
+    candidates: int = Field(ge=1, le=10_000, description="for every arm")
+    sampler: Literal["tpe", "random"] = "tpe"
+    round: int = Field(
+        4, ge=1, description="candidates asked at once; fixes them whatever the worker count"
+    )
+    seeds: int = Field(1, ge=1, description="search seeds on which a candidate is averaged")
+    metric: str = Field("validation.accuracy", pattern=r"^validation\.[a-z_]+$")
+
+
+class Resources(Component):
+    """What one trial is given."""
+
+    cpus: int = Field(1, ge=1, description="cores, and threads of PyTorch")
+    gpus: float = Field(0, ge=0, description="a fraction shares a device")
+    retries: int = Field(2, ge=0, le=100, description="new attempts after a worker was lost")
+
+
+class Study(Component):
+    """One declared question: factors, arms, budget and claims."""
+
+    study: Name = Field(description="the name of the study, and of its report's folder")
+    question: str = Field(min_length=1)
+    workload: Workload
+    simple_baseline: Literal["logistic_regression", "none"] = Field(
+        "logistic_regression", description="a simple model beside the arms on the leaderboard"
+    )
+    factors: dict[Label, Factor] = Field(default_factory=dict)
+    design: Literal["factorial", "one-at-a-time"] = "factorial"
+    arms: dict[Label, dict[str, Any]] = Field(
+        default_factory=dict, description="named arms beside the design: {path: value}"
+    )
+    search: Search | None = Field(None, description="leave out for fixed hyperparameters")
+    seeds: int = Field(8, ge=2, le=10_000, description="confirmation seeds of every arm")
+    probes: list[Probe] = Field(default_factory=list)
+    claims: list[Claim] = Field(default_factory=list)
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="error rate of all claims together")
+    resources: Resources = Field(default_factory=Resources)
+    profiles: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, description="named variants: {dotted path: value}"
+    )

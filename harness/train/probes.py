@@ -1,0 +1,138 @@
+"""Measurements beside the metrics: gradients by layer, dead units, time of a step."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from harness.models import build, hidden_units, weight_layers
+from harness.seeding import stream
+from harness.train.loop import Fitted, Outcome, Split, shuffled_batches
+from harness.train.optimizers import build_optimizer
+from harness.trial import Trial
+
+PROBE_BATCH = 512
+DEAD_BELOW = 1e-8
+
+
+def run_probes(trial: Trial, fitted: Fitted) -> Outcome:
+    """Add the probes that the trial asks for to its outcome."""
+    for probe in trial.probes:
+        _PROBES[probe["name"]](trial, fitted, probe)
+    return fitted.outcome
+
+
+def _gradient_norms(_: Trial, fitted: Fitted, probe: Mapping[str, Any]) -> None:
+    del probe
+    for moment, network in (("start", fitted.initial), ("end", fitted.network)):
+        assert network is not None
+        norms = gradient_norms(network, fitted.splits.train)
+        fitted.outcome.details[f"probe.gradient_norms_{moment}"] = norms
+        if norms[-1] > 0:
+            fitted.outcome.metrics[f"probe.gradient_ratio_{moment}"] = norms[0] / norms[-1]
+
+
+def gradient_norms(network: nn.Module, examples: Split) -> list[float]:
+    """Return the Frobenius norm of the loss gradient of each weight matrix, first layer first.
+
+    Computed in double precision on the first 512 examples, so that small gradients are not
+    rounded to zero.
+    """
+    twin = copy.deepcopy(network).double().eval()
+    inputs = examples.inputs[:PROBE_BATCH].double()
+    loss = cross_entropy(twin(inputs), examples.targets[:PROBE_BATCH])
+    gradients = torch.autograd.grad(loss, weight_layers(twin))
+    return [float(gradient.norm()) for gradient in gradients]
+
+
+def _dead_units(_: Trial, fitted: Fitted, probe: Mapping[str, Any]) -> None:
+    del probe
+    share = dead_units(fitted.network, fitted.splits.validation.inputs)
+    if share is not None:
+        fitted.outcome.metrics["probe.dead_units"] = share
+
+
+def dead_units(network: nn.Module, inputs: Tensor) -> float | None:
+    """Return the share of hidden units whose activation has zero slope for every input.
+
+    Such a unit passes no gradient to its weights, so that no training can change it (Maas et al.
+    2013). None where there is no hidden layer with an elementwise activation.
+    """
+    layers = [layer for layer in hidden_units(network) if layer.elementwise]
+    if not layers:
+        return None
+    seen: dict[int, Tensor] = {}
+
+    def keep(index: int) -> Callable[[nn.Module, Any, Tensor], None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            seen[index] = output
+
+        return hook
+
+    handles = [layer.linear.register_forward_hook(keep(i)) for i, layer in enumerate(layers)]
+    network.eval()
+    with torch.no_grad():
+        network(inputs)
+    for handle in handles:
+        handle.remove()
+    dead, total = 0, 0
+    for index, layer in enumerate(layers):
+        before = seen[index].detach().requires_grad_()
+        (slope,) = torch.autograd.grad(layer.activate(before).sum(), before)
+        alive = (slope.abs() > DEAD_BELOW).any(dim=0)
+        dead += int((~alive).sum())
+        total += alive.numel()
+    return dead / total
+
+
+def _step_time(trial: Trial, fitted: Fitted, probe: Mapping[str, Any]) -> None:
+    own = _stepper(trial, trial.workload, fitted)
+    other = _stepper(trial, probe["reference"], fitted)
+    for _ in range(10):
+        own(), other()
+    pairs = np.array([(own(), other()) for _ in range(probe["steps"])])
+    fitted.outcome.metrics["probe.step_time_ratio"] = float(np.median(pairs[:, 0] / pairs[:, 1]))
+    fitted.outcome.metrics["probe.step_time"] = float(np.median(pairs[:, 0]))
+
+
+def _stepper(trial: Trial, workload: Mapping[str, Any], fitted: Fitted) -> Callable[[], float]:
+    """Return a function that takes one training step of a fresh network and times it (seconds)."""
+    examples = fitted.splits.train
+    outputs = fitted.network(examples.inputs[:1]).shape[-1]
+    shape = tuple(examples.inputs.shape[1:])
+    network = build(workload["model"], shape, outputs, stream(trial.seed, "weights"))
+    network.to(examples.inputs.device).train()
+    optimizer = build_optimizer(workload["optimizer"], network.parameters())
+    order = np.random.default_rng(stream(trial.seed, "order"))
+    inputs, targets = next(shuffled_batches(examples, workload["batch_size"], order))
+
+    def step() -> float:
+        _synchronize(inputs)
+        begin = time.perf_counter()
+        loss = cross_entropy(network(inputs), targets)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        _synchronize(inputs)
+        return time.perf_counter() - begin
+
+    return step
+
+
+def _synchronize(tensor: Tensor) -> None:
+    if tensor.is_cuda:
+        torch.cuda.synchronize(tensor.device)
+
+
+_PROBES: dict[str, Callable[[Trial, Fitted, Mapping[str, Any]], None]] = {
+    "gradient_norms": _gradient_norms,
+    "dead_units": _dead_units,
+    "step_time": _step_time,
+}

@@ -1,0 +1,40 @@
+"""The simple model beside every study, by scikit-learn, on the same splits."""
+
+from __future__ import annotations
+
+import time
+import warnings
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from harness.train.loop import Outcome, Split, place_splits
+from harness.trial import Trial
+from harness.workloads import TrialData
+
+
+def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
+    """Fit multinomial logistic regression on the flattened, normalized inputs."""
+    splits = place_splits(trial, data, torch.device("cpu"))
+    named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    flat = {name: _flatten(split) for name, split in named.items() if split is not None}
+    model = LogisticRegression(C=trial.workload["model"]["regularization"], max_iter=200)
+    begin = time.perf_counter()
+    with warnings.catch_warnings():
+        # stopping at 200 iterations is this baseline's declared budget
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(*flat["train"])
+    seconds = time.perf_counter() - begin
+    metrics = {}
+    for name, (inputs, targets) in flat.items():
+        metrics[f"{name}.accuracy"] = float(model.score(inputs, targets))
+        probabilities = model.predict_proba(inputs)
+        metrics[f"{name}.loss"] = float(log_loss(targets, probabilities, labels=model.classes_))
+    parameters = float(model.coef_.size + model.intercept_.size)
+    return Outcome(metrics, cost={"seconds": seconds, "parameters": parameters})
+
+
+def _flatten(split: Split):  # type: ignore[no-untyped-def]
+    return split.inputs.flatten(1).numpy(), split.targets.numpy()

@@ -1,0 +1,36 @@
+"""The version of the code that determines a trial's outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+_PARTS = ("seeding.py", "models", "workloads", "train")
+
+
+@cache
+def code_version() -> str:
+    """Hash the source of everything that a trial's outcome depends on (16 hexadecimal digits)."""
+    package = Path(__file__).parent.parent
+    hashed = hashlib.sha256()
+    for part in _PARTS:
+        root = package / part
+        for file in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
+            hashed.update(str(file.relative_to(package)).encode())
+            hashed.update(file.read_bytes())
+    return hashed.hexdigest()[:16]
+
+
+def source_version(name: str) -> str:
+    """Hash the file of a user's own `package.module:function`, without importing it.
+
+    Raises:
+        ModuleNotFoundError: if there is no such module.
+    """
+    module = name.partition(":")[0]
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"No module named '{module}'")
+    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]

@@ -1,0 +1,184 @@
+"""A trial, its identity, and the record of its outcome: the words everything else speaks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+
+class Phase(StrEnum):
+    """Why a trial runs. Only confirmation trials are evidence."""
+
+    SEARCH = "search"
+    CONFIRMATION = "confirmation"
+
+
+class State(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+def canonical_json(value: object) -> str:
+    """Serialize to the one JSON text that stands for a value, whatever the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: object) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a JSON-able value."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One arm, one candidate, one seed, one budget.
+
+    `workload` is the resolved configuration (data, model, optimizer, epochs, ...) with the arm's
+    levels and the candidate's hyperparameters already in place, so that equal trials of different
+    studies are one trial.
+    """
+
+    workload: Mapping[str, Any]
+    seed: int
+    phase: Phase
+    data_fingerprint: str
+    code_version: str
+    probes: tuple[Mapping[str, Any], ...] = ()
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of all that determines the outcome, and of nothing that does not."""
+        return digest(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON-able values."""
+        return {
+            "workload": self.workload,
+            "seed": self.seed,
+            "phase": self.phase.value,
+            "data_fingerprint": self.data_fingerprint,
+            "code_version": self.code_version,
+            "probes": list(self.probes),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Trial:
+        """Rebuild a trial from `to_dict`."""
+        return cls(
+            workload=fields["workload"],
+            seed=fields["seed"],
+            phase=Phase(fields["phase"]),
+            data_fingerprint=fields["data_fingerprint"],
+            code_version=fields["code_version"],
+            probes=tuple(fields["probes"]),
+        )
+
+
+@dataclass(frozen=True)
+class Record:
+    """The immutable outcome of a trial.
+
+    `metrics` holds scalars of the selected epoch (`test.accuracy`, `probe.dead_units`, ...);
+    `curve` one mapping per epoch; `details` lists such as gradient norms by layer; `cost` seconds,
+    steps and parameter counts. What was not measured is absent, never a number.
+    """
+
+    trial: Trial
+    state: State
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[Mapping[str, float], ...] = ()
+    details: Mapping[str, list[float]] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    selected_epoch: int | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 1
+    started: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def trial_id(self) -> str:
+        """The identity of the trial that this record answers."""
+        return self.trial.id
+
+    def deterministic_part(self) -> dict[str, Any]:
+        """Return what must be equal whenever the trial is run again on the same kind of machine."""
+        timed = ("probe.step_time",)
+        return {
+            "trial_id": self.trial_id,
+            "state": self.state.value,
+            "metrics": {k: v for k, v in self.metrics.items() if not k.startswith(timed)},
+            "curve": [dict(point) for point in self.curve],
+            "details": {k: v for k, v in self.details.items() if not k.startswith(timed)},
+            "selected_epoch": self.selected_epoch,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON-able values."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return fields | {
+            "trial": self.trial.to_dict(),
+            "state": self.state.value,
+            "curve": [dict(point) for point in self.curve],
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Record:
+        """Rebuild a record from `to_dict`."""
+        return cls(
+            **{
+                **fields,
+                "trial": Trial.from_dict(fields["trial"]),
+                "state": State(fields["state"]),
+                "curve": tuple(fields["curve"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Epochs that a running trial has finished since it last reported."""
+
+    trial_id: str
+    points: tuple[Mapping[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to one claim, with the evidence it rests on.
+
+    `verdict` is supported, refuted, inconclusive or incomplete. `effect`, its interval and the
+    p-values are None where the evidence does not allow a number.
+    """
+
+    id: str
+    study: str
+    profile: str
+    says: str
+    source: list[str]
+    verdict: str
+    effect: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p_value: float | None
+    p_corrected: float | None
+    seeds: int
+    trials: list[str]
+    measures: str
+    expected: str
+    reason: str
+    seeds_needed: int | None = None
+    changed_after_evidence: bool = False
+    parts: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON-able values."""
+        return asdict(self)

@@ -1,0 +1,25 @@
+"""Data sets: reading, fingerprints, the locked test split, and splits by seed."""
+
+from harness.workloads.dataset import Dataset, Examples, TrialData, count_duplicates, split
+from harness.workloads.sources import (
+    DataMissingError,
+    DataSummary,
+    data_root,
+    fingerprint,
+    load,
+    summary,
+)
+
+__all__ = [
+    "DataMissingError",
+    "DataSummary",
+    "Dataset",
+    "Examples",
+    "TrialData",
+    "count_duplicates",
+    "data_root",
+    "fingerprint",
+    "load",
+    "split",
+    "summary",
+]
