@@ -1,6 +1,25 @@
 """Where trials run: on Ray, or in this process."""
 
-from harness.cluster.executor import Event, Executor, Lost, Pack
+from harness.cluster.executor import (
+    ClusterError,
+    Event,
+    Executor,
+    Loss,
+    Lost,
+    Pack,
+    UnknownDataError,
+)
+from harness.cluster.factory import open_executor
 from harness.cluster.local import LocalExecutor
 
-__all__ = ["Event", "Executor", "LocalExecutor", "Lost", "Pack"]
+__all__ = [
+    "ClusterError",
+    "Event",
+    "Executor",
+    "LocalExecutor",
+    "Loss",
+    "Lost",
+    "Pack",
+    "UnknownDataError",
+    "open_executor",
+]

@@ -3,33 +3,66 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from harness.trial import Progress, Record, Trial
 from harness.workloads import Dataset
 
 
+class ClusterError(Exception):
+    """The machine room cannot run trials at all: no cluster answers, or its workers keep dying."""
+
+
+class UnknownDataError(LookupError):
+    """A trial names a data set that was never provided."""
+
+    def __init__(self, fingerprint: str):
+        super().__init__(f"no data set with the fingerprint '{fingerprint}' was provided")
+
+
 @dataclass(frozen=True)
 class Pack:
-    """Trials that one worker runs together; `attempt` counts from 1."""
+    """Trials that one worker runs together; `attempt` counts from 1.
+
+    They share phase and data set: a pack is what a worker gets data for, so a pack that mixed
+    phases would hand the test split to a trial of the search.
+    """
 
     trials: tuple[Trial, ...]
     attempt: int = 1
 
+    def __post_init__(self) -> None:
+        if len({(trial.phase, trial.data_fingerprint) for trial in self.trials}) != 1:
+            raise ValueError("a pack needs trials of one phase and one data set")
+        if len({trial.id for trial in self.trials}) != len(self.trials):
+            raise ValueError("a pack cannot hold a trial twice")
+
+
+class Loss(StrEnum):
+    """Why a pack was lost, as far as it can be told; a retry policy may treat them differently."""
+
+    WORKER = "worker crashed"
+    NODE = "node lost"
+    PREEMPTED = "node preempted"
+    MEMORY = "out of memory"
+    ERROR = "error outside a trial"
+
 
 @dataclass(frozen=True)
 class Lost:
-    """A pack whose worker went away before these trials had a record."""
+    """A pack whose worker went away: only the trials that had no record yet, and why."""
 
     pack: Pack
     cause: str
+    kind: Loss = Loss.WORKER
 
 
 Event = Progress | Record | Lost
 
 
 class Executor(Protocol):
-    """Runs packs. `slots` is how many it works on at once."""
+    """Runs packs. `slots` is how many it works on at once; more may be submitted."""
 
     slots: int
 
@@ -37,13 +70,21 @@ class Executor(Protocol):
         """Make a data set available to the trials that carry its fingerprint."""
 
     def submit(self, pack: Pack) -> None:
-        """Take a pack; its trials' events come from `events`."""
+        """Take a pack; its trials' events come from `events`.
+
+        Raises:
+            UnknownDataError: if its data set was not provided.
+        """
 
     def events(self, timeout: float) -> list[Event]:
         """Wait up to `timeout` seconds for something to happen and return what did.
 
         Every submitted trial gives any number of Progress and then one Record, or its pack gives
-        one Lost that names the trials still without a record.
+        one Lost that names the trials still without a record. The list is empty when time is up,
+        and at once when nothing is submitted.
+
+        Raises:
+            ClusterError: if no trial can be run any more.
         """
 
     def describe(self) -> dict[str, str | int | float]:

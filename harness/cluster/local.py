@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from harness.cluster.executor import Event, Pack
+from harness.cluster.executor import Event, Pack, UnknownDataError
 from harness.workloads import Dataset
 
 
@@ -25,7 +25,14 @@ class LocalExecutor:
         self._datasets[dataset.fingerprint] = dataset
 
     def submit(self, pack: Pack) -> None:
-        """Queue a pack."""
+        """Queue a pack.
+
+        Raises:
+            UnknownDataError: if its data set was not provided.
+        """
+        fingerprint = pack.trials[0].data_fingerprint
+        if fingerprint not in self._datasets:
+            raise UnknownDataError(fingerprint)
         self._waiting.append(pack)
 
     def events(self, timeout: float) -> list[Event]:

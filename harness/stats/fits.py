@@ -4,7 +4,6 @@ Rows are blocks (seeds), columns are ordered levels. Every function keeps the bl
 the inference of ``hypotheses`` sees independent values.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -146,8 +145,10 @@ def held_out_error(
     fit = fit_law(array[:, :-held_out], levels[:-held_out], law)
     seen, _ = _axes(array, levels, law)
     predicted = predict(fit, levels[-held_out:], law)
-    transform: Callable[[Floats], Floats] = np.log if law != "linear" else np.asarray
-    return np.abs(transform(predicted) - seen[:, -held_out:]).mean(axis=1)
+    if law != "linear":
+        predicted = np.log(predicted)
+    errors: Floats = np.abs(predicted - seen[:, -held_out:]).mean(axis=1)
+    return errors
 
 
 def trend_scores(values: npt.ArrayLike) -> Floats:

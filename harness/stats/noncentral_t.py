@@ -64,7 +64,8 @@ def critical_value(level: float, degrees: int) -> float:
         raise ValueError(f"a one-sided level lies in (0, 0.5), got {level}")
 
     def error(log_value: float) -> float:
-        return math.log(upper_tail(math.exp(log_value), degrees)) - math.log(level)
+        tail = upper_tail(math.exp(log_value), degrees)
+        return math.log(max(tail, 1e-300)) - math.log(level)
 
     # The tail is nearly a power law in the value for few degrees of freedom and bends downwards
     # for many: on log-log axes the secant method needs a handful of steps.

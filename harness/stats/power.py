@@ -3,8 +3,9 @@
 The decision that these functions foresee is ``hypotheses.decide``: the t interval beyond the
 margin *and* the sign-flip p-value, corrected for the other claims, at most alpha. Power follows
 from the noncentral t distribution (Johnson and Welch, Biometrika 31, 1940) at the stricter of the
-two levels. Correction is counted at its hardest step, ``alpha / claims``, so the true power under
-Holm is higher unless every other claim fails.
+two levels and, where few seeds make the sign-flip test coarse, from the number of seeds that may
+point the wrong way. Correction is counted at its hardest step, ``alpha / claims``, so the true
+power under Holm is higher unless every other claim fails.
 """
 
 import math
@@ -14,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 
-from harness.stats.hypotheses import Assessment, Between, Different, Greater, Hypothesis, Less
 from harness.stats.noncentral_t import (
     critical_value,
     normal_cdf,
@@ -43,14 +43,6 @@ class Rule:
             raise ValueError(f"a study has at least one claim, got {self.claims}")
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """The outcome that ``seeds`` seeds in all would bring with the asked-for probability."""
-
-    outcome: Literal["supported", "refuted"]
-    seeds: int
-
-
 def smallest_p(n: int, sides: Literal[1, 2] = 1) -> float:
     """Smallest p-value that a sign-flip test of ``n`` blocks can give: ``sides * 2**-n``."""
     return min(1.0, math.ldexp(float(sides), -n))
@@ -74,7 +66,7 @@ def binding_level(n: int, rule: Rule) -> float:
     The interval works at ``alpha / 2``. The sign-flip test works at ``alpha / claims``, rounded
     down to what ``n`` blocks can attain, a multiple of ``2**-n`` on each side.
     """
-    return min(rule.alpha / 2.0, _attainable(rule.alpha / rule.claims / rule.sides, n))
+    return min(rule.alpha / 2.0, attainable_level(rule.alpha / rule.claims / rule.sides, n))
 
 
 def t_power(
@@ -115,7 +107,10 @@ def paired_power(effect: float, deviation: float, n: int, rule: Rule) -> float:
         ValueError: for a deviation that is not above zero.
     """
     level = binding_level(n, rule)
-    return t_power(effect, deviation, n, level, rule.sides) if level > 0.0 else 0.0
+    if n < 2 or level == 0.0:
+        return 0.0
+    power = t_power(effect, deviation, n, level, rule.sides)
+    return min(power, _sign_bound(effect / deviation, n, rule))
 
 
 def interval_power(below: float, above: float, deviation: float, n: int, level: float) -> float:
@@ -144,13 +139,16 @@ def interval_power(below: float, above: float, deviation: float, n: int, level: 
 
 def equivalence_power(below: float, above: float, deviation: float, n: int, rule: Rule) -> float:
     """Chance that a ``Between`` with two finite bounds is supported; arguments as above."""
-    level = _equivalence_level(n, rule)
-    return interval_power(below, above, deviation, n, level) if level > 0.0 else 0.0
+    level = min(rule.alpha, attainable_level(rule.alpha / rule.claims, n))
+    if n < 2 or level == 0.0:
+        return 0.0
+    power = interval_power(below, above, deviation, n, level)
+    # Values beyond the one bound are rarely beyond the other: nearly independent events.
+    bounds = [_sign_bound(distance / deviation, n, rule) for distance in (below, above)]
+    return min(power, math.prod(bounds))
 
 
-def detectable_difference(
-    n: int, deviation: float, rule: Rule, power: float = 0.8
-) -> float | None:
+def detectable_difference(n: int, deviation: float, rule: Rule, power: float = 0.8) -> float | None:
     """Smallest distance beyond the margin that ``n`` seeds show with the chance ``power``.
 
     Args:
@@ -197,99 +195,40 @@ def seeds_needed(effect: float, deviation: float, rule: Rule, power: float = 0.8
     Raises:
         ValueError: for a negative deviation or a power outside (0, 1).
     """
-    _check_power(power)
     if effect <= 0.0:
         return None
-    return _first_n(lambda n: paired_power(effect, deviation, n, rule), deviation, rule, power)
-
-
-def seeds_to_decide(
-    assessment: Assessment, hypothesis: Hypothesis, rule: Rule, power: float = 0.8
-) -> Forecast | None:
-    """Seeds that would decide an inconclusive claim, if effect and deviation stay as estimated.
-
-    A plan, not a promise: both are estimates from few seeds. Of a claim that looks true the
-    forecast is the support, of one that looks false the refutation.
-
-    Args:
-        assessment: of the seeds so far, in the unit of the hypothesis.
-        hypothesis: the claim.
-        rule: alpha and the number of claims; its sides are set from the hypothesis.
-        power: chance of the decision, in (0, 1).
-
-    Returns:
-        The forecast, or None when the estimate sits on the margin, more than ``MOST_SEEDS`` would
-        be needed, there is one block only, or no outcome exists (no difference at all, where a
-        difference without a margin is claimed).
-    """
-    _check_power(power)
-    deviation, effect = assessment.deviation, assessment.effect
-    if deviation is None:
-        return None
-    rule = Rule(rule.alpha, rule.claims, 2 if isinstance(hypothesis, Different) else 1)
-    half = rule.alpha / 2.0
-    match hypothesis:
-        case Greater(margin) | Between(margin, math.inf):
-            needed = _one_sided(effect - margin, deviation, rule, power)
-        case Less(margin) | Between(-math.inf, margin):
-            needed = _one_sided(margin - effect, deviation, rule, power)
-        case Different(margin):
-            needed = _one_sided(abs(effect) - margin, deviation, rule, power)
-            if abs(effect) <= margin:
-                low, high = margin + effect, margin - effect
-                seeds = _first_n(
-                    lambda n: interval_power(low, high, deviation, n, half), deviation, rule, power
-                )
-                needed = ("refuted", seeds)
-        case Between(bound_low, bound_high):
-            low, high = effect - bound_low, bound_high - effect
-            if min(low, high) >= 0.0:
-                seeds = _first_n(
-                    lambda n: equivalence_power(low, high, deviation, n, rule),
-                    deviation,
-                    rule,
-                    power,
-                )
-                needed = ("supported", seeds)
-            else:
-                needed = _refutation(-min(low, high), deviation, rule.alpha, power)
-    outcome, count = needed
-    return None if count is None else Forecast(outcome, max(count, assessment.n + 1))
-
-
-_Need = tuple[Literal["supported", "refuted"], int | None]
-
-
-def _one_sided(beyond: float, deviation: float, rule: Rule, power: float) -> _Need:
-    if beyond > 0.0:
-        return "supported", seeds_needed(beyond, deviation, rule, power)
-    return _refutation(-beyond, deviation, rule.alpha / 2.0, power)
-
-
-def _refutation(short: float, deviation: float, level: float, power: float) -> _Need:
-    """A refutation needs the interval alone, at one-sided ``level``."""
-    if short <= 0.0:
-        return "refuted", None
-    rule = Rule(alpha=level)
-    return "refuted", _first_n(
-        lambda n: t_power(short, deviation, n, level), deviation, rule, power
+    if deviation == 0.0:
+        return max(2, fewest_seeds(rule))
+    return fewest_with(
+        lambda n: paired_power(effect, deviation, n, rule), power, fewest_seeds(rule)
     )
 
 
-def _first_n(
-    power_of: Callable[[int], float], deviation: float, rule: Rule, power: float
-) -> int | None:
-    """Smallest n whose power suffices, by doubling and bisection above the sign-flip floor."""
-    if deviation < 0.0:
-        raise ValueError(f"the deviation is not negative, got {deviation}")
-    low = max(2, fewest_seeds(rule))
-    if deviation == 0.0 or power_of(low) >= power:
+def fewest_with(power_of: Callable[[int], float], power: float, floor: int = 2) -> int | None:
+    """Smallest n, from ``floor`` on, with ``power_of(n) >= power``, by doubling and bisection.
+
+    Args:
+        power_of: increasing in n but for the small steps that discreteness makes.
+        power: in (0, 1).
+        floor: where to begin.
+
+    Returns:
+        The number, or None beyond ``MOST_SEEDS``.
+
+    Raises:
+        ValueError: for a power outside (0, 1).
+    """
+    _check_power(power)
+    low = max(2, floor)
+    if low >= MOST_SEEDS:
+        return None
+    if power_of(low) >= power:
         return low
     high = 2 * low
     while power_of(high) < power:
-        low, high = high, 2 * high
-        if high > MOST_SEEDS:
+        if high == MOST_SEEDS:
             return None
+        low, high = high, min(2 * high, MOST_SEEDS)
     while high - low > 1:
         middle = (low + high) // 2
         if power_of(middle) < power:
@@ -299,15 +238,35 @@ def _first_n(
     return high
 
 
-def _equivalence_level(n: int, rule: Rule) -> float:
-    return min(rule.alpha, _attainable(rule.alpha / rule.claims, n))
+def attainable_level(level: float, n: int) -> float:
+    """The largest level up to ``level`` that a one-sided sign-flip test of ``n`` blocks attains.
 
-
-def _attainable(level: float, n: int) -> float:
-    """The largest multiple of ``2**-n`` that is at most ``level``."""
+    Its p-values are multiples of ``2**-n``.
+    """
     if n > 60:
         return level
     return math.ldexp(math.floor(math.ldexp(level, n) * (1.0 + 1e-12)), -n)
+
+
+def _sign_bound(effect: float, n: int, rule: Rule) -> float:
+    """Upper bound of the sign-flip test's power for normal noise, which binds when n is small.
+
+    With m values on the wrong side of the margin, all ``2**m`` subsets of them have a sum on the
+    wrong side too, so the p-value is at least ``2**(m - n)``. The claim needs few enough of them,
+    and their number is binomial.
+
+    Args:
+        effect: true distance beyond the margin, in deviations.
+        n: seeds.
+        rule: with a level that ``n`` seeds attain.
+    """
+    if n > 60:
+        return 1.0
+    atoms = math.ldexp(attainable_level(rule.alpha / rule.claims / rule.sides, n), n)
+    most = int(math.log2(atoms))
+    wrong = math.erfc(effect / math.sqrt(2.0)) / 2.0
+    terms = (math.comb(n, m) * wrong**m * (1.0 - wrong) ** (n - m) for m in range(most + 1))
+    return min(1.0, sum(terms))
 
 
 def _check_power(power: float) -> None:

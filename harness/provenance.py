@@ -1,10 +1,13 @@
-"""The version of the code that determines a trial's outcome."""
+"""Where results come from: the version of the code, of packages, and the machine."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
+import platform
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PARTS = ("seeding.py", "models", "workloads", "train")
@@ -13,7 +16,7 @@ _PARTS = ("seeding.py", "models", "workloads", "train")
 @cache
 def code_version() -> str:
     """Hash the source of everything that a trial's outcome depends on (16 hexadecimal digits)."""
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parent
     hashed = hashlib.sha256()
     for part in _PARTS:
         root = package / part
@@ -34,3 +37,25 @@ def source_version(name: str) -> str:
     if found is None or found.origin is None:
         raise ModuleNotFoundError(f"No module named '{module}'")
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]
+
+
+PACKAGES = (
+    "harness", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "optuna", "ray", "mlflow",
+    "pandas",
+)  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """Return versions and the kind of machine; host names, users and paths stay out."""
+    found = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": str(os.cpu_count()),
+        "code": code_version(),
+    }
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

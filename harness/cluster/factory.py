@@ -1,0 +1,37 @@
+"""Open an executor. Ray is imported only when one is opened that needs it: a plan stays quick."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.cluster.executor import Executor
+from harness.cluster.local import LocalExecutor
+
+
+def open_executor(
+    address: str | None = None,
+    *,
+    cpus: int = 1,
+    gpus: float = 0.0,
+    slots: int | None = None,
+    modules: Sequence[str] = (),
+    in_process: bool = False,
+) -> Executor:
+    """Open what runs the trials.
+
+    Args:
+        address: of a running Ray cluster (`auto` or `host:port`); None starts one on this machine.
+        cpus: threads that each trial gets.
+        gpus: devices that each trial gets; a fraction shares one.
+        slots: workers at once; None for as many as the cluster's resources bear.
+        modules: names of the user's own top-level modules, sent along to a joined cluster.
+        in_process: run everything in this process instead, for tests and debugging.
+
+    Raises:
+        ClusterError: if the cluster cannot be started or joined, or has no room for a trial.
+    """
+    if in_process:
+        return LocalExecutor(cpus)
+    from harness.cluster.ray_executor import RayExecutor
+
+    return RayExecutor(address, cpus=cpus, gpus=gpus, slots=slots, modules=modules)

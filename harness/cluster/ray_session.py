@@ -1,0 +1,241 @@
+"""Start a Ray of our own, or join one; and leave nothing behind."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import math
+import os
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+
+# Ray prints what happens to workers straight to standard output, where `--json` must stand alone.
+# Its own switch for that is read once, when it is imported.
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
+
+import psutil
+import ray
+from ray._private import ray_constants
+
+from harness.cluster.executor import ClusterError
+
+_PREFIX = "harness-ray-"
+_SHORT = 24  # characters of a temporary folder that leave room for a unix socket's name (107)
+_STOP_SECONDS = 5.0
+_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+
+
+@dataclass
+class Session:
+    """A connection to Ray, and what must be cleared away if this process started it."""
+
+    folder: Path | None = None
+    lock: IO[str] | None = None
+    processes: tuple[psutil.Process, ...] = ()
+
+    def stop(self) -> None:
+        """Disconnect; stop the processes of a Ray that was started here, and only those."""
+        started = [child for process in self.processes for child in _family(process)]
+        ray.shutdown(wait_for_processes=True)
+        _, alive = psutil.wait_procs(started, timeout=_STOP_SECONDS)
+        for process in alive:
+            process.kill()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if self.lock is not None:
+            self.lock.close()
+        self.folder, self.lock, self.processes = None, None, ()
+
+
+def start(cpus: int | None) -> Session:
+    """Start a Ray of this process's own, on the loopback interface.
+
+    Call it on the main thread: the processes end when the thread that started them ends, which is
+    also what makes them vanish when this process is killed.
+
+    Args:
+        cpus: that Ray may give away; None for those of this machine.
+
+    Raises:
+        ClusterError: if it does not come up.
+    """
+    _refuse_second_session()
+    _clear_abandoned()
+    folder, lock = _temporary_folder()
+    _use_token()
+    before = set(_children())
+    session = Session(folder, lock)
+    try:
+        with _loopback_only(), _signal_handlers_kept():
+            # "local" is what makes Ray ignore RAY_ADDRESS and the address file of another Ray.
+            ray.init(
+                "local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                job_config=_job_config(),
+                _temp_dir=str(folder),
+                **_QUIET,
+            )
+    except Exception as error:
+        session.processes = tuple(set(_children()) - before)
+        session.stop()
+        raise ClusterError(f"Ray could not be started on this machine: {error}") from error
+    session.processes = tuple(set(_children()) - before)
+    return session
+
+
+def join(address: str, modules: Sequence[str]) -> Session:
+    """Join a running cluster, and send this package and the user's modules along.
+
+    Raises:
+        ClusterError: if no cluster answers at the address, or it is of another version.
+    """
+    _refuse_second_session()
+    _check_reachable(address)
+    environment = {"py_modules": [_source(name) for name in ("harness", *modules)]}
+    try:
+        with _signal_handlers_kept():
+            ray.init(address, runtime_env=environment, job_config=_job_config(), **_QUIET)
+    except Exception as error:
+        ray.shutdown()
+        raise ClusterError(f"the Ray cluster at '{address}' cannot be joined: {error}") from error
+    return Session()
+
+
+def count_nodes() -> int:
+    """Count the nodes that are alive."""
+    return sum(node["Alive"] for node in ray.nodes())
+
+
+def count_slots(cpus: int, gpus: float) -> int:
+    """Count the trials that fit the cluster at once, node by node."""
+    return sum(
+        _fitting(node["Resources"], cpus, gpus) for node in ray.nodes() if node["Alive"]
+    )
+
+
+def _fitting(resources: dict[str, float], cpus: int, gpus: float) -> int:
+    fits = [int(resources.get("CPU", 0) // cpus)]
+    if gpus > 0:
+        devices = resources.get("GPU", 0)
+        fits.append(int(devices) * int(1 / gpus) if gpus <= 1 else int(devices // math.ceil(gpus)))
+    return min(fits)
+
+
+def _job_config() -> Any:
+    """Let workers import what this process can: the user's own models above all."""
+    from ray.job_config import JobConfig
+
+    paths = [os.path.abspath(entry) for entry in sys_path_entries()]
+    return JobConfig(_py_driver_sys_path=paths)
+
+
+def sys_path_entries() -> list[str]:
+    """Return the entries of this process's module search path that are folders."""
+    import sys
+
+    return [entry for entry in sys.path if os.path.isdir(entry or ".")]
+
+
+def _source(name: str) -> str:
+    """Return the folder or file of a top-level module."""
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ClusterError(f"the module '{name}' cannot be sent to the cluster: it is not found")
+    origin = Path(spec.origin)
+    return str(origin.parent if spec.submodule_search_locations else origin)
+
+
+def _refuse_second_session() -> None:
+    if ray.is_initialized():
+        raise ClusterError("this process is already connected to a Ray cluster")
+
+
+def _check_reachable(address: str) -> None:
+    """Find out within seconds; Ray itself would try for a minute, and may end the process."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        raise ClusterError(f"'{address}' is not an address: expected auto or host:port")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_STOP_SECONDS).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ClusterError(f"no Ray cluster answers at '{address}' ({reason})") from None
+
+
+@contextmanager
+def _loopback_only() -> Iterator[None]:
+    """Bind Ray's ports to loopback.
+
+    Ray replaces a loopback address by the machine's own one (`services.resolve_ip_for_localhost`),
+    unless it believes to be on a system where clusters are not supported; there it does just what
+    is wanted here.
+    """
+    usual = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = usual
+
+
+@contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    """Undo that `ray.init` puts its own handler over the one that the program has for SIGTERM."""
+    usual = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(usual):
+            signal.signal(signal.SIGTERM, usual)
+
+
+def _use_token() -> None:
+    """Let only this process's own workers in, without a token file in the user's home."""
+    named = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    if not any(name in os.environ for name in named):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        os.environ["RAY_AUTH_MODE"] = "token"
+
+
+def _temporary_folder() -> tuple[Path, IO[str]]:
+    """Make a private folder for Ray's sockets and logs, locked for as long as this process lives."""
+    parent = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent if len(parent) <= _SHORT else "/tmp"))
+    lock = (folder / "owner").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return folder, lock
+
+
+def _clear_abandoned() -> None:
+    """Remove the folders of conductors that were killed: nobody holds their lock any more."""
+    for parent in {tempfile.gettempdir(), "/tmp"}:
+        for owner in Path(parent).glob(f"{_PREFIX}*/owner"):
+            try:
+                with owner.open("r") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(owner.parent, ignore_errors=True)
+            except OSError:  # in use, or another user's
+                continue
+
+
+def _children() -> list[psutil.Process]:
+    return psutil.Process().children()
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,77 @@
+"""What runs inside a Ray worker process: a warm trainer that streams its events back.
+
+Nothing here imports Ray; the executor turns `Worker` into an actor.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from harness.cluster.executor import Pack
+from harness.trial import Progress, Record
+from harness.workloads import Examples, TrialData
+
+
+class Worker:
+    """Imports PyTorch once, then trains one pack after another."""
+
+    def __init__(self, threads: int, interval: float):
+        # Ctrl-C in a terminal is the conductor's to handle; it stops the workers itself.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        from harness.train import train
+
+        self._train = train
+        self._threads = threads
+        self._interval = interval
+        self._open_data: dict[str, TrialData] = {}
+
+    def ready(self) -> int:
+        """Answer once the imports are done, with the process id."""
+        return os.getpid()
+
+    def run(
+        self, pack: Pack, open_data: TrialData, test: Examples | None = None
+    ) -> Iterator[list[Progress | Record]]:
+        """Train a pack and yield batches of events.
+
+        The arrays are read-only views of the node's object store. The open part of a data set is
+        kept, so that it stays the same object for all trials; the locked test split is not: only
+        while a confirmation pack runs does this process hold a reference to it.
+        """
+        fingerprint = pack.trials[0].data_fingerprint
+        data = self._open_data.setdefault(fingerprint, open_data)
+        if test is not None:
+            data = replace(data, test=test)
+        events = self._train(pack.trials, data, threads=self._threads, attempt=pack.attempt)
+        yield from batches(events, self._interval)
+
+
+def batches(
+    events: Iterable[Progress | Record], interval: float
+) -> Iterator[list[Progress | Record]]:
+    """Group events so that progress costs at most about one message per interval (seconds).
+
+    The first progress and every record leave at once; a record takes the progress before it along.
+    Points of one trial are merged into one Progress.
+    """
+    points: dict[str, Progress] = {}
+    sent = -float("inf")
+    for event in events:
+        if isinstance(event, Progress):
+            held = points.get(event.trial_id)
+            points[event.trial_id] = (
+                Progress(event.trial_id, held.points + event.points) if held else event
+            )
+            if time.monotonic() - sent < interval:
+                continue
+            yield [*points.values()]
+        else:
+            yield [*points.values(), event]
+        points.clear()
+        sent = time.monotonic()
+    if points:
+        yield [*points.values()]

@@ -1,0 +1,95 @@
+"""Records to one tidy data frame: the evidence of a study, and its learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from harness.plan import Plan, make_plan
+from harness.store import AssignedRecord, Execution, Store
+from harness.study import study_from_dict
+from harness.trial import Phase, State
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a study's report and verdicts rest on.
+
+    Attributes:
+        plan: the plan, rebuilt from what was declared at the execution.
+        execution: when it ran, in what environment, and how it ended.
+        trials: one row per assignment, in planned order: arm, phase, candidate, seed, state,
+            reason, trial_id, reused, one column `level.<factor>` per factor, `parameter.<path>`
+            per searched path, and the metrics and costs (`test.accuracy`, `cost.seconds`, ...).
+            A metric that a trial does not have is missing (NaN), whatever its state.
+        curves: one row per confirmation trial and epoch: arm, seed, epoch and the metrics.
+        details: trial_id to lists such as gradient norms by layer.
+        environments: the distinct environments that trials ran in.
+    """
+
+    plan: Plan
+    execution: Execution
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    details: Mapping[str, Mapping[str, list[float]]]
+    environments: list[dict[str, Any]]
+
+    @property
+    def confirmation(self) -> pd.DataFrame:
+        """The rows that count as evidence."""
+        return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
+
+
+def gather(store: Store, execution: Execution) -> Evidence:
+    """Collect the evidence of one execution from the store."""
+    study, arms = study_from_dict(execution.declaration)
+    plan = make_plan(
+        study,
+        arms,
+        profile=execution.profile,
+        overrides=execution.context.get("overrides", {}),
+        fingerprints=execution.context.get("fingerprints", {}),
+    )
+    levels = {arm.name: arm.levels for arm in plan.all_arms}
+    rows, points, details = [], [], {}
+    environments: dict[str, dict[str, Any]] = {}
+    for item in store.assigned_records(execution.id):
+        rows.append(_row(item, levels.get(item.arm, {})))
+        record = item.record
+        if record is None:
+            continue
+        environments.setdefault(repr(sorted(record.environment.items())), dict(record.environment))
+        if item.phase is Phase.CONFIRMATION:
+            details[item.trial_id] = record.details
+            points += [{"arm": item.arm, "seed": item.seed, **point} for point in record.curve]
+    return Evidence(
+        plan,
+        execution,
+        pd.DataFrame(rows),
+        pd.DataFrame(points, columns=None if points else ["arm", "seed", "epoch"]),
+        details,
+        list(environments.values()),
+    )
+
+
+def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "arm": item.arm,
+        "phase": item.phase.value,
+        "candidate": item.candidate,
+        "seed": item.seed,
+        "trial_id": item.trial_id,
+        "reused": item.reused,
+        "state": item.record.state.value if item.record else "missing",
+        "reason": item.record.reason if item.record else "",
+    }
+    row |= {f"level.{factor}": level for factor, level in levels.items()}
+    row |= {f"parameter.{path}": value for path, value in item.parameters.items()}
+    if item.record is not None and item.record.state is State.COMPLETE:
+        row |= item.record.metrics
+        row |= {f"cost.{name}": value for name, value in item.record.cost.items()}
+        row["selected_epoch"] = item.record.selected_epoch
+    return row

@@ -1,0 +1,14 @@
+"""From a study to trials: pure, quick, and the same before the run and after it."""
+
+from harness.plan.estimate import estimate_seconds
+from harness.plan.plan import SIMPLE_BASELINE, Assignment, Plan, SearchSpace, data_key, make_plan
+
+__all__ = [
+    "SIMPLE_BASELINE",
+    "Assignment",
+    "Plan",
+    "SearchSpace",
+    "data_key",
+    "estimate_seconds",
+    "make_plan",
+]

@@ -1,0 +1,216 @@
+"""The plan of a study: its arms, the trials each phase consists of, and its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from harness.provenance import code_version, source_version
+from harness.seeding import confirmation_seeds, search_seeds
+from harness.study import Arm, Study, select, with_settings
+from harness.trial import Phase, Trial, digest
+
+SIMPLE_BASELINE = "simple-baseline"
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What is searched for one arm, and the identity that all searches of this kind share.
+
+    `default` holds the workload's own values, which every search tries first.
+    """
+
+    dimensions: Mapping[str, Mapping[str, Any]]
+    default: Mapping[str, Any] | None
+    sampler: str
+    round: int
+    candidates: int
+    metric: str
+
+    @cached_property
+    def seed(self) -> int:
+        """Seed of the sampler: equal spaces get equal first candidates, whatever the arm."""
+        return int(digest([self.dimensions, self.sampler, self.round]), 16) % 2**32
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a trial is for. Several assignments may share one trial."""
+
+    trial: Trial
+    arm: str
+    phase: Phase
+    candidate: int | None
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is known before the first trial runs.
+
+    `fingerprints` maps each arm's data configuration (as a digest) to the data's fingerprint.
+    """
+
+    study: Study
+    profile: str
+    arms: Sequence[Arm]
+    fingerprints: Mapping[str, str]
+    overrides: Mapping[str, Any]
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of all that is declared: claims, design, margins, budget and error rate."""
+        return digest(self.declaration)
+
+    @cached_property
+    def declaration(self) -> dict[str, Any]:
+        """The resolved study as plain data; it can be read again without its file."""
+        return self.study.model_dump(mode="json", exclude_unset=True, exclude={"profiles"})
+
+    @cached_property
+    def all_arms(self) -> list[Arm]:
+        """The arms, and after them the simple baseline if the study has one."""
+        if self.study.simple_baseline == "none":
+            return list(self.arms)
+        workload = with_settings(
+            {**self.study.workload.model_dump(mode="json"), "model": self.study.simple_baseline}, {}
+        )
+        return [*self.arms, Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)]
+
+    @cached_property
+    def baseline(self) -> Arm:
+        """The reference arm."""
+        return next((arm for arm in self.arms if arm.is_baseline), self.arms[0])
+
+    def space(self, arm: Arm) -> SearchSpace | None:
+        """Return what is searched for an arm, or None where everything is fixed."""
+        search = self.study.search
+        if search is None or arm.name == SIMPLE_BASELINE:
+            return None
+        free = {
+            path: dimension.model_dump(mode="json")
+            for path, dimension in search.space.items()
+            if not any(_overlap(path, fixed) for fixed in arm.sets)
+        }
+        if not free:
+            return None
+        default = {path: _value_at(arm.workload, path) for path in free}
+        inside = all(_contains(free[path], value) for path, value in default.items())
+        return SearchSpace(
+            free,
+            default if inside else None,
+            search.sampler,
+            search.round,
+            search.candidates,
+            search.metric,
+        )
+
+    def search_id(self, arm: Arm) -> str:
+        """Identity of an arm's search: what is tuned, how, and on which data."""
+        space = self.space(arm)
+        assert space is not None
+        trials = [item.trial.id for item in self.search_trials(arm, 0, {})]
+        return digest([trials, space.seed, space.metric])
+
+    def search_trials(
+        self, arm: Arm, candidate: int, parameters: Mapping[str, Any]
+    ) -> list[Assignment]:
+        """Return the trials that value one candidate: one for each search seed."""
+        assert self.study.search is not None
+        seeds = search_seeds(self.study.search.seeds)
+        return self._assignments(arm, Phase.SEARCH, seeds, candidate, parameters)
+
+    def confirmation_trials(
+        self, arm: Arm, candidate: int | None, parameters: Mapping[str, Any]
+    ) -> list[Assignment]:
+        """Return the trials that are the arm's evidence: one for each confirmation seed."""
+        seeds = confirmation_seeds(self.study.seeds)
+        return self._assignments(arm, Phase.CONFIRMATION, seeds, candidate, parameters)
+
+    def _assignments(
+        self,
+        arm: Arm,
+        phase: Phase,
+        seeds: list[int],
+        candidate: int | None,
+        parameters: Mapping[str, Any],
+    ) -> list[Assignment]:
+        workload = with_settings(arm.workload, parameters) if parameters else arm.workload
+        fingerprint = self.fingerprints.get(data_key(workload), "")
+        probes = self._probes(arm, workload) if phase is Phase.CONFIRMATION else ()
+        version = code_version()
+        if ":" in workload["model"]["name"]:
+            version = digest([version, source_version(workload["model"]["name"])])
+        return [
+            Assignment(
+                Trial(workload, seed, phase, fingerprint, version, probes),
+                arm.name,
+                phase,
+                candidate,
+                parameters,
+            )
+            for seed in seeds
+        ]
+
+    def _probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+        """Return the probes that an arm's confirmation trials carry out."""
+        if arm.name == SIMPLE_BASELINE:
+            return ()
+        probes = []
+        for probe in self.study.probes:
+            if probe.on and arm not in select(self.arms, probe.on):
+                continue
+            settings = probe.model_dump(mode="json", exclude={"on", "against"})
+            if probe.name == "step_time":
+                settings["reference"] = with_settings(workload, probe.against)
+            probes.append(settings)
+        return tuple(probes)
+
+    def trial_counts(self) -> dict[str, int]:
+        """Return the number of trials by phase, before equal trials of several arms are merged."""
+        search = self.study.search
+        per_search = search.candidates * search.seeds if search else 0
+        searched = sum(self.space(arm) is not None for arm in self.all_arms)
+        return {
+            Phase.SEARCH.value: searched * per_search,
+            Phase.CONFIRMATION.value: len(self.all_arms) * self.study.seeds,
+        }
+
+
+def data_key(workload: Mapping[str, Any]) -> str:
+    """Return the key under which a workload's data configuration is known."""
+    return digest(workload["data"])
+
+
+def make_plan(
+    study: Study,
+    arms: Sequence[Arm],
+    *,
+    profile: str = "default",
+    overrides: Mapping[str, Any] | None = None,
+    fingerprints: Mapping[str, str] | None = None,
+) -> Plan:
+    """Make the plan of a checked study; without fingerprints its trials have no final identity."""
+    return Plan(study, profile, arms, fingerprints or {}, overrides or {})
+
+
+def _overlap(path: str, fixed: str) -> bool:
+    return path == fixed or path.startswith(fixed + ".") or fixed.startswith(path + ".")
+
+
+def _value_at(workload: Mapping[str, Any], path: str) -> Any:
+    value: Any = workload
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def _contains(dimension: Mapping[str, Any], value: Any) -> bool:
+    kind, bounds = next(iter(dimension.items()))
+    if kind == "choice":
+        return value in bounds
+    return isinstance(value, int | float) and bool(bounds[0] <= value <= bounds[1])

@@ -1,0 +1,258 @@
+"""One study from its plan to its verdicts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.cluster import Executor, Lost, Pack, open_executor
+from harness.plan import Assignment, Plan
+from harness.provenance import environment
+from harness.run.conclude import conclude
+from harness.run.observer import Closing, Observer, Opening
+from harness.run.prepare import REUSABLE, data_configs, prepare
+from harness.run.schedule import Schedule
+from harness.search import best, next_round
+from harness.store import AssignedRecord, Store, conductor_lock, open_store
+from harness.study import LoadedStudy
+from harness.trial import Progress, Record, State, Verdict
+from harness.workloads import Dataset, count_duplicates, data_root, load
+
+WAIT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where to run and where to write."""
+
+    results: Path = Path("results")
+    reports: Path = Path("reports")
+    data: Path | None = None
+    address: str | None = None
+    in_process: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run. `counts` has complete, pruned, diverged, failed and reused."""
+
+    study: str
+    profile: str
+    counts: Mapping[str, int]
+    wall_seconds: float
+    verdicts: Sequence[Verdict]
+    report: Path
+
+
+def run_study(
+    loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer] = ()
+) -> RunResult:
+    """Run or resume a study: train what has no record yet, judge the claims, write the report.
+
+    Raises:
+        DataMissingError: if its data can not be had; nothing was written then.
+        StoreError: if the results folder cannot be used.
+        KeyboardInterrupt: passed on after everything recorded is safe.
+    """
+    begin = time.monotonic()
+    root = data_root(options.data)
+    datasets = [load(config, root) for config in data_configs(prepare(loaded, root)).values()]
+    plan = prepare(loaded, root)
+    with conductor_lock(options.results):
+        store = open_store(options.results)
+        try:
+            return _run(plan, store, datasets, _Session(options, observers, begin))
+        finally:
+            store.close()
+
+
+@dataclass(frozen=True)
+class _Session:
+    options: RunOptions
+    observers: Sequence[Observer]
+    begin: float
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.begin
+
+
+def _run(
+    plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session
+) -> RunResult:
+    context = {
+        "overrides": dict(plan.overrides),
+        "fingerprints": dict(plan.fingerprints),
+        "environment": environment(),
+        "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
+        "file": plan.study.study,
+    }
+    execution = store.start_execution(
+        plan.study.study, plan.profile, plan.hash, plan.declaration, context
+    )
+    conductor = Conductor(plan, store, execution, session)
+    try:
+        conductor.run(datasets)
+    except KeyboardInterrupt:
+        store.end_execution(execution, "interrupted", session.seconds())
+        closing = Closing("interrupted", conductor.counts, session.seconds(), (), None)
+        conductor.tell("closed", closing)
+        raise
+    status = "failed" if conductor.counts["failed"] else "finished"
+    store.end_execution(execution, status, session.seconds())
+    verdicts, report = conclude(store, execution, session.options.reports)
+    closing = Closing(status, conductor.counts, session.seconds(), verdicts, report)
+    conductor.tell("closed", closing)
+    return RunResult(
+        plan.study.study, plan.profile, conductor.counts, session.seconds(), verdicts, report
+    )
+
+
+@dataclass
+class _Work:
+    """A trial that is queued or running, and everything it is for."""
+
+    assignments: list[Assignment] = field(default_factory=list)
+    attempt: int = 1
+
+
+class Conductor:
+    """Feeds an executor from the schedule, and the store from the executor."""
+
+    def __init__(self, plan: Plan, store: Store, execution: int, session: _Session):
+        self.plan = plan
+        self.store = store
+        self.execution = execution
+        self.session = session
+        self.counts: Counter[str] = Counter(
+            complete=0, pruned=0, diverged=0, failed=0, reused=0
+        )
+        self._schedule = Schedule(plan, store, next_round, best)
+        self._states = store.states()
+        self._work: dict[str, _Work] = {}
+        self._queue: deque[str] = deque()
+        self._in_flight = 0
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        """Pass an event on to every observer."""
+        for observer in self.session.observers:
+            getattr(observer, event)(*arguments)
+
+    def run(self, datasets: Sequence[Dataset]) -> None:
+        """Run every trial that has no record yet; return when all have one."""
+        counts = self.plan.trial_counts()
+        self.tell("opened", Opening(self.plan, self.execution, counts, {}))
+        self._take(self._schedule.start())
+        if not self._queue:
+            return
+        resources, options = self.plan.study.resources, self.session.options
+        executor = open_executor(
+            in_process=options.in_process,
+            address=options.address,
+            cpus=resources.cpus,
+            gpus=resources.gpus,
+        )
+        try:
+            for dataset in datasets:
+                executor.provide(dataset)
+            while self._work:
+                self._submit(executor)
+                self._handle(executor.events(WAIT_SECONDS))
+        finally:
+            executor.close()
+
+    def _take(self, assignments: Iterable[Assignment]) -> None:
+        """Queue what must run; what has a record counts at once and may unlock more."""
+        todo = deque(assignments)
+        noted = []
+        while todo:
+            item = todo.popleft()
+            id_ = item.trial.id
+            usable = self._states.get(id_) in REUSABLE
+            noted.append(_assigned(item, usable))
+            if usable:
+                record = self.store.record(id_)
+                assert record is not None
+                self.counts["reused"] += 1
+                self.tell("finished", record, [item], True)
+                todo.extend(self._schedule.completed(record))
+            elif id_ in self._work:
+                self._work[id_].assignments.append(item)
+            else:
+                self._work[id_] = _Work([item], self._next_attempt(id_))
+                self._queue.append(id_)
+        self.store.add_assignments(self.execution, noted)
+
+    def _next_attempt(self, trial_id: str) -> int:
+        if self._states.get(trial_id) is not State.FAILED:
+            return 1
+        record = self.store.record(trial_id)
+        return record.attempt + 1 if record else 1
+
+    def _submit(self, executor: Executor) -> None:
+        """Keep every slot busy and one pack waiting behind it."""
+        while self._queue and self._in_flight < 2 * executor.slots:
+            work = self._work[self._queue.popleft()]
+            self._in_flight += 1
+            executor.submit(Pack((work.assignments[0].trial,), work.attempt))
+            self.tell("started", work.assignments[0])
+
+    def _handle(self, events: Sequence[Progress | Record | Lost]) -> None:
+        records = [event for event in events if isinstance(event, Record)]
+        records += self._give_up([event for event in events if isinstance(event, Lost)])
+        self.store.add_records(records)
+        for event in events:
+            if isinstance(event, Progress):
+                self.tell("progressed", event)
+        unlocked: list[Assignment] = []
+        for record in records:
+            self._states[record.trial_id] = record.state
+            work = self._work.pop(record.trial_id)
+            self._in_flight -= 1
+            self.counts[record.state.value] += 1
+            self.counts["reused"] += len(work.assignments) - 1
+            self.tell("finished", record, work.assignments, False)
+            unlocked += self._schedule.completed(record)
+        self._take(unlocked)
+
+    def _give_up(self, losses: Sequence[Lost]) -> list[Record]:
+        """Queue lost trials again; return failed records for those out of attempts."""
+        given_up = []
+        for loss in losses:
+            for trial in loss.pack.trials:
+                work = self._work[trial.id]
+                self.store.add_attempt(trial.id, loss.pack.attempt, loss.cause)
+                self.tell("lost", work.assignments[0], loss.cause)
+                if work.attempt > self.plan.study.resources.retries:
+                    now = time.time()
+                    given_up.append(
+                        Record(
+                            trial,
+                            State.FAILED,
+                            f"lost {work.attempt} times; the last time: {loss.cause}",
+                            attempt=work.attempt,
+                            started=now,
+                            ended=now,
+                        )
+                    )
+                else:
+                    work.attempt += 1
+                    self._in_flight -= 1
+                    self._queue.append(trial.id)
+        return given_up
+
+
+def _assigned(item: Assignment, reused: bool) -> AssignedRecord:
+    return AssignedRecord(
+        item.arm,
+        item.phase,
+        item.candidate,
+        item.parameters,
+        item.trial.seed,
+        reused,
+        item.trial.id,
+        None,
+    )

@@ -1,0 +1,53 @@
+"""Who is told how a run goes: the terminal, the MLflow mirror, a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.plan import Assignment, Plan
+from harness.trial import Progress, Record, Verdict
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A run that is about to start; `planned` counts trials by phase."""
+
+    plan: Plan
+    execution: int
+    planned: Mapping[str, int]
+    environment: Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A run that has ended; `report` is the folder of the report, None after an interruption."""
+
+    status: str
+    counts: Mapping[str, int]
+    wall_seconds: float
+    verdicts: Sequence[Verdict]
+    report: Path | None
+
+
+class Observer:
+    """Told of everything, after it is safe in the store. Override what matters to you."""
+
+    def opened(self, opening: Opening) -> None:
+        """The run starts."""
+
+    def started(self, assignment: Assignment) -> None:
+        """A trial was handed to the executor."""
+
+    def progressed(self, progress: Progress) -> None:
+        """A running trial has finished epochs."""
+
+    def finished(self, record: Record, assignments: Sequence[Assignment], reused: bool) -> None:
+        """A trial has a record, made now or found."""
+
+    def lost(self, assignment: Assignment, cause: str) -> None:
+        """An attempt ended without a record; the trial is tried again or recorded as failed."""
+
+    def closed(self, closing: Closing) -> None:
+        """The run has ended."""

@@ -1,0 +1,104 @@
+"""From a study file to a plan whose trials have their identity, without loading any data."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.plan import Plan, data_key, estimate_seconds, make_plan
+from harness.run.schedule import Schedule
+from harness.search import best
+from harness.store import Store
+from harness.study import Arm, LoadedStudy
+from harness.trial import Phase, State
+from harness.workloads import fingerprint
+
+REUSABLE = {State.COMPLETE, State.DIVERGED, State.PRUNED}
+
+
+def prepare(loaded: LoadedStudy, root: Path) -> Plan:
+    """Make the plan of a study, with the fingerprints of the data that is on this machine."""
+    plan = make_plan(
+        loaded.study, loaded.arms, profile=loaded.profile, overrides=loaded.overrides
+    )
+    found = {
+        key: mark
+        for key, config in data_configs(plan).items()
+        if (mark := fingerprint(config, root)) is not None
+    }
+    return make_plan(
+        loaded.study,
+        loaded.arms,
+        profile=loaded.profile,
+        overrides=loaded.overrides,
+        fingerprints=found,
+    )
+
+
+def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:
+    """Return the distinct data configurations of a plan, by their key."""
+    return {data_key(arm.workload): arm.workload["data"] for arm in plan.all_arms}
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How much of a plan is done, and what the rest will cost.
+
+    Counts are of assignments, by phase; `seconds` is the estimated work left for one worker.
+    """
+
+    total: Mapping[str, int]
+    done: Mapping[str, int]
+    seconds: float
+
+    @property
+    def to_run(self) -> int:
+        """The number of trials that have no usable record yet."""
+        return sum(self.total.values()) - sum(self.done.values())
+
+
+def count_done(plan: Plan, store: Store | None) -> Outlook:
+    """Say how much of a plan has been run, and estimate the rest.
+
+    Walks the searches as far as the recorded candidates lead, so that neither Optuna nor any
+    training code is needed.
+    """
+    total = plan.trial_counts()
+    done = dict.fromkeys(total, 0)
+    left = {arm.name: _planned(plan, arm) for arm in plan.all_arms}
+    measured: list[tuple[float, float]] = []
+    if store is not None:
+        states = store.states()
+        schedule = Schedule(plan, store, lambda *_: [], best)
+        queue = deque(schedule.start())
+        while queue:
+            item = queue.popleft()
+            if states.get(item.trial.id) not in REUSABLE:
+                continue
+            done[item.phase.value] += 1
+            left[item.arm] -= 1
+            if item.phase is Phase.SEARCH or len(measured) < 200:
+                record = store.record(item.trial.id)
+                assert record is not None
+                guess = estimate_seconds(item.trial.workload)
+                measured.append((record.ended - record.started, guess))
+                queue.extend(schedule.completed(record))
+    guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
+    seconds = sum(left[name] * guess for name, guess in guesses.items())
+    return Outlook(total, done, seconds * _correction(measured))
+
+
+def _planned(plan: Plan, arm: Arm) -> int:
+    search = plan.study.search
+    searched = search is not None and plan.space(arm) is not None
+    return plan.study.seeds + (search.candidates * search.seeds if search and searched else 0)
+
+
+def _correction(measured: list[tuple[float, float]]) -> float:
+    """Return how much longer trials took than was guessed, once enough have been measured."""
+    if len(measured) < 5:
+        return 1.0
+    return sum(taken for taken, _ in measured) / sum(guess for _, guess in measured)

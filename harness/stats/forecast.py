@@ -1,0 +1,112 @@
+"""How many seeds would decide a claim that is still open. Needs numpy alone."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from harness.stats.hypotheses import Assessment, Between, Different, Greater, Hypothesis, Less
+from harness.stats.power import (
+    Rule,
+    equivalence_power,
+    fewest_seeds,
+    fewest_with,
+    interval_power,
+    seeds_needed,
+    t_power,
+)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The outcome that ``seeds`` seeds in all would bring with the asked-for probability."""
+
+    outcome: Literal["supported", "refuted"]
+    seeds: int
+
+
+def seeds_to_decide(
+    assessment: Assessment, hypothesis: Hypothesis, rule: Rule, power: float = 0.8
+) -> Forecast | None:
+    """Seeds that would decide an inconclusive claim, if effect and deviation stay as estimated.
+
+    A plan, not a promise: both are estimates from few seeds. Of a claim that looks true the
+    forecast is the support, of one that looks false the refutation.
+
+    Args:
+        assessment: of the seeds so far, in the unit of the hypothesis.
+        hypothesis: the claim.
+        rule: alpha and the number of claims; its sides are set from the hypothesis.
+        power: chance of the decision, in (0, 1).
+
+    Returns:
+        The forecast; more seeds than the assessment had. None when there is one block only, the
+        estimate sits on the margin, more than ``power.MOST_SEEDS`` would be needed, or the outcome
+        does not exist (no difference at all, where one without a margin is claimed).
+
+    Raises:
+        ValueError: for a power outside (0, 1).
+    """
+    effect, deviation = assessment.effect, assessment.deviation
+    if deviation is None:
+        return None
+    # Equal values so far: forecast from the floors of the tests, with a negligible spread.
+    deviation = max(deviation, 1e-9 * max(1e-9, abs(effect)))
+    rule = replace(rule, sides=2 if isinstance(hypothesis, Different) else 1)
+    match hypothesis:
+        case Greater(margin):
+            forecast = _one_bound(effect - margin, deviation, rule, power)
+        case Less(margin):
+            forecast = _one_bound(margin - effect, deviation, rule, power)
+        case Different(margin):
+            forecast = _different(abs(effect), margin, deviation, rule, power)
+        case Between(low, high) if hypothesis.two_bounds:
+            forecast = _two_bounds(effect - low, high - effect, deviation, rule, power)
+        case Between(low, high):
+            beyond = effect - low if math.isfinite(low) else high - effect
+            forecast = _one_bound(beyond, deviation, rule, power)
+    if forecast is None:
+        return None
+    return replace(forecast, seeds=max(forecast.seeds, assessment.n + 1))
+
+
+def _one_bound(beyond: float, deviation: float, rule: Rule, power: float) -> Forecast | None:
+    if beyond > 0.0:
+        return _forecast("supported", seeds_needed(beyond, deviation, rule, power))
+    return _exclusion(-beyond, deviation, rule.alpha / 2.0, power)
+
+
+def _different(
+    size: float, margin: float, deviation: float, rule: Rule, power: float
+) -> Forecast | None:
+    if size > margin:
+        return _forecast("supported", seeds_needed(size - margin, deviation, rule, power))
+    if size == margin:
+        return None
+    below, above, level = margin + size, margin - size, rule.alpha / 2.0
+    seeds = fewest_with(lambda n: interval_power(below, above, deviation, n, level), power)
+    return _forecast("refuted", seeds)
+
+
+def _two_bounds(
+    below: float, above: float, deviation: float, rule: Rule, power: float
+) -> Forecast | None:
+    nearest = min(below, above)
+    if nearest < 0.0:
+        return _exclusion(-nearest, deviation, rule.alpha, power)
+    if nearest == 0.0:
+        return None
+    seeds = fewest_with(
+        lambda n: equivalence_power(below, above, deviation, n, rule), power, fewest_seeds(rule)
+    )
+    return _forecast("supported", seeds)
+
+
+def _exclusion(short: float, deviation: float, level: float, power: float) -> Forecast | None:
+    """Refutation by the interval alone, at one-sided ``level``; no correction, no floor."""
+    if short <= 0.0:
+        return None
+    return _forecast("refuted", fewest_with(lambda n: t_power(short, deviation, n, level), power))
+
+
+def _forecast(outcome: Literal["supported", "refuted"], seeds: int | None) -> Forecast | None:
+    return None if seeds is None else Forecast(outcome, seeds)

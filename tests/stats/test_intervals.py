@@ -1,0 +1,96 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.stats.intervals import (
+    bootstrap_band,
+    bootstrap_interval,
+    expanded_tail,
+    standard_deviation,
+    t_interval,
+)
+
+VALUES = np.random.default_rng(2).normal(1.0, 2.0, 12)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9, 0.95, 0.99])
+def test_t_interval_is_scipys(level):
+    expected = stats.ttest_1samp(VALUES, 0.0).confidence_interval(level)
+    assert t_interval(VALUES, level) == pytest.approx((expected.low, expected.high), rel=1e-12)
+
+
+def test_one_value_bounds_nothing():
+    assert t_interval([3.0]) == (-math.inf, math.inf)
+    assert t_interval(VALUES, 1.0) == (-math.inf, math.inf)
+    with pytest.raises(ValueError, match="two values"):
+        standard_deviation([3.0])
+
+
+def test_rounding_is_not_spread():
+    assert standard_deviation([0.3, 0.1 + 0.2, 0.3]) == 0.0
+    assert standard_deviation([0.3, 0.3 + 1e-9]) > 0.0
+
+
+@pytest.mark.parametrize("level", [0.0, -1.0, 1.1])
+def test_levels_are_checked(level):
+    with pytest.raises(ValueError, match="confidence level"):
+        t_interval(VALUES, level)
+
+
+def test_bca_agrees_with_scipy():
+    skewed = np.random.default_rng(5).exponential(size=25)
+    ours = bootstrap_interval(skewed, np.random.default_rng(1), 0.9, "bca", 40_000)
+    theirs = stats.bootstrap(
+        (skewed,), np.mean, confidence_level=0.9, n_resamples=40_000, rng=np.random.default_rng(2)
+    ).confidence_interval
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.01)
+    plain = stats.bootstrap(
+        (skewed,), np.mean, confidence_level=0.9, method="percentile", n_resamples=40_000, rng=3
+    ).confidence_interval
+    assert abs(plain.high - theirs.high) > 0.02  # so the comparison can tell the methods apart
+
+
+def test_expanded_percentile_has_the_width_of_the_t_interval():
+    # Hesterberg 2015: the normal quantile of the tail is sqrt(n / (n - 1)) times that of t.
+    assert stats.norm.ppf(expanded_tail(5, 0.95)) == pytest.approx(
+        -math.sqrt(5 / 4) * stats.t.ppf(0.975, 4)
+    )
+    normal = np.random.default_rng(0).normal(size=40)
+    low, high = bootstrap_interval(normal, np.random.default_rng(1), 0.95, "percentile", 40_000)
+    t_low, t_high = t_interval(normal)
+    assert high - low == pytest.approx(t_high - t_low, rel=0.03)
+
+
+def test_band_is_pointwise_and_reproducible():
+    curves = np.random.default_rng(3).normal(size=(8, 30)).cumsum(axis=1)
+    band = bootstrap_band(curves, np.random.default_rng(4))
+    assert band.mean == pytest.approx(curves.mean(axis=0))
+    assert band.low.shape == band.high.shape == (30,)
+    assert (band.low < band.mean).all()
+    assert (band.mean < band.high).all()
+    again = bootstrap_band(curves, np.random.default_rng(4))
+    assert (band.low == again.low).all()
+    one = bootstrap_band(curves[:, :1], np.random.default_rng(4))
+    assert one.low == pytest.approx(band.low[:1], abs=0.05)
+
+
+def test_band_of_one_seed_is_unbounded_and_absence_is_refused():
+    band = bootstrap_band([[1.0, 2.0]], np.random.default_rng(0))
+    assert np.isinf(band.low).all()
+    assert np.isinf(band.high).all()
+    with pytest.raises(ValueError, match="finite"):
+        bootstrap_band([[1.0, np.nan], [1.0, 2.0]], np.random.default_rng(0))
+
+
+def test_bootstrap_of_equal_values_is_a_point():
+    assert bootstrap_interval([2.0, 2.0, 2.0], np.random.default_rng(0)) == (2.0, 2.0)
+
+
+def test_coverage_of_the_band_with_few_seeds():
+    generator = np.random.default_rng(6)
+    curves = generator.normal(size=(6, 1500))  # 1500 independent epochs, true mean 0
+    band = bootstrap_band(curves, generator, 0.95, 2_999)
+    covered = ((band.low <= 0.0) & (band.high >= 0.0)).mean()
+    assert 0.92 < covered < 0.97  # the plain percentile band covers 0.86 here
