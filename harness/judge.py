@@ -54,7 +54,7 @@ class TestResult:
 
     test: Test
     hypothesis: Hypothesis
-    values: NDArray[np.float64] | None
+    per_seed: NDArray[np.float64] | None
     assessment: Assessment | None
     trials: list[str]
     missing: str = ""
@@ -76,7 +76,7 @@ def judge(evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
         claim.id: [run_test(test, evidence) for test in claim.tests] for claim in study.claims
     }
     raw = [_claim_p(parts) for parts in results.values()]
-    corrected = holm(np.array([1.0 if p is None else p for p in raw])) if raw else []
+    corrected = holm(np.array([1.0 if p is None else p for p in raw]))
     verdicts = []
     for claim, p, p_corrected in zip(study.claims, raw, corrected, strict=True):
         parts = results[claim.id]
@@ -93,7 +93,7 @@ def judge(evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
                 verdict=outcome,
                 p_value=p,
                 p_corrected=None if p is None else float(p_corrected),
-                seeds=min(len(part.values) if part.values is not None else 0 for part in parts),
+                seeds=min(len(part.per_seed) if part.per_seed is not None else 0 for part in parts),
                 trials=sorted({trial for part in parts for trial in part.trials}),
                 measures=describe_measure(lead.test),
                 expected=describe_hypothesis(lead.test),
@@ -178,7 +178,8 @@ def _values_per_seed(test: Test, evidence: Evidence, rows: pd.DataFrame) -> NDAr
 
 def _slopes(test: Test, evidence: Evidence, rows: pd.DataFrame) -> NDArray[np.float64]:
     assert test.trend is not None
-    levels = sorted(evidence.plan.study.factors[test.trend.over].levels)
+    factor = evidence.plan.study.factors[test.trend.over]
+    levels = sorted(float(str(level)) for level in factor.levels)
     columns = []
     for level in levels:
         group = select(evidence.plan.arms, {**test.trend.at, test.trend.over: level})
@@ -187,8 +188,7 @@ def _slopes(test: Test, evidence: Evidence, rows: pd.DataFrame) -> NDArray[np.fl
     log = test.trend.scale == "log"
     if log and (table <= 0).any():
         raise MissingEvidence(f"{test.metric} is not positive everywhere, so it has no logarithm")
-    law = "exponential" if log else "linear"
-    return fit_law(table, np.array(levels, dtype=float), law).slope
+    return fit_law(table, np.array(levels), "exponential" if log else "linear").slope
 
 
 def _mean_per_seed(
@@ -210,7 +210,8 @@ def _mean_per_seed(
     if values.isna().any():
         without = ", ".join(sorted(set(mine.loc[values.isna(), "arm"])))
         raise MissingEvidence(f"{test.metric} does not exist for {without}")
-    return values.groupby(mine["seed"]).mean().sort_index().to_numpy()
+    means = values.groupby(mine["seed"]).mean().sort_index()
+    return np.asarray(means, dtype=np.float64)
 
 
 def _what_is_missing(rows: pd.DataFrame, planned: int) -> str:
@@ -244,9 +245,14 @@ def _part_outcome(part: TestResult, p_corrected: float, alpha: float) -> str:
 
 
 def _lead(parts: Sequence[TestResult], p_corrected: float, alpha: float) -> TestResult:
-    """Return the part that the verdict turns on: the first that keeps it from being supported."""
+    """Return the part that the verdict turns on: the one farthest from being supported."""
     rank = {"refuted": 0, "incomplete": 1, "inconclusive": 2, "supported": 3}
-    return min(parts, key=lambda part: rank[_part_outcome(part, p_corrected, alpha)])
+
+    def distance(part: TestResult) -> tuple[int, float]:
+        p = part.assessment.p_value if part.assessment else 1.0
+        return rank[_part_outcome(part, p_corrected, alpha)], -p
+
+    return min(parts, key=distance)
 
 
 def _numbers(part: TestResult) -> dict[str, Any]:

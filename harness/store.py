@@ -197,7 +197,7 @@ class Store:
             " wall_seconds FROM executions WHERE ? IS NULL OR study = ? ORDER BY id",
             (study, study),
         )
-        return [Execution(*r[:4], json.loads(r[4]), json.loads(r[5]), *r[6:]) for r in rows]
+        return [_execution(row) for row in rows]
 
     def latest_executions(self) -> list[Execution]:
         """Return the newest execution of every study and profile that has any assignment."""
@@ -342,6 +342,14 @@ def _explain(error: sqlite3.Error, folder: Path) -> str:
     if "readonly" in reason or "unable to open" in reason:
         return f"'{file}' cannot be written ({reason}); check the folder's permissions"
     return f"'{file}' cannot be used: {reason}"
+
+
+def _execution(row: tuple[Any, ...]) -> Execution:
+    id_, study, profile, plan_hash, declaration, context, started, ended, status, seconds = row
+    declared, known = json.loads(declaration), json.loads(context)
+    return Execution(
+        id_, study, profile, plan_hash, declared, known, started, ended, status, seconds
+    )
 
 
 def _dump(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from harness.cluster.executor import Executor
@@ -32,6 +33,9 @@ def open_executor(
     """
     if in_process:
         return LocalExecutor(cpus)
+    # Ray prints what happens to its workers straight to standard output, where a JSON document may
+    # have to stand alone. Its own switch against that is read once, when it is imported.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
     from harness.cluster.ray_executor import RayExecutor
 
     return RayExecutor(address, cpus=cpus, gpus=gpus, slots=slots, modules=modules)

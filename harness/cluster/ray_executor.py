@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import ray
+
 from harness.cluster import ray_session
 from harness.cluster.executor import ClusterError, Event, Loss, Lost, Pack, UnknownDataError
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
 from harness.trial import Phase, Record
 from harness.workloads import Dataset
-
-import ray  # isort: skip  (after ray_session, which has to speak before Ray is imported)
 
 PROGRESS_SECONDS = 0.3
 DEATHS_IN_A_ROW = 3  # for each slot, without a record in between, until it is hopeless
@@ -69,9 +69,9 @@ class RayExecutor:
         self._last_cause = ""
         self._workers: list[_Slot] = []
         if address is None:
-            self._session = ray_session.start(None if slots is None else slots * cpus)
+            self._session = ray_session.start(None if slots is None else slots * cpus, cpus)
         else:
-            self._session = ray_session.join(address, modules)
+            self._session = ray_session.join(address, modules, cpus)
         try:
             self.slots = slots or ray_session.count_slots(cpus, gpus)
             if self.slots == 0:
@@ -137,16 +137,9 @@ class RayExecutor:
 
     # --- workers ---------------------------------------------------------------------------------
     def _hire(self) -> _Slot:
-        threads = str(self.cpus)
-        environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         actor = (
             ray.remote(Worker)
-            .options(
-                num_cpus=self.cpus,
-                num_gpus=self.gpus,
-                max_restarts=0,
-                runtime_env={"env_vars": environment},
-            )
+            .options(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=0)
             .remote(self.cpus, PROGRESS_SECONDS)
         )
         return _Slot(actor, actor.ready.remote())

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,20 +19,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
-# Ray prints what happens to workers straight to standard output, where `--json` must stand alone.
-# Its own switch for that is read once, when it is imported.
-os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
-
 import psutil
 import ray
 from ray._private import ray_constants
+from ray.job_config import JobConfig
 
 from harness.cluster.executor import ClusterError
 
 _PREFIX = "harness-ray-"
 _SHORT = 24  # characters of a temporary folder that leave room for a unix socket's name (107)
 _STOP_SECONDS = 5.0
-_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
 
 @dataclass
@@ -56,7 +54,7 @@ class Session:
         self.folder, self.lock, self.processes = None, None, ()
 
 
-def start(cpus: int | None) -> Session:
+def start(cpus: int | None, threads: int) -> Session:
     """Start a Ray of this process's own, on the loopback interface.
 
     Call it on the main thread: the processes end when the thread that started them ends, which is
@@ -64,6 +62,7 @@ def start(cpus: int | None) -> Session:
 
     Args:
         cpus: that Ray may give away; None for those of this machine.
+        threads: of each worker.
 
     Raises:
         ClusterError: if it does not come up.
@@ -75,25 +74,26 @@ def start(cpus: int | None) -> Session:
     before = set(_children())
     session = Session(folder, lock)
     try:
-        with _loopback_only(), _signal_handlers_kept():
+        with _loopback_only(), _signal_handlers_kept(), _inherited(_thread_variables(threads)):
             # "local" is what makes Ray ignore RAY_ADDRESS and the address file of another Ray.
             ray.init(
                 "local",
                 num_cpus=cpus,
                 include_dashboard=False,
-                job_config=_job_config(),
+                job_config=_same_imports(),
                 _temp_dir=str(folder),
                 **_QUIET,
             )
     except Exception as error:
         session.processes = tuple(set(_children()) - before)
         session.stop()
-        raise ClusterError(f"Ray could not be started on this machine: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise ClusterError(f"Ray could not be started on this machine: {reason}") from error
     session.processes = tuple(set(_children()) - before)
     return session
 
 
-def join(address: str, modules: Sequence[str]) -> Session:
+def join(address: str, modules: Sequence[str], threads: int) -> Session:
     """Join a running cluster, and send this package and the user's modules along.
 
     Raises:
@@ -101,13 +101,17 @@ def join(address: str, modules: Sequence[str]) -> Session:
     """
     _refuse_second_session()
     _check_reachable(address)
-    environment = {"py_modules": [_source(name) for name in ("harness", *modules)]}
+    environment = {
+        "py_modules": [_source(name) for name in ("harness", *modules)],
+        "env_vars": _thread_variables(threads),
+    }
     try:
         with _signal_handlers_kept():
-            ray.init(address, runtime_env=environment, job_config=_job_config(), **_QUIET)
+            ray.init(address, runtime_env=environment, **_QUIET)
     except Exception as error:
         ray.shutdown()
-        raise ClusterError(f"the Ray cluster at '{address}' cannot be joined: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise ClusterError(f"the Ray cluster at '{address}' cannot be joined: {reason}") from error
     return Session()
 
 
@@ -131,19 +135,13 @@ def _fitting(resources: dict[str, float], cpus: int, gpus: float) -> int:
     return min(fits)
 
 
-def _job_config() -> Any:
-    """Let workers import what this process can: the user's own models above all."""
-    from ray.job_config import JobConfig
+def _same_imports() -> JobConfig:
+    """Let workers import what this process can: the user's own models above all.
 
-    paths = [os.path.abspath(entry) for entry in sys_path_entries()]
-    return JobConfig(_py_driver_sys_path=paths)
-
-
-def sys_path_entries() -> list[str]:
-    """Return the entries of this process's module search path that are folders."""
-    import sys
-
-    return [entry for entry in sys.path if os.path.isdir(entry or ".")]
+    Ray itself passes on the working directory and the folder of the script.
+    """
+    folders = (os.path.abspath(entry) for entry in sys.path if os.path.isdir(entry or "."))
+    return JobConfig(_py_driver_sys_path=[f for f in folders if not f.startswith(sys.prefix)])
 
 
 def _source(name: str) -> str:
@@ -201,12 +199,37 @@ def _signal_handlers_kept() -> Iterator[None]:
             signal.signal(signal.SIGTERM, usual)
 
 
+def _thread_variables(threads: int) -> dict[str, str]:
+    """Return what the numerical libraries read, once, when a worker imports them."""
+    return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+
+
+@contextmanager
+def _inherited(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for the processes that are started meanwhile.
+
+    A runtime environment would do it too, but its workers only start when they are needed, beside
+    the ones that Ray starts in advance: seconds later.
+    """
+    usual = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in usual.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def _use_token() -> None:
-    """Let only this process's own workers in, without a token file in the user's home."""
-    named = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    if not any(name in os.environ for name in named):
+    """Let only this process's own workers in; Ray would write a token file to the user's home.
+
+    Ray turns its authentication on by itself, unless the user's environment says otherwise.
+    """
+    if not os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-        os.environ["RAY_AUTH_MODE"] = "token"
 
 
 def _temporary_folder() -> tuple[Path, IO[str]]:

@@ -22,6 +22,8 @@ class Worker:
     def __init__(self, threads: int, interval: float):
         # Ctrl-C in a terminal is the conductor's to handle; it stops the workers itself.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        import torch._dynamo  # noqa: F401  (else the first optimizer does, 3 s into the first trial)
+
         from harness.train import train
 
         self._train = train

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
     "leaky_relu": functional.leaky_relu,
     "elu": functional.elu,
@@ -38,7 +39,7 @@ class HiddenLayer(nn.Module):
 
     def activate(self, inputs: Tensor) -> Tensor:
         """Apply the activation alone, to a tensor of any shape."""
-        return cast(Tensor, ACTIVATIONS[self.activation](inputs))
+        return ACTIVATIONS[self.activation](inputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (batch, inputs) to (batch, units)."""

@@ -20,11 +20,12 @@ def estimate_seconds(workload: Mapping[str, Any]) -> float:
     model = workload["model"]
     if model["name"] == "logistic_regression":
         return 1e-6 * data.examples * math.prod(data.shape)
-    layers, parameters = 20.0, 1e6
+    layers = 20.0
+    parameters: float = 1e6
     if model["name"] == "mlp":
         layers = model["depth"] + 1
         inputs = math.prod(data.shape)
         parameters = model["width"] * (inputs + model["depth"] * model["width"])
-    steps = workload["epochs"] * math.ceil(data.examples / workload["batch_size"])
-    arithmetic = 6 * parameters * workload["batch_size"] * _SECONDS_PER_OPERATION
+    steps: int = workload["epochs"] * math.ceil(data.examples / workload["batch_size"])
+    arithmetic: float = 6 * parameters * workload["batch_size"] * _SECONDS_PER_OPERATION
     return steps * (_SECONDS_PER_STEP + layers * _SECONDS_PER_LAYER + arithmetic)

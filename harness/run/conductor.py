@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.cluster import Executor, Lost, Pack, open_executor
+from harness.cluster import Executor, Loss, Lost, Pack, open_executor
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
 from harness.run.conclude import conclude
@@ -23,6 +23,7 @@ from harness.trial import Progress, Record, State, Verdict
 from harness.workloads import Dataset, count_duplicates, data_root, load
 
 WAIT_SECONDS = 0.5
+NOT_CHARGED = {Loss.NODE, Loss.PREEMPTED}  # losses that say nothing about the trial
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,7 @@ class _Session:
         return time.monotonic() - self.begin
 
 
-def _run(
-    plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session
-) -> RunResult:
+def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> RunResult:
     context = {
         "overrides": dict(plan.overrides),
         "fingerprints": dict(plan.fingerprints),
@@ -117,6 +116,7 @@ class _Work:
 
     assignments: list[Assignment] = field(default_factory=list)
     attempt: int = 1
+    crashes: int = 0
 
 
 class Conductor:
@@ -127,9 +127,7 @@ class Conductor:
         self.store = store
         self.execution = execution
         self.session = session
-        self.counts: Counter[str] = Counter(
-            complete=0, pruned=0, diverged=0, failed=0, reused=0
-        )
+        self.counts: Counter[str] = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=0)
         self._schedule = Schedule(plan, store, next_round, best)
         self._states = store.states()
         self._work: dict[str, _Work] = {}
@@ -154,6 +152,7 @@ class Conductor:
             address=options.address,
             cpus=resources.cpus,
             gpus=resources.gpus,
+            modules=_own_modules(self.plan),
         )
         try:
             for dataset in datasets:
@@ -226,13 +225,14 @@ class Conductor:
                 work = self._work[trial.id]
                 self.store.add_attempt(trial.id, loss.pack.attempt, loss.cause)
                 self.tell("lost", work.assignments[0], loss.cause)
-                if work.attempt > self.plan.study.resources.retries:
+                work.crashes += loss.kind not in NOT_CHARGED
+                if work.crashes > self.plan.study.resources.retries:
                     now = time.time()
                     given_up.append(
                         Record(
                             trial,
                             State.FAILED,
-                            f"lost {work.attempt} times; the last time: {loss.cause}",
+                            f"lost {work.crashes} times; the last time: {loss.cause}",
                             attempt=work.attempt,
                             started=now,
                             ended=now,
@@ -243,6 +243,12 @@ class Conductor:
                     self._in_flight -= 1
                     self._queue.append(trial.id)
         return given_up
+
+
+def _own_modules(plan: Plan) -> list[str]:
+    """Return the top-level modules of the user's own code."""
+    names = {arm.workload["model"]["name"] for arm in plan.all_arms}
+    return sorted({name.partition(":")[0].partition(".")[0] for name in names if ":" in name})
 
 
 def _assigned(item: Assignment, reused: bool) -> AssignedRecord:

@@ -21,9 +21,7 @@ REUSABLE = {State.COMPLETE, State.DIVERGED, State.PRUNED}
 
 def prepare(loaded: LoadedStudy, root: Path) -> Plan:
     """Make the plan of a study, with the fingerprints of the data that is on this machine."""
-    plan = make_plan(
-        loaded.study, loaded.arms, profile=loaded.profile, overrides=loaded.overrides
-    )
+    plan = make_plan(loaded.study, loaded.arms, profile=loaded.profile, overrides=loaded.overrides)
     found = {
         key: mark
         for key, config in data_configs(plan).items()

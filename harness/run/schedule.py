@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.plan import Assignment, Plan, SearchSpace
+from harness.search import History
 from harness.study import Arm
 from harness.trial import Record, State
 
-AskNext = Callable[[SearchSpace, list[tuple[Mapping[str, Any], float | None]]], list[dict[str, Any]]]
-PickBest = Callable[[SearchSpace, list[tuple[Mapping[str, Any], float | None]]], int | None]
+AskNext = Callable[[SearchSpace, History], list[dict[str, Any]]]
+PickBest = Callable[[SearchSpace, History], int | None]
 
 
 class CandidateMemory(Protocol):
@@ -46,9 +47,7 @@ class _ArmSearch:
 class Schedule:
     """The order of a study's trials."""
 
-    def __init__(
-        self, plan: Plan, memory: CandidateMemory, ask_next: AskNext, pick_best: PickBest
-    ):
+    def __init__(self, plan: Plan, memory: CandidateMemory, ask_next: AskNext, pick_best: PickBest):
         self._plan = plan
         self._memory = memory
         self._ask_next = ask_next
@@ -97,9 +96,7 @@ class Schedule:
         search.candidates += fresh
         return search.waiting
 
-    def _remembered_round(
-        self, search: _ArmSearch, history: list[tuple[Mapping[str, Any], float | None]]
-    ) -> list[dict[str, Any]]:
+    def _remembered_round(self, search: _ArmSearch, history: History) -> list[dict[str, Any]]:
         """Return the next round: as it was asked before, else asked now and kept."""
         size = min(search.space.round, search.space.candidates - search.valued)
         known = self._memory.candidates(search.search_id)[search.valued : search.valued + size]
@@ -118,9 +115,7 @@ class Schedule:
             return None
         return sum(record.metrics[search.space.metric] for record in records) / len(records)
 
-    def _confirm(
-        self, search: _ArmSearch, history: list[tuple[Mapping[str, Any], float | None]]
-    ) -> list[Assignment]:
+    def _confirm(self, search: _ArmSearch, history: History) -> list[Assignment]:
         self._searches.remove(search)
         winner = self._pick_best(search.space, history)
         # When every candidate diverged or failed, the first stands for the arm, and its

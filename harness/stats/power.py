@@ -91,7 +91,9 @@ def t_power(
     noncentrality = effect / deviation * math.sqrt(n)
     critical = critical_value(level, n - 1)
     power = upper_tail(critical, n - 1, noncentrality)
-    return power + upper_tail(critical, n - 1, -noncentrality) if sides == 2 else power
+    if sides == 2:
+        power += upper_tail(critical, n - 1, -noncentrality)
+    return min(1.0, power)
 
 
 def paired_power(effect: float, deviation: float, n: int, rule: Rule) -> float:

@@ -129,6 +129,7 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             self._refuse_tag(node, path)
             return [self.build(child, (*path, i)) for i, child in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
         return self._scalar(node, path)
 
     def _refuse_tag(self, node: yaml.Node, path: Path_) -> None:
@@ -152,8 +153,8 @@ class _Builder:
             result[key] = self.build(value_node, (*path, key))
         return result
 
-    def _scalar(self, node: yaml.Node, path: Path_) -> Any:
-        text = node.value
+    def _scalar(self, node: yaml.ScalarNode, path: Path_) -> Any:
+        text = str(node.value)
         if node.style in ("'", '"', "|", ">"):
             self._refuse_tag(node, path)
             return text

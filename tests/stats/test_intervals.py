@@ -45,11 +45,11 @@ def test_bca_agrees_with_scipy():
     theirs = stats.bootstrap(
         (skewed,), np.mean, confidence_level=0.9, n_resamples=40_000, rng=np.random.default_rng(2)
     ).confidence_interval
-    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.01)
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.006)
     plain = stats.bootstrap(
         (skewed,), np.mean, confidence_level=0.9, method="percentile", n_resamples=40_000, rng=3
     ).confidence_interval
-    assert abs(plain.high - theirs.high) > 0.02  # so the comparison can tell the methods apart
+    assert abs(plain.high - theirs.high) > 0.012  # so the comparison can tell the methods apart
 
 
 def test_expanded_percentile_has_the_width_of_the_t_interval():

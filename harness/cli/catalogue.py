@@ -1,0 +1,28 @@
+"""What a study file can name, by kind, with a line about each."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from harness.study.claims import HYPOTHESES, MEASURES, Test
+from harness.study.components import KINDS, Activation, Initialization
+from harness.study.design import DESIGNS
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Return kind: {name: what it is}."""
+    listed = {
+        kind: {name: _first_line(model.__doc__) for name, model in entries.items()}
+        for kind, entries in KINDS.items()
+    }
+    listed["activations"] = dict.fromkeys(get_args(Activation), "")
+    listed["initializations"] = dict.fromkeys(get_args(Initialization), "")
+    listed["designs"] = {name: _first_line(build.__doc__) for name, build in DESIGNS.items()}
+    fields = Test.model_fields
+    listed["measures"] = {name: fields[name].description or "" for name in MEASURES}
+    listed["hypotheses"] = {name: fields[name].description or "" for name in HYPOTHESES}
+    return listed
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]

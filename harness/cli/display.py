@@ -1,0 +1,127 @@
+"""How a run looks in the terminal: live bars for a person, plain lines for a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from harness.cli.verdict_table import print_verdicts
+from harness.cli.words import duration, number
+from harness.plan import Assignment
+from harness.run.observer import Closing, Observer, Opening
+from harness.trial import Phase, Record, State
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Display(Observer):
+    """Shows trials by phase, the time left, the best arm so far and what failed."""
+
+    def __init__(self, results: Path, tracking_uri: str | None = None):
+        self.console = Console()
+        self._results = results
+        self._tracking_uri = tracking_uri
+        self._bars: dict[Phase, TaskID] = {}
+        self._progress: Progress | None = None
+        self._done = dict.fromkeys(Phase, 0)
+        self._planned = dict.fromkeys(Phase, 0)
+        self._reused = self._failed = 0
+        self._best: tuple[float, str] | None = None
+        self._begin = self._last_line = time.monotonic()
+        self._study = ""
+
+    def opened(self, opening: Opening) -> None:
+        """Name the study and start the bars."""
+        study = opening.plan.study
+        self._study = study.study
+        self._planned = {Phase(phase): count for phase, count in opening.planned.items()}
+        self.console.print(
+            f"[bold]{study.study}[/bold] ({opening.plan.profile}): {study.question}",
+            highlight=False,
+        )
+        if not self.console.is_terminal:
+            return
+        self._progress = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            transient=True,
+        )
+        for phase, count in self._planned.items():
+            if count:
+                self._bars[phase] = self._progress.add_task(phase.value, total=count, note="")
+        self._progress.start()
+
+    def finished(self, record: Record, assignments: Sequence[Assignment], reused: bool) -> None:
+        """Count a trial, and note the best arm so far."""
+        for item in assignments:
+            self._done[item.phase] += 1
+        if reused:
+            self._reused += len(assignments)
+        if record.state is State.FAILED:
+            self._failed += 1
+            arm = assignments[0].arm
+            last_line = record.reason.strip().rpartition("\n")[2]
+            self._say(f"[red]failed[/red] {arm}, seed {record.trial.seed}: {last_line}")
+        accuracy = record.metrics.get("validation.accuracy")
+        if accuracy is not None and (self._best is None or accuracy > self._best[0]):
+            self._best = (accuracy, assignments[0].arm)
+        self._update(assignments)
+
+    def lost(self, assignment: Assignment, cause: str) -> None:
+        """Say that a worker went away."""
+        self._say(f"[yellow]lost[/yellow] {assignment.arm}: {cause}")
+
+    def closed(self, closing: Closing) -> None:
+        """Show the verdicts and where to look next."""
+        if self._progress is not None:
+            self._progress.stop()
+        counts = closing.counts
+        ran = sum(count for state, count in counts.items() if state != "reused")
+        parts = [f"{ran} trials ran", f"{counts['reused']} were reused"]
+        parts += [f"{counts[state]} {state}" for state in ("diverged", "failed") if counts[state]]
+        self.console.print(f"{', '.join(parts)}; {duration(closing.wall_seconds)}", highlight=False)
+        if closing.report is None:
+            return
+        if closing.verdicts:
+            self.console.print()
+            print_verdicts(closing.verdicts, self.console)
+        self.console.print(f"\nreport: {closing.report / 'index.html'}", highlight=False)
+        if self._tracking_uri is None:
+            option = "" if self._results == Path("results") else f" --results {self._results}"
+            self.console.print(f"browse: harness ui{option}", highlight=False)
+
+    def _update(self, assignments: Sequence[Assignment]) -> None:
+        if self._progress is not None:
+            for item in assignments:
+                note = f"best {self._best[1]} {number(self._best[0])}" if self._best else ""
+                self._progress.update(
+                    self._bars[item.phase], advance=1, note=note if item.phase in self._bars else ""
+                )
+        elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            done = ", ".join(
+                f"{phase.value} {self._done[phase]}/{count}"
+                for phase, count in self._planned.items()
+            )
+            self.console.print(
+                f"{duration(self._last_line - self._begin)}: {done}", highlight=False
+            )
+
+    def _say(self, text: str) -> None:
+        console = self._progress.console if self._progress is not None else self.console
+        console.print(text, highlight=False)

@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StudyFiles = Annotated[list[Path], typer.Argument(metavar="STUDY...", help="study files (YAML)")]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="a study file (YAML)")]
+Profile = Annotated[str | None, typer.Option(help="a profile of the study")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change one setting")
+]
+Results = Annotated[Path, typer.Option(help="folder of the records")]
+Reports = Annotated[Path, typer.Option("--out", help="folder of the reports")]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="folder of the data files; or set HARNESS_DATA")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
+
+RESULTS = Path("results")
+REPORTS = Path("reports")

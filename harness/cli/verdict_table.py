@@ -1,0 +1,48 @@
+"""Verdicts as a table in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.cli.words import number, p_value
+from harness.trial import Verdict
+
+STYLES = {
+    "supported": "green",
+    "refuted": "red",
+    "inconclusive": "yellow",
+    "incomplete": "magenta",
+}
+
+
+def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
+    """Print one row per claim: verdict, effect with interval, corrected p, seeds."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("verdict")
+    table.add_column("claim", overflow="fold", min_width=20)
+    table.add_column("effect [interval]", justify="right")
+    table.add_column("p", justify="right")
+    table.add_column("seeds", justify="right")
+    for verdict in verdicts:
+        style = STYLES[verdict.verdict]
+        says = verdict.says + (
+            " (changed after its evidence)" if verdict.changed_after_evidence else ""
+        )
+        table.add_row(
+            f"[{style}]{verdict.verdict}[/{style}]",
+            says,
+            _effect(verdict),
+            p_value(verdict.p_corrected),
+            str(verdict.seeds),
+        )
+    (console or Console()).print(table, highlight=False)
+
+
+def _effect(verdict: Verdict) -> str:
+    if verdict.effect is None:
+        return "–"
+    low, high = number(verdict.ci_low), number(verdict.ci_high)
+    return f"{number(verdict.effect)} [{low}, {high}]".replace("[", r"\[")

@@ -1,0 +1,121 @@
+"""How the arms of a study are grouped in its figures: one panel or row per group, one style each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.plan import Plan
+from harness.study import Arm
+
+MOST_SERIES = 8
+"""Line styles and markers that can be told apart."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """An arm within its group: its short label there, and the number of its style."""
+
+    arm: str
+    label: str
+    style: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Arms that are shown together."""
+
+    title: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All groups; `hue` names the factor that styles stand for in every group, if one does."""
+
+    groups: tuple[Group, ...]
+    hue: str | None = None
+
+
+def lay_out(plan: Plan) -> Layout:
+    """Group the arms of a study for its figures.
+
+    Two crossed factors give a group per level of the longer one, styled by the other. A
+    one-at-a-time design gives a group per factor, the baseline being in each. Arms that were named
+    in the study file follow, on their own.
+    """
+    designed = [arm for arm in plan.arms if not arm.named]
+    named = [arm for arm in plan.arms if arm.named]
+    factors = list(plan.study.factors)
+    hue = None
+    if not factors:
+        groups = _plain("", [*designed, *named])
+        named = []
+    elif plan.study.design == "one-at-a-time" and len(factors) > 1:
+        groups = _by_changed_factor(designed, factors, plan.baseline)
+    elif len(factors) == 2:
+        groups, hue = _crossed(designed, plan, factors)
+    elif len(factors) == 1:
+        groups = _plain(factors[0], designed)
+    else:
+        groups = _by_first_factor(designed, plan, factors)
+    return Layout(tuple([*groups, *_plain("Single arms", named)]), hue)
+
+
+def _crossed(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> tuple[list[Group], str | None]:
+    """Group by the factor with more levels (the first of equals); style by the other."""
+    sizes = {factor: len(list(plan.study.factors[factor].levels)) for factor in factors}
+    rows, hue = sorted(factors, key=lambda factor: -sizes[factor])
+    if sizes[hue] > MOST_SERIES:
+        return _by_first_factor(arms, plan, [rows, hue]), None
+    levels = list(plan.study.factors[hue].levels)
+    groups = []
+    for level in plan.study.factors[rows].levels:
+        mine = [arm for arm in arms if arm.levels[rows] == level]
+        members = [
+            Member(arm.name, f"{hue} {arm.levels[hue]}", levels.index(arm.levels[hue]))
+            for arm in mine
+        ]
+        if members:
+            groups.append(Group(str(level), tuple(members)))
+    return groups, hue
+
+
+def _by_first_factor(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> list[Group]:
+    rows = max(factors, key=lambda factor: len(list(plan.study.factors[factor].levels)))
+    others = [factor for factor in factors if factor != rows]
+    groups = []
+    for level in plan.study.factors[rows].levels:
+        mine = [arm for arm in arms if arm.levels[rows] == level]
+        named = [(arm.name, ", ".join(f"{f} {arm.levels[f]}" for f in others)) for arm in mine]
+        groups += _chunks(str(level), named)
+    return groups
+
+
+def _by_changed_factor(
+    arms: Sequence[Arm], factors: Sequence[str], baseline: Arm
+) -> list[Group]:
+    groups = []
+    for factor in factors:
+        mine = [
+            arm
+            for arm in arms
+            if all(arm.levels[f] == baseline.levels[f] for f in factors if f != factor)
+        ]
+        groups += _chunks(factor, [(arm.name, str(arm.levels[factor])) for arm in mine])
+    return groups
+
+
+def _plain(title: str, arms: Sequence[Arm]) -> list[Group]:
+    return _chunks(title, [(arm.name, arm.name) for arm in arms])
+
+
+def _chunks(title: str, arms: Sequence[tuple[str, str]]) -> list[Group]:
+    """Split arms into groups that are small enough to be told apart."""
+    groups = []
+    for start in range(0, len(arms), MOST_SERIES):
+        part = arms[start : start + MOST_SERIES]
+        heading = f"{title} ({start // MOST_SERIES + 1})" if len(arms) > MOST_SERIES else title
+        members = tuple(Member(arm, label, i) for i, (arm, label) in enumerate(part))
+        groups.append(Group(heading, members))
+    return groups

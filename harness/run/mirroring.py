@@ -1,0 +1,71 @@
+"""The run as MLflow sees it: an observer that hands everything to the mirror."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.plan import Assignment
+from harness.run.observer import Closing, Observer, Opening
+from harness.track import ExecutionInfo, Mirror, TrialInfo
+from harness.trial import Progress, Record
+
+
+class MirrorObserver(Observer):
+    """Mirrors one execution. MLflow's troubles are told on standard error, and never raised."""
+
+    def __init__(self, tracking_uri: str | None, results: Path):
+        self._mirror = Mirror(tracking_uri, results)
+        self._levels: dict[str, Mapping[str, Any]] = {}
+
+    def opened(self, opening: Opening) -> None:
+        """Open the parent run."""
+        plan = opening.plan
+        self._levels = {arm.name: arm.levels for arm in plan.all_arms}
+        self._mirror.start(
+            ExecutionInfo(
+                study=plan.study.study,
+                profile=plan.profile,
+                execution_id=str(opening.execution),
+                question=plan.study.question,
+                plan_hash=plan.hash,
+            )
+        )
+
+    def started(self, assignment: Assignment) -> None:
+        """Open the trial's run."""
+        self._mirror.trial_started(assignment.trial, self._info(assignment))
+
+    def progressed(self, progress: Progress) -> None:
+        """Log the metrics of the epochs."""
+        self._mirror.progress(progress)
+
+    def finished(self, record: Record, assignments: Sequence[Assignment], reused: bool) -> None:
+        """Close the trial's run; of a reused record MLflow may have missed it."""
+        self._mirror.trial_finished(record, self._info(assignments[0]))
+
+    def closed(self, closing: Closing) -> None:
+        """Close the parent run with the verdicts and the report."""
+        counts = {f"trials.{state}": float(count) for state, count in closing.counts.items()}
+        status = self._mirror.finish(
+            closing.status,
+            closing.verdicts,
+            report=closing.report,
+            metrics=counts | {"wall_seconds": closing.wall_seconds},
+        )
+        self._mirror.close()
+        if status.pending or status.error:
+            sys.stderr.write(
+                f"harness: MLflow has not taken {status.pending} runs yet ({status.error}); "
+                "nothing is lost, the next run of this study sends them\n"
+            )
+
+    def _info(self, assignment: Assignment) -> TrialInfo:
+        return TrialInfo(
+            arm=assignment.arm,
+            levels=self._levels.get(assignment.arm, {}),
+            candidate=assignment.candidate,
+            hyperparameters=assignment.parameters,
+        )

@@ -1,0 +1,121 @@
+"""What a schema cannot say: names that must exist, arms that must be in the design."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.study.claims import CompositeClaim, Test
+from harness.study.components import Workload
+from harness.study.design import Arm, select, sides
+from harness.study.document import Document, Path_, assign
+from harness.study.errors import Problem, nearest
+from harness.study.explain import explain
+from harness.study.model import Choice, Dimension, Factor, Study
+
+
+def check_names(study: Study, document: Document) -> list[Problem]:
+    """Find claim ids used twice, and factors whose levels and path do not go together."""
+    problems = []
+    seen: dict[str, int] = {}
+    for i, claim in enumerate(study.claims):
+        if claim.id in seen:
+            message = f"claim id '{claim.id}' is already used by claims[{seen[claim.id]}]"
+            problems.append(document.problem(("claims", i, "id"), message))
+        seen.setdefault(claim.id, i)
+    for name, factor in study.factors.items():
+        where: Path_ = ("factors", name)
+        if isinstance(factor.levels, list) and factor.path is None:
+            problems.append(document.problem(where, "a list of levels needs a `path`"))
+        if isinstance(factor.levels, dict) and factor.path is not None:
+            message = "levels that are mappings carry their own paths"
+            problems.append(document.problem((*where, "path"), message))
+    return problems
+
+
+def check_references(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find claims and probes about arms that are not there, and searched paths that are not."""
+    problems = []
+    for i, claim in enumerate(study.claims):
+        for j, test in enumerate(claim.tests):
+            composite = isinstance(claim, CompositeClaim)
+            where: Path_ = ("claims", i, "all_of", j) if composite else ("claims", i)
+            found = _test_problem(test, study, arms)
+            if found:
+                below, message = found
+                problems.append(document.problem((*where, test.measure, *below), message))
+    for i, probe in enumerate(study.probes):
+        unknown = _selector_problem(probe.on, study, arms) if probe.on else None
+        if unknown:
+            problems.append(document.problem(("probes", i, "on"), unknown))
+    for name, dimension in study.search.space.items() if study.search else ():
+        for message in _dimension_problems(study, name, dimension):
+            problems.append(document.problem(("search", "space", name), message))
+    return problems
+
+
+def _test_problem(test: Test, study: Study, arms: Sequence[Arm]) -> tuple[Path_, str] | None:
+    """Return what is wrong with the measure of a test, and where below it."""
+    if test.trend is not None:
+        over = test.trend.over
+        if over not in study.factors:
+            return ("over",), f"no factor is called '{over}'{nearest(over, study.factors)}"
+        if not _ordered(study.factors[over]):
+            return ("over",), "a trend needs a factor with three or more numeric levels"
+    try:
+        selectors = sides(test)
+    except ValueError as error:
+        return (), str(error)
+    for selector in selectors:
+        message = _selector_problem(selector, study, arms)
+        if message:
+            return (), message
+    return None
+
+
+def _ordered(factor: Factor) -> bool:
+    levels = factor.levels
+    return len(levels) >= 3 and all(
+        isinstance(level, int | float) and not isinstance(level, bool) for level in levels
+    )
+
+
+def _selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[Arm]) -> str | None:
+    named = [arm.name for arm in arms if arm.named]
+    for key, wanted in selector.items():
+        if key == "arm":
+            known: list[Any] = named
+            what = "no arm is called '{}'"
+        elif key in study.factors:
+            known = list(study.factors[key].levels)
+            what = f"factor '{key}' has no level '{{}}' (it has: {', '.join(map(str, known))})"
+        else:
+            return f"no factor is called '{key}'{nearest(key, [*study.factors, 'arm'])}"
+        for value in wanted if isinstance(wanted, list) else [wanted]:
+            if value not in known:
+                return what.format(value) + nearest(value, known)
+    return None if select(arms, dict(selector)) else "the design contains no such arm"
+
+
+def _dimension_problems(study: Study, path: str, dimension: Dimension) -> list[str]:
+    """Check a searched range: its order, its path, and that its ends are allowed values."""
+    values = next(iter(dimension.model_dump().values()))
+    if not isinstance(dimension, Choice):
+        if values[0] >= values[1]:
+            return ["needs a lower and a higher bound, in this order"]
+        values = [values[0], values[1]]
+    messages: list[str] = []
+    for value in values:
+        data = copy.deepcopy(study.workload.model_dump())
+        try:
+            assign(data, path, value)
+            Workload.model_validate_json(json.dumps(data), strict=True)
+        except (KeyError, AttributeError):
+            return ["no config has this path"]
+        except ValidationError as error:
+            messages += [problem.message for problem in explain(error, Document({}), Workload)]
+    return sorted(set(messages))

@@ -1,0 +1,138 @@
+"""Pydantic's errors in sentences a person can act on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from harness.study import components
+from harness.study.document import Document, Path_
+from harness.study.errors import Problem, nearest
+
+_TYPE_WORDS = {
+    "int_type": "a whole number", "float_type": "a number", "string_type": "a word or text",
+    "bool_type": "true or false", "list_type": "a list", "dict_type": "a mapping",
+    "model_type": "a mapping", "model_attributes_type": "a mapping",
+    "int_from_float": "a whole number",
+}  # fmt: skip
+
+
+def explain(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
+    """Turn pydantic's errors into sentences with a place and the nearest valid name."""
+    schema = TypeAdapter(root).json_schema()
+    problems = []
+    for item in error.errors(include_url=False):
+        path = _real_path(item["loc"], document)
+        problems.append(document.problem(path, _sentence(dict(item), schema)))
+    return problems
+
+
+def _real_path(location: tuple[str | int, ...], document: Document) -> Path_:
+    """Drop the union tags that pydantic mixes into a location."""
+    path: Path_ = ()
+    data: Any = document.data
+    part: Any
+    for i, part in enumerate(location):
+        last = i == len(location) - 1
+        if (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        ):
+            path, data = (*path, part), data[part]
+        elif last and not _is_tag(part):
+            path = (*path, part)
+    if document.data:
+        return path
+    return tuple(part for part in location if not _is_tag(part))
+
+
+def _has(data: Any, part: Any) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, dict) and part in data
+
+
+_TAGS = {name for kind in components.KINDS.values() for name in kind} | {
+    "custom", "single", "composite", "function-before", "function-after",
+    "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
+}  # fmt: skip
+
+
+def _is_tag(part: str | int) -> bool:
+    return isinstance(part, str) and (part in _TAGS or "[" in part)
+
+
+def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
+    kind, given, context = item["type"], item["input"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        fields = _fields_at(item["loc"], schema)
+        listed = f" (known: {', '.join(sorted(fields))})" if fields else ""
+        return f"unknown key '{item['loc'][-1]}'{nearest(item['loc'][-1], fields)}{listed}"
+    if kind == "missing":
+        return "is missing"
+    if kind == "literal_error":
+        valid = [part.strip("' ") for part in context["expected"].replace(" or ", ", ").split(",")]
+        return f"'{given}' is not one of {', '.join(valid)}{nearest(given, valid)}"
+    if kind == "union_tag_invalid":
+        valid = [part.strip("' ") for part in context["expected_tags"].split(",")]
+        valid = ["package.module:function" if name == "custom" else name for name in valid]
+        return (
+            f"'{context['tag']}' is not one of {', '.join(valid)}{nearest(context['tag'], valid)}"
+        )
+    if kind == "union_tag_not_found":
+        return "needs a `name`"
+    if kind in _TYPE_WORDS:
+        return f"expected {_TYPE_WORDS[kind]}, found {_shown(given)}"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "string_pattern_mismatch":
+        return f"'{given}' does not have the form {context['pattern']}"
+    message = str(item["msg"])
+    return f"{message[0].lower()}{message[1:]}, found {_shown(given)}"
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _fields_at(location: tuple[str | int, ...], schema: dict[str, Any]) -> list[str]:
+    """List the keys that the schema allows where an unknown one was found."""
+    definitions = schema.get("$defs", {})
+    options = [schema]
+    for part in location[:-1]:
+        step: list[dict[str, Any]] = []
+        for option in _expand(options, definitions):
+            if isinstance(part, str) and part in option.get("properties", {}):
+                step.append(option["properties"][part])
+            elif isinstance(part, int) and "items" in option:
+                step.append(option["items"])
+            elif isinstance(option.get("additionalProperties"), dict) and not _is_tag(part):
+                step.append(option["additionalProperties"])
+            elif isinstance(part, str) and _names(option, part):
+                step.append(option)
+        options = step or options
+    return sorted({name for o in _expand(options, definitions) for name in o.get("properties", {})})
+
+
+def _names(option: dict[str, Any], tag: str) -> bool:
+    """Tell whether a schema is the member of a union that carries this tag."""
+    name = option.get("properties", {}).get("name", {})
+    special = {"single": "metric", "composite": "all_of", "custom": "settings"}
+    return name.get("const") == tag or special.get(tag, "\0") in option.get("properties", {})
+
+
+def _expand(options: list[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """Follow references and unions down to plain object schemas."""
+    result: list[dict[str, Any]] = []
+    queue = list(options)
+    while queue:
+        option = queue.pop()
+        if "$ref" in option:
+            queue.append(definitions[option["$ref"].rsplit("/", 1)[-1]])
+        elif "oneOf" in option or "anyOf" in option:
+            queue.extend(option.get("oneOf", option.get("anyOf", [])))
+        else:
+            result.append(option)
+    return result

@@ -1,0 +1,246 @@
+"""The conductor's side of the mirror: hand over and go on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import harness
+from harness.track.addresses import artifact_root_for, resolve_uri
+from harness.track.words import ExecutionInfo, MirrorStatus, TrialInfo
+from harness.trial import Progress, Record, Trial, Verdict, digest
+
+Message = Callable[[], Mapping[str, Any]]
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "PYTHONWARNINGS": "ignore",
+}
+SCRIBE = QUIET | {
+    # The scribe does the repeating itself: a request repeated blindly may create a run twice.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+class Mirror:
+    """Shows executions, trials and their metrics in MLflow while they happen.
+
+    No method but `finish` waits for anything, and none raises because of MLflow. One mirror
+    serves any number of executions, one after another: `start`, trials, `finish`. `close` ends
+    its process; a mirror is its own context manager.
+
+    Args:
+        tracking_uri: of a server or database elsewhere; None for `mlflow.db` under results.
+        results: the results folder, for the default store and its artifacts.
+        enabled: False makes a mirror that does nothing.
+
+    Raises:
+        ValueError: when MLflow could not use the address; the message holds no secret.
+    """
+
+    def __init__(
+        self, tracking_uri: str | None, results: Path | str, *, enabled: bool = True
+    ) -> None:
+        self.tracking_uri = resolve_uri(tracking_uri, results)
+        self._artifact_root = artifact_root_for(self.tracking_uri, results)
+        self._owner = digest([platform.node(), str(Path(results).resolve())])
+        self._enabled = enabled
+        self._process: subprocess.Popen[str] | None = None
+        self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._status = MirrorStatus()
+        self._execution = ""
+        self._handed: set[str] = set()
+        self._dead = ""
+
+    def start(self, execution: ExecutionInfo) -> None:
+        """Begin an execution; what is still pending of the one before is left to the next run."""
+        self._execution = execution.execution_id
+        self._handed = set()
+        self._status = MirrorStatus()
+        started = execution.started or time.time()
+        execution = replace(execution, owner=execution.owner or self._owner, started=started)
+        if self._enabled and self._process is None:
+            self._spawn()
+        self._put(lambda: {"kind": "start", "execution": asdict(execution)})
+
+    def trial_started(self, trial: Trial, info: TrialInfo) -> None:
+        """A trial was given to a worker."""
+        now = time.time()
+        self._put(
+            lambda: {
+                "kind": "begin",
+                "trial": trial.to_dict(),
+                "info": info.to_dict(),
+                "time": now,
+            }
+        )
+
+    def progress(self, event: Progress) -> None:
+        """A running trial finished epochs."""
+        now = time.time()
+        self._put(
+            lambda: {
+                "kind": "progress",
+                "trial_id": event.trial_id,
+                "points": [dict(point) for point in event.points],
+                "time": now,
+            }
+        )
+
+    def trial_finished(self, record: Record, info: TrialInfo) -> None:
+        """A record is durable. Hand over reused records too: MLflow may have missed them."""
+        self._handed.add(record.trial_id)
+        bulky: dict[str, Any] = {"details": {}, "environment": {}}
+        self._put(
+            lambda: {
+                "kind": "record",
+                "record": record.to_dict() | bulky,
+                "info": info.to_dict(),
+            }
+        )
+
+    def status(self) -> MirrorStatus:
+        """Return how far the mirror is, now."""
+        with self._changed:
+            status = self._status
+        pending = max(len(self._handed) - status.sent - status.present, 0)
+        return replace(status, pending=pending, error=self._dead or status.error)
+
+    def finish(
+        self,
+        status: str,
+        verdicts: Sequence[Verdict] = (),
+        *,
+        report: Path | None = None,
+        metrics: Mapping[str, float] | None = None,
+        patience: float = 15.0,
+    ) -> MirrorStatus:
+        """Close the execution's parent run and wait until all is sent.
+
+        Args:
+            status: finished, failed or interrupted.
+            verdicts: shown on the parent run and in the experiment's description.
+            report: a folder (or file) whose content becomes the artifact folder `report`.
+            metrics: of the execution as a whole, such as numbers of trials.
+            patience: seconds without any progress after which the rest is left pending.
+        """
+        if not self._enabled:
+            return MirrorStatus(done=True)
+        ending = {
+            "kind": "finish",
+            "status": status,
+            "ended": time.time(),
+            "verdicts": [verdict.to_dict() for verdict in verdicts],
+            "report": str(report.resolve()) if report else "",
+            "metrics": dict(metrics or {}),
+        }
+        self._put(lambda: ending)
+        before, since = self._status, time.monotonic()
+        with self._changed:
+            while not (self._status.done or self._dead):
+                self._changed.wait(0.2)
+                if (self._status.sent, self._status.present) != (before.sent, before.present):
+                    before, since = self._status, time.monotonic()
+                if time.monotonic() - since > patience:
+                    break
+        return self.status()
+
+    def close(self) -> None:
+        """End the mirror's process; what is not sent by now stays pending."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        self._outbox.put(None)
+        try:
+            process.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for thread in self._threads:
+            thread.join(timeout=1.0)
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _put(self, message: Message) -> None:
+        if self._process is not None:
+            self._outbox.put(message)
+
+    def _spawn(self) -> None:
+        source = str(Path(harness.__file__).resolve().parent.parent)
+        path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH", "")]))
+        self._dead = ""
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "harness.track.scribe"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, **SCRIBE, "PYTHONPATH": path},
+            )
+        except OSError as error:
+            self._dead = f"the mirror's process did not start: {error}"
+            return
+        self._process = process
+        root = str(self._artifact_root) if self._artifact_root else ""
+        opening = {"kind": "open", "uri": self.tracking_uri, "artifact_root": root}
+        self._put(lambda: opening)
+        self._threads = [
+            threading.Thread(target=self._send, args=[process], daemon=True),
+            threading.Thread(target=self._listen, args=[process], daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _send(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):  # it died; `_listen` says so
+            while (message := self._outbox.get()) is not None:
+                process.stdin.write(json.dumps(message()) + "\n")
+                if self._outbox.empty():
+                    process.stdin.flush()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said = json.loads(line)
+            with self._changed:
+                if said["execution_id"] == self._execution:
+                    self._status = MirrorStatus.from_dict(said)
+                    self._changed.notify_all()
+        with self._changed:
+            if self._process is process:
+                self._dead = "the mirror's process ended; the next execution catches up"
+            self._changed.notify_all()

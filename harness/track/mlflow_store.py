@@ -1,0 +1,194 @@
+"""The calls to MLflow: a tracking store in the mirror's words. Only the scribe imports this."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from harness.track.addresses import sqlite_path, without_credentials
+from harness.track.facts import Point, TrialFacts
+
+METRICS = 800  # in one request, of MLflow's 1000 entities, which params and tags share
+PARAMS = 100
+PAGE = 1000
+REFUSALS = {
+    "BAD_REQUEST",
+    "INVALID_PARAMETER_VALUE",
+    "INVALID_STATE",
+    "RESOURCE_LIMIT_EXCEEDED",
+}
+
+
+class Refused(Exception):  # noqa: N818  (an answer of the store, not an error of ours)
+    """The store is there and does not take this item; sending it again would not help."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run that MLflow already has; `started` in milliseconds since 1970."""
+
+    run_id: str
+    status: str
+    started: int
+    tags: Mapping[str, str]
+
+    @property
+    def running(self) -> bool:
+        """Whether MLflow thinks that it is still going on."""
+        return self.status not in ("FINISHED", "FAILED", "KILLED")
+
+    @property
+    def state(self) -> str:
+        """The state that the mirror gave it at its end, or nothing."""
+        return self.tags.get("state", "")
+
+
+class TrackingStore:
+    """One MLflow tracking store, with the little that the mirror needs of it."""
+
+    def __init__(self, tracking_uri: str, artifact_root: Path | None) -> None:
+        address = without_credentials(tracking_uri)
+        os.environ.update(address.environment)
+        database = sqlite_path(tracking_uri)
+        if database is not None:
+            _prepare_database(database)
+        from mlflow.tracking.client import MlflowClient
+
+        self._client: Any = MlflowClient(address.uri, registry_uri=address.uri)
+        self._artifact_root = artifact_root
+
+    def experiment(self, name: str) -> tuple[str, dict[str, str]]:
+        """Return id and tags of the experiment of this name, made or restored where need be."""
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                location = self._artifact_location(name)
+                self._client.create_experiment(name, artifact_location=location)
+            except Exception:
+                # Another conductor may have made it in between; if not, the look below says so.
+                if self._client.get_experiment_by_name(name) is None:
+                    raise
+            found = self._client.get_experiment_by_name(name)
+        elif found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id), dict(found.tags)
+
+    def _artifact_location(self, name: str) -> str | None:
+        if self._artifact_root is None:
+            return None
+        return (self._artifact_root / quote(name, safe="")).absolute().as_uri()
+
+    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of an experiment."""
+        for name, value in tags.items():
+            self._client.set_experiment_tag(experiment_id, name, value)
+
+    def runs(self, experiment_id: str, execution_id: str = "") -> Iterator[Found]:
+        """Yield the harness's runs in an experiment, of one execution or of all."""
+        wanted = f"tags.execution_id = '{execution_id}'" if execution_id else "tags.role != ''"
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [experiment_id], wanted, max_results=PAGE, page_token=token
+            )
+            for run in page:
+                info = run.info
+                yield Found(info.run_id, info.status, info.start_time, dict(run.data.tags))
+            token = page.token
+            if not token:
+                return
+
+    def create(self, experiment_id: str, name: str, started: int, tags: Mapping[str, str]) -> str:
+        """Create a run and return its id."""
+        run = _asked(
+            lambda: self._client.create_run(
+                experiment_id, start_time=started, tags=dict(tags), run_name=name
+            )
+        )
+        return str(run.info.run_id)
+
+    def log(
+        self,
+        run_id: str,
+        points: Sequence[Point] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add metrics, params and tags to a run; the same points and params again change nothing.
+
+        Tags come with the last batch.
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        metrics = [Metric(p.name, p.value, p.time, p.step) for p in points]
+        items = [Param(name, value) for name, value in (params or {}).items()]
+        labels = [RunTag(name, value) for name, value in (tags or {}).items()]
+        batches = list(zip_longest(_chunks(metrics, METRICS), _chunks(items, PARAMS), fillvalue=[]))
+        if labels and not batches:
+            batches = [([], [])]
+        for number, (some, others) in enumerate(batches, start=1):
+            last = labels if number == len(batches) else []
+            _asked(partial(self._client.log_batch, run_id, some, others, last))
+
+    def log_data(self, run_id: str, facts: TrialFacts) -> None:
+        """Say which data set a run trains on."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        data = Dataset(facts.data_name, facts.data_digest, "local", '{"uri": "harness"}')
+        context = [InputTag("mlflow.data.context", "training")]
+        _asked(lambda: self._client.log_inputs(run_id, [DatasetInput(data, context)]))
+
+    def end(self, run_id: str, status: str, ended: int) -> None:
+        """Close a run."""
+        _asked(lambda: self._client.set_terminated(run_id, status, ended))
+
+    def remove(self, run_id: str) -> None:
+        """Move a run to MLflow's trash, from where it can be restored."""
+        self._client.delete_run(run_id)
+
+    def upload(self, run_id: str, source: Path, place: str) -> None:
+        """Store a folder's content, or a file, as artifacts."""
+        if source.is_dir():
+            self._client.log_artifacts(run_id, str(source), place)
+        else:
+            self._client.log_artifact(run_id, str(source), place)
+
+
+def _prepare_database(path: Path) -> None:
+    """Let readers (the UI) and the one writer work side by side, with cheaper commits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with sqlite3.connect(path, timeout=20) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+
+
+def settle_database(tracking_uri: str) -> None:
+    """Fold the write-ahead log into the database file, so that the file alone is whole."""
+    path = sqlite_path(tracking_uri)
+    if path is not None and path.exists():
+        connection = sqlite3.connect(path, timeout=2)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+
+def _chunks(items: list[Any], size: int) -> list[list[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _asked(call: Callable[[], Any]) -> Any:
+    """Do a call; tell an item that is refused from a store that is in trouble."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return call()
+    except MlflowException as error:
+        if error.error_code in REFUSALS:
+            raise Refused(str(error)) from error
+        raise

@@ -1,0 +1,167 @@
+"""The process that writes to MLflow: messages in, one JSON object a line; statuses out.
+
+Started by `harness.track.mirror` as `python -m harness.track.scribe`. It runs at the lowest
+priority, so that it takes only what training leaves, ignores Ctrl-C, which is the conductor's to
+handle, and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.track.addresses import redact
+from harness.track.facts import describe_trial
+from harness.track.session import Ending, Session
+from harness.track.words import ExecutionInfo, TrialInfo
+from harness.trial import Record, Trial
+
+TICK = 0.25
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+FAREWELL = 2.0
+"""Seconds for leaving no run running when the conductor is gone."""
+
+Message = dict[str, Any]
+
+
+class Scribe:
+    """Applies messages to the session of the present execution and lets it work."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._session: Session | None = None
+        self._pause = 0.0
+        self._not_before = 0.0
+        self._uri = ""
+        self._artifact_root: Path | None = None
+        self._said = ""
+
+    def serve(self, messages: queue.Queue[Message | None]) -> None:
+        """Work until the messages end."""
+        while True:
+            for message in _arrived(messages, self._wait()):
+                if message is None:
+                    self._part()
+                    return
+                self._apply(message)
+            self._work()
+            self._say()
+
+    def _wait(self) -> float:
+        left = self._not_before - time.monotonic()
+        if left > 0:
+            return min(left, TICK)
+        return 0.0 if self._session is not None and self._session.busy else TICK
+
+    def _apply(self, message: Message) -> None:
+        kind = message["kind"]
+        if kind == "open":
+            self._uri = message["uri"]
+            root = message["artifact_root"]
+            self._artifact_root = Path(root) if root else None
+        elif kind == "start":
+            self._session = Session(ExecutionInfo(**message["execution"]), self._connect)
+            self._not_before = self._pause = 0.0
+        elif self._session is not None:
+            self._tell(self._session, kind, message)
+
+    def _tell(self, session: Session, kind: str, message: Message) -> None:
+        if kind == "progress":
+            session.progress(message["trial_id"], message["points"], message["time"])
+        elif kind == "begin":
+            trial = Trial.from_dict(message["trial"])
+            facts = describe_trial(trial, TrialInfo(**message["info"]), session.execution)
+            session.begin(trial.id, facts, message["time"])
+        elif kind == "record":
+            record = Record.from_dict(message["record"])
+            info = TrialInfo(**message["info"])
+            session.record(describe_trial(record.trial, info, session.execution), record)
+        elif kind == "finish":
+            report = message.pop("report")
+            del message["kind"]
+            session.end(Ending(**message, report=Path(report) if report else None))
+            self._not_before = 0.0
+
+    def _connect(self) -> Any:
+        from harness.track.mlflow_store import TrackingStore
+
+        return TrackingStore(self._uri, self._artifact_root)
+
+    def _work(self) -> None:
+        session = self._session
+        if session is None or time.monotonic() < self._not_before:
+            return
+        try:
+            session.work()
+            self._pause = 0.0
+        except Exception as error:  # the mirror never fails: it waits, and tries again
+            text = " ".join(str(error).split()) or type(error).__name__
+            session.trouble(redact(text)[:500])
+            self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+            self._not_before = time.monotonic() + self._pause
+
+    def _say(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        status = {"execution_id": session.execution.execution_id, **vars(session.status)}
+        text = json.dumps(status)
+        if text != self._said:
+            self._said = text
+            with contextlib.suppress(OSError):  # nobody listens any more
+                print(text, file=self._out, flush=True)
+
+    def _part(self) -> None:
+        if self._session is None:
+            return
+        clock = threading.Timer(FAREWELL, os._exit, [1])
+        clock.daemon = True
+        clock.start()
+        with contextlib.suppress(Exception):
+            self._session.abandon()
+        if self._uri.startswith("sqlite") and "mlflow" in sys.modules:
+            from harness.track.mlflow_store import settle_database
+
+            with contextlib.suppress(Exception):
+                settle_database(self._uri)
+
+
+def _arrived(messages: queue.Queue[Message | None], wait: float) -> list[Message | None]:
+    """Return all messages that are there, after waiting for a first one."""
+    found = []
+    with contextlib.suppress(queue.Empty):
+        found.append(messages.get(timeout=wait) if wait else messages.get_nowait())
+        while True:
+            found.append(messages.get_nowait())
+    return found
+
+
+def main() -> None:
+    """Serve the conductor at the other end of standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.nice(19)
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print belongs nowhere
+    messages: queue.Queue[Message | None] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            messages.put(json.loads(line))
+        messages.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    Scribe(out).serve(messages)
+    os._exit(0)  # no library's exit handlers: all that counts is written
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,384 @@
+"""One execution's mirror: what is to be in MLflow, and the rounds of work that bring it there.
+
+Every step may fail and be done again: the session holds what should be, asks MLflow after any
+trouble what is, and sends the difference. So nothing is doubled by an answer that got lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.track import facts
+from harness.track.facts import Point, TrialFacts, milliseconds
+from harness.track.mlflow_store import Found, Refused, TrackingStore
+from harness.track.words import ExecutionInfo, MirrorStatus
+from harness.trial import Record
+
+SHORT = 0.5
+"""Seconds below which a trial is written at once when it ends, which costs half as much."""
+BETWEEN = 1.0
+"""Seconds between two batches of live metrics of one run."""
+ROUND = 1.0
+"""Seconds of work between two looks at what has arrived."""
+TRIES = 3
+"""How often a refused item is offered."""
+HEARTBEAT = 60.0
+SILENT = 3600.0
+"""Seconds without a heartbeat after which another conductor's execution is taken for dead."""
+
+
+@dataclass
+class Entry:
+    """A trial whose run is not finished in MLflow yet."""
+
+    facts: TrialFacts
+    began: float
+    seen: float
+    record: Record | None = None
+    points: list[Point] = field(default_factory=list)
+    steps: set[int] = field(default_factory=set)
+    run_id: str = ""
+    described: bool = False
+    sent: float = 0.0
+    refused: int = 0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ended, and what is to be kept of it."""
+
+    status: str
+    ended: float
+    verdicts: Sequence[Mapping[str, Any]] = ()
+    text: str = ""
+    report: Path | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Session:
+    """Mirrors one execution. All methods but `work` and `abandon` are instant and never fail."""
+
+    def __init__(self, execution: ExecutionInfo, connect: Callable[[], TrackingStore]) -> None:
+        self.execution = execution
+        self.status = MirrorStatus()
+        self._connect = connect
+        self._store: TrackingStore | None = None
+        self._experiment = ""
+        self._experiment_tags: dict[str, str] = {}
+        self._parent = ""
+        self._beat = time.monotonic()
+        self._live: dict[str, Entry] = {}
+        self._waiting: dict[str, Entry] = {}
+        self._refused: dict[str, Entry] = {}
+        self._mirrored: dict[str, str] = {}
+        self._found: dict[str, list[Found]] = {}
+        self._looked = False
+        self._in_doubt = True
+        self._had_trouble = False
+        self._ending: Ending | None = None
+        self._sent = self._present = 0
+        self._error = self._refusal = ""
+        self._closed = False
+
+    # What the conductor tells.
+
+    def begin(self, trial_id: str, described: TrialFacts, began: float) -> None:
+        """A trial starts, for the first time or again after its worker was lost."""
+        if trial_id not in self._live and trial_id not in self._waiting:
+            self._live[trial_id] = Entry(described, began, time.monotonic())
+
+    def progress(self, trial_id: str, curve: Sequence[Mapping[str, float]], when: float) -> None:
+        """A trial finished epochs; those of a repeated attempt are known already."""
+        entry = self._live.get(trial_id)
+        if entry is None:
+            return
+        for point in facts.curve_points(curve, milliseconds(when)):
+            if point.step not in entry.steps:
+                entry.points.append(point)
+        entry.steps.update(point.step for point in entry.points)
+
+    def record(self, described: TrialFacts, record: Record) -> None:
+        """A trial ended, now or in an earlier execution."""
+        trial_id = record.trial_id
+        entry = self._live.pop(trial_id, None)
+        if entry is None:
+            if trial_id in self._waiting or trial_id in self._mirrored:
+                return
+            entry = Entry(described, record.started, time.monotonic())
+        entry.record = record
+        self._waiting[trial_id] = entry
+
+    def end(self, ending: Ending) -> None:
+        """The execution is over; close it as soon as all its records are there."""
+        self._ending = ending
+
+    # What is done about it.
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to do right now."""
+        return bool(self._waiting) or (self._ending is not None and not self._closed)
+
+    def work(self) -> None:
+        """Do about a second's worth of what is to be done.
+
+        Raises:
+            Exception: whatever MLflow raises when it is in trouble; nothing is lost by it.
+        """
+        store = self._open()
+        deadline = time.monotonic() + ROUND
+        for trial_id in list(self._waiting):
+            self._guarded(self._waiting, trial_id, self._settle, store)
+            if time.monotonic() > deadline:
+                break
+        self._update_live(store, deadline + ROUND)
+        if self._ending is not None and not self._waiting and not self._closed:
+            self._close(store, self._ending)
+        self._error = ""
+        self._report()
+
+    def trouble(self, error: str) -> None:
+        """Note that the last round failed: what was asked for may or may not have happened."""
+        self._in_doubt = self._had_trouble = True
+        self._store = None
+        self._error = error
+        self._report()
+
+    def abandon(self) -> None:
+        """The conductor is gone or has no time left: leave no run running, if that can be done."""
+        if self._closed or self._store is None or self._in_doubt:
+            return
+        for entry in [*self._live.values(), *self._waiting.values()]:
+            if entry.run_id:
+                self._lose(self._store, entry.run_id)
+        self._lose(self._store, self._parent)
+
+    def _report(self) -> None:
+        self.status = MirrorStatus(
+            self._sent,
+            self._present,
+            len(self._waiting) + len(self._refused),
+            self._error or self._refusal,
+            self._closed,
+        )
+
+    def _guarded(
+        self,
+        entries: dict[str, Entry],
+        trial_id: str,
+        act: Callable[[TrackingStore, str, Entry], None],
+        store: TrackingStore,
+    ) -> None:
+        """Act on one trial; set it aside when the store keeps refusing it."""
+        entry = entries[trial_id]
+        try:
+            act(store, trial_id, entry)
+        except Refused as refusal:
+            entry.refused += 1
+            self._in_doubt |= entry.refused == TRIES - 1  # someone may have removed its run
+            if entry.refused >= TRIES:
+                self._refused[trial_id] = entries.pop(trial_id)
+                self._refusal = f"{entry.facts.name}: {refusal}"
+
+    def _open(self) -> TrackingStore:
+        """Connect, and know what is there, as far as that is not so already."""
+        store = self._store or self._connect()
+        self._store = store
+        if self._in_doubt:
+            self._experiment, self._experiment_tags = store.experiment(self.execution.study)
+            self._look(store)
+            self._in_doubt = False
+        if not self._parent:
+            self._parent = self._create_parent(store)
+        if time.monotonic() - self._beat > HEARTBEAT:
+            self._beat = time.monotonic()
+            store.log(self._parent, tags={"heartbeat": str(int(time.time()))})
+        return store
+
+    def _create_parent(self, store: TrackingStore) -> str:
+        execution = self.execution
+        moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(execution.started))
+        tags: dict[str, object] = {
+            "role": "execution",
+            "study": execution.study,
+            "profile": execution.profile,
+            "execution_id": execution.execution_id,
+            "owner": execution.owner,
+            "plan_hash": execution.plan_hash,
+            "heartbeat": int(time.time()),
+            "mlflow.source.name": f"harness run {execution.study}",
+            "mlflow.source.type": "LOCAL",
+            **execution.tags,
+        }
+        labels = {
+            "mlflow.experimentKind": "custom_model_development",
+            "mlflow.experiment.primaryMetric.name": execution.primary_metric,
+            "question": execution.question,
+        }
+        self._describe_experiment(store, labels)
+        name = f"{execution.study} {execution.profile} {moment}"
+        started = milliseconds(execution.started)
+        return store.create(self._experiment, name, started, facts.tags_of(tags))
+
+    def _describe_experiment(self, store: TrackingStore, labels: Mapping[str, str]) -> None:
+        """Tag the experiment, and compose its description from the tags."""
+        tags = {**self._experiment_tags, **labels}
+        sections = {
+            name: text for name, text in tags.items() if name.startswith("verdicts.") and text
+        }
+        tags["mlflow.note.content"] = facts.note(self.execution.question, sections)
+        new = {name: tags[name] for name in tags if tags[name] != self._experiment_tags.get(name)}
+        store.tag_experiment(self._experiment, new)
+        self._experiment_tags = tags
+
+    # What is there.
+
+    def _look(self, store: TrackingStore) -> None:
+        """Ask which runs exist: all at first, later only those that this execution made."""
+        own = self.execution.execution_id
+        found = list(store.runs(self._experiment, own if self._looked else ""))
+        if not self._looked:
+            found = self._sweep(store, found)
+            self._looked = True
+        parents = [
+            run
+            for run in found
+            if run.tags.get("role") == "execution" and run.tags.get("execution_id") == own
+        ]
+        self._parent = self._only(store, self._parent, parents)
+        mine: dict[str, list[Found]] = defaultdict(list)
+        others: dict[str, list[Found]] = defaultdict(list)
+        for run in found:
+            trial_id = run.tags.get("trial_id", "")
+            if trial_id and run.run_id != self._mirrored.get(trial_id):
+                group = mine if run.tags.get("execution_id") == own else others
+                group[trial_id].append(run)
+        self._found = dict(others) or self._found
+        for trial_id, entry in [*self._live.items(), *self._waiting.items()]:
+            run_id = self._only(store, entry.run_id, mine.pop(trial_id, []))
+            if run_id != entry.run_id:
+                entry.described = False
+                entry.steps = {point.step for point in entry.points}
+            entry.run_id = run_id
+        for trial_id, doubles in mine.items():
+            if trial_id not in self._refused:
+                self._only(store, "none", doubles)
+
+    @staticmethod
+    def _only(store: TrackingStore, known: str, runs: Sequence[Found]) -> str:
+        """Return the id of the one run that stays, and remove its doubles.
+
+        The known one stays or, when none was known (its creation was not answered), the first.
+        """
+        ids = [run.run_id for run in runs]
+        kept = known if known in ids or not ids else "" if known == "none" else ids[0]
+        for run_id in ids:
+            if run_id != kept:
+                store.remove(run_id)
+        return kept if kept in ids else ""
+
+    def _sweep(self, store: TrackingStore, found: Sequence[Found]) -> list[Found]:
+        """Close what dead executions left running; remove what stands twice."""
+        beats = {
+            run.tags.get("execution_id"): float(run.tags.get("heartbeat") or 0) for run in found
+        }
+        kept = []
+        for seen in sorted(found, key=lambda run: (run.started, run.run_id)):
+            run = seen
+            execution = run.tags.get("execution_id")
+            if run.running and execution != self.execution.execution_id:
+                ours = run.tags.get("owner") == self.execution.owner
+                if ours or time.time() - beats.get(execution, 0.0) > SILENT:
+                    self._lose(store, run.run_id)
+                    run = replace(run, status="KILLED", tags={**run.tags, "state": facts.LOST})
+            kept.append(run)
+        return kept
+
+    @staticmethod
+    def _lose(store: TrackingStore, run_id: str) -> None:
+        store.log(run_id, tags={"state": facts.LOST})
+        store.end(run_id, "KILLED", milliseconds(time.time()))
+
+    # What is sent.
+
+    def _create(self, store: TrackingStore, entry: Entry) -> None:
+        tags = {**entry.facts.tags, facts.PARENT_TAG: self._parent}
+        began = entry.record.started if entry.record and not entry.began else entry.began
+        entry.run_id = store.create(self._experiment, entry.facts.name, milliseconds(began), tags)
+
+    def _update_live(self, store: TrackingStore, deadline: float) -> None:
+        for trial_id, entry in list(self._live.items()):
+            now = time.monotonic()
+            new = bool(entry.points) or not entry.run_id
+            if new and now - entry.seen >= SHORT and now - entry.sent >= BETWEEN:
+                self._guarded(self._live, trial_id, self._update, store)
+            if now > deadline:
+                return
+
+    def _update(self, store: TrackingStore, _: str, entry: Entry) -> None:
+        """Send the epochs that a running trial has finished since the last time."""
+        if not entry.run_id:
+            self._create(store, entry)
+        points = list(entry.points)
+        store.log(entry.run_id, points, {} if entry.described else entry.facts.params)
+        if not entry.described:
+            store.log_data(entry.run_id, entry.facts)
+        entry.described = True
+        del entry.points[: len(points)]
+        entry.sent = time.monotonic()
+
+    def _settle(self, store: TrackingStore, trial_id: str, entry: Entry) -> None:
+        """Bring a record's run to its end, unless one stands for it already."""
+        record = entry.record
+        assert record is not None
+        others = [run for run in self._found.get(trial_id, []) if run.run_id != entry.run_id]
+        there = [r for r in others if not r.running and facts.answers(r.state, record)]
+        if there and not entry.run_id:
+            self._present += 1
+            kept = there[0].run_id
+        else:
+            if not entry.run_id:
+                self._create(store, entry)
+            points = entry.points + facts.record_points(record, entry.steps)
+            params = {} if entry.described else entry.facts.params
+            store.log(entry.run_id, points, params, facts.record_tags(record))
+            if not entry.described:
+                store.log_data(entry.run_id, entry.facts)
+            store.end(entry.run_id, facts.RUN_STATUS[record.state], milliseconds(record.ended))
+            self._sent += 1
+            kept = entry.run_id
+        former = {run.run_id for run in others if not run.running}
+        former |= {self._mirrored.get(trial_id, kept)}
+        self._mirrored[trial_id] = kept
+        del self._waiting[trial_id]
+        for run_id in former - {kept}:
+            store.remove(run_id)
+
+    def _close(self, store: TrackingStore, ending: Ending) -> None:
+        """Close the parent run, with verdicts and report, and what never came to a record."""
+        if self._had_trouble:  # an answer that got lost may have left a double behind
+            self._look(store)
+        for trial_id, entry in list(self._live.items()):
+            if entry.run_id:
+                self._lose(store, entry.run_id)
+            del self._live[trial_id]
+        verdicts = {f"verdict.{verdict['id']}": verdict["verdict"] for verdict in ending.verdicts}
+        tags = facts.tags_of({**verdicts, "state": ending.status})
+        if ending.text:
+            tags["mlflow.note.content"] = ending.text[:7900]
+        end = milliseconds(ending.ended)
+        points = [Point(facts.key(k), float(v), end, 0) for k, v in ending.metrics.items()]
+        store.log(self._parent, points, {}, tags)
+        if ending.verdicts:
+            section = facts.verdict_section(self.execution, ending.verdicts)
+            self._describe_experiment(store, {f"verdicts.{self.execution.profile}": section})
+        if ending.report is not None:
+            store.upload(self._parent, ending.report, "report")
+        status = {"finished": "FINISHED", "failed": "FAILED"}.get(ending.status, "KILLED")
+        store.end(self._parent, status, end)
+        self._closed = True

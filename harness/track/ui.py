@@ -1,0 +1,182 @@
+"""The MLflow UI on this project's results."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from harness.track.addresses import SERVERS, artifact_root_for, redact, resolve_uri
+from harness.track.mirror import QUIET
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PATIENCE = 60.0
+"""Seconds that the server may take to answer for the first time."""
+
+
+def serve_ui(
+    tracking_uri: str | None,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+    *,
+    results: Path | str = "results",
+) -> int:
+    """Serve MLflow's UI in the foreground until Ctrl-C or SIGTERM, and print its address.
+
+    Args:
+        tracking_uri: of a database; None for `mlflow.db` under results. The address of a server
+            is only printed: it has its own UI.
+        host: interface to listen on; names other than loopback's open it to the network.
+        port: to listen on; 0 for any free one. A busy port is an error, not a reason to move.
+        results: the results folder, whose artifacts are served from any working directory.
+
+    Returns:
+        Exit status: 0 ended as asked, 1 the server failed, 2 the input is wrong.
+    """
+    try:
+        uri = resolve_uri(tracking_uri, results)
+        if uri.partition("://")[0] in SERVERS:
+            _tell(f"This tracking server has its own UI: {redact(uri)}")
+            return 0
+        port = _free_port(host, port)
+    except ValueError as error:
+        _tell(str(error), sys.stderr)
+        return 2
+    with tempfile.TemporaryFile("w+") as log, _ended_by_signals():
+        process = subprocess.Popen(
+            _command(host, port),
+            env=_environment(uri, host, results),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            return _attend(process, host, port, log)
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            _end(process)
+
+
+def _command(host: str, port: int) -> list[str]:
+    options = ["--host", host, "--port", str(port), "--workers", "1"]
+    quiet = ["--uvicorn-opts", "--log-level warning"]
+    return [sys.executable, "-m", "mlflow", "server", *options, *quiet]
+
+
+def _environment(uri: str, host: str, results: Path | str) -> dict[str, str]:
+    """Return the server's settings; as variables, since arguments show in process lists."""
+    root = str(artifact_root_for(uri, results))
+    names = [*LOOPBACK, "[::1]"] + ([] if host in LOOPBACK else [host, socket.gethostname()])
+    allowed = ",".join(pattern for name in names for pattern in (name, f"{name}:*"))
+    settings = {
+        "MLFLOW_BACKEND_STORE_URI": uri,
+        "MLFLOW_REGISTRY_STORE_URI": uri,
+        "MLFLOW_ARTIFACTS_DESTINATION": root,
+        "MLFLOW_SERVE_ARTIFACTS": "true",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": allowed,
+        "MLFLOW_SERVER_X_FRAME_OPTIONS": "SAMEORIGIN",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    return {**os.environ, **QUIET, **settings}
+
+
+def _free_port(host: str, port: int) -> int:
+    """Return a port that can be listened on: the given one, or any for 0.
+
+    Raises:
+        ValueError: when it cannot be.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OverflowError:
+            raise ValueError(f"a port is a number from 0 to 65535, not {port}") from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                advice = "name another one, or 0 for any free one"
+                raise ValueError(f"port {port} is in use: {advice}") from None
+            raise ValueError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+        return int(probe.getsockname()[1])
+
+
+def _attend(process: subprocess.Popen[bytes], host: str, port: int, log: IO[str]) -> int:
+    """Wait for the server to answer, say where it is, and wait for its end."""
+    shown = f"[{host}]" if ":" in host else host
+    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, shown)
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        if _answers(f"http://{reached}:{port}/health"):
+            _tell(f"MLflow UI: http://{reached}:{port}  (Ctrl-C ends it)")
+            process.wait()
+            break
+        time.sleep(0.1)
+    log.seek(0)
+    said = redact(log.read())[-2000:].strip()
+    _tell(f"the MLflow server ended or did not start:\n{said}", sys.stderr)
+    return 1
+
+
+def _answers(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the server like Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    former = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the server and the workers that it started."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    process.terminate()
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.terminate()
+    _, left = psutil.wait_procs(family, timeout=5)
+    for member in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _tell(text: str, stream: IO[str] | None = None) -> None:
+    print(text, file=stream or sys.stdout, flush=True)
