@@ -28,7 +28,6 @@ from harness.stats.hypotheses import (
     Hypothesis,
     Less,
     assess,
-    combine,
     decide,
 )
 from harness.stats.multiplicity import holm, intersection_union
@@ -80,8 +79,11 @@ def judge(evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
     verdicts = []
     for claim, p, p_corrected in zip(study.claims, raw, corrected, strict=True):
         parts = results[claim.id]
-        outcome = _outcome(parts, float(p_corrected), study.alpha)
-        lead = _lead(parts, float(p_corrected), study.alpha)
+        # A part's own p-value is corrected as much as that of its claim, the largest of the parts.
+        correction = float(p_corrected) / p if p else 1.0
+        outcomes = [_outcome(part, correction, study.alpha) for part in parts]
+        outcome = _combined(outcomes)
+        lead = _lead(parts, outcomes)
         shown = _numbers(lead)
         verdicts.append(
             Verdict(
@@ -102,9 +104,9 @@ def judge(evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
                 if outcome == "inconclusive"
                 else None,
                 changed_after_evidence=claim.id in changed,
-                parts=[_part(part, float(p_corrected), study.alpha) for part in parts]
-                if not isinstance(claim, SingleClaim)
-                else [],
+                parts=[]
+                if isinstance(claim, SingleClaim)
+                else [_part(part, found) for part, found in zip(parts, outcomes, strict=True)],
                 **shown,
             )
         )
@@ -229,30 +231,30 @@ def _claim_p(parts: Sequence[TestResult]) -> float | None:
     return intersection_union(np.array(values)) if len(values) == len(parts) else None
 
 
-def _outcome(parts: Sequence[TestResult], p_corrected: float, alpha: float) -> str:
-    outcomes = [_part_outcome(part, p_corrected, alpha) for part in parts]
-    if "refuted" in outcomes:
-        return "refuted"
-    if "incomplete" in outcomes:
-        return "incomplete"
-    return combine(outcomes)  # type: ignore[arg-type]
-
-
-def _part_outcome(part: TestResult, p_corrected: float, alpha: float) -> str:
+def _outcome(part: TestResult, correction: float, alpha: float) -> str:
     if part.assessment is None:
         return "incomplete"
+    p_corrected = min(1.0, part.assessment.p_value * correction)
     return decide(part.assessment, part.hypothesis, p_corrected, alpha)
 
 
-def _lead(parts: Sequence[TestResult], p_corrected: float, alpha: float) -> TestResult:
+def _combined(outcomes: Sequence[str]) -> str:
+    """Combine the parts of a claim: one refuted part refutes it, whatever else is missing."""
+    for decisive in ("refuted", "incomplete", "inconclusive"):
+        if decisive in outcomes:
+            return decisive
+    return "supported"
+
+
+def _lead(parts: Sequence[TestResult], outcomes: Sequence[str]) -> TestResult:
     """Return the part that the verdict turns on: the one farthest from being supported."""
     rank = {"refuted": 0, "incomplete": 1, "inconclusive": 2, "supported": 3}
 
-    def distance(part: TestResult) -> tuple[int, float]:
-        p = part.assessment.p_value if part.assessment else 1.0
-        return rank[_part_outcome(part, p_corrected, alpha)], -p
+    def distance(index: int) -> tuple[int, float]:
+        assessment = parts[index].assessment
+        return rank[outcomes[index]], -(assessment.p_value if assessment else 1.0)
 
-    return min(parts, key=distance)
+    return parts[min(range(len(parts)), key=distance)]
 
 
 def _numbers(part: TestResult) -> dict[str, Any]:
@@ -263,11 +265,11 @@ def _numbers(part: TestResult) -> dict[str, Any]:
     return {"effect": effect, "ci_low": low, "ci_high": high}
 
 
-def _part(part: TestResult, p_corrected: float, alpha: float) -> dict[str, Any]:
+def _part(part: TestResult, outcome: str) -> dict[str, Any]:
     return {
         "measures": describe_measure(part.test),
         "expected": describe_hypothesis(part.test),
-        "verdict": _part_outcome(part, p_corrected, alpha),
+        "verdict": outcome,
         "p_value": part.assessment.p_value if part.assessment else None,
         "missing": part.missing,
         **_numbers(part),

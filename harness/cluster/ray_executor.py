@@ -18,7 +18,8 @@ from harness.trial import Phase, Record
 from harness.workloads import Dataset
 
 PROGRESS_SECONDS = 0.3
-DEATHS_IN_A_ROW = 3  # for each slot, without a record in between, until it is hopeless
+HOPELESS_STARTS = 3  # beyond one per slot, without one that came up in between
+HOPELESS_DEATHS = 20  # beyond five per slot, without a record in between
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class _Slot:
     """A worker actor and what it is doing: starting, idle, or working on a pack."""
 
     actor: Any
-    starting: Any | None
-    stream: Any | None = None
+    starting: Any
+    stream: Any = None
     pack: Pack | None = None
     finished: set[str] = field(default_factory=set)
 
@@ -65,8 +66,7 @@ class RayExecutor:
         self._provided: dict[str, _Provided] = {}
         self._waiting: deque[Pack] = deque()
         self._ready: list[Event] = []
-        self._deaths = 0
-        self._last_cause = ""
+        self._failed_starts, self._deaths, self._last_cause = 0, 0, ""
         self._workers: list[_Slot] = []
         if address is None:
             self._session = ray_session.start(None if slots is None else slots * cpus, cpus)
@@ -88,6 +88,13 @@ class RayExecutor:
             self._provided[dataset.fingerprint] = _Provided(
                 ray.put(dataset.for_phase(Phase.SEARCH)), ray.put(dataset.test)
             )
+
+    def references(self, pack: Pack) -> tuple[Any, ...]:
+        """Return the references that a pack is given: only confirmation gets the test split."""
+        provided = self._provided[pack.trials[0].data_fingerprint]
+        if pack.trials[0].phase is Phase.CONFIRMATION:
+            return provided.open_data, provided.test
+        return (provided.open_data,)
 
     def submit(self, pack: Pack) -> None:
         """Queue a pack for the next idle worker.
@@ -137,11 +144,9 @@ class RayExecutor:
 
     # --- workers ---------------------------------------------------------------------------------
     def _hire(self) -> _Slot:
-        actor = (
-            ray.remote(Worker)
-            .options(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=0)
-            .remote(self.cpus, PROGRESS_SECONDS)
-        )
+        remote: Any = ray.remote(Worker)
+        options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_restarts": 0}
+        actor = remote.options(**options).remote(self.cpus, PROGRESS_SECONDS)
         return _Slot(actor, actor.ready.remote())
 
     def _dispatch(self) -> None:
@@ -151,14 +156,7 @@ class RayExecutor:
             if worker.idle:
                 worker.pack = self._waiting.popleft()
                 worker.finished.clear()
-                worker.stream = worker.actor.run.remote(worker.pack, *self._data_for(worker.pack))
-
-    def _data_for(self, pack: Pack) -> tuple[Any, ...]:
-        """Return the references that a pack is given: only confirmation gets the test split."""
-        provided = self._provided[pack.trials[0].data_fingerprint]
-        if pack.trials[0].phase is Phase.CONFIRMATION:
-            return provided.open_data, provided.test
-        return (provided.open_data,)
+                worker.stream = worker.actor.run.remote(worker.pack, *self.references(worker.pack))
 
     def _awaited(self) -> dict[Any, _Slot]:
         """Return what to wait for. Workers that start count only while a pack needs them."""
@@ -181,8 +179,9 @@ class RayExecutor:
                 if worker.starting is not None:
                     ray.get(worker.starting)
                     worker.starting = None
+                    self._failed_starts = 0
                 else:
-                    self._accept(worker, ray.get(next(worker.stream)))  # type: ignore[call-overload]
+                    self._accept(worker, ray.get(next(worker.stream)))
             except StopIteration:
                 self._lose(worker, RuntimeError("the worker ended a pack early"))
             except ray.exceptions.RayError as error:
@@ -204,17 +203,24 @@ class RayExecutor:
         if worker.pack is not None:
             rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
             self._ready.append(Lost(Pack(rest, worker.pack.attempt), cause, kind))
-        if kind is not Loss.PREEMPTED:
-            self._deaths += 1
         self._last_cause = cause
+        if worker.starting is not None:
+            self._failed_starts += 1
+        elif kind not in (Loss.PREEMPTED, Loss.NODE):
+            self._deaths += 1
         ray.kill(worker.actor)
-        self._workers.remove(worker)
-        self._workers.append(self._hire())
+        self._workers[self._workers.index(worker)] = self._hire()
 
     def _check_hope(self) -> None:
-        """End a loop of crashes: each costs a worker's start, and nothing comes of it."""
-        if self._deaths >= DEATHS_IN_A_ROW * (self.slots + 1):
-            raise ClusterError(
-                f"{self._deaths} workers died one after another, and no trial ended in between; "
-                f"the last cause: {self._last_cause}"
-            )
+        """End a loop of crashes: each costs a worker's start, and nothing comes of it.
+
+        How often a pack is tried is the conductor's to say; this is about a machine room that is
+        broken. The bound on deaths leaves room for an arm of which every trial kills its worker.
+        """
+        if self._failed_starts >= HOPELESS_STARTS + self.slots:
+            what = f"{self._failed_starts} workers in a row could not start"
+        elif self._deaths >= HOPELESS_DEATHS + 5 * self.slots:
+            what = f"{self._deaths} workers died and no trial ended in between"
+        else:
+            return
+        raise ClusterError(f"{what}; the last cause: {self._last_cause}")

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import psutil
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, services
 from ray.job_config import JobConfig
 
 from harness.cluster.executor import ClusterError
@@ -100,7 +100,7 @@ def join(address: str, modules: Sequence[str], threads: int) -> Session:
         ClusterError: if no cluster answers at the address, or it is of another version.
     """
     _refuse_second_session()
-    _check_reachable(address)
+    check_reachable(address)
     environment = {
         "py_modules": [_source(name) for name in ("harness", *modules)],
         "env_vars": _thread_variables(threads),
@@ -117,14 +117,17 @@ def join(address: str, modules: Sequence[str], threads: int) -> Session:
 
 def count_nodes() -> int:
     """Count the nodes that are alive."""
-    return sum(node["Alive"] for node in ray.nodes())
+    return len(_nodes())
 
 
 def count_slots(cpus: int, gpus: float) -> int:
     """Count the trials that fit the cluster at once, node by node."""
-    return sum(
-        _fitting(node["Resources"], cpus, gpus) for node in ray.nodes() if node["Alive"]
-    )
+    return sum(_fitting(node["Resources"], cpus, gpus) for node in _nodes())
+
+
+def _nodes() -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node for node in nodes if node["Alive"]]
 
 
 def _fitting(resources: dict[str, float], cpus: int, gpus: float) -> int:
@@ -140,8 +143,10 @@ def _same_imports() -> JobConfig:
 
     Ray itself passes on the working directory and the folder of the script.
     """
-    folders = (os.path.abspath(entry) for entry in sys.path if os.path.isdir(entry or "."))
-    return JobConfig(_py_driver_sys_path=[f for f in folders if not f.startswith(sys.prefix)])
+    standard = (sys.prefix, sys.base_prefix)
+    folders = [os.path.abspath(entry) for entry in sys.path if os.path.isdir(entry or ".")]
+    own = [folder for folder in folders if not folder.startswith(standard)]
+    return JobConfig(_py_driver_sys_path=own[::-1])  # workers put each in front of the others
 
 
 def _source(name: str) -> str:
@@ -158,12 +163,20 @@ def _refuse_second_session() -> None:
         raise ClusterError("this process is already connected to a Ray cluster")
 
 
-def _check_reachable(address: str) -> None:
-    """Find out within seconds; Ray itself would try for a minute, and may end the process."""
+def check_reachable(address: str) -> None:
+    """Find out within seconds what takes Ray minutes: whether anything answers at an address.
+
+    Raises:
+        ClusterError: if nothing does, or it is not an address.
+    """
+    target: str | None = address
     if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if "://" in address or not host or not port.isdigit():
+        try:
+            target = services.canonicalize_bootstrap_address(address)
+        except (ConnectionError, ValueError):
+            raise ClusterError("no running Ray cluster was found") from None
+    host, _, port = str(target).rpartition(":")
+    if "://" in host or not host or not port.isdigit():
         raise ClusterError(f"'{address}' is not an address: expected auto or host:port")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_STOP_SECONDS).close()
@@ -233,12 +246,17 @@ def _use_token() -> None:
 
 
 def _temporary_folder() -> tuple[Path, IO[str]]:
-    """Make a private folder for Ray's sockets and logs, locked for as long as this process lives."""
+    """Make a private folder for Ray's sockets and logs, locked while this process lives."""
     parent = tempfile.gettempdir()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent if len(parent) <= _SHORT else "/tmp"))
-    lock = (folder / "owner").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return folder, lock
+    if len(parent) > _SHORT:
+        parent = "/tmp"
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        lock = (folder / "owner").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():  # nobody took it for abandoned before the lock was there
+            return folder, lock
+        lock.close()
 
 
 def _clear_abandoned() -> None:

@@ -11,6 +11,8 @@ from harness.study import Arm
 MOST_SERIES = 8
 """Line styles and markers that can be told apart."""
 
+SINGLE_ARMS = "Single arms"
+
 
 @dataclass(frozen=True)
 class Member:
@@ -59,7 +61,8 @@ def lay_out(plan: Plan) -> Layout:
         groups = _plain(factors[0], designed)
     else:
         groups = _by_first_factor(designed, plan, factors)
-    return Layout(tuple([*groups, *_plain("Single arms", named)]), hue)
+    taken = len(list(plan.study.factors[hue].levels)) if hue else 0
+    return Layout(tuple([*groups, *_plain(SINGLE_ARMS, named, taken)]), hue)
 
 
 def _crossed(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> tuple[list[Group], str | None]:
@@ -92,9 +95,7 @@ def _by_first_factor(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> lis
     return groups
 
 
-def _by_changed_factor(
-    arms: Sequence[Arm], factors: Sequence[str], baseline: Arm
-) -> list[Group]:
+def _by_changed_factor(arms: Sequence[Arm], factors: Sequence[str], baseline: Arm) -> list[Group]:
     groups = []
     for factor in factors:
         mine = [
@@ -106,16 +107,16 @@ def _by_changed_factor(
     return groups
 
 
-def _plain(title: str, arms: Sequence[Arm]) -> list[Group]:
-    return _chunks(title, [(arm.name, arm.name) for arm in arms])
+def _plain(title: str, arms: Sequence[Arm], first_style: int = 0) -> list[Group]:
+    return _chunks(title, [(arm.name, arm.name) for arm in arms], first_style)
 
 
-def _chunks(title: str, arms: Sequence[tuple[str, str]]) -> list[Group]:
+def _chunks(title: str, arms: Sequence[tuple[str, str]], first_style: int = 0) -> list[Group]:
     """Split arms into groups that are small enough to be told apart."""
     groups = []
     for start in range(0, len(arms), MOST_SERIES):
         part = arms[start : start + MOST_SERIES]
         heading = f"{title} ({start // MOST_SERIES + 1})" if len(arms) > MOST_SERIES else title
-        members = tuple(Member(arm, label, i) for i, (arm, label) in enumerate(part))
+        members = tuple(Member(arm, label, first_style + i) for i, (arm, label) in enumerate(part))
         groups.append(Group(heading, members))
     return groups

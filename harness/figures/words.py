@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -31,6 +32,7 @@ _UNITS = {
     "step_time": "s",
     "dead_units": "0 to 1",
 }
+_HYPHEN = re.compile(r"(?<![\w.])-(?=\d)")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -75,6 +77,11 @@ def capitalized(text: str) -> str:
 def plural(count: int, word: str, words: str | None = None) -> str:
     """Return a count with its noun, such as "1 seed" or "1,200 seeds"."""
     return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def with_minus(text: str) -> str:
+    """Put a minus sign where a text has a hyphen before a number."""
+    return _HYPHEN.sub(MINUS, text)
 
 
 def listed(items: Sequence[str]) -> str:
@@ -140,5 +147,5 @@ def _decimals(value: float, places: int) -> str:
 
 def _scientific(value: float, digits: int) -> str:
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-    power = str(int(exponent)).translate(_SUPERSCRIPT)
-    return f"{mantissa}×10{power}".replace("-", MINUS)
+    power = "10" + str(int(exponent)).translate(_SUPERSCRIPT)
+    return power if mantissa == "1" else f"{mantissa}×{power}".replace("-", MINUS)

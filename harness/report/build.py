@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.evidence import Evidence
+from harness.report.render import markdown, page
+from harness.report.view import Lost, ProfileResult, ProfileView
 from harness.trial import Verdict
 
 
-def build_report(
-    evidence: Evidence,
-    verdicts: Sequence[Verdict],
-    lost: Sequence[tuple[str, int, str]],
-    folder: Path,
-) -> Path:
-    """Write `index.html`, `report.md` and the figures of a study; return the folder."""
+def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
+    """Write the report of a study, which shows one or several profiles.
+
+    The same results give the same bytes, on any day and in any order. The profile that trained on
+    most examples comes first.
+
+    Args:
+        results: the newest execution of each profile of one study, judged; at least one.
+        folder: gets `index.html` (which needs no other file), `report.md` and
+            `figures/<profile>/*.png`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: without results, or with those of several studies.
+    """
+    studies = {result.evidence.execution.study for result in results}
+    if len(studies) != 1:
+        raise ValueError(f"a report is about one study, got {len(studies)}")
+    views = [ProfileView(result) for result in results]
+    views.sort(key=lambda view: (-view.effort, view.name))
     folder.mkdir(parents=True, exist_ok=True)
+    for view in views:
+        figures = folder / "figures" / view.name
+        figures.mkdir(parents=True, exist_ok=True)
+        for name, picture in view.pictures.items():
+            _write(figures / f"{name}.png", picture.png())
+        kept = {f"{name}.png" for name in view.pictures}
+        for stale in figures.glob("*.png"):
+            if stale.name not in kept:
+                stale.unlink()
+    _write(folder / "report.md", markdown(views).encode())
+    _write(folder / "index.html", page(views).encode())
     return folder
+
+
+def build_report(evidence: Evidence, verdicts: Sequence[Verdict], lost: Lost, folder: Path) -> Path:
+    """Write the report of a study of which one profile has results; see `build_page`."""
+    return build_page([ProfileResult(evidence, verdicts, lost)], folder)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Put a whole file in place at once, so that a reader never sees half of it."""
+    partial = file.with_name(f".{file.name}.part")
+    partial.write_bytes(content)
+    os.replace(partial, file)

@@ -30,18 +30,23 @@ _PLAIN_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2
 
 @dataclass
 class Document:
-    """Plain data and where each value stands: `positions` maps a path to (line, column)."""
+    """Plain data, and where each value and each key stands: path to (line, column)."""
 
     data: dict[str, Any]
     file: str = ""
     positions: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
 
-    def problem(self, path: Path_, message: str) -> Problem:
+    def problem(self, path: Path_, message: str, *, at_key: bool = False) -> Problem:
         """Place a message at a path, or at the nearest enclosing value that has a position."""
+        if at_key and path in self.keys:
+            line, column = self.keys[path]
+            return Problem(message, self.file, line, column, dotted(path))
         at = path
         while at and at not in self.positions:
             at = at[:-1]
-        line, column = self.positions.get(at, (None, None))
+        place = self.positions.get(at)
+        line, column = place if place else (None, None)
         return Problem(message, self.file, line, column, dotted(path))
 
 
@@ -120,9 +125,8 @@ class _Builder:
             raise self.fail(node, path, f"the file unfolds to more than {MOST_VALUES:,} values")
         if len(path) > DEEPEST:
             raise self.fail(node, path[:3], f"is nested more than {DEEPEST} levels deep")
-        self.document.positions.setdefault(
-            path, (node.start_mark.line + 1, node.start_mark.column + 1)
-        )
+        mark = node.start_mark
+        self.document.positions[path] = (mark.line + 1, mark.column + 1)
         if isinstance(node, yaml.MappingNode):
             self._refuse_tag(node, path)
             return self._mapping(node, path)
@@ -149,7 +153,7 @@ class _Builder:
             if key in result:
                 raise self.fail(key_node, (*path, key), "this key stands here twice")
             mark = key_node.start_mark
-            self.document.positions[(*path, key)] = (mark.line + 1, mark.column + 1)
+            self.document.keys[(*path, key)] = (mark.line + 1, mark.column + 1)
             result[key] = self.build(value_node, (*path, key))
         return result
 
@@ -179,7 +183,7 @@ class _Builder:
 def assign(target: dict[str, Any], path: str, value: Any) -> None:
     """Set a dotted path in nested mappings, in place; a mapping value merges into a mapping.
 
-    A component written as a bare name (`optimizer: adam`) becomes a mapping on the way, so that
+    A mapping with another `name` is another component and replaces the old one. A component written as a bare name (`optimizer: adam`) becomes a mapping on the way, so that
     `optimizer.lr` can be set on it. A key that itself has dots (`search.space.optimizer.lr`) is
     found if it is there. List elements are addressed by their index.
 
@@ -193,10 +197,8 @@ def assign(target: dict[str, Any], path: str, value: Any) -> None:
     key: Any = ".".join(parts)
     if isinstance(node, list):
         node[_index(node, key)] = value
-    elif isinstance(value, dict) and isinstance(node.get(key), dict):
-        _merge(node[key], value)
     else:
-        node[key] = value
+        _merge(node, {key: value})
 
 
 def _step_into(node: Any, part: str) -> Any:
@@ -215,8 +217,10 @@ def _step_into(node: Any, part: str) -> Any:
 
 def _merge(target: dict[str, Any], update: dict[str, Any]) -> None:
     for key, value in update.items():
-        if isinstance(value, dict) and isinstance(target.get(key), dict):
-            _merge(target[key], value)
+        old = target.get(key)
+        both = isinstance(value, dict) and isinstance(old, dict)
+        if both and value.get("name", old.get("name")) == old.get("name"):
+            _merge(old, value)
         else:
             target[key] = value
 

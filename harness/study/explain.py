@@ -25,7 +25,8 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
     problems = []
     for item in error.errors(include_url=False):
         path = _real_path(item["loc"], document)
-        problems.append(document.problem(path, _sentence(dict(item), schema)))
+        is_key = item["type"] == "extra_forbidden"
+        problems.append(document.problem(path, _sentence(dict(item), schema), at_key=is_key))
     return problems
 
 

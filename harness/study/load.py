@@ -53,11 +53,11 @@ def load_study(
             [Problem(f"has no profile '{profile}' (it has: {names}){nearest(profile, known)}",
                      str(file))]
         )  # fmt: skip
+    settings = _parse_overrides(overrides)
+    study, arms = _resolve(document, profile, settings)
     for name in known:  # every profile must be sound, not only the one that is asked for
         if name != profile:
             _resolve(document, name, {})
-    settings = _parse_overrides(overrides)
-    study, arms = _resolve(document, profile, settings)
     return LoadedStudy(study, arms, profile or "default", settings, str(file))
 
 
@@ -80,7 +80,12 @@ def _parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
 def _resolve(
     document: Document, profile: str | None, settings: Mapping[str, Any]
 ) -> tuple[Study, list[Arm]]:
-    merged = Document(copy.deepcopy(document.data), document.file, dict(document.positions))
+    merged = Document(
+        copy.deepcopy(document.data),
+        document.file,
+        dict(document.positions),
+        dict(document.keys),
+    )
     if profile is not None:
         _apply(merged, document.data["profiles"][profile], ("profiles", profile))
     _apply(merged, settings, None)
@@ -111,9 +116,10 @@ def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:
             raise InputError([problem if origin else Problem(problem.message, "--set")]) from None
         if origin:
             target: Path_ = tuple(path.split("."))
-            for source, place in list(merged.positions.items()):
-                if source[: len(origin) + 1] == (*origin, path):
-                    merged.positions[target + source[len(origin) + 1 :]] = place
+            for places in (merged.positions, merged.keys):
+                for source, place in list(places.items()):
+                    if source[: len(origin) + 1] == (*origin, path):
+                        places[target + source[len(origin) + 1 :]] = place
 
 
 def _build_checked_arms(study: Study, document: Document) -> list[Arm]:

@@ -71,6 +71,7 @@ def describe_trial(trial: Trial, info: TrialInfo, execution: ExecutionInfo) -> T
         "study": execution.study,
         "profile": execution.profile,
         "execution_id": execution.execution_id,
+        "mirror": execution.mirror,
         "owner": execution.owner,
         "arm": info.arm,
         "phase": trial.phase.value,

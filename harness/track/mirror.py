@@ -73,7 +73,7 @@ class Mirror:
 
     def start(self, execution: ExecutionInfo) -> None:
         """Begin an execution; what is still pending of the one before is left to the next run."""
-        self._execution = execution.execution_id
+        self._execution = execution.mirror
         self._handed = set()
         self._status = MirrorStatus()
         started = execution.started or time.time()
@@ -141,7 +141,8 @@ class Mirror:
             verdicts: shown on the parent run and in the experiment's description.
             report: a folder (or file) whose content becomes the artifact folder `report`.
             metrics: of the execution as a whole, such as numbers of trials.
-            patience: seconds without any progress after which the rest is left pending.
+            patience: seconds without any progress after which the rest is left pending when there
+                is an error; four times that when MLflow is merely slow.
         """
         if not self._enabled:
             return MirrorStatus(done=True)
@@ -154,15 +155,23 @@ class Mirror:
             "metrics": dict(metrics or {}),
         }
         self._put(lambda: ending)
+        self._wait(patience)
+        reached = self.status()
+        if not reached.done and not reached.error:
+            return replace(reached, error="MLflow takes too long")
+        return reached
+
+    def _wait(self, patience: float) -> None:
+        """Wait until all is done, for as long as it goes on; slowly is not in trouble."""
         before, since = self._status, time.monotonic()
         with self._changed:
             while not (self._status.done or self._dead):
                 self._changed.wait(0.2)
-                if (self._status.sent, self._status.present) != (before.sent, before.present):
-                    before, since = self._status, time.monotonic()
-                if time.monotonic() - since > patience:
-                    break
-        return self.status()
+                now = self._status
+                if (now.sent, now.present) != (before.sent, before.present):
+                    before, since = now, time.monotonic()
+                if time.monotonic() - since > patience * (1 if now.error else 4):
+                    return
 
     def close(self) -> None:
         """End the mirror's process; what is not sent by now stays pending."""
@@ -237,10 +246,14 @@ class Mirror:
         for line in process.stdout:
             said = json.loads(line)
             with self._changed:
-                if said["execution_id"] == self._execution:
+                if "crash" in said:
+                    self._dead = said["crash"]
+                elif said["mirror"] == self._execution:
                     self._status = MirrorStatus.from_dict(said)
                     self._changed.notify_all()
         with self._changed:
             if self._process is process:
-                self._dead = "the mirror's process ended; the next execution catches up"
+                self._dead = (
+                    self._dead or "the mirror's process ended; the next execution catches up"
+                )
             self._changed.notify_all()

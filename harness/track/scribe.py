@@ -15,11 +15,13 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
 from harness.track.addresses import redact
 from harness.track.facts import describe_trial
+from harness.track.mlflow_store import TrackingStore, import_without_pandas, settle_database
 from harness.track.session import Ending, Session
 from harness.track.words import ExecutionInfo, TrialInfo
 from harness.trial import Record, Trial
@@ -90,9 +92,7 @@ class Scribe:
             session.end(Ending(**message, report=Path(report) if report else None))
             self._not_before = 0.0
 
-    def _connect(self) -> Any:
-        from harness.track.mlflow_store import TrackingStore
-
+    def _connect(self) -> TrackingStore:
         return TrackingStore(self._uri, self._artifact_root)
 
     def _work(self) -> None:
@@ -112,7 +112,7 @@ class Scribe:
         session = self._session
         if session is None:
             return
-        status = {"execution_id": session.execution.execution_id, **vars(session.status)}
+        status = {"mirror": session.execution.mirror, **vars(session.status)}
         text = json.dumps(status)
         if text != self._said:
             self._said = text
@@ -122,14 +122,9 @@ class Scribe:
     def _part(self) -> None:
         if self._session is None:
             return
-        clock = threading.Timer(FAREWELL, os._exit, [1])
-        clock.daemon = True
-        clock.start()
         with contextlib.suppress(Exception):
             self._session.abandon()
-        if self._uri.startswith("sqlite") and "mlflow" in sys.modules:
-            from harness.track.mlflow_store import settle_database
-
+        if "mlflow" in sys.modules:
             with contextlib.suppress(Exception):
                 settle_database(self._uri)
 
@@ -154,12 +149,20 @@ def main() -> None:
     messages: queue.Queue[Message | None] = queue.Queue()
 
     def read() -> None:
-        for line in sys.stdin:
-            messages.put(json.loads(line))
+        with contextlib.suppress(ValueError):  # half a line: the conductor died while writing it
+            for line in sys.stdin:
+                messages.put(json.loads(line))
         messages.put(None)
+        time.sleep(FAREWELL)  # this thread is a daemon: it only gets here if the other one hangs
+        os._exit(1)
 
     threading.Thread(target=read, daemon=True).start()
-    Scribe(out).serve(messages)
+    import_without_pandas()
+    try:
+        Scribe(out).serve(messages)
+    except Exception:  # a fault of ours: say so before the process ends
+        said = redact(traceback.format_exc(limit=-3))
+        print(json.dumps({"crash": said[-1000:]}), file=out, flush=True)
     os._exit(0)  # no library's exit handlers: all that counts is written
 
 

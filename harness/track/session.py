@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.track import facts
 from harness.track.facts import Point, TrialFacts, milliseconds
+from harness.track.inventory import lose, only, sweep
 from harness.track.mlflow_store import Found, Refused, TrackingStore
 from harness.track.words import ExecutionInfo, MirrorStatus
 from harness.trial import Record
@@ -28,8 +29,7 @@ ROUND = 1.0
 TRIES = 3
 """How often a refused item is offered."""
 HEARTBEAT = 60.0
-SILENT = 3600.0
-"""Seconds without a heartbeat after which another conductor's execution is taken for dead."""
+"""Seconds between two signs of life on the parent run."""
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Session:
         self._in_doubt = True
         self._had_trouble = False
         self._ending: Ending | None = None
-        self._sent = self._present = 0
+        self._sent = self._present = self._uploads = 0
         self._error = self._refusal = ""
         self._closed = False
 
@@ -89,7 +89,8 @@ class Session:
 
     def begin(self, trial_id: str, described: TrialFacts, began: float) -> None:
         """A trial starts, for the first time or again after its worker was lost."""
-        if trial_id not in self._live and trial_id not in self._waiting:
+        known = (self._live, self._waiting, self._refused)
+        if not any(trial_id in entries for entries in known):
             self._live[trial_id] = Entry(described, began, time.monotonic())
 
     def progress(self, trial_id: str, curve: Sequence[Mapping[str, float]], when: float) -> None:
@@ -105,12 +106,12 @@ class Session:
     def record(self, described: TrialFacts, record: Record) -> None:
         """A trial ended, now or in an earlier execution."""
         trial_id = record.trial_id
-        entry = self._live.pop(trial_id, None)
+        entry = self._live.pop(trial_id, None) or self._refused.pop(trial_id, None)
         if entry is None:
             if trial_id in self._waiting or trial_id in self._mirrored:
                 return
             entry = Entry(described, record.started, time.monotonic())
-        entry.record = record
+        entry.record, entry.refused = record, 0
         self._waiting[trial_id] = entry
 
     def end(self, ending: Ending) -> None:
@@ -130,6 +131,8 @@ class Session:
         Raises:
             Exception: whatever MLflow raises when it is in trouble; nothing is lost by it.
         """
+        if self._closed:
+            return
         store = self._open()
         deadline = time.monotonic() + ROUND
         for trial_id in list(self._waiting):
@@ -137,9 +140,10 @@ class Session:
             if time.monotonic() > deadline:
                 break
         self._update_live(store, deadline + ROUND)
-        if self._ending is not None and not self._waiting and not self._closed:
+        if self._ending is not None and not self._waiting:
             self._close(store, self._ending)
-        self._error = ""
+        if self._uploads < TRIES:  # else the report is missing, which is to be known
+            self._error = ""
         self._report()
 
     def trouble(self, error: str) -> None:
@@ -151,12 +155,13 @@ class Session:
 
     def abandon(self) -> None:
         """The conductor is gone or has no time left: leave no run running, if that can be done."""
-        if self._closed or self._store is None or self._in_doubt:
+        if self._closed or not self._parent:
             return
+        store = self._store or self._connect()
         for entry in [*self._live.values(), *self._waiting.values()]:
             if entry.run_id:
-                self._lose(self._store, entry.run_id)
-        self._lose(self._store, self._parent)
+                lose(store, entry.run_id)
+        lose(store, self._parent)
 
     def _report(self) -> None:
         self.status = MirrorStatus(
@@ -208,6 +213,7 @@ class Session:
             "study": execution.study,
             "profile": execution.profile,
             "execution_id": execution.execution_id,
+            "mirror": execution.mirror,
             "owner": execution.owner,
             "plan_hash": execution.plan_hash,
             "heartbeat": int(time.time()),
@@ -240,69 +246,35 @@ class Session:
 
     def _look(self, store: TrackingStore) -> None:
         """Ask which runs exist: all at first, later only those that this execution made."""
-        own = self.execution.execution_id
+        own = self.execution.mirror
         found = list(store.runs(self._experiment, own if self._looked else ""))
         if not self._looked:
-            found = self._sweep(store, found)
+            found = sweep(store, found, self.execution)
             self._looked = True
         parents = [
             run
             for run in found
-            if run.tags.get("role") == "execution" and run.tags.get("execution_id") == own
+            if run.tags.get("role") == "execution" and run.tags.get("mirror") == own
         ]
-        self._parent = self._only(store, self._parent, parents)
+        self._parent = only(store, self._parent, parents)
         mine: dict[str, list[Found]] = defaultdict(list)
         others: dict[str, list[Found]] = defaultdict(list)
         for run in found:
             trial_id = run.tags.get("trial_id", "")
             if trial_id and run.run_id != self._mirrored.get(trial_id):
-                group = mine if run.tags.get("execution_id") == own else others
+                group = mine if run.tags.get("mirror") == own else others
                 group[trial_id].append(run)
         self._found = dict(others) or self._found
         for trial_id, entry in [*self._live.items(), *self._waiting.items()]:
-            run_id = self._only(store, entry.run_id, mine.pop(trial_id, []))
+            run_id = only(store, entry.run_id, mine.pop(trial_id, []))
             if run_id != entry.run_id:
                 entry.described = False
                 entry.steps = {point.step for point in entry.points}
             entry.run_id = run_id
         for trial_id, doubles in mine.items():
             if trial_id not in self._refused:
-                self._only(store, "none", doubles)
-
-    @staticmethod
-    def _only(store: TrackingStore, known: str, runs: Sequence[Found]) -> str:
-        """Return the id of the one run that stays, and remove its doubles.
-
-        The known one stays or, when none was known (its creation was not answered), the first.
-        """
-        ids = [run.run_id for run in runs]
-        kept = known if known in ids or not ids else "" if known == "none" else ids[0]
-        for run_id in ids:
-            if run_id != kept:
-                store.remove(run_id)
-        return kept if kept in ids else ""
-
-    def _sweep(self, store: TrackingStore, found: Sequence[Found]) -> list[Found]:
-        """Close what dead executions left running; remove what stands twice."""
-        beats = {
-            run.tags.get("execution_id"): float(run.tags.get("heartbeat") or 0) for run in found
-        }
-        kept = []
-        for seen in sorted(found, key=lambda run: (run.started, run.run_id)):
-            run = seen
-            execution = run.tags.get("execution_id")
-            if run.running and execution != self.execution.execution_id:
-                ours = run.tags.get("owner") == self.execution.owner
-                if ours or time.time() - beats.get(execution, 0.0) > SILENT:
-                    self._lose(store, run.run_id)
-                    run = replace(run, status="KILLED", tags={**run.tags, "state": facts.LOST})
-            kept.append(run)
-        return kept
-
-    @staticmethod
-    def _lose(store: TrackingStore, run_id: str) -> None:
-        store.log(run_id, tags={"state": facts.LOST})
-        store.end(run_id, "KILLED", milliseconds(time.time()))
+                for run in doubles:
+                    store.remove(run.run_id)
 
     # What is sent.
 
@@ -363,10 +335,11 @@ class Session:
         """Close the parent run, with verdicts and report, and what never came to a record."""
         if self._had_trouble:  # an answer that got lost may have left a double behind
             self._look(store)
-        for trial_id, entry in list(self._live.items()):
-            if entry.run_id:
-                self._lose(store, entry.run_id)
-            del self._live[trial_id]
+        for entries in (self._live, self._refused):
+            for entry in entries.values():
+                if entry.run_id:
+                    lose(store, entry.run_id)
+        self._live.clear()
         verdicts = {f"verdict.{verdict['id']}": verdict["verdict"] for verdict in ending.verdicts}
         tags = facts.tags_of({**verdicts, "state": ending.status})
         if ending.text:
@@ -377,7 +350,8 @@ class Session:
         if ending.verdicts:
             section = facts.verdict_section(self.execution, ending.verdicts)
             self._describe_experiment(store, {f"verdicts.{self.execution.profile}": section})
-        if ending.report is not None:
+        if ending.report is not None and self._uploads < TRIES:
+            self._uploads += 1
             store.upload(self._parent, ending.report, "report")
         status = {"finished": "FINISHED", "failed": "FAILED"}.get(ending.status, "KILLED")
         store.end(self._parent, status, end)

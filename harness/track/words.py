@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -11,14 +12,16 @@ from typing import Any
 class ExecutionInfo:
     """One execution of one study in one profile: a parent run.
 
-    `owner` names the results folder (any text that stays the same for it): runs that its earlier
-    executions left running are dead, because one folder has one conductor. Left empty, the host
-    name and the folder's path stand in.
+    `execution_id` is the conductor's name for it; `mirror` is unique on any server, so that equal
+    numbers of two results folders are not taken for one. `owner` names the results folder (any
+    text that stays the same for it): runs that its earlier executions left running are dead,
+    because one folder has one conductor. Left empty, host name and path stand in.
     """
 
     study: str
     profile: str
     execution_id: str
+    mirror: str = field(default_factory=lambda: uuid.uuid4().hex)
     question: str = ""
     plan_hash: str = ""
     owner: str = ""

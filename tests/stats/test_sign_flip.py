@@ -47,6 +47,13 @@ def test_rounding_errors_do_not_break_ties():
     # The subset {0.1, 0.2, -0.3} sums to 5.6e-17 rather than 0: a tie all the same.
     exact = sign_flip_p([1.0, 2.0, -3.0, 4.0])
     assert sign_flip_p([0.1, 0.2, -0.3, 0.4]) == exact == brute_force([1.0, 2.0, -3.0, 4.0])
+    # Differences of larger numbers carry the rounding errors of those numbers.
+    units = np.array([1.0, 2.0, -3.0, 4.0])
+    differences = (0.93 + 1e-5 * units) - 0.93
+    assert (differences != 1e-5 * units).all()
+    assert (
+        sign_flip_p(differences) == sign_flip_p(differences + np.array([0, 0, 2e-16, 0])) == exact
+    )
 
 
 @given(st.lists(finite, min_size=1, max_size=9))

@@ -1,0 +1,283 @@
+"""What ``calibration.py`` simulates: claims at the edge of their truth, noise, studies, cells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.stats import fits
+from harness.stats.hypotheses import (
+    Assessment,
+    Between,
+    Different,
+    Greater,
+    Hypothesis,
+    Less,
+    Outcome,
+    assess,
+    combine,
+    decide,
+)
+from harness.stats.intervals import bootstrap_band, bootstrap_interval
+from harness.stats.multiplicity import holm, intersection_union
+from harness.stats.power import Rule, equivalence_power, paired_power
+from harness.stats.sequential import Design, corrected_p_values, interval_alpha, sides_of
+
+Floats = npt.NDArray[np.float64]
+Noise = Callable[[np.random.Generator, tuple[int, ...]], Floats]
+
+ALPHA = 0.05
+SEEDS = (5, 8, 12, 20)
+MARGIN = 0.5
+HALF_WIDTH = 2.0
+LEVELS = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+
+
+def normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Standard normal."""
+    return generator.standard_normal(shape)
+
+
+def skewed(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Exponential, centred: skewness 2, a long tail upwards."""
+    return generator.exponential(size=shape) - 1.0
+
+
+def heavy(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Student's t with 3 degrees of freedom, scaled to deviation 1."""
+    return generator.standard_t(3, size=shape) / np.sqrt(3.0)
+
+
+def discrete(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Accuracy on 100 samples at 0.9, centred and scaled: about a dozen distinct values."""
+    return (generator.binomial(100, 0.9, size=shape) - 90.0) / 3.0
+
+
+FAMILIES: dict[str, Noise] = {
+    "normal": normal,
+    "skewed": skewed,
+    "heavy": heavy,
+    "discrete": discrete,
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One claim at the edge of its null hypothesis: noise of shape ``cells`` becomes one number."""
+
+    hypothesis: Hypothesis
+    truth: float
+    cells: tuple[int, ...]
+    reduce: Callable[[Floats], Floats]
+
+
+def direct(truth: float) -> Callable[[Floats], Floats]:
+    """The block's number is the truth plus the noise itself: the worst case for skewness."""
+    return lambda noise: truth + noise
+
+
+def arms(truth: float) -> Callable[[Floats], Floats]:
+    """Two arms with noise of their own."""
+    return lambda noise: fits.paired_difference(truth + noise[:, 0], noise[:, 1])
+
+
+def trend(noise: Floats) -> Floats:
+    """Slope over log2 of five levels, true slope MARGIN."""
+    x = np.log2(LEVELS)
+    return fits.slopes(MARGIN * x + noise, x)
+
+
+def interaction(noise: Floats) -> Floats:
+    """Difference of differences, truly 0."""
+    return fits.interaction(noise)
+
+
+def cost_ratio(noise: Floats) -> Floats:
+    """Costs that vary by 10 %; the true log ratio is log 2."""
+    cost = np.exp(0.1 * noise)
+    return fits.log_ratio(2.0 * cost[:, 0], cost[:, 1])
+
+
+def power_law(noise: Floats) -> Floats:
+    """Exponent of a power law with 10 % noise per level, truly -0.5."""
+    return fits.fit_law(LEVELS**-0.5 * np.exp(0.1 * noise), LEVELS, "power").slope
+
+
+def exponential_law(noise: Floats) -> Floats:
+    """Rate of an exponential law with 10 % noise per level, truly -0.1."""
+    return fits.fit_law(np.exp(-0.1 * LEVELS + 0.1 * noise), LEVELS, "exponential").slope
+
+
+KINDS: dict[str, tuple[Part, ...]] = {
+    "greater": (Part(Greater(MARGIN), MARGIN, (), direct(MARGIN)),),
+    "less": (Part(Less(-MARGIN), -MARGIN, (), direct(-MARGIN)),),
+    "greater, two noisy arms": (Part(Greater(MARGIN), MARGIN, (2,), arms(MARGIN)),),
+    "different": (Part(Different(), 0.0, (), direct(0.0)),),
+    "different by a margin": (Part(Different(MARGIN), MARGIN, (), direct(MARGIN)),),
+    "equivalent, at the upper bound": (
+        Part(Between(-HALF_WIDTH, HALF_WIDTH), HALF_WIDTH, (), direct(HALF_WIDTH)),
+    ),
+    "equivalent, at the lower bound": (
+        Part(Between(-HALF_WIDTH, HALF_WIDTH), -HALF_WIDTH, (), direct(-HALF_WIDTH)),
+    ),
+    "threshold (at least)": (Part(Between(MARGIN, np.inf), MARGIN, (), direct(MARGIN)),),
+    "threshold (at most)": (Part(Between(-np.inf, MARGIN), MARGIN, (), direct(MARGIN)),),
+    "trend (slope)": (Part(Greater(MARGIN), MARGIN, (5,), trend),),
+    "interaction": (Part(Greater(), 0.0, (2, 2), interaction),),
+    "cost ratio": (Part(Greater(float(np.log(2.0))), float(np.log(2.0)), (2,), cost_ratio),),
+    "fitted power law": (Part(Less(-0.5), -0.5, (5,), power_law),),
+    "fitted exponential law": (Part(Between(-0.1, 0.1), -0.1, (5,), exponential_law),),
+    "composite, one part false": (
+        Part(Greater(MARGIN), MARGIN, (), direct(MARGIN)),
+        Part(Greater(-9.0), 0.0, (), direct(0.0)),
+    ),
+}
+# The eight claims of one study for the family-wise rate: all false, all at their edges.
+FAMILY = (
+    "greater",
+    "less",
+    "different",
+    "equivalent, at the lower bound",
+    "trend (slope)",
+    "interaction",
+    "cost ratio",
+    "composite, one part false",
+)
+SEQUENTIAL = ("greater", "less", "different", "equivalent, at the lower bound", "trend (slope)")
+DESIGNS = {"6, 10, ..., 30": Design.every(6, 4, 30), "8, 12, 16, 20": Design.every(8, 4, 20)}
+
+
+def draw(parts: tuple[Part, ...], n: int, noise: Noise, rng: np.random.Generator) -> list[Floats]:
+    """One study's numbers for every part of a claim, shape (n,) each."""
+    return [part.reduce(noise(rng, (n, *part.cells))) for part in parts]
+
+
+def judge(parts: tuple[Part, ...], assessments: list[Assessment], p_corrected: float) -> Outcome:
+    """The claim's outcome as the harness combines it."""
+    pairs = zip(parts, assessments, strict=True)
+    return combine(decide(a, part.hypothesis, p_corrected, ALPHA) for part, a in pairs)
+
+
+def assess_all(
+    parts: tuple[Part, ...], values: list[Floats], alphas: list[float]
+) -> list[Assessment]:
+    """Assess the parts of one claim."""
+    rows = zip(parts, values, alphas, strict=True)
+    return [assess(array, part.hypothesis, alpha) for part, array, alpha in rows]
+
+
+def fixed_cell(job: tuple[str, int, str, int, int]) -> tuple[float, float, float]:
+    """Rates of false "supported", of "refuted" and of coverage for one kind, n and family."""
+    kind, n, family, studies, seed = job
+    parts, noise = KINDS[kind], FAMILIES[family]
+    rng = np.random.default_rng(seed)
+    supported = refuted = covered = 0
+    for _ in range(studies):
+        found = assess_all(parts, draw(parts, n, noise, rng), [ALPHA] * len(parts))
+        outcome = judge(parts, found, intersection_union([a.p_value for a in found]))
+        supported += outcome == "supported"
+        refuted += outcome == "refuted"
+        covered += found[0].low <= parts[0].truth <= found[0].high
+    return supported / studies, refuted / studies, covered / studies
+
+
+def family_cell(job: tuple[int, str, int, int]) -> float:
+    """Rate of studies with any false "supported" among eight false claims under Holm."""
+    n, family, studies, seed = job
+    noise, rng = FAMILIES[family], np.random.default_rng(seed)
+    wrong = 0
+    for _ in range(studies):
+        found = []
+        for kind in FAMILY:
+            parts = KINDS[kind]
+            found.append(assess_all(parts, draw(parts, n, noise, rng), [ALPHA] * len(parts)))
+        adjusted = holm([intersection_union([a.p_value for a in group]) for group in found])
+        wrong += any(
+            judge(KINDS[kind], group, p) == "supported"
+            for kind, group, p in zip(FAMILY, found, adjusted, strict=True)
+        )
+    return wrong / studies
+
+
+def sequential_study(
+    claims: list[tuple[Part, ...]], design: Design, noise: Noise, rng: np.random.Generator
+) -> tuple[list[Outcome], float]:
+    """Play one study look by look: final outcomes, and the mean of the seeds used per claim."""
+    values = [draw(parts, design.looks[-1], noise, rng) for parts in claims]
+    outcomes: list[Outcome] = ["inconclusive"] * len(claims)
+    used = np.full(len(claims), design.looks[-1])
+    sides = [sides_of(parts[0].hypothesis) for parts in claims]
+    for look, seeds in enumerate(design.looks):
+        supported = [outcome == "supported" for outcome in outcomes]
+        open_claims = [i for i, outcome in enumerate(outcomes) if outcome == "inconclusive"]
+        found: dict[int, list[Assessment]] = {}
+        p_values = np.ones(len(claims))
+        for i in open_claims:
+            alphas = [interval_alpha(design, look, part.hypothesis) for part in claims[i]]
+            found[i] = assess_all(claims[i], [array[:seeds] for array in values[i]], alphas)
+            p_values[i] = intersection_union([a.p_value for a in found[i]])
+        corrected = corrected_p_values(p_values, sides, supported, design, look)
+        for i in open_claims:
+            outcomes[i] = judge(claims[i], found[i], corrected[i])
+            if outcomes[i] != "inconclusive":
+                used[i] = seeds
+    return outcomes, float(used.mean())
+
+
+def sequential_cell(job: tuple[tuple[str, ...], str, str, int, int]) -> tuple[float, float]:
+    """Rates of studies with any false "supported", and with any "refuted", over all looks."""
+    kinds, design, family, studies, seed = job
+    rng = np.random.default_rng(seed)
+    claims = [KINDS[kind] for kind in kinds]
+    supported = refuted = 0
+    for _ in range(studies):
+        outcomes, _ = sequential_study(claims, DESIGNS[design], FAMILIES[family], rng)
+        supported += "supported" in outcomes
+        refuted += "refuted" in outcomes
+    return supported / studies, refuted / studies
+
+
+def power_cell(job: tuple[str, float, int, int, int, int]) -> tuple[float, float]:
+    """Simulated power of one claim among ``claims``, at Holm's first step, and the formula's."""
+    kind, effect, n, claims, studies, seed = job
+    rng, noise = np.random.default_rng(seed), FAMILIES["normal"]
+    if kind == "equivalent":
+        hypothesis: Hypothesis = Between(-effect, effect)
+        truth, formula = 0.0, equivalence_power(effect, effect, 1.0, n, Rule(ALPHA, claims))
+    elif kind == "different":
+        hypothesis, truth = Different(), effect
+        formula = paired_power(effect, 1.0, n, Rule(ALPHA, claims, 2))
+    else:
+        hypothesis, truth = Greater(), effect
+        formula = paired_power(effect, 1.0, n, Rule(ALPHA, claims))
+    hits = 0
+    for _ in range(studies):
+        found = assess(truth + noise(rng, (n,)), hypothesis, ALPHA)
+        hits += decide(found, hypothesis, min(1.0, claims * found.p_value), ALPHA) == "supported"
+    return hits / studies, formula
+
+
+def bootstrap_cell(job: tuple[str, int, str, int, int]) -> float:
+    """Coverage of the bootstrap intervals and of the learning-curve band (one epoch)."""
+    method, n, family, studies, seed = job
+    rng, covered = np.random.default_rng(seed), 0
+    for _ in range(studies):
+        values = FAMILIES[family](rng, (n,))
+        if method == "bca":
+            low, high = bootstrap_interval(values, rng, 0.95, "bca", 999)
+        else:
+            band = bootstrap_band(values[:, None], rng, 0.95, 1_999)
+            low, high = float(band.low[0]), float(band.high[0])
+        covered += low <= 0.0 <= high
+    return covered / studies
+
+
+def stopping_cell(job: tuple[str, float, int, int]) -> tuple[float, float]:
+    """Power and mean number of seeds of a sequential "greater" claim with a true effect."""
+    design, effect, studies, seed = job
+    rng = np.random.default_rng(seed)
+    claims: list[tuple[Part, ...]] = [(Part(Greater(), 0.0, (), direct(effect)),)]
+    plays = [sequential_study(claims, DESIGNS[design], normal, rng) for _ in range(studies)]
+    hits = [outcomes == ["supported"] for outcomes, _ in plays]
+    return float(np.mean(hits)), float(np.mean([used for _, used in plays]))

@@ -1,0 +1,44 @@
+"""Evidence to figures; the only place that knows seaborn and matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.evidence import Evidence
+from harness.figures.arms import arms_compared
+from harness.figures.curves import gradient_norms, learning_curves, searches
+from harness.figures.forest import forest
+from harness.figures.style import Picture
+from harness.figures.tradeoff import quality_and_cost
+from harness.trial import Verdict
+
+__all__ = ["Picture", "draw_all", "primary_metric", "validation_metric"]
+
+
+def primary_metric(evidence: Evidence) -> str:
+    """Return the test metric that a study is about: the twin of the one it searches by."""
+    study = evidence.plan.study
+    if study.search is not None:
+        return "test." + study.search.metric.partition(".")[2]
+    claimed = [t.metric for claim in study.claims for t in claim.tests]
+    named = [metric for metric in claimed if metric.startswith("test.")]
+    return max(named, key=named.count) if named else "test.accuracy"
+
+
+def validation_metric(evidence: Evidence) -> str:
+    """Return the validation metric that goes with the primary one."""
+    return "validation." + primary_metric(evidence).partition(".")[2]
+
+
+def draw_all(evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Picture]:
+    """Draw every figure that the evidence allows, by name, in the order of the report."""
+    test, validation = primary_metric(evidence), validation_metric(evidence)
+    drawn = [
+        forest(evidence.plan.study, verdicts),
+        arms_compared(evidence, test),
+        learning_curves(evidence, validation),
+        gradient_norms(evidence),
+        quality_and_cost(evidence, test),
+        *searches(evidence, validation),
+    ]
+    return {picture.name: picture for picture in drawn if picture is not None}

@@ -1,0 +1,249 @@
+"""Arms side by side: every seed's result, and means with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness.evidence import Evidence
+from harness.figures.layout import SINGLE_ARMS, Layout, lay_out
+from harness.figures.lines import Floats, padded
+from harness.figures.style import (
+    GRID,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    SERIES,
+    Picture,
+    new_axes,
+    new_figure,
+    theme,
+)
+from harness.figures.words import (
+    axis_label,
+    capitalized,
+    lower_is_better,
+    metric_name,
+    number,
+    wrapped,
+)
+from harness.plan import SIMPLE_BASELINE
+from harness.stats.intervals import t_interval
+
+ROW = 0.185
+MOST_ROWS = 90
+
+
+@dataclass(frozen=True)
+class _Row:
+    arm: str
+    label: str
+    style: int
+    values: Floats
+    first: bool
+    group: str
+
+    @property
+    def mean(self) -> float:
+        return float(self.values.mean()) if len(self.values) else math.nan
+
+
+def values_by_arm(evidence: Evidence, metric: str) -> dict[str, Floats]:
+    """Return a metric's values on the confirmation seeds of every arm that has any."""
+    rows = evidence.confirmation
+    if metric not in rows:
+        return {}
+    rows = rows[rows[metric].notna()]
+    return {
+        str(arm): mine[metric].to_numpy(dtype=float)
+        for arm, mine in rows.groupby("arm", sort=False)
+    }
+
+
+def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
+    """Draw every confirmation seed beside the mean and interval of its arm."""
+    values = values_by_arm(evidence, metric)
+    baseline = values.pop(SIMPLE_BASELINE, np.zeros(0))
+    layout = lay_out(evidence.plan)
+    rows = _rows(layout, values)[:MOST_ROWS]
+    if not any(len(row.values) for row in rows):
+        return None
+    reference = float(baseline.mean()) if len(baseline) else None
+    limits = _limits(rows, reference, metric)
+    keyed = _key(layout) if layout.hue else []
+    with theme():
+        panels = tuple(_arms_panel(rows, reference, limit, (metric, keyed)) for limit in limits)
+    closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
+    line = " The dotted line is the mean of the simple baseline." if reference is not None else ""
+    return Picture(
+        "arms",
+        f"{capitalized(metric_name(metric))} of every arm",
+        "Small marks: single confirmation seeds. Large marks: their mean with its 95 % t interval."
+        f"{line}{closer}",
+        f"{capitalized(metric_name(metric))} of {len(rows)} arms, each with its seeds, mean and"
+        " interval; the numbers are in the leaderboard.",
+        panels,
+        columns=len(panels),
+    )
+
+
+def _rows(layout: Layout, values: dict[str, Floats]) -> list[_Row]:
+    return [
+        _Row(
+            member.arm,
+            member.label,
+            member.style if layout.hue else 0,
+            values.get(member.arm, np.zeros(0)),
+            index == 0,
+            group.title,
+        )
+        for group in layout.groups
+        for index, member in enumerate(group.members)
+    ]
+
+
+def _key(layout: Layout) -> list[tuple[str, int]]:
+    """Return label and style of every level of the factor that styles stand for."""
+    crossed = [group for group in layout.groups if group.title != SINGLE_ARMS]
+    found = {member.style: member.label for group in crossed for member in group.members}
+    return [(label, style) for style, label in sorted(found.items())]
+
+
+def _limits(
+    rows: Sequence[_Row], reference: float | None, metric: str
+) -> list[tuple[float, float]]:
+    """Return the limits of the whole, and of the best half where that is much narrower."""
+    samples = [row.values for row in rows if len(row.values)]
+    if reference is not None:
+        samples.append(np.array([reference]))
+    return near_and_far(samples, metric)
+
+
+def near_and_far(samples: Sequence[Floats], metric: str) -> list[tuple[float, float]]:
+    """Return limits for all samples, and for the better half where that is much narrower.
+
+    Args:
+        samples: values of each arm, each of shape (seeds,), none empty.
+        metric: tells which direction is better.
+    """
+    whole = padded(np.concatenate(samples), 0.03)
+    order = sorted(samples, key=lambda values: float(values.mean()))
+    if not lower_is_better(metric):
+        order.reverse()
+    close = padded(np.concatenate(order[: max(2, math.ceil(len(order) / 2))]), 0.06)
+    narrow = len(order) > 3 and close[1] - close[0] < 0.3 * (whole[1] - whole[0])
+    return [whole, close] if narrow else [whole]
+
+
+def _arms_panel(
+    rows: Sequence[_Row],
+    reference: float | None,
+    limits: tuple[float, float],
+    words: tuple[str, list[tuple[str, int]]],
+) -> Figure:
+    metric, key = words
+    places, separators = _places(rows)
+    height = ROW * (places[-1] + 1.2) + 0.55 + (0.28 if key else 0.12)
+    figure = new_figure(4.9, max(height, 1.5))
+    axes = new_axes(figure, (1.3, 0.12, 0.45, 0.34 if key else 0.12))
+    axes.set_ylim(places[-1] + 0.8, -0.8)
+    axes.set_xlim(*limits)
+    axes.grid(axis="y", visible=False)
+    for separator in separators:
+        axes.axhline(separator, color=GRID, linewidth=0.7)
+    if reference is not None:
+        axes.axvline(reference, color=INK, linewidth=0.9, linestyle=(0, (1, 1.6)), zorder=1.5)
+    for row, place in zip(rows, places, strict=True):
+        _arm(axes, row, place)
+    _name_rows(axes, rows, places, bool(key))
+    axes.set_xlabel(axis_label(metric), labelpad=3)
+    if key:
+        _legend(axes, key)
+    return figure
+
+
+def _places(rows: Sequence[_Row]) -> tuple[list[float], list[float]]:
+    """Return the height of each row, and of the lines between groups."""
+    places: list[float] = []
+    separators = []
+    for row in rows:
+        step = 0.0 if not places else places[-1] + (1.7 if row.first else 1.0)
+        if row.first and places:
+            separators.append((places[-1] + step) / 2)
+        places.append(step)
+    return places, separators
+
+
+def _arm(axes: Axes, row: _Row, place: float) -> None:
+    low_edge, high_edge = axes.get_xlim()
+    colour = SERIES[row.style % len(SERIES)]
+    marker = MARKERS[row.style % len(MARKERS)]
+    if not len(row.values):
+        axes.annotate(
+            "no complete trial", (0.02, place), xycoords=("axes fraction", "data"),
+            va="center", fontsize=7, color=MUTED,
+        )  # fmt: skip
+        return
+    if not low_edge <= row.mean <= high_edge:
+        left = row.mean < low_edge
+        axes.annotate(
+            f"◂ {number(row.mean)}" if left else f"{number(row.mean)} ▸",
+            (0.01 if left else 0.99, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            ha="left" if left else "right",
+            fontsize=7,
+            color=colour,
+        )
+        return
+    inside = row.values[(row.values >= low_edge) & (row.values <= high_edge)]
+    axes.plot(
+        inside, np.full(len(inside), place), linestyle="none", marker=marker, markersize=2.8,
+        color=colour, alpha=0.38, markeredgewidth=0, zorder=2,
+    )  # fmt: skip
+    low, high = t_interval(row.values)
+    if math.isfinite(low):
+        ends = np.clip([low, high], low_edge, high_edge)
+        axes.plot(ends, [place, place], color=colour, linewidth=1.4, zorder=3)
+    axes.plot(
+        row.mean, place, marker=marker, markersize=5.6, color=colour, markeredgecolor=PAPER,
+        markeredgewidth=0.8, zorder=4,
+    )  # fmt: skip
+
+
+def _name_rows(axes: Axes, rows: Sequence[_Row], places: Sequence[float], keyed: bool) -> None:
+    """Name each group once where the key names its rows, and each row otherwise."""
+    ticks, labels = [], []
+    groups: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault(row.group, []).append(index)
+    for title, members in groups.items():
+        if keyed and title != SINGLE_ARMS:
+            ticks.append(float(np.mean([places[i] for i in members])))
+            labels.append(wrapped(title, 20))
+        else:
+            ticks += [places[i] for i in members]
+            labels += [wrapped(rows[i].label, 20, 1) for i in members]
+    axes.set_yticks(ticks, labels)
+    axes.tick_params(axis="y", length=0)
+
+
+def _legend(axes: Axes, key: Sequence[tuple[str, int]]) -> None:
+    handles = [
+        Line2D(
+            [], [], marker=MARKERS[style % len(MARKERS)], color=SERIES[style % len(SERIES)],
+            linewidth=1.4, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.8, label=label,
+        )
+        for label, style in key
+    ]  # fmt: skip
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 0.995), ncols=len(handles),
+        frameon=False, fontsize=8, handlelength=1.6, columnspacing=1.2, borderaxespad=0.2,
+    )  # fmt: skip

@@ -1,0 +1,202 @@
+"""Quality against cost: what better results take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from harness.evidence import Evidence
+from harness.figures.arms import near_and_far, values_by_arm
+from harness.figures.layout import Layout, lay_out
+from harness.figures.lines import Floats, padded, spread
+from harness.figures.style import (
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    SERIES,
+    Picture,
+    new_axes,
+    new_figure,
+    theme,
+)
+from harness.figures.words import (
+    axis_label,
+    capitalized,
+    listed,
+    lower_is_better,
+    metric_name,
+    wrapped,
+)
+from harness.plan import SIMPLE_BASELINE
+from harness.stats.intervals import t_interval
+
+_WIDTH, _HEIGHT = 4.9, 3.9
+_MARGINS = (0.68, 0.15, 1.0, 0.12)
+_OTHER = -1
+
+
+@dataclass(frozen=True)
+class _Point:
+    arm: str
+    seconds: float
+    quality: Floats
+    style: int
+
+    @property
+    def mean(self) -> float:
+        return float(self.quality.mean())
+
+
+def quality_and_cost(evidence: Evidence, metric: str) -> Picture | None:
+    """Draw each arm's mean of a metric against the median training time of its trials."""
+    quality, cost = values_by_arm(evidence, metric), values_by_arm(evidence, "cost.seconds")
+    layout = lay_out(evidence.plan)
+    styles = _styles(layout)
+    points = [
+        _Point(arm, float(np.median(cost[arm])), values, styles.get(arm, _OTHER))
+        for arm, values in quality.items()
+        if arm in cost
+    ]
+    if len(points) < 2:
+        return None
+    limits = near_and_far([point.quality for point in points], metric)
+    frontier = _frontier(points, metric)
+    with theme():
+        panels = tuple(
+            _panel(points, limit, metric, (frontier if limit is limits[-1] else [], _key(layout)))
+            for limit in limits
+        )
+    closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
+    return Picture(
+        "quality-and-cost",
+        f"{capitalized(metric_name(metric))} against training time",
+        "Mean over the confirmation seeds with its 95 % t interval, against the median training"
+        " time, which depends on the machine. Named, and joined by the dotted line: the arms that"
+        f" no other arm beats in both.{closer}",
+        f"{len(points)} arms by training time and {metric_name(metric)}; no arm is better and"
+        f" cheaper than {listed([point.arm for point in frontier])}.",
+        panels,
+        columns=len(panels),
+    )
+
+
+def _styles(layout: Layout) -> dict[str, int]:
+    """Style arms by their group where there are several groups, else each by itself."""
+    several = len(layout.groups) > 1
+    return {
+        member.arm: index if several else member.style
+        for index, group in enumerate(layout.groups)
+        for member in group.members
+    }
+
+
+def _key(layout: Layout) -> list[tuple[str, int]]:
+    if len(layout.groups) > 1:
+        return [(group.title, index) for index, group in enumerate(layout.groups)]
+    return [(m.label, m.style) for group in layout.groups for m in group.members]
+
+
+def _panel(
+    points: Sequence[_Point],
+    limits: tuple[float, float],
+    metric: str,
+    words: tuple[Sequence[_Point], list[tuple[str, int]]],
+) -> Figure:
+    named, key = words
+    figure = new_figure(_WIDTH, _HEIGHT)
+    axes = new_axes(figure, _MARGINS)
+    times = np.array([point.seconds for point in points])
+    log = bool(times.min() > 0 and times.max() / times.min() > 5)
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlim(*padded(times, 0.08, log))
+    axes.set_ylim(*limits)
+    for point in points:
+        _draw(axes, point)
+    if named:
+        _name(axes, named)
+    axes.set_xlabel("Training time of one trial (s)", labelpad=3)
+    axes.set_ylabel(axis_label(metric), labelpad=4)
+    _legend(axes, key, any(point.arm == SIMPLE_BASELINE for point in points))
+    return figure
+
+
+def _look(style: int) -> dict[str, str]:
+    if style == _OTHER:
+        return {"marker": "*", "color": INK}
+    return {"marker": MARKERS[style % len(MARKERS)], "color": SERIES[style % len(SERIES)]}
+
+
+def _draw(axes: Axes, point: _Point) -> None:
+    look = _look(point.style)
+    low, high = t_interval(point.quality)
+    if math.isfinite(low):
+        axes.plot([point.seconds] * 2, [low, high], color=look["color"], linewidth=1.0)
+    axes.plot(
+        point.seconds, point.mean, markersize=9 if point.style == _OTHER else 6,
+        markeredgecolor=PAPER, markeredgewidth=0.7, zorder=3, **look,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _frontier(points: Sequence[_Point], metric: str) -> list[_Point]:
+    """Return the arms that are not beaten in both time and quality, the cheapest first."""
+    sign = -1 if lower_is_better(metric) else 1
+    best = -math.inf
+    frontier = []
+    for point in sorted(points, key=lambda p: (p.seconds, -sign * p.mean)):
+        if sign * point.mean > best:
+            best = sign * point.mean
+            frontier.append(point)
+    return frontier
+
+
+def _name(axes: Axes, points: Sequence[_Point]) -> None:
+    axes.plot(
+        [point.seconds for point in points], [point.mean for point in points],
+        color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1.5,
+    )  # fmt: skip
+    to_axes = axes.transData + axes.transAxes.inverted()
+    places: Mapping[str, tuple[float, float]] = {
+        point.arm: tuple(to_axes.transform((point.seconds, point.mean))) for point in points
+    }
+    height = (_HEIGHT - _MARGINS[2] - _MARGINS[3]) * 72
+    seen = [arm for arm, (_, y) in places.items() if 0 <= y <= 1]
+    moved = spread([places[arm][1] + 0.03 for arm in seen], 11 / height)
+    for arm, y in zip(seen, moved, strict=True):
+        right = places[arm][0] > 0.55
+        axes.annotate(
+            wrapped(arm, 24, 1),
+            (places[arm][0], y),
+            xycoords="axes fraction",
+            xytext=(-7 if right else 7, 0),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="center",
+            fontsize=8,
+        )
+
+
+def _legend(axes: Axes, key: Sequence[tuple[str, int]], simple: bool) -> None:
+    entries = [*key, *([("simple baseline", _OTHER)] if simple else [])]
+    handles = [
+        Line2D(
+            [], [], linestyle="none", markersize=5.5, markeredgecolor=PAPER,
+            markeredgewidth=0.6, label=wrapped(label, 18, 1), **_look(style),  # type: ignore[arg-type]
+        )
+        for label, style in entries
+    ]  # fmt: skip
+    axes.legend(
+        handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.155), ncols=4, frameon=False,
+        fontsize=7.5, handletextpad=0.1, columnspacing=0.8, labelspacing=0.35,
+    )  # fmt: skip

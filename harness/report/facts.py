@@ -1,0 +1,226 @@
+"""What was planned, what came otherwise, where it ran, and how to run it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.evidence import Evidence
+from harness.figures import primary_metric
+from harness.figures.words import listed, metric_name, parameter_name, plural, seconds
+from harness.plan import data_key
+from harness.trial import Phase, State, Verdict
+
+Facts = list[tuple[str, str]]
+
+
+def when(moment: float | None) -> str:
+    """Write a moment, in universal time."""
+    if moment is None:
+        return "not ended"
+    return datetime.fromtimestamp(moment, UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
+
+
+def execution_facts(evidence: Evidence) -> Facts:
+    """Say when the execution ran, how it ended, and how much of it was already there."""
+    execution = evidence.execution
+    reused = int(evidence.trials["reused"].sum())
+    took = seconds(execution.wall_seconds) if execution.wall_seconds is not None else "not known"
+    if reused:
+        took += f" (with {reused:,} of {plural(len(evidence.trials), 'result')} already at hand)"
+    return [
+        ("Execution", f"number {execution.id}, {execution.status}"),
+        ("Started", when(execution.started)),
+        ("Took", took),
+    ]
+
+
+def planned(evidence: Evidence) -> Facts:
+    """Say what was declared before the run."""
+    plan, study = evidence.plan, evidence.plan.study
+    facts = [
+        (f"Factor {name}", f"{listed([str(level) for level in factor.levels])}"
+         + (f" (sets {factor.path})" if factor.path else ""))
+        for name, factor in study.factors.items()
+    ]  # fmt: skip
+    named = [arm.name for arm in plan.arms if arm.named]
+    facts += [
+        ("Design", study.design),
+        (
+            "Arms",
+            f"{len(plan.arms)}" + (f", of which named singly: {listed(named)}" if named else ""),
+        ),
+        ("Baseline arm", plan.baseline.name),
+        ("Simple baseline", study.simple_baseline.replace("_", " ")),
+        ("Workload", _settings(study.workload.model_dump(mode="json"))),
+    ]
+    if study.search is None:
+        facts.append(("Search", "none: hyperparameters are fixed"))
+    else:
+        facts += [
+            (
+                "Search, for each arm",
+                f"{plural(study.search.candidates, 'candidate')} by {study.search.sampler}, each on"
+                f" {plural(study.search.seeds, 'search seed')}, chosen by"
+                f" {metric_name(study.search.metric)}",
+            ),
+            ("Search space", _space(study.search.model_dump(mode="json")["space"])),
+        ]
+    counts = plan.trial_counts()
+    total = sum(counts.values())
+    facts += [
+        ("Confirmation", f"{plural(study.seeds, 'seed')} for every arm, disjoint from the search"),
+        ("Trials", f"{total:,} ({counts[Phase.SEARCH.value]:,} search,"
+         f" {counts[Phase.CONFIRMATION.value]:,} confirmation)"),
+        ("Error rate of all claims together", f"{study.alpha:g}"),
+        ("Hash of the plan", evidence.execution.plan_hash),
+        ("Overrides", _overrides(plan.overrides) or "none"),
+    ]  # fmt: skip
+    return facts
+
+
+def deviations(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[str]:
+    """Say in sentences what came otherwise than planned, or weakens the evidence."""
+    plan, trials = evidence.plan, evidence.trials
+    found = []
+    if evidence.execution.status != "finished":
+        found.append(f"The execution is {evidence.execution.status}, not finished.")
+    planned_trials = sum(plan.trial_counts().values())
+    missing = planned_trials - len(trials) + int((trials["state"] == "missing").sum())
+    if missing > 0:
+        found.append(f"{missing:,} of {plural(planned_trials, 'planned trial')} have no record.")
+    for state in (State.DIVERGED, State.FAILED):
+        count = int((trials["state"] == state.value).sum())
+        if count:
+            found.append(f"{plural(count, 'trial')} {state.value}; see “What did not complete”.")
+    for verdict in verdicts:
+        if verdict.changed_after_evidence:
+            found.append(f"The claim {verdict.id} was changed after its evidence had been seen.")
+    found += _unequal_budgets(evidence)
+    for data, count in evidence.execution.context.get("duplicates", {}).items():
+        if count:
+            found.append(
+                f"{plural(count, 'input')} of {data} occur more than once, so the same input may be"
+                " in the training and the test split."
+            )
+    if plan.overrides:
+        found.append(f"Settings were overridden for this run: {_overrides(plan.overrides)}.")
+    if plan.hash != evidence.execution.plan_hash:
+        found.append("The declaration, read again, gives another hash than the plan's.")
+    return found
+
+
+def _unequal_budgets(evidence: Evidence) -> list[str]:
+    """Name the arms whose search valued fewer candidates than planned, or that had no search."""
+    plan = evidence.plan
+    if plan.study.search is None:
+        return []
+    search = evidence.trials[evidence.trials["phase"] == Phase.SEARCH.value]
+    tried = search.groupby("arm")["candidate"].nunique()
+    short = []
+    fixed = []
+    for arm in plan.arms:
+        if plan.space(arm) is None:
+            fixed.append(arm.name)
+        elif tried.get(arm.name, 0) < plan.study.search.candidates:
+            short.append(f"{arm.name} ({tried.get(arm.name, 0)})")
+    found = []
+    if short:
+        found.append(f"Fewer candidates than planned were tried for {listed(short)}.")
+    if fixed:
+        found.append(f"Not searched, because all searched settings are fixed: {listed(fixed)}.")
+    return found
+
+
+def environments(evidence: Evidence) -> Facts:
+    """Say what the trials ran on, and what the conductor ran with."""
+    words = {"device": "Device", "device_name": "Processor", "system": "System",
+             "threads": "threads", "torch": "PyTorch", "python": "Python"}  # fmt: skip
+    facts = []
+    for index, found in enumerate(evidence.environments, 1):
+        parts = [f"{words.get(name, name)} {value}" for name, value in found.items()]
+        several = len(evidence.environments) > 1
+        facts.append((f"Trials, environment {index}" if several else "Trials", ", ".join(parts)))
+    packages = evidence.execution.context.get("environment", {})
+    if packages:
+        text = ", ".join(f"{name} {value}" for name, value in packages.items())
+        facts.append(("Study", text))
+    return facts
+
+
+def data_facts(evidence: Evidence) -> Facts:
+    """Name the data sets with their fingerprints and duplicates."""
+    context = evidence.execution.context
+    duplicates = context.get("duplicates", {})
+    facts: Facts = []
+    for arm in evidence.plan.all_arms:
+        data = arm.workload["data"]
+        mark = evidence.plan.fingerprints.get(data_key(arm.workload), "none recorded")
+        text = f"fingerprint {mark}"
+        if data["name"] in duplicates:
+            count = duplicates[data["name"]]
+            text += f", {count if count else 'no'} exact duplicate{'' if count == 1 else 's'}"
+        entry = (_settings(data), text)
+        if entry not in facts:
+            facts.append(entry)
+    return facts
+
+
+def command(evidence: Evidence) -> str:
+    """Return the command that runs this study again, as it was run."""
+    execution = evidence.execution
+    parts = ["harness", "run", f"studies/{execution.context.get('file', execution.study)}.yaml"]
+    if execution.profile != "default":
+        parts += ["--profile", execution.profile]
+    for path, value in evidence.plan.overrides.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        parts += ["--set", f"{path}={text}"]
+    return shlex.join(parts)
+
+
+def setting_in_short(evidence: Evidence) -> str:
+    """Say in a line what a profile consists of: data, epochs, seeds."""
+    study = evidence.plan.study
+    return (
+        f"{study.workload.data.name}, {plural(study.workload.epochs, 'epoch')},"
+        f" {plural(study.seeds, 'seed')}, {plural(len(evidence.plan.arms), 'arm')},"
+        f" measured by {metric_name(primary_metric(evidence))}"
+    )
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    """Write nested settings on one line: "mlp (depth 8, width 64)"."""
+    parts = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            parts.append(f"{name}: {_settings(value)}")
+        elif name != "name" and value is not None:
+            parts.append(f"{name.replace('_', ' ')} {value}")
+    inner = (
+        ", ".join(parts)
+        if not any(isinstance(v, Mapping) for v in values.values())
+        else "; ".join(parts)
+    )
+    if "name" not in values:
+        return inner
+    return f"{values['name']} ({inner})" if inner else str(values["name"])
+
+
+def _space(space: Mapping[str, Mapping[str, Any]]) -> str:
+    kinds = {"log": "evenly in the logarithm", "uniform": "evenly", "integer": "whole numbers"}
+    parts = []
+    for path, dimension in space.items():
+        kind, bounds = next(iter(dimension.items()))
+        if kind == "choice":
+            text = f"one of {listed([str(bound) for bound in bounds])}"
+        else:
+            text = f"from {bounds[0]:g} to {bounds[1]:g}, {kinds.get(kind, kind)}"
+        parts.append(f"{parameter_name(path)} ({path}) {text}")
+    return "; ".join(parts)
+
+
+def _overrides(overrides: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path} = {json.dumps(value)}" for path, value in overrides.items())

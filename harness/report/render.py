@@ -1,0 +1,88 @@
+"""Views to texts: the page and the Markdown file."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.figures import Picture
+from harness.report.inline import inline_svg
+from harness.report.view import ProfileView
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~$&@-])")
+_PERCENT = re.compile(r"(\d) %")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+def page(views: list[ProfileView]) -> str:
+    """Return the HTML page of a study."""
+    text = _environment(html=True).get_template("page.html").render(_context(views))
+    return _PERCENT.sub(r"\1\u00a0%", text)  # no line ends between a number and its sign
+
+
+def markdown(views: list[ProfileView]) -> str:
+    """Return the same as Markdown, whose figures lie in files beside it."""
+    return _environment(html=False).get_template("report.md").render(_context(views))
+
+
+def _context(views: list[ProfileView]) -> dict[str, Any]:
+    study = views[0].evidence.plan.study
+    claims = list(dict.fromkeys(row.id for view in views for row in view.rows))
+    return {"study": study, "views": views, "claims": claims, "parts_of": _contents}
+
+
+def _contents(view: ProfileView) -> list[tuple[str, str]]:
+    """Return anchor and title of the sections that a profile has."""
+    sections = [
+        ("verdicts", "Verdicts", True),
+        ("effects", "Effects", bool(view.rows)),
+        ("arms", "Arms and leaderboard", True),
+        ("curves", "Learning curves", "learning-curves" in view.pictures),
+        ("probes", "Probes", view.probes is not None),
+        ("search", "Search", bool(view.searches)),
+        ("cost", "Cost", True),
+        ("failures", "What did not complete", True),
+        ("plan", "Plan and deviations", True),
+        ("origin", "Data and environment", True),
+    ]
+    return [(anchor, title) for anchor, title, present in sections if present]
+
+
+@cache
+def _environment(*, html: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["panels"] = _panels
+    environment.filters["md"] = escape_markdown
+    return environment
+
+
+def _panels(picture: Picture, profile: str) -> list[Markup]:
+    """Return the panels of a picture as parts of the page."""
+    prefix = f"{profile}-{picture.name}"
+    return [
+        inline_svg(svg, f"{prefix}-{index}-", _panel_label(picture, index))
+        for index, svg in enumerate(picture.svgs())
+    ]
+
+
+def _panel_label(picture: Picture, index: int) -> str:
+    """The first panel carries the description of the whole picture; the others are silent."""
+    return picture.alt if index == 0 else ""
+
+
+def escape_markdown(text: object) -> str:
+    """Make any text safe within a line or a table cell of Markdown."""
+    flat = _CONTROL.sub(" ", str(text))
+    return _MARKDOWN.sub(lambda match: f"&#{ord(match.group(1))};" if match.group(1) in "<>&|@`"
+                         else "\\" + match.group(1), flat)  # fmt: skip

@@ -1,0 +1,320 @@
+"""The tables of a report, as plain cells that a page and a Markdown file both show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.evidence import Evidence
+from harness.figures import primary_metric, validation_metric
+from harness.figures.arms import values_by_arm
+from harness.figures.words import (
+    ABSENT,
+    axis_label,
+    capitalized,
+    estimate,
+    lower_is_better,
+    metric_name,
+    number,
+    parameter_name,
+    plural,
+    seconds,
+)
+from harness.plan import SIMPLE_BASELINE
+from harness.stats.intervals import t_interval
+from harness.trial import Phase, State
+
+MOST_TRIALS = 1_000
+_COUNTED = {"cost.parameters", "cost.steps"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text in a table; `reason` says why there is no number, `anchor` names the row."""
+
+    text: str
+    numeric: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; the first cell of each row is its header."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+    anchors: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why numbers are absent, each reason once."""
+        found = [cell.reason for row in self.rows for cell in row if cell.reason]
+        return list(dict.fromkeys(found))
+
+
+def mean_cell(values: Any, absent: str) -> Cell:
+    """Write a mean with its 95 % t interval, or say why there is none."""
+    if values is None or not len(values):
+        return Cell(ABSENT, True, absent)
+    mean = float(np.mean(values))
+    low, high = t_interval(values)
+    if not math.isfinite(low):
+        return Cell(number(mean, 4), True)
+    shown = estimate(mean, low, high)
+    return Cell(f"{shown[0]} [{shown[1]}, {shown[2]}]" if low < high else number(mean, 4), True)
+
+
+def number_cell(value: float | None, absent: str, digits: int = 3) -> Cell:
+    """Write a number, or say why there is none."""
+    text = number(value, digits)
+    return Cell(text, True, absent if text == ABSENT else "")
+
+
+def best_arm(evidence: Evidence) -> str | None:
+    """Return the arm with the best mean of the validation metric on the confirmation seeds."""
+    metric = validation_metric(evidence)
+    values = values_by_arm(evidence, metric)
+    means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
+    if not means:
+        return None
+    return (min if lower_is_better(metric) else max)(means, key=lambda arm: means[arm])
+
+
+def best_in_words(evidence: Evidence) -> str:
+    """Name the best arm and its test result, beside the simple baseline's, in a sentence."""
+    metric = primary_metric(evidence)
+    values, best = values_by_arm(evidence, metric), best_arm(evidence)
+    if best is None or best not in values:
+        return ""
+    text = f"Best by validation: {best}, with a {metric_name(metric)} of {_mean(values[best])}"
+    if SIMPLE_BASELINE in values:
+        text += f"; the simple baseline has {_mean(values[SIMPLE_BASELINE])}"
+    return text + "."
+
+
+def _mean(values: Any) -> str:
+    """Write a mean to the digits that its interval justifies."""
+    mean = float(np.mean(values))
+    return estimate(mean, *t_interval(values))[0] if len(values) > 1 else number(mean)
+
+
+def leaderboard(evidence: Evidence) -> Table:
+    """Return the simple baseline, the baseline arm and the best arm side by side."""
+    best = best_arm(evidence)
+    roles: dict[str, list[str]] = {}
+    if SIMPLE_BASELINE in [arm.name for arm in evidence.plan.all_arms]:
+        roles[SIMPLE_BASELINE] = ["simple baseline"]
+    roles.setdefault(evidence.plan.baseline.name, []).append("baseline arm")
+    if best is not None:
+        roles.setdefault(best, []).append("best arm by validation")
+    rows = [
+        [Cell(capitalized(" and ".join(role))), Cell(arm), *_arm_cells(evidence, arm)]
+        for arm, role in roles.items()
+    ]
+    return Table(
+        "Simple baseline, baseline arm and best arm",
+        ["Role", "Arm", *_arm_columns(evidence)],
+        rows,
+        "The best arm is the one with the best mean validation result, so that the test split"
+        " chooses nothing. Brackets: 95 % t interval of the mean.",
+    )
+
+
+def all_arms(evidence: Evidence) -> Table:
+    """Return every arm with its results and the hyperparameters that its search chose."""
+    paths = list(evidence.plan.study.search.space) if evidence.plan.study.search else []
+    chosen = _chosen(evidence, paths)
+    rows = []
+    for arm in evidence.plan.all_arms:
+        cells = [Cell(arm.name), *_arm_cells(evidence, arm.name)]
+        for path in paths:
+            value = chosen.get((arm.name, path))
+            cells.append(
+                Cell(ABSENT, True, "not searched for this arm")
+                if value is None
+                else Cell(number(value) if isinstance(value, int | float) else str(value), True)
+            )
+        rows.append(cells)
+    columns = ["Arm", *_arm_columns(evidence)]
+    columns += [f"Chosen {parameter_name(path)}" for path in paths]
+    return Table(f"All {plural(len(rows), 'arm')}", columns, rows)
+
+
+def _arm_columns(evidence: Evidence) -> list[str]:
+    return [
+        axis_label(primary_metric(evidence)),
+        axis_label(validation_metric(evidence)),
+        "Seeds",
+        "Parameters",
+        "Seconds per trial",
+    ]
+
+
+def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
+    rows = evidence.confirmation
+    rows = rows[rows["arm"] == arm]
+    complete = rows[rows["state"] == State.COMPLETE.value]
+    absent = _why_absent(rows)
+    planned = evidence.plan.study.seeds
+    cells = [
+        mean_cell(_values(complete, metric), absent)
+        for metric in (primary_metric(evidence), validation_metric(evidence))
+    ]
+    seeds = f"{len(complete)}" if len(complete) == planned else f"{len(complete)} of {planned}"
+    parameters, duration = _values(complete, "cost.parameters"), _values(complete, "cost.seconds")
+    return [
+        *cells,
+        Cell(seeds, True),
+        Cell(f"{parameters[0]:,.0f}", True) if len(parameters) else Cell(ABSENT, True, absent),
+        number_cell(float(np.median(duration)) if len(duration) else None, absent, 2),
+    ]
+
+
+def _values(rows: pd.DataFrame, column: str) -> Any:
+    return rows[column].dropna().to_numpy(dtype=float) if column in rows else np.zeros(0)
+
+
+def _why_absent(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return "no trial of this arm has run"
+    states = rows["state"].value_counts()
+    ended = [f"{count} {state}" for state, count in states.items() if state != "complete"]
+    return "not measured for this arm" if not ended else f"trials that ended: {', '.join(ended)}"
+
+
+def _chosen(evidence: Evidence, paths: Sequence[str]) -> dict[tuple[str, str], Any]:
+    rows = evidence.confirmation.drop_duplicates("arm").set_index("arm")
+    chosen = {}
+    for path in paths:
+        column = f"parameter.{path}"
+        if column in rows:
+            chosen |= {(str(arm), path): v for arm, v in rows[column].dropna().items()}
+    return chosen
+
+
+def probes(evidence: Evidence) -> Table | None:
+    """Return the probes of every arm that has any: means with intervals."""
+    metrics = [name for name in evidence.trials.columns if name.startswith("probe.")]
+    values = {metric: values_by_arm(evidence, metric) for metric in metrics}
+    rows = [
+        [
+            Cell(arm.name),
+            *(mean_cell(values[m].get(arm.name), "not measured for this arm") for m in metrics),
+        ]
+        for arm in evidence.plan.arms
+        if any(arm.name in found for found in values.values())
+    ]
+    if not rows:
+        return None
+    columns = ["Arm", *(axis_label(metric) for metric in metrics)]
+    return Table("Probes by arm, with 95 % t intervals", columns, rows)
+
+
+def costs(evidence: Evidence) -> Table:
+    """Return trials and training seconds by phase; each distinct trial counts once."""
+    rows = []
+    trials = evidence.trials
+    for phase in (Phase.SEARCH, Phase.CONFIRMATION):
+        mine = trials[trials["phase"] == phase.value].drop_duplicates("trial_id")
+        if len(mine):
+            rows.append(_cost_row(phase.value.capitalize(), mine))
+    rows.append(_cost_row("Together", trials.drop_duplicates("trial_id")))
+    return Table(
+        "Cost by phase",
+        ["Phase", "Distinct trials", "Taken from earlier records", "Training time", "Steps"],
+        rows,
+        "Training time is that of the trials that ended, wherever and whenever they ran; loading,"
+        " evaluation and probes are not in it.",
+    )
+
+
+def _cost_row(name: str, rows: pd.DataFrame) -> list[Cell]:
+    spent, steps = _values(rows, "cost.seconds"), _values(rows, "cost.steps")
+    return [
+        Cell(name),
+        Cell(f"{len(rows):,}", True),
+        Cell(f"{int(rows['reused'].sum()):,}", True),
+        Cell(seconds(float(spent.sum())), True)
+        if len(spent)
+        else Cell(ABSENT, True, "no trial has ended with a measured time"),
+        Cell(f"{steps.sum():,.0f}", True)
+        if len(steps)
+        else Cell(ABSENT, True, "no trial of this phase counts steps"),
+    ]
+
+
+def failures(evidence: Evidence, lost: Sequence[tuple[str, int, str]]) -> Table | None:
+    """Return what did not complete, grouped by arm, phase, state and reason, and lost attempts."""
+    trials = evidence.trials
+    ended = trials[trials["state"] != State.COMPLETE.value]
+    rows = []
+    for (arm, phase, state, reason), mine in ended.groupby(
+        ["arm", "phase", "state", "reason"], sort=False
+    ):
+        seeds = ", ".join(str(seed) for seed in sorted(set(mine["seed"])))
+        why = str(reason).strip().splitlines()[-1] if str(reason).strip() else "no reason recorded"
+        if state == "missing":
+            why = "it has no record: the run ended before it"
+        rows.append(
+            [Cell(str(arm)), Cell(str(phase)), Cell(str(state)), Cell(seeds, True), Cell(why)]
+        )
+    arms = dict(zip(trials["trial_id"], trials["arm"], strict=True))
+    for trial_id, attempt, cause in lost:
+        rows.append(
+            [
+                Cell(arms.get(trial_id, trial_id)),
+                Cell(f"attempt {attempt}"),
+                Cell("lost, then tried again"),
+                Cell(trial_id, True),
+                Cell(cause),
+            ]
+        )
+    if not rows:
+        return None
+    return Table(
+        "Trials that did not complete, and attempts that were lost",
+        ["Arm", "Phase", "Outcome", "Seeds or trial", "Reason"],
+        rows,
+    )
+
+
+def trials(evidence: Evidence, prefix: str) -> Table | None:
+    """Return every confirmation trial; claims point to its rows by the prefix and the trial id."""
+    rows = evidence.confirmation
+    if rows.empty or len(rows) > MOST_TRIALS:
+        return None
+    test, validation = primary_metric(evidence), validation_metric(evidence)
+    cells, anchors = [], []
+    seen: set[str] = set()
+    for row in rows.to_dict("records"):
+        absent = (
+            f"{row['state']}: {row['reason']}" if row["state"] != "complete" else "not measured"
+        )
+        anchors.append("" if row["trial_id"] in seen else f"{prefix}{row['trial_id']}")
+        seen.add(row["trial_id"])
+        cells.append(
+            [
+                Cell(row["trial_id"]),
+                Cell(row["arm"]),
+                Cell(str(row["seed"]), True),
+                Cell(row["state"]),
+                number_cell(row.get(test), absent, 4),
+                number_cell(row.get(validation), absent, 4),
+                number_cell(row.get("cost.seconds"), absent, 2),
+            ]
+        )
+    return Table(
+        "Confirmation trials: the evidence",
+        ["Trial", "Arm", "Seed", "State", capitalized(metric_name(test)),
+         capitalized(metric_name(validation)), "Seconds"],
+        cells,
+        "The command “harness trial ID” shows one of them in full.",
+        tuple(anchors),
+    )  # fmt: skip

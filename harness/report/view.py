@@ -1,0 +1,156 @@
+"""Everything that the page and the Markdown file say about one profile, ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.evidence import Evidence
+from harness.figures import Picture, draw_all
+from harness.report import answer, facts, tables
+from harness.report.tables import Table
+from harness.trial import Verdict
+
+Lost = Sequence[tuple[str, int, str]]
+
+
+@dataclass(frozen=True)
+class ProfileResult:
+    """What a report is made of for one profile: its newest execution, judged.
+
+    `lost` holds (trial_id, attempt, cause) of attempts that ended without a record.
+    """
+
+    evidence: Evidence
+    verdicts: Sequence[Verdict]
+    lost: Lost = ()
+
+
+@dataclass(frozen=True)
+class ProfileView:
+    """One profile in words, tables and pictures."""
+
+    result: ProfileResult
+
+    @property
+    def evidence(self) -> Evidence:
+        """The evidence of the profile."""
+        return self.result.evidence
+
+    @property
+    def name(self) -> str:
+        """The name of the profile, which is also the folder of its figures."""
+        return self.evidence.execution.profile
+
+    @property
+    def setting(self) -> str:
+        """Data, epochs, seeds and arms in a line."""
+        return facts.setting_in_short(self.evidence)
+
+    @property
+    def finished(self) -> str:
+        """When the execution ended."""
+        return facts.when(self.evidence.execution.ended)
+
+    @cached_property
+    def rows(self) -> list[answer.Row]:
+        """The verdicts in words."""
+        return answer.rows(self.evidence.plan.study, self.result.verdicts)
+
+    @cached_property
+    def by_claim(self) -> Mapping[str, answer.Row]:
+        """The verdicts by the id of their claim."""
+        return {row.id: row for row in self.rows}
+
+    @property
+    def headline(self) -> str:
+        """The counts of verdicts in a sentence."""
+        return answer.headline(self.result.verdicts)
+
+    @property
+    def best(self) -> str:
+        """The best arm beside the simple baseline, in a sentence."""
+        return tables.best_in_words(self.evidence)
+
+    @property
+    def findings(self) -> list[answer.Finding]:
+        """The claims that tell most, by verdict."""
+        return answer.findings(self.result.verdicts, self.rows)
+
+    @cached_property
+    def pictures(self) -> dict[str, Picture]:
+        """The figures by name."""
+        return draw_all(self.evidence, self.result.verdicts)
+
+    @property
+    def searches(self) -> list[Picture]:
+        """The figures of the search."""
+        return [p for name, p in self.pictures.items() if name.startswith("search-")]
+
+    @cached_property
+    def leaderboard(self) -> Table:
+        """Simple baseline, baseline and best arm."""
+        return tables.leaderboard(self.evidence)
+
+    @cached_property
+    def arms(self) -> Table:
+        """All arms."""
+        return tables.all_arms(self.evidence)
+
+    @cached_property
+    def probes(self) -> Table | None:
+        """Probes by arm."""
+        return tables.probes(self.evidence)
+
+    @cached_property
+    def costs(self) -> Table:
+        """Cost by phase."""
+        return tables.costs(self.evidence)
+
+    @cached_property
+    def failures(self) -> Table | None:
+        """What did not complete."""
+        return tables.failures(self.evidence, self.result.lost)
+
+    @cached_property
+    def trials(self) -> Table | None:
+        """The confirmation trials."""
+        return tables.trials(self.evidence, f"{self.name}-trial-")
+
+    @property
+    def planned(self) -> facts.Facts:
+        """What was declared."""
+        return facts.planned(self.evidence)
+
+    @property
+    def deviations(self) -> list[str]:
+        """What came otherwise."""
+        return facts.deviations(self.evidence, self.result.verdicts)
+
+    @property
+    def execution(self) -> facts.Facts:
+        """When it ran, and how it ended."""
+        return facts.execution_facts(self.evidence)
+
+    @property
+    def environments(self) -> facts.Facts:
+        """Where it ran."""
+        return facts.environments(self.evidence)
+
+    @property
+    def data(self) -> facts.Facts:
+        """Data and fingerprints."""
+        return facts.data_facts(self.evidence)
+
+    @property
+    def command(self) -> str:
+        """The command that repeats it."""
+        return facts.command(self.evidence)
+
+    @property
+    def effort(self) -> float:
+        """How many examples the confirmation trials were trained on: what orders the profiles."""
+        rows = self.evidence.confirmation
+        steps = float(rows["cost.steps"].sum()) if "cost.steps" in rows else 0.0
+        return steps * self.evidence.plan.study.workload.batch_size

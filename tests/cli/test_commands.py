@@ -1,0 +1,152 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli.app import run
+
+CLAIM_FIELDS = [
+    "id", "study", "profile", "source", "verdict", "effect", "ci_low", "ci_high", "p_value",
+    "p_corrected", "seeds", "trials",
+]  # fmt: skip
+FAST = ["--set", "workload.epochs=1", "--set", "search.candidates=2"]
+
+
+@pytest.fixture
+def where(tmp_path):
+    return ["--results", str(tmp_path / "results")]
+
+
+@pytest.fixture
+def ran(tiny, tmp_path, where, capsys):
+    """A finished run, and what `run --json` printed."""
+    arguments = [str(tiny), *FAST, "--in-process", "--json", "--out", str(tmp_path / "reports")]
+    assert run(["run", *arguments, *where]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_run_json_is_one_document_with_the_promised_fields(ran):
+    assert (ran["study"], ran["profile"]) == ("tiny", "default")
+    assert ran["trials"] == {
+        "complete": 33, "pruned": 0, "diverged": 0, "failed": 0, "reused": 0,
+    }  # fmt: skip
+    assert ran["wall_seconds"] > 0
+    assert [list(claim)[: len(CLAIM_FIELDS)] for claim in ran["claims"]] == [CLAIM_FIELDS] * 2
+    assert Path(ran["report"]).name == "index.html"
+
+
+def test_plan_json_before_and_after(tiny, tmp_path, where, capsys):
+    def plan():
+        assert run(["plan", str(tiny), *FAST, "--json", *where]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    before = plan()
+    assert not (tmp_path / "results").exists()
+    assert before["trials"]["total"] == before["trials"]["to_run"] == 33
+    assert before["arms"][0] == {"arm": "relu", "levels": {"activation": "relu"}, "baseline": True}
+    arguments = [str(tiny), *FAST, "--in-process", "--json", "--out", str(tmp_path / "reports")]
+    run(["run", *arguments, *where])
+    capsys.readouterr()
+    after = plan()
+    assert (after["trials"]["done"], after["trials"]["to_run"]) == (33, 0)
+
+
+def test_claims_and_report_are_rebuilt_from_the_records(ran, tmp_path, where, capsys):
+    assert run(["claims", "--json", *where]) == 0
+    claims = json.loads(capsys.readouterr().out)
+    assert claims == ran["claims"]
+    assert run(["claims", *where]) == 0
+    assert "tiny (default)" in capsys.readouterr().out
+    page = tmp_path / "reports" / "tiny" / "index.html"
+    before = page.read_bytes()
+    page.unlink()
+    assert run(["report", "tiny", *where, "--out", str(tmp_path / "reports")]) == 0
+    assert page.read_bytes() == before
+    assert (tmp_path / "reports" / "tiny" / "report.md").is_file()
+
+
+def test_a_trial_replays_bit_for_bit(ran, where, capsys):
+    trial = ran["claims"][0]["trials"][0]
+    assert run(["trial", trial[:10], *where]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "complete"
+    assert run(["trial", trial, "--replay", *where]) == 0
+    assert "identical" in capsys.readouterr().out
+
+
+def test_the_mirror_has_one_finished_run_per_record(ran, tmp_path):
+    code = (
+        "from mlflow import MlflowClient\n"
+        f"client = MlflowClient('sqlite:///{tmp_path}/results/mlflow.db')\n"
+        "experiment = client.get_experiment_by_name('tiny')\n"
+        "runs = client.search_runs([experiment.experiment_id], max_results=1000)\n"
+        "children = [r for r in runs if 'trial_id' in r.data.tags]\n"
+        "print(len(runs), len(children), len({r.data.tags['trial_id'] for r in children}),\n"
+        "      {r.info.status for r in runs})\n"
+        "parent = next(r for r in runs if 'trial_id' not in r.data.tags)\n"
+        "print(sorted(f.path for f in client.list_artifacts(parent.info.run_id, 'report')))\n"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert out[0] == "34 33 33 {'FINISHED'}"
+    assert "report/index.html" in out[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["validate", "nowhere.yaml"], "cannot be read"),
+        (["plan", "{tiny}", "--profile", "mroe"], "did you mean 'more'"),
+        (["run", "{tiny}", "--set", "sedes=3"], "did you mean 'seeds'"),
+        (["run", "{tiny}", "--data-root", "{tmp}/nowhere"], "is not a folder"),
+        (["run", "{tiny}", "--set", "workload.data=mnist", "--data-root", "{tmp}"], "MNIST"),
+        (["claims"], "no results"),
+        (["report"], "no results"),
+        (["trial", "abc"], "no results"),
+        (["list", "modles"], "did you mean 'models'"),
+        (["new", "Bad/Name"], "no name for a study"),
+        (["runn"], "No such command"),
+        (["run"], "Missing argument"),
+        (["run", "{tiny}", "--portt", "1"], "No such option"),
+    ],
+)
+def test_wrong_input_is_said_in_a_line_with_status_2(tiny, tmp_path, capsys, arguments, message):
+    filled = [a.format(tiny=tiny, tmp=tmp_path) for a in arguments]
+    results = tmp_path / "results"
+    if filled[0] in {"run", "plan", "claims", "report", "trial"} and len(filled) > 1:
+        filled += ["--results", str(results)]
+    elif filled[0] in {"claims", "report"}:
+        filled += ["--results", str(results)]
+    assert run(filled) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert not results.exists()
+
+
+def test_unknown_studies_and_trials(ran, where, capsys):
+    assert run(["report", "tyni", *where]) == 2
+    assert "did you mean 'tiny'" in capsys.readouterr().err
+    assert run(["trial", "zzzz", *where]) == 2
+    assert run(["trial", "", *where]) == 2
+    assert "give more digits" in capsys.readouterr().err
+
+
+def test_a_new_study_is_sound_and_never_overwrites(tmp_path, capsys):
+    assert run(["new", "mine", "--folder", str(tmp_path)]) == 0
+    assert run(["validate", str(tmp_path / "mine.yaml")]) == 0
+    assert run(["new", "mine", "--folder", str(tmp_path)]) == 2
+
+
+def test_the_schema_in_the_repository_is_current(capsys):
+    assert run(["schema"]) == 0
+    assert capsys.readouterr().out == Path("studies/study.schema.json").read_text()
+
+
+def test_lists(capsys):
+    for kind in ("kinds", "models", "activations", "designs", "hypotheses"):
+        assert run(["list", kind]) == 0
+    assert "factorial" in capsys.readouterr().out

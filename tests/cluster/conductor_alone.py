@@ -1,0 +1,69 @@
+"""A small conductor, run by the tests as a process of its own: it can be killed or interrupted.
+
+It prints one JSON document per line and nothing else, reads commands from standard input, and
+trains with two threads.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import psutil
+from cluster_models import custom
+
+from harness.cluster import Lost, Pack, open_executor
+from harness.study import load_study
+from harness.trial import Phase, Record, Trial
+from harness.workloads import load
+
+STUDY = Path(__file__).parents[2] / "studies" / "activations.yaml"
+
+
+def tell(**facts):
+    print(json.dumps(facts), flush=True)
+
+
+def run(executor, digits, model):
+    base = load_study(STUDY, "quick").arms[0].workload
+    workload = {**base, "epochs": 2, "model": model or base["model"]}
+    trial = Trial(workload, os.getpid(), Phase.SEARCH, digits.fingerprint, "test")
+    executor.submit(Pack((trial,)))
+    while True:
+        for event in executor.events(10.0):
+            if isinstance(event, Record):
+                tell(state=event.state, reason=event.reason, threads=event.environment["threads"])
+                return
+            if isinstance(event, Lost):
+                tell(lost=event.cause, kind=event.kind)
+                return
+
+
+def main():
+    options = json.loads(sys.argv[1])
+    executor = open_executor(**options)
+    try:
+        started = [child.pid for child in psutil.Process().children(recursive=True)]
+        tell(started=started, described=executor.describe())
+        digits = load({"name": "digits"}, Path())
+        executor.provide(digits)
+        for line in sys.stdin:
+            command, _, name = line.strip().partition(" ")
+            if command == "run":
+                run(executor, digits, custom(name) if name else None)
+            if command == "wait":
+                tell(waiting=True)
+                executor.submit(endless(digits))
+                while True:
+                    executor.events(60.0)
+    except KeyboardInterrupt:
+        tell(interrupted=True)
+    finally:
+        executor.close()
+        tell(left=[child.pid for child in psutil.Process().children(recursive=True)])
+
+
+def endless(digits):
+    base = load_study(STUDY, "quick").arms[0].workload
+    workload = {**base, "epochs": 10**6}
+    return Pack((Trial(workload, 0, Phase.SEARCH, digits.fingerprint, "test"),))

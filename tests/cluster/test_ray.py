@@ -1,0 +1,147 @@
+"""What only Ray can show: streams, locks across processes, deaths, signals, ports."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+import ray
+from cluster_models import custom
+
+from harness.cluster import ClusterError, Loss, Lost, Pack, open_executor
+from harness.cluster.ray_session import check_reachable
+from harness.trial import Phase, Progress, Record, State
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_plan_needs_no_ray_and_no_torch():
+    code = "import sys, harness.cluster; print({'ray', 'torch'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert shown.stdout == "set()\n"
+
+
+def test_every_port_is_on_the_loopback_interface(ray_executor):
+    own = psutil.Process()
+    listening = [
+        connection.laddr.ip
+        for process in [own, *own.children(recursive=True)]
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) > 4
+    assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
+
+
+def test_progress_arrives_while_the_trial_runs_and_is_throttled(ray_executor, make_trial, collect):
+    arrivals = []
+    ray_executor.submit(Pack((make_trial(0, model=custom("slow", seconds=0.002), epochs=25),)))
+    while not any(isinstance(event, Record) for _, event in arrivals):
+        arrivals += [(time.monotonic(), event) for event in ray_executor.events(10.0)]
+    first, last = arrivals[0], arrivals[-1]
+    assert isinstance(first[1], Progress)
+    assert len(first[1].points) == 1
+    seconds = last[0] - first[0]
+    assert seconds > 0.9
+    assert 2 <= len(arrivals) - 2 <= seconds / 0.3 + 1
+
+
+def test_a_search_pack_is_given_no_reference_to_the_test_split(ray_executor, digits, make_trial):
+    search, confirmation = (
+        ray_executor.references(Pack((make_trial(0, phase),)))
+        for phase in (Phase.SEARCH, Phase.CONFIRMATION)
+    )
+    assert len(search) == 1
+    assert ray.get(search[0]).test is None
+    assert search[0] == confirmation[0]
+    assert len(ray.get(confirmation[1])) == len(digits.test)
+
+
+def test_a_worker_keeps_no_test_split_for_the_next_search(ray_executor, make_trial, collect):
+    for seed in range(4):  # enough for both workers to have seen it
+        ray_executor.submit(Pack((make_trial(seed, Phase.CONFIRMATION),)))
+    collect(ray_executor, 4)
+    for seed in range(4):
+        ray_executor.submit(Pack((make_trial(seed, model=custom("hunting")),)))
+    found = [event for event in collect(ray_executor, 4) if isinstance(event, Record)]
+    assert {record.reason.splitlines()[-1] for record in found} == {
+        "RuntimeError: [(1347, 'read-only')]"
+    }
+
+
+def test_threads_are_set_before_torch_is_imported(ray_executor, make_trial, collect):
+    ray_executor.submit(Pack((make_trial(0, model=custom("telling")),)))
+    record = collect(ray_executor, 1)[-1]
+    assert "RuntimeError: OMP 1 MKL 1 torch 1 SIGINT ignored" in record.reason
+    assert "OMP_NUM_THREADS" not in os.environ or os.environ["OMP_NUM_THREADS"] != "1"
+
+
+def test_ctrl_c_leaves_events_and_nothing_is_lost(ray_executor, make_trial, collect):
+    trial = make_trial(0, model=custom("slow", seconds=0.002), epochs=20)
+    ray_executor.submit(Pack((trial,)))
+    ray_executor.events(30.0)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        collect(ray_executor, 1)
+    assert time.monotonic() - begin < 2
+    record = collect(ray_executor, 1)[-1]
+    assert record.state is State.COMPLETE
+
+
+def test_addresses_that_lead_nowhere_are_refused_at_once():
+    begin = time.monotonic()
+    for address, words in [
+        ("127.0.0.1:9", "no Ray cluster answers at '127.0.0.1:9'"),
+        ("somewhere", "expected auto or host:port"),
+        ("ray://127.0.0.1:10001", "expected auto or host:port"),
+    ]:
+        with pytest.raises(ClusterError, match=words):
+            check_reachable(address)
+    assert time.monotonic() - begin < 5
+
+
+def test_one_process_has_one_cluster(ray_executor):
+    with pytest.raises(ClusterError, match="already connected"):
+        open_executor()
+
+
+def test_killed_workers_cost_their_pack_only(ray_executor, make_trial, collect):
+    """Two deaths at once: one from within a pack of three, one from outside."""
+    pack = Pack((make_trial(0), make_trial(1, model=custom("dying")), make_trial(2)), attempt=2)
+    slow = Pack((make_trial(3, model=custom("slow", seconds=0.002), epochs=400),))
+    ray_executor.submit(slow)
+    ray_executor.events(30.0)
+    (busy,) = [process for process in workers() if "run" in process.name()]
+    ray_executor.submit(pack)
+    ray_executor.submit(Pack((make_trial(4),)))
+    events = collect(ray_executor, 4)
+    lost = [event for event in events if isinstance(event, Lost)]
+    assert [(event.pack, event.kind) for event in lost] == [
+        (Pack(pack.trials[1:], attempt=2), Loss.WORKER)
+    ]
+    records = {event.trial_id for event in events if isinstance(event, Record)}
+    assert records == {pack.trials[0].id, make_trial(4).id}
+
+    busy.kill()
+    lost = collect(ray_executor, 1)[-1]
+    assert lost.pack == slow
+    assert "killed" in lost.cause
+    ray_executor.submit(Pack((make_trial(5),)))
+    assert collect(ray_executor, 1)[-1].state is State.COMPLETE
+
+
+def workers():
+    found = psutil.Process().children(recursive=True)
+    return [process for process in found if process.name().startswith("ray::Worker")]
+
+
+def test_the_folder_of_the_session_is_private_and_short(ray_executor):
+    folder = ray_executor._session.folder
+    assert folder.stat().st_mode & 0o077 == 0
+    assert len(str(folder)) < 40

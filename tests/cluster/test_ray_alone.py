@@ -1,0 +1,163 @@
+"""Ray from the outside: conductors that are killed or interrupted, and clusters that are joined."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parent
+
+
+class Conductor:
+    """`conductor_alone.py` as the leader of a process group, in a folder of its own."""
+
+    def __init__(self, folder, options, **environment):
+        code = "import conductor_alone; conductor_alone.main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, json.dumps(options)],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(HERE), **environment},
+        )
+
+    def hear(self):
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        return json.loads(line)
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self.hear()
+
+    def family(self):
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, sign):
+        """Signal the whole group, as a terminal or a scheduler does; return what stderr got."""
+        os.killpg(self.process.pid, sign)
+        self.process.wait(30)
+        return self.process.stderr.read()
+
+
+@pytest.fixture
+def conductor(tmp_path):
+    started = []
+
+    def start(options, **environment):
+        started.append(Conductor(tmp_path, options, **environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.end(signal.SIGKILL)
+
+
+def folders():
+    return set(Path(tempfile.gettempdir()).glob("harness-ray-*"))
+
+
+def test_killed_and_started_again_and_interrupted(conductor):
+    """SIGKILL to the group leaves no process; the next start works at once; Ctrl-C is clean."""
+    before = folders()
+    first = conductor({"cpus": 2, "slots": 1})
+    first.hear()
+    assert first.ask("run")["threads"] == 2
+    first.ask("wait")
+    family = first.family()
+    assert any(process.name().startswith("ray::Worker") for process in family)
+    assert first.end(signal.SIGKILL) == ""
+    _, alive = psutil.wait_procs(family, timeout=8)
+    assert alive == []
+    assert len(folders() - before) == 1
+
+    stale = {"RAY_ADDRESS": "127.0.0.1:9"}  # what a killed cluster leaves in a shell
+    second = conductor({"cpus": 1, "slots": 1}, **stale)
+    second.hear()
+    second.ask("wait")
+    family = second.family()
+    os.killpg(second.process.pid, signal.SIGINT)
+    begin = time.monotonic()
+    assert second.hear() == {"interrupted": True}
+    assert time.monotonic() - begin < 2
+    assert second.hear() == {"left": []}
+    assert second.process.wait(10) == 0
+    assert second.process.stderr.read() == ""
+    assert not any(process.is_running() for process in family)
+    assert folders() <= before
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Start a real cluster of one node on loopback, with a token; yield address and environment."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
+    }
+    ray = Path(sys.executable).with_name("ray")
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
+        head = subprocess.Popen(
+            [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
+             "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"],
+            cwd=tmp_path,  # where this project cannot be imported from
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, **environment},
+        )  # fmt: skip
+        try:
+            wait_for_port(port)
+            yield f"127.0.0.1:{port}", environment
+        finally:
+            family = psutil.Process(head.pid).children(recursive=True)
+            os.killpg(head.pid, signal.SIGKILL)
+            head.wait()
+            _, alive = psutil.wait_procs(family, timeout=10)
+            for process in alive:
+                process.kill()
+
+
+def wait_for_port(port):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(port)
+
+
+def test_a_running_cluster_is_joined_and_gets_our_code(cluster, conductor):
+    address, environment = cluster
+    joined = conductor({"address": address, "modules": ["cluster_models"]}, **environment)
+    said = joined.hear()
+    assert said["started"] == []
+    assert said["described"]["slots"] == 1
+    assert joined.ask("run")["state"] == "complete"
+    failed = joined.ask("run raising")
+    assert failed["state"] == "failed"
+    assert failed["reason"].count("py_modules_files") >= 2  # this package, and the user's module
+    assert joined.ask("run dying")["kind"] == "worker crashed"
+    joined.process.stdin.close()
+    assert joined.hear() == {"left": []}
+    assert joined.process.wait(10) == 0
+    assert joined.process.stderr.read() == ""
+    wait_for_port(int(address.partition(":")[2]))  # it is still there

@@ -1,0 +1,200 @@
+"""Verdicts from evidence that is made by hand, so that the right answer is known."""
+
+import math
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.stats.multitest
+from scipy import stats
+
+from harness.evidence import Evidence
+from harness.judge import claim_declarations, describe_hypothesis, describe_measure, judge
+from harness.plan import make_plan
+from harness.store import Execution
+from harness.study import load_study
+
+HEAD = """\
+study: made
+question: Known answers?
+workload: {data: digits, model: {name: mlp, depth: 2}}
+factors:
+  activation: {path: model.activation, levels: [relu, tanh]}
+  depth: {path: model.depth, levels: [2, 4, 8]}
+arms: {linear: {model.depth: 0, model.activation: identity}}
+seeds: 10
+claims:
+"""
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a function: claims in YAML and a value for (arm, seed) give the verdicts."""
+
+    def build(claims, value, states=None, metric="test.accuracy"):
+        file = tmp_path / "made.yaml"
+        file.write_text(HEAD + claims)
+        loaded = load_study(file)
+        plan = make_plan(loaded.study, loaded.arms)
+        rows = []
+        for arm in loaded.arms:
+            for seed in range(10):
+                state = (states or {}).get((arm.name, seed), "complete")
+                row = {"arm": arm.name, "seed": seed, "phase": "confirmation", "state": state}
+                row["trial_id"] = f"{arm.name}-{seed}"
+                if state == "complete":
+                    row[metric] = value(arm, seed)
+                if state != "absent":
+                    rows.append(row)
+        execution = Execution(1, "made", "default", "h", {}, {}, 0.0, 1.0, "finished", 1.0)
+        return Evidence(plan, execution, pd.DataFrame(rows), pd.DataFrame(), {}, [])
+
+    return build
+
+
+def noise(arm, seed, scale=0.01):
+    return scale * np.random.default_rng([seed, zlib.crc32(arm.name.encode())]).normal()
+
+
+def accuracy(arm, seed):
+    base = {"relu": 0.9, "tanh": 0.8}.get(arm.levels.get("activation"), 0.5)
+    return base + 0.05 * math.sin(seed) + noise(arm, seed)  # a block effect that pairing removes
+
+
+GREATER = """
+  - {id: c, says: s, metric: test.accuracy, contrast: {activation: [relu, tanh]}, greater_by: 0.05}
+"""
+
+
+def test_a_contrast_is_paired_and_agrees_with_scipy(made):
+    evidence = made(GREATER, accuracy)
+    (verdict,) = judge(evidence)
+    table = evidence.trials.pivot_table(index="seed", columns="arm", values="test.accuracy")
+    relu = table[["relu-2", "relu-4", "relu-8"]].mean(axis=1)
+    tanh = table[["tanh-2", "tanh-4", "tanh-8"]].mean(axis=1)
+    expected = stats.ttest_rel(relu, tanh)
+    interval = expected.confidence_interval(0.95)
+    assert verdict.verdict == "supported"
+    assert verdict.effect == pytest.approx((relu - tanh).mean())
+    assert (verdict.ci_low, verdict.ci_high) == pytest.approx((interval.low, interval.high))
+    exact = stats.permutation_test(
+        (relu - tanh - 0.05,), np.mean, permutation_type="samples", alternative="greater",
+        n_resamples=np.inf,
+    )  # fmt: skip
+    assert verdict.p_value == pytest.approx(exact.pvalue)
+    assert verdict.seeds == 10
+    assert len(verdict.trials) == 60
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ("contrast: {activation: [relu, tanh]}, greater_by: 0.2", "refuted"),
+        ("contrast: {activation: [tanh, relu]}, less_by: 0.05", "supported"),
+        ("contrast: {activation: [tanh, relu]}, greater_by: 0", "refuted"),
+        ("contrast: {activation: [relu, tanh]}, differs_by: 0.05", "supported"),
+        ("contrast: {activation: [relu, tanh]}, within: 0.15", "supported"),
+        ("contrast: {activation: [relu, tanh]}, within: 0.05", "refuted"),
+        ("contrast: {activation: [relu, tanh], at: {depth: [2, 8]}}, greater_by: 0.05",
+         "supported"),
+        ("contrast: [{arm: linear}, {activation: tanh}], below: -0.2", "supported"),
+        ("ratio: {activation: [relu, tanh]}, between: [1.05, 1.2]", "supported"),
+        ("ratio: {activation: [relu, tanh]}, greater_by: 0.5", "refuted"),
+        ("of: {activation: relu}, above: 0.85", "supported"),
+        ("of: {activation: relu}, between: [0.1, 0.5]", "refuted"),
+        ("trend: {over: depth}, between: [-0.02, 0.02]", "supported"),
+        ("contrast: {activation: [relu, tanh]}, greater_by: 0.1", "inconclusive"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_claim(made, claim, expected):
+    text = f"\n  - {{id: c, says: s, metric: test.accuracy, {claim}}}\n"
+    (verdict,) = judge(made(text, accuracy))
+    assert verdict.verdict == expected, verdict
+    assert (verdict.seeds_needed is not None) <= (expected == "inconclusive")
+
+
+def test_an_exponential_law_is_recovered(made):
+    text = """
+  - {id: c, says: s, metric: probe.ratio, less_by: 0.5,
+     trend: {over: depth, at: {activation: tanh}, scale: log}}
+"""
+    evidence = made(
+        text,
+        lambda arm, seed: math.exp(-0.7 * arm.levels.get("depth", 0) + noise(arm, seed)),
+        metric="probe.ratio",
+    )
+    (verdict,) = judge(evidence)
+    assert verdict.verdict == "supported"
+    assert verdict.effect == pytest.approx(-0.7, abs=0.01)
+
+
+def test_the_ratio_is_shown_as_a_ratio(made):
+    text = "\n  - {id: c, says: s, metric: test.accuracy, ratio: {activation: [relu, tanh]}, above: 1}\n"
+    (verdict,) = judge(made(text, accuracy))
+    assert verdict.effect == pytest.approx(0.9 / 0.8, rel=0.02)
+    assert 1 < verdict.ci_low < verdict.effect < verdict.ci_high
+
+
+def test_p_values_are_corrected_over_the_study(made):
+    lines = [
+        "{id: a, says: s, metric: test.accuracy, contrast: {activation: [relu, tanh]}, greater_by: 0.05}",
+        "{id: b, says: s, metric: test.accuracy, contrast: {activation: [relu, tanh]}, greater_by: 0.095}",
+        "{id: c, says: s, metric: test.accuracy, of: {activation: tanh}, above: 0.79}",
+    ]
+    verdicts = judge(made("".join(f"\n  - {line}" for line in lines) + "\n", accuracy))
+    raw = [v.p_value for v in verdicts]
+    expected = statsmodels.stats.multitest.multipletests(raw, method="holm")[1]
+    assert [v.p_corrected for v in verdicts] == pytest.approx(list(expected))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("failed", "1 failed"), ("diverged", "1 diverged"), ("missing", "1 missing"),
+     ("absent", "1 not run")],
+)  # fmt: skip
+def test_missing_evidence_is_never_a_number(made, state, words):
+    (verdict,) = judge(made(GREATER, accuracy, {("tanh-4", 3): state}))
+    assert verdict.verdict == "incomplete"
+    assert verdict.effect is verdict.ci_low is verdict.p_value is None
+    assert words in verdict.reason
+
+
+def test_a_claim_may_declare_what_divergence_counts_as(made):
+    text = GREATER.replace("greater_by", "diverged: 0.1, greater_by")
+    states = {(f"tanh-{depth}", seed): "diverged" for depth in (2, 4, 8) for seed in range(10)}
+    (verdict,) = judge(made(text, accuracy, states))
+    assert verdict.verdict == "supported"
+    assert verdict.effect == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_composite_claim_needs_every_part(made):
+    part = "{metric: test.accuracy, contrast: {activation: [relu, tanh]}, greater_by: %s}"
+    text = "\n  - {id: c, says: s, all_of: [%s, %s]}\n"
+    (both,) = judge(made(text % (part % 0.01, part % 0.05), accuracy))
+    (one,) = judge(made(text % (part % 0.01, part % 0.2), accuracy))
+    assert (both.verdict, one.verdict) == ("supported", "refuted")
+    assert both.p_value == max(p["p_value"] for p in both.parts)
+    assert [p["verdict"] for p in one.parts] == ["supported", "refuted"]
+
+
+def test_too_few_seeds_never_support(made, tmp_path):
+    """With 4 seeds a sign-flip test cannot reach 0.05, however large the effect."""
+    evidence = made(GREATER, accuracy)
+    study = evidence.plan.study.model_copy(update={"seeds": 4})
+    plan = make_plan(study, evidence.plan.arms)
+    trials = evidence.trials[evidence.trials["seed"] < 4]
+    few = Evidence(plan, evidence.execution, trials, evidence.curves, {}, [])
+    assert judge(few)[0].verdict == "inconclusive"
+
+
+def test_the_declaration_of_a_claim_is_its_test_and_not_its_wording(made):
+    one = claim_declarations(made(GREATER, accuracy))
+    assert claim_declarations(made(GREATER.replace("says: s", "says: t"), accuracy)) == one
+    assert claim_declarations(made(GREATER.replace("0.05", "0.06"), accuracy)) != one
+
+
+def test_words(made):
+    test = made(GREATER, accuracy).plan.study.claims[0].tests[0]
+    assert describe_measure(test) == "test.accuracy: relu − tanh"
+    assert describe_hypothesis(test) == "> 0.05"

@@ -1,0 +1,203 @@
+import sys
+
+import numpy as np
+import pytest
+
+from harness.cluster import LocalExecutor, Loss, Lost
+from harness.run import conductor
+from harness.run.conductor import RunOptions, run_study
+from harness.run.observer import Observer
+from harness.store import open_store
+from harness.study import load_study
+from harness.trial import Phase, Record, State
+from harness.workloads import DataMissingError, Dataset, Examples
+
+FAST = ["seeds=5", "search.candidates=2", "workload.epochs=1"]
+
+
+def run(file, folder, *overrides, observers=(), **options):
+    settings = RunOptions(folder / "results", folder / "reports", in_process=True, **options)
+    return run_study(load_study(file, None, [*FAST, *overrides]), settings, observers)
+
+
+def records(folder):
+    store = open_store(folder / "results")
+    return {id_: store.record(id_) for id_ in store.states()}
+
+
+def parts(found):
+    return {id_: record.deterministic_part() for id_, record in found.items()}
+
+
+def test_a_study_runs_to_its_verdicts_and_runs_only_once(tiny, tmp_path):
+    first = run(tiny, tmp_path / "a")
+    assert first.counts == {
+        "complete": 4 * 2 + 5 * 5, "pruned": 0, "diverged": 0, "failed": 0, "reused": 0,
+    }  # fmt: skip
+    assert [v.id for v in first.verdicts] == ["relu-beats-sigmoid", "two-parts"]
+    assert (first.report / "index.html").is_file()
+    again = run(tiny, tmp_path / "a")
+    assert again.counts["reused"] == 33
+    assert again.counts["complete"] == 0
+    assert again.verdicts == first.verdicts
+
+
+def test_more_seeds_reuse_what_is_there(tiny, tmp_path):
+    run(tiny, tmp_path)
+    more = run(tiny, tmp_path, "seeds=6")
+    assert (more.counts["complete"], more.counts["reused"]) == (5, 33)
+
+
+def test_the_test_split_cannot_reach_the_search(tiny, tmp_path, monkeypatch):
+    """Scramble the test labels: only what confirmation reads from the test split may change."""
+    run(tiny, tmp_path / "true")
+    load = conductor.load
+
+    def scrambled(config, root):
+        found = load(config, root)
+        targets = np.random.default_rng(0).permutation(found.test.targets)
+        test = Examples(found.test.inputs[::-1].copy(), targets)
+        return Dataset(found.name, found.classes, found.examples, test, found.fingerprint)
+
+    monkeypatch.setattr(conductor, "load", scrambled)
+    run(tiny, tmp_path / "scrambled")
+    true, other = records(tmp_path / "true"), records(tmp_path / "scrambled")
+    assert true.keys() == other.keys()  # the same candidates, the same winners
+    for id_, record in true.items():
+        if record.trial.phase is Phase.SEARCH:
+            assert not any(name.startswith("test.") for name in record.metrics)
+            assert record.deterministic_part() == other[id_].deterministic_part()
+        else:
+            assert record.metrics["test.accuracy"] != other[id_].metrics["test.accuracy"]
+            assert record.curve == other[id_].curve
+            assert record.selected_epoch == other[id_].selected_epoch
+
+
+def test_a_diverged_trial_is_an_outcome(tiny, tmp_path):
+    result = run(
+        tiny, tmp_path, "arms.linear={model.depth: 4, optimizer: {name: sgd, lr: 1e30}}"
+    )
+    assert result.counts["failed"] == 0
+    assert result.counts["diverged"] == 5
+    reasons = {r.reason for r in records(tmp_path).values() if r.state is State.DIVERGED}
+    assert all("the training loss became" in reason for reason in reasons)
+
+
+BREAKS = """
+from torch import nn
+
+def build(shape, classes, fail=True):
+    if fail:
+        raise RuntimeError("this network cannot be built")
+    return nn.Sequential(nn.Flatten(), nn.Linear(shape[-1] * shape[-2], classes))
+"""
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    (tmp_path / "own_network.py").write_text(BREAKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("own_network", None)
+
+
+def test_a_trial_that_raises_is_recorded_and_the_study_goes_on(tiny, tmp_path, own_module):
+    arm = "arms.linear={model: {name: 'own_network:build', settings: {fail: %s}}}"
+    result = run(tiny, tmp_path, arm % "true")
+    assert result.counts["failed"] == 2 + 5
+    assert result.counts["complete"] == 33 - 7
+    failed = [r for r in records(tmp_path).values() if r.state is State.FAILED]
+    assert all("this network cannot be built" in record.reason for record in failed)
+    assert all("Traceback" in record.reason for record in failed)
+
+    again = run(tiny, tmp_path, arm % "true")  # failures are tried again, as new attempts
+    assert again.counts["failed"] == 7
+    assert {r.attempt for r in records(tmp_path).values() if r.state is State.FAILED} == {2}
+    assert run(tiny, tmp_path, arm % "false").counts["failed"] == 0
+
+
+class Flaky(LocalExecutor):
+    """Loses the first attempts of some packs, as a dying worker would."""
+
+    losses = 0
+    kind = Loss.WORKER
+
+    def submit(self, pack):
+        if pack.attempt <= self.losses and pack.trials[0].seed in (1, 2):
+            self._lost = [*getattr(self, "_lost", []), Lost(pack, "killed", self.kind)]
+        else:
+            super().submit(pack)
+
+    def events(self, timeout):
+        lost, self._lost = getattr(self, "_lost", []), []
+        return lost or super().events(timeout)
+
+
+@pytest.mark.parametrize(
+    ("losses", "kind", "failed"),
+    [(2, Loss.WORKER, 0), (3, Loss.WORKER, 10), (6, Loss.PREEMPTED, 0)],
+)
+def test_lost_trials_are_tried_again_within_their_budget(
+    tiny, tmp_path, monkeypatch, losses, kind, failed
+):
+    class ThisFlaky(Flaky):
+        pass
+
+    ThisFlaky.losses, ThisFlaky.kind = losses, kind
+    monkeypatch.setattr(conductor, "open_executor", lambda *_, cpus, **__: ThisFlaky(cpus))
+    result = run(tiny, tmp_path, "resources.retries=2")
+    assert result.counts["failed"] == failed
+    assert result.counts["complete"] == 33 - failed
+    store = open_store(tmp_path / "results")
+    assert len(store.lost_attempts(store.states())) == losses * 10
+
+
+class Interrupt(Observer):
+    def __init__(self, after):
+        self.after = after
+        self.status = None
+
+    def finished(self, record, assignments, reused):
+        self.after -= not reused
+        if self.after == 0:
+            raise KeyboardInterrupt
+
+    def closed(self, closing):
+        self.status = closing.status
+
+
+def test_an_interrupted_study_goes_on_where_it_was(tiny, tmp_path):
+    run(tiny, tmp_path / "whole")
+    for after in (3, 9, 14):
+        observer = Interrupt(after)
+        with pytest.raises(KeyboardInterrupt):
+            run(tiny, tmp_path / "pieces", observers=[observer])
+        assert observer.status == "interrupted"
+    run(tiny, tmp_path / "pieces")
+    assert parts(records(tmp_path / "whole")) == parts(records(tmp_path / "pieces"))
+
+
+def test_a_missing_data_root_writes_nothing(tiny, tmp_path):
+    with pytest.raises(DataMissingError):
+        run(tiny, tmp_path / "new", data=tmp_path / "nowhere")
+    assert not (tmp_path / "new").exists()
+
+
+def test_progress_comes_before_the_record_and_the_store_before_the_news(tiny, tmp_path):
+    class Watch(Observer):
+        def __init__(self):
+            self.running, self.ended = set(), 0
+
+        def progressed(self, progress):
+            self.running.add(progress.trial_id)
+
+        def finished(self, record: Record, assignments, reused):
+            stored = open_store(tmp_path / "results").record(record.trial_id)
+            assert stored == record or stored.to_dict() == record.to_dict()
+            if record.trial.workload["model"]["name"] == "mlp":
+                assert record.trial_id in self.running
+            self.ended += 1
+
+    watch = Watch()
+    run(tiny, tmp_path, observers=[watch])
+    assert watch.ended == 33

@@ -1,0 +1,291 @@
+"""The mirror against a store that fails at random, before or after it has done what was asked."""
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+from tracking_examples import EPOCHS, INFO, execution, point, record, trial, verdict
+
+from harness.track import facts, session
+from harness.track.facts import describe_trial
+from harness.track.mlflow_store import Found, Refused
+from harness.track.session import Ending, Session
+from harness.trial import State
+
+
+class FlakyStore:
+    """Runs in memory. Some calls fail before their effect, some after; some creations come late."""
+
+    def __init__(self, randomness=None, rate=0.0):
+        self.runs_by_id = {}
+        self.experiments = {}
+        self.late = []
+        self.random, self.rate = randomness, rate
+        self.ids = itertools.count()
+        self.uploads = []
+
+    def _maybe(self, effect, late=False):
+        if self.random is None or self.random.random() >= self.rate:
+            return effect()
+        kind = self.random.choice(["before", "after", "late"])
+        if kind == "after":
+            effect()
+        elif kind == "late" and late:
+            self.late.append(effect)
+        raise ConnectionError("gone")
+
+    def experiment(self, name):
+        return self._maybe(lambda: (name, self.experiments.setdefault(name, {})))
+
+    def tag_experiment(self, experiment_id, tags):
+        self._maybe(lambda: self.experiments[experiment_id].update(tags))
+
+    def runs(self, experiment_id, mirror=""):
+        def look():
+            return [
+                Found(run_id, run["status"], run["started"], dict(run["tags"]))
+                for run_id, run in self.runs_by_id.items()
+                if not run["removed"] and (not mirror or run["tags"]["mirror"] == mirror)
+            ]
+
+        return self._maybe(look)
+
+    def create(self, experiment_id, name, started, tags):
+        def effect():
+            run_id = f"run{next(self.ids)}"
+            self.runs_by_id[run_id] = {
+                "status": "RUNNING", "started": started, "ended": None, "tags": dict(tags),
+                "points": {}, "params": {}, "removed": False, "data": 0,
+            }  # fmt: skip
+            return run_id
+
+        return self._maybe(effect, late=True)
+
+    def log(self, run_id, points=(), params=None, tags=None):
+        def effect():
+            run = self.runs_by_id[run_id]
+            if run["removed"]:
+                raise Refused("not active")
+            for p in points:
+                run["points"].setdefault((p.name, p.step), set()).add((p.time, p.value))
+            run["params"].update(params or {})
+            run["tags"].update(tags or {})
+
+        self._maybe(effect)
+
+    def log_data(self, run_id, described):
+        self._maybe(lambda: self.runs_by_id[run_id].update(data=1))
+
+    def end(self, run_id, status, ended):
+        self._maybe(lambda: self.runs_by_id[run_id].update(status=status, ended=ended))
+
+    def remove(self, run_id):
+        self._maybe(lambda: self.runs_by_id[run_id].update(removed=True))
+
+    def upload(self, run_id, source, place):
+        self._maybe(lambda: self.uploads.append((run_id, source, place)))
+
+    # What a test asks afterwards.
+
+    def arrive_late(self):
+        for effect in self.late:
+            effect()
+        self.late.clear()
+
+    def active(self, role="trial"):
+        return [
+            r for r in self.runs_by_id.values() if not r["removed"] and r["tags"]["role"] == role
+        ]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(session, "SHORT", -1.0)
+    monkeypatch.setattr(session, "BETWEEN", -1.0)
+
+
+def described(of, by):
+    return describe_trial(of, INFO, by)
+
+
+def rounds(one, store, count=1000):
+    """Work until the session is closed; trouble is noted as the scribe would."""
+    for _ in range(count):
+        try:
+            one.work()
+        except ConnectionError as error:
+            one.trouble(str(error))
+            if store.random and store.random.random() < 0.5:
+                store.arrive_late()
+        if one.status.done:
+            return
+    raise AssertionError(f"not done: {one.status}")
+
+
+def work(one):
+    try:
+        one.work()
+    except ConnectionError as error:
+        one.trouble(str(error))
+
+
+def run_study(store, randomness, records, stop=1.0):
+    """One execution; the conductor dies at a random moment if `stop` is less than 1."""
+    run = execution(owner="here", started=1.0)
+    one = Session(run, lambda: store)
+    for entry in records:
+        if randomness.random() > stop:
+            return None
+        one.begin(entry.trial_id, described(entry.trial, run), entry.started)
+        for epoch in range(1, EPOCHS + 1):
+            one.progress(entry.trial_id, [point(epoch)], entry.started)
+            if randomness.random() < 0.4:
+                work(one)
+        if randomness.random() < 0.2:  # its worker was lost: the same epochs again
+            one.begin(entry.trial_id, described(entry.trial, run), entry.started)
+            one.progress(entry.trial_id, [point(1)], entry.started + 1)
+        one.record(described(entry.trial, run), entry)
+        if randomness.random() < 0.4:
+            work(one)
+    one.end(Ending("finished", 9.0, [verdict().to_dict()], report=Path("report")))
+    rounds(one, store)
+    return one
+
+
+def check(store, records):
+    by_id = {}
+    for run in store.active():
+        assert run["tags"]["trial_id"] not in by_id, "doubled"
+        by_id[run["tags"]["trial_id"]] = run
+    assert set(by_id) == {one.trial_id for one in records}
+    for one in records:
+        run = by_id[one.trial_id]
+        assert run["status"] == facts.RUN_STATUS[one.state]
+        assert run["tags"]["state"] == one.state.value
+        expected = {(p.name, p.step): p.value for p in facts.record_points(one)}
+        assert {at: {v for _, v in found} for at, found in run["points"].items()} == {
+            at: {value} for at, value in expected.items()
+        }
+        assert all(len(found) == 1 for found in run["points"].values()), "a point stands twice"
+        assert run["params"]["activation"] == "relu"
+        assert run["data"] == 1
+        assert run["tags"][facts.PARENT_TAG] in store.runs_by_id
+    assert all(run["status"] != "RUNNING" for run in store.active("execution"))
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_trouble_and_dead_conductors_neither_lose_nor_double(seed):
+    randomness = random.Random(seed)
+    store = FlakyStore(randomness, rate=randomness.choice([0.0, 0.05, 0.3]))
+    states = randomness.choices(list(State), k=6)
+    records = [record(trial(n), state) for n, state in enumerate(states)]
+    for _ in range(2):
+        run_study(store, randomness, records, stop=0.9)
+    run_study(store, randomness, records)
+    store.arrive_late()
+    store.rate = 0.0
+    one = run_study(store, random.Random(0), [])
+    assert one.status.done
+    again = Session(execution(owner="here"), lambda: store)
+    for entry in records:
+        again.record(described(entry.trial, again.execution), entry)
+    again.end(Ending("finished", 9.0))
+    rounds(again, store)
+    assert again.status.present == len(records), again.status
+    check(store, records)
+
+
+def test_a_live_run_of_another_results_folder_is_left_alone(monkeypatch):
+    store = FlakyStore()
+    theirs = Session(execution(owner="there", started=1.0), lambda: store)
+    theirs.begin(trial(1).id, described(trial(1), theirs.execution), 1.0)
+    theirs.work()
+    ours = Session(execution(owner="here", started=1.0), lambda: store)
+    ours.end(Ending("finished", 9.0))
+    rounds(ours, store)
+    assert [run["status"] for run in store.active()] == ["RUNNING"]
+    for parent in store.active("execution"):
+        parent["tags"]["heartbeat"] = "0"  # silent since 1970
+    later = Session(execution(owner="here", started=1.0), lambda: store)
+    later.end(Ending("finished", 9.0))
+    rounds(later, store)
+    assert [run["status"] for run in store.active()] == ["KILLED"]
+    assert {run["status"] for run in store.active("execution")} == {"KILLED", "FINISHED"}
+
+
+def test_a_failure_that_was_cured_is_replaced():
+    store = FlakyStore()
+    of = trial(1)
+    run_study(store, random.Random(0), [record(of, State.FAILED)])
+    run_study(store, random.Random(0), [record(of)])
+    check(store, [record(of)])
+
+
+def test_what_the_store_refuses_does_not_hold_up_the_rest():
+    store = FlakyStore()
+    bad = record(trial(1))
+    log = store.log
+
+    def refusing(run_id, points=(), params=None, tags=None):
+        if store.runs_by_id[run_id]["tags"].get("trial_id") == bad.trial_id and points:
+            raise Refused("INVALID_PARAMETER_VALUE: no")
+        log(run_id, points, params, tags)
+
+    store.log = refusing
+    good = record(trial(2))
+    one = run_study(store, random.Random(0), [bad, good])
+    assert (one.status.sent, one.status.pending, one.status.done) == (1, 1, True)
+    assert "INVALID_PARAMETER_VALUE" in one.status.error
+    assert all(run["status"] != "RUNNING" for run in store.active())
+
+
+def test_a_run_that_someone_deleted_while_it_was_live_comes_back():
+    store = FlakyStore()
+    one = Session(execution(), lambda: store)
+    of = record(trial(1))
+    one.begin(of.trial_id, described(of.trial, one.execution), 1.0)
+    one.progress(of.trial_id, [point(1)], 1.0)
+    one.work()
+    next(iter(store.active()))["removed"] = True
+    one.record(described(of.trial, one.execution), of)
+    one.end(Ending("finished", 9.0))
+    rounds(one, store)
+    check(store, [of])
+
+
+def test_an_interrupted_execution_leaves_nothing_running():
+    store = FlakyStore()
+    one = Session(execution(), lambda: store)
+    one.begin(trial(1).id, described(trial(1), one.execution), 1.0)
+    one.work()
+    one.end(Ending("interrupted", 9.0))
+    rounds(one, store)
+    assert [run["status"] for run in store.active()] == ["KILLED"]
+    assert [run["status"] for run in store.active("execution")] == ["KILLED"]
+    assert store.active()[0]["tags"]["state"] == "lost"
+
+
+def test_a_report_that_cannot_be_stored_does_not_keep_the_execution_open():
+    store = FlakyStore()
+
+    def upload(*_):
+        raise ConnectionError("the artifact store is full")
+
+    store.upload = upload
+    one = run_study(store, random.Random(0), [record(trial(1))])
+    assert one.status.done
+    assert "full" in one.status.error
+    check(store, [record(trial(1))])
+
+
+def test_profiles_keep_their_verdicts_in_the_description():
+    store = FlakyStore()
+    for profile in ("quick", "full"):
+        one = Session(execution(profile=profile), lambda: store)
+        one.end(Ending("finished", 9.0, [verdict().to_dict()]))
+        rounds(one, store)
+    text = store.experiments["activations"]["mlflow.note.content"]
+    assert text.startswith("Which one?")
+    assert "profile quick" in text
+    assert "profile full" in text

@@ -1,0 +1,86 @@
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.trial import Phase
+from harness.workloads import (
+    DataMissingError,
+    count_duplicates,
+    data_root,
+    fingerprint,
+    load,
+    split,
+    summary,
+)
+
+DIGITS = {"name": "digits", "validation_fraction": 0.2}
+
+
+@given(st.integers(0, 10**9), st.floats(0.05, 0.8))
+@settings(max_examples=25, deadline=None)
+def test_splits_are_disjoint_whole_and_stratified(seed, fraction):
+    targets = np.repeat(np.arange(4), [30, 40, 50, 7])
+    train, validation = split(targets, fraction, seed)
+    assert sorted([*train, *validation]) == list(range(len(targets)))
+    for label, count in zip(range(4), [30, 40, 50, 7], strict=True):
+        held_out = (targets[validation] == label).sum()
+        assert held_out == max(1, round(fraction * count))
+
+
+def test_splits_depend_on_the_seed_alone():
+    targets = np.arange(200) % 10
+    assert np.array_equal(split(targets, 0.2, 5)[0], split(targets, 0.2, 5)[0])
+    assert not np.array_equal(split(targets, 0.2, 5)[0], split(targets, 0.2, 6)[0])
+
+
+def test_digits_are_the_bundled_ones_and_the_search_gets_no_test_split(tmp_path):
+    dataset = load(DIGITS, tmp_path)
+    known = summary(DIGITS)
+    assert (len(dataset.examples), len(dataset.test)) == (known.examples, known.test)
+    assert dataset.examples.inputs.shape[1:] == known.shape
+    assert dataset.examples.inputs.min() >= 0
+    assert dataset.examples.inputs.max() <= 1
+    assert dataset.for_phase(Phase.SEARCH).test is None
+    assert dataset.for_phase(Phase.CONFIRMATION).test is dataset.test
+    assert dataset.fingerprint == fingerprint(DIGITS, tmp_path)
+
+
+def test_duplicates_between_test_and_the_rest_are_counted(tmp_path):
+    dataset = load(DIGITS, tmp_path)
+    before = count_duplicates(dataset)
+    dataset.test.inputs[:7] = dataset.examples.inputs[:7]
+    assert count_duplicates(dataset) == before + 7
+
+
+def test_a_named_root_must_exist(tmp_path, monkeypatch):
+    with pytest.raises(DataMissingError, match="is not a folder"):
+        data_root(tmp_path / "nowhere")
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
+    assert data_root() == tmp_path
+    assert fingerprint({"name": "mnist"}, tmp_path) is None
+
+
+def test_mnist_is_read_from_the_root(tmp_path):
+    """Files of our own making, in the layout and format of the real ones."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for prefix, count in (("train", 300), ("t10k", 50)):
+        images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        header = np.array([0x803, count, 28, 28], dtype=">i4").tobytes()
+        (raw / f"{prefix}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        header = np.array([0x801, count], dtype=">i4").tobytes()
+        (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(header + labels.tobytes())
+    config = {"name": "mnist", "limit": None}
+    dataset = load(config, tmp_path)
+    assert dataset.examples.inputs.shape == (300, 1, 28, 28)
+    assert dataset.test.targets.tolist() == [i % 10 for i in range(50)]
+    before = fingerprint(config, tmp_path)
+    assert dataset.fingerprint == before
+    assert len(load(config | {"limit": 100}, tmp_path).examples) == 100
+    file = raw / "t10k-labels-idx1-ubyte"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x05")
+    assert fingerprint(config, tmp_path) != before
