@@ -72,9 +72,9 @@ def test_a_committed_record_survives_kill_9(tmp_path):
 
 
 def test_one_conductor_at_a_time(tmp_path):
-    with conductor_lock(tmp_path), pytest.raises(StoreError, match="another run"):
-        with conductor_lock(tmp_path):
-            pass
+    another = pytest.raises(StoreError, match="another run")
+    with conductor_lock(tmp_path), another, conductor_lock(tmp_path):
+        pass
     with conductor_lock(tmp_path):
         pass
 

@@ -44,9 +44,9 @@ def report(
     from harness.store import open_store
 
     store = open_store(results, create=False)
-    for execution in _wanted(store, studies):
-        _, folder = conclude(store, execution.id, out)
-        typer.echo(f"{execution.study} ({execution.profile}): {folder / 'index.html'}")
+    for study in dict.fromkeys(execution.study for execution in _wanted(store, studies)):
+        by_profile, folder = conclude(store, study, out)
+        typer.echo(f"{study} ({', '.join(by_profile)}): {folder / 'index.html'}")
     return 0
 
 

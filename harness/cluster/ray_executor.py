@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,7 +138,7 @@ class RayExecutor:
         """Stop the workers, and Ray itself if it was started here."""
         self._waiting.clear()
         for worker in self._workers:
-            ray.kill(worker.actor)
+            _fire(worker)
         self._workers.clear()
         self._provided.clear()
         self._session.stop()
@@ -208,7 +209,7 @@ class RayExecutor:
             self._failed_starts += 1
         elif kind not in (Loss.PREEMPTED, Loss.NODE):
             self._deaths += 1
-        ray.kill(worker.actor)
+        _fire(worker)
         self._workers[self._workers.index(worker)] = self._hire()
 
     def _check_hope(self) -> None:
@@ -224,3 +225,9 @@ class RayExecutor:
         else:
             return
         raise ClusterError(f"{what}; the last cause: {self._last_cause}")
+
+
+def _fire(worker: _Slot) -> None:
+    """Kill a worker; one that is gone, or whose cluster is, needs no killing."""
+    with suppress(ray.exceptions.RayError, RuntimeError, ValueError):
+        ray.kill(worker.actor)

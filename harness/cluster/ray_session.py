@@ -27,7 +27,7 @@ from ray.job_config import JobConfig
 from harness.cluster.executor import ClusterError
 
 _PREFIX = "harness-ray-"
-_SHORT = 24  # characters of a temporary folder that leave room for a unix socket's name (107)
+_SHORT = 16  # characters of a temporary folder that leave room for a unix socket's name (107)
 _STOP_SECONDS = 5.0
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
@@ -81,7 +81,7 @@ def start(cpus: int | None, threads: int) -> Session:
                 num_cpus=cpus,
                 include_dashboard=False,
                 job_config=_same_imports(),
-                _temp_dir=str(folder),
+                _temp_dir=str(folder / "r"),  # not the folder itself: Ray opens it to everybody
                 **_QUIET,
             )
     except Exception as error:

@@ -82,8 +82,9 @@ def _rows(claim: Claim, verdict: Verdict) -> list[Effect]:
 
 def _part(whole: Verdict | None, test: Test, part: dict[str, Any]) -> Effect:
     return Effect(
-        whole.says if whole else "", part["measures"], part["expected"], part["verdict"], part["effect"],
-        part["ci_low"], part["ci_high"], claimed_ranges(test), _neutral(test), part["missing"],
+        whole.says if whole else "", part["measures"], part["expected"], part["verdict"],
+        part["effect"], part["ci_low"], part["ci_high"], claimed_ranges(test), _neutral(test),
+        part["missing"],
         overall=whole.verdict if whole else "",
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How the arms of a study are grouped in its figures: one panel or row per group, one style each."""
+"""How the arms of a study are grouped in its figures: a panel or row per group, a style each."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def lay_out(plan: Plan) -> Layout:
     else:
         groups = _by_first_factor(designed, plan, factors)
     taken = len(list(plan.study.factors[hue].levels)) if hue else 0
-    return Layout(tuple([*groups, *_plain(SINGLE_ARMS, named, taken)]), hue)
+    return Layout((*groups, *_plain(SINGLE_ARMS, named, taken)), hue)
 
 
 def _crossed(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> tuple[list[Group], str | None]:

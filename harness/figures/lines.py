@@ -26,6 +26,9 @@ from harness.figures.words import number, wrapped
 
 Floats = NDArray[np.float64]
 
+_LEFT = 0.68
+"""Inches for the label and the numbers of the vertical axis."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -73,7 +76,7 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
     figure = new_figure(frame.width, frame.height)
     widest = max((len(line.label) for line in everything), default=0)
     right = min(1.25, 0.16 + 0.068 * widest)
-    axes = new_axes(figure, (0.58, right, 0.46, 0.3))
+    axes = new_axes(figure, (_LEFT, right, 0.46, 0.3))
     _scale(axes, everything, frame)
     own = {id(line) for line in facet.lines}
     for line in everything:
@@ -84,7 +87,8 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
     _label_ends(axes, facet.lines)
     axes.set_title(wrapped(facet.title, 34, 1), pad=6)
     axes.set_xlabel(frame.x_label, labelpad=2)
-    axes.set_ylabel(wrapped(frame.y_label, 30), labelpad=3)
+    axes.set_ylabel(wrapped(frame.y_label, 30, 1))
+    axes.yaxis.set_label_coords(-(_LEFT - 0.16) / (frame.width - _LEFT - right), 0.5)
     if facet.note:
         axes.annotate(facet.note, (0.02, 0.03), xycoords="axes fraction", fontsize=7, color=MUTED)
     return figure

@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 def page(views: list[ProfileView]) -> str:
     """Return the HTML page of a study."""
     text = _environment(html=True).get_template("page.html").render(_context(views))
-    return _PERCENT.sub(r"\1\u00a0%", text)  # no line ends between a number and its sign
+    return _PERCENT.sub("\\1\u00a0%", text)  # no line ends between a number and its sign
 
 
 def markdown(views: list[ProfileView]) -> str:

@@ -191,7 +191,7 @@ def _why_absent(rows: pd.DataFrame) -> str:
 
 def _chosen(evidence: Evidence, paths: Sequence[str]) -> dict[tuple[str, str], Any]:
     rows = evidence.confirmation.drop_duplicates("arm").set_index("arm")
-    chosen = {}
+    chosen: dict[tuple[str, str], Any] = {}
     for path in paths:
         column = f"parameter.{path}"
         if column in rows:

@@ -6,18 +6,27 @@ from pathlib import Path
 
 from harness.evidence import Evidence, gather
 from harness.judge import claim_declarations, judge
-from harness.report import build_report
+from harness.report import ProfileResult, build_page
 from harness.store import Execution, Store
 from harness.trial import Verdict
 
 
-def conclude(store: Store, execution: int, reports: Path) -> tuple[list[Verdict], Path]:
-    """Judge the claims of an execution and write its report; training nothing."""
-    found = next(item for item in store.executions() if item.id == execution)
-    evidence = gather(store, found)
-    verdicts = _judged(store, evidence)
-    lost = store.lost_attempts(evidence.trials["trial_id"])
-    return verdicts, build_report(evidence, verdicts, lost, reports / found.study)
+def conclude(store: Store, study: str, reports: Path) -> tuple[dict[str, list[Verdict]], Path]:
+    """Judge the newest execution of each profile of a study and write its report.
+
+    Trains nothing.
+
+    Returns:
+        The verdicts by profile, and the folder of the report.
+    """
+    results = []
+    for execution in store.latest_executions():
+        if execution.study == study:
+            evidence = gather(store, execution)
+            lost = store.lost_attempts(evidence.trials["trial_id"])
+            results.append(ProfileResult(evidence, _judged(store, evidence), lost))
+    folder = build_page(results, reports / study)
+    return {result.evidence.execution.profile: list(result.verdicts) for result in results}, folder
 
 
 def verdicts_of(store: Store, execution: Execution) -> list[Verdict]:

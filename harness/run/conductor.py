@@ -102,7 +102,8 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         raise
     status = "failed" if conductor.counts["failed"] else "finished"
     store.end_execution(execution, status, session.seconds())
-    verdicts, report = conclude(store, execution, session.options.reports)
+    by_profile, report = conclude(store, plan.study.study, session.options.reports)
+    verdicts = by_profile[plan.profile]
     closing = Closing(status, conductor.counts, session.seconds(), verdicts, report)
     conductor.tell("closed", closing)
     return RunResult(

@@ -45,8 +45,9 @@ class Document:
         at = path
         while at and at not in self.positions:
             at = at[:-1]
-        place = self.positions.get(at)
-        line, column = place if place else (None, None)
+        if at not in self.positions:
+            return Problem(message, self.file, path=dotted(path))
+        line, column = self.positions[at]
         return Problem(message, self.file, line, column, dotted(path))
 
 
@@ -218,11 +219,14 @@ def _step_into(node: Any, part: str) -> Any:
 def _merge(target: dict[str, Any], update: dict[str, Any]) -> None:
     for key, value in update.items():
         old = target.get(key)
-        both = isinstance(value, dict) and isinstance(old, dict)
-        if both and value.get("name", old.get("name")) == old.get("name"):
+        if isinstance(value, dict) and isinstance(old, dict) and _same_component(old, value):
             _merge(old, value)
         else:
             target[key] = value
+
+
+def _same_component(old: dict[str, Any], update: dict[str, Any]) -> bool:
+    return "name" not in update or update["name"] == old.get("name")
 
 
 def _index(items: list[Any], part: str) -> int:

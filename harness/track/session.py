@@ -278,9 +278,11 @@ class Session:
 
     # What is sent.
 
-    def _create(self, store: TrackingStore, entry: Entry) -> None:
-        tags = {**entry.facts.tags, facts.PARENT_TAG: self._parent}
-        began = entry.record.started if entry.record and not entry.began else entry.began
+    def _create(
+        self, store: TrackingStore, entry: Entry, ending: Mapping[str, str] | None = None
+    ) -> None:
+        tags = {**entry.facts.tags, **(ending or {}), facts.PARENT_TAG: self._parent}
+        began = (entry.record.started if entry.record else 0.0) or entry.began
         entry.run_id = store.create(self._experiment, entry.facts.name, milliseconds(began), tags)
 
     def _update_live(self, store: TrackingStore, deadline: float) -> None:
@@ -314,11 +316,13 @@ class Session:
             self._present += 1
             kept = there[0].run_id
         else:
+            ending = facts.record_tags(record)
             if not entry.run_id:
-                self._create(store, entry)
+                self._create(store, entry, ending)
+                ending = {}
             points = entry.points + facts.record_points(record, entry.steps)
             params = {} if entry.described else entry.facts.params
-            store.log(entry.run_id, points, params, facts.record_tags(record))
+            store.log(entry.run_id, points, params, ending)
             if not entry.described:
                 store.log_data(entry.run_id, entry.facts)
             store.end(entry.run_id, facts.RUN_STATUS[record.state], milliseconds(record.ended))

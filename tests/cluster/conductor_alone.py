@@ -21,7 +21,8 @@ STUDY = Path(__file__).parents[2] / "studies" / "activations.yaml"
 
 
 def tell(**facts):
-    print(json.dumps(facts), flush=True)
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
 
 
 def run(executor, digits, model):

@@ -31,7 +31,7 @@ class Conductor:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(HERE), **environment},
+            env={**os.environ, "PYTHONPATH": str(HERE), "TMPDIR": str(folder), **environment},
         )
 
     def hear(self):
@@ -55,11 +55,17 @@ class Conductor:
 
 
 @pytest.fixture
-def conductor(tmp_path):
+def folder():
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as short:
+        yield Path(short)
+
+
+@pytest.fixture
+def conductor(folder):
     started = []
 
     def start(options, **environment):
-        started.append(Conductor(tmp_path, options, **environment))
+        started.append(Conductor(folder, options, **environment))
         return started[-1]
 
     yield start
@@ -68,13 +74,8 @@ def conductor(tmp_path):
             one.end(signal.SIGKILL)
 
 
-def folders():
-    return set(Path(tempfile.gettempdir()).glob("harness-ray-*"))
-
-
-def test_killed_and_started_again_and_interrupted(conductor):
+def test_killed_and_started_again_and_interrupted(conductor, folder):
     """SIGKILL to the group leaves no process; the next start works at once; Ctrl-C is clean."""
-    before = folders()
     first = conductor({"cpus": 2, "slots": 1})
     first.hear()
     assert first.ask("run")["threads"] == 2
@@ -84,7 +85,7 @@ def test_killed_and_started_again_and_interrupted(conductor):
     assert first.end(signal.SIGKILL) == ""
     _, alive = psutil.wait_procs(family, timeout=8)
     assert alive == []
-    assert len(folders() - before) == 1
+    assert len(list(folder.glob("harness-ray-*"))) == 1
 
     stale = {"RAY_ADDRESS": "127.0.0.1:9"}  # what a killed cluster leaves in a shell
     second = conductor({"cpus": 1, "slots": 1}, **stale)
@@ -99,11 +100,11 @@ def test_killed_and_started_again_and_interrupted(conductor):
     assert second.process.wait(10) == 0
     assert second.process.stderr.read() == ""
     assert not any(process.is_running() for process in family)
-    assert folders() <= before
+    assert not list(folder.glob("harness-ray-*"))
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(folder):
     """Start a real cluster of one node on loopback, with a token; yield address and environment."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -113,26 +114,22 @@ def cluster(tmp_path):
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
     }
     ray = Path(sys.executable).with_name("ray")
-    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
-        head = subprocess.Popen(
-            [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
-             "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"],
-            cwd=tmp_path,  # where this project cannot be imported from
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, **environment},
-        )  # fmt: skip
-        try:
-            wait_for_port(port)
-            yield f"127.0.0.1:{port}", environment
-        finally:
-            family = psutil.Process(head.pid).children(recursive=True)
-            os.killpg(head.pid, signal.SIGKILL)
-            head.wait()
-            _, alive = psutil.wait_procs(family, timeout=10)
-            for process in alive:
-                process.kill()
+    head = subprocess.Popen(
+        [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
+         "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder / 'head'}"],
+        cwd=folder,  # where this project cannot be imported from
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    try:
+        wait_for_port(port)
+        yield f"127.0.0.1:{port}", environment
+    finally:
+        for process in [*psutil.Process(head.pid).children(recursive=True), head]:
+            process.kill()
+        head.wait()
 
 
 def wait_for_port(port):

@@ -130,7 +130,8 @@ def test_an_exponential_law_is_recovered(made):
 
 
 def test_the_ratio_is_shown_as_a_ratio(made):
-    text = "\n  - {id: c, says: s, metric: test.accuracy, ratio: {activation: [relu, tanh]}, above: 1}\n"
+    test = "metric: test.accuracy, ratio: {activation: [relu, tanh]}, above: 1"
+    text = f"\n  - {{id: c, says: s, {test}}}\n"
     (verdict,) = judge(made(text, accuracy))
     assert verdict.effect == pytest.approx(0.9 / 0.8, rel=0.02)
     assert 1 < verdict.ci_low < verdict.effect < verdict.ci_high
@@ -138,11 +139,12 @@ def test_the_ratio_is_shown_as_a_ratio(made):
 
 def test_p_values_are_corrected_over_the_study(made):
     lines = [
-        "{id: a, says: s, metric: test.accuracy, contrast: {activation: [relu, tanh]}, greater_by: 0.05}",
-        "{id: b, says: s, metric: test.accuracy, contrast: {activation: [relu, tanh]}, greater_by: 0.095}",
-        "{id: c, says: s, metric: test.accuracy, of: {activation: tanh}, above: 0.79}",
+        "{id: a, %s, contrast: {activation: [relu, tanh]}, greater_by: 0.05}",
+        "{id: b, %s, contrast: {activation: [relu, tanh]}, greater_by: 0.095}",
+        "{id: c, %s, of: {activation: tanh}, above: 0.79}",
     ]
-    verdicts = judge(made("".join(f"\n  - {line}" for line in lines) + "\n", accuracy))
+    text = "".join(f"\n  - {line % 'says: s, metric: test.accuracy'}" for line in lines)
+    verdicts = judge(made(text + "\n", accuracy))
     raw = [v.p_value for v in verdicts]
     expected = statsmodels.stats.multitest.multipletests(raw, method="holm")[1]
     assert [v.p_corrected for v in verdicts] == pytest.approx(list(expected))

@@ -74,9 +74,7 @@ def test_the_test_split_cannot_reach_the_search(tiny, tmp_path, monkeypatch):
 
 
 def test_a_diverged_trial_is_an_outcome(tiny, tmp_path):
-    result = run(
-        tiny, tmp_path, "arms.linear={model.depth: 4, optimizer: {name: sgd, lr: 1e30}}"
-    )
+    result = run(tiny, tmp_path, "arms.linear={model.depth: 4, optimizer: {name: sgd, lr: 1e30}}")
     assert result.counts["failed"] == 0
     assert result.counts["diverged"] == 5
     reasons = {r.reason for r in records(tmp_path).values() if r.state is State.DIVERGED}
@@ -134,12 +132,12 @@ class Flaky(LocalExecutor):
 
 
 @pytest.mark.parametrize(
-    ("losses", "kind", "failed"),
+    "case",
     [(2, Loss.WORKER, 0), (3, Loss.WORKER, 10), (6, Loss.PREEMPTED, 0)],
 )
-def test_lost_trials_are_tried_again_within_their_budget(
-    tiny, tmp_path, monkeypatch, losses, kind, failed
-):
+def test_lost_trials_are_tried_again_within_their_budget(tiny, tmp_path, monkeypatch, case):
+    losses, kind, failed = case
+
     class ThisFlaky(Flaky):
         pass
 

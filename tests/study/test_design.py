@@ -2,7 +2,6 @@ from pathlib import Path
 
 from harness.study import load_study, select, sides
 
-
 STUDY = Path("studies/activations.yaml")
 
 
@@ -19,9 +18,7 @@ def test_factorial_has_every_combination_and_one_baseline():
 
 
 def test_one_at_a_time_varies_each_factor_from_the_baseline():
-    loaded = load_study(
-        STUDY, None, ["design=one-at-a-time", "claims=[]", "probes=[]"]
-    )
+    loaded = load_study(STUDY, None, ["design=one-at-a-time", "claims=[]", "probes=[]"])
     designed = [arm for arm in loaded.arms if not arm.named]
     assert len(designed) == 1 + 6 + 2
     base = next(arm.levels for arm in designed if arm.is_baseline)
@@ -41,5 +38,3 @@ def test_sides_of_a_contrast_share_what_is_held(tiny):
     left, right = sides(claims["relu-beats-sigmoid-deep"].tests[0])
     assert left == {"activation": "relu", "depth": [8, 16]}
     assert right == {"activation": "sigmoid", "depth": [8, 16]}
-
-

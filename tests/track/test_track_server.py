@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from tracking_examples import (
@@ -48,7 +49,7 @@ def test_a_study_on_a_server_elsewhere(server, tmp_path):
     [parent] = runs(store, "elsewhere", children=False)
     assert parent.info.artifact_uri.startswith("mlflow-artifacts:")
     place = store.download_artifacts(parent.info.run_id, "report/index.html", str(tmp_path))
-    assert "<h1>Report</h1>" in open(place).read()
+    assert Path(place).read_text() == "<h1>Report</h1>"
     assert not (tmp_path / "mlflow.db").exists()
 
 
@@ -145,7 +146,7 @@ class Unwilling(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"no")
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_):
         pass

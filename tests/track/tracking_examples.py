@@ -122,14 +122,14 @@ def mirrored(
     results: Path,
     records: list[Record],
     study: str = "activations",
-    report: Path | None = None,
+    **ending: Any,
 ) -> MirrorStatus:
     """Run one whole execution in which all records are handed over."""
     with InThread(uri, results) as mirror:
         mirror.start(execution(study))
         for one in records:
             mirror.trial_finished(one, INFO)
-        return mirror.finish("finished", [verdict()], report=report, patience=30)
+        return mirror.finish("finished", [verdict()], **({"patience": 30} | ending))
 
 
 def epochs(mirror: Mirror, of: Trial, first: int, last: int) -> None:
@@ -207,7 +207,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
             cwd=elsewhere,
-            env={**os.environ, "PYTHONPATH": source},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([source, *sys.path])},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

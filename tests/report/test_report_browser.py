@@ -1,0 +1,165 @@
+"""The page in a real browser: at phone, laptop and print size, light and dark."""
+
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from harness.report import build_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed on this machine"),
+]
+
+CONTRAST = """
+() => {
+  const parse = c => [...c.match(/[\\d.]+/g).map(Number), 1].slice(0, 4);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c[3] > 0) return c;
+    }
+    return [255, 255, 255, 1];
+  };
+  const poor = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!own || e.closest(".unseen, .skip, style")) continue;
+    const style = getComputedStyle(e);
+    const svg = e.closest("svg") !== null;
+    const a = light(parse(svg ? style.fill : style.color));
+    const b = light(ground(svg ? e.closest("figure") : e));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push([e.textContent.trim().slice(0, 40), ratio.toFixed(2)]);
+  }
+  return poor;
+}
+"""
+OVERLAPS = """
+() => [...document.querySelectorAll("figure svg")].flatMap(svg => {
+  const frame = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll("text")].filter(t => {
+    const box = t.getBoundingClientRect();
+    return box.left < frame.left - 1 || box.right > frame.right + 1;
+  }).map(t => t.textContent);
+})
+"""
+
+
+@pytest.fixture(scope="module")
+def address(finished, tmp_path_factory):
+    folder = build_page(list(finished.profiles.values()), tmp_path_factory.mktemp("page"))
+    return (folder / "index.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Open the page; at the end nothing may have been fetched or complained about."""
+    complaints, contexts = [], []
+
+    def note(fetched):
+        if fetched != address and not fetched.startswith("data:"):
+            complaints.append(fetched)
+
+    def opened(width, height, **settings):
+        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: note(request.url))
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1280, 800), (2200, 1300)])
+def test_nothing_sticks_out(open_page, width, height):
+    page = open_page(width, height)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(OVERLAPS) == []
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_outline_is_there(open_page):
+    page = open_page(1280, 800)
+    assert page.locator("h1").count() == 1
+    assert page.get_by_role("heading", name="Verdicts", exact=True).count() == 2
+    assert page.get_by_role("main").count() == 1
+    assert page.get_by_role("navigation", name="Contents").count() == 1
+    assert page.get_by_role("table").count() >= 6
+    assert page.get_by_role("img").count() >= 10
+    assert page.locator("table:not(:has(caption))").count() == 0
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+
+
+def test_the_verdicts_are_cards_on_a_phone_and_still_a_table(open_page):
+    page = open_page(390, 844)
+    table = page.get_by_role("table", name="Every claim, what was measured").first
+    assert table.get_by_role("row").count() >= 4
+    assert table.get_by_role("rowheader").first.bounding_box()["width"] > 300
+
+
+def test_a_reader_gets_to_a_single_trial_in_three_clicks(open_page):
+    page = open_page(1280, 800)
+    page.get_by_text("Evidence:").first.click()
+    page.locator(".trials a").first.click()
+    target = page.locator("tr:target")
+    assert target.is_visible()
+    assert target.get_by_role("rowheader").inner_text()
+
+
+def test_it_works_with_the_keyboard(open_page):
+    page = open_page(1280, 800)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.querySelector('summary').parentElement.open")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read(open_page, scheme):
+    page = open_page(1280, 800, color_scheme=scheme)
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark == (scheme == "dark")
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_it_prints_on_a4(open_page, tmp_path):
+    page = open_page(1280, 800, color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.get_by_role("navigation").first.is_visible()
+    file = Path(tmp_path / "page.pdf")
+    page.pdf(path=str(file), prefer_css_page_size=True)
+    content = file.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert b"/MediaBox [0 0 594.95" in content or b"/MediaBox [0 0 595" in content
