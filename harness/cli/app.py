@@ -41,11 +41,12 @@ def run(arguments: list[str]) -> int:
         )
         return WRONG_INPUT
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("harness: interrupted; everything recorded is kept, run again to go on\n")
-        return INTERRUPTED
+        status = INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message"):  # a mistake in the command line itself
             sys.stderr.write(f"harness: {error.format_message()}\n")
             return WRONG_INPUT
         raise
+    if status == INTERRUPTED:
+        sys.stderr.write("harness: interrupted; everything recorded is kept, run again to go on\n")
     return status if isinstance(status, int) else DONE

@@ -72,7 +72,8 @@ def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
     values = values_by_arm(evidence, metric)
     baseline = values.pop(SIMPLE_BASELINE, np.zeros(0))
     layout = lay_out(evidence.plan)
-    rows = _rows(layout, values)[:MOST_ROWS]
+    every = _rows(layout, values)
+    rows = every[:MOST_ROWS]
     if not any(len(row.values) for row in rows):
         return None
     reference = float(baseline.mean()) if len(baseline) else None
@@ -81,12 +82,13 @@ def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
     with theme():
         panels = tuple(_arms_panel(rows, reference, limit, (metric, keyed)) for limit in limits)
     closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
+    left_out = f" Not drawn: {len(every) - len(rows)} more arms." if every[MOST_ROWS:] else ""
     line = " The dotted line is the mean of the simple baseline." if reference is not None else ""
     return Picture(
         "arms",
         f"{capitalized(metric_name(metric))} of every arm",
         "Small marks: single confirmation seeds. Large marks: their mean with its 95 % t interval."
-        f"{line}{closer}",
+        f"{line}{closer}{left_out}",
         f"{capitalized(metric_name(metric))} of {len(rows)} arms, each with its seeds, mean and"
         " interval; the numbers are in the leaderboard.",
         panels,

@@ -231,5 +231,6 @@ def _draw_words(figure: Figure, row: Effect, y: float) -> None:
         figure.text(x, y, f"{row.verdict}: no number", va="center", fontsize=8, color=colour)
         return
     mean, low, high = estimate(row.effect, row.low, row.high)
-    figure.text(x, y, f"{mean}  [{low}, {high}]", va="bottom", fontsize=8)
-    figure.text(x, y, row.verdict, va="top", fontsize=8, weight="bold", color=colour)
+    gap = 0.012 / float(figure.get_size_inches()[1])
+    figure.text(x, y + gap, f"{mean}  [{low}, {high}]", va="bottom", fontsize=8)
+    figure.text(x, y - gap, row.verdict, va="top", fontsize=8, weight="bold", color=colour)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from harness.figures.style import (
@@ -142,14 +142,21 @@ def _scale(axes: Axes, lines: Sequence[Line], frame: Frame) -> None:
     for log, axis in ((frame.log_x, axes.xaxis), (frame.log_y, axes.yaxis)):
         if log:
             axis.set_major_locator(_log_ticks(axis.get_view_interval()))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 1)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
             axis.set_minor_formatter(NullFormatter())
 
 
-def _log_ticks(limits: tuple[float, float]) -> LogLocator:
+def _log_ticks(limits: tuple[float, float]) -> Locator:
     """Return ticks at powers of ten, and between them where these are few."""
-    few = np.log10(limits[1] / limits[0]) < 2.5
-    return LogLocator(subs=(1.0, 3.0) if few else (1.0,), numticks=6)
+    decades = np.log10(limits[1] / limits[0])
+    if decades < 1:
+        return MaxNLocator(4)
+    return LogLocator(subs=(1.0, 3.0) if decades < 2.5 else (1.0,), numticks=6)
+
+
+def _tick(value: float) -> str:
+    """Write a tick of a logarithmic axis: as it is, or as a power of ten."""
+    return f"{value:g}" if 1e-4 <= value < 1e5 else number(value, 1)
 
 
 def _finite(arrays: Sequence[Floats], positive: bool) -> Floats:

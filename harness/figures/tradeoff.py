@@ -69,9 +69,10 @@ def quality_and_cost(evidence: Evidence, metric: str) -> Picture | None:
         return None
     limits = near_and_far([point.quality for point in points], metric)
     frontier = _frontier(points, metric)
+    key = _key(layout, {point.style for point in points})
     with theme():
         panels = tuple(
-            _panel(points, limit, metric, (frontier if limit is limits[-1] else [], _key(layout)))
+            _panel(points, limit, metric, (frontier if limit is limits[-1] else [], key))
             for limit in limits
         )
     closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
@@ -98,10 +99,13 @@ def _styles(layout: Layout) -> dict[str, int]:
     }
 
 
-def _key(layout: Layout) -> list[tuple[str, int]]:
+def _key(layout: Layout, drawn: set[int]) -> list[tuple[str, int]]:
+    """Return label and style of every group or arm that is drawn."""
     if len(layout.groups) > 1:
-        return [(group.title, index) for index, group in enumerate(layout.groups)]
-    return [(m.label, m.style) for group in layout.groups for m in group.members]
+        named = [(group.title, index) for index, group in enumerate(layout.groups)]
+    else:
+        named = [(m.label, m.style) for group in layout.groups for m in group.members]
+    return [(label, style) for label, style in named if style in drawn]
 
 
 def _panel(

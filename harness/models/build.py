@@ -51,3 +51,13 @@ def hidden_units(network: nn.Module) -> list[HiddenLayer]:
 def weight_layers(network: nn.Module) -> list[nn.Parameter]:
     """Return the weight matrices and kernels (parameters of two or more axes), in order."""
     return [parameter for parameter in network.parameters() if parameter.ndim >= 2]
+
+
+def packable(config: Mapping[str, Any], network: nn.Module) -> bool:
+    """Whether networks of this kind can be trained as one program.
+
+    All built-in ones can. A user's own says so with an attribute `packable = True`: its forward pass
+    then promises to be a function of parameters, buffers and inputs alone, without randomness and
+    without control flow that looks at values.
+    """
+    return ":" not in config["name"] or bool(getattr(network, "packable", False))

@@ -13,7 +13,7 @@ from harness.figures import Picture
 from harness.report.inline import inline_svg
 from harness.report.view import ProfileView
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~$&@-])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]#!|<>~$&@])")
 _PERCENT = re.compile(r"(\d) %")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 

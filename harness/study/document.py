@@ -184,9 +184,10 @@ class _Builder:
 def assign(target: dict[str, Any], path: str, value: Any) -> None:
     """Set a dotted path in nested mappings, in place; a mapping value merges into a mapping.
 
-    A mapping with another `name` is another component and replaces the old one. A component written as a bare name (`optimizer: adam`) becomes a mapping on the way, so that
-    `optimizer.lr` can be set on it. A key that itself has dots (`search.space.optimizer.lr`) is
-    found if it is there. List elements are addressed by their index.
+    A mapping with another `name` is another component and replaces the old one. A component
+    written as a bare name (`optimizer: adam`) becomes a mapping on the way, so that `optimizer.lr`
+    can be set on it. A key that itself has dots (`search.space.optimizer.lr`) is found if it is
+    there. List elements are addressed by their index.
 
     Raises:
         KeyError: if the path leads through something that is neither mapping, list nor name.

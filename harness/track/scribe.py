@@ -1,8 +1,9 @@
 """The process that writes to MLflow: messages in, one JSON object a line; statuses out.
 
-Started by `harness.track.mirror` as `python -m harness.track.scribe`. It runs at the lowest
-priority, so that it takes only what training leaves, ignores Ctrl-C, which is the conductor's to
-handle, and ends when its standard input does.
+Started by `harness.track.mirror` as `python -m harness.track.scribe`. A process, because a thread
+that writes to MLflow halves the speed of small training steps in the same interpreter; at the
+lowest priority, so that it takes what training leaves. It ignores Ctrl-C, which is the conductor's
+to handle, and ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from harness.trial import Record, Trial
 
 TICK = 0.25
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+STARTING, WORKING = 10, 19
+"""Niceness while MLflow is imported, so that live metrics show soon (Ray's workers have 15), and
+afterwards."""
 FAREWELL = 2.0
 """Seconds for leaving no run running when the conductor is gone."""
 
@@ -37,8 +41,9 @@ Message = dict[str, Any]
 class Scribe:
     """Applies messages to the session of the present execution and lets it work."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, *, nice: bool = False) -> None:
         self._out = out
+        self._nice = nice
         self._session: Session | None = None
         self._pause = 0.0
         self._not_before = 0.0
@@ -93,7 +98,11 @@ class Scribe:
             self._not_before = 0.0
 
     def _connect(self) -> TrackingStore:
-        return TrackingStore(self._uri, self._artifact_root)
+        """Open the store, after which the work is small and can wait."""
+        store = TrackingStore(self._uri, self._artifact_root)
+        if self._nice:
+            _be_nicer(WORKING)
+        return store
 
     def _work(self) -> None:
         session = self._session
@@ -139,11 +148,15 @@ def _arrived(messages: queue.Queue[Message | None], wait: float) -> list[Message
     return found
 
 
+def _be_nicer(niceness: int) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # not on every system
+        os.nice(max(niceness - os.nice(0), 0))
+
+
 def main() -> None:
     """Serve the conductor at the other end of standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError):
-        os.nice(19)
+    _be_nicer(STARTING)
     out = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print belongs nowhere
     messages: queue.Queue[Message | None] = queue.Queue()
@@ -159,7 +172,7 @@ def main() -> None:
     threading.Thread(target=read, daemon=True).start()
     import_without_pandas()
     try:
-        Scribe(out).serve(messages)
+        Scribe(out, nice=True).serve(messages)
     except Exception:  # a fault of ours: say so before the process ends
         said = redact(traceback.format_exc(limit=-3))
         print(json.dumps({"crash": said[-1000:]}), file=out, flush=True)

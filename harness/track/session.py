@@ -265,16 +265,15 @@ class Session:
                 group = mine if run.tags.get("mirror") == own else others
                 group[trial_id].append(run)
         self._found = dict(others) or self._found
-        for trial_id, entry in [*self._live.items(), *self._waiting.items()]:
+        for trial_id, entry in {**self._live, **self._waiting, **self._refused}.items():
             run_id = only(store, entry.run_id, mine.pop(trial_id, []))
             if run_id != entry.run_id:
                 entry.described = False
                 entry.steps = {point.step for point in entry.points}
             entry.run_id = run_id
-        for trial_id, doubles in mine.items():
-            if trial_id not in self._refused:
-                for run in doubles:
-                    store.remove(run.run_id)
+        for doubles in mine.values():
+            for run in doubles:
+                store.remove(run.run_id)
 
     # What is sent.
 

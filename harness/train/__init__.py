@@ -1,5 +1,22 @@
-"""The training engine: trials in, records out, in plain PyTorch."""
+"""The training engine: trials in, records out, in plain PyTorch.
 
-from harness.train.engine import train
+PyTorch is imported when `train` is first asked for, so that `harness.train.packing_key` can be used
+without it.
+"""
 
-__all__ = ["train"]
+from typing import TYPE_CHECKING, Any
+
+from harness.train.packing_key import group, pack_key
+
+if TYPE_CHECKING:
+    from harness.train.engine import train
+
+__all__ = ["group", "pack_key", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "train":
+        from harness.train.engine import train
+
+        return train
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,85 +1,209 @@
-"""One trial after another: from a trial and its data to a record."""
+"""From trials and their data to records: packs are formed, trained and told about."""
 
 from __future__ import annotations
 
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import torch
 
+from harness.train.choice import choose_size
 from harness.train.environment import describe_environment, use_threads
-from harness.train.loop import Diverged, Outcome, fit
+from harness.train.loop import Diverged, Fitted, Material, Outcome, Point, fit
+from harness.train.packing_key import LARGEST_PACK, group
 from harness.train.probes import run_probes
-from harness.train.simple_baseline import fit_simple_baseline
-from harness.trial import Progress, Record, State, Trial
+from harness.train.program import program_for
+from harness.train.resident import Resident, resident
+from harness.trial import Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
 
 
 def train(
-    trials: Sequence[Trial], data: TrialData, *, threads: int = 1, attempt: int = 1
+    trials: Sequence[Trial],
+    data: TrialData,
+    *,
+    threads: int = 1,
+    attempt: int = 1,
+    largest_pack: int = LARGEST_PACK,
 ) -> Iterator[Progress | Record]:
-    """Run trials that share their data.
+    """Run trials that share their data, those of one shape together where that is quicker.
 
     Args:
         trials: of one phase and one data set.
         data: what these trials may see; without a test split for trials of the search.
         threads: of PyTorch on the CPU. One thread replays bit for bit.
         attempt: which execution of these trials this is.
+        largest_pack: most trials to train at once; 1 trains them one after another.
 
     Yields:
         Progress after every epoch, and one Record per trial. An exception inside a trial becomes
-        a failed record with its traceback, and the next trial goes on.
+        a failed record with its traceback, and the other trials go on.
     """
     use_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    for trial in trials:
-        yield from _train_one(trial, data, device, attempt)
-
-
-def _train_one(
-    trial: Trial, data: TrialData, device: torch.device, attempt: int
-) -> Iterator[Progress | Record]:
-    started = time.time()
-    curve: list[dict[str, float]] = []
-    unfinished = Record(
-        trial,
-        State.FAILED,
-        environment=describe_environment(device),
-        attempt=attempt,
-        started=started,
-    )
-    try:
-        if trial.workload["model"]["name"] == "logistic_regression":
-            outcome = fit_simple_baseline(trial, data)
+    session = _Session(data, device, attempt)
+    for alike in group(trials, largest=max(len(trials), 1)):
+        if alike[0].workload["model"]["name"] == "logistic_regression":
+            yield session.simple_baseline(alike[0])
         else:
-            steps = fit(trial, data, device)
-            while True:
-                try:
-                    point = next(steps)
-                except StopIteration as end:
-                    fitted = end.value
-                    break
-                curve.append(point)
-                yield Progress(trial.id, (point,))
-            outcome = run_probes(trial, fitted)
-        record = _complete(unfinished, outcome, curve)
-    except Diverged as reason:
-        record = replace(unfinished, state=State.DIVERGED, reason=str(reason), curve=tuple(curve))
-    except Exception:  # whatever a trial raises is its outcome, with the traceback as the reason
-        record = replace(unfinished, reason=traceback.format_exc(limit=-8), curve=tuple(curve))
-    yield replace(record, ended=time.time())
+            yield from session.train_alike(alike, largest_pack)
 
 
-def _complete(unfinished: Record, outcome: Outcome, curve: list[dict[str, Any]]) -> Record:
-    return replace(
-        unfinished,
-        state=State.COMPLETE,
-        metrics=outcome.metrics,
-        details=outcome.details,
-        cost=outcome.cost,
-        selected_epoch=outcome.selected_epoch,
-        curve=tuple(curve),
+@dataclass
+class _Running:
+    """What is known of a trial that has no record yet."""
+
+    trial: Trial
+    started: float
+    curve: list[Point] = field(default_factory=list)
+    told: int = 0
+    """Epochs already told; a trial that starts again does not tell them twice."""
+
+
+class _Session:
+    """One call of `train`."""
+
+    def __init__(self, data: TrialData, device: torch.device, attempt: int):
+        self.data = data
+        self.device = device
+        self.attempt = attempt
+        self.running: dict[str, _Running] = {}
+
+    def simple_baseline(self, trial: Trial) -> Record:
+        """Fit logistic regression."""
+        self._start(trial)
+        try:
+            from harness.train.simple_baseline import fit_simple_baseline  # scikit-learn is slow
+
+            return self._complete(trial, fit_simple_baseline(trial, self.data), {})
+        except Exception:  # whatever a trial raises is its outcome
+            return self._failed(trial)
+
+    def train_alike(self, trials: Sequence[Trial], largest: int) -> Iterator[Progress | Record]:
+        """Train trials of one shape: choose a size, and halve it when memory runs out."""
+        for trial in trials:
+            self._start(trial)
+        try:
+            ordered = sorted(trials, key=lambda t: canonical_json(t.workload["optimizer"]))
+            choice = choose_size(ordered, self._material(trials[0]), largest)
+            size, reason = choice.size, choice.reason
+        except Exception:
+            ordered, size, reason = list(trials), 1, "alone: no pack could be formed"
+        waiting = _parts(ordered, size)
+        while waiting:
+            pack = waiting.pop(0)
+            how: dict[str, object] = {"size": len(pack), "reason": reason}
+            try:
+                yield from self._train_pack(pack, how)
+            except Exception as error:
+                left = [trial for trial in pack if trial.id in self.running]
+                if len(pack) == 1:
+                    yield from (self._failed(trial) for trial in left)
+                    continue
+                full = _is_out_of_memory(error)
+                size = max(1, len(pack) // 2) if full else 1
+                cause = "out of memory" if full else f"{type(error).__name__} in the pack"
+                reason = f"{size} at most: {cause} at {len(pack)}"
+                rest = [trial for part in waiting for trial in part] if full else []
+                del error
+                _release_memory(self.device)
+                waiting = _parts(left, size) + (_parts(rest, size) if full else waiting)
+
+    def _train_pack(
+        self, pack: Sequence[Trial], how: dict[str, object]
+    ) -> Iterator[Progress | Record]:
+        for trial in pack:
+            self.running[trial.id].curve.clear()
+        if len(pack) == 1:
+            self.running[pack[0].id].started = time.time()
+        steps = fit(pack, self._material(pack[0]))
+        while True:
+            try:
+                trial, point = next(steps)
+            except StopIteration as end:
+                fitted: list[Fitted] = end.value
+                break
+            if isinstance(point, Diverged):
+                yield self._record(trial, State.DIVERGED, how, reason=str(point))
+            elif (progress := self._progress(trial, point)) is not None:
+                yield progress
+        for member in fitted:
+            yield self._probed(member, how)
+
+    def _probed(self, member: Fitted, how: dict[str, object]) -> Record:
+        try:
+            outcome = run_probes(member.trial, member)
+        except Exception:  # a probe's failure is its trial's, not the pack's
+            return self._failed(member.trial)
+        return self._complete(member.trial, outcome, how)
+
+    def _progress(self, trial: Trial, point: Point) -> Progress | None:
+        running = self.running[trial.id]
+        running.curve.append(point)
+        if len(running.curve) <= running.told:
+            return None
+        running.told = len(running.curve)
+        return Progress(trial.id, (point,))
+
+    def _material(self, trial: Trial) -> Material:
+        data = resident(self.data.examples, self.device)
+        test = None if self.data.test is None else Resident(self.data.test, self.device)
+        program = program_for(trial, data.shape, self.data.classes, self.device)
+        return Material(data, test, self.data.classes, program)
+
+    def _start(self, trial: Trial) -> None:
+        self.running[trial.id] = _Running(trial, time.time())
+
+    def _failed(self, trial: Trial) -> Record:
+        return self._record(trial, State.FAILED, {}, reason=traceback.format_exc(limit=-8))
+
+    def _complete(self, trial: Trial, outcome: Outcome, how: dict[str, object]) -> Record:
+        record = self._record(trial, State.COMPLETE, how)
+        return replace(
+            record,
+            metrics=outcome.metrics,
+            details=outcome.details,
+            cost={**outcome.cost, **record.cost},
+            selected_epoch=outcome.selected_epoch,
+        )
+
+    def _record(
+        self, trial: Trial, state: State, how: dict[str, object], *, reason: str = ""
+    ) -> Record:
+        running = self.running.pop(trial.id)
+        environment = describe_environment(self.device)
+        cost = {}
+        if how:
+            environment["packing"] = how["reason"]
+            cost["pack_size"] = float(str(how["size"]))
+        return Record(
+            trial,
+            state,
+            reason=reason,
+            curve=tuple(running.curve),
+            cost=cost,
+            environment=environment,
+            attempt=self.attempt,
+            started=running.started,
+            ended=time.time(),
+        )
+
+
+def _parts(trials: Sequence[Trial], size: int) -> list[list[Trial]]:
+    """Divide trials into as few parts of at most `size` as there can be, of nearly equal size."""
+    count = -(-len(trials) // size)
+    bounds = [round(part * len(trials) / count) for part in range(count + 1)] if count else []
+    return [list(trials[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
+
+
+def _release_memory(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

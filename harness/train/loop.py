@@ -1,49 +1,34 @@
-"""The training loop: data resident on the device, one fetch of metrics per epoch."""
+"""The training loop: a pack of trials from initial weights to the outcome of each."""
 
 from __future__ import annotations
 
-import copy
+import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from harness.models import build
 from harness.seeding import stream
-from harness.train.optimizers import build_optimizer
+from harness.train.program import Program
+from harness.train.resident import Division, Normalization, Resident, Splits, splits_of
+from harness.train.stack import Stack
+from harness.train.updates import build_update
 from harness.trial import Trial
-from harness.workloads import Examples, TrialData, split
 
-EVALUATION_BATCH = 8192
+EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
+DROP_FROM = 1 / 8  # share of a stack that has left before the rest moves together
+
+Point = dict[str, float]
 
 
 class Diverged(Exception):  # noqa: N818  (an outcome, not an error)
     """The loss stopped being a finite number."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Examples on the device: inputs (n, ...) as float, targets (n,) as int64."""
-
-    inputs: Tensor
-    targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The normalized splits of one seed. `test` is None in the search phase."""
-
-    train: Split
-    validation: Split
-    test: Split | None
 
 
 @dataclass
@@ -56,141 +41,265 @@ class Outcome:
     details: dict[str, list[float]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Material:
+    """What the trials of a pack share: data on the device, and the program of their network."""
+
+    data: Resident
+    test: Resident | None
+    classes: int
+    program: Program
+
+
 @dataclass
 class Fitted:
-    """A trained network with the weights of the selected epoch, and what probes need."""
+    """A trained member: its outcome, and what probes ask for, made when they do."""
 
-    network: nn.Module
-    initial: nn.Module | None
-    splits: Splits
     outcome: Outcome
+    trial: Trial
+    material: Material
+    best: Stack
+    initial_weights: Stack | None
+    row: int
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network with the weights of the selected epoch."""
+        return self.best.network(self.material.program.template, self.row)
+
+    @cached_property
+    def initial(self) -> nn.Module | None:
+        """The network before the first step, where a probe needs it."""
+        if self.initial_weights is None:
+            return None
+        return self.initial_weights.network(self.material.program.template, self.row)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The trial's own splits, normalized."""
+        division = _division(self.material, self.trial)
+        return splits_of(self.material.data, division, self.material.test)
+
+
+@dataclass
+class _Member:
+    """One trial of a pack, and the row of the stack that it lives in."""
+
+    trial: Trial
+    division: Division
+    order: np.random.Generator
+    best: float = -1.0
+    best_epoch: int = 0
+    seconds: float = 0.0
+    gone: bool = False
+
+
+class _Pack:
+    """Trials in training. A row stays with its member until the stack is made smaller."""
+
+    def __init__(self, trials: Sequence[Trial], material: Material):
+        self.material = material
+        self.workload = trials[0].workload
+        self.members = [
+            _Member(
+                trial,
+                _division(material, trial),
+                np.random.default_rng(stream(trial.seed, "order")),
+            )
+            for trial in trials
+        ]
+        self.stack = initial_stack(trials, material)
+        wants_initial = any(p["name"] == "gradient_norms" for t in trials for p in t.probes)
+        everyone = range(len(trials))
+        self.initial = self.stack.rows(everyone) if wants_initial else None
+        self.best = self.stack.rows(everyone)
+        configs = [trial.workload["optimizer"] for trial in trials]
+        self.update = build_update(configs, self.stack.parameters)
+        self.steps = 0
+        self._normalize()
+
+    @property
+    def live(self) -> list[_Member]:
+        """Members that have not diverged."""
+        return [member for member in self.members if not member.gone]
+
+    def train_epoch(self) -> Tensor:
+        """Take one step per batch; return each member's mean loss, of shape (members,)."""
+        program, stack, update = self.material.program, self.stack, self.update
+        order = np.stack(
+            [member.division.train[member.order.permutation(len(member.division.train))]
+             for member in self.members]
+        )  # fmt: skip
+        total = torch.zeros(
+            len(stack), dtype=torch.float64, device=self.material.data.device
+        )
+        steps = 0
+        batches = self.material.data.batches(
+            order, self.workload["batch_size"], self.normalization
+        )
+        for inputs, targets in batches:
+            gradients, losses = program.gradients(stack, inputs, targets)
+            update.step(gradients)
+            total += losses
+            steps += 1
+        self.steps += steps
+        return (total / steps).float()
+
+    def validate(self) -> Tensor:
+        """Return mean losses and accuracies on the validation parts, of shape (2, members)."""
+        return self.evaluate(self.stack, self.material.data, self._indices("validation"))
+
+    def evaluate(self, stack: Stack, data: Resident, index: NDArray[np.int64]) -> Tensor:
+        """Return mean losses and accuracies, of shape (2, members), in double precision.
+
+        Args:
+            stack: the members.
+            data: where their examples are.
+            index: of the examples, shape (members, n), or (1, n) where all have the same.
+        """
+        rows = torch.from_numpy(index).to(data.device).expand(len(stack), -1)
+        limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
+        n = rows.shape[1]
+        parts = rows.split(math.ceil(n / math.ceil(n / limit)), dim=1)
+        total = torch.zeros(2, len(stack), dtype=torch.float64, device=data.device)
+        for part in parts:
+            inputs, targets = data.gather(part, self.normalization, axis=0)
+            losses, correct = self.material.program.scores(stack, inputs, targets)
+            total[0] += losses
+            total[1] += correct
+        return torch.stack([(total[0] / n).float().double(), total[1] / n])
+
+    def keep_best(self, rows: Sequence[int]) -> None:
+        """Remember the present weights of some members."""
+        if rows:
+            self.best.copy_rows(self.stack, rows)
+
+    def drop_gone(self) -> None:
+        """Make the stack smaller once enough members have left."""
+        gone = len(self.members) - len(self.live)
+        if gone < max(1.0, DROP_FROM * len(self.members)) or not self.live:
+            return
+        rows = [row for row, member in enumerate(self.members) if not member.gone]
+        self.members = self.live
+        self.stack, self.best = self.stack.rows(rows), self.best.rows(rows)
+        self.initial = self.initial.rows(rows) if self.initial else None
+        self.update.keep(rows, self.stack.parameters)
+        self._normalize()
+
+    def final_metrics(self) -> list[dict[str, float]]:
+        """Return every member's metrics with its best weights; the test split is read here."""
+        data, test = self.material.data, self.material.test
+        parts = {"train": (data, self._indices("train"))}
+        parts["validation"] = (data, self._indices("validation"))
+        if test is not None:
+            parts["test"] = (test, np.arange(len(test))[None])
+        found = {name: self.evaluate(self.best, *part).tolist() for name, part in parts.items()}
+        return [
+            {
+                f"{name}.{metric}": values[row]
+                for name, result in found.items()
+                for metric, values in zip(("loss", "accuracy"), result, strict=True)
+            }
+            for row in range(len(self.members))
+        ]
+
+    def _indices(self, part: str) -> NDArray[np.int64]:
+        return np.stack([getattr(member.division, part) for member in self.members])
+
+    def _normalize(self) -> None:
+        divisions = [member.division for member in self.members]
+        self.normalization = Normalization(divisions, self.material.data.device)
 
 
 def fit(
-    trial: Trial, data: TrialData, device: torch.device
-) -> Generator[dict[str, float], None, Fitted]:
-    """Train one network; yield the metrics of each epoch; return the selected weights' outcome.
+    trials: Sequence[Trial], material: Material
+) -> Generator[tuple[Trial, Point | Diverged], None, list[Fitted]]:
+    """Train a pack of trials; yield what each epoch gave; return those that came through.
 
     The epoch with the best validation accuracy (the earliest of equals) is selected; the test
-    split, if the trial has one, is read once, with its weights.
+    split, if the trials have one, is read once, with its weights.
 
-    Raises:
-        Diverged: when the loss is no longer finite.
+    Args:
+        trials: of one shape (`packing_key`); in the order of their optimizers' settings, so that
+            equal ones stand together.
+        material: what they share.
+
+    Yields:
+        A trial and the metrics of an epoch, or, once, why it left.
     """
-    workload = trial.workload
-    splits = place_splits(trial, data, device)
-    weights_seed = stream(trial.seed, "weights")
-    shape = tuple(splits.train.inputs.shape[1:])
-    network = build(workload["model"], shape, data.classes, weights_seed).to(device)
-    wants_initial = any(probe["name"] == "gradient_norms" for probe in trial.probes)
-    initial = copy.deepcopy(network) if wants_initial else None
-    optimizer = build_optimizer(workload["optimizer"], network.parameters())
-    order = np.random.default_rng(stream(trial.seed, "order"))
-    best, best_state, best_epoch = -1.0, network.state_dict(), 0
-    seconds, steps = 0.0, 0
-    torch.manual_seed(stream(trial.seed, "dropout"))
-
-    for epoch in range(1, workload["epochs"] + 1):
+    torch.manual_seed(stream(trials[0].seed, "dropout"))
+    pack = _Pack(trials, material)
+    for epoch in range(1, pack.workload["epochs"] + 1):
         begin = time.perf_counter()
-        batches = shuffled_batches(splits.train, workload["batch_size"], order)
-        loss, count = _train_epoch(network, optimizer, batches)
-        seconds += time.perf_counter() - begin
-        steps += count
-        if not np.isfinite(loss):
-            raise Diverged(f"the training loss became {loss} in epoch {epoch}")
-        validation = evaluate(network, splits.validation)
-        yield {
-            "epoch": epoch,
-            "train.loss": loss,
-            "validation.loss": validation["loss"],
-            "validation.accuracy": validation["accuracy"],
+        losses = pack.train_epoch().tolist()
+        share = (time.perf_counter() - begin) / len(pack.live)
+        validation_losses, accuracies = pack.validate().tolist()
+        improved = []
+        for row, member in enumerate(pack.members):
+            if member.gone:
+                continue
+            member.seconds += share
+            reason = _diverged(losses[row], validation_losses[row], epoch)
+            if reason is not None:
+                member.gone = True
+                yield member.trial, reason
+                continue
+            if accuracies[row] > member.best:
+                member.best, member.best_epoch = accuracies[row], epoch
+                improved.append(row)
+            yield member.trial, {
+                "epoch": epoch,
+                "train.loss": losses[row],
+                "validation.loss": validation_losses[row],
+                "validation.accuracy": accuracies[row],
+            }
+        pack.keep_best(improved)
+        if not pack.live:
+            return []
+        pack.drop_gone()
+    return list(_finished(pack))
+
+
+def _finished(pack: _Pack) -> Iterator[Fitted]:
+    size = sum(parameter[0].numel() for parameter in pack.stack.parameters)
+    for row, (member, metrics) in enumerate(zip(pack.members, pack.final_metrics(), strict=True)):
+        if member.gone:
+            continue
+        cost = {
+            "seconds": member.seconds,
+            "steps": float(pack.steps),
+            "step_seconds": member.seconds / pack.steps,
+            "parameters": float(size),
         }
-        if validation["accuracy"] > best:
-            best, best_epoch = validation["accuracy"], epoch
-            best_state = {key: value.clone() for key, value in network.state_dict().items()}
-
-    network.load_state_dict(best_state)
-    outcome = Outcome(_final_metrics(network, splits), best_epoch)
-    outcome.cost = {
-        "seconds": seconds,
-        "steps": float(steps),
-        "step_seconds": seconds / steps,
-        "parameters": float(sum(parameter.numel() for parameter in network.parameters())),
-    }
-    return Fitted(network, initial, splits, outcome)
+        outcome = Outcome(metrics, member.best_epoch, cost)
+        yield Fitted(outcome, member.trial, pack.material, pack.best, pack.initial, row)
 
 
-def place_splits(trial: Trial, data: TrialData, device: torch.device) -> Splits:
-    """Split by seed, normalize by the training part's mean and deviation, move to the device."""
-    fraction = trial.workload["data"]["validation_fraction"]
-    train, validation = split(data.examples.targets, fraction, trial.seed)
-    inputs = data.examples.inputs
-    mean, deviation = inputs[train].mean(), inputs[train].std() + 1e-8
-
-    def place(examples: Examples) -> Split:
-        normalized = (examples.inputs - mean) / deviation
-        return Split(
-            torch.from_numpy(normalized).to(device),
-            torch.from_numpy(np.array(examples.targets)).to(device),
+def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
+    """Return the trials' networks with their initial weights."""
+    networks = [
+        build(
+            trial.workload["model"],
+            material.data.shape,
+            material.classes,
+            stream(trial.seed, "weights"),
         )
-
-    targets = data.examples.targets
-    return Splits(
-        place(Examples(inputs[train], targets[train])),
-        place(Examples(inputs[validation], targets[validation])),
-        place(data.test) if data.test is not None else None,
+        for trial in trials
+    ]
+    stack = Stack.of(networks)
+    device = material.data.device
+    return Stack(
+        [tensor.to(device) for tensor in stack.parameters],
+        [tensor.to(device) for tensor in stack.buffers],
     )
 
 
-def shuffled_batches(
-    examples: Split, batch_size: int, order: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the batches of one epoch, in an order drawn from the generator."""
-    index = torch.from_numpy(order.permutation(len(examples))).to(examples.targets.device)
-    inputs, targets = examples.inputs[index], examples.targets[index]
-    return zip(inputs.split(batch_size), targets.split(batch_size), strict=True)
+def _division(material: Material, trial: Trial) -> Division:
+    return material.data.division(trial.workload["data"]["validation_fraction"], trial.seed)
 
 
-def _train_epoch(
-    network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterator[tuple[Tensor, Tensor]]
-) -> tuple[float, int]:
-    """Take one step per batch; return the mean loss and the number of steps."""
-    network.train()
-    total: Any = 0.0
-    steps = 0
-    for inputs, targets in batches:
-        loss = cross_entropy(network(inputs), targets)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        total = total + loss.detach()
-        steps += 1
-    return float(total) / steps, steps
-
-
-@torch.no_grad()
-def evaluate(network: nn.Module, examples: Split) -> dict[str, float]:
-    """Return mean loss and accuracy over a split."""
-    network.eval()
-    loss: Any = 0.0
-    correct: Any = 0
-    batches = zip(
-        examples.inputs.split(EVALUATION_BATCH),
-        examples.targets.split(EVALUATION_BATCH),
-        strict=True,
-    )
-    for inputs, targets in batches:
-        outputs = network(inputs)
-        loss = loss + cross_entropy(outputs, targets, reduction="sum")
-        correct = correct + (outputs.argmax(dim=-1) == targets).sum()
-    return {"loss": float(loss) / len(examples), "accuracy": float(correct) / len(examples)}
-
-
-def _final_metrics(network: nn.Module, splits: Splits) -> dict[str, float]:
-    named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    return {
-        f"{name}.{metric}": value
-        for name, examples in named.items()
-        if examples is not None
-        for metric, value in evaluate(network, examples).items()
-    }
+def _diverged(training: float, validation: float, epoch: int) -> Diverged | None:
+    for name, loss in (("training", training), ("validation", validation)):
+        if not math.isfinite(loss):
+            return Diverged(f"the {name} loss became {loss} in epoch {epoch}")
+    return None

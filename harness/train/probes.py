@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from harness.models import build, hidden_units, weight_layers
+from harness.models import hidden_units, weight_layers
 from harness.seeding import stream
-from harness.train.loop import Fitted, Outcome, Split, shuffled_batches
-from harness.train.optimizers import build_optimizer
+from harness.train.loop import Fitted, Material, Outcome, initial_stack
+from harness.train.program import program_for
+from harness.train.resident import Normalization, Split
+from harness.train.updates import build_update
 from harness.trial import Trial
 
 PROBE_BATCH = 512
@@ -104,22 +107,21 @@ def _step_time(trial: Trial, fitted: Fitted, probe: Mapping[str, Any]) -> None:
 
 def _stepper(trial: Trial, workload: Mapping[str, Any], fitted: Fitted) -> Callable[[], float]:
     """Return a function that takes one training step of a fresh network and times it (seconds)."""
-    examples = fitted.splits.train
-    outputs = fitted.network(examples.inputs[:1]).shape[-1]
-    shape = tuple(examples.inputs.shape[1:])
-    network = build(workload["model"], shape, outputs, stream(trial.seed, "weights"))
-    network.to(examples.inputs.device).train()
-    optimizer = build_optimizer(workload["optimizer"], network.parameters())
-    order = np.random.default_rng(stream(trial.seed, "order"))
-    inputs, targets = next(shuffled_batches(examples, workload["batch_size"], order))
+    data, classes = fitted.material.data, fitted.material.classes
+    timed = replace(trial, workload=workload)
+    program = program_for(timed, data.shape, classes, data.device)
+    stack = initial_stack([timed], Material(data, None, classes, program))
+    update = build_update([workload["optimizer"]], stack.parameters)
+    division = data.division(workload["data"]["validation_fraction"], trial.seed)
+    order = np.random.default_rng(stream(trial.seed, "order")).permutation(division.train)[None]
+    normalization = Normalization([division], data.device)
+    inputs, targets = next(data.batches(order, workload["batch_size"], normalization))
 
     def step() -> float:
         _synchronize(inputs)
         begin = time.perf_counter()
-        loss = cross_entropy(network(inputs), targets)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        gradients, _ = program.gradients(stack, inputs, targets)
+        update.step(gradients)
         _synchronize(inputs)
         return time.perf_counter() - begin
 

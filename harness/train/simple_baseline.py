@@ -10,7 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from harness.train.loop import Outcome, Split, place_splits
+from harness.train.loop import Outcome
+from harness.train.resident import Split, place_splits
 from harness.trial import Trial
 from harness.workloads import TrialData
 

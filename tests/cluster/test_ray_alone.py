@@ -78,7 +78,7 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     """SIGKILL to the group leaves no process; the next start works at once; Ctrl-C is clean."""
     first = conductor({"cpus": 2, "slots": 1})
     first.hear()
-    assert first.ask("run")["threads"] == 2
+    assert first.ask("run linear")["threads"] == 2
     first.ask("wait")
     family = first.family()
     assert any(process.name().startswith("ray::Worker") for process in family)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 from tracking_examples import (
     EPOCHS,
     INFO,
@@ -27,6 +28,8 @@ from tracking_examples import (
 
 from harness.track import Mirror
 from harness.trial import Phase, State
+
+pytestmark = pytest.mark.slow
 
 
 def opened(results):

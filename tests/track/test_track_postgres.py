@@ -86,6 +86,8 @@ class Postgres:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
+    import psycopg  # noqa: F401  (the driver, from the development extras)
+
     cluster = Postgres()
     yield cluster
     cluster.end()

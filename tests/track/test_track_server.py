@@ -1,6 +1,8 @@
 """The mirror against a real MLflow server, which may be away, slow, or not willing."""
 
 import base64
+import os
+import signal
 import socket
 import threading
 import time
@@ -28,6 +30,8 @@ from tracking_examples import (
 )
 
 from harness.track import Mirror
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_study_on_a_server_elsewhere(server, tmp_path):
@@ -131,6 +135,12 @@ def test_a_server_that_dies_and_comes_back(tmp_path, template):
     history = store.get_metric_history(before.info.run_id, "train.loss")
     assert [m.step for m in history] == [1, 2, 3, 4]
     assert [run.info.status for run in runs(store, children=False)] == ["FINISHED"]
+
+    family = server.family()
+    os.kill(server.process.pid, signal.SIGINT)  # Ctrl-C ends it, without a word
+    assert server.process.wait(timeout=30) == 0
+    assert server.process.stdout.read() == ""
+    assert not any(one.is_running() for one in family)
     server.stop()
 
 

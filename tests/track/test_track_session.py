@@ -49,6 +49,7 @@ class FlakyStore:
                 if not run["removed"] and (not mirror or run["tags"]["mirror"] == mirror)
             ]
 
+        self._perhaps_late()
         return self._maybe(look)
 
     def create(self, experiment_id, name, started, tags):
@@ -63,6 +64,9 @@ class FlakyStore:
         return self._maybe(effect, late=True)
 
     def log(self, run_id, points=(), params=None, tags=None):
+        if self.runs_by_id[run_id]["tags"]["role"] == "trial":
+            self._perhaps_late()
+
         def effect():
             run = self.runs_by_id[run_id]
             if run["removed"]:
@@ -87,6 +91,10 @@ class FlakyStore:
         self._maybe(lambda: self.uploads.append((run_id, source, place)))
 
     # What a test asks afterwards.
+
+    def _perhaps_late(self):
+        if self.random and self.random.random() < 0.5:
+            self.arrive_late()
 
     def arrive_late(self):
         for effect in self.late:
@@ -116,8 +124,6 @@ def rounds(one, store, count=1000):
             one.work()
         except ConnectionError as error:
             one.trouble(str(error))
-            if store.random and store.random.random() < 0.5:
-                store.arrive_late()
         if one.status.done:
             return
     raise AssertionError(f"not done: {one.status}")
@@ -194,6 +200,63 @@ def test_trouble_and_dead_conductors_neither_lose_nor_double(seed):
     rounds(again, store)
     assert again.status.present == len(records), again.status
     check(store, records)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_trouble_within_one_execution_leaves_nothing_for_the_next(seed):
+    randomness = random.Random(seed)
+    store = FlakyStore(randomness, rate=randomness.choice([0.1, 0.3, 0.5]))
+    records = [record(trial(n), state) for n, state in enumerate(State)]
+    one = run_study(store, randomness, records)
+    assert (one.status.sent, one.status.present, one.status.pending) == (len(records), 0, 0)
+    check(store, records)
+    assert len(store.active("execution")) == 1
+
+
+@pytest.mark.parametrize("trouble", [False, True])
+def test_a_failure_that_is_cured_in_the_same_execution_is_replaced(trouble):
+    store = FlakyStore()
+    of = trial(1)
+    one = Session(execution(), lambda: store)
+    one.record(described(of, one.execution), record(of, State.FAILED))
+    one.work()
+    one.begin(of.id, described(of, one.execution), 1.0)
+    one.progress(of.id, [point(1)], 1.0)
+    one.work()
+    if trouble:
+        one.trouble("look again")
+        one.work()
+    one.record(described(of, one.execution), record(of))
+    one.end(Ending("finished", 9.0))
+    rounds(one, store)
+    check(store, [record(of)])
+
+
+def test_a_refused_run_that_is_gone_does_not_keep_the_execution_open():
+    store = FlakyStore()
+    one = Session(execution(), lambda: store)
+    of = record(trial(1))
+    one.begin(of.trial_id, described(of.trial, one.execution), 1.0)
+    one.work()
+    log_data, store.log_data = store.log_data, None
+
+    def refusing(*_):
+        raise Refused("no")
+
+    store.log_data = refusing
+    one.begin(trial(2).id, described(trial(2), one.execution), 1.0)
+    for _ in range(5):
+        one.work()
+    store.log_data = log_data
+    for run in store.active():
+        run["removed"] = True
+    one.end(Ending("finished", 9.0))
+    for _ in range(5):
+        try:
+            one.work()
+        except Refused as refusal:
+            one.trouble(str(refusal))
+    assert one.status.done
 
 
 def test_a_live_run_of_another_results_folder_is_left_alone(monkeypatch):

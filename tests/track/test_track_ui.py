@@ -1,54 +1,49 @@
 """`harness ui`: a real server on loopback."""
 
 import json
-import os
-import signal
 import socket
 import urllib.error
 import urllib.request
 
 import pytest
-from tracking_examples import Server, client, get, mirrored, record, runs, trial, with_database
+from tracking_examples import client, get, mirrored, record, runs, trial
 
 from harness.track import serve_ui
 
 
-def test_the_page_the_interface_and_the_artifacts_are_served(tmp_path, template):
-    results = with_database(tmp_path / "results", template)
+@pytest.mark.slow
+def test_the_page_the_interface_and_the_artifacts_are_served(server, tmp_path):
+    """Of a results folder that a study writes to at the same time, from another directory."""
     report = tmp_path / "report"
     report.mkdir()
     (report / "index.html").write_text("<h1>Report</h1>")
-    mirrored(None, results, [record(trial(1))], report=report)
-    parent = runs(client(f"sqlite:///{results}/mlflow.db"), children=False)[0].info.run_id
-    server = Server(results).start()
-    try:
-        assert server.said.startswith(f"MLflow UI: {server.uri}")
-        assert b"<title>MLflow</title>" in get(server.uri)
-        body = json.dumps({"experiment_ids": ["1"], "filter": "tags.role = 'trial'"}).encode()
-        found = json.loads(get(f"{server.uri}/api/2.0/mlflow/runs/search", body))
-        assert [run["info"]["status"] for run in found["runs"]] == ["FINISHED"]
-        artifact = f"{server.uri}/get-artifact?run_id={parent}&path=report/index.html"
-        assert get(artifact) == b"<h1>Report</h1>"
+    mirrored(None, server.results, [record(trial(1))], "ui", report=report)
+    [parent] = runs(client(f"sqlite:///{server.results}/mlflow.db"), "ui", children=False)
+    assert server.said.startswith(f"MLflow UI: {server.uri}")
+    assert b"<title>MLflow</title>" in get(server.uri)
+    experiment = parent.info.experiment_id
+    body = json.dumps({"experiment_ids": [experiment], "filter": "tags.role = 'trial'"}).encode()
+    found = json.loads(get(f"{server.uri}/api/2.0/mlflow/runs/search", body))
+    assert [run["info"]["status"] for run in found["runs"]] == ["FINISHED"]
+    artifact = f"{server.uri}/get-artifact?run_id={parent.info.run_id}&path=report/index.html"
+    assert get(artifact) == b"<h1>Report</h1>"
 
-        for header, value in (("Host", "evil.example"), ("Origin", "http://evil.example")):
-            request = urllib.request.Request(
-                f"{server.uri}/api/2.0/mlflow/runs/search",
-                body,
-                {"Content-Type": "application/json", header: value},
-            )
-            with pytest.raises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(request, timeout=10)
-            assert refused.value.code == 403
-        sockets = [c for one in server.family() for c in one.net_connections()]
-        assert {c.laddr.ip for c in sockets if c.status == "LISTEN"} == {"127.0.0.1"}
 
-        family = server.family()
-        os.kill(server.process.pid, signal.SIGINT)
-        assert server.process.wait(timeout=30) == 0
-        assert server.process.stdout.read() == ""
-        assert not any(one.is_running() for one in family)
-    finally:
-        server.stop()
+@pytest.mark.slow
+@pytest.mark.parametrize("header", ["Host", "Origin"])
+def test_other_sites_are_refused(server, header):
+    url = f"{server.uri}/api/2.0/mlflow/experiments/search"
+    headers = {"Content-Type": "application/json", header: "http://evil.example"}
+    request = urllib.request.Request(url, b'{"max_results": 1}', headers)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert refused.value.code == 403
+
+
+@pytest.mark.slow
+def test_it_listens_on_loopback_only(server):
+    sockets = [found for one in server.family() for found in one.net_connections()]
+    assert {found.laddr.ip for found in sockets if found.status == "LISTEN"} == {"127.0.0.1"}
 
 
 def test_a_busy_port_is_named(tmp_path, capsys):

@@ -1,0 +1,176 @@
+"""How many trials to train at once: as many as memory allows and a measurement finds quickest."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+
+from harness.train.loop import EVALUATION_BATCH, Material, initial_stack
+from harness.train.program import Program, RECORD_AT_USE
+from harness.train.resident import Normalization
+from harness.train.updates import build_update
+from harness.trial import Trial
+
+GAIN = 0.95  # a pack must take less than this share of the time alone
+NEARLY = 1.03  # of the best time: the smallest such pack is taken
+TIMED_STEPS = 3
+AFFORDABLE = 0.02  # of the time that all trials would take alone, for one measurement
+UNMEASURED_BELOW = 1e-3  # seconds of a step alone; up to here overhead was seen to dominate
+UNMEASURED_SIZE = 16
+MEMORY_SHARE = {"cuda": 0.8, "cpu": 0.25}
+
+_Timings = dict[tuple[object, ...], dict[int, float]]
+_timings: WeakKeyDictionary[Program, _Timings] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How many trials at once, and why; the reason stands in every record."""
+
+    size: int
+    reason: str
+
+
+def choose_size(trials: Sequence[Trial], material: Material, largest: int) -> Choice:
+    """Choose the size of packs for trials of one shape.
+
+    The time of a step is measured at some sizes, and kept for trials of the same shape; where the
+    trials are so short that measuring would not pay, a rule decides.
+    """
+    limit = min(len(trials), largest)
+    if limit == 1:
+        return Choice(1, "alone: no other trial of its shape" if largest > 1 else "alone: as asked")
+    if material.program.largest == 1:
+        return Choice(1, "alone: the network does not declare itself packable")
+    seconds = _known_timings(trials, material)
+    if 1 not in seconds:
+        seconds[1] = measure(trials[:1], material)
+    fitting = min(limit, members_that_fit(material, trials[0]))
+    if fitting == 1:
+        return Choice(1, "alone: the memory holds no two")
+    work = seconds[1] * len(trials) * _steps(trials[0], material)
+    for size in _sizes(fitting):
+        if size in seconds:
+            continue
+        cost = 2 * (RECORD_AT_USE + TIMED_STEPS) * size * seconds[1] / 2
+        if cost > AFFORDABLE * work:
+            break
+        seconds[size] = measure(trials[:size], material)
+        if seconds[size] > 1.1 * min(seconds.values()):
+            break
+    return _decide({size: value for size, value in seconds.items() if size <= fitting}, fitting)
+
+
+def _decide(seconds: dict[int, float], fitting: int) -> Choice:
+    alone = seconds[1]
+    if len(seconds) == 1:
+        if alone < UNMEASURED_BELOW:
+            size = min(fitting, UNMEASURED_SIZE)
+            return Choice(size, f"{size} at most: short steps ({_micro(alone)} alone), not measured")
+        return Choice(1, f"alone: long steps ({_micro(alone)}), and too few to measure")
+    best = min(seconds.values())
+    size = min(size for size, value in seconds.items() if value <= NEARLY * best)
+    if seconds[size] > GAIN * alone:
+        quickest = min((value, size) for size, value in seconds.items() if size > 1)
+        return Choice(
+            1,
+            f"alone: {_micro(alone)} a step, {_micro(quickest[0])} in packs of {quickest[1]}",
+        )
+    return Choice(size, f"{size} at most: {_micro(seconds[size])} a step, {_micro(alone)} alone")
+
+
+def measure(trials: Sequence[Trial], material: Material) -> float:
+    """Return the seconds of one training step of these trials, divided by their number."""
+    program, data = material.program, material.data
+    stack = initial_stack(trials[:1], material).rows([0] * len(trials))
+    configs = [trial.workload["optimizer"] for trial in trials]
+    update = build_update(configs, stack.parameters)
+    batch = min(trials[0].workload["batch_size"], len(data))
+    index = torch.arange(batch, device=data.device).expand(len(trials), -1)
+    division = data.division(trials[0].workload["data"]["validation_fraction"], trials[0].seed)
+    inputs, targets = data.gather(index, Normalization([division], data.device), axis=0)
+
+    def step() -> None:
+        gradients, _ = program.gradients(stack, inputs, targets)
+        update.step(gradients)
+
+    for _ in range(RECORD_AT_USE + 1):
+        step()
+    clock = _clock(data.device)
+    times = []
+    for _ in range(TIMED_STEPS):
+        begin = clock()
+        step()
+        times.append(clock() - begin)
+    return min(times) / len(trials)
+
+
+def members_that_fit(material: Material, trial: Trial) -> int:
+    """Estimate how many members the memory holds, once a step of one has been recorded."""
+    program, data = material.program, material.data
+    parameters = sum(value.numel() * value.element_size() for value in program.template.parameters())
+    batch = trial.workload["batch_size"]
+    evaluated = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
+    step_bytes: int = getattr(program, "step_bytes", 0)
+    # weights, gradient, two moments, the best and the initial weights; then a step's results, and
+    # those of an evaluation, which has no backward half
+    member = (
+        6 * parameters
+        + step_bytes * (1 + evaluated / (2 * batch))
+        + 2 * data.row_bytes * (batch + evaluated)
+    )
+    return max(1, int(free_bytes(data.device) / member))
+
+
+def free_bytes(device: torch.device) -> float:
+    """Return the memory that packs may fill."""
+    if device.type == "cuda":
+        return MEMORY_SHARE["cuda"] * torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable"):
+                    return MEMORY_SHARE["cpu"] * int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 1e9
+
+
+def _known_timings(trials: Sequence[Trial], material: Material) -> dict[int, float]:
+    config = trials[0].workload
+    equal = all(trial.workload["optimizer"] == config["optimizer"] for trial in trials)
+    key = (config["optimizer"]["name"], config["batch_size"], equal, torch.get_num_threads())
+    return _timings.setdefault(material.program, {}).setdefault(key, {})
+
+
+def _sizes(fitting: int) -> list[int]:
+    """Return the sizes to try: 4, 16, 64, ... and the largest."""
+    powers = [4**exponent for exponent in range(1, 6) if 4**exponent < fitting]
+    return [*powers, fitting]
+
+
+def _steps(trial: Trial, material: Material) -> int:
+    share = 1 - trial.workload["data"]["validation_fraction"]
+    batches = math.ceil(share * len(material.data) / trial.workload["batch_size"])
+    return int(trial.workload["epochs"] * batches)
+
+
+def _clock(device: torch.device) -> Callable[[], float]:
+    """Return a clock that other processes on the machine disturb as little as can be."""
+    if device.type == "cuda":
+
+        def synchronized() -> float:
+            torch.cuda.synchronize(device)
+            return time.perf_counter()
+
+        return synchronized
+    return time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+
+
+def _micro(seconds: float) -> str:
+    return f"{1e6 * seconds:.0f} µs"

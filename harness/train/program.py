@@ -1,0 +1,216 @@
+"""What one step and one evaluation compute, for all members of a stack at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.functional import cross_entropy, log_softmax
+
+from harness.models import build, packable
+from harness.seeding import stream
+from harness.train.stack import Stack, state_names
+from harness.train.tape import Function, NotRecordableError, record
+from harness.trial import Trial
+
+RECORD_AT_USE = 3  # of the same shapes; recording costs a few steps, so rare shapes are not worth it
+LARGEST_PROGRAMS = 32
+_BFLOAT16_FROM = 1_000_000  # parameters of a member; below, launching kernels dominates
+
+
+class Program(Protocol):
+    """Gradients and scores of networks of one shape."""
+
+    template: nn.Module
+    largest: int | None
+    """Most members that it takes at once; None where only memory limits it."""
+
+    def gradients(
+        self, stack: Stack, inputs: Tensor, targets: Tensor
+    ) -> tuple[list[Tensor], Tensor]:
+        """Return each parameter's gradient of the mean loss, and that loss, for each member.
+
+        Running statistics in the stack's buffers move on.
+
+        Args:
+            stack: of any number of members.
+            inputs: of shape (members, batch, ...).
+            targets: of shape (members, batch).
+        """
+
+    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sum of the losses and the number of right answers, each (members,)."""
+
+
+class PackedProgram:
+    """Any number of members at once, by vmap, recorded when it is used again.
+
+    Member by member, the operations are the same for every number of members: a pack of one is how
+    a trial runs alone.
+    """
+
+    largest = None
+
+    def __init__(self, template: nn.Module, *, bfloat16: bool = False):
+        self.template = template
+        self._trained, self._held = state_names(template)
+        self._bfloat16 = bfloat16
+        self._uses: dict[tuple[bool, torch.Size], int] = {}
+        self._functions: dict[tuple[bool, torch.Size], Function] = {}
+        self.step_bytes = 0
+        """Memory of the intermediate results of a step, for one member, once it is known."""
+
+    def gradients(
+        self, stack: Stack, inputs: Tensor, targets: Tensor
+    ) -> tuple[list[Tensor], Tensor]:
+        """See `Program`."""
+        results = self._run(True, [inputs, targets, *stack.parameters, *stack.buffers])
+        trained = len(stack.parameters)
+        for buffer, moved in zip(stack.buffers, results[trained:-1], strict=True):
+            buffer.copy_(moved)
+        return list(results[:trained]), results[-1]
+
+    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Program`."""
+        loss, correct = self._run(False, [inputs, targets, *stack.parameters, *stack.buffers])
+        return loss, correct
+
+    def _run(self, training: bool, arguments: list[Tensor]) -> Sequence[Tensor]:
+        key = (training, arguments[0].shape)
+        function = self._functions.get(key)
+        if function is not None:
+            return function(*arguments)
+        self.template.train(training)
+        plain = self._stacked_gradients if training else self._stacked_scores
+        self._uses[key] = self._uses.get(key, 0) + 1
+        if self._uses[key] < RECORD_AT_USE:
+            return plain(*arguments)
+        try:
+            recording = record(plain, arguments)
+        except NotRecordableError:
+            self._uses[key] = -(2**62)  # the plain function from now on
+            return plain(*arguments)
+        self._functions[key] = recording.run
+        if training:
+            members = arguments[0].shape[0]
+            self.step_bytes = max(self.step_bytes, recording.bytes // members)
+        return recording.outputs
+
+    def _stacked_gradients(self, inputs: Tensor, targets: Tensor, *state: Tensor) -> list[Tensor]:
+        count = len(self._trained)
+        leaves = [parameter.detach().requires_grad_() for parameter in state[:count]]
+        with torch.enable_grad():
+            losses, moved = vmap(self._loss)(leaves, list(state[count:]), inputs, targets)
+            # members share no parameter: the gradients of the sum are those of each loss
+            gradients = torch.autograd.grad(losses.sum(), leaves, materialize_grads=True)
+        return [*(gradient.contiguous() for gradient in gradients), *moved, losses.detach()]
+
+    def _stacked_scores(self, inputs: Tensor, targets: Tensor, *state: Tensor) -> list[Tensor]:
+        count = len(self._trained)
+        with torch.no_grad():
+            score = vmap(self._score)
+            return list(score(list(state[:count]), list(state[count:]), inputs, targets))
+
+    def _loss(
+        self, parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor, targets: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        moving = [buffer.clone() for buffer in buffers]
+        outputs = self._call(parameters, moving, inputs)
+        likelihood = log_softmax(outputs, dim=-1).gather(-1, targets.unsqueeze(-1))
+        return -likelihood.mean(dtype=torch.float64), moving
+
+    def _score(
+        self, parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return _score(self._call(parameters, buffers, inputs), targets)
+
+    def _call(self, parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor) -> Tensor:
+        names = [*self._trained, *self._held]
+        state = dict(zip(names, [*parameters, *buffers], strict=True))
+        with torch.autocast(
+            inputs.device.type, torch.bfloat16, enabled=self._bfloat16, cache_enabled=False
+        ):
+            outputs: Tensor = functional_call(self.template, state, (inputs,))
+        return outputs.float()
+
+
+class PlainProgram:
+    """One member, by the network as it is: for networks that may do anything in Python."""
+
+    largest = 1
+
+    def __init__(self, template: nn.Module):
+        self.template = template
+        names = dict(template.named_parameters())
+        self._parameters = [names[name] for name in state_names(template)[0]]
+        self._bound: Stack | None = None
+
+    def gradients(
+        self, stack: Stack, inputs: Tensor, targets: Tensor
+    ) -> tuple[list[Tensor], Tensor]:
+        """See `Program`."""
+        self._bind(stack)
+        self.template.train()
+        with torch.enable_grad():
+            loss = cross_entropy(self.template(inputs[0]), targets[0])
+            gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
+        return [gradient[None].contiguous() for gradient in gradients], loss.detach()[None]
+
+    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Program`."""
+        self._bind(stack)
+        self.template.eval()
+        with torch.no_grad():
+            loss, correct = _score(self.template(inputs[0]), targets[0])
+        return loss[None], correct[None]
+
+    def _bind(self, stack: Stack) -> None:
+        """Let the network's own tensors be the stack's first row."""
+        if self._bound is stack:
+            return
+        trained, held = state_names(self.template)
+        own = {**dict(self.template.named_parameters()), **dict(self.template.named_buffers())}
+        for name, tensor in zip([*trained, *held], stack.tensors, strict=True):
+            own[name].data = tensor[0]
+        self._bound = stack
+
+
+def _score(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    likelihood = log_softmax(outputs, dim=-1).gather(-1, targets.unsqueeze(-1))
+    return -likelihood.sum(dtype=torch.float64), (outputs.argmax(dim=-1) == targets).sum()
+
+
+_programs: dict[str, PackedProgram] = {}
+
+
+def program_for(
+    trial: Trial, shape: tuple[int, ...], classes: int, device: torch.device
+) -> Program:
+    """Return the program of a trial's model; those used lately are kept, with their recordings."""
+    config = trial.workload["model"]
+    settings = {key: value for key, value in config.items() if key != "initialization"}
+    key = repr((sorted(settings.items(), key=str), shape, classes, str(device)))
+    if key in _programs:
+        _programs[key] = _programs.pop(key)
+        return _programs[key]
+    network = build(config, shape, classes, stream(trial.seed, "weights")).to(device)
+    if not packable(config, network):
+        return PlainProgram(network)
+    size = sum(parameter.numel() for parameter in network.parameters())
+    program = PackedProgram(network, bfloat16=uses_bfloat16(device, size))
+    _programs[key] = program
+    while len(_programs) > LARGEST_PROGRAMS:
+        del _programs[next(iter(_programs))]
+    return program
+
+
+def uses_bfloat16(device: torch.device, parameters: int) -> bool:
+    """Whether forward passes run in bfloat16: on GPUs that have it, for large networks."""
+    return (
+        device.type == "cuda"
+        and parameters >= _BFLOAT16_FROM
+        and torch.cuda.is_bf16_supported(including_emulation=False)
+    )

@@ -1,0 +1,211 @@
+"""Data that lives on the device: raw examples once, rows gathered and normalized in batches."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.trial import Trial
+from harness.workloads import Examples, TrialData, split
+
+KEPT_DATASETS = 2
+KEPT_DIVISIONS = 256
+CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}  # gathered at once; the CPU's stays in its cache
+
+
+@dataclass(frozen=True)
+class Division:
+    """Which examples one seed trains on and validates on, and how its inputs are normalized.
+
+    `train` and `validation` hold indices; an input becomes (input - mean) * scale.
+    """
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    mean: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples on the device: normalized inputs (n, ...) and targets (n, ...)."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The normalized splits of one seed. `test` is None in the search phase."""
+
+    train: Split
+    validation: Split
+    test: Split | None
+
+
+class Normalization:
+    """Means and scales of several members, as tensors of shape (members,)."""
+
+    def __init__(self, divisions: Sequence[Division], device: torch.device):
+        self.mean = torch.tensor([division.mean for division in divisions], device=device)
+        self.scale = torch.tensor([division.scale for division in divisions], device=device)
+
+    def apply_(self, rows: Tensor, axis: int) -> Tensor:
+        """Normalize rows in place; `axis` counts the members. Whole numbers stay as they are."""
+        if not rows.is_floating_point():
+            return rows
+        shape = [1] * rows.ndim
+        shape[axis] = -1
+        return rows.sub_(self.mean.view(shape)).mul_(self.scale.view(shape))
+
+
+class Resident:
+    """One set of examples as tensors on a device.
+
+    On the CPU the arrays are used where they lie, read-only ones included: nothing here writes to
+    them.
+    """
+
+    def __init__(self, examples: Examples, device: torch.device):
+        self.source = examples
+        self.device = device
+        self.inputs = _tensor(examples.inputs).to(device)
+        self.targets = _tensor(examples.targets).to(device)
+        self._divisions: OrderedDict[tuple[float, int], Division] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return tuple(self.inputs.shape[1:])
+
+    @cached_property
+    def row_bytes(self) -> int:
+        """Memory of one input."""
+        return math.prod(self.shape) * self.inputs.element_size()
+
+    @cached_property
+    def _sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Sums and sums of squares of each input, about the mean of all, and that mean."""
+        rows = self.source.inputs.reshape(len(self), -1)
+        centre = float(rows.mean(dtype=np.float64))
+        sums, squares = np.empty(len(self)), np.empty(len(self))
+        for start in range(0, len(self), 4096):
+            part = rows[start : start + 4096] - centre
+            sums[start : start + 4096] = part.sum(axis=1, dtype=np.float64)
+            squares[start : start + 4096] = np.square(part).sum(axis=1, dtype=np.float64)
+        return sums, squares, centre
+
+    def division(self, fraction: float, seed: int) -> Division:
+        """Split by seed, and take mean and deviation from the training part."""
+        key = (fraction, seed)
+        if key not in self._divisions:
+            train, validation = split(self.source.targets, fraction, seed)
+            mean, scale = 0.0, 1.0
+            if self.inputs.is_floating_point():
+                sums, squares, centre = self._sums
+                values = len(train) * max(1, math.prod(self.shape))
+                offset = float(sums[train].sum()) / values
+                variance = max(float(squares[train].sum()) / values - offset**2, 0.0)
+                mean, scale = centre + offset, 1 / (math.sqrt(variance) + 1e-8)
+            self._divisions[key] = Division(train, validation, mean, scale)
+            if len(self._divisions) > KEPT_DIVISIONS:
+                self._divisions.popitem(last=False)
+        self._divisions.move_to_end(key)
+        return self._divisions[key]
+
+    def gather(
+        self, index: Tensor, normalization: Normalization, axis: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return normalized inputs (*index.shape, ...) and targets; `axis` counts the members."""
+        flat = index.reshape(-1)
+        inputs = self.inputs.index_select(0, flat).view(*index.shape, *self.shape)
+        targets = self.targets.index_select(0, flat).view(*index.shape, *self.targets.shape[1:])
+        return normalization.apply_(inputs, axis), targets
+
+    def batches(
+        self, order: NDArray[np.int64], batch_size: int, normalization: Normalization
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield inputs (members, batch, ...) and targets (members, batch) of one epoch.
+
+        Args:
+            order: of shape (members, n), what each member meets and when.
+            batch_size: of all batches but the last.
+            normalization: of the members.
+        """
+        index = torch.from_numpy(order).to(self.device)
+        members, n = order.shape
+        whole = n // batch_size
+        limit = CHUNK_BYTES.get(self.device.type, CHUNK_BYTES["cpu"])
+        chunk = max(1, limit // (members * batch_size * self.row_bytes))
+        for start in range(0, whole, chunk):
+            stop = min(whole, start + chunk)
+            part = index[:, start * batch_size : stop * batch_size]
+            steps = part.reshape(members, stop - start, batch_size).transpose(0, 1)
+            inputs, targets = self.gather(steps, normalization, axis=1)
+            yield from zip(inputs.unbind(), targets.unbind(), strict=True)
+        if n % batch_size:
+            yield self.gather(index[:, whole * batch_size :], normalization, axis=0)
+
+
+def place_splits(trial: Trial, data: TrialData, device: torch.device) -> Splits:
+    """Split by seed, normalize by the training part's mean and deviation, move to the device."""
+    resident = Resident(data.examples, device)
+    division = resident.division(trial.workload["data"]["validation_fraction"], trial.seed)
+    test = None if data.test is None else Resident(data.test, device)
+    return splits_of(resident, division, test)
+
+
+def splits_of(resident: Resident, division: Division, test: Resident | None) -> Splits:
+    """Return one seed's splits as normalized tensors."""
+    normalization = Normalization([division], resident.device)
+
+    def place(source: Resident, index: NDArray[np.int64]) -> Split:
+        rows = torch.from_numpy(index)[None].to(source.device)
+        inputs, targets = source.gather(rows, normalization, axis=0)
+        return Split(inputs[0], targets[0])
+
+    return Splits(
+        place(resident, division.train),
+        place(resident, division.validation),
+        None if test is None else place(test, np.arange(len(test))),
+    )
+
+
+_kept: list[Resident] = []
+
+
+def resident(examples: Examples, device: torch.device) -> Resident:
+    """Return examples on the device, those of the last data sets without moving them again.
+
+    Never for a test split: a worker holds that only while it may read it.
+    """
+    for index, known in enumerate(_kept):
+        if known.source.inputs is examples.inputs and known.device == device:
+            _kept.append(_kept.pop(index))
+            return known
+    placed = Resident(examples, device)
+    _kept.append(placed)
+    del _kept[:-KEPT_DATASETS]
+    return placed
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(np.ascontiguousarray(array))

@@ -1,0 +1,271 @@
+"""A recording of tensor operations that runs again without autograd, vmap or modules around it.
+
+`torch.func` turns one network's loss into a whole pack's gradients, but dispatches every operation
+through its layers of Python and C++ each time: for small networks that costs more than the
+arithmetic. The operations that reach the kernels are the same at every step, so they are recorded
+once and called directly from then on. Recording takes about as long as running; the machinery of
+`torch.fx` and `torch.compile` does more, and needs seconds before the first step.
+
+A recording is right only for a function without data-dependent control flow, without randomness
+and without state outside its arguments: those it can see, it refuses (`NotRecordableError`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+Function = Callable[..., Sequence[Tensor]]
+
+aten = torch.ops.aten
+_UNCHANGED = {
+    aten.expand.default,
+    aten.view.default,
+    aten._unsafe_view.default,
+    aten.detach.default,
+    aten.alias.default,
+}
+_IN_PLACE = {
+    aten.add.Tensor: aten.add_.Tensor,
+    aten.mul.Tensor: aten.mul_.Tensor,
+    aten.relu.default: aten.relu_.default,
+    aten.tanh.default: aten.tanh_.default,
+    aten.sigmoid.default: aten.sigmoid_.default,
+}
+_REFUSED_TAGS = {
+    torch.Tag.nondeterministic_seeded,
+    torch.Tag.data_dependent_output,
+    torch.Tag.dynamic_output_shape,
+}
+
+
+class NotRecordableError(RuntimeError):
+    """An operation depends on the values it sees, or on a random generator."""
+
+
+@dataclass
+class _Call:
+    """One operation; `operation` is an OpOverload."""
+
+    operation: Any
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    result: Any
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down every operation that reaches the kernels. Holding the tensors keeps ids apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[_Call] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        del types
+        if _REFUSED_TAGS.intersection(func.tags):
+            raise NotRecordableError(f"{func} cannot be part of a recording")
+        result = func(*args, **(kwargs or {}))
+        self.calls.append(_Call(func, args, kwargs or {}, result))
+        return result
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A function that was run once.
+
+    `run` gives the same outputs for the same inputs; `outputs` are those of the first time; `bytes`
+    is the memory of all results along the way, more than is held at any one time.
+    """
+
+    run: Function
+    outputs: list[Tensor]
+    bytes: int
+
+
+def record(function: Function, inputs: Sequence[Tensor]) -> Recording:
+    """Run a function once and return it as a recording.
+
+    Args:
+        function: takes tensors and gives tensors; it must not change its arguments in place.
+        inputs: of the shapes, types and devices that the recording will be used for.
+
+    Raises:
+        NotRecordableError: if the function draws random numbers or looks at values.
+    """
+    recorder = _Recorder()
+    with torch.no_grad(), recorder:
+        outputs = list(function(*inputs))
+    program = _simplify(recorder.calls, outputs)
+    memory = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
+        for call in program.calls
+        for tensor in _tensors(call.result)
+    }
+    return Recording(_compile(program, inputs, outputs), outputs, sum(memory.values()))
+
+
+@dataclass
+class _Program:
+    """Calls that remain, and for each tensor's id the id of the tensor that stands for it."""
+
+    calls: list[_Call]
+    stands_for: dict[int, int]
+
+    def name(self, tensor: Tensor) -> int:
+        """Return the id under which a tensor is computed."""
+        found = id(tensor)
+        while found in self.stands_for:
+            found = self.stands_for[found]
+        return found
+
+
+def _simplify(calls: list[_Call], outputs: Sequence[Tensor]) -> _Program:
+    """Leave out operations that change nothing and results that nobody reads; reuse memory."""
+    program = _Program([], {})
+    pure = not any(call.operation._schema.is_mutable for call in calls)
+    made_by: dict[int, _Call] = {}
+    for call in calls:
+        original = _original(call, made_by, program) if pure else None
+        if original is not None:
+            program.stands_for[id(call.result)] = id(original)
+        else:
+            program.calls.append(call)
+            for tensor in _tensors(call.result):
+                made_by[id(tensor)] = call
+    if pure:
+        program.calls = _needed(program, outputs)
+        _write_in_place(program, outputs)
+    return program
+
+
+def _original(call: _Call, made_by: Mapping[int, _Call], program: _Program) -> Tensor | None:
+    """Return the argument that the call's result is equal to, if there is one."""
+    operation, arguments = call.operation, call.arguments
+    if operation in _UNCHANGED and call.result.shape == arguments[0].shape:
+        same_layout = call.result.stride() == arguments[0].stride()
+        return cast(Tensor, arguments[0]) if same_layout else None
+    if operation is aten.mul.Scalar and arguments[1] == 1:
+        return cast(Tensor, arguments[0])
+    if operation is aten.transpose.int:
+        before = made_by.get(program.name(arguments[0]))
+        axes = {axis % call.result.ndim for axis in arguments[1:]}
+        if (
+            before is not None
+            and before.operation is aten.transpose.int
+            and {axis % call.result.ndim for axis in before.arguments[1:]} == axes
+        ):
+            return cast(Tensor, before.arguments[0])
+    return None
+
+
+def _needed(program: _Program, outputs: Sequence[Tensor]) -> list[_Call]:
+    wanted = {program.name(tensor) for tensor in outputs}
+    kept = []
+    for call in reversed(program.calls):
+        if any(id(tensor) in wanted for tensor in _tensors(call.result)):
+            kept.append(call)
+            wanted.update(program.name(tensor) for tensor in _call_inputs(call))
+    return kept[::-1]
+
+
+def _write_in_place(program: _Program, outputs: Sequence[Tensor]) -> None:
+    """Let an elementwise operation overwrite an argument that nothing else reads."""
+    uses = Counter(
+        program.name(tensor) for call in program.calls for tensor in _call_inputs(call)
+    )
+    uses.update(program.name(tensor) for tensor in outputs)
+    fresh: set[int] = set()
+    for call in program.calls:
+        if call.operation in _IN_PLACE and not call.keywords:
+            _overwrite(call, program, fresh, uses)
+        if not any(value.alias_info for value in call.operation._schema.returns) or (
+            call.operation in _IN_PLACE.values()
+        ):
+            fresh.update(id(tensor) for tensor in _tensors(call.result))
+
+
+def _overwrite(call: _Call, program: _Program, fresh: set[int], uses: Counter[int]) -> None:
+    like = (call.result.shape, call.result.stride(), call.result.dtype)
+    for position, argument in enumerate(call.arguments):
+        if (
+            isinstance(argument, Tensor)
+            and program.name(argument) in fresh
+            and uses[program.name(argument)] == 1
+            and (argument.shape, argument.stride(), argument.dtype) == like
+        ):
+            others = [other for i, other in enumerate(call.arguments) if i != position]
+            call.operation, call.arguments = _IN_PLACE[call.operation], (argument, *others)
+            return
+
+
+def _compile(program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Function:
+    """Write the calls as one Python function, each value dropped after its last use."""
+    names = {id(tensor): f"input{i}" for i, tensor in enumerate(inputs)}
+    scope: dict[str, Any] = {}
+
+    def text(value: Any) -> str:
+        if isinstance(value, Tensor):
+            name = program.name(value)
+            if name not in names:
+                raise NotRecordableError("a tensor came in that is neither argument nor result")
+            return names[name]
+        if isinstance(value, list | tuple):
+            return "[" + ", ".join(text(item) for item in value) + "]"
+        if value is None or isinstance(value, bool | int):
+            return repr(value)
+        scope[f"setting{len(scope)}"] = value
+        return f"setting{len(scope) - 1}"
+
+    last_use = _last_uses(program, outputs)
+    lines = []
+    for number, call in enumerate(program.calls):
+        scope[f"operation{number}"] = call.operation
+        arguments = [text(value) for value in call.arguments]
+        arguments += [f"{key}={text(value)}" for key, value in call.keywords.items()]
+        line = f"operation{number}({', '.join(arguments)})"
+        results = list(_tensors(call.result))
+        for index, tensor in enumerate(results):
+            names[id(tensor)] = f"value{number}_{index}"
+        if results:
+            targets = ", ".join(names[id(tensor)] for tensor in results)
+            line = f"{targets}{',' if isinstance(call.result, list | tuple) else ''} = {line}"
+        over = [names[used] for used in last_use[number] if used in names]
+        lines.append("; ".join([line, *(f"{name} = None" for name in over)]))
+    lines.append(f"return {text(list(outputs))}")
+    header = f"def recording({', '.join(f'input{i}' for i in range(len(inputs)))}):"
+    exec("\n    ".join([header, *lines]), scope)  # the text above, and nothing from outside
+    return cast(Function, scope["recording"])
+
+
+def _last_uses(program: _Program, outputs: Sequence[Tensor]) -> list[list[int]]:
+    """Return, for each call, the computed tensors that nothing reads after it."""
+    computed = {id(tensor) for call in program.calls for tensor in _tensors(call.result)}
+    seen = {program.name(tensor) for tensor in outputs}
+    last: list[list[int]] = []
+    for call in reversed(program.calls):
+        names = {program.name(tensor) for tensor in _call_inputs(call)}
+        names |= {id(tensor) for tensor in _tensors(call.result)}
+        last.append([name for name in names & computed if name not in seen])
+        seen |= names
+    return last[::-1]
+
+
+def _call_inputs(call: _Call) -> Iterator[Tensor]:
+    yield from _tensors(call.arguments)
+    yield from _tensors(tuple(call.keywords.values()))
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in cast(Iterable[Any], value):
+            yield from _tensors(item)

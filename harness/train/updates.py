@@ -1,0 +1,143 @@
+"""Optimizer steps on stacks of networks, by PyTorch's fused kernels.
+
+Neighbouring members with equal settings are updated by one call, others by one call each on views
+of the same tensors: these are the kernels behind `torch.optim` with `fused=True`, so that a member
+is updated as it would be alone. `torch.optim` itself knows no stacks, and its first use imports the
+compiler, which takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, chain, groupby, pairwise
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-8  # of Adam, as in its paper and in torch.optim
+
+
+class Update(Protocol):
+    """Changes a stack's parameters by their gradients."""
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Take one step. Gradients have the parameters' order and shapes."""
+
+    def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
+        """Go on with some members only, whose parameters are given."""
+
+
+def build_update(configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tensor]) -> Update:
+    """Return the optimizer of a stack.
+
+    Args:
+        configs: the optimizer's settings of each member; they share its name, and for SGD whether
+            momentum is Nesterov's. Equal settings should stand side by side.
+        parameters: of the stack, each (members, ...) and contiguous.
+
+    Raises:
+        KeyError: if there is no such optimizer.
+    """
+    kinds: dict[str, type[_Adam] | type[_SGD]] = {"adam": _Adam, "adamw": _Adam, "sgd": _SGD}
+    return kinds[configs[0]["name"]](configs, parameters)
+
+
+class _Grouped:
+    """Members in runs of equal settings; `moments` are running averages like the parameters."""
+
+    moments_needed = 0
+
+    def __init__(self, configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tensor]):
+        moments = [
+            [torch.zeros_like(parameter) for parameter in parameters]
+            for _ in range(self.moments_needed)
+        ]
+        self._arrange(list(configs), list(parameters), moments)
+
+    def _arrange(
+        self,
+        configs: list[Mapping[str, Any]],
+        parameters: list[Tensor],
+        moments: list[list[Tensor]],
+    ) -> None:
+        self.configs, self.moments = configs, moments
+        runs = [(config, len(list(members))) for config, members in groupby(configs)]
+        self.sizes = [size for _, size in runs]
+        views = [self._by_group(tensors) for tensors in (parameters, *moments)]
+        self.groups = list(zip([config for config, _ in runs], *views, strict=True))
+
+    def _by_group(self, tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+        if tensors[0].device.type == "cpu":
+            # one view for each member: the kernel rounds differently at a tensor's end, and a
+            # member's tensor must end where it would end alone
+            views = list(zip(*(tensor.unbind() for tensor in tensors), strict=True))
+            bounds = [0, *accumulate(self.sizes)]
+            return [list(chain(*views[a:b])) for a, b in pairwise(bounds)]
+        if len(self.sizes) == 1:
+            return [list(tensors)]
+        columns = [tensor.split(self.sizes) for tensor in tensors]
+        return [list(group) for group in zip(*columns, strict=True)]
+
+    def _with_gradients(self, gradients: Sequence[Tensor]) -> Iterator[tuple[Any, ...]]:
+        """Yield each group's settings, parameters, moments and gradients."""
+        for group, own in zip(self.groups, self._by_group(gradients), strict=True):
+            yield (*group, own)
+
+    def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
+        index = torch.tensor(rows, device=parameters[0].device)
+        moments = [[value.index_select(0, index) for value in kind] for kind in self.moments]
+        self._arrange([self.configs[row] for row in rows], list(parameters), moments)
+
+
+class _Adam(_Grouped):
+    """Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019)."""
+
+    moments_needed = 2
+
+    def __init__(self, configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tensor]):
+        super().__init__(configs, parameters)
+        self._kernel = {"adam": torch._fused_adam_, "adamw": torch._fused_adamw_}[
+            configs[0]["name"]
+        ]
+        self._step = torch.zeros((), device=parameters[0].device)
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        self._step += 1
+        for config, parameters, first, second, own in self._with_gradients(gradients):
+            self._kernel(
+                parameters,
+                own,
+                first,
+                second,
+                [],
+                [self._step] * len(parameters),
+                lr=config["lr"],
+                beta1=config["beta1"],
+                beta2=config["beta2"],
+                weight_decay=config["weight_decay"],
+                eps=EPSILON,
+                amsgrad=False,
+                maximize=False,
+            )
+
+
+class _SGD(_Grouped):
+    """Stochastic gradient descent with Polyak's or Nesterov's momentum."""
+
+    moments_needed = 1
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        for config, parameters, velocity, own in self._with_gradients(gradients):
+            torch._fused_sgd_(
+                parameters,
+                own,
+                velocity if config["momentum"] else [],
+                weight_decay=config["weight_decay"],
+                momentum=config["momentum"],
+                lr=config["lr"],
+                dampening=0.0,
+                nesterov=config["nesterov"] and config["momentum"] > 0,
+                maximize=False,
+                is_first_step=False,
+            )
