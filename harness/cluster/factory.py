@@ -9,7 +9,7 @@ from harness.cluster.executor import Executor
 from harness.cluster.local import LocalExecutor
 
 
-def open_executor(  # noqa: PLR0913  (six, as the rule of the house allows)
+def open_executor(
     address: str | None = None,
     *,
     cpus: int = 1,

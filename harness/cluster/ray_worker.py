@@ -22,7 +22,7 @@ class Worker:
     def __init__(self, threads: int, interval: float):
         # Ctrl-C in a terminal is the conductor's to handle; it stops the workers itself.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        import torch._dynamo  # noqa: F401  (else the first optimizer does, 3 s into the first trial)
+        import torch._dynamo  # noqa: F401  (else PyTorch does, for seconds, in the first trial)
 
         from harness.train import train
 
@@ -58,22 +58,28 @@ def batches(
     """Group events so that progress costs at most about one message per interval (seconds).
 
     The first progress and every record leave at once; a record takes the progress before it along.
-    Points of one trial are merged into one Progress.
+    Points of one trial are merged into one Progress. Trials that are trained as one program report
+    in turn after each epoch: then the message waits for the last of them, because after it nothing
+    is said for as long as an epoch takes. (Some may rest while others start again: three points of
+    one trial do not wait for a trial that does not report.)
     """
-    points: dict[str, Progress] = {}
+    held: dict[str, Progress] = {}
+    running: dict[str, None] = {}
     sent = -float("inf")
     for event in events:
+        id_ = event.trial_id
         if isinstance(event, Progress):
-            held = points.get(event.trial_id)
-            points[event.trial_id] = (
-                Progress(event.trial_id, held.points + event.points) if held else event
-            )
-            if time.monotonic() - sent < interval:
+            running.setdefault(id_)
+            before = held[id_].points if id_ in held else ()
+            held[id_] = Progress(id_, before + event.points)
+            due = id_ == next(reversed(running)) or len(before) >= 2
+            if not due or time.monotonic() - sent < interval:
                 continue
-            yield [*points.values()]
+            yield [*held.values()]
         else:
-            yield [*points.values(), event]
-        points.clear()
+            running.pop(id_, None)
+            yield [*held.values(), event]
+        held.clear()
         sent = time.monotonic()
-    if points:
-        yield [*points.values()]
+    if held:
+        yield [*held.values()]

@@ -56,8 +56,8 @@ def weight_layers(network: nn.Module) -> list[nn.Parameter]:
 def packable(config: Mapping[str, Any], network: nn.Module) -> bool:
     """Whether networks of this kind can be trained as one program.
 
-    All built-in ones can. A user's own says so with an attribute `packable = True`: its forward pass
-    then promises to be a function of parameters, buffers and inputs alone, without randomness and
-    without control flow that looks at values.
+    All built-in ones can. A user's own says so with an attribute `packable = True`: it promises
+    that its forward pass is a function of parameters, buffers and inputs alone, without randomness
+    and without control flow that looks at values.
     """
     return ":" not in config["name"] or bool(getattr(network, "packable", False))

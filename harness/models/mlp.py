@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -56,7 +57,7 @@ def mlp(
 ) -> nn.Sequential:
     """Build `depth` hidden layers of `width` units and a linear output layer."""
     sizes = [math.prod(shape)] + [width] * depth
-    hidden = [HiddenLayer(a, b, activation) for a, b in zip(sizes, sizes[1:], strict=False)]
+    hidden = [HiddenLayer(a, b, activation) for a, b in pairwise(sizes)]
     network = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], classes))
     for layer in hidden:
         initialize(layer.linear, initialization, activation)

@@ -1,6 +1,6 @@
 """Verdicts and evidence to pages under reports/."""
 
-from harness.report.build import build_page, build_report
+from harness.report.build import build_page
 from harness.report.view import ProfileResult
 
-__all__ = ["ProfileResult", "build_page", "build_report"]
+__all__ = ["ProfileResult", "build_page"]

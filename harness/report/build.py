@@ -6,10 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.evidence import Evidence
 from harness.report.render import markdown, page
-from harness.report.view import Lost, ProfileResult, ProfileView
-from harness.trial import Verdict
+from harness.report.view import ProfileResult, ProfileView
 
 
 def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
@@ -47,11 +45,6 @@ def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
     _write(folder / "report.md", markdown(views).encode())
     _write(folder / "index.html", page(views).encode())
     return folder
-
-
-def build_report(evidence: Evidence, verdicts: Sequence[Verdict], lost: Lost, folder: Path) -> Path:
-    """Write the report of a study of which one profile has results; see `build_page`."""
-    return build_page([ProfileResult(evidence, verdicts, lost)], folder)
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -172,7 +172,7 @@ def data_facts(evidence: Evidence) -> Facts:
 def command(evidence: Evidence) -> str:
     """Return the command that runs this study again, as it was run."""
     execution = evidence.execution
-    parts = ["harness", "run", f"studies/{execution.context.get('file', execution.study)}.yaml"]
+    parts = ["harness", "run", str(execution.context["file"])]
     if execution.profile != "default":
         parts += ["--profile", execution.profile]
     for path, value in evidence.plan.overrides.items():

@@ -66,7 +66,8 @@ def run_study(
     with conductor_lock(options.results):
         store = open_store(options.results)
         try:
-            return _run(plan, store, datasets, _Session(options, observers, begin))
+            session = _Session(options, observers, begin, loaded.file)
+            return _run(plan, store, datasets, session)
         finally:
             store.close()
 
@@ -76,6 +77,7 @@ class _Session:
     options: RunOptions
     observers: Sequence[Observer]
     begin: float
+    file: str
 
     def seconds(self) -> float:
         return time.monotonic() - self.begin
@@ -87,7 +89,7 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         "fingerprints": dict(plan.fingerprints),
         "environment": environment(),
         "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
-        "file": plan.study.study,
+        "file": _shown_path(session.file),
     }
     execution = store.start_execution(
         plan.study.study, plan.profile, plan.hash, plan.declaration, context
@@ -244,6 +246,13 @@ class Conductor:
                     self._in_flight -= 1
                     self._queue.append(trial.id)
         return given_up
+
+
+def _shown_path(file: str) -> str:
+    """Return a study file's path as it may stand in a report: never with folders of a machine."""
+    path = Path(file).resolve()
+    inside = path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd())) if inside else path.name
 
 
 def _own_modules(plan: Plan) -> list[str]:

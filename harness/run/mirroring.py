@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.plan import Assignment
 from harness.run.observer import Closing, Observer, Opening
+from harness.study import InputError, Problem
 from harness.track import ExecutionInfo, Mirror, TrialInfo
 from harness.trial import Progress, Record
 
@@ -17,7 +18,10 @@ class MirrorObserver(Observer):
     """Mirrors one execution. MLflow's troubles are told on standard error, and never raised."""
 
     def __init__(self, tracking_uri: str | None, results: Path):
-        self._mirror = Mirror(tracking_uri, results)
+        try:
+            self._mirror = Mirror(tracking_uri, results)
+        except ValueError as error:  # an address that MLflow could not use
+            raise InputError([Problem(str(error), "--tracking-uri")]) from None
         self._levels: dict[str, Mapping[str, Any]] = {}
 
     def opened(self, opening: Opening) -> None:
@@ -56,10 +60,14 @@ class MirrorObserver(Observer):
             metrics=counts | {"wall_seconds": closing.wall_seconds},
         )
         self._mirror.close()
-        if status.pending or status.error:
+        if status.pending:
             sys.stderr.write(
                 f"harness: MLflow has not taken {status.pending} runs yet ({status.error}); "
                 "nothing is lost, the next run of this study sends them\n"
+            )
+        elif status.error:
+            sys.stderr.write(
+                f"harness: MLflow has every trial, but not the whole report ({status.error})\n"
             )
 
     def _info(self, assignment: Assignment) -> TrialInfo:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from harness.train.loop import EVALUATION_BATCH, Material, initial_stack
-from harness.train.program import Program, RECORD_AT_USE
+from harness.train.program import RECORD_AT_USE, Program
 from harness.train.resident import Normalization
 from harness.train.updates import build_update
 from harness.trial import Trial
@@ -71,7 +71,9 @@ def _decide(seconds: dict[int, float], fitting: int) -> Choice:
     if len(seconds) == 1:
         if alone < UNMEASURED_BELOW:
             size = min(fitting, UNMEASURED_SIZE)
-            return Choice(size, f"{size} at most: short steps ({_micro(alone)} alone), not measured")
+            return Choice(
+                size, f"{size} at most: short steps ({_micro(alone)} alone), not measured"
+            )
         return Choice(1, f"alone: long steps ({_micro(alone)}), and too few to measure")
     best = min(seconds.values())
     size = min(size for size, value in seconds.items() if value <= NEARLY * best)
@@ -113,7 +115,9 @@ def measure(trials: Sequence[Trial], material: Material) -> float:
 def members_that_fit(material: Material, trial: Trial) -> int:
     """Estimate how many members the memory holds, once a step of one has been recorded."""
     program, data = material.program, material.data
-    parameters = sum(value.numel() * value.element_size() for value in program.template.parameters())
+    parameters = sum(
+        value.numel() * value.element_size() for value in program.template.parameters()
+    )
     batch = trial.workload["batch_size"]
     evaluated = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
     step_bytes: int = getattr(program, "step_bytes", 0)

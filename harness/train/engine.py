@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import torch
 
@@ -195,7 +196,7 @@ def _parts(trials: Sequence[Trial], size: int) -> list[list[Trial]]:
     """Divide trials into as few parts of at most `size` as there can be, of nearly equal size."""
     count = -(-len(trials) // size)
     bounds = [round(part * len(trials) / count) for part in range(count + 1)] if count else []
-    return [list(trials[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [list(trials[a:b]) for a, b in pairwise(bounds)]
 
 
 def _is_out_of_memory(error: Exception) -> bool:

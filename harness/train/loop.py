@@ -130,13 +130,9 @@ class _Pack:
             [member.division.train[member.order.permutation(len(member.division.train))]
              for member in self.members]
         )  # fmt: skip
-        total = torch.zeros(
-            len(stack), dtype=torch.float64, device=self.material.data.device
-        )
+        total = torch.zeros(len(stack), dtype=torch.float64, device=self.material.data.device)
         steps = 0
-        batches = self.material.data.batches(
-            order, self.workload["batch_size"], self.normalization
-        )
+        batches = self.material.data.batches(order, self.workload["batch_size"], self.normalization)
         for inputs, targets in batches:
             gradients, losses = program.gradients(stack, inputs, targets)
             update.step(gradients)
@@ -247,12 +243,15 @@ def fit(
             if accuracies[row] > member.best:
                 member.best, member.best_epoch = accuracies[row], epoch
                 improved.append(row)
-            yield member.trial, {
-                "epoch": epoch,
-                "train.loss": losses[row],
-                "validation.loss": validation_losses[row],
-                "validation.accuracy": accuracies[row],
-            }
+            yield (
+                member.trial,
+                {
+                    "epoch": epoch,
+                    "train.loss": losses[row],
+                    "validation.loss": validation_losses[row],
+                    "validation.accuracy": accuracies[row],
+                },
+            )
         pack.keep_best(improved)
         if not pack.live:
             return []

@@ -27,7 +27,9 @@ def pack_key(trial: Trial) -> str:
     return digest([workload, trial.phase.value, trial.data_fingerprint, trial.code_version])
 
 
-def group(trials: Sequence[Trial], workers: int = 1, largest: int = LARGEST_PACK) -> list[list[Trial]]:
+def group(
+    trials: Sequence[Trial], workers: int = 1, largest: int = LARGEST_PACK
+) -> list[list[Trial]]:
     """Share trials out in groups of one key, so that each of the workers gets some of every key.
 
     The engine decides within a group how many are trained at once. Keys and trials keep their

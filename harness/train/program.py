@@ -16,7 +16,9 @@ from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
 from harness.trial import Trial
 
-RECORD_AT_USE = 3  # of the same shapes; recording costs a few steps, so rare shapes are not worth it
+RECORD_AT_USE = (
+    3  # of the same shapes; recording costs a few steps, so rare shapes are not worth it
+)
 LARGEST_PROGRAMS = 32
 _BFLOAT16_FROM = 1_000_000  # parameters of a member; below, launching kernels dominates
 
@@ -52,7 +54,7 @@ class PackedProgram:
     a trial runs alone.
     """
 
-    largest = None
+    largest: int | None = None
 
     def __init__(self, template: nn.Module, *, bfloat16: bool = False):
         self.template = template
@@ -140,7 +142,7 @@ class PackedProgram:
 class PlainProgram:
     """One member, by the network as it is: for networks that may do anything in Python."""
 
-    largest = 1
+    largest: int | None = 1
 
     def __init__(self, template: nn.Module):
         self.template = template

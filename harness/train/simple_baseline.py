@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 import warnings
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -37,5 +39,5 @@ def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
     return Outcome(metrics, cost={"seconds": seconds, "parameters": parameters})
 
 
-def _flatten(split: Split):  # type: ignore[no-untyped-def]
+def _flatten(split: Split) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return split.inputs.flatten(1).numpy(), split.targets.numpy()

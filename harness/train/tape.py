@@ -63,8 +63,13 @@ class _Recorder(TorchDispatchMode):
     """Writes down every operation that reaches the kernels. Holding the tensors keeps ids apart."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[_Call] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep PyTorch from importing its compiler, which takes seconds, to shield this from it."""
+        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -178,9 +183,7 @@ def _needed(program: _Program, outputs: Sequence[Tensor]) -> list[_Call]:
 
 def _write_in_place(program: _Program, outputs: Sequence[Tensor]) -> None:
     """Let an elementwise operation overwrite an argument that nothing else reads."""
-    uses = Counter(
-        program.name(tensor) for call in program.calls for tensor in _call_inputs(call)
-    )
+    uses = Counter(program.name(tensor) for call in program.calls for tensor in _call_inputs(call))
     uses.update(program.name(tensor) for tensor in outputs)
     fresh: set[int] = set()
     for call in program.calls:
@@ -231,12 +234,13 @@ def _compile(program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tens
         arguments = [text(value) for value in call.arguments]
         arguments += [f"{key}={text(value)}" for key, value in call.keywords.items()]
         line = f"operation{number}({', '.join(arguments)})"
-        results = list(_tensors(call.result))
-        for index, tensor in enumerate(results):
-            names[id(tensor)] = f"value{number}_{index}"
-        if results:
-            targets = ", ".join(names[id(tensor)] for tensor in results)
-            line = f"{targets}{',' if isinstance(call.result, list | tuple) else ''} = {line}"
+        several = isinstance(call.result, list | tuple)
+        results = list(call.result) if several else [call.result]
+        targets = []
+        for index, value in enumerate(results):  # some operations give None in places
+            targets.append(f"value{number}_{index}" if isinstance(value, Tensor) else "_")
+            names[id(value)] = targets[-1]
+        line = f"{', '.join(targets)}{',' if several else ''} = {line}"
         over = [names[used] for used in last_use[number] if used in names]
         lines.append("; ".join([line, *(f"{name} = None" for name in over)]))
     lines.append(f"return {text(list(outputs))}")

@@ -46,3 +46,22 @@ def test_no_point_is_lost_or_doubled_whatever_the_times(monkeypatch, make_trial)
     sent = [point["epoch"] for message in messages for event in message for point in event.points]
     assert sent == list(range(1, 101))
     assert len(messages) < 20
+
+
+def test_the_epoch_of_a_pack_leaves_as_one_message(monkeypatch, make_trial):
+    trials = [make_trial(seed) for seed in range(3)]
+    events = [progress(trial, epoch) for epoch in (1, 2, 3) for trial in trials]
+    ticks = [0.0, 0.0, 0.0, 0.0]  # the first trial's epoch 1 leaves; the two others wait
+    ticks += [10.0, 10.0, 20.0, 20.0]  # only the last of the three asks for the time
+    messages = grouped(monkeypatch, events, ticks)
+    sent = [[len(event.points) for event in message] for message in messages]
+    assert sent == [[1], [2, 2, 1], [1, 1, 1]]
+
+
+def test_trials_that_rest_hold_nobody_up_for_long(monkeypatch, make_trial):
+    running, resting = make_trial(0), make_trial(1)
+    events = [progress(running, 1), progress(resting, 1)]
+    events += [progress(running, epoch) for epoch in range(2, 8)]
+    messages = grouped(monkeypatch, events, (float(tick) for tick in range(0, 100, 2)))
+    assert max(len(event.points) for message in messages for event in message) <= 3
+    assert sum(len(event.points) for message in messages for event in message) == len(events)

@@ -113,7 +113,8 @@ def test_one_process_has_one_cluster(ray_executor):
 
 def test_killed_workers_cost_their_pack_only(ray_executor, make_trial, collect):
     """Two deaths at once: one from within a pack of three, one from outside."""
-    pack = Pack((make_trial(0), make_trial(1, model=custom("dying")), make_trial(2)), attempt=2)
+    dying = [make_trial(seed, model=custom("dying")) for seed in (1, 2)]
+    pack = Pack((make_trial(0), *dying), attempt=2)
     slow = Pack((make_trial(3, model=custom("slow", seconds=0.002), epochs=400),))
     ray_executor.submit(slow)
     ray_executor.events(30.0)

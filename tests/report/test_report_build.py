@@ -13,7 +13,7 @@ import pytest
 from report_examples import without_trials
 
 from harness.figures.forest import forest
-from harness.report import build_page, build_report
+from harness.report import ProfileResult, build_page
 from harness.report.inline import inline_svg
 from harness.report.render import escape_markdown
 
@@ -248,7 +248,9 @@ def one_figure(monkeypatch):
 @pytest.mark.usefixtures("one_figure")
 def test_missing_trials_are_a_deviation(finished, tmp_path):
     evidence = without_trials(finished.evidence, "tanh-3")
-    build_report(evidence, finished.verdicts, [("abc", 1, "the worker died")], tmp_path)
+    build_page(
+        [ProfileResult(evidence, finished.verdicts, [("abc", 1, "the worker died")])], tmp_path
+    )
     shown = " ".join("".join(read((tmp_path / "index.html").read_text()).text).split())
     assert "planned trials have no record" in shown
     assert "it has no record: the run ended before it" in shown
@@ -269,7 +271,7 @@ def test_nothing_but_missing_trials_is_still_a_report(finished, tmp_path):
         )
         for verdict in finished.verdicts
     ]  # fmt: skip
-    build_report(evidence, blank, [], tmp_path)
+    build_page([ProfileResult(evidence, blank, [])], tmp_path)
     shown = " ".join("".join(read((tmp_path / "index.html").read_text()).text).split())
     assert "All 4 claims are incomplete." in shown
     assert "The execution is interrupted, not finished." in shown
@@ -283,7 +285,7 @@ def test_changed_claims_and_duplicates_and_overrides_are_flagged(finished, tmp_p
     context = {**evidence.execution.context, "duplicates": {"digits": 3}}
     evidence = replace(evidence, plan=plan, execution=replace(evidence.execution, context=context))
     changed = [replace(finished.verdicts[0], changed_after_evidence=True), *finished.verdicts[1:]]
-    build_report(evidence, changed, [], tmp_path)
+    build_page([ProfileResult(evidence, changed, [])], tmp_path)
     shown = " ".join("".join(read((tmp_path / "index.html").read_text()).text).split())
     assert "changed after its evidence had been seen" in shown
     assert "3 inputs of digits occur more than once" in shown

@@ -1,0 +1,72 @@
+"""Small data and a way to make trials for all tests of the training engine."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.train import train
+from harness.trial import Phase, Record, Trial
+from harness.workloads import Examples, TrialData, load
+
+sys.path.insert(0, str(Path(__file__).parent))  # where the custom networks of the tests are
+
+ADAM = {"name": "adam", "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
+SGD = {"name": "sgd", "lr": 1e-2, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+MLP = {"name": "mlp", "depth": 2, "width": 16, "activation": "relu", "initialization": "auto"}
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory):
+    dataset = load({"name": "digits"}, tmp_path_factory.mktemp("data"))
+    return dataset.for_phase(Phase.CONFIRMATION)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Three noisy classes of 210 read-only examples, as they come from an object store."""
+    generator = np.random.default_rng(0)
+    targets = np.arange(210) % 3
+    centres = generator.normal(size=(3, 12)) * 2
+    inputs = (centres[targets] + generator.normal(size=(210, 12))).astype(np.float32)
+    arrays = [inputs[:150], targets[:150], inputs[150:], targets[150:]]
+    for array in arrays:
+        array.flags.writeable = False
+    return TrialData("tiny", 3, Examples(*arrays[:2]), Examples(*arrays[2:]))
+
+
+@pytest.fixture(scope="session")
+def make_trial():
+    """Make a trial of three epochs; settings of model and optimizer replace the usual ones."""
+
+    def make(seed=0, *, model=None, optimizer=None, probes=(), phase=Phase.CONFIRMATION, **more):
+        base = SGD if (optimizer or {}).get("name") == "sgd" else ADAM
+        network = {**MLP, **(model or {})}
+        if ":" in network["name"] or network["name"] == "logistic_regression":
+            network = dict(model)
+        workload = {
+            "data": {"name": "tiny", "validation_fraction": 0.2},
+            "model": network,
+            "optimizer": {**base, **(optimizer or {})},
+            "loss": "cross_entropy",
+            "epochs": 3,
+            "batch_size": 32,
+            **more,
+        }
+        return Trial(workload, seed, phase, "fingerprint", "version", tuple(probes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def records_of():
+    """Train and return the records by trial, in the order of the trials."""
+
+    def run(trials, data, **options):
+        events = list(train(trials, data, **options))
+        found = {event.trial_id: event for event in events if isinstance(event, Record)}
+        assert len(found) == len(trials)
+        return [found[trial.id] for trial in trials]
+
+    return run
