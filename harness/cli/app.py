@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -23,7 +24,11 @@ results.register(app)
 
 
 def main() -> None:
-    """Run the command line and end with its exit status."""
+    """Run the command line and end with its exit status.
+
+    The working directory is searched last for modules, so that a study can name your own code.
+    """
+    sys.path.append(os.getcwd())
     sys.exit(run(sys.argv[1:]))
 
 
@@ -35,11 +40,12 @@ def run(arguments: list[str]) -> int:
 
     try:
         status = app(arguments, standalone_mode=False)
-    except (InputError, StoreError, DataMissingError, ClusterError) as error:
-        sys.stderr.write(
-            f"harness: {error}\n".replace("\n", "\nharness: ").removesuffix("harness: ")
-        )
+    except (InputError, StoreError, DataMissingError) as error:
+        _complain(error)
         return WRONG_INPUT
+    except ClusterError as error:
+        _complain(error)
+        return SOME_FAILED
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:
@@ -50,3 +56,8 @@ def run(arguments: list[str]) -> int:
     if status == INTERRUPTED:
         sys.stderr.write("harness: interrupted; everything recorded is kept, run again to go on\n")
     return status if isinstance(status, int) else DONE
+
+
+def _complain(error: Exception) -> None:
+    for line in str(error).splitlines():
+        sys.stderr.write(f"harness: {line}\n")

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.cluster import Executor, Loss, Lost, Pack, open_executor
+from harness.cluster import ClusterError, Executor, Loss, Lost, Pack, open_executor
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
 from harness.run.conclude import conclude
 from harness.run.observer import Closing, Observer, Opening
+from harness.run.packing import PackQueue
 from harness.run.prepare import REUSABLE, data_configs, prepare
 from harness.run.schedule import Schedule
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, conductor_lock, open_store
-from harness.study import LoadedStudy
+from harness.study import InputError, LoadedStudy, Problem
 from harness.trial import Progress, Record, State, Verdict
 from harness.workloads import Dataset, count_duplicates, data_root, load
 
@@ -57,6 +58,8 @@ def run_study(
     Raises:
         DataMissingError: if its data can not be had; nothing was written then.
         StoreError: if the results folder cannot be used.
+        InputError: if the cluster cannot be joined.
+        ClusterError: if the cluster breaks down; everything recorded is safe.
         KeyboardInterrupt: passed on after everything recorded is safe.
     """
     begin = time.monotonic()
@@ -97,10 +100,10 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
     conductor = Conductor(plan, store, execution, session)
     try:
         conductor.run(datasets)
-    except KeyboardInterrupt:
-        store.end_execution(execution, "interrupted", session.seconds())
-        closing = Closing("interrupted", conductor.counts, session.seconds(), (), None)
-        conductor.tell("closed", closing)
+    except BaseException as error:
+        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        store.end_execution(execution, status, session.seconds())
+        conductor.tell("closed", Closing(status, conductor.counts, session.seconds(), (), None))
         raise
     status = "failed" if conductor.counts["failed"] else "finished"
     store.end_execution(execution, status, session.seconds())
@@ -134,8 +137,8 @@ class Conductor:
         self._schedule = Schedule(plan, store, next_round, best)
         self._states = store.states()
         self._work: dict[str, _Work] = {}
-        self._queue: deque[str] = deque()
-        self._in_flight = 0
+        self._queue = PackQueue()
+        self._in_flight: dict[str, Pack] = {}
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
@@ -149,14 +152,7 @@ class Conductor:
         self._take(self._schedule.start())
         if not self._queue:
             return
-        resources, options = self.plan.study.resources, self.session.options
-        executor = open_executor(
-            in_process=options.in_process,
-            address=options.address,
-            cpus=resources.cpus,
-            gpus=resources.gpus,
-            modules=_own_modules(self.plan),
-        )
+        executor = self._open_executor()
         try:
             for dataset in datasets:
                 executor.provide(dataset)
@@ -165,6 +161,21 @@ class Conductor:
                 self._handle(executor.events(WAIT_SECONDS))
         finally:
             executor.close()
+
+    def _open_executor(self) -> Executor:
+        resources, options = self.plan.study.resources, self.session.options
+        try:
+            return open_executor(
+                in_process=options.in_process,
+                address=options.address,
+                cpus=resources.cpus,
+                gpus=resources.gpus,
+                modules=_own_modules(self.plan),
+            )
+        except ClusterError as error:
+            raise InputError(
+                [Problem(str(error), "--address" if options.address else "")]
+            ) from None
 
     def _take(self, assignments: Iterable[Assignment]) -> None:
         """Queue what must run; what has a record counts at once and may unlock more."""
@@ -185,7 +196,7 @@ class Conductor:
                 self._work[id_].assignments.append(item)
             else:
                 self._work[id_] = _Work([item], self._next_attempt(id_))
-                self._queue.append(id_)
+                self._queue.add(item.trial, self._work[id_].attempt)
         self.store.add_assignments(self.execution, noted)
 
     def _next_attempt(self, trial_id: str) -> int:
@@ -196,11 +207,15 @@ class Conductor:
 
     def _submit(self, executor: Executor) -> None:
         """Keep every slot busy and one pack waiting behind it."""
-        while self._queue and self._in_flight < 2 * executor.slots:
-            work = self._work[self._queue.popleft()]
-            self._in_flight += 1
-            executor.submit(Pack((work.assignments[0].trial,), work.attempt))
-            self.tell("started", work.assignments[0])
+        while self._queue and self._packs_in_flight() < 2 * executor.slots:
+            pack = self._queue.next_pack(executor.slots)
+            self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
+            executor.submit(pack)
+            for trial in pack.trials:
+                self.tell("started", self._work[trial.id].assignments[0])
+
+    def _packs_in_flight(self) -> int:
+        return len({id(pack) for pack in self._in_flight.values()})
 
     def _handle(self, events: Sequence[Progress | Record | Lost]) -> None:
         records = [event for event in events if isinstance(event, Record)]
@@ -213,7 +228,7 @@ class Conductor:
         for record in records:
             self._states[record.trial_id] = record.state
             work = self._work.pop(record.trial_id)
-            self._in_flight -= 1
+            del self._in_flight[record.trial_id]
             self.counts[record.state.value] += 1
             self.counts["reused"] += len(work.assignments) - 1
             self.tell("finished", record, work.assignments, False)
@@ -243,8 +258,8 @@ class Conductor:
                     )
                 else:
                     work.attempt += 1
-                    self._in_flight -= 1
-                    self._queue.append(trial.id)
+                    del self._in_flight[trial.id]
+                    self._queue.add(trial, work.attempt)
         return given_up
 
 

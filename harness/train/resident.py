@@ -106,9 +106,9 @@ class Resident:
         centre = float(rows.mean(dtype=np.float64))
         sums, squares = np.empty(len(self)), np.empty(len(self))
         for start in range(0, len(self), 4096):
-            part = rows[start : start + 4096] - centre
-            sums[start : start + 4096] = part.sum(axis=1, dtype=np.float64)
-            squares[start : start + 4096] = np.square(part).sum(axis=1, dtype=np.float64)
+            part = rows[start : start + 4096].astype(np.float64) - centre
+            sums[start : start + 4096] = part.sum(axis=1)
+            squares[start : start + 4096] = np.square(part).sum(axis=1)
         return sums, squares, centre
 
     def division(self, fraction: float, seed: int) -> Division:

@@ -109,10 +109,12 @@ def record(function: Function, inputs: Sequence[Tensor]) -> Recording:
     with torch.no_grad(), recorder:
         outputs = list(function(*inputs))
     program = _simplify(recorder.calls, outputs)
+    given = {tensor.untyped_storage().data_ptr() for tensor in inputs}
     memory = {
         tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
         for call in program.calls
         for tensor in _tensors(call.result)
+        if tensor.untyped_storage().data_ptr() not in given
     }
     return Recording(_compile(program, inputs, outputs), outputs, sum(memory.values()))
 

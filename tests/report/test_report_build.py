@@ -162,7 +162,7 @@ def test_the_plan_and_how_to_repeat_it_are_there(built, finished):
     shown = " ".join("".join(read(built[1]).text).split())
     execution = finished.evidence.execution
     assert execution.plan_hash in shown
-    assert "harness run studies/odd-words.yaml" in shown
+    assert "harness run odd-words.yaml" in shown
     assert next(iter(execution.context["fingerprints"].values())) in shown
     assert "learning rate (optimizer.lr) from 0.001 to 0.1" in shown
 

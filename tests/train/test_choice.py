@@ -1,0 +1,101 @@
+"""How many at once: the rule, given times; the times themselves are the benchmarks' business."""
+
+import pytest
+import torch
+
+from harness.train import choice
+from harness.train.choice import choose_size
+from harness.train.loop import Material
+from harness.train.program import PlainProgram, program_for
+from harness.train.resident import Resident
+
+
+@pytest.fixture
+def choose(make_trial, tiny, monkeypatch):
+    """Choose for trials whose step takes the given time (seconds) by size of the pack."""
+
+    def run(seconds, count=64, epochs=10_000, largest=64, memory=10**6):
+        trials = [make_trial(seed, epochs=epochs) for seed in range(count)]
+        data = Resident(tiny.examples, torch.device("cpu"))
+        program = program_for(trials[0], data.shape, tiny.classes, data.device)
+        choice._timings.clear()
+        measured = []
+
+        def measure(some, _material):
+            measured.append(len(some))
+            return seconds(len(some)) / len(some)
+
+        monkeypatch.setattr(choice, "measure", measure)
+        monkeypatch.setattr(choice, "members_that_fit", lambda *_: memory)
+        found = choose_size(trials, Material(data, None, tiny.classes, program), largest)
+        return found.size, found.reason, measured
+
+    return run
+
+
+def test_where_overhead_dominates_the_largest_pack_is_best(choose):
+    size, reason, measured = choose(lambda members: 3e-4 + 2e-5 * members)
+    assert size == 64
+    assert reason == "64 at most: 25 µs a step, 320 µs alone"
+    assert measured == [1, 4, 16, 64]
+
+
+def test_where_arithmetic_dominates_nothing_is_packed(choose):
+    size, reason, measured = choose(lambda members: 1e-2 * members)
+    assert size == 1
+    assert reason.startswith("alone: 10000 µs a step, 10000 µs in packs of")
+    assert measured == [1, 4, 16, 64]
+
+
+def test_a_gain_too_small_to_be_sure_of_is_left(choose):
+    assert choose(lambda members: 1e-2 * members * (1 if members == 1 else 0.96))[0] == 1
+
+
+def test_the_search_ends_where_packs_get_slower(choose):
+    size, _, measured = choose(lambda members: 1e-3 * members * {1: 1, 4: 0.5}.get(members, 2))
+    assert (size, measured) == (4, [1, 4, 16])
+
+
+def test_the_smallest_of_nearly_equal_sizes_is_taken(choose):
+    assert choose(lambda members: 1e-3 * members * (1 if members < 16 else 0.3))[0] == 16
+
+
+@pytest.mark.parametrize(("step", "size"), [(2e-4, 16), (5e-3, 1)])
+def test_short_trials_are_not_measured_but_judged_by_the_length_of_a_step(choose, step, size):
+    found, reason, measured = choose(lambda members: step * members, epochs=1)
+    assert (found, measured) == (size, [1])
+    assert "measure" in reason
+
+
+def test_memory_limits_the_size(choose):
+    size, _, measured = choose(lambda members: 3e-4 + 2e-5 * members, memory=10)
+    assert (size, measured) == (10, [1, 4, 10])
+    assert choose(lambda members: 1e-3, memory=1)[:2] == (1, "alone: the memory holds no two")
+
+
+def test_a_measurement_is_made_once(choose, make_trial, tiny, monkeypatch):
+    choose(lambda members: 3e-4 + 2e-5 * members)
+    data = Resident(tiny.examples, torch.device("cpu"))
+    trials = [make_trial(seed, epochs=10_000) for seed in range(100, 164)]
+    program = program_for(trials[0], data.shape, tiny.classes, data.device)
+    monkeypatch.setattr(choice, "measure", lambda *_: pytest.fail("measured again"))
+    assert choose_size(trials, Material(data, None, tiny.classes, program), 64).size == 64
+
+
+def test_it_says_why_a_trial_is_alone(choose, make_trial, tiny):
+    assert choose(lambda _: 1e-3, count=1)[1] == "alone: no other trial of its shape"
+    assert choose(lambda _: 1e-3, largest=1)[1] == "alone: as asked"
+    plain = PlainProgram(torch.nn.Linear(12, 3))
+    data = Resident(tiny.examples, torch.device("cpu"))
+    found = choose_size([make_trial(0), make_trial(1)], Material(data, None, 3, plain), 64)
+    assert found.reason == "alone: the network does not declare itself packable"
+
+
+def test_memory_is_estimated_from_a_recorded_step(make_trial, tiny):
+    trial = make_trial(0, model={"width": 512})
+    data = Resident(tiny.examples, torch.device("cpu"))
+    material = Material(data, None, 3, program_for(trial, data.shape, 3, data.device))
+    before = choice.members_that_fit(material, trial)
+    seconds = choice.measure([trial], material)
+    assert seconds > 0
+    assert 1 < choice.members_that_fit(material, trial) < before

@@ -1,0 +1,69 @@
+import pytest
+
+from harness.train import group, pack_key
+from harness.trial import Phase
+
+SAME = [
+    {"seed": 5},
+    {"optimizer": {"lr": 0.5}},
+    {"optimizer": {"weight_decay": 0.1, "beta1": 0.5, "beta2": 0.6}},
+    {"model": {"initialization": "he"}},
+    {"probes": [{"name": "dead_units"}]},
+]
+OTHER = [
+    {"model": {"activation": "tanh"}},
+    {"model": {"depth": 3}},
+    {"model": {"width": 3}},
+    {"optimizer": {"name": "sgd"}},
+    {"batch_size": 8},
+    {"epochs": 4},
+    {"phase": Phase.SEARCH},
+    {"data": {"name": "tiny", "validation_fraction": 0.3}},
+    {"something_new": 1},
+]
+
+
+@pytest.mark.parametrize("settings", SAME, ids=str)
+def test_what_can_be_a_tensor_may_differ(make_trial, settings):
+    assert pack_key(make_trial(**settings)) == pack_key(make_trial())
+
+
+@pytest.mark.parametrize("settings", OTHER, ids=str)
+def test_all_else_must_be_equal(make_trial, settings):
+    assert pack_key(make_trial(**settings)) != pack_key(make_trial())
+
+
+def test_nesterov_is_not_a_number(make_trial):
+    plain, nesterov = (
+        make_trial(optimizer={"name": "sgd", "momentum": 0.9, "nesterov": n}) for n in (False, True)
+    )
+    assert pack_key(plain) != pack_key(nesterov)
+
+
+def test_the_simple_baseline_shares_its_key_with_none(make_trial):
+    model = {"name": "logistic_regression", "regularization": 1.0}
+    assert pack_key(make_trial(0, model=model)) != pack_key(make_trial(1, model=model))
+
+
+@pytest.mark.parametrize(
+    ("counts", "workers", "largest", "sizes"),
+    [
+        ([64], 1, 64, [64]),
+        ([64], 2, 64, [32, 32]),
+        ([65], 1, 64, [33, 32]),
+        ([8, 8], 2, 64, [4, 4, 4, 4]),
+        ([1, 3], 2, 64, [1, 2, 1]),
+        ([200], 2, 64, [50, 50, 50, 50]),
+        ([], 2, 64, []),
+    ],
+)
+def test_groups_give_every_worker_its_share(make_trial, counts, workers, largest, sizes):
+    trials = [
+        make_trial(seed, model={"width": 4 + shape})
+        for shape, count in enumerate(counts)
+        for seed in range(count)
+    ]
+    groups = group(trials, workers, largest)
+    assert [len(part) for part in groups] == sizes
+    assert [trial for part in groups for trial in part] == trials
+    assert all(len({pack_key(trial) for trial in part}) == 1 for part in groups)

@@ -1,0 +1,102 @@
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import torch
+
+from harness.train import train
+from harness.train.resident import Normalization, Resident, place_splits, resident
+from harness.workloads import Examples, split
+
+CPU = torch.device("cpu")
+
+
+def examples(n=100, shape=(3, 2), offset=0.0):
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(offset, 2.0, size=(n, *shape)).astype(np.float32)
+    return Examples(inputs, np.arange(n) % 4)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_a_split_is_normalized_by_its_training_part(offset):
+    source = examples(offset=offset)
+    data = Resident(source, CPU)
+    division = data.division(0.2, 7)
+    train_rows, validation_rows = split(source.targets, 0.2, 7)
+    assert np.array_equal(division.train, train_rows)
+    assert np.array_equal(division.validation, validation_rows)
+    exact = source.inputs[train_rows].astype(np.float64)
+    assert division.mean == pytest.approx(exact.mean(), rel=1e-9)
+    assert division.scale == pytest.approx(1 / exact.std(), rel=1e-6)
+
+
+def test_members_meet_their_own_order_in_batches():
+    data = Resident(examples(), CPU)
+    divisions = [data.division(0.2, seed) for seed in range(3)]
+    order = np.stack(
+        [np.random.default_rng(s).permutation(d.train) for s, d in enumerate(divisions)]
+    )
+    batches = list(data.batches(order, 32, Normalization(divisions, CPU)))
+    assert [tuple(inputs.shape) for inputs, _ in batches] == [(3, 32, 3, 2)] * 2 + [(3, 16, 3, 2)]
+    for member, division in enumerate(divisions):
+        seen = torch.cat([inputs[member] for inputs, _ in batches])
+        raw = torch.from_numpy(data.source.inputs[order[member]])
+        torch.testing.assert_close(seen, (raw - division.mean) * division.scale)
+        targets = torch.cat([targets[member] for _, targets in batches])
+        assert np.array_equal(targets.numpy(), data.source.targets[order[member]])
+
+
+@pytest.mark.parametrize("limit", [1, 1 << 30])
+def test_chunks_do_not_change_the_batches(monkeypatch, limit):
+    data = Resident(examples(), CPU)
+    divisions = [data.division(0.2, 0)]
+    order = divisions[0].train[None]
+    usual = [x.clone() for x, _ in data.batches(order, 8, Normalization(divisions, CPU))]
+    monkeypatch.setitem(
+        __import__("harness.train.resident").train.resident.CHUNK_BYTES, "cpu", limit
+    )
+    chunked = [x for x, _ in data.batches(order, 8, Normalization(divisions, CPU))]
+    assert all(torch.equal(a, b) for a, b in zip(usual, chunked, strict=True))
+
+
+def test_whole_numbers_are_not_normalized():
+    source = Examples(np.arange(40).reshape(20, 2), np.arange(20) % 2)
+    data = Resident(source, CPU)
+    division = data.division(0.2, 0)
+    assert (division.mean, division.scale) == (0.0, 1.0)
+    inputs, _ = data.gather(torch.tensor([[3, 4]]), Normalization([division], CPU), axis=0)
+    assert inputs.tolist() == [[[6, 7], [8, 9]]]
+
+
+def test_constant_inputs_do_not_divide_by_zero():
+    source = Examples(np.full((20, 2), 3.0, dtype=np.float32), np.arange(20) % 2)
+    assert np.isfinite(Resident(source, CPU).division(0.2, 0).scale)
+
+
+def test_the_open_part_is_kept_and_read_where_it_lies():
+    source = examples()
+    first = resident(source, CPU)
+    assert resident(source, CPU) is first
+    assert first.inputs.data_ptr() == source.inputs.ctypes.data
+    for _ in range(3):
+        resident(examples(), CPU)
+    assert resident(source, CPU) is not first
+
+
+def test_nothing_keeps_the_locked_test_split(make_trial, tiny):
+    from dataclasses import replace
+
+    test = Examples(tiny.test.inputs.copy(), tiny.test.targets.copy())
+    watched = weakref.ref(test.inputs)
+    list(train([make_trial(0), make_trial(1)], replace(tiny, test=test)))
+    del test
+    gc.collect()
+    assert watched() is None
+
+
+def test_splits_are_the_trials_own(make_trial, tiny):
+    splits = place_splits(make_trial(3), tiny, CPU)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (120, 30, 60)
+    assert float(splits.train.inputs.mean()) == pytest.approx(0, abs=1e-5)
+    assert float(splits.train.inputs.std(correction=0)) == pytest.approx(1, abs=1e-5)
