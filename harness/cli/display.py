@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 from rich.console import Console
 from rich.progress import (
@@ -18,7 +19,7 @@ from rich.progress import (
 
 from harness.cli.verdict_table import print_verdicts
 from harness.cli.words import duration, number
-from harness.plan import Assignment
+from harness.plan import SIMPLE_BASELINE, Assignment
 from harness.run.observer import Closing, Observer, Opening
 from harness.trial import Phase, Record, State
 
@@ -37,7 +38,7 @@ class Display(Observer):
         self._done = dict.fromkeys(Phase, 0)
         self._planned = dict.fromkeys(Phase, 0)
         self._reused = self._failed = 0
-        self._best: tuple[float, str] | None = None
+        self._scores: dict[str, list[float]] = {}
         self._begin = self._last_line = time.monotonic()
         self._study = ""
 
@@ -78,8 +79,9 @@ class Display(Observer):
             last_line = record.reason.strip().rpartition("\n")[2]
             self._say(f"[red]failed[/red] {arm}, seed {record.trial.seed}: {last_line}")
         accuracy = record.metrics.get("validation.accuracy")
-        if accuracy is not None and (self._best is None or accuracy > self._best[0]):
-            self._best = (accuracy, assignments[0].arm)
+        for item in assignments:
+            if accuracy is not None and item.arm != SIMPLE_BASELINE:
+                self._scores.setdefault(item.arm, []).append(accuracy)
         self._update(assignments)
 
     def lost(self, assignment: Assignment, cause: str) -> None:
@@ -108,10 +110,7 @@ class Display(Observer):
     def _update(self, assignments: Sequence[Assignment]) -> None:
         if self._progress is not None:
             for item in assignments:
-                note = f"best {self._best[1]} {number(self._best[0])}" if self._best else ""
-                self._progress.update(
-                    self._bars[item.phase], advance=1, note=note if item.phase in self._bars else ""
-                )
+                self._progress.update(self._bars[item.phase], advance=1, note=self._leader())
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             done = ", ".join(
@@ -121,6 +120,12 @@ class Display(Observer):
             self.console.print(
                 f"{duration(self._last_line - self._begin)}: {done}", highlight=False
             )
+
+    def _leader(self) -> str:
+        """Name the arm with the best mean validation accuracy so far."""
+        means = {arm: fmean(values) for arm, values in self._scores.items()}
+        best = max(means, key=lambda arm: means[arm], default=None)
+        return f"best so far: {best} {number(means[best])}" if best else ""
 
     def _say(self, text: str) -> None:
         console = self._progress.console if self._progress is not None else self.console

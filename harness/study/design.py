@@ -49,7 +49,7 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         assignments: dict[str, Any] = {}
         for factor, level in levels.items():
             assignments |= _assignments(study, factor, level)
-        origin = _origin(study, levels, baseline)
+        origin = _origin(study, levels)
         workload = _workload(base, assignments, origin, on_error)
         if workload is not None:
             name = "-".join(f"{level}" for level in levels.values()) or "baseline"
@@ -110,11 +110,12 @@ def _assignments(study: Study, factor: str, level: Any) -> dict[str, Any]:
     return {str(declared.path): level}
 
 
-def _origin(study: Study, levels: Mapping[str, Any], baseline: Mapping[str, Any]) -> Path_:
-    """Return where the first level that differs from the baseline stands in the file."""
+def _origin(study: Study, levels: Mapping[str, Any]) -> Path_:
+    """Return where the first level that changes the workload stands in the file."""
+    workload = study.workload.model_dump()
     for name, level in levels.items():
-        if level != baseline[name]:
-            declared = study.factors[name].levels
+        path, declared = study.factors[name].path, study.factors[name].levels
+        if path is None or level != _lookup(workload, path):
             at: str | int = level if isinstance(declared, dict) else declared.index(level)
             return ("factors", name, "levels", at)
     return ("factors",)

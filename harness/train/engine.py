@@ -13,7 +13,7 @@ import torch
 from harness.train.choice import choose_size
 from harness.train.environment import describe_environment, use_threads
 from harness.train.loop import Diverged, Fitted, Material, Outcome, Point, fit
-from harness.train.packing_key import LARGEST_PACK, group
+from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probes import run_probes
 from harness.train.program import program_for
 from harness.train.resident import Resident, resident
@@ -45,7 +45,7 @@ def train(
     use_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     session = _Session(data, device, attempt)
-    for alike in group(trials, largest=max(len(trials), 1)):
+    for alike in by_key(trials):
         if alike[0].workload["model"]["name"] == "logistic_regression":
             yield session.simple_baseline(alike[0])
         else:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from harness.trial import Trial, digest
 
 LARGEST_PACK = 64
+GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
 _TENSORS = {"lr", "weight_decay", "momentum", "beta1", "beta2"}  # an optimizer's, by member
 
 
@@ -30,17 +31,30 @@ def pack_key(trial: Trial) -> str:
 def group(
     trials: Sequence[Trial], workers: int = 1, largest: int = LARGEST_PACK
 ) -> list[list[Trial]]:
-    """Share trials out in groups of one key, so that each of the workers gets some of every key.
+    """Share trials out in groups of one key, for the engine to divide into packs.
 
-    The engine decides within a group how many are trained at once. Keys and trials keep their
-    order.
+    There is a group for every worker wherever there are trials enough, and two where that leaves
+    groups of a good size, so that no worker ends long before the others. Trials keep their order
+    within a group, and keys theirs.
     """
-    by_key: dict[str, list[Trial]] = {}
-    for trial in trials:
-        by_key.setdefault(pack_key(trial), []).append(trial)
-    groups = []
-    for alike in by_key.values():
-        parts = max(min(workers, len(alike)), math.ceil(len(alike) / largest))
-        size = math.ceil(len(alike) / parts)
-        groups += [alike[start : start + size] for start in range(0, len(alike), size)]
+    groups = [part for alike in by_key(trials) for part in _split(alike, largest)]
+    while groups and len(groups) < 2 * workers and workers > 1:
+        size = max(len(part) for part in groups)
+        if size < (2 if len(groups) < workers else 2 * GOOD_SIZE):
+            break
+        place = next(index for index, part in enumerate(groups) if len(part) == size)
+        groups[place : place + 1] = _split(groups[place], -(-size // 2))
     return groups
+
+
+def by_key(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Divide trials by their keys, in the order in which each first appears."""
+    alike: dict[str, list[Trial]] = {}
+    for trial in trials:
+        alike.setdefault(pack_key(trial), []).append(trial)
+    return list(alike.values())
+
+
+def _split(trials: list[Trial], largest: int) -> list[list[Trial]]:
+    size = math.ceil(len(trials) / math.ceil(len(trials) / largest))
+    return [trials[start : start + size] for start in range(0, len(trials), size)]

@@ -12,7 +12,7 @@ import pytest
 
 from harness.store import open_store
 
-ROUNDS = 4
+ROUNDS = 3
 
 
 def command(study, folder, *options):

@@ -49,15 +49,19 @@ def test_the_simple_baseline_shares_its_key_with_none(make_trial):
     ("counts", "workers", "largest", "sizes"),
     [
         ([64], 1, 64, [64]),
-        ([64], 2, 64, [32, 32]),
-        ([65], 1, 64, [33, 32]),
-        ([8, 8], 2, 64, [4, 4, 4, 4]),
-        ([1, 3], 2, 64, [1, 2, 1]),
+        ([15], 1, 64, [15]),
+        ([64], 2, 64, [16, 16, 16, 16]),
+        ([9], 2, 64, [5, 4]),
+        ([65], 1, 40, [33, 32]),
+        ([8] * 8, 2, 64, [8] * 8),
+        ([64, 64, 64], 2, 64, [32, 32, 64, 64]),
+        ([1, 3], 4, 64, [1, 1, 1, 1]),
+        ([2, 1], 8, 64, [1, 1, 1]),
         ([200], 2, 64, [50, 50, 50, 50]),
         ([], 2, 64, []),
     ],
 )
-def test_groups_give_every_worker_its_share(make_trial, counts, workers, largest, sizes):
+def test_groups_keep_every_worker_busy(make_trial, counts, workers, largest, sizes):
     trials = [
         make_trial(seed, model={"width": 4 + shape})
         for shape, count in enumerate(counts)

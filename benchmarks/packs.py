@@ -1,0 +1,147 @@
+"""Many trials: the same study packed and one by one, and a sweep over sizes."""
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from benchmarks.measure import Row, in_turn, ratio
+from benchmarks.trials import adam, made_up, make_trial, mlp, run
+from harness.train.packing_key import group
+from harness.trial import Phase, Trial
+from harness.workloads import TrialData, load
+
+SEEDS = 8
+EPOCHS = 10
+RATES = [1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 1e-2, 2e-2, 3e-2]
+SWEEP = [  # features, width, depth, batch, members, steps
+    (64, 8, 1, 16, 32, 2000),
+    (64, 16, 2, 32, 8, 2000),
+    (64, 64, 2, 64, 2, 3000),
+    (64, 64, 2, 64, 4, 2000),
+    (64, 64, 2, 64, 16, 600),
+    (64, 64, 2, 64, 64, 200),
+    (64, 64, 2, 64, 256, 60),
+    (64, 64, 16, 64, 8, 300),
+    (64, 64, 16, 64, 32, 100),
+    (64, 256, 2, 64, 8, 400),
+    (64, 256, 4, 256, 8, 80),
+    (64, 512, 2, 32, 8, 200),
+    (784, 128, 1, 128, 8, 300),
+    (784, 512, 2, 64, 4, 200),
+    (784, 512, 2, 64, 16, 60),
+    (784, 1024, 3, 128, 4, 40),
+    (784, 1024, 3, 512, 8, 12),
+    (784, 2048, 2, 32, 4, 30),
+    (10, 4, 0, 512, 64, 300),
+    (3072, 256, 2, 16, 8, 200),
+]
+
+
+def studies() -> dict[str, list[Trial]]:
+    """Two studies of 64 trials: arms that are shapes of their own, and arms of one shape."""
+    shapes = [(depth, name) for depth in (2, 8) for name in ("relu", "tanh", "gelu", "sigmoid")]
+    return {
+        "8 arms: 4 activations × depths 2 and 8": [
+            make_trial("digits", seed, model=mlp(d, 64, name), optimizer=adam(1e-3), epochs=EPOCHS)
+            for d, name in shapes
+            for seed in range(SEEDS)
+        ],
+        "8 arms: learning rates": [
+            make_trial("digits", seed, model=mlp(2, 64), optimizer=adam(rate), epochs=EPOCHS)
+            for rate in RATES
+            for seed in range(SEEDS)
+        ],
+    }
+
+
+@cache
+def _digits() -> TrialData:
+    return load({"name": "digits"}, Path()).for_phase(Phase.CONFIRMATION)
+
+
+def _work(trials: Sequence[Trial], largest: int) -> int:
+    return len(run(trials, _digits(), threads=1, largest_pack=largest))
+
+
+def study_rows(repeats: int) -> list[Row]:
+    """Measure 64-trial digits studies, packed against unpacked."""
+    gpu = torch.cuda.is_available()
+    workers = 1 if gpu else min(2, os.cpu_count() or 1)
+    found = []
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        for title, trials in studies().items():
+            groups = group(trials, workers)
+
+            def study(largest: int, groups: list[list[Trial]] = groups) -> None:
+                jobs = [pool.submit(_work, part, largest) for part in groups]
+                assert sum(job.result() for job in jobs) == SEEDS * 8
+
+            times = in_turn({"unpacked": lambda: study(1), "packed": lambda: study(64)}, repeats)
+            seconds = ", ".join(f"{way} {value.seconds:.2f}" for way, value in times.items())
+            found.append(
+                Row(
+                    f"64-trial digits study ({title}; 8 seeds)",
+                    "the same engine and workers, one trial after another",
+                    ratio(times["unpacked"], times["packed"]),
+                    "≥ 15" if gpu else "≥ 2",
+                    f"{workers} worker(s) of one thread; width 64, batch 64, {EPOCHS} epochs, Adam; "
+                    f"seconds: {seconds}",
+                )
+            )
+    return found
+
+
+def sweep(repeats: int) -> list[str]:
+    """Measure the engine's own choice against never packing; return the lines of a table."""
+    lines = [
+        "| features | width | depth | batch | trials | unpacked, µs a step | chosen | × quicker |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for case in SWEEP:
+        lines.append(_case(*case, repeats=repeats))
+        print(lines[-1], flush=True)
+    return lines
+
+
+def _case(  # noqa: PLR0913  (the sizes that the sweep varies)
+    features: int, width: int, depth: int, batch: int, members: int, steps: int, repeats: int
+) -> str:
+    per_epoch = max(1, min(20, steps))
+    examples = round(batch * per_epoch / 0.8)
+    data = made_up(examples, features)
+    trials = [
+        make_trial(
+            "made-up",
+            seed,
+            model=mlp(depth, width),
+            optimizer=adam(1e-3 * (1 + seed / 100)),
+            epochs=max(1, steps // per_epoch),
+            batch_size=batch,
+        )
+        for seed in range(members)
+    ]
+    sizes: set[int] = set()
+
+    def chosen() -> None:
+        records = run(trials, data, largest_pack=256)
+        sizes.update(int(record.cost["pack_size"]) for record in records)
+
+    times = in_turn(
+        {"unpacked": lambda: run(trials, data, largest_pack=1), "chosen": chosen}, repeats
+    )
+    step = 1e6 * times["unpacked"].seconds / (members * max(1, steps // per_epoch) * per_epoch)
+    # CPU time: on one thread it is what the trial costs, whatever the neighbours do
+    quicker = ratio(times["unpacked"], times["chosen"], cpu=not torch.cuda.is_available())
+    return (
+        f"| {features} | {width} | {depth} | {batch} | {members} | {step:.0f} "
+        f"| {_words(sizes)} | {quicker:.2f} |"
+    )
+
+
+def _words(sizes: Iterable[int]) -> str:
+    return " or ".join("alone" if size == 1 else f"packs of {size}" for size in sorted(sizes))
