@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.seeding import stream
-from harness.stats.fits import fit_law, log_ratio, paired_difference
+from harness.stats.fits import Law, fit_law, interaction, log_ratio, paired_difference
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (
     Assessment,
@@ -32,11 +32,12 @@ from harness.stats.hypotheses import (
 )
 from harness.stats.multiplicity import holm, intersection_union
 from harness.stats.power import Rule
-from harness.study import Arm, select, sides
+from harness.study import Arm, cells, select, sides
 from harness.study.claims import SingleClaim, Test
 from harness.trial import Verdict, digest
 
 POWER = 0.8
+LAWS: dict[str, Law] = {"linear": "linear", "log": "exponential", "power": "power"}
 
 
 class MissingEvidence(Exception):  # noqa: N818  (an outcome, not an error)
@@ -166,6 +167,15 @@ def _values_per_seed(test: Test, evidence: Evidence, rows: pd.DataFrame) -> NDAr
     arms = evidence.plan.arms
     if test.trend is not None:
         return _slopes(test, evidence, rows)
+    if test.interaction is not None:
+        table = [
+            [
+                _mean_per_seed(test, rows, select(arms, cell), evidence.plan.study.seeds)
+                for cell in row
+            ]
+            for row in cells(test)
+        ]
+        return interaction(np.moveaxis(np.array(table), -1, 0))
     selected = [select(arms, selector) for selector in sides(test)]
     means = [_mean_per_seed(test, rows, group, evidence.plan.study.seeds) for group in selected]
     if test.of is not None:
@@ -187,10 +197,10 @@ def _slopes(test: Test, evidence: Evidence, rows: pd.DataFrame) -> NDArray[np.fl
         group = select(evidence.plan.arms, {**test.trend.at, test.trend.over: level})
         columns.append(_mean_per_seed(test, rows, group, evidence.plan.study.seeds))
     table = np.column_stack(columns)
-    log = test.trend.scale == "log"
-    if log and (table <= 0).any():
+    law = LAWS[test.trend.scale]
+    if law != "linear" and (table <= 0).any():
         raise MissingEvidence(f"{test.metric} is not positive everywhere, so it has no logarithm")
-    return fit_law(table, np.array(levels), "exponential" if log else "linear").slope
+    return fit_law(table, np.array(levels), law).slope
 
 
 def _mean_per_seed(
@@ -300,10 +310,15 @@ def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
 def describe_measure(test: Test) -> str:
     """Say what a test measures, such as "test.accuracy: relu − sigmoid (depth 8, 16)"."""
     if test.trend is not None:
-        kind = "log-slope" if test.trend.scale == "log" else "slope"
+        kind = {"linear": "slope", "log": "log-slope", "power": "exponent"}[test.trend.scale]
         return f"{test.metric}: {kind} over {test.trend.over}{_where(test.trend.at)}"
     if test.of is not None:
         return f"{test.metric}: {_selector(test.of)}"
+    if test.interaction is not None:
+        first, second = (item for item in test.interaction.items() if item[0] != "at")
+        (_, (a, b)), (two, (c, d)) = first, second
+        where = _where(test.interaction.get("at", {}))
+        return f"{test.metric}: ({a} − {b}) with {two} {c} − the same with {d}{where}"
     compared = test.contrast if test.contrast is not None else test.ratio
     sign = "−" if test.contrast is not None else "÷"
     if isinstance(compared, list):

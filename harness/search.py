@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.plan import SearchSpace
+from harness.plan import SearchSpace, grid_points
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -30,6 +30,8 @@ def next_round(space: SearchSpace, history: History) -> list[dict[str, Any]]:
     wanted = min(space.round, space.candidates - len(history))
     if wanted <= 0:
         return []
+    if space.sampler == "grid":
+        return grid_points(space.dimensions, space.candidates)[len(history) :][:wanted]
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from harness.plan import SearchSpace
+from harness.plan import SearchSpace, grid_points
 from harness.search import best, next_round
 
 DIMENSIONS = {
@@ -87,3 +87,13 @@ def test_the_earliest_of_equals_wins_and_losses_are_minimized():
     history = [(DEFAULT, 1.0), (DEFAULT, 2.0), (DEFAULT, 2.0)]
     assert best(space(), history) == 1
     assert best(space(metric="validation.loss"), history) == 0
+
+
+def test_a_grid_covers_the_space_evenly_and_keeps_to_its_budget():
+    dimensions = {"lr": {"log": [1e-4, 1.0]}, "act": {"choice": ["relu", "tanh"]}}
+    points = grid_points(dimensions, 10)
+    assert len(points) == 10
+    assert [p["lr"] for p in points[::2]] == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
+    assert len(grid_points(DIMENSIONS, 30)) <= 30
+    searched = space(sampler="grid", dimensions=dimensions, candidates=10, default=None)
+    assert [candidate for candidate, _ in run(searched, lambda c: c["lr"])] == points

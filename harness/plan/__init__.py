@@ -1,6 +1,7 @@
 """From a study to trials: pure, quick, and the same before the run and after it."""
 
 from harness.plan.estimate import estimate_seconds
+from harness.plan.grid import grid_points
 from harness.plan.plan import SIMPLE_BASELINE, Assignment, Plan, SearchSpace, data_key, make_plan
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "SearchSpace",
     "data_key",
     "estimate_seconds",
+    "grid_points",
     "make_plan",
 ]

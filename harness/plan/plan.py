@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from harness.plan.grid import grid_points
 from harness.provenance import code_version, source_version
 from harness.seeding import confirmation_seeds, search_seeds
 from harness.study import Arm, Study, select, with_settings
@@ -98,12 +99,13 @@ class Plan:
             return None
         default = {path: _value_at(arm.workload, path) for path in free}
         inside = all(_contains(free[path], value) for path, value in default.items())
+        grid = search.sampler == "grid"
         return SearchSpace(
             free,
-            default if inside else None,
+            default if inside and not grid else None,
             search.sampler,
             search.round,
-            search.candidates,
+            len(grid_points(free, search.candidates)) if grid else search.candidates,
             search.metric,
         )
 
@@ -170,13 +172,15 @@ class Plan:
 
     def trial_counts(self) -> dict[str, int]:
         """Return the number of trials by phase, before equal trials of several arms are merged."""
-        search = self.study.search
-        per_search = search.candidates * search.seeds if search else 0
-        searched = sum(self.space(arm) is not None for arm in self.all_arms)
         return {
-            Phase.SEARCH.value: searched * per_search,
+            Phase.SEARCH.value: sum(self.search_count(arm) for arm in self.all_arms),
             Phase.CONFIRMATION.value: len(self.all_arms) * self.study.seeds,
         }
+
+    def search_count(self, arm: Arm) -> int:
+        """Return the number of trials in the search of one arm."""
+        search, space = self.study.search, self.space(arm)
+        return space.candidates * search.seeds if search and space else 0
 
 
 def data_key(workload: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from harness.plan import Plan, data_key, estimate_seconds, make_plan
 from harness.run.schedule import Schedule
 from harness.search import best
 from harness.store import Store
-from harness.study import Arm, LoadedStudy
+from harness.study import LoadedStudy
 from harness.trial import Phase, State
 from harness.workloads import fingerprint
 
@@ -66,7 +66,7 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
     """
     total = plan.trial_counts()
     done = dict.fromkeys(total, 0)
-    left = {arm.name: _planned(plan, arm) for arm in plan.all_arms}
+    left = {arm.name: plan.search_count(arm) + plan.study.seeds for arm in plan.all_arms}
     measured: list[tuple[float, float]] = []
     if store is not None:
         states = store.states()
@@ -87,12 +87,6 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
     guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
     seconds = sum(left[name] * guess for name, guess in guesses.items())
     return Outlook(total, done, seconds * _correction(measured))
-
-
-def _planned(plan: Plan, arm: Arm) -> int:
-    search = plan.study.search
-    searched = search is not None and plan.space(arm) is not None
-    return plan.study.seeds + (search.candidates * search.seeds if search and searched else 0)
 
 
 def _correction(measured: list[tuple[float, float]]) -> float:

@@ -1,6 +1,6 @@
 """Study files: what they may say, how they are read, and what is wrong with them."""
 
-from harness.study.design import Arm, select, sides, with_settings
+from harness.study.design import Arm, cells, select, sides, with_settings
 from harness.study.errors import InputError, Problem
 from harness.study.load import LoadedStudy, load_study, study_from_dict
 from harness.study.model import Study
@@ -11,6 +11,7 @@ __all__ = [
     "LoadedStudy",
     "Problem",
     "Study",
+    "cells",
     "load_study",
     "select",
     "sides",

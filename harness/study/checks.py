@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from harness.study.claims import CompositeClaim, Test
 from harness.study.components import Workload
-from harness.study.design import Arm, select, sides
+from harness.study.design import TWO_LEVELS, Arm, select, sides
 from harness.study.document import Document, Path_, assign
 from harness.study.errors import Problem, nearest
 from harness.study.explain import explain
@@ -27,10 +27,15 @@ def check_names(study: Study, document: Document) -> list[Problem]:
             message = f"claim id '{claim.id}' is already used by claims[{seen[claim.id]}]"
             problems.append(document.problem(("claims", i, "id"), message))
         seen.setdefault(claim.id, i)
+    if study.design == "explicit" and not study.arms:
+        problems.append(document.problem(("design",), "the design explicit needs `arms`"))
     for name, factor in study.factors.items():
         where: Path_ = ("factors", name)
         if isinstance(factor.levels, list) and factor.path is None:
             problems.append(document.problem(where, "a list of levels needs a `path`"))
+        if study.design in TWO_LEVELS and len(factor.levels) != 2:
+            message = f"the design {study.design} needs exactly two levels: with, and without"
+            problems.append(document.problem((*where, "levels"), message))
         if isinstance(factor.levels, dict) and factor.path is not None:
             message = "levels that are mappings carry their own paths"
             problems.append(document.problem((*where, "path"), message))
@@ -64,8 +69,11 @@ def _test_problem(test: Test, study: Study, arms: Sequence[Arm]) -> tuple[Path_,
         over = test.trend.over
         if over not in study.factors:
             return ("over",), f"no factor is called '{over}'{nearest(over, study.factors)}"
+        levels = study.factors[over].levels
         if not _ordered(study.factors[over]):
             return ("over",), "a trend needs a factor with three or more numeric levels"
+        if test.trend.scale == "power" and min(float(str(level)) for level in levels) <= 0:
+            return ("over",), "a power law needs levels above zero"
     try:
         selectors = sides(test)
     except ValueError as error:

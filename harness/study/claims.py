@@ -1,7 +1,8 @@
 """A claim: what is measured, between which arms, and what would count as support.
 
-A claim is declared before the run. It names a metric, one measure (`contrast`, `ratio`, `of` or
-`trend`) that gives one number per seed, and one hypothesis about the mean of these numbers.
+A claim is declared before the run. It names a metric, one measure (`contrast`, `ratio`, `of`,
+`trend` or `interaction`) that gives one number per seed, and one hypothesis about the mean of these
+numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from harness.study.components import Component
 Selector = dict[str, Any]
 """Arms by their levels (`{activation: relu, depth: [8, 16]}`) or by name (`{arm: linear}`)."""
 
-MEASURES = ("contrast", "ratio", "of", "trend")
+MEASURES = ("contrast", "ratio", "of", "trend", "interaction")
 HYPOTHESES = ("greater_by", "less_by", "differs_by", "within", "between", "above", "below")
 
 
@@ -24,8 +25,10 @@ class Trend(Component):
 
     over: str = Field(description="a factor with numeric levels")
     at: Selector = Field(default_factory=dict, description="levels of the other factors")
-    scale: Literal["linear", "log"] = Field(
-        "linear", description="log: slope of the natural logarithm, an exponential law"
+    scale: Literal["linear", "log", "power"] = Field(
+        "linear",
+        description="log: slope of the metric's natural logarithm, an exponential law; "
+        "power: slope of logarithm over logarithm, the exponent of a power law",
     )
 
 
@@ -45,6 +48,11 @@ class Test(Component):
     )
     of: Selector | None = Field(None, description="the value itself, averaged over these arms")
     trend: Trend | None = None
+    interaction: dict[str, Any] | None = Field(
+        None,
+        description="difference of differences: {factor: [a, b], other: [c, d], at: {...}} is "
+        "(a at c - a at d) - (b at c - b at d)",
+    )
 
     greater_by: float | None = Field(None, ge=0, description="effect > this margin")
     less_by: float | None = Field(None, ge=0, description="effect < minus this margin")

@@ -43,7 +43,7 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
             out); without it such an arm raises pydantic's ValidationError.
     """
     base = study.workload.model_dump(exclude_unset=True)
-    baseline = _baseline_levels(study)
+    baseline = baseline_levels(study)
     arms = []
     for levels in DESIGNS[study.design](study, baseline):
         assignments: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         origin = _origin(study, levels)
         workload = _workload(base, assignments, origin, on_error)
         if workload is not None:
-            name = "-".join(f"{level}" for level in levels.values()) or "baseline"
+            name = _arm_name(study, levels, baseline)
             arms.append(
                 Arm(name, levels, workload, tuple(assignments), is_baseline=levels == baseline)
             )
@@ -63,13 +63,22 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
     return arms
 
 
+def _arm_name(study: Study, levels: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    if study.design == "leave-one-out":
+        changed = [name for name in levels if levels[name] != baseline[name]]
+        return f"without-{changed[0]}" if changed else "full"
+    return "-".join(f"{level}" for level in levels.values()) or "baseline"
+
+
 def _factorial(study: Study, _: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every combination of levels."""
     names = list(study.factors)
     combinations = itertools.product(*(list(f.levels) for f in study.factors.values()))
     return [dict(zip(names, combination, strict=True)) for combination in combinations]
 
 
 def _one_at_a_time(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The baseline, and every other level of each factor alone."""
     arms = [dict(baseline)]
     for name, factor in study.factors.items():
         arms += [
@@ -78,20 +87,56 @@ def _one_at_a_time(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, 
     return arms
 
 
+def _leave_one_out(study: Study, _: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The full model (every factor's first level), and without each component (its second)."""
+    full = {name: next(iter(factor.levels)) for name, factor in study.factors.items()}
+    without = [
+        full | {name: list(factor.levels)[1]}
+        for name, factor in study.factors.items()
+        if len(factor.levels) > 1
+    ]
+    return [full, *without]
+
+
+def _half_fraction(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Half of the combinations of two-level factors.
+
+    The half with an even number of second levels: every main effect is confounded with the
+    interaction of all other factors only, the highest resolution there is (Box and Hunter 1961).
+    """
+    second = {name: list(factor.levels)[-1] for name, factor in study.factors.items()}
+    combinations = _factorial(study, baseline)
+    return [c for c in combinations if sum(c[name] == second[name] for name in c) % 2 == 0]
+
+
+def _explicit(_: Study, __: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Only the named arms."""
+    return []
+
+
+TWO_LEVELS = {"leave-one-out", "half-fraction"}
 DESIGNS: dict[str, Callable[[Study, Mapping[str, Any]], list[dict[str, Any]]]] = {
     "factorial": _factorial,
     "one-at-a-time": _one_at_a_time,
+    "leave-one-out": _leave_one_out,
+    "half-fraction": _half_fraction,
+    "explicit": _explicit,
 }
 
 
-def _baseline_levels(study: Study) -> dict[str, Any]:
-    """Return each factor's reference level: the workload's own value, else the first level."""
+def baseline_levels(study: Study) -> dict[str, Any]:
+    """Return each factor's reference level.
+
+    The workload's own value if it is a level, else the first level; in a two-level design always
+    the first, which is the component in place.
+    """
     workload = study.workload.model_dump()
     levels = {}
     for name, factor in study.factors.items():
         own = _lookup(workload, factor.path) if factor.path else None
         options = list(factor.levels)
-        levels[name] = own if own in options else options[0]
+        by_own = own in options and study.design not in TWO_LEVELS
+        levels[name] = own if by_own else options[0]
     return levels
 
 
@@ -160,8 +205,25 @@ def select(arms: Sequence[Arm], selector: Selector) -> list[Arm]:
     ]
 
 
+def cells(test: Test) -> list[list[Selector]]:
+    """Return the selectors of an interaction: a row per level of the first factor.
+
+    Raises:
+        ValueError: if it does not name two factors with two levels each.
+    """
+    assert test.interaction is not None
+    at = test.interaction.get("at", {})
+    factors = {key: value for key, value in test.interaction.items() if key != "at"}
+    pairs = all(isinstance(levels, list) and len(levels) == 2 for levels in factors.values())
+    if len(factors) != 2 or not pairs or not isinstance(at, dict):
+        raise ValueError("is written {factor: [level, level], other factor: [level, level]}")
+    (one, ones), (two, twos) = factors.items()
+    return [[{one: a, two: b, **at} for b in twos] for a in ones]
+
+
 def sides(test: Test) -> list[Selector]:
-    """Return the selectors that a test compares: two for a contrast or ratio, one otherwise.
+    """Return the selectors that a test compares: two for a contrast or ratio, four for an
+    interaction, one otherwise.
 
     Raises:
         ValueError: if a contrast does not name exactly two sides.
@@ -170,6 +232,8 @@ def sides(test: Test) -> list[Selector]:
         return [test.of]
     if test.trend is not None:
         return [test.trend.at]
+    if test.interaction is not None:
+        return [cell for row in cells(test) for cell in row]
     compared = test.contrast if test.contrast is not None else test.ratio
     if isinstance(compared, list):
         if len(compared) != 2:

@@ -66,7 +66,7 @@ class Search(Component):
 
     space: dict[str, Dimension] = Field(min_length=1, description="dotted path: range")
     candidates: int = Field(ge=1, le=10_000, description="for every arm")
-    sampler: Literal["tpe", "random"] = "tpe"
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
     round: int = Field(
         4, ge=1, description="candidates asked at once; fixes them whatever the worker count"
     )
@@ -92,7 +92,9 @@ class Study(Component):
         "logistic_regression", description="a simple model beside the arms on the leaderboard"
     )
     factors: dict[Label, Factor] = Field(default_factory=dict)
-    design: Literal["factorial", "one-at-a-time"] = "factorial"
+    design: Literal["factorial", "one-at-a-time", "leave-one-out", "half-fraction", "explicit"] = (
+        Field("factorial", description="how factors become arms; `harness list designs`")
+    )
     arms: dict[Label, dict[str, Any]] = Field(
         default_factory=dict, description="named arms beside the design: {path: value}"
     )

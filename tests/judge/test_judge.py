@@ -105,6 +105,9 @@ def test_a_contrast_is_paired_and_agrees_with_scipy(made):
         ("of: {activation: relu}, between: [0.1, 0.5]", "refuted"),
         ("trend: {over: depth}, between: [-0.02, 0.02]", "supported"),
         ("contrast: {activation: [relu, tanh]}, greater_by: 0.1", "inconclusive"),
+        ("interaction: {activation: [relu, tanh], depth: [2, 8]}, within: 0.03", "supported"),
+        ("interaction: {activation: [relu, tanh], depth: [2, 8]}, greater_by: 0.05", "refuted"),
+        ("trend: {over: depth, scale: power}, between: [-0.05, 0.05]", "supported"),
     ],
 )  # fmt: skip
 def test_every_kind_of_claim(made, claim, expected):
@@ -127,6 +130,20 @@ def test_an_exponential_law_is_recovered(made):
     (verdict,) = judge(evidence)
     assert verdict.verdict == "supported"
     assert verdict.effect == pytest.approx(-0.7, abs=0.01)
+
+
+def test_an_interaction_is_a_difference_of_differences(made):
+    def gain(arm, seed):
+        return 0.3 * (arm.levels == {"activation": "relu", "depth": 8}) + noise(arm, seed)
+
+    text = """
+  - {id: c, says: s, metric: test.accuracy, greater_by: 0.1,
+     interaction: {activation: [relu, tanh], depth: [8, 2]}}
+"""
+    (verdict,) = judge(made(text, gain))
+    assert verdict.verdict == "supported"
+    assert verdict.effect == pytest.approx(0.3, abs=0.02)
+    assert verdict.measures == ("test.accuracy: (relu − tanh) with depth 8 − the same with 2")
 
 
 def test_the_ratio_is_shown_as_a_ratio(made):

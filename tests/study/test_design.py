@@ -38,3 +38,44 @@ def test_sides_of_a_contrast_share_what_is_held(tiny):
     left, right = sides(claims["relu-beats-sigmoid-deep"].tests[0])
     assert left == {"activation": "relu", "depth": [8, 16]}
     assert right == {"activation": "sigmoid", "depth": [8, 16]}
+
+
+TWO_LEVELS = """
+study: parts
+question: Which part matters?
+workload: {data: digits, model: {name: mlp, depth: 2, activation: tanh}}
+factors:
+  activation: {path: model.activation, levels: [relu, identity]}
+  depth: {path: model.depth, levels: [4, 1]}
+  width: {path: model.width, levels: [32, 8]}
+"""
+
+
+def parts(tmp_path, design, extra=""):
+    file = tmp_path / "parts.yaml"
+    file.write_text(TWO_LEVELS + f"design: {design}\n{extra}")
+    return load_study(file).arms
+
+
+def test_leave_one_out_removes_each_component_from_the_full_model(tmp_path):
+    arms = parts(tmp_path, "leave-one-out")
+    assert names(arms) == ["full", "without-activation", "without-depth", "without-width"]
+    assert arms[0].is_baseline
+    assert arms[0].levels == {"activation": "relu", "depth": 4, "width": 32}
+    assert arms[2].levels == {"activation": "relu", "depth": 1, "width": 32}
+
+
+def test_a_half_fraction_is_balanced_and_orthogonal(tmp_path):
+    arms = parts(tmp_path, "half-fraction")
+    assert len(arms) == 4
+    signs = [[1 if level in ("relu", 4, 32) else -1 for level in a.levels.values()] for a in arms]
+    columns = list(zip(*signs, strict=True))
+    assert all(sum(column) == 0 for column in columns)
+    for i, one in enumerate(columns):
+        for two in columns[i + 1 :]:
+            assert sum(a * b for a, b in zip(one, two, strict=True)) == 0
+
+
+def test_an_explicit_design_has_the_named_arms_only(tmp_path):
+    arms = parts(tmp_path, "explicit", "arms: {small: {model.width: 4}}\n")
+    assert names(arms) == ["small"]

@@ -81,6 +81,8 @@ BAD = [
     ("claims/0", CLAIM | {"trend": {"over": "activation"}}, "three or more numeric levels"),
     ("claims/0", CLAIM | {"trend": {"over": "depth"}}, "no factor is called 'depth'"),
     ("claims/0/between", [2.0, 1.0], "needs exactly one hypothesis|lower and a higher"),
+    ("claims/0", CLAIM | {"interaction": {"activation": ["relu", "tanh"]}}, "is written"),
+    ("design", "leave-one-out", "needs exactly two levels"),
     ("claims/1/all_of", [], "at least 1"),
     ("claims/1/all_of/0/within", "small", "expected a number"),
     ("alpha", 0.7, "less than 0.5"),
