@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check schema lock ui clean
+.PHONY: demo test check bench calibration schema lock ui clean
 
 demo: $(STAMP)  ## set up, then run the activations study on bundled data
 	$(BIN)/harness run studies/activations.yaml --profile quick
@@ -16,6 +16,12 @@ check: $(STAMP)  ## lint, types, and the contracts between the layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## measure speed against other ways to do the same; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.run
+
+calibration: $(STAMP)  ## simulate how often verdicts err; writes docs/calibration.md
+	$(BIN)/python benchmarks/calibration.py
 
 schema: $(STAMP)  ## write the JSON Schema that editors use for study files
 	$(BIN)/harness schema > studies/study.schema.json

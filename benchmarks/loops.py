@@ -55,19 +55,21 @@ def handbook_loop(root: Path, build: Build, parts: Sequence[Sequence[int]], epoc
     return accuracy
 
 
-def loop_by_hand(
-    inputs: Tensor, targets: Tensor, test: tuple[Tensor, Tensor], build: Build, epochs: int
-) -> float:
+Part = tuple[Tensor, Tensor]
+
+
+def loop_by_hand(examples: Part, test: Part, build: Build, epochs: int, lr: float = 0.001) -> float:
     """Train on resident, normalized tensors with a fused Adam, metrics fetched once an epoch.
 
     Does what the engine does: the last tenth validates after each epoch, the best weights are
     kept, and at the end loss and accuracy of all three parts are taken with them.
     """
+    inputs, targets = examples
     count = len(targets) // 10
     train = (inputs[:-count], targets[:-count])
     validation = (inputs[-count:], targets[-count:])
     model = build(tuple(inputs.shape[1:]), 10).to(inputs.device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     best, state = -1.0, {}
     for _ in range(epochs):
         model.train()

@@ -4,6 +4,8 @@ import math
 
 from torch import nn
 
+from harness.models.dropout import Dropout
+
 
 class DigitClassifier(nn.Sequential):
     """Handbook 6.2 without its dropout: 784-512-256-10 with ReLU."""
@@ -25,6 +27,15 @@ def digit_classifier(shape: tuple[int, ...], classes: int) -> nn.Module:
 
 
 def with_dropout(shape: tuple[int, ...], classes: int) -> nn.Module:
-    """Build the network as the handbook has it, with dropout of 0.2 after the first layer."""
-    network = digit_classifier(shape, classes)
-    return nn.Sequential(*[*list(network)[:3], nn.Dropout(0.2), *list(network)[3:]])
+    """Build the network as the handbook has it, with PyTorch's dropout of 0.2."""
+    return _insert(digit_classifier(shape, classes), nn.Dropout(0.2))
+
+
+def with_own_dropout(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Build the same with the harness's dropout, whose masks do not depend on a pack."""
+    return _insert(digit_classifier(shape, classes), Dropout(0.2))
+
+
+def _insert(network: nn.Module, layer: nn.Module) -> nn.Module:
+    layers = list(network.children())
+    return DigitClassifier(*layers[:3], layer, *layers[3:])

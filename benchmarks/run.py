@@ -17,9 +17,10 @@ ROOT = Path(__file__).parents[1]
 PREAMBLE = """# Benchmarks of the training engine
 
 Written by `python -m benchmarks.run` on {date}: {machine}. Every figure is a ratio of two ways
-within one run: all ways run in turn, {repeats} times after one that does not count, and the ratio is
-the median over the repeats. 2 means that the other way takes twice as long. Nothing that is loaded
-once for all trials (the data set, PyTorch) is timed; everything that each trial needs is.
+within one run: all ways run in turn, {repeats} times after one that does not count, and the ratio
+is the median over the repeats. 2 means that the other way takes twice as long. Wall-clock time
+comes first; the machine has neighbours, and CPU time feels them less. Nothing that is loaded once
+for all trials (the data set, PyTorch) is timed; everything that each trial needs is.
 """
 AFTER_SWEEP = """
 The choice is the engine's own, measuring included; "× quicker" compares the CPU time of all trials
@@ -58,8 +59,7 @@ def _page(rows: Sequence[Row], sweep: Sequence[str], repeats: int) -> str:
 
 
 def _line(row: Row) -> str:
-    figure = "–" if row.ratio is None else f"**{row.ratio:.2f}**"
-    return f"| {row.name} | {row.against} | {figure} | {row.target} | {row.detail} |"
+    return f"| {row.name} | {row.against} | {row.ratio} | {row.target} | {row.detail} |"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,7 +107,7 @@ class Display(Observer):
         self.console.print(f"\nreport: {closing.report / 'index.html'}", highlight=False)
         if self._tracking_uri is None:
             option = "" if self._results == Path("results") else f" --results {self._results}"
-            self.console.print(f"browse: harness ui{option}", highlight=False)
+            self.console.print(f"browse: {_program()} ui{option}", highlight=False)
 
     def _update(self, assignments: Sequence[Assignment]) -> None:
         if self._progress is not None:
@@ -130,3 +132,11 @@ class Display(Observer):
     def _say(self, text: str) -> None:
         console = self._progress.console if self._progress is not None else self.console
         console.print(text, highlight=False)
+
+
+def _program() -> str:
+    """Return how this command was called, so that the next one can be called alike."""
+    called = sys.argv[0]
+    return (
+        called if called.endswith(f"{os.sep}harness") and not os.path.isabs(called) else "harness"
+    )

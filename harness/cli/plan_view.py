@@ -10,6 +10,9 @@ from rich.table import Table
 from harness.cli.words import duration
 from harness.plan import SIMPLE_BASELINE, Plan
 from harness.run.prepare import Outlook
+from harness.stats.power import Rule, detectable_difference, fewest_seeds
+
+POWER = 0.8
 
 
 def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
@@ -31,6 +34,7 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
                 for phase, count in outlook.total.items()
             },
         },
+        "power": _power(plan),
         "seconds_on_one_worker": round(outlook.seconds, 1),
         "data_present": bool(plan.fingerprints),
     }
@@ -57,6 +61,34 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
         done = outlook.done[phase]
         console.print(f"{phase:<13} {count:>6} trials, {done} done", highlight=False)
     _print_rest(console, plan, outlook)
+    if plan.study.claims:
+        _print_power(console, _power(plan))
+
+
+def _power(plan: Plan) -> dict[str, Any]:
+    """Say what the planned seeds can show, in deviations of a claim's one number per seed."""
+    study = plan.study
+    rule = Rule(study.alpha, max(len(study.claims), 1))
+    return {
+        "seeds": study.seeds,
+        "claims": len(study.claims),
+        "fewest_seeds": fewest_seeds(rule),
+        "detectable": detectable_difference(study.seeds, 1.0, rule, POWER),
+    }
+
+
+def _print_power(console: Console, power: dict[str, Any]) -> None:
+    if power["detectable"] is None:
+        text = (
+            f"With {power['seeds']} seeds no claim can be supported; {power['claims']} claims that "
+            f"are corrected together need at least {power['fewest_seeds']}."
+        )
+    else:
+        text = (
+            f"With {power['seeds']} seeds a claim is supported 4 times in 5 if its effect lies "
+            f"{power['detectable']:.1f} standard deviations (between seeds) beyond its margin."
+        )
+    console.print(text, highlight=False)
 
 
 def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:

@@ -9,10 +9,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.models.mlp import HiddenLayer, mlp
+from harness.models.cnn import cnn
+from harness.models.dropout import seed_dropout
+from harness.models.layers import HiddenLayer
+from harness.models.mlp import mlp
+from harness.models.recurrent import Recurrent
+
+UNDECLARED = "the network does not declare itself packable"
 
 
-def build(config: Mapping[str, Any], shape: tuple[int, ...], classes: int, seed: int) -> nn.Module:
+def build(
+    config: Mapping[str, Any],
+    shape: tuple[int, ...],
+    classes: int,
+    seed: int,
+    vocabulary: int | None = None,
+) -> nn.Module:
     """Build a network.
 
     Args:
@@ -21,16 +33,30 @@ def build(config: Mapping[str, Any], shape: tuple[int, ...], classes: int, seed:
         classes: number of outputs.
         seed: of the stream that draws the initial weights. PyTorch's global generator is left as
             it was.
+        vocabulary: number of token ids, where the inputs are such.
 
     Raises:
         TypeError: if a user's own function returns something that is not a network.
+        ValueError: if the network cannot read such inputs.
     """
     settings = {key: value for key, value in config.items() if key != "name"}
+    # the CPU's generator alone: weights are drawn there, and torch.manual_seed, which seeds every
+    # device, takes longer than building a small network
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if config["name"] == "mlp":
-            return mlp(shape, classes, **settings)
-        return _custom(config["name"], shape, classes, settings["settings"])
+        torch.default_generator.manual_seed(seed)
+        if ":" in config["name"]:
+            network = _custom(config["name"], shape, classes, settings["settings"])
+        elif config["name"] == "recurrent":
+            network = Recurrent(shape, classes, settings, vocabulary)
+        elif vocabulary is not None:
+            raise ValueError(
+                f"the data are token ids, which {config['name']} would take for quantities; "
+                "choose a model that embeds them, such as recurrent"
+            )
+        else:
+            network = {"mlp": mlp, "cnn": cnn}[config["name"]](shape, classes, **settings)
+    seed_dropout(network, seed)
+    return network
 
 
 def _custom(
@@ -53,11 +79,24 @@ def weight_layers(network: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in network.parameters() if parameter.ndim >= 2]
 
 
-def packable(config: Mapping[str, Any], network: nn.Module) -> bool:
-    """Whether networks of this kind can be trained as one program.
+def unpackable_reason(config: Mapping[str, Any], network: nn.Module) -> str | None:
+    """Say why networks of this kind are not trained as one program, or None where they can be.
 
-    All built-in ones can. A user's own says so with an attribute `packable = True`: it promises
-    that its forward pass is a function of parameters, buffers and inputs alone, without randomness
-    and without control flow that looks at values.
+    A user's own network says that it can with an attribute `packable = True`: it promises that its
+    forward pass is a function of parameters, buffers and inputs alone, without randomness and
+    without control flow that looks at values.
     """
-    return ":" not in config["name"] or bool(getattr(network, "packable", False))
+    name = config["name"]
+    if ":" in name:
+        declared = bool(getattr(network, "packable", False))
+        return None if declared else UNDECLARED
+    if name == "recurrent":
+        return "PyTorch's recurrent kernels take one network at a time, and are quicker than a pack"
+    if name == "cnn" and not next(network.parameters()).is_cuda:
+        return "on a CPU a pack of convolutions is slower than each alone"
+    return None
+
+
+def packable(config: Mapping[str, Any], network: nn.Module) -> bool:
+    """Whether networks of this kind can be trained as one program (see `unpackable_reason`)."""
+    return unpackable_reason(config, network) is None

@@ -3,80 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": functional.relu,
-    "leaky_relu": functional.leaky_relu,
-    "elu": functional.elu,
-    "gelu": functional.gelu,
-    "silu": functional.silu,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "softmax": lambda inputs: functional.softmax(inputs, dim=-1),
-    "identity": lambda inputs: inputs,
-}
-RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu"}
+from harness.models.layers import BatchNorm, HiddenLayer, initialize
+
+NORMS = {"none": None, "batch": BatchNorm, "layer": nn.LayerNorm}
 
 
-class HiddenLayer(nn.Module):
-    """A linear map and an activation."""
+def mlp(shape: tuple[int, ...], classes: int, **settings: Any) -> nn.Sequential:
+    """Build hidden layers and a linear output layer.
 
-    def __init__(self, inputs: int, units: int, activation: str):
-        super().__init__()
-        self.linear = nn.Linear(inputs, units)
-        self.activation = activation
-
-    @property
-    def elementwise(self) -> bool:
-        """Whether each unit's output depends on its own input alone."""
-        return self.activation != "softmax"
-
-    def activate(self, inputs: Tensor) -> Tensor:
-        """Apply the activation alone, to a tensor of any shape."""
-        return ACTIVATIONS[self.activation](inputs)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Map (batch, inputs) to (batch, units)."""
-        return self.activate(self.linear(inputs))
-
-
-def mlp(
-    shape: tuple[int, ...],
-    classes: int,
-    depth: int,
-    width: int,
-    activation: str,
-    initialization: str,
-) -> nn.Sequential:
-    """Build `depth` hidden layers of `width` units and a linear output layer."""
-    sizes = [math.prod(shape)] + [width] * depth
-    hidden = [HiddenLayer(a, b, activation) for a, b in pairwise(sizes)]
+    Args:
+        shape: of one input; it is flattened.
+        classes: number of outputs.
+        settings: `depth` and `width`, or `widths`; `activation`, `norm`, `dropout` and
+            `initialization`, as in `harness.study.components.MLP`.
+    """
+    activation, scheme = settings["activation"], settings["initialization"]
+    widths = settings.get("widths") or [settings["width"]] * settings["depth"]
+    norm = NORMS[settings.get("norm", "none")]
+    sizes = [math.prod(shape), *widths]
+    hidden = [
+        HiddenLayer(
+            nn.Linear(inputs, units),
+            activation,
+            norm=None if norm is None else norm(units),
+            dropout=rate,
+        )
+        for (inputs, units), rate in zip(
+            pairwise(sizes), _rates(settings.get("dropout", 0.0), len(widths)), strict=True
+        )
+    ]
     network = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], classes))
     for layer in hidden:
-        initialize(layer.linear, initialization, activation)
-    initialize(cast(nn.Linear, network[-1]), initialization, "identity")
+        initialize(layer.linear, scheme, activation)
+    initialize(cast(nn.Linear, network[-1]), scheme, "identity")
     return network
 
 
-def initialize(linear: nn.Linear, scheme: str, activation: str) -> None:
-    """Draw initial weights.
-
-    "he" draws from N(0, 2 / fan-in) (He et al. 2015), "xavier" from N(0, 2 / (fan-in + fan-out))
-    (Glorot and Bengio 2010), "auto" chooses He for rectifiers and Xavier for the others, "torch"
-    leaves PyTorch's default. Biases start at zero, except with "torch".
-    """
-    if scheme == "torch":
-        return
-    fan_out, fan_in = linear.weight.shape
-    he = scheme == "he" or (scheme == "auto" and activation in RECTIFIERS)
-    variance = 2 / fan_in if he else 2 / (fan_in + fan_out)
-    with torch.no_grad():
-        linear.weight.copy_(torch.randn(fan_out, fan_in) * math.sqrt(variance))
-        linear.bias.zero_()
+def _rates(dropout: float | Sequence[float], layers: int) -> Sequence[float]:
+    return [dropout] * layers if isinstance(dropout, int | float) else dropout

@@ -11,15 +11,17 @@ from weakref import WeakKeyDictionary
 import torch
 
 from harness.train.loop import EVALUATION_BATCH, Material, initial_stack
-from harness.train.program import RECORD_AT_USE, Program
+from harness.train.program import Program
 from harness.train.resident import Normalization
 from harness.train.updates import build_update
 from harness.trial import Trial
 
 GAIN = 0.95  # a pack must take less than this share of the time alone
+CLEAR_GAIN = 0.75  # so much less that a somewhat larger pack, not measured, will not do worse
 NEARLY = 1.03  # of the best time: the smallest such pack is taken
 TIMED_STEPS = 3
-AFFORDABLE = 0.02  # of the time that all trials would take alone, for one measurement
+PREPARING = 5e-3  # seconds that it takes to record a step
+AFFORDABLE = 0.03  # of the time that all trials would take alone, for one measurement
 UNMEASURED_BELOW = 1e-3  # seconds of a step alone; up to here overhead was seen to dominate
 UNMEASURED_SIZE = 16
 MEMORY_SHARE = {"cuda": 0.8, "cpu": 0.25}
@@ -46,7 +48,7 @@ def choose_size(trials: Sequence[Trial], material: Material, largest: int) -> Ch
     if limit == 1:
         return Choice(1, "alone: no other trial of its shape" if largest > 1 else "alone: as asked")
     if material.program.largest == 1:
-        return Choice(1, "alone: the network does not declare itself packable")
+        return Choice(1, f"alone: {material.program.refusal}")
     seconds = _known_timings(trials, material)
     if 1 not in seconds:
         seconds[1] = measure(trials[:1], material)
@@ -57,7 +59,7 @@ def choose_size(trials: Sequence[Trial], material: Material, largest: int) -> Ch
     for size in _sizes(fitting):
         if size in seconds:
             continue
-        cost = 2 * (RECORD_AT_USE + TIMED_STEPS) * size * seconds[1] / 2
+        cost = PREPARING + (1 + TIMED_STEPS) * size * min(seconds.values())
         if cost > AFFORDABLE * work:
             break
         seconds[size] = measure(trials[:size], material)
@@ -77,13 +79,17 @@ def _decide(seconds: dict[int, float], fitting: int) -> Choice:
         return Choice(1, f"alone: long steps ({_micro(alone)}), and too few to measure")
     best = min(seconds.values())
     size = min(size for size, value in seconds.items() if value <= NEARLY * best)
+    if size == max(seconds) and size < fitting and seconds[size] < CLEAR_GAIN * alone:
+        larger = min(fitting, max(size, UNMEASURED_SIZE))
+        return Choice(larger, f"{larger} at most: {_at(size, seconds)}, larger ones not measured")
     if seconds[size] > GAIN * alone:
-        quickest = min((value, size) for size, value in seconds.items() if size > 1)
-        return Choice(
-            1,
-            f"alone: {_micro(alone)} a step, {_micro(quickest[0])} in packs of {quickest[1]}",
-        )
-    return Choice(size, f"{size} at most: {_micro(seconds[size])} a step, {_micro(alone)} alone")
+        quickest = min((size for size in seconds if size > 1), key=lambda size: seconds[size])
+        return Choice(1, f"alone: {_at(quickest, seconds)}")
+    return Choice(size, f"{size} at most: {_at(size, seconds)}")
+
+
+def _at(size: int, seconds: dict[int, float]) -> str:
+    return f"{_micro(seconds[size])} a step in packs of {size}, {_micro(seconds[1])} alone"
 
 
 def measure(trials: Sequence[Trial], material: Material) -> float:
@@ -101,8 +107,8 @@ def measure(trials: Sequence[Trial], material: Material) -> float:
         gradients, _ = program.gradients(stack, inputs, targets)
         update.step(gradients)
 
-    for _ in range(RECORD_AT_USE + 1):
-        step()
+    program.prepare(stack, inputs, targets)
+    step()
     clock = _clock(data.device)
     times = []
     for _ in range(TIMED_STEPS):
@@ -153,9 +159,9 @@ def _known_timings(trials: Sequence[Trial], material: Material) -> dict[int, flo
 
 
 def _sizes(fitting: int) -> list[int]:
-    """Return the sizes to try: 4, 16, 64, ... and the largest."""
-    powers = [4**exponent for exponent in range(1, 6) if 4**exponent < fitting]
-    return [*powers, fitting]
+    """Return the sizes to try: 8, 32, 128, ... and the largest."""
+    powers = [2 * 4**exponent for exponent in range(1, 6)]
+    return [*(size for size in powers if size < fitting), fitting]
 
 
 def _steps(trial: Trial, material: Material) -> int:

@@ -17,6 +17,7 @@ from harness.models import build
 from harness.seeding import stream
 from harness.train.program import Program
 from harness.train.resident import Division, Normalization, Resident, Splits, splits_of
+from harness.train.schedules import Horizon, rate_factor
 from harness.train.stack import Stack
 from harness.train.updates import build_update
 from harness.trial import Trial
@@ -115,6 +116,7 @@ class _Pack:
         self.best = self.stack.rows(everyone)
         configs = [trial.workload["optimizer"] for trial in trials]
         self.update = build_update(configs, self.stack.parameters)
+        self.schedule = self.workload.get("schedule", {"name": "constant"})
         self.steps = 0
         self._normalize()
 
@@ -132,10 +134,12 @@ class _Pack:
         )  # fmt: skip
         total = torch.zeros(len(stack), dtype=torch.float64, device=self.material.data.device)
         steps = 0
+        per_epoch = math.ceil(order.shape[1] / self.workload["batch_size"])
+        horizon = Horizon(self.workload["epochs"] * per_epoch, per_epoch)
         batches = self.material.data.batches(order, self.workload["batch_size"], self.normalization)
         for inputs, targets in batches:
             gradients, losses = program.gradients(stack, inputs, targets)
-            update.step(gradients)
+            update.step(gradients, rate_factor(self.schedule, self.steps + steps, horizon))
             total += losses
             steps += 1
         self.steps += steps
@@ -223,7 +227,9 @@ def fit(
     Yields:
         A trial and the metrics of an epoch, or, once, why it left.
     """
-    torch.manual_seed(stream(trials[0].seed, "dropout"))
+    torch.default_generator.manual_seed(stream(trials[0].seed, "dropout"))
+    if material.data.device.type == "cuda":
+        torch.cuda.manual_seed(stream(trials[0].seed, "dropout"))
     pack = _Pack(trials, material)
     for epoch in range(1, pack.workload["epochs"] + 1):
         begin = time.perf_counter()
@@ -282,6 +288,7 @@ def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
             material.data.shape,
             material.classes,
             stream(trial.seed, "weights"),
+            trial.workload["data"].get("vocabulary"),
         )
         for trial in trials
     ]

@@ -49,7 +49,8 @@ def gradient_norms(network: nn.Module, examples: Split) -> list[float]:
     rounded to zero.
     """
     twin = copy.deepcopy(network).double().eval()
-    inputs = examples.inputs[:PROBE_BATCH].double()
+    inputs = examples.inputs[:PROBE_BATCH]
+    inputs = inputs.double() if inputs.is_floating_point() else inputs
     loss = cross_entropy(twin(inputs), examples.targets[:PROBE_BATCH])
     gradients = torch.autograd.grad(loss, weight_layers(twin))
     return [float(gradient.norm()) for gradient in gradients]
@@ -79,7 +80,10 @@ def dead_units(network: nn.Module, inputs: Tensor) -> float | None:
 
         return hook
 
-    handles = [layer.linear.register_forward_hook(keep(i)) for i, layer in enumerate(layers)]
+    handles = [
+        layer.before_activation.register_forward_hook(keep(index))
+        for index, layer in enumerate(layers)
+    ]
     network.eval()
     with torch.no_grad():
         network(inputs)
@@ -89,7 +93,8 @@ def dead_units(network: nn.Module, inputs: Tensor) -> float | None:
     for index, layer in enumerate(layers):
         before = seen[index].detach().requires_grad_()
         (slope,) = torch.autograd.grad(layer.activate(before).sum(), before)
-        alive = (slope.abs() > DEAD_BELOW).any(dim=0)
+        # a channel of a convolution is one unit, wherever it looks
+        alive = (slope.abs() > DEAD_BELOW).transpose(0, 1).flatten(1).any(dim=1)
         dead += int((~alive).sum())
         total += alive.numel()
     return dead / total

@@ -10,15 +10,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.functional import cross_entropy, log_softmax
 
-from harness.models import build, packable
+from harness.models import UNDECLARED, build, unpackable_reason
 from harness.seeding import stream
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
 from harness.trial import Trial
 
-RECORD_AT_USE = (
-    3  # of the same shapes; recording costs a few steps, so rare shapes are not worth it
-)
+RECORD_AT_USE = 3  # of the same shapes: recording costs a few steps, too much for rare shapes
 LARGEST_PROGRAMS = 32
 _BFLOAT16_FROM = 1_000_000  # parameters of a member; below, launching kernels dominates
 
@@ -29,6 +27,8 @@ class Program(Protocol):
     template: nn.Module
     largest: int | None
     """Most members that it takes at once; None where only memory limits it."""
+    refusal: str | None
+    """Why it takes no more than one, if so."""
 
     def gradients(
         self, stack: Stack, inputs: Tensor, targets: Tensor
@@ -43,6 +43,9 @@ class Program(Protocol):
             targets: of shape (members, batch).
         """
 
+    def prepare(self, stack: Stack, inputs: Tensor, targets: Tensor) -> None:
+        """Do at once what the first steps of this size would do beside their gradients."""
+
     def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sum of the losses and the number of right answers, each (members,)."""
 
@@ -55,6 +58,7 @@ class PackedProgram:
     """
 
     largest: int | None = None
+    refusal: str | None = None
 
     def __init__(self, template: nn.Module, *, bfloat16: bool = False):
         self.template = template
@@ -74,6 +78,12 @@ class PackedProgram:
         for buffer, moved in zip(stack.buffers, results[trained:-1], strict=True):
             buffer.copy_(moved)
         return list(results[:trained]), results[-1]
+
+    def prepare(self, stack: Stack, inputs: Tensor, targets: Tensor) -> None:
+        """See `Program`."""
+        uses = self._uses.get((True, inputs.shape), 0)
+        self._uses[True, inputs.shape] = RECORD_AT_USE - 1 if uses >= 0 else uses
+        self.gradients(stack, inputs, targets)
 
     def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
@@ -136,6 +146,7 @@ class PackedProgram:
             inputs.device.type, torch.bfloat16, enabled=self._bfloat16, cache_enabled=False
         ):
             outputs: Tensor = functional_call(self.template, state, (inputs,))
+        buffers[:] = [state[name] for name in self._held]  # a network may put others in their place
         return outputs.float()
 
 
@@ -143,9 +154,11 @@ class PlainProgram:
     """One member, by the network as it is: for networks that may do anything in Python."""
 
     largest: int | None = 1
+    refusal: str | None
 
-    def __init__(self, template: nn.Module):
+    def __init__(self, template: nn.Module, refusal: str = UNDECLARED):
         self.template = template
+        self.refusal = refusal
         names = dict(template.named_parameters())
         self._parameters = [names[name] for name in state_names(template)[0]]
         self._bound: Stack | None = None
@@ -160,6 +173,10 @@ class PlainProgram:
             loss = cross_entropy(self.template(inputs[0]), targets[0])
             gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
         return [gradient[None].contiguous() for gradient in gradients], loss.detach()[None]
+
+    def prepare(self, stack: Stack, inputs: Tensor, targets: Tensor) -> None:
+        """See `Program`."""
+        self.gradients(stack, inputs, targets)
 
     def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
@@ -194,13 +211,16 @@ def program_for(
     """Return the program of a trial's model; those used lately are kept, with their recordings."""
     config = trial.workload["model"]
     settings = {key: value for key, value in config.items() if key != "initialization"}
-    key = repr((sorted(settings.items(), key=str), shape, classes, str(device)))
+    vocabulary = trial.workload["data"].get("vocabulary")
+    key = repr((sorted(settings.items(), key=str), shape, classes, vocabulary, str(device)))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
-    network = build(config, shape, classes, stream(trial.seed, "weights")).to(device)
-    if not packable(config, network):
-        return PlainProgram(network)
+    weights = stream(trial.seed, "weights")
+    network = build(config, shape, classes, weights, vocabulary).to(device)
+    refusal = unpackable_reason(config, network)
+    if refusal is not None:
+        return PlainProgram(network, refusal)
     size = sum(parameter.numel() for parameter in network.parameters())
     program = PackedProgram(network, bfloat16=uses_bfloat16(device, size))
     _programs[key] = program

@@ -38,6 +38,13 @@ _IN_PLACE = {
     aten.tanh.default: aten.tanh_.default,
     aten.sigmoid.default: aten.sigmoid_.default,
 }
+_SHAPE_ONLY = {
+    aten.ones_like.default,
+    aten.zeros_like.default,
+    aten.new_zeros.default,
+    aten.new_ones.default,
+}
+_LARGEST_CONSTANT = 1 << 20  # bytes that are kept rather than written anew
 _REFUSED_TAGS = {
     torch.Tag.nondeterministic_seeded,
     torch.Tag.data_dependent_output,
@@ -119,12 +126,18 @@ def record(function: Function, inputs: Sequence[Tensor]) -> Recording:
     return Recording(_compile(program, inputs, outputs), outputs, sum(memory.values()))
 
 
-@dataclass
 class _Program:
-    """Calls that remain, and for each tensor's id the id of the tensor that stands for it."""
+    """The calls that remain of a recording.
 
-    calls: list[_Call]
-    stands_for: dict[int, int]
+    `stands_for` leads from the id of a tensor to that of an equal one, `constants` holds what no
+    argument has a part in, by id.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[_Call] = []
+        self.stands_for: dict[int, int] = {}
+        self.constants: dict[int, Tensor] = {}
+        self._made_by: dict[int, _Call] = {}
 
     def name(self, tensor: Tensor) -> int:
         """Return the id under which a tensor is computed."""
@@ -133,44 +146,96 @@ class _Program:
             found = self.stands_for[found]
         return found
 
+    def maker(self, tensor: Tensor) -> _Call | None:
+        """Return the call that computes a tensor, None for an argument."""
+        return self._made_by.get(self.name(tensor))
+
+    def add(self, call: _Call) -> None:
+        """Take a call as it is."""
+        self.calls.append(call)
+        for tensor in _tensors(call.result):
+            self._made_by[id(tensor)] = call
+
+    def add_simplified(self, call: _Call) -> None:
+        """Take a call of a function that changes nothing in place, if it is needed at all."""
+        original = self._original(call)
+        if original is not None:
+            self.stands_for[id(call.result)] = id(original)
+        elif self._is_constant(call):
+            self.constants[id(call.result)] = call.result
+        elif (product := self._copied_product(call)) is not None:
+            # (A B)ᵀ = Bᵀ Aᵀ: gradients of weights are such products, and putting them in order
+            # afterwards takes as long as a quarter of a step
+            turned = [
+                _Call(aten.transpose.int, (factor, 1, 2), {}, factor.transpose(1, 2))
+                for factor in reversed(product.arguments)
+            ]
+            for part in turned:
+                self.add_simplified(part)
+            factors = tuple(part.result for part in turned)
+            self.add(_Call(aten.bmm.default, factors, {}, call.result))
+        else:
+            self.add(call)
+
+    def _original(self, call: _Call) -> Tensor | None:
+        """Return the argument that the call's result is equal to, if there is one."""
+        operation, arguments = call.operation, call.arguments
+        if operation in _UNCHANGED:
+            return cast(Tensor, arguments[0]) if _alike(call.result, arguments[0]) else None
+        if operation is aten.mul.Scalar and arguments[1] == 1:
+            return cast(Tensor, arguments[0])
+        if operation is aten.transpose.int:
+            before = self.maker(arguments[0])
+            if (
+                before is not None
+                and before.operation is operation
+                and _axes(before) == _axes(call)
+            ):
+                return cast(Tensor, before.arguments[0])
+        return None
+
+    def _is_constant(self, call: _Call) -> bool:
+        if not isinstance(call.result, Tensor) or call.result.nbytes > _LARGEST_CONSTANT:
+            return False
+        inputs = [self.name(tensor) for tensor in _call_inputs(call)]
+        return call.operation in _SHAPE_ONLY or all(name in self.constants for name in inputs)
+
+    def _copied_product(self, call: _Call) -> _Call | None:
+        """Return the batched product that the call copies into another order of its axes."""
+        if call.operation is not aten.clone.default:
+            return None
+        view = self.maker(call.arguments[0])
+        if view is None or view.operation is not aten.transpose.int or _axes(view) != {1, 2}:
+            return None
+        product = self.maker(view.arguments[0])
+        return product if product is not None and product.operation is aten.bmm.default else None
+
 
 def _simplify(calls: list[_Call], outputs: Sequence[Tensor]) -> _Program:
-    """Leave out operations that change nothing and results that nobody reads; reuse memory."""
-    program = _Program([], {})
-    pure = not any(call.operation._schema.is_mutable for call in calls)
-    made_by: dict[int, _Call] = {}
+    """Leave out what changes nothing and what nobody reads; reuse memory."""
+    program = _Program()
+    if any(call.operation._schema.is_mutable for call in calls):
+        for call in calls:
+            program.add(call)
+        return program
     for call in calls:
-        original = _original(call, made_by, program) if pure else None
-        if original is not None:
-            program.stands_for[id(call.result)] = id(original)
-        else:
-            program.calls.append(call)
-            for tensor in _tensors(call.result):
-                made_by[id(tensor)] = call
-    if pure:
-        program.calls = _needed(program, outputs)
-        _write_in_place(program, outputs)
+        program.add_simplified(call)
+    program.calls = _needed(program, outputs)
+    _write_in_place(program, outputs)
     return program
 
 
-def _original(call: _Call, made_by: Mapping[int, _Call], program: _Program) -> Tensor | None:
-    """Return the argument that the call's result is equal to, if there is one."""
-    operation, arguments = call.operation, call.arguments
-    if operation in _UNCHANGED and call.result.shape == arguments[0].shape:
-        same_layout = call.result.stride() == arguments[0].stride()
-        return cast(Tensor, arguments[0]) if same_layout else None
-    if operation is aten.mul.Scalar and arguments[1] == 1:
-        return cast(Tensor, arguments[0])
-    if operation is aten.transpose.int:
-        before = made_by.get(program.name(arguments[0]))
-        axes = {axis % call.result.ndim for axis in arguments[1:]}
-        if (
-            before is not None
-            and before.operation is aten.transpose.int
-            and {axis % call.result.ndim for axis in before.arguments[1:]} == axes
-        ):
-            return cast(Tensor, before.arguments[0])
-    return None
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether two views of one memory are the same; the stride of a single element is no matter."""
+    return one.shape == other.shape and all(
+        size == 1 or a == b
+        for size, a, b in zip(one.shape, one.stride(), other.stride(), strict=True)
+    )
+
+
+def _axes(call: _Call) -> set[int]:
+    """Return the axes that a transposition swaps."""
+    return {axis % call.result.ndim for axis in call.arguments[1:3]}
 
 
 def _needed(program: _Program, outputs: Sequence[Tensor]) -> list[_Call]:
@@ -219,6 +284,9 @@ def _compile(program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tens
     def text(value: Any) -> str:
         if isinstance(value, Tensor):
             name = program.name(value)
+            if name in program.constants:
+                scope[f"constant{name}"] = program.constants[name]
+                return f"constant{name}"
             if name not in names:
                 raise NotRecordableError("a tensor came in that is neither argument nor result")
             return names[name]
@@ -232,7 +300,7 @@ def _compile(program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tens
     last_use = _last_uses(program, outputs)
     lines = []
     for number, call in enumerate(program.calls):
-        scope[f"operation{number}"] = call.operation
+        scope[f"operation{number}"] = getattr(call.operation, "_op", call.operation)
         arguments = [text(value) for value in call.arguments]
         arguments += [f"{key}={text(value)}" for key, value in call.keywords.items()]
         line = f"operation{number}({', '.join(arguments)})"

@@ -21,8 +21,11 @@ EPSILON = 1e-8  # of Adam, as in its paper and in torch.optim
 class Update(Protocol):
     """Changes a stack's parameters by their gradients."""
 
-    def step(self, gradients: Sequence[Tensor]) -> None:
-        """Take one step. Gradients have the parameters' order and shapes."""
+    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+        """Take one step. Gradients have the parameters' order and shapes.
+
+        Every member's learning rate is multiplied by the factor, for this step.
+        """
 
     def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
         """Go on with some members only, whose parameters are given."""
@@ -39,11 +42,13 @@ def build_update(configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tens
     Raises:
         KeyError: if there is no such optimizer.
     """
-    kinds: dict[str, type[_Adam] | type[_SGD]] = {"adam": _Adam, "adamw": _Adam, "sgd": _SGD}
-    return kinds[configs[0]["name"]](configs, parameters)
+    from harness.train.adaptive import ADAPTIVE  # which is built on this module
+
+    fused: dict[str, type[_Adam] | type[_SGD]] = {"adam": _Adam, "adamw": _Adam, "sgd": _SGD}
+    return {**fused, **ADAPTIVE}[configs[0]["name"]](configs, parameters)
 
 
-class _Grouped:
+class Grouped:
     """Members in runs of equal settings; `moments` are running averages like the parameters."""
 
     moments_needed = 0
@@ -71,6 +76,10 @@ class _Grouped:
         if tensors[0].device.type == "cpu":
             # one view for each member: the kernel rounds differently at a tensor's end, and a
             # member's tensor must end where it would end alone
+            if self.sizes == [1]:
+                return [list(tensors)]
+            if len(self.sizes) == 1:
+                return [[view for tensor in tensors for view in tensor.unbind()]]
             views = list(zip(*(tensor.unbind() for tensor in tensors), strict=True))
             bounds = [0, *accumulate(self.sizes)]
             return [list(chain(*views[a:b])) for a, b in pairwise(bounds)]
@@ -85,12 +94,13 @@ class _Grouped:
             yield (*group, own)
 
     def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
+        """See `Update`."""
         index = torch.tensor(rows, device=parameters[0].device)
         moments = [[value.index_select(0, index) for value in kind] for kind in self.moments]
         self._arrange([self.configs[row] for row in rows], list(parameters), moments)
 
 
-class _Adam(_Grouped):
+class _Adam(Grouped):
     """Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019)."""
 
     moments_needed = 2
@@ -102,7 +112,7 @@ class _Adam(_Grouped):
         ]
         self._step = torch.zeros((), device=parameters[0].device)
 
-    def step(self, gradients: Sequence[Tensor]) -> None:
+    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
         self._step += 1
         for config, parameters, first, second, own in self._with_gradients(gradients):
             self._kernel(
@@ -112,7 +122,7 @@ class _Adam(_Grouped):
                 second,
                 [],
                 [self._step] * len(parameters),
-                lr=config["lr"],
+                lr=config["lr"] * factor,
                 beta1=config["beta1"],
                 beta2=config["beta2"],
                 weight_decay=config["weight_decay"],
@@ -122,12 +132,12 @@ class _Adam(_Grouped):
             )
 
 
-class _SGD(_Grouped):
+class _SGD(Grouped):
     """Stochastic gradient descent with Polyak's or Nesterov's momentum."""
 
     moments_needed = 1
 
-    def step(self, gradients: Sequence[Tensor]) -> None:
+    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
         for config, parameters, velocity, own in self._with_gradients(gradients):
             torch._fused_sgd_(
                 parameters,
@@ -135,7 +145,7 @@ class _SGD(_Grouped):
                 velocity if config["momentum"] else [],
                 weight_decay=config["weight_decay"],
                 momentum=config["momentum"],
-                lr=config["lr"],
+                lr=config["lr"] * factor,
                 dampening=0.0,
                 nesterov=config["nesterov"] and config["momentum"] > 0,
                 maximize=False,

@@ -42,7 +42,7 @@ class Dataset:
     classes: int
     examples: Examples
     test: Examples
-    fingerprint: str
+    fingerprint: str = ""
 
     def for_phase(self, phase: Phase) -> TrialData:
         """Return what a trial of this phase may see: only confirmation gets the test split."""

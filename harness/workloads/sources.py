@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from harness.workloads.dataset import Dataset
+from harness.workloads.images import IMAGES
+from harness.workloads.source import (
+    DATA_ROOT_VARIABLE,
+    LOCKED_SEED,
+    DataMissingError,
+    DataSummary,
+    Source,
+)
+from harness.workloads.text import TEXTS
 
-from harness.workloads.dataset import Dataset, Examples
+__all__ = [
+    "DATA_ROOT_VARIABLE",
+    "DataMissingError",
+    "DataSummary",
+    "data_root",
+    "fingerprint",
+    "load",
+    "summary",
+]
 
-DATA_ROOT_VARIABLE = "HARNESS_DATA"
-_LOCKED_DIGITS_SEED = 20_240_229  # which digits are the test split; never changed
-
-
-class DataMissingError(Exception):
-    """A data set is not on this machine and could not be fetched."""
-
-
-@dataclass(frozen=True)
-class DataSummary:
-    """Sizes that can be known without loading anything; `shape` is that of one input."""
-
-    examples: int
-    test: int
-    shape: tuple[int, ...]
-    classes: int
+_SOURCES: dict[str, Source] = {**IMAGES, **TEXTS}
 
 
 def data_root(given: str | os.PathLike[str] | None = None) -> Path:
@@ -53,7 +54,8 @@ def load(config: Mapping[str, Any], root: Path) -> Dataset:
     Raises:
         DataMissingError: if the files are neither there nor to be had.
     """
-    return _SOURCES[config["name"]].load(config, root)
+    dataset = _SOURCES[config["name"]].load(config, root)
+    return replace(dataset, fingerprint=str(fingerprint(config, root)))
 
 
 def fingerprint(config: Mapping[str, Any], root: Path) -> str | None:
@@ -61,10 +63,11 @@ def fingerprint(config: Mapping[str, Any], root: Path) -> str | None:
 
     Imports no library that could be slow, so that a plan is quick.
     """
-    files = _SOURCES[config["name"]].files(root)
+    source = _SOURCES[config["name"]]
+    files = source.files(root)
     if not all(file.is_file() for file in files):
         return None
-    hashed = hashlib.sha256(repr(sorted(_identity(config).items())).encode())
+    hashed = hashlib.sha256(repr(sorted(_identity(config, source).items())).encode())
     for file in files:
         hashed.update(file.read_bytes())
     return hashed.hexdigest()[:16]
@@ -72,83 +75,10 @@ def fingerprint(config: Mapping[str, Any], root: Path) -> str | None:
 
 def summary(config: Mapping[str, Any]) -> DataSummary:
     """Return the sizes of a data set."""
-    known = _SOURCES[config["name"]].summary
-    limit = config.get("limit")
-    return DataSummary(limit, known.test, known.shape, known.classes) if limit else known
+    return _SOURCES[config["name"]].summary(config)
 
 
-def _identity(config: Mapping[str, Any]) -> dict[str, Any]:
+def _identity(config: Mapping[str, Any], source: Source) -> dict[str, Any]:
     """Keep what decides which bytes a trial may meet; how they are split is in its workload."""
-    return {key: config.get(key) for key in ("name", "limit")} | {"test": _LOCKED_DIGITS_SEED}
-
-
-@dataclass(frozen=True)
-class _Source:
-    files: Callable[[Path], list[Path]]
-    load: Callable[[Mapping[str, Any], Path], Dataset]
-    summary: DataSummary
-
-
-def _digits_files(_: Path) -> list[Path]:
-    package = find_spec("sklearn")
-    assert package is not None
-    assert package.origin is not None
-    return [Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"]
-
-
-def _load_digits(config: Mapping[str, Any], root: Path) -> Dataset:
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    bunch = load_digits()
-    inputs = bunch.images[:, None].astype(np.float32) / 16
-    targets = bunch.target.astype(np.int64)
-    rest, test = train_test_split(
-        np.arange(len(targets)), test_size=0.25, stratify=targets, random_state=_LOCKED_DIGITS_SEED
-    )
-    return Dataset(
-        "digits",
-        10,
-        Examples(inputs[rest], targets[rest]),
-        Examples(inputs[test], targets[test]),
-        str(fingerprint(config, root)),
-    )
-
-
-_MNIST_FILES = [
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-]
-
-
-def _mnist_files(root: Path) -> list[Path]:
-    return [root / "MNIST" / "raw" / name for name in _MNIST_FILES]
-
-
-def _load_mnist(config: Mapping[str, Any], root: Path) -> Dataset:
-    from torchvision.datasets import MNIST
-
-    present = all(file.is_file() for file in _mnist_files(root))
-    try:
-        parts = [MNIST(root, train=train, download=not present) for train in (True, False)]
-    except (RuntimeError, OSError) as error:
-        raise DataMissingError(
-            f"MNIST is not under '{root}' and could not be downloaded ({error}); "
-            f"name a folder that holds MNIST/raw with --data-root or ${DATA_ROOT_VARIABLE}"
-        ) from None
-    train, test = (
-        Examples(part.data.numpy()[:, None].astype(np.float32) / 255, part.targets.numpy())
-        for part in parts
-    )
-    limit = config.get("limit")
-    if limit:
-        train = Examples(train.inputs[:limit], train.targets[:limit])
-    return Dataset("mnist", 10, train, test, str(fingerprint(config, root)))
-
-
-_SOURCES = {
-    "digits": _Source(_digits_files, _load_digits, DataSummary(1347, 450, (1, 8, 8), 10)),
-    "mnist": _Source(_mnist_files, _load_mnist, DataSummary(60_000, 10_000, (1, 28, 28), 10)),
-}
+    kept = {key: config.get(key) for key in ("name", *source.decides)}
+    return kept | {"test": LOCKED_SEED} | ({"rule": source.rule} if source.rule else {})

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from harness.models import build, hidden_units, packable, weight_layers
-from harness.models.mlp import ACTIVATIONS
+from harness.models.layers import ACTIVATIONS
 
 MLP = {"name": "mlp", "depth": 2, "width": 200, "activation": "relu", "initialization": "auto"}
 

@@ -36,15 +36,15 @@ def choose(make_trial, tiny, monkeypatch):
 def test_where_overhead_dominates_the_largest_pack_is_best(choose):
     size, reason, measured = choose(lambda members: 3e-4 + 2e-5 * members)
     assert size == 64
-    assert reason == "64 at most: 25 µs a step, 320 µs alone"
-    assert measured == [1, 4, 16, 64]
+    assert reason == "64 at most: 25 µs a step in packs of 64, 320 µs alone"
+    assert measured == [1, 8, 32, 64]
 
 
 def test_where_arithmetic_dominates_nothing_is_packed(choose):
     size, reason, measured = choose(lambda members: 1e-2 * members)
     assert size == 1
-    assert reason.startswith("alone: 10000 µs a step, 10000 µs in packs of")
-    assert measured == [1, 4, 16, 64]
+    assert reason.startswith("alone: 10000 µs a step in packs of")
+    assert measured == [1, 8, 32, 64]
 
 
 def test_a_gain_too_small_to_be_sure_of_is_left(choose):
@@ -52,12 +52,12 @@ def test_a_gain_too_small_to_be_sure_of_is_left(choose):
 
 
 def test_the_search_ends_where_packs_get_slower(choose):
-    size, _, measured = choose(lambda members: 1e-3 * members * {1: 1, 4: 0.5}.get(members, 2))
-    assert (size, measured) == (4, [1, 4, 16])
+    size, _, measured = choose(lambda members: 1e-3 * members * {1: 1, 8: 0.5}.get(members, 2))
+    assert (size, measured) == (8, [1, 8, 32])
 
 
 def test_the_smallest_of_nearly_equal_sizes_is_taken(choose):
-    assert choose(lambda members: 1e-3 * members * (1 if members < 16 else 0.3))[0] == 16
+    assert choose(lambda members: 1e-3 * members * (1 if members < 32 else 0.3))[0] == 32
 
 
 @pytest.mark.parametrize(("step", "size"), [(2e-4, 16), (5e-3, 1)])
@@ -67,9 +67,20 @@ def test_short_trials_are_not_measured_but_judged_by_the_length_of_a_step(choose
     assert "measure" in reason
 
 
+def test_a_clear_gain_carries_over_to_sizes_too_dear_to_measure(choose):
+    def found(share):
+        times = {1: 1}
+        return choose(lambda some: 5e-3 * some * times.get(some, share), count=32, epochs=16)
+
+    size, reason, measured = found(0.7)
+    assert (size, measured) == (16, [1, 8])
+    assert reason.endswith("larger ones not measured")
+    assert found(0.9)[0] == 8
+
+
 def test_memory_limits_the_size(choose):
     size, _, measured = choose(lambda members: 3e-4 + 2e-5 * members, memory=10)
-    assert (size, measured) == (10, [1, 4, 10])
+    assert (size, measured) == (10, [1, 8, 10])
     assert choose(lambda members: 1e-3, memory=1)[:2] == (1, "alone: the memory holds no two")
 
 

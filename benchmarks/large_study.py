@@ -1,0 +1,119 @@
+"""A finished study of up to 10,000 trials: to run it again, to plan it, to report it.
+
+Run alone: `python -m benchmarks.large_study [--quick]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks._processes import Ran, load_average, python
+from benchmarks._synthetic import EPOCHS, SIZES, Size, finish, write_study
+from benchmarks.measure import Row
+
+_MEASURED = """
+import resource, sys
+from harness.cli.app import run
+status = run(sys.argv[1:])
+print()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+sys.exit(status)
+"""
+COMMANDS = ("run again", "plan", "report")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of wall-clock and processor time of a command, and its memory in MB."""
+
+    seconds: float
+    cpu_seconds: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a finished study of a size costs; `first` is the run that fills the mirror."""
+
+    trials: int
+    database_mb: float
+    mirror_seconds: float
+    costs: dict[str, Cost]
+
+
+def rows(quick: bool) -> list[Row]:
+    """Measure growth, and the largest size against its targets."""
+    repeats, sizes = (1, SIZES[:3]) if quick else (3, SIZES)
+    found = [measure(size, repeats) for size in sizes]
+    last = found[-1]
+    targets = {"run again": "≤ 3 s", "plan": "≤ 0.5 s", "report": "≤ 20 s"}
+    return [
+        Row(
+            f"a finished study of {last.trials:,} trials: {name}",
+            "–",
+            None,
+            targets[name] if last.trials == 10_000 else "–",
+            "; ".join(
+                f"{one.trials:,} trials: {one.costs[name].seconds:.1f} s "
+                f"({one.costs[name].cpu_seconds:.1f} s of processor, {one.costs[name].memory} MB)"
+                for one in found
+            )
+            + f"; {EPOCHS} epochs in each record; databases of "
+            + ", ".join(f"{one.database_mb:.1f}" for one in found)
+            + " MB; the run before, which filled the mirror: "
+            + ", ".join(f"{one.mirror_seconds:.0f}" for one in found)
+            + f" s; median of {repeats}; {load_average()}",
+        )
+        for name in COMMANDS
+    ]
+
+
+def measure(size: Size, repeats: int) -> Measured:
+    """Make a finished study of a size, let a run mirror it, then take the times."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file, results = write_study(size, folder), folder / "results"
+        count = finish(file, results)
+        at = ("--results", str(results), "--out", str(folder / "reports"))
+        run_again = ("run", str(file), "--json", *at)
+        # The mirror gives up after a while without progress and goes on in the next run.
+        mirror_seconds = python("-m", "harness", *run_again).seconds
+        ways = {
+            "run again": run_again,
+            "plan": ("plan", str(file), "--results", str(results), "--json"),
+            "report": ("report", *at),
+        }
+        times: dict[str, list[Ran]] = {way: [] for way in ways}
+        for _ in range(repeats):
+            for way, arguments in ways.items():
+                times[way].append(python("-c", _MEASURED, *arguments))
+        reused = json.loads(times["run again"][-1].output.splitlines()[0])["trials"]["reused"]
+        if reused != count:
+            raise RuntimeError(f"{reused} of {count} trials were reused")
+        database_mb = (results / "harness.db").stat().st_size / 1e6
+    costs = {
+        way: Cost(
+            median(one.seconds for one in ran),
+            median(one.cpu_seconds for one in ran),
+            int(ran[-1].output.splitlines()[-1]),
+        )
+        for way, ran in times.items()
+    }
+    return Measured(count, database_mb, mirror_seconds, costs)
+
+
+def main() -> None:
+    """Print the rows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    for row in rows(parser.parse_args().quick):
+        print(row)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Dropout whose masks are a function of a network's own state."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from harness.models.buffers import move_on
+from harness.seeding import stream
+
+_STEP = -1640531527  # 2**32 over the golden ratio, as a signed number: visits every state once
+_SPREAD = -1640531535  # odd: takes neighbouring positions far apart
+_FACTORS = (2146121005, -2073254261)  # of Wellons' 32-bit hash "lowbias32", as signed numbers
+
+
+class Dropout(nn.Module):
+    """Sets a share of its inputs to zero in training, and scales the rest up (Srivastava 2014).
+
+    Which ones is computed from a counter in a buffer, by a hash of the counter and the position.
+    So a network's masks depend on its own seed and step alone, on no generator that others draw
+    from: they are the same in a pack and alone, on a CPU and on a GPU. The rate is a buffer too,
+    so that members of a pack may differ in it.
+    """
+
+    state: Tensor
+    threshold: Tensor
+    scale: Tensor
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+        self.register_buffer("state", torch.zeros((), dtype=torch.int32))
+        lowest = -(2**31) + round(rate * 2**32)
+        self.register_buffer("threshold", torch.tensor(lowest, dtype=torch.int32))
+        self.register_buffer("scale", torch.tensor(1 / (1 - rate)))
+
+    def seed(self, seed: int) -> None:
+        """Start the sequence of masks that belongs to a seed."""
+        self.state.fill_(seed % 2**32 - 2**31)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Drop units of a tensor of any shape, each on its own."""
+        if not self.training:
+            return inputs
+        move_on(self, "state", self.state + _STEP)
+        position = torch.arange(inputs.numel(), dtype=torch.int32, device=inputs.device)
+        kept = _hash((position * _SPREAD) ^ self.state) >= self.threshold
+        factor = kept.view(inputs.shape) * self.scale.to(inputs.dtype)
+        return inputs * factor
+
+    def extra_repr(self) -> str:
+        """Show the rate."""
+        return f"rate={self.rate}"
+
+
+def _hash(bits: Tensor) -> Tensor:
+    """Mix the bits of 32-bit integers, the higher ones best.
+
+    The hash's last round would mend the lower ones, which a threshold does not look at. Masks
+    after the shifts keep out copies of the sign.
+    """
+    bits = (bits ^ ((bits >> 16) & 0xFFFF)) * _FACTORS[0]
+    return (bits ^ ((bits >> 15) & 0x1FFFF)) * _FACTORS[1]
+
+
+def seed_dropout(network: nn.Module, seed: int) -> None:
+    """Give every dropout layer of a network its own sequence of masks."""
+    layers = [module for module in network.modules() if isinstance(module, Dropout)]
+    for index, layer in enumerate(layers):
+        layer.seed(stream(seed, f"dropout {index}"))

@@ -1,0 +1,85 @@
+"""The parts a workload is made of: what can be named in a study file, with its settings.
+
+These classes hold configuration only. Building a network or loading data from one of them is the
+business of `harness.models` and `harness.workloads`, so that a study is checked without PyTorch.
+"""
+
+from harness.study.components.base import Component
+from harness.study.components.data import CIFAR10, DATA, MNIST, Data, Digits, RTPolarity
+from harness.study.components.models import (
+    CNN,
+    MLP,
+    MODELS,
+    Activation,
+    CustomModel,
+    Initialization,
+    LogisticRegression,
+    Model,
+    Recurrent,
+)
+from harness.study.components.optimizers import (
+    OPTIMIZERS,
+    SCHEDULES,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Constant,
+    Cosine,
+    NAdam,
+    OneCycle,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Schedule,
+    Step,
+    WarmupCosine,
+)
+from harness.study.components.probes import PROBES, DeadUnits, GradientNorms, Probe, StepTime
+from harness.study.components.workload import Workload
+
+KINDS: dict[str, dict[str, type[Component]]] = {
+    "data": DATA,
+    "models": MODELS,
+    "optimizers": OPTIMIZERS,
+    "schedules": SCHEDULES,
+    "probes": PROBES,
+}
+"""What `harness list` shows, by kind and name."""
+
+__all__ = [
+    "Activation",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "CIFAR10",
+    "CNN",
+    "Component",
+    "Constant",
+    "Cosine",
+    "CustomModel",
+    "Data",
+    "DeadUnits",
+    "Digits",
+    "GradientNorms",
+    "Initialization",
+    "KINDS",
+    "LogisticRegression",
+    "MLP",
+    "MNIST",
+    "Model",
+    "NAdam",
+    "OneCycle",
+    "Optimizer",
+    "Probe",
+    "RAdam",
+    "RMSprop",
+    "RTPolarity",
+    "Recurrent",
+    "SGD",
+    "Schedule",
+    "Step",
+    "StepTime",
+    "WarmupCosine",
+    "Workload",
+]

@@ -1,0 +1,18 @@
+"""What every part of a study file has in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Component(BaseModel):
+    """A part of a study file: unknown keys are mistakes, values are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def named(value: Any) -> Any:
+    """Let `model: mlp` stand for `model: {name: mlp}`."""
+    return {"name": value} if isinstance(value, str) else value

@@ -1,0 +1,192 @@
+"""What every built-in network must do."""
+
+import json
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch.nn.functional import cross_entropy
+
+from harness.models import build, hidden_units, unpackable_reason
+from harness.models.dropout import Dropout
+from harness.study.components import Model
+
+IMAGE, TOKENS = (1, 8, 8), (9,)
+VOCABULARY = 20
+CASES = [
+    ({"name": "mlp"}, IMAGE),
+    ({"name": "mlp", "norm": "batch"}, IMAGE),
+    ({"name": "mlp", "norm": "layer", "dropout": 0.2, "activation": "tanh"}, IMAGE),
+    ({"name": "mlp", "widths": [30, 20], "dropout": [0.2, 0.0]}, IMAGE),
+    ({"name": "cnn", "channels": [8, 16], "dense": 32}, IMAGE),
+    ({"name": "cnn", "channels": [8], "norm": "group", "pooling": "average"}, IMAGE),
+    ({"name": "cnn", "channels": [4], "norm": "none", "pooling": "none", "dense": 0}, IMAGE),
+    ({"name": "cnn", "channels": [8, 8], "dropout_conv": 0.2, "kernel": 5, "dense": 16}, IMAGE),
+    *(({"name": "recurrent", "cell": cell, "width": 16, "embedding": 8}, TOKENS)
+      for cell in ("rnn", "lstm", "gru")),
+    ({"name": "recurrent", "width": 16, "bidirectional": True, "dropout": 0.1}, TOKENS),
+    ({"name": "recurrent", "width": 16, "pooling": "mean", "layers": 1}, TOKENS),
+    ({"name": "recurrent", "width": 16, "pooling": "mean", "bidirectional": True}, IMAGE),
+]  # fmt: skip
+
+
+def complete(config):
+    """Fill in the defaults, as a study file does."""
+    return TypeAdapter(Model).validate_json(json.dumps(config)).model_dump()
+
+
+def make(config, shape, seed=0, classes=3):
+    return build(complete(config), shape, classes, seed, VOCABULARY if shape == TOKENS else None)
+
+
+def draw(shape, count=12):
+    generator = torch.Generator().manual_seed(1)
+    if shape == TOKENS:
+        inputs = torch.randint(2, VOCABULARY, (count, *shape), generator=generator)
+        inputs[: count // 2, -3:] = 0
+        return inputs
+    return torch.randn(count, *shape, generator=generator)
+
+
+def label(value):
+    return "-".join(map(str, value.values())) if isinstance(value, dict) else ""
+
+
+every_model = pytest.mark.parametrize(("config", "shape"), CASES, ids=label)
+
+
+@every_model
+def test_scores_have_a_row_for_each_input_and_do_not_change_when_asked_again(config, shape):
+    network = make(config, shape).eval()
+    inputs = draw(shape)
+    with torch.no_grad():
+        outputs = network(inputs)
+        assert outputs.shape == (12, 3)
+        assert torch.equal(outputs, network(inputs))
+        torch.testing.assert_close(outputs[:5], network(inputs[:5]))  # no input sees another
+
+
+@every_model
+def test_the_gradient_reaches_every_parameter(config, shape):
+    network = make(config, shape)
+    cross_entropy(network(draw(shape)), torch.arange(12) % 3).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        # what stands before a batch norm is shifted in vain: such a bias has a gradient of noise
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@every_model
+def test_equal_seeds_give_equal_networks(config, shape):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one, same, other = (make(config, shape, seed).state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one if "weight" in name)
+
+
+@every_model
+def test_a_small_batch_can_be_learned_by_heart(config, shape):
+    network = make(config, shape)
+    for layer in network.modules():
+        if isinstance(layer, Dropout):
+            layer.eval()  # by heart, undisturbed
+    inputs, targets = draw(shape), torch.arange(12) % 3
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = cross_entropy(network(inputs), targets)
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.1
+
+
+def test_the_defaults_are_the_handbooks():
+    cnn = make({"name": "cnn", "initialization": "torch"}, (1, 28, 28), classes=10)
+    # 7.4: three convolutions with their norms, 1152 -> 256 -> 10
+    norms = sum(2 * channels for channels in (32, 64, 128))
+    weights = 9 * (32 + 32 * 64 + 64 * 128) + 32 + 64 + 128 + 1152 * 256 + 256 + 2570
+    assert sum(p.numel() for p in cnn.parameters()) == norms + weights
+    config = {"name": "mlp", "widths": [512, 256], "dropout": [0.2, 0.0]}  # 6.2
+    mlp = make(config, (1, 28, 28), classes=10)
+    assert [layer.linear.out_features for layer in hidden_units(mlp)] == [512, 256]
+    assert [layer.dropout is not None for layer in hidden_units(mlp)] == [True, False]
+    text = make({"name": "recurrent"}, TOKENS)  # 8.4
+    assert [type(layer).__name__ for layer in text.layers] == ["LSTM", "LSTM"]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_padding_changes_nothing_for_a_reader_forwards(cell, pooling):
+    config = {"name": "recurrent", "cell": cell, "width": 8, "pooling": pooling}
+    network = make(config, TOKENS).eval()
+    sentence = draw(TOKENS)[6:, :5]
+    padded = torch.cat([sentence, torch.zeros(6, 4, dtype=torch.int64)], dim=1)
+    with torch.no_grad():
+        torch.testing.assert_close(network(sentence), network(padded))
+        assert torch.isfinite(network(torch.zeros_like(padded))).all()  # nothing but padding
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"name": "mlp", "widths": [5], "depth": 3}, "either `widths` or"),
+        ({"name": "mlp", "depth": None}, "needs `depth` and `width`"),
+        ({"name": "mlp", "dropout": [0.1]}, "1 rates for 2 hidden layers"),
+        ({"name": "mlp", "dropout": 1.0}, "less than 1"),
+        ({"name": "cnn", "kernel": 4}, "odd number"),
+        ({"name": "cnn", "norm": "group", "groups": 7}, "does not divide"),
+        ({"name": "recurrent", "cell": "lstn"}, "'rnn', 'lstm' or 'gru'"),
+    ],
+)
+def test_what_cannot_be_is_refused(config, message):
+    with pytest.raises(ValidationError, match=message):
+        complete(config)
+
+
+def test_a_network_says_what_it_cannot_read():
+    with pytest.raises(ValueError, match="too many for images of 8x8"):
+        make({"name": "cnn", "channels": [4] * 5}, IMAGE)
+    with pytest.raises(ValueError, match="reads images"):
+        make({"name": "cnn"}, (12,))
+    with pytest.raises(ValueError, match="would take for quantities"):
+        make({"name": "mlp"}, TOKENS)
+
+
+def test_packing_is_refused_with_a_reason():
+    reasons = {
+        config["name"]: unpackable_reason(config, make(config, shape)) for config, shape in CASES
+    }
+    assert reasons["mlp"] is None
+    assert "slower" in reasons["cnn"]
+    assert "one network at a time" in reasons["recurrent"]
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_drops_its_share_and_keeps_the_mean(rate):
+    layer = Dropout(rate)
+    layer.seed(7)
+    ones = torch.ones(400, 500)
+    first, second = layer(ones), layer(ones)
+    dropped = (first == 0).double()
+    assert float(dropped.mean()) == pytest.approx(rate, abs=5e-3)
+    assert float(first.mean()) == pytest.approx(1, abs=0.02)
+    for other in ((second == 0).double(), dropped.roll(1, 0), dropped.roll(1, 1)):
+        together = float((dropped * other).mean())
+        assert together == pytest.approx(rate**2, abs=5e-3)  # steps and neighbours: independent
+    assert torch.equal(layer.eval()(ones), ones)
+
+
+def test_masks_belong_to_the_seed_and_leave_the_weights_alone():
+    config = {"name": "mlp", "dropout": 0.5}
+    with_dropout, without = make(config, IMAGE, 3), make({"name": "mlp"}, IMAGE, 3)
+    for ours, theirs in zip(with_dropout.parameters(), without.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    inputs = draw(IMAGE)
+    torch.manual_seed(0)
+    first = with_dropout(inputs)
+    torch.manual_seed(1)
+    assert torch.equal(first, make(config, IMAGE, 3)(inputs))
+    assert not torch.equal(first, with_dropout(inputs))
