@@ -57,6 +57,7 @@ def _has(data: Any, part: Any) -> bool:
 _TAGS = {name for kind in components.KINDS.values() for name in kind} | {
     "custom", "single", "composite", "function-before", "function-after",
     "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
+    "constrained-float",
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from harness.cluster import LocalExecutor, Loss, Lost
+from harness.cluster import LocalExecutor, Loss, Lost, Pack
 from harness.run import conductor
 from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
@@ -115,16 +115,20 @@ def test_a_trial_that_raises_is_recorded_and_the_study_goes_on(tiny, tmp_path, o
 
 
 class Flaky(LocalExecutor):
-    """Loses the first attempts of some packs, as a dying worker would."""
+    """Loses the first attempts of the trials of some seeds, as a dying worker would."""
 
     losses = 0
     kind = Loss.WORKER
 
     def submit(self, pack):
-        if pack.attempt <= self.losses and pack.trials[0].seed in (1, 2):
-            self._lost = [*getattr(self, "_lost", []), Lost(pack, "killed", self.kind)]
-        else:
-            super().submit(pack)
+        unlucky = pack.attempt <= self.losses
+        lost = tuple(trial for trial in pack.trials if unlucky and trial.seed in (1, 2))
+        rest = tuple(trial for trial in pack.trials if trial not in lost)
+        if lost:
+            loss = Lost(Pack(lost, pack.attempt), "killed", self.kind)
+            self._lost = [*getattr(self, "_lost", []), loss]
+        if rest:
+            super().submit(Pack(rest, pack.attempt))
 
     def events(self, timeout):
         lost, self._lost = getattr(self, "_lost", []), []
