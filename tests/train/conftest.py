@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.train import train
+from harness.train import choice, train
 from harness.trial import Phase, Record, Trial
 from harness.workloads import Examples, TrialData, load
 
@@ -61,10 +61,16 @@ def make_trial():
 
 @pytest.fixture(scope="session")
 def records_of():
-    """Train and return the records by trial, in the order of the trials."""
+    """Train and return the records by trial, in the order of the trials.
+
+    Packs are as large as they may be: the choice by time is tested on its own.
+    """
 
     def run(trials, data, **options):
-        events = list(train(trials, data, **options))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(choice, "AFFORDABLE", 0.0)
+            patched.setattr(choice, "UNMEASURED_BELOW", float("inf"))
+            events = list(train(trials, data, **options))
         found = {event.trial_id: event for event in events if isinstance(event, Record)}
         assert len(found) == len(trials)
         return [found[trial.id] for trial in trials]
