@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from harness.plan import Assignment, Plan, SearchSpace
 from harness.search import History
 from harness.study import Arm
-from harness.trial import Record, State
+from harness.trial import Phase, Record, State
 
 AskNext = Callable[[SearchSpace, History], list[dict[str, Any]]]
 PickBest = Callable[[SearchSpace, History], int | None]
@@ -34,14 +34,15 @@ class CandidateMemory(Protocol):
 
 @dataclass
 class _ArmSearch:
-    """The search of one arm: candidates asked, and the values they got."""
+    """The search of one arm: candidates asked, their trials, and the values they got."""
 
     arm: Arm
     space: SearchSpace
     search_id: str
     candidates: list[dict[str, Any]] = field(default_factory=list)
-    waiting: list[Assignment] = field(default_factory=list)
-    valued: int = 0
+    values: list[float | None] = field(default_factory=list)
+    round: list[list[Assignment]] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
 
 
 class Schedule:
@@ -52,8 +53,8 @@ class Schedule:
         self._memory = memory
         self._ask_next = ask_next
         self._pick_best = pick_best
-        self._values: dict[str, Record] = {}
-        self._searches: list[_ArmSearch] = []
+        self._outcomes: dict[str, tuple[State, Mapping[str, float]]] = {}
+        self._waiting: dict[str, list[_ArmSearch]] = {}
 
     def start(self) -> list[Assignment]:
         """Return the assignments that depend on nothing: first rounds, and arms without search."""
@@ -63,60 +64,56 @@ class Schedule:
             if space is None:
                 ready += self._plan.confirmation_trials(arm, None, {})
                 continue
-            search = _ArmSearch(arm, space, self._plan.search_id(arm))
-            self._searches.append(search)
-            ready += self._next_round(search)
+            ready += self._next_round(_ArmSearch(arm, space, self._plan.search_id(arm)))
         return ready
 
     def completed(self, record: Record) -> list[Assignment]:
         """Take a record and return the assignments that it unlocks."""
-        self._values[record.trial_id] = record
+        if record.trial.phase is Phase.SEARCH:
+            self._outcomes[record.trial_id] = (record.state, record.metrics)
         unlocked: list[Assignment] = []
-        for search in list(self._searches):
-            if not any(item.trial.id == record.trial_id for item in search.waiting):
-                continue
-            if all(item.trial.id in self._values for item in search.waiting):
+        for search in self._waiting.pop(record.trial_id, []):
+            search.missing.discard(record.trial_id)
+            if not search.missing:
+                search.values += [self._value(search, items) for items in search.round]
                 unlocked += self._next_round(search)
         return unlocked
 
     def _next_round(self, search: _ArmSearch) -> list[Assignment]:
-        search.valued = len(search.candidates)
-        history = [
-            (candidate, self._value(search, index))
-            for index, candidate in enumerate(search.candidates)
-        ]
-        if search.valued >= search.space.candidates:
+        history = list(zip(search.candidates, search.values, strict=True))
+        if len(history) >= search.space.candidates:
             return self._confirm(search, history)
         fresh = self._remembered_round(search, history)
-        search.waiting = [
-            item
+        search.round = [
+            self._plan.search_trials(search.arm, len(history) + offset, candidate)
             for offset, candidate in enumerate(fresh)
-            for item in self._plan.search_trials(search.arm, search.valued + offset, candidate)
         ]
         search.candidates += fresh
-        return search.waiting
+        items = [item for trials in search.round for item in trials]
+        search.missing = {item.trial.id for item in items}
+        for id_ in search.missing:
+            self._waiting.setdefault(id_, []).append(search)
+        return items
 
     def _remembered_round(self, search: _ArmSearch, history: History) -> list[dict[str, Any]]:
         """Return the next round: as it was asked before, else asked now and kept."""
-        size = min(search.space.round, search.space.candidates - search.valued)
-        known = self._memory.candidates(search.search_id)[search.valued : search.valued + size]
+        size = min(search.space.round, search.space.candidates - len(history))
+        known = self._memory.candidates(search.search_id)[len(history) : len(history) + size]
         if len(known) == size:
             return known
         asked = self._ask_next(search.space, history)
         if asked:
-            self._memory.add_candidates(search.search_id, search.valued, list(asked))
+            self._memory.add_candidates(search.search_id, len(history), list(asked))
         return asked
 
-    def _value(self, search: _ArmSearch, index: int) -> float | None:
+    def _value(self, search: _ArmSearch, items: list[Assignment]) -> float | None:
         """Average a candidate's metric over the search seeds; None if any trial has no value."""
-        items = self._plan.search_trials(search.arm, index, search.candidates[index])
-        records = [self._values[item.trial.id] for item in items]
-        if any(record.state is not State.COMPLETE for record in records):
+        outcomes = [self._outcomes[item.trial.id] for item in items]
+        if any(state is not State.COMPLETE for state, _ in outcomes):
             return None
-        return sum(record.metrics[search.space.metric] for record in records) / len(records)
+        return sum(metrics[search.space.metric] for _, metrics in outcomes) / len(outcomes)
 
     def _confirm(self, search: _ArmSearch, history: History) -> list[Assignment]:
-        self._searches.remove(search)
         winner = self._pick_best(search.space, history)
         # When every candidate diverged or failed, the first stands for the arm, and its
         # confirmation trials show the same.
