@@ -17,7 +17,7 @@ class Row:
 
     name: str
     against: str
-    ratio: str
+    ratio: float | str | None
     target: str
     detail: str = ""
 

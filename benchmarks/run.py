@@ -59,7 +59,8 @@ def _page(rows: Sequence[Row], sweep: Sequence[str], repeats: int) -> str:
 
 
 def _line(row: Row) -> str:
-    return f"| {row.name} | {row.against} | {row.ratio} | {row.target} | {row.detail} |"
+    figure = f"{row.ratio:.2f}" if isinstance(row.ratio, float) else row.ratio or "–"
+    return f"| {row.name} | {row.against} | {figure} | {row.target} | {row.detail} |"
 
 
 if __name__ == "__main__":
