@@ -38,6 +38,7 @@ def records(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # five starts of Ray, on a machine that may be busy
 @pytest.mark.parametrize("options", [["--in-process"], []], ids=["in-process", "ray"])
 def test_kill_9_of_the_process_group_loses_and_repeats_nothing(tiny, tmp_path, options):
     whole = finish(tiny, tmp_path / "whole", "--in-process")
