@@ -77,7 +77,6 @@ def test_threads_are_set_before_torch_is_imported(ray_executor, make_trial, coll
     ray_executor.submit(Pack((make_trial(0, model=custom("telling")),)))
     record = collect(ray_executor, 1)[-1]
     assert "RuntimeError: OMP 1 MKL 1 torch 1 SIGINT ignored" in record.reason
-    assert "OMP_NUM_THREADS" not in os.environ or os.environ["OMP_NUM_THREADS"] != "1"
 
 
 def test_ctrl_c_leaves_events_and_nothing_is_lost(ray_executor, make_trial, collect):
