@@ -1,11 +1,13 @@
-"""Measure the training engine and write docs/benchmarks.md.
+"""Measure the engine and the whole harness, and write docs/benchmarks.md.
 
 Run `python -m benchmarks.run` from the repository's root; MNIST is looked for in $HARNESS_DATA.
+`--engine-only` leaves out what starts Ray, MLflow and Ray Tune.
 """
 
 import argparse
 import datetime
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -14,7 +16,8 @@ from benchmarks import overhead, packs, single
 from benchmarks.measure import Row, machine
 
 ROOT = Path(__file__).parents[1]
-PREAMBLE = """# Benchmarks of the training engine
+STUDIES = ("startup", "study_overhead", "whole_study", "large_study")
+PREAMBLE = """# Benchmarks
 
 Written by `python -m benchmarks.run` on {date}: {machine}. Every figure is a ratio of two ways
 within one run: all ways run in turn, {repeats} times after one that does not count, and the ratio
@@ -33,12 +36,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    parser.add_argument("--engine-only", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="smaller whole studies")
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(machine())
     rows = []
     for measured in (single.rows, packs.study_rows, overhead.rows):
         found = measured(options.repeats)
+        rows += found
+        print("\n".join(_line(row) for row in found), flush=True)
+    for module in () if options.engine_only else STUDIES:
+        found = import_module(f"benchmarks.{module}").rows(options.quick)
         rows += found
         print("\n".join(_line(row) for row in found), flush=True)
     lines = packs.sweep(max(3, options.repeats - 2))

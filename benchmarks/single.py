@@ -13,7 +13,7 @@ from harness.trial import Phase
 from harness.workloads import data_root, load
 
 IMAGES = 14_222  # of which a tenth validates: 12,800 to train on
-EPOCHS = 2
+EPOCHS = 3
 
 
 def rows(repeats: int) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -19,6 +19,8 @@ from harness.train.program import program_for
 from harness.train.resident import Resident, resident
 from harness.trial import Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
+
+_OUT_OF_MEMORY = "out of memory"
 
 
 def train(
@@ -95,31 +97,46 @@ class _Session:
         waiting = _parts(ordered, size)
         while waiting:
             pack = waiting.pop(0)
-            how: dict[str, object] = {"size": len(pack), "reason": reason}
-            try:
-                yield from self._train_pack(pack, how)
-            except Exception as error:
-                left = [trial for trial in pack if trial.id in self.running]
-                if len(pack) == 1:
-                    yield from (self._failed(trial) for trial in left)
-                    continue
+            cause = yield from self._attempt(pack, {"size": len(pack), "reason": reason})
+            if cause is None:
+                continue
+            _release_memory(self.device)
+            left = [trial for trial in pack if trial.id in self.running]
+            if cause == _OUT_OF_MEMORY:  # then the packs that wait are too large as well
+                size = max(1, len(pack) // 2)
+                left += [trial for part in waiting for trial in part]
+                waiting = _parts(left, size)
+            else:
+                size = 1
+                waiting = _parts(left, size) + waiting
+            reason = f"{size} at most: {cause} at {len(pack)}"
+
+    def _attempt(
+        self, pack: Sequence[Trial], how: dict[str, object]
+    ) -> Generator[Progress | Record, None, str | None]:
+        """Train a pack; return why it could not be done, unless it is the trial's own failure.
+
+        The error is left behind on return, and with it what its frames hold of the memory.
+        """
+        try:
+            yield from self._train_pack(pack, how)
+        except Exception as error:
+            if len(pack) > 1:
                 full = _is_out_of_memory(error)
-                size = max(1, len(pack) // 2) if full else 1
-                cause = "out of memory" if full else f"{type(error).__name__} in the pack"
-                reason = f"{size} at most: {cause} at {len(pack)}"
-                rest = [trial for part in waiting for trial in part] if full else []
-                del error
-                _release_memory(self.device)
-                waiting = _parts(left, size) + (_parts(rest, size) if full else waiting)
+                return _OUT_OF_MEMORY if full else f"{type(error).__name__} in the pack"
+            if pack[0].id in self.running:
+                yield self._failed(pack[0])
+        return None
 
     def _train_pack(
         self, pack: Sequence[Trial], how: dict[str, object]
     ) -> Iterator[Progress | Record]:
         for trial in pack:
             self.running[trial.id].curve.clear()
-        if len(pack) == 1:
-            self.running[pack[0].id].started = time.time()
-        steps = fit(pack, self._material(pack[0]))
+            self.running[trial.id].started = time.time()
+        material = self._material(pack[0])
+        how["precision"] = material.program.precision
+        steps = fit(pack, material)
         while True:
             try:
                 trial, point = next(steps)
@@ -178,6 +195,7 @@ class _Session:
         cost = {}
         if how:
             environment["packing"] = how["reason"]
+            environment["precision"] = how.get("precision", "float32")
             cost["pack_size"] = float(str(how["size"]))
         return Record(
             trial,

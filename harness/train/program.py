@@ -29,6 +29,8 @@ class Program(Protocol):
     """Most members that it takes at once; None where only memory limits it."""
     refusal: str | None
     """Why it takes no more than one, if so."""
+    precision: str
+    """Of the forward pass: float32 or bfloat16."""
 
     def gradients(
         self, stack: Stack, inputs: Tensor, targets: Tensor
@@ -64,6 +66,7 @@ class PackedProgram:
         self.template = template
         self._trained, self._held = state_names(template)
         self._bfloat16 = bfloat16
+        self.precision = "bfloat16" if bfloat16 else "float32"
         self._uses: dict[tuple[bool, torch.Size], int] = {}
         self._functions: dict[tuple[bool, torch.Size], Function] = {}
         self.step_bytes = 0
@@ -155,6 +158,7 @@ class PlainProgram:
 
     largest: int | None = 1
     refusal: str | None
+    precision = "float32"
 
     def __init__(self, template: nn.Module, refusal: str = UNDECLARED):
         self.template = template
