@@ -8,12 +8,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Phase(StrEnum):
-    """Why a trial runs. Only confirmation trials are evidence."""
+    """Why a trial runs. Only confirmation trials are evidence.
 
+    A pretraining trial is trained once, before all others, and the arms that transfer from it
+    start with its weights.
+    """
+
+    PRETRAINING = "pretraining"
     SEARCH = "search"
     CONFIRMATION = "confirmation"
 
@@ -88,7 +96,9 @@ class Record:
 
     `metrics` holds scalars of the selected epoch (`test.accuracy`, `probe.dead_units`, ...);
     `curve` one mapping per epoch; `details` lists such as gradient norms by layer; `cost` seconds,
-    steps and parameter counts. What was not measured is absent, never a number.
+    steps and parameter counts. What was not measured is absent, never a number. `weights` are
+    those of the selected epoch by parameter name, of pretraining trials only; they are kept beside
+    the record, not in it.
     """
 
     trial: Trial
@@ -103,6 +113,7 @@ class Record:
     attempt: int = 1
     started: float = 0.0
     ended: float = 0.0
+    weights: Mapping[str, NDArray[Any]] | None = field(default=None, compare=False, repr=False)
 
     @property
     def trial_id(self) -> str:
@@ -122,8 +133,9 @@ class Record:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON-able values."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Return the fields, but for the weights, as plain JSON-able values."""
+        names = [name for name in self.__dataclass_fields__ if name != "weights"]
+        fields = {name: getattr(self, name) for name in names}
         return fields | {
             "trial": self.trial.to_dict(),
             "state": self.state.value,
@@ -132,7 +144,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Record:
-        """Rebuild a record from `to_dict`."""
+        """Rebuild a record from `to_dict`, without its weights."""
         return cls(
             **{
                 **fields,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from harness.train.choice import choose_size
 from harness.train.environment import describe_environment, use_threads
@@ -30,6 +32,7 @@ def train(
     threads: int = 1,
     attempt: int = 1,
     largest_pack: int = LARGEST_PACK,
+    weights: Mapping[str, NDArray[Any]] | None = None,
 ) -> Iterator[Progress | Record]:
     """Run trials that share their data, those of one shape together where that is quicker.
 
@@ -39,6 +42,7 @@ def train(
         threads: of PyTorch on the CPU. One thread replays bit for bit.
         attempt: which execution of these trials this is.
         largest_pack: most trials to train at once; 1 trains them one after another.
+        weights: of the trial that these transfer from, by parameter name; None if from nowhere.
 
     Yields:
         Progress after every epoch, and one Record per trial. An exception inside a trial becomes
