@@ -8,11 +8,13 @@ from harness.models.build import (
     unpackable_reason,
     weight_layers,
 )
+from harness.models.groups import layer_groups
 
 __all__ = [
     "UNDECLARED",
     "build",
     "hidden_units",
+    "layer_groups",
     "packable",
     "unpackable_reason",
     "weight_layers",
