@@ -90,6 +90,16 @@ def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
     row |= {f"parameter.{path}": value for path, value in item.parameters.items()}
     if item.record is not None and item.record.state is State.COMPLETE:
         row |= item.record.metrics
+        row |= _gaps(item.record.metrics)
         row |= {f"cost.{name}": value for name, value in item.record.cost.items()}
         row["selected_epoch"] = item.record.selected_epoch
     return row
+
+
+def _gaps(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return how much worse a network does on validation than on training examples."""
+    gaps = {}
+    for name, sign in (("accuracy", 1), ("loss", -1)):
+        if f"train.{name}" in metrics and f"validation.{name}" in metrics:
+            gaps[f"gap.{name}"] = sign * (metrics[f"train.{name}"] - metrics[f"validation.{name}"])
+    return gaps

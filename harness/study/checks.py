@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.study.claims import CompositeClaim, Test
+from harness.study.claims import CompositeClaim, Test, Trend
 from harness.study.components import Workload
 from harness.study.design import TWO_LEVELS, Arm, select, sides
 from harness.study.document import Document, Path_, assign
@@ -66,14 +66,9 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
 def _test_problem(test: Test, study: Study, arms: Sequence[Arm]) -> tuple[Path_, str] | None:
     """Return what is wrong with the measure of a test, and where below it."""
     if test.trend is not None:
-        over = test.trend.over
-        if over not in study.factors:
-            return ("over",), f"no factor is called '{over}'{nearest(over, study.factors)}"
-        levels = study.factors[over].levels
-        if not _ordered(study.factors[over]):
-            return ("over",), "a trend needs a factor with three or more numeric levels"
-        if test.trend.scale == "power" and min(float(str(level)) for level in levels) <= 0:
-            return ("over",), "a power law needs levels above zero"
+        found = _trend_problem(test.trend, study)
+        if found:
+            return found
     try:
         selectors = sides(test)
     except ValueError as error:
@@ -85,11 +80,28 @@ def _test_problem(test: Test, study: Study, arms: Sequence[Arm]) -> tuple[Path_,
     return None
 
 
-def _ordered(factor: Factor) -> bool:
-    levels = factor.levels
-    return len(levels) >= 3 and all(
-        isinstance(level, int | float) and not isinstance(level, bool) for level in levels
-    )
+def _trend_problem(trend: Trend, study: Study) -> tuple[Path_, str] | None:
+    if trend.points is not None:
+        where: Path_ = ("points",)
+        places = list(trend.points)
+    else:
+        where, over = ("over",), str(trend.over)
+        if over not in study.factors:
+            return where, f"no factor is called '{over}'{nearest(over, study.factors)}"
+        places = _numeric_levels(study.factors[over])
+    if len(places) < 3:
+        return where, "a trend needs a factor with three or more numeric levels"
+    if trend.scale in ("power", "doubling") and min(places) <= 0:
+        return where, f"the scale {trend.scale} needs levels above zero"
+    return None
+
+
+def _numeric_levels(factor: Factor) -> list[float]:
+    """Return the levels (or their labels) as numbers; empty where one is none."""
+    try:
+        return [float(str(level)) for level in factor.levels if level is not True]
+    except ValueError:
+        return []
 
 
 def _selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[Arm]) -> str | None:

@@ -21,23 +21,43 @@ HYPOTHESES = ("greater_by", "less_by", "differs_by", "within", "between", "above
 
 
 class Trend(Component):
-    """The slope of a metric over the ordered levels of one factor."""
+    """The slope of a metric over the ordered levels of one factor, or over named points."""
 
-    over: str = Field(description="a factor with numeric levels")
+    over: str | None = Field(None, description="a factor with numeric levels")
     at: Selector = Field(default_factory=dict, description="levels of the other factors")
-    scale: Literal["linear", "log", "power"] = Field(
+    contrast: dict[str, Any] | None = Field(
+        None,
+        description="the slope of a difference: {factor: [a, b]}, taken at every level",
+    )
+    points: dict[float, Selector | list[Selector]] | None = Field(
+        None,
+        min_length=3,
+        description="instead of `over`: a number and the arms that stand for it, or two selectors "
+        "whose difference does",
+    )
+    scale: Literal["linear", "doubling", "log", "power"] = Field(
         "linear",
-        description="log: slope of the metric's natural logarithm, an exponential law; "
+        description="doubling: change per doubling of the level; "
+        "log: slope of the metric's natural logarithm, an exponential law; "
         "power: slope of logarithm over logarithm, the exponent of a power law",
     )
+
+    @model_validator(mode="after")
+    def _one_axis(self) -> Trend:
+        if (self.over is None) == (self.points is None):
+            raise ValueError("needs either `over`, a factor, or `points`")
+        if self.points is not None and (self.contrast is not None or self.at):
+            raise ValueError("`points` name their arms themselves; leave out `contrast` and `at`")
+        return self
 
 
 class Test(Component):
     """One measured quantity and one hypothesis about it."""
 
     metric: str = Field(
-        pattern=r"^(test|validation|train|probe|cost)\.[a-z_0-9]+$",
-        description="such as test.accuracy, probe.dead_units or cost.seconds",
+        pattern=r"^(test|validation|train|gap|probe|cost)\.[a-z_0-9]+$",
+        description="such as test.accuracy, gap.accuracy (training minus validation), "
+        "probe.dead_units or cost.seconds",
     )
     contrast: dict[str, Any] | list[Selector] | None = Field(
         None,
@@ -52,6 +72,16 @@ class Test(Component):
         None,
         description="difference of differences: {factor: [a, b], other: [c, d], at: {...}} is "
         "(a at c - a at d) - (b at c - b at d)",
+    )
+
+    across: Literal["mean", "range", "deviation", "lowest", "highest", "shortfall"] = Field(
+        "mean",
+        description="how several arms of one side become one number within a seed; "
+        "range: highest minus lowest; shortfall: highest minus mean",
+    )
+    spread_over_seeds: bool = Field(
+        False,
+        description="look at each value's distance from the median of its arm instead",
     )
 
     greater_by: float | None = Field(None, ge=0, description="effect > this margin")

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.study.claims import Selector, Test
+from harness.study.claims import Selector, Test, Trend
 from harness.study.components import Workload
 from harness.study.document import Path_, assign
 from harness.study.model import Study
@@ -231,15 +231,44 @@ def sides(test: Test) -> list[Selector]:
     if test.of is not None:
         return [test.of]
     if test.trend is not None:
-        return [test.trend.at]
+        return [side for _, pair in point_sides(test.trend, [None]) for side in pair]
     if test.interaction is not None:
         return [cell for row in cells(test) for cell in row]
     compared = test.contrast if test.contrast is not None else test.ratio
+    assert compared is not None
+    return _pair(compared)
+
+
+def point_sides(trend: Trend, levels: Sequence[Any]) -> list[tuple[float, list[Selector]]]:
+    """Return the places of a trend in order, each with the selector or the two that it measures.
+
+    Args:
+        trend: as declared.
+        levels: of the factor that it goes over; a single None leaves the factor open.
+
+    Raises:
+        ValueError: if a contrast does not name exactly two sides.
+    """
+    if trend.points is not None:
+        pairs = {x: s if isinstance(s, list) else [s] for x, s in trend.points.items()}
+        if any(len(pair) not in (1, 2) for pair in pairs.values()):
+            raise ValueError("a point needs one selector, or two whose difference is measured")
+        return sorted(pairs.items())
+    base = [{}] if trend.contrast is None else _pair(trend.contrast)
+    places = []
+    for level in levels:
+        here = {} if level is None else {str(trend.over): level}
+        sides_here = [{**trend.at, **side, **here} for side in base]
+        places.append((0.0 if level is None else float(str(level)), sides_here))
+    return sorted(places, key=lambda place: place[0])
+
+
+def _pair(compared: dict[str, Any] | list[Selector]) -> list[Selector]:
+    """Return the two selectors of a comparison."""
     if isinstance(compared, list):
         if len(compared) != 2:
             raise ValueError("needs exactly two arms to compare")
         return compared
-    assert compared is not None
     at = compared.get("at", {})
     factors = [key for key in compared if key != "at"]
     if len(factors) != 1 or not isinstance(at, dict):

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
+from harness.judge.measures import MissingEvidence, involved_arms, numbers_per_seed
+from harness.judge.words import describe_hypothesis, describe_measure
 from harness.seeding import stream
-from harness.stats.fits import Law, fit_law, interaction, log_ratio, paired_difference
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (
     Assessment,
@@ -32,16 +32,10 @@ from harness.stats.hypotheses import (
 )
 from harness.stats.multiplicity import holm, intersection_union
 from harness.stats.power import Rule
-from harness.study import Arm, cells, select, sides
 from harness.study.claims import SingleClaim, Test
 from harness.trial import Verdict, digest
 
 POWER = 0.8
-LAWS: dict[str, Law] = {"linear": "linear", "log": "exponential", "power": "power"}
-
-
-class MissingEvidence(Exception):  # noqa: N818  (an outcome, not an error)
-    """A number that the claim needs does not exist; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -123,20 +117,19 @@ def claim_declarations(evidence: Evidence) -> dict[str, str]:
     }  # fmt: skip
 
 
-# --- from a test to one number per seed ---------------------------------------------------------
 def run_test(test: Test, evidence: Evidence) -> TestResult:
     """Reduce a test to one number per seed and assess these numbers."""
+    study = evidence.plan.study
     hypothesis = hypothesis_of(test)
-    arms = [arm for selector in sides(test) for arm in select(evidence.plan.arms, selector)]
     rows = evidence.confirmation
-    rows = rows[rows["arm"].isin([arm.name for arm in arms])]
-    trials = sorted(set(rows["trial_id"]))
+    names = [arm.name for arm in involved_arms(test, evidence.plan.arms)]
+    trials = sorted(set(rows.loc[rows["arm"].isin(names), "trial_id"]))
     try:
-        values = _values_per_seed(test, evidence, rows)
+        values = numbers_per_seed(test, evidence, study.seeds)
     except MissingEvidence as missing:
         return TestResult(test, hypothesis, None, None, trials, str(missing))
     generator = np.random.default_rng(stream(0, f"test:{test.metric}"))
-    assessment = assess(values, hypothesis, evidence.plan.study.alpha, generator)
+    assessment = assess(values, hypothesis, study.alpha, generator)
     return TestResult(test, hypothesis, values, assessment, trials)
 
 
@@ -163,79 +156,6 @@ def hypothesis_of(test: Test) -> Hypothesis:
     return Less(scaled(test.below))
 
 
-def _values_per_seed(test: Test, evidence: Evidence, rows: pd.DataFrame) -> NDArray[np.float64]:
-    arms = evidence.plan.arms
-    if test.trend is not None:
-        return _slopes(test, evidence, rows)
-    if test.interaction is not None:
-        table = [
-            [
-                _mean_per_seed(test, rows, select(arms, cell), evidence.plan.study.seeds)
-                for cell in row
-            ]
-            for row in cells(test)
-        ]
-        return interaction(np.moveaxis(np.array(table), -1, 0))
-    selected = [select(arms, selector) for selector in sides(test)]
-    means = [_mean_per_seed(test, rows, group, evidence.plan.study.seeds) for group in selected]
-    if test.of is not None:
-        return means[0]
-    left, right = means
-    if test.contrast is not None:
-        return paired_difference(left, right)
-    if (left <= 0).any() or (right <= 0).any():
-        raise MissingEvidence(f"{test.metric} is not positive everywhere, so it has no ratio")
-    return log_ratio(left, right)
-
-
-def _slopes(test: Test, evidence: Evidence, rows: pd.DataFrame) -> NDArray[np.float64]:
-    assert test.trend is not None
-    factor = evidence.plan.study.factors[test.trend.over]
-    levels = sorted(float(str(level)) for level in factor.levels)
-    columns = []
-    for level in levels:
-        group = select(evidence.plan.arms, {**test.trend.at, test.trend.over: level})
-        columns.append(_mean_per_seed(test, rows, group, evidence.plan.study.seeds))
-    table = np.column_stack(columns)
-    law = LAWS[test.trend.scale]
-    if law != "linear" and (table <= 0).any():
-        raise MissingEvidence(f"{test.metric} is not positive everywhere, so it has no logarithm")
-    return fit_law(table, np.array(levels), law).slope
-
-
-def _mean_per_seed(
-    test: Test, rows: pd.DataFrame, arms: Sequence[Arm], seeds: int
-) -> NDArray[np.float64]:
-    """Average a metric over arms within each seed; shape (seeds,)."""
-    names = [arm.name for arm in arms]
-    mine = rows[rows["arm"].isin(names)]
-    ended = mine[mine["state"] != "complete"]
-    if test.diverged is not None:
-        ended = ended[ended["state"] != "diverged"]
-    if len(mine) < len(names) * seeds or len(ended):
-        raise MissingEvidence(_what_is_missing(mine, len(names) * seeds))
-    if test.metric not in mine:
-        raise MissingEvidence(f"no trial of {', '.join(names)} has {test.metric}")
-    values = mine[test.metric].astype(float)
-    if test.diverged is not None:
-        values = values.mask(mine["state"] == "diverged", test.diverged)
-    if values.isna().any():
-        without = ", ".join(sorted(set(mine.loc[values.isna(), "arm"])))
-        raise MissingEvidence(f"{test.metric} does not exist for {without}")
-    means = values.groupby(mine["seed"]).mean().sort_index()
-    return np.asarray(means, dtype=np.float64)
-
-
-def _what_is_missing(rows: pd.DataFrame, planned: int) -> str:
-    counts = rows["state"].value_counts()
-    parts = [f"{count} {state}" for state, count in counts.items() if state != "complete"]
-    absent = planned - len(rows)
-    if absent:
-        parts.append(f"{absent} not run")
-    return f"of {planned} trials {', '.join(parts)}"
-
-
-# --- from results to a verdict ------------------------------------------------------------------
 def _claim_p(parts: Sequence[TestResult]) -> float | None:
     values = [part.assessment.p_value for part in parts if part.assessment is not None]
     return intersection_union(np.array(values)) if len(values) == len(parts) else None
@@ -304,58 +224,3 @@ def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
         return None
     forecast = seeds_to_decide(lead.assessment, lead.hypothesis, Rule(alpha, claims), POWER)
     return forecast.seeds if forecast else None
-
-
-# --- words --------------------------------------------------------------------------------------
-def describe_measure(test: Test) -> str:
-    """Say what a test measures, such as "test.accuracy: relu − sigmoid (depth 8, 16)"."""
-    if test.trend is not None:
-        kind = {"linear": "slope", "log": "log-slope", "power": "exponent"}[test.trend.scale]
-        return f"{test.metric}: {kind} over {test.trend.over}{_where(test.trend.at)}"
-    if test.of is not None:
-        return f"{test.metric}: {_selector(test.of)}"
-    if test.interaction is not None:
-        first, second = (item for item in test.interaction.items() if item[0] != "at")
-        (_, (a, b)), (two, (c, d)) = first, second
-        where = _where(test.interaction.get("at", {}))
-        return f"{test.metric}: ({a} − {b}) with {two} {c} − the same with {d}{where}"
-    compared = test.contrast if test.contrast is not None else test.ratio
-    sign = "−" if test.contrast is not None else "÷"
-    if isinstance(compared, list):
-        left, right = compared
-        return f"{test.metric}: {_selector(left)} {sign} {_selector(right)}"
-    assert compared is not None
-    factor = next(key for key in compared if key != "at")
-    left, right = compared[factor]
-    return f"{test.metric}: {left} {sign} {right}{_where(compared.get('at', {}))}"
-
-
-def describe_hypothesis(test: Test) -> str:
-    """Say what a test expects, such as "> 0.05"."""
-    name = test.hypothesis
-    value = getattr(test, name)
-    if name == "between":
-        return f"from {value[0]:g} to {value[1]:g}"
-    base = 1 if test.ratio is not None else 0
-    return {
-        "greater_by": f"> {base + value:g}",
-        "less_by": f"< {base - value:g}",
-        "differs_by": f"differs by more than {value:g}",
-        "within": f"within ±{value:g}",
-        "above": f"> {value:g}",
-        "below": f"< {value:g}",
-    }[name]
-
-
-def _selector(selector: dict[str, Any]) -> str:
-    if "arm" in selector:
-        return str(selector["arm"])
-    return ", ".join(f"{key} {_listed(value)}" for key, value in selector.items()) or "all arms"
-
-
-def _where(at: dict[str, Any]) -> str:
-    return f" ({_selector(at)})" if at else ""
-
-
-def _listed(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,125 @@
+"""From a test and its evidence to one number per seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness.evidence import Evidence
+from harness.stats.fits import Law, fit_law, interaction, log_ratio, paired_difference
+from harness.study import Arm, cells, point_sides, select, sides
+from harness.study.claims import Selector, Test, Trend
+
+Numbers = NDArray[np.float64]
+
+_LAWS: dict[str, Law] = {
+    "linear": "linear", "doubling": "linear", "log": "exponential", "power": "power",
+}  # fmt: skip
+_ACROSS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "mean": lambda table: table.mean(axis=1),
+    "range": lambda table: table.max(axis=1) - table.min(axis=1),
+    "deviation": lambda table: table.std(axis=1, ddof=1),
+    "lowest": lambda table: table.min(axis=1),
+    "highest": lambda table: table.max(axis=1),
+    "shortfall": lambda table: table.max(axis=1) - table.mean(axis=1),
+}
+
+
+class MissingEvidence(Exception):  # noqa: N818  (an outcome, not an error)
+    """A number that the claim needs does not exist; the message says which."""
+
+
+def involved_arms(test: Test, arms: Sequence[Arm]) -> list[Arm]:
+    """Return the arms that a test looks at, in their order."""
+    names = {arm.name for selector in sides(test) for arm in select(arms, selector)}
+    return [arm for arm in arms if arm.name in names]
+
+
+def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
+    """Reduce the first so many seeds of the evidence to one number each, shape (seeds,).
+
+    Ratios are natural logarithms, so that half and double are equally far from one.
+
+    Raises:
+        MissingEvidence: if a trial that the test needs is not there or has no such metric.
+    """
+    rows = evidence.confirmation
+    sample = _Sample(test, evidence.plan.arms, rows[rows["seed"] < seeds], seeds)
+    if test.trend is not None:
+        return _slopes(sample, evidence, test.trend)
+    if test.interaction is not None:
+        table = [[sample.per_seed(cell) for cell in row] for row in cells(test)]
+        return interaction(np.moveaxis(np.array(table), -1, 0))
+    values = [sample.per_seed(selector) for selector in sides(test)]
+    if test.of is not None:
+        return values[0]
+    left, right = values
+    if test.contrast is not None:
+        return paired_difference(left, right)
+    if (left <= 0).any() or (right <= 0).any():
+        raise MissingEvidence(f"{test.metric} is not positive everywhere, so it has no ratio")
+    return log_ratio(left, right)
+
+
+def _slopes(sample: _Sample, evidence: Evidence, trend: Trend) -> Numbers:
+    """Fit the law over the levels of a factor, or over named points, to every seed."""
+    factor = evidence.plan.study.factors.get(trend.over or "")
+    levels = [] if factor is None else list(factor.levels)
+    columns, places = [], []
+    for place, selectors in point_sides(trend, levels):
+        values = [sample.per_seed(selector) for selector in selectors]
+        columns.append(values[0] if len(values) == 1 else paired_difference(values[0], values[1]))
+        places.append(math.log2(place) if trend.scale == "doubling" else place)
+    table = np.column_stack(columns)
+    law = _LAWS[trend.scale]
+    if law != "linear" and (table <= 0).any():
+        metric = sample.test.metric
+        raise MissingEvidence(f"{metric} is not positive everywhere, so it has no logarithm")
+    return fit_law(table, np.array(places), law).slope
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The confirmation trials that a test may use."""
+
+    test: Test
+    arms: Sequence[Arm]
+    rows: pd.DataFrame
+    seeds: int
+
+    def per_seed(self, selector: Selector) -> Numbers:
+        """Reduce the arms of one side to one number per seed, shape (seeds,)."""
+        test, names = self.test, [arm.name for arm in select(self.arms, selector)]
+        mine = self.rows[self.rows["arm"].isin(names)]
+        ended = mine[mine["state"] != "complete"]
+        if test.diverged is not None:
+            ended = ended[ended["state"] != "diverged"]
+        planned = len(names) * self.seeds
+        if len(mine) < planned or len(ended):
+            raise MissingEvidence(_what_is_missing(mine, planned))
+        if test.metric not in mine:
+            raise MissingEvidence(f"no trial of {', '.join(names)} has {test.metric}")
+        values = mine[test.metric].astype(float)
+        if test.diverged is not None:
+            values = values.mask(mine["state"] == "diverged", test.diverged)
+        if values.isna().any():
+            without = ", ".join(sorted(set(mine.loc[values.isna(), "arm"])))
+            raise MissingEvidence(f"{test.metric} does not exist for {without}")
+        table = mine.assign(value=values).pivot_table(index="seed", columns="arm", values="value")
+        if test.spread_over_seeds:  # Brown and Forsythe, J. Am. Stat. Assoc. 69, 1974
+            table = (table - table.median()).abs()
+        return np.asarray(_ACROSS[test.across](table.sort_index()), dtype=np.float64)
+
+
+def _what_is_missing(rows: pd.DataFrame, planned: int) -> str:
+    counts = rows["state"].value_counts()
+    parts = [f"{count} {state}" for state, count in counts.items() if state != "complete"]
+    absent = planned - len(rows)
+    if absent:
+        parts.append(f"{absent} not run")
+    return f"of {planned} trials {', '.join(parts)}"
