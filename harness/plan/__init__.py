@@ -2,13 +2,24 @@
 
 from harness.plan.estimate import estimate_seconds
 from harness.plan.grid import grid_points
-from harness.plan.plan import SIMPLE_BASELINE, Assignment, Plan, SearchSpace, data_key, make_plan
+from harness.plan.plan import (
+    FIXED,
+    SIMPLE_BASELINE,
+    Assignment,
+    Plan,
+    SearchSpace,
+    Winner,
+    data_key,
+    make_plan,
+)
 
 __all__ = [
+    "FIXED",
     "SIMPLE_BASELINE",
     "Assignment",
     "Plan",
     "SearchSpace",
+    "Winner",
     "data_key",
     "estimate_seconds",
     "grid_points",

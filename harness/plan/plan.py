@@ -37,6 +37,18 @@ class SearchSpace:
 
 
 @dataclass(frozen=True)
+class Winner:
+    """The candidate that a search chose: its index, and the values of the searched settings."""
+
+    candidate: int | None
+    parameters: Mapping[str, Any]
+
+
+FIXED = Winner(None, {})
+"""Stands for the winner of an arm that is not searched."""
+
+
+@dataclass(frozen=True)
 class Assignment:
     """What a trial is for. Several assignments may share one trial."""
 
@@ -62,8 +74,12 @@ class Plan:
 
     @cached_property
     def hash(self) -> str:
-        """Hash of all that is declared: claims, design, margins, budget and error rate."""
-        return digest(self.declaration)
+        """Hash of all that is declared: claims, design, margins, budget and error rate.
+
+        A claim's `discussion` is written once its verdict is known, and is no part of it.
+        """
+        undeclared = {"profiles": True, "claims": {"__all__": {"discussion"}}}
+        return digest(self.study.model_dump(mode="json", exclude_unset=True, exclude=undeclared))
 
     @cached_property
     def declaration(self) -> dict[str, Any]:
@@ -124,12 +140,18 @@ class Plan:
         seeds = search_seeds(self.study.search.seeds)
         return self._assignments(arm, Phase.SEARCH, seeds, candidate, parameters)
 
-    def confirmation_trials(
-        self, arm: Arm, candidate: int | None, parameters: Mapping[str, Any]
-    ) -> list[Assignment]:
-        """Return the trials that are the arm's evidence: one for each confirmation seed."""
-        seeds = confirmation_seeds(self.study.seeds)
-        return self._assignments(arm, Phase.CONFIRMATION, seeds, candidate, parameters)
+    def confirmation_trials(self, arm: Arm, winners: Sequence[Winner]) -> list[Assignment]:
+        """Return the trials that are the arm's evidence: one for each confirmation seed.
+
+        `winners` holds one for every repetition of the arm's search; the seeds take them in turn.
+        """
+        trials = []
+        for seed in confirmation_seeds(self.study.seeds):
+            winner = winners[seed % len(winners)]
+            trials += self._assignments(
+                arm, Phase.CONFIRMATION, [seed], winner.candidate, winner.parameters
+            )
+        return trials
 
     def _assignments(
         self,

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from harness.plan import SIMPLE_BASELINE, estimate_seconds, make_plan
+from harness.plan import SIMPLE_BASELINE, Winner, estimate_seconds, make_plan
 from harness.study import load_study
 from harness.trial import Phase
 
@@ -25,7 +25,7 @@ def test_counts_are_those_of_the_trials(plan):
 def test_search_and_confirmation_never_share_a_seed_and_only_confirmation_is_probed(plan):
     arm = plan.arms[0]
     search = plan.search_trials(arm, 0, {"optimizer.lr": 0.01})
-    confirmation = plan.confirmation_trials(arm, 0, {"optimizer.lr": 0.01})
+    confirmation = plan.confirmation_trials(arm, [Winner(0, {"optimizer.lr": 0.01})])
     assert not {i.trial.seed for i in search} & {i.trial.seed for i in confirmation}
     assert {i.trial.phase for i in search} == {Phase.SEARCH}
     assert all(i.trial.probes == () for i in search)
