@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from harness.search import LOWER_IS_BETTER
+from harness.metrics import LOWER_IS_BETTER
 
 ABSENT = "–"
 MINUS = "−"
