@@ -32,6 +32,7 @@ from harness.stats.hypotheses import (
 )
 from harness.stats.multiplicity import holm, intersection_union
 from harness.stats.power import Rule
+from harness.study import Study
 from harness.study.claims import SingleClaim, Test
 from harness.trial import Verdict, digest
 
@@ -110,11 +111,22 @@ def judge(evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
 
 def claim_declarations(evidence: Evidence) -> dict[str, str]:
     """Return the hash of each claim's declaration, without its wording."""
+    return declared_claims(evidence.plan.study)
+
+
+def declared_claims(study: Study) -> dict[str, str]:
+    """Return the hash of each claim's test, which neither its wording nor an unused field enters."""
+    wording = {"id", "says", "source", "discussion"}
     return {
-        claim.id: digest([test.model_dump(mode="json", exclude={"id", "says", "source"})
-                          for test in claim.tests] + [evidence.plan.study.alpha])
-        for claim in evidence.plan.study.claims
-    }  # fmt: skip
+        claim.id: digest(
+            [
+                test.model_dump(mode="json", exclude=wording, exclude_defaults=True)
+                for test in claim.tests
+            ]
+            + [study.alpha]
+        )
+        for claim in study.claims
+    }
 
 
 def run_test(test: Test, evidence: Evidence) -> TestResult:

@@ -134,6 +134,11 @@ class Statement(Component):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
     says: str = Field(min_length=1, description="the claim, in a sentence")
     source: list[str] = Field(default_factory=list, description="who says it, and where")
+    discussion: str | dict[str, str] | None = Field(
+        None,
+        description="why the verdict is what it is, written once it is known, as one text or one "
+        "for each profile; no part of what is declared",
+    )
 
 
 class SingleClaim(Statement, Test):
