@@ -13,9 +13,11 @@ from pydantic import ValidationError
 
 from harness.study.claims import Selector, Test, Trend
 from harness.study.components import Workload
+from harness.study.components.base import named
 from harness.study.document import Path_, assign
 from harness.study.model import Study
 
+NAMED_PARTS = {"data", "model", "optimizer", "schedule"}  # `optimizer: sgd` is `{name: sgd}`
 OnError = Callable[[ValidationError, Path_, Sequence[str]], None]
 
 
@@ -54,13 +56,26 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         if workload is not None:
             name = _arm_name(study, levels, baseline)
             arms.append(
-                Arm(name, levels, workload, tuple(assignments), is_baseline=levels == baseline)
+                Arm(name, levels, workload, _leaves(assignments), is_baseline=levels == baseline)
             )
     for name, assignments in study.arms.items():
         workload = _workload(base, assignments, ("arms", name), on_error)
         if workload is not None:
-            arms.append(Arm(name, {}, workload, tuple(assignments), named=True))
+            arms.append(Arm(name, {}, workload, _leaves(assignments), named=True))
     return arms
+
+
+def _leaves(assignments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the paths of the plain values: `optimizer: {name: sgd}` sets `optimizer.name` only."""
+    paths: list[str] = []
+    for path, value in assignments.items():
+        if path in NAMED_PARTS:
+            value = named(value)
+        if isinstance(value, Mapping) and value:
+            paths += [f"{path}.{below}" for below in _leaves(value)]
+        else:
+            paths.append(path)
+    return tuple(paths)
 
 
 def _arm_name(study: Study, levels: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:

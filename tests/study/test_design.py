@@ -79,3 +79,13 @@ def test_a_half_fraction_is_balanced_and_orthogonal(tmp_path):
 def test_an_explicit_design_has_the_named_arms_only(tmp_path):
     arms = parts(tmp_path, "explicit", "arms: {small: {model.width: 4}}\n")
     assert names(arms) == ["small"]
+
+
+def test_an_arm_sets_the_values_that_it_names_and_no_others():
+    change = (
+        "arms={sgd: {optimizer: {name: sgd, momentum: 0.9}, epochs: 3}, bare: {optimizer: sgd}}"
+    )
+    arms = load_study(STUDY, None, [change, "claims=[]", "probes=[]"]).arms
+    sets = {arm.name: arm.sets for arm in arms if arm.named}
+    assert sets["sgd"] == ("optimizer.name", "optimizer.momentum", "epochs")
+    assert sets["bare"] == ("optimizer.name",)
