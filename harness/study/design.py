@@ -68,9 +68,8 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
 def _leaves(assignments: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the paths of the plain values: `optimizer: {name: sgd}` sets `optimizer.name` only."""
     paths: list[str] = []
-    for path, value in assignments.items():
-        if path in NAMED_PARTS:
-            value = named(value)
+    for path, given in assignments.items():
+        value = named(given) if path in NAMED_PARTS else given
         if isinstance(value, Mapping) and value:
             paths += [f"{path}.{below}" for below in _leaves(value)]
         else:
