@@ -187,7 +187,7 @@ class Plan:
             if probe.on and arm not in select(self.arms, probe.on):
                 continue
             settings = probe.model_dump(mode="json", exclude={"on", "against"})
-            if probe.name == "step_time":
+            if probe.name == "step_time" and probe.against:
                 settings["reference"] = with_settings(workload, probe.against)
             probes.append(settings)
         return tuple(probes)

@@ -55,10 +55,13 @@ def _has(data: Any, part: Any) -> bool:
 
 
 _TAGS = {name for kind in components.KINDS.values() for name in kind} | {
-    "custom", "single", "composite", "function-before", "function-after",
+    "custom", "torch_optimizer", "single", "composite", "function-before", "function-after",
     "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
-    "constrained-float",
+    "constrained-float", "constrained-int",
 }  # fmt: skip
+
+
+_WRITTEN = {"custom": "package.module:function", "torch_optimizer": "torch.optim.Class"}
 
 
 def _is_tag(part: str | int) -> bool:
@@ -78,7 +81,7 @@ def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
         return f"'{given}' is not one of {', '.join(valid)}{nearest(given, valid)}"
     if kind == "union_tag_invalid":
         valid = [part.strip("' ") for part in context["expected_tags"].split(",")]
-        valid = ["package.module:function" if name == "custom" else name for name in valid]
+        valid = [_WRITTEN.get(name, name) for name in valid]
         return (
             f"'{context['tag']}' is not one of {', '.join(valid)}{nearest(context['tag'], valid)}"
         )
@@ -121,7 +124,10 @@ def _fields_at(location: tuple[str | int, ...], schema: dict[str, Any]) -> list[
 def _names(option: dict[str, Any], tag: str) -> bool:
     """Tell whether a schema is the member of a union that carries this tag."""
     name = option.get("properties", {}).get("name", {})
-    special = {"single": "metric", "composite": "all_of", "custom": "settings"}
+    special = {
+        "single": "metric", "composite": "all_of", "custom": "settings",
+        "torch_optimizer": "settings",
+    }  # fmt: skip
     return name.get("const") == tag or special.get(tag, "\0") in option.get("properties", {})
 
 

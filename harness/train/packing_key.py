@@ -9,7 +9,9 @@ from harness.trial import Trial, digest
 
 LARGEST_PACK = 64
 GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
-_TENSORS = {"lr", "weight_decay", "momentum", "beta1", "beta2"}  # an optimizer's, by member
+_TENSORS = {  # an optimizer's numbers, which each member has for itself
+    "lr", "weight_decay", "momentum", "beta1", "beta2", "smoothing", "lr_decay", "momentum_decay",
+}  # fmt: skip
 
 
 def pack_key(trial: Trial) -> str:

@@ -4,6 +4,7 @@ These classes hold configuration only. Building a network or loading data from o
 business of `harness.models` and `harness.workloads`, so that a study is checked without PyTorch.
 """
 
+from harness.study.components.augmentation import Augmentation
 from harness.study.components.base import Component
 from harness.study.components.data import CIFAR10, DATA, MNIST, Data, Digits, RTPolarity
 from harness.study.components.models import (
@@ -35,8 +36,19 @@ from harness.study.components.optimizers import (
     Step,
     WarmupCosine,
 )
-from harness.study.components.probes import PROBES, DeadUnits, GradientNorms, Probe, StepTime
-from harness.study.components.workload import Workload
+from harness.study.components.probes import (
+    PROBES,
+    DeadUnits,
+    EpochsToTarget,
+    GradientNorms,
+    MonteCarloDropout,
+    Probe,
+    SavedMemory,
+    StepTime,
+)
+from harness.study.components.torch_optimizers import TorchOptimizer
+from harness.study.components.transfer import Transfer
+from harness.study.components.workload import EarlyStopping, Workload
 
 KINDS: dict[str, dict[str, type[Component]]] = {
     "data": DATA,
@@ -49,6 +61,7 @@ KINDS: dict[str, dict[str, type[Component]]] = {
 
 __all__ = [
     "Activation",
+    "Augmentation",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -61,6 +74,8 @@ __all__ = [
     "Data",
     "DeadUnits",
     "Digits",
+    "EarlyStopping",
+    "EpochsToTarget",
     "GradientNorms",
     "Initialization",
     "KINDS",
@@ -68,6 +83,7 @@ __all__ = [
     "MLP",
     "MNIST",
     "Model",
+    "MonteCarloDropout",
     "NAdam",
     "OneCycle",
     "Optimizer",
@@ -77,9 +93,12 @@ __all__ = [
     "RTPolarity",
     "Recurrent",
     "SGD",
+    "SavedMemory",
     "Schedule",
     "Step",
     "StepTime",
+    "TorchOptimizer",
+    "Transfer",
     "WarmupCosine",
     "Workload",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from harness.study.components.base import Component, named
+from harness.study.components.torch_optimizers import PREFIX, TorchOptimizer
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -81,8 +82,21 @@ class RAdam(Component):
     weight_decay: float = Field(0.0, ge=0)
 
 
+def _optimizer_kind(value: Any) -> str:
+    name = value.get("name", "") if isinstance(value, dict) else getattr(value, "name", "")
+    return "torch_optimizer" if str(name).startswith(PREFIX) else str(name)
+
+
 Optimizer = Annotated[
-    Annotated[Adam | AdamW | SGD | RMSprop | Adagrad | NAdam | RAdam, Field(discriminator="name")],
+    Annotated[Adam, Tag("adam")]
+    | Annotated[AdamW, Tag("adamw")]
+    | Annotated[SGD, Tag("sgd")]
+    | Annotated[RMSprop, Tag("rmsprop")]
+    | Annotated[Adagrad, Tag("adagrad")]
+    | Annotated[NAdam, Tag("nadam")]
+    | Annotated[RAdam, Tag("radam")]
+    | Annotated[TorchOptimizer, Tag("torch_optimizer")],
+    Discriminator(_optimizer_kind),
     BeforeValidator(named),
 ]
 

@@ -6,10 +6,18 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness.study.components.augmentation import Augmentation
 from harness.study.components.base import Component
 from harness.study.components.data import Data
 from harness.study.components.models import Model
 from harness.study.components.optimizers import Adam, Constant, Optimizer, Schedule
+from harness.study.components.transfer import Transfer
+
+
+class EarlyStopping(Component):
+    """Training ends when the validation metric that selects the epoch has stopped improving."""
+
+    patience: int = Field(ge=1, description="epochs without a better one before training ends")
 
 
 class Workload(Component):
@@ -22,6 +30,19 @@ class Workload(Component):
         default_factory=lambda: Constant(name="constant"),
         description="how the learning rate changes from step to step",
     )
-    loss: Literal["cross_entropy"] = "cross_entropy"
+    loss: Literal["auto", "cross_entropy", "mean_squared_error", "mean_absolute_error"] = Field(
+        "auto", description="auto: cross entropy for classes, the squared error for numbers"
+    )
     epochs: int = Field(10, ge=1, le=100_000)
     batch_size: int = Field(64, ge=1)
+    clip: float | None = Field(
+        None, gt=0, description="largest norm of the gradient of all parameters together"
+    )
+    keep: Literal["best", "last"] = Field(
+        "best", description="the epoch whose weights count: best by validation, or the last"
+    )
+    early_stopping: EarlyStopping | None = None
+    augmentation: Augmentation | None = Field(None, description="of training images")
+    transfer: Transfer | None = Field(
+        None, description="weights from a pretraining stage, frozen layers, rates by layer"
+    )
