@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from benchmarks.loops import loop_by_hand
 from benchmarks.measure import Row, both_ratios, in_turn, ratio
 from benchmarks.trials import adam, made_up, make_trial, mlp, run
+from harness.form import Form
 from harness.models import build
 from harness.train.packing_key import group
 from harness.trial import Phase, Trial
@@ -87,7 +89,11 @@ def _work_by_hand(trials: Sequence[Trial]) -> float:
     begin = time.process_time()
     for trial in trials:
         model, rate = trial.workload["model"], trial.workload["optimizer"]["lr"]
-        loop_by_hand(*parts, lambda shape, n, model=model: build(model, shape, n, 0), EPOCHS, rate)
+
+        def fresh(shape: tuple[int, ...], n: int, model: Any = model) -> Any:
+            return build(model, Form(shape, n), 0)
+
+        loop_by_hand(*parts, fresh, EPOCHS, rate)
     return time.process_time() - begin
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.form import Form
 from harness.train import train
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import Examples, TrialData
@@ -65,4 +66,4 @@ def made_up(examples: int, features: int, classes: int = 10) -> TrialData:
         inputs = generator.normal(size=(count, features)).astype(np.float32)
         return Examples(inputs, np.arange(count) % classes)
 
-    return TrialData("made-up", classes, part(examples), part(100))
+    return TrialData("made-up", Form((features,), classes), part(examples), part(100))

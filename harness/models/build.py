@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
+from harness.form import Form
 from harness.models.cnn import cnn
 from harness.models.dropout import seed_dropout
 from harness.models.layers import HiddenLayer
@@ -18,22 +20,14 @@ from harness.models.recurrent import Recurrent
 UNDECLARED = "the network does not declare itself packable"
 
 
-def build(
-    config: Mapping[str, Any],
-    shape: tuple[int, ...],
-    classes: int,
-    seed: int,
-    vocabulary: int | None = None,
-) -> nn.Module:
+def build(config: Mapping[str, Any], form: Form, seed: int) -> nn.Module:
     """Build a network.
 
     Args:
         config: `name` and settings, as the study's model configuration.
-        shape: of one input, without the batch.
-        classes: number of outputs.
+        form: of the inputs, and of what the network has to say about them.
         seed: of the stream that draws the initial weights. PyTorch's global generator is left as
             it was.
-        vocabulary: number of token ids, where the inputs are such.
 
     Raises:
         TypeError: if a user's own function returns something that is not a network.
@@ -45,28 +39,35 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if ":" in config["name"]:
-            network = _custom(config["name"], shape, classes, settings["settings"])
+            network = _custom(config["name"], form, settings["settings"])
         elif config["name"] == "recurrent":
-            network = Recurrent(shape, classes, settings, vocabulary)
-        elif vocabulary is not None:
+            network = Recurrent(form.shape, form.outputs, settings, form.vocabulary)
+        elif form.vocabulary is not None:
             raise ValueError(
                 f"the data are token ids, which {config['name']} would take for quantities; "
                 "choose a model that embeds them, such as recurrent"
             )
         else:
-            network = {"mlp": mlp, "cnn": cnn}[config["name"]](shape, classes, **settings)
+            network = {"mlp": mlp, "cnn": cnn}[config["name"]](form.shape, form.outputs, **settings)
     seed_dropout(network, seed)
     return network
 
 
-def _custom(
-    name: str, shape: tuple[int, ...], classes: int, settings: Mapping[str, Any]
-) -> nn.Module:
-    module, function = name.split(":")
-    network = getattr(importlib.import_module(module), function)(shape, classes, **settings)
+def _custom(name: str, form: Form, settings: Mapping[str, Any]) -> nn.Module:
+    module, attribute = name.split(":")
+    function = getattr(importlib.import_module(module), attribute)
+    extra = {"vocabulary": form.vocabulary} if _takes_vocabulary(function) else {}
+    network = function(form.shape, form.outputs, **extra, **settings)
     if not isinstance(network, nn.Module):
         raise TypeError(f"{name} returned {type(network).__name__}, expected a torch.nn.Module")
     return network
+
+
+def _takes_vocabulary(function: Callable[..., Any]) -> bool:
+    try:
+        return "vocabulary" in inspect.signature(function).parameters
+    except ValueError:  # a built-in function without a signature
+        return False
 
 
 def hidden_units(network: nn.Module) -> list[HiddenLayer]:

@@ -29,7 +29,7 @@ def estimate_seconds(workload: Mapping[str, Any]) -> float:
     data = summary(workload["data"])
     model = workload["model"]
     if model["name"] == "logistic_regression":
-        return 1e-6 * data.examples * math.prod(data.shape)
+        return 1e-6 * data.examples * math.prod(data.form.shape)
     work = _WORK.get(model["name"], _unknown)(model, data)
     steps: int = workload["epochs"] * math.ceil(data.examples / workload["batch_size"])
     arithmetic: float = 6 * work.products * workload["batch_size"] * _SECONDS_PER_OPERATION
@@ -38,28 +38,30 @@ def estimate_seconds(workload: Mapping[str, Any]) -> float:
 
 def _mlp(model: Mapping[str, Any], data: DataSummary) -> _Work:
     widths = model.get("widths") or [model["width"]] * model["depth"]
-    sizes = [math.prod(data.shape), *widths, data.classes]
+    sizes = [math.prod(data.form.shape), *widths, data.form.outputs]
     return _Work(len(sizes) - 1, sum(a * b for a, b in pairwise(sizes)))
 
 
 def _cnn(model: Mapping[str, Any], data: DataSummary) -> _Work:
-    channels, *sides = data.shape
+    channels, *sides = data.form.shape
     products = 0.0
     for inputs, outputs in pairwise([channels, *model["channels"]]):
         products += inputs * outputs * model["kernel"] ** 2 * math.prod(sides)
         if model["pooling"] != "none":
             sides = [side // 2 for side in sides]
     flat = model["channels"][-1] * math.prod(sides)
-    products += model["dense"] * (flat + data.classes) if model["dense"] else flat * data.classes
+    products += (
+        model["dense"] * (flat + data.form.outputs) if model["dense"] else flat * data.form.outputs
+    )
     return _Work(4 * len(model["channels"]) + 2, products)
 
 
 def _recurrent(model: Mapping[str, Any], data: DataSummary) -> _Work:
-    steps = data.shape[1] if len(data.shape) == 3 else data.shape[0]
+    steps = data.form.shape[1] if len(data.form.shape) == 3 else data.form.shape[0]
     gates = {"rnn": 1, "gru": 3, "lstm": 4}[model["cell"]]
     directions = 2 if model["bidirectional"] else 1
     width = model["width"]
-    inputs = model["embedding"] if data.vocabulary else math.prod(data.shape) // steps
+    inputs = model["embedding"] if data.form.vocabulary else math.prod(data.form.shape) // steps
     products = 0.0
     for _ in range(model["layers"]):
         products += steps * directions * gates * width * (inputs + width)

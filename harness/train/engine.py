@@ -170,10 +170,10 @@ class _Session:
         return Progress(trial.id, (point,))
 
     def _material(self, trial: Trial) -> Material:
-        data = resident(self.data.examples, self.device)
+        data = resident(self.data.examples, self.device, self.data.handling)
         test = None if self.data.test is None else Resident(self.data.test, self.device)
-        program = program_for(trial, data.shape, self.data.classes, self.device)
-        return Material(data, test, self.data.classes, program)
+        program = program_for(trial, self.data.form, self.device)
+        return Material(data, test, self.data.form, program)
 
     def _start(self, trial: Trial) -> None:
         self.running[trial.id] = _Running(trial, time.time())

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from harness.form import Form
 from harness.models import build
 from harness.seeding import stream
 from harness.train.program import Program
@@ -48,7 +49,7 @@ class Material:
 
     data: Resident
     test: Resident | None
-    classes: int
+    form: Form
     program: Program
 
 
@@ -89,7 +90,7 @@ class _Member:
     trial: Trial
     division: Division
     order: np.random.Generator
-    best: float = -1.0
+    best: float = -math.inf  # a lower-is-better metric counts with its sign turned
     best_epoch: int = 0
     seconds: float = 0.0
     gone: bool = False
@@ -145,12 +146,12 @@ class _Pack:
         self.steps += steps
         return (total / steps).float()
 
-    def validate(self) -> Tensor:
-        """Return mean losses and accuracies on the validation parts, of shape (2, members)."""
+    def validate(self) -> dict[str, Tensor]:
+        """Return each metric on the validation parts, of shape (members,)."""
         return self.evaluate(self.stack, self.material.data, self._indices("validation"))
 
-    def evaluate(self, stack: Stack, data: Resident, index: NDArray[np.int64]) -> Tensor:
-        """Return mean losses and accuracies, of shape (2, members), in double precision.
+    def evaluate(self, stack: Stack, data: Resident, index: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Return each metric of the objective, of shape (members,), in double precision.
 
         Args:
             stack: the members.
@@ -161,13 +162,18 @@ class _Pack:
         limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
         n = rows.shape[1]
         parts = rows.split(math.ceil(n / math.ceil(n / limit)), dim=1)
-        total = torch.zeros(2, len(stack), dtype=torch.float64, device=data.device)
+        objective = self.material.program.objective
+        shape = (len(objective.reductions), len(stack))
+        totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
         for part in parts:
             inputs, targets = data.gather(part, self.normalization, axis=0)
-            losses, correct = self.material.program.scores(stack, inputs, targets)
-            total[0] += losses
-            total[1] += correct
-        return torch.stack([(total[0] / n).float().double(), total[1] / n])
+            scores = self.material.program.scores(stack, inputs, targets)
+            for total, reduction, found in zip(totals, objective.reductions, scores, strict=True):
+                if reduction == "sum":
+                    total.add_(found)
+                else:
+                    torch.maximum(total, found, out=total)
+        return objective.metrics(totals, n)
 
     def keep_best(self, rows: Sequence[int]) -> None:
         """Remember the present weights of some members."""
@@ -193,13 +199,13 @@ class _Pack:
         parts["validation"] = (data, self._indices("validation"))
         if test is not None:
             parts["test"] = (test, np.arange(len(test))[None])
-        found = {name: self.evaluate(self.best, *part).tolist() for name, part in parts.items()}
+        found = {
+            f"{name}.{metric}": values.tolist()
+            for name, part in parts.items()
+            for metric, values in self.evaluate(self.best, *part).items()
+        }
         return [
-            {
-                f"{name}.{metric}": values[row]
-                for name, result in found.items()
-                for metric, values in zip(("loss", "accuracy"), result, strict=True)
-            }
+            {name: values[row] for name, values in found.items()}
             for row in range(len(self.members))
         ]
 
@@ -216,8 +222,8 @@ def fit(
 ) -> Generator[tuple[Trial, Point | Diverged], None, list[Fitted]]:
     """Train a pack of trials; yield what each epoch gave; return those that came through.
 
-    The epoch with the best validation accuracy (the earliest of equals) is selected; the test
-    split, if the trials have one, is read once, with its weights.
+    The epoch that is best by the objective's validation metric (the earliest of equals) is
+    selected; the test split, if the trials have one, is read once, with its weights.
 
     Args:
         trials: of one shape (`packing_key`); in the order of their optimizers' settings, so that
@@ -231,31 +237,33 @@ def fit(
     if material.data.device.type == "cuda":
         torch.cuda.manual_seed(stream(trials[0].seed, "dropout"))
     pack = _Pack(trials, material)
+    objective = material.program.objective
+    sign = 1.0 if objective.higher_is_better else -1.0
     for epoch in range(1, pack.workload["epochs"] + 1):
         begin = time.perf_counter()
         losses = pack.train_epoch().tolist()
         share = (time.perf_counter() - begin) / len(pack.live)
-        validation_losses, accuracies = pack.validate().tolist()
+        validation = {name: values.tolist() for name, values in pack.validate().items()}
         improved = []
         for row, member in enumerate(pack.members):
             if member.gone:
                 continue
             member.seconds += share
-            reason = _diverged(losses[row], validation_losses[row], epoch)
+            reason = _diverged(losses[row], validation["loss"][row], epoch)
             if reason is not None:
                 member.gone = True
                 yield member.trial, reason
                 continue
-            if accuracies[row] > member.best:
-                member.best, member.best_epoch = accuracies[row], epoch
+            value = sign * validation[objective.selects][row]
+            if value > member.best:
+                member.best, member.best_epoch = value, epoch
                 improved.append(row)
             yield (
                 member.trial,
                 {
                     "epoch": epoch,
                     "train.loss": losses[row],
-                    "validation.loss": validation_losses[row],
-                    "validation.accuracy": accuracies[row],
+                    **{f"validation.{name}": values[row] for name, values in validation.items()},
                 },
             )
         pack.keep_best(improved)
@@ -283,13 +291,7 @@ def _finished(pack: _Pack) -> Iterator[Fitted]:
 def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
     """Return the trials' networks with their initial weights."""
     networks = [
-        build(
-            trial.workload["model"],
-            material.data.shape,
-            material.classes,
-            stream(trial.seed, "weights"),
-            trial.workload["data"].get("vocabulary"),
-        )
+        build(trial.workload["model"], material.form, stream(trial.seed, "weights"))
         for trial in trials
     ]
     stack = Stack.of(networks)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from harness.models import hidden_units, weight_layers
 from harness.seeding import stream
 from harness.train.loop import Fitted, Material, Outcome, initial_stack
+from harness.train.objective import Classes, Objective
 from harness.train.program import program_for
 from harness.train.resident import Normalization, Split
 from harness.train.updates import build_update
@@ -36,13 +36,15 @@ def _gradient_norms(_: Trial, fitted: Fitted, probe: Mapping[str, Any]) -> None:
     del probe
     for moment, network in (("start", fitted.initial), ("end", fitted.network)):
         assert network is not None
-        norms = gradient_norms(network, fitted.splits.train)
+        norms = gradient_norms(network, fitted.splits.train, fitted.material.program.objective)
         fitted.outcome.details[f"probe.gradient_norms_{moment}"] = norms
         if norms[-1] > 0:
             fitted.outcome.metrics[f"probe.gradient_ratio_{moment}"] = norms[0] / norms[-1]
 
 
-def gradient_norms(network: nn.Module, examples: Split) -> list[float]:
+def gradient_norms(
+    network: nn.Module, examples: Split, objective: Objective | None = None
+) -> list[float]:
     """Return the Frobenius norm of the loss gradient of each weight matrix, first layer first.
 
     Computed in double precision on the first 512 examples, so that small gradients are not
@@ -51,7 +53,9 @@ def gradient_norms(network: nn.Module, examples: Split) -> list[float]:
     twin = copy.deepcopy(network).double().eval()
     inputs = examples.inputs[:PROBE_BATCH]
     inputs = inputs.double() if inputs.is_floating_point() else inputs
-    loss = cross_entropy(twin(inputs), examples.targets[:PROBE_BATCH])
+    targets = examples.targets[:PROBE_BATCH]
+    targets = targets.double() if targets.is_floating_point() else targets
+    loss = (objective or Classes()).plain_loss(twin(inputs), targets)
     gradients = torch.autograd.grad(loss, weight_layers(twin))
     return [float(gradient.norm()) for gradient in gradients]
 
@@ -112,10 +116,10 @@ def _step_time(trial: Trial, fitted: Fitted, probe: Mapping[str, Any]) -> None:
 
 def _stepper(trial: Trial, workload: Mapping[str, Any], fitted: Fitted) -> Callable[[], float]:
     """Return a function that takes one training step of a fresh network and times it (seconds)."""
-    data, classes = fitted.material.data, fitted.material.classes
+    data, form = fitted.material.data, fitted.material.form
     timed = replace(trial, workload=workload)
-    program = program_for(timed, data.shape, classes, data.device)
-    stack = initial_stack([timed], Material(data, None, classes, program))
+    program = program_for(timed, form, data.device)
+    stack = initial_stack([timed], Material(data, None, form, program))
     update = build_update([workload["optimizer"]], stack.parameters)
     division = data.division(workload["data"]["validation_fraction"], trial.seed)
     order = np.random.default_rng(stream(trial.seed, "order")).permutation(division.train)[None]

@@ -8,10 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from torch.nn.functional import cross_entropy, log_softmax
 
+from harness.form import Form
 from harness.models import UNDECLARED, build, unpackable_reason
 from harness.seeding import stream
+from harness.train.objective import Classes, Objective, objective_for
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
 from harness.trial import Trial
@@ -25,6 +26,7 @@ class Program(Protocol):
     """Gradients and scores of networks of one shape."""
 
     template: nn.Module
+    objective: Objective
     largest: int | None
     """Most members that it takes at once; None where only memory limits it."""
     refusal: str | None
@@ -42,14 +44,14 @@ class Program(Protocol):
         Args:
             stack: of any number of members.
             inputs: of shape (members, batch, ...).
-            targets: of shape (members, batch).
+            targets: of shape (members, batch, ...).
         """
 
     def prepare(self, stack: Stack, inputs: Tensor, targets: Tensor) -> None:
         """Do at once what the first steps of this size would do beside their gradients."""
 
-    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the sum of the losses and the number of right answers, each (members,)."""
+    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
+        """Return the totals of the objective, each (members,)."""
 
 
 class PackedProgram:
@@ -62,8 +64,11 @@ class PackedProgram:
     largest: int | None = None
     refusal: str | None = None
 
-    def __init__(self, template: nn.Module, *, bfloat16: bool = False):
+    def __init__(
+        self, template: nn.Module, objective: Objective | None = None, *, bfloat16: bool = False
+    ):
         self.template = template
+        self.objective: Objective = objective or Classes()
         self._trained, self._held = state_names(template)
         self._bfloat16 = bfloat16
         self.precision = "bfloat16" if bfloat16 else "float32"
@@ -88,10 +93,9 @@ class PackedProgram:
         self._uses[True, inputs.shape] = RECORD_AT_USE - 1 if uses >= 0 else uses
         self.gradients(stack, inputs, targets)
 
-    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
         """See `Program`."""
-        loss, correct = self._run(False, [inputs, targets, *stack.parameters, *stack.buffers])
-        return loss, correct
+        return self._run(False, [inputs, targets, *stack.parameters, *stack.buffers])
 
     def _run(self, training: bool, arguments: list[Tensor]) -> Sequence[Tensor]:
         key = (training, arguments[0].shape)
@@ -134,13 +138,12 @@ class PackedProgram:
     ) -> tuple[Tensor, list[Tensor]]:
         moving = [buffer.clone() for buffer in buffers]
         outputs = self._call(parameters, moving, inputs)
-        likelihood = log_softmax(outputs, dim=-1).gather(-1, targets.unsqueeze(-1))
-        return -likelihood.mean(dtype=torch.float64), moving
+        return self.objective.mean_loss(outputs, targets), moving
 
     def _score(
         self, parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor, targets: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        return _score(self._call(parameters, buffers, inputs), targets)
+    ) -> tuple[Tensor, ...]:
+        return self.objective.scores(self._call(parameters, buffers, inputs), targets)
 
     def _call(self, parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor) -> Tensor:
         names = [*self._trained, *self._held]
@@ -160,8 +163,14 @@ class PlainProgram:
     refusal: str | None
     precision = "float32"
 
-    def __init__(self, template: nn.Module, refusal: str = UNDECLARED):
+    def __init__(
+        self,
+        template: nn.Module,
+        objective: Objective | None = None,
+        refusal: str = UNDECLARED,
+    ):
         self.template = template
+        self.objective: Objective = objective or Classes()
         self.refusal = refusal
         names = dict(template.named_parameters())
         self._parameters = [names[name] for name in state_names(template)[0]]
@@ -174,7 +183,7 @@ class PlainProgram:
         self._bind(stack)
         self.template.train()
         with torch.enable_grad():
-            loss = cross_entropy(self.template(inputs[0]), targets[0])
+            loss = self.objective.plain_loss(self.template(inputs[0]), targets[0])
             gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
         return [gradient[None].contiguous() for gradient in gradients], loss.detach()[None]
 
@@ -182,13 +191,13 @@ class PlainProgram:
         """See `Program`."""
         self.gradients(stack, inputs, targets)
 
-    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
         """See `Program`."""
         self._bind(stack)
         self.template.eval()
         with torch.no_grad():
-            loss, correct = _score(self.template(inputs[0]), targets[0])
-        return loss[None], correct[None]
+            totals = self.objective.scores(self.template(inputs[0]), targets[0])
+        return [total[None] for total in totals]
 
     def _bind(self, stack: Stack) -> None:
         """Let the network's own tensors be the stack's first row."""
@@ -201,32 +210,26 @@ class PlainProgram:
         self._bound = stack
 
 
-def _score(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    likelihood = log_softmax(outputs, dim=-1).gather(-1, targets.unsqueeze(-1))
-    return -likelihood.sum(dtype=torch.float64), (outputs.argmax(dim=-1) == targets).sum()
-
-
 _programs: dict[str, PackedProgram] = {}
 
 
-def program_for(
-    trial: Trial, shape: tuple[int, ...], classes: int, device: torch.device
-) -> Program:
+def program_for(trial: Trial, form: Form, device: torch.device) -> Program:
     """Return the program of a trial's model; those used lately are kept, with their recordings."""
     config = trial.workload["model"]
     settings = {key: value for key, value in config.items() if key != "initialization"}
-    vocabulary = trial.workload["data"].get("vocabulary")
-    key = repr((sorted(settings.items(), key=str), shape, classes, vocabulary, str(device)))
+    loss = trial.workload.get("loss", "auto")
+    key = repr((sorted(settings.items(), key=str), form, loss, str(device)))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
     weights = stream(trial.seed, "weights")
-    network = build(config, shape, classes, weights, vocabulary).to(device)
+    objective = objective_for(trial.workload, form)
+    network = build(config, form, weights).to(device)
     refusal = unpackable_reason(config, network)
     if refusal is not None:
-        return PlainProgram(network, refusal)
+        return PlainProgram(network, objective, refusal)
     size = sum(parameter.numel() for parameter in network.parameters())
-    program = PackedProgram(network, bfloat16=uses_bfloat16(device, size))
+    program = PackedProgram(network, objective, bfloat16=uses_bfloat16(device, size))
     _programs[key] = program
     while len(_programs) > LARGEST_PROGRAMS:
         del _programs[next(iter(_programs))]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.trial import Trial
-from harness.workloads import Examples, TrialData, split
+from harness.workloads import Examples, Handling, TrialData, split
 
 KEPT_DATASETS = 2
 KEPT_DIVISIONS = 256
@@ -27,13 +27,14 @@ CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}  # gathered at once; the CPU's
 class Division:
     """Which examples one seed trains on and validates on, and how its inputs are normalized.
 
-    `train` and `validation` hold indices; an input becomes (input - mean) * scale.
+    `train` and `validation` hold indices; an input becomes (input - mean) * scale. Mean and scale
+    are one number for all values of an input, or one for each.
     """
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
-    mean: float
-    scale: float
+    mean: float | NDArray[np.float64]
+    scale: float | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,22 @@ class Splits:
 
 
 class Normalization:
-    """Means and scales of several members, as tensors of shape (members,)."""
+    """Means and scales of several members, as tensors (members,), or (members, *input shape)."""
 
     def __init__(self, divisions: Sequence[Division], device: torch.device):
-        self.mean = torch.tensor([division.mean for division in divisions], device=device)
-        self.scale = torch.tensor([division.scale for division in divisions], device=device)
+        means = np.stack([np.asarray(division.mean) for division in divisions])
+        scales = np.stack([np.asarray(division.scale) for division in divisions])
+        self.mean = torch.tensor(means, dtype=torch.float32, device=device)
+        self.scale = torch.tensor(scales, dtype=torch.float32, device=device)
 
     def apply_(self, rows: Tensor, axis: int) -> Tensor:
         """Normalize rows in place; `axis` counts the members. Whole numbers stay as they are."""
         if not rows.is_floating_point():
             return rows
-        shape = [1] * rows.ndim
+        own = self.mean.shape[1:]
+        shape = [1] * (rows.ndim - len(own))
         shape[axis] = -1
+        shape += own
         return rows.sub_(self.mean.view(shape)).mul_(self.scale.view(shape))
 
 
@@ -76,12 +81,13 @@ class Resident:
     """One set of examples as tensors on a device.
 
     On the CPU the arrays are used where they lie, read-only ones included: nothing here writes to
-    them.
+    them. Inputs of type uint8 are pixels: they become numbers 0 to 1 when they are gathered.
     """
 
-    def __init__(self, examples: Examples, device: torch.device):
+    def __init__(self, examples: Examples, device: torch.device, handling: Handling | None = None):
         self.source = examples
         self.device = device
+        self.handling = handling or Handling()
         self.inputs = _tensor(examples.inputs).to(device)
         self.targets = _tensor(examples.targets).to(device)
         self._divisions: OrderedDict[tuple[float, int], Division] = OrderedDict()
@@ -96,17 +102,19 @@ class Resident:
 
     @cached_property
     def row_bytes(self) -> int:
-        """Memory of one input."""
-        return math.prod(self.shape) * self.inputs.element_size()
+        """Memory of one input when it is gathered."""
+        size = 4 if self.inputs.dtype == torch.uint8 else self.inputs.element_size()
+        return max(1, math.prod(self.shape)) * size
 
     @cached_property
     def _sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Sums and sums of squares of each input, about the mean of all, and that mean."""
         rows = self.source.inputs.reshape(len(self), -1)
-        centre = float(rows.mean(dtype=np.float64))
+        unit = 255 if rows.dtype == np.uint8 else 1
+        centre = float(rows.mean(dtype=np.float64)) / unit
         sums, squares = np.empty(len(self)), np.empty(len(self))
         for start in range(0, len(self), 4096):
-            part = rows[start : start + 4096].astype(np.float64) - centre
+            part = rows[start : start + 4096].astype(np.float64) / unit - centre
             sums[start : start + 4096] = part.sum(axis=1)
             squares[start : start + 4096] = np.square(part).sum(axis=1)
         return sums, squares, centre
@@ -115,19 +123,31 @@ class Resident:
         """Split by seed, and take mean and deviation from the training part."""
         key = (fraction, seed)
         if key not in self._divisions:
-            train, validation = split(self.source.targets, fraction, seed)
-            mean, scale = 0.0, 1.0
-            if self.inputs.is_floating_point():
-                sums, squares, centre = self._sums
-                values = len(train) * max(1, math.prod(self.shape))
-                offset = float(sums[train].sum()) / values
-                variance = max(float(squares[train].sum()) / values - offset**2, 0.0)
-                mean, scale = centre + offset, 1 / (math.sqrt(variance) + 1e-8)
+            train, validation = split(self.source.targets, fraction, seed, self.handling)
+            mean, scale = self._mean_and_scale(train)
             self._divisions[key] = Division(train, validation, mean, scale)
             if len(self._divisions) > KEPT_DIVISIONS:
                 self._divisions.popitem(last=False)
         self._divisions.move_to_end(key)
         return self._divisions[key]
+
+    def _mean_and_scale(
+        self, train: NDArray[np.int64]
+    ) -> tuple[float | NDArray[np.float64], float | NDArray[np.float64]]:
+        """Return what makes the training inputs have mean 0 and variance 1."""
+        rule = self.handling.normalization
+        numeric = self.inputs.is_floating_point() or self.inputs.dtype == torch.uint8
+        if rule == "none" or not numeric:
+            return 0.0, 1.0
+        if rule == "feature":
+            rows = self.source.inputs[train].astype(np.float64)
+            deviation = rows.std(axis=0)
+            return rows.mean(axis=0), 1 / np.where(deviation > 0, deviation, 1.0)
+        sums, squares, centre = self._sums
+        values = len(train) * max(1, math.prod(self.shape))
+        offset = float(sums[train].sum()) / values
+        variance = max(float(squares[train].sum()) / values - offset**2, 0.0)
+        return centre + offset, 1 / (math.sqrt(variance) + 1e-8)
 
     def gather(
         self, index: Tensor, normalization: Normalization, axis: int
@@ -135,13 +155,15 @@ class Resident:
         """Return normalized inputs (*index.shape, ...) and targets; `axis` counts the members."""
         flat = index.reshape(-1)
         inputs = self.inputs.index_select(0, flat).view(*index.shape, *self.shape)
+        if inputs.dtype == torch.uint8:
+            inputs = inputs.float().div_(255)
         targets = self.targets.index_select(0, flat).view(*index.shape, *self.targets.shape[1:])
         return normalization.apply_(inputs, axis), targets
 
     def batches(
         self, order: NDArray[np.int64], batch_size: int, normalization: Normalization
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield inputs (members, batch, ...) and targets (members, batch) of one epoch.
+        """Yield inputs (members, batch, ...) and targets (members, batch, ...) of one epoch.
 
         Args:
             order: of shape (members, n), what each member meets and when.
@@ -165,7 +187,7 @@ class Resident:
 
 def place_splits(trial: Trial, data: TrialData, device: torch.device) -> Splits:
     """Split by seed, normalize by the training part's mean and deviation, move to the device."""
-    resident = Resident(data.examples, device)
+    resident = Resident(data.examples, device, data.handling)
     division = resident.division(trial.workload["data"]["validation_fraction"], trial.seed)
     test = None if data.test is None else Resident(data.test, device)
     return splits_of(resident, division, test)
@@ -190,16 +212,19 @@ def splits_of(resident: Resident, division: Division, test: Resident | None) -> 
 _kept: list[Resident] = []
 
 
-def resident(examples: Examples, device: torch.device) -> Resident:
+def resident(
+    examples: Examples, device: torch.device, handling: Handling | None = None
+) -> Resident:
     """Return examples on the device, those of the last data sets without moving them again.
 
     Never for a test split: a worker holds that only while it may read it.
     """
     for index, known in enumerate(_kept):
-        if known.source.inputs is examples.inputs and known.device == device:
+        same = known.source.inputs is examples.inputs and known.source.targets is examples.targets
+        if same and known.device == device:
             _kept.append(_kept.pop(index))
             return known
-    placed = Resident(examples, device)
+    placed = Resident(examples, device, handling)
     _kept.append(placed)
     del _kept[:-KEPT_DATASETS]
     return placed

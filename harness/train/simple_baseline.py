@@ -28,7 +28,7 @@ def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
     """
     splits = place_splits(trial, data, torch.device("cpu"))
     named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    vocabulary = trial.workload["data"].get("vocabulary")
+    vocabulary = data.form.vocabulary
     flat = {name: _flatten(part, vocabulary) for name, part in named.items() if part is not None}
     model = LogisticRegression(C=trial.workload["model"]["regularization"], max_iter=200)
     begin = time.perf_counter()

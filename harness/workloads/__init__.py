@@ -1,6 +1,13 @@
 """Data sets: reading, fingerprints, the locked test split, and splits by seed."""
 
-from harness.workloads.dataset import Dataset, Examples, TrialData, count_duplicates, split
+from harness.workloads.dataset import (
+    Dataset,
+    Examples,
+    Handling,
+    TrialData,
+    count_duplicates,
+    split,
+)
 from harness.workloads.sources import (
     DataMissingError,
     DataSummary,
@@ -15,6 +22,7 @@ __all__ = [
     "DataSummary",
     "Dataset",
     "Examples",
+    "Handling",
     "TrialData",
     "count_duplicates",
     "data_root",

@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.form import Form
 from harness.seeding import stream
 from harness.trial import Phase
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs of shape (n, ...) and targets of shape (n,)."""
+    """Inputs of shape (n, ...) and targets.
+
+    Inputs are numbers (float32), token ids (int64), or pixels 0 to 255 (uint8). Targets are a class
+    each, int64 (n,); a class at each position, int64 (n, steps), where `IGNORED` marks positions
+    that do not count; or numbers, float32 (n, numbers).
+    """
 
     inputs: NDArray[Any]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Handling:
+    """How the examples outside the test split are divided by seed, and inputs normalized.
+
+    Attributes:
+        division: of training and validation. "stratified": at random, the same share of every
+            class. "random": at random. "ordered": validation is the end, whatever the seed.
+        gap: examples left out between the two parts of an ordered division, so that no window of
+            one reaches into the other.
+        normalization: by the training part. "scalar": all values of an input alike. "feature":
+            each value of an input by its own mean and deviation. "none": inputs stay as they are.
+    """
+
+    division: Literal["stratified", "random", "ordered"] = "stratified"
+    gap: int = 0
+    normalization: Literal["scalar", "feature", "none"] = "scalar"
 
 
 @dataclass(frozen=True)
@@ -29,9 +53,10 @@ class TrialData:
     """What one trial is handed. `test` is None unless the trial may read the test split."""
 
     name: str
-    classes: int
+    form: Form
     examples: Examples
     test: Examples | None
+    handling: Handling = Handling()
 
 
 @dataclass(frozen=True)
@@ -39,38 +64,49 @@ class Dataset:
     """A data set whose test split is fixed, the same for every seed and every study."""
 
     name: str
-    classes: int
+    form: Form
     examples: Examples
     test: Examples
+    handling: Handling = Handling()
     fingerprint: str = ""
 
     def for_phase(self, phase: Phase) -> TrialData:
         """Return what a trial of this phase may see: only confirmation gets the test split."""
         test = self.test if phase is Phase.CONFIRMATION else None
-        return TrialData(self.name, self.classes, self.examples, test)
+        return TrialData(self.name, self.form, self.examples, test, self.handling)
 
 
 def split(
-    targets: NDArray[np.int64], fraction: float, seed: int
+    targets: NDArray[Any], fraction: float, seed: int, handling: Handling | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide examples into training and validation indices, stratified by class.
+    """Divide examples into training and validation indices.
 
     Args:
-        targets: class of each example, shape (n,).
-        fraction: share of every class that goes to validation (at least one example).
+        targets: of the examples, shape (n, ...).
+        fraction: share that goes to validation (at least one example; where the division is
+            stratified, of every class).
         seed: of the trial; all arms under one seed get the same split.
+        handling: says how to divide; stratified by class unless given.
 
     Returns:
         Sorted index arrays of the training and of the validation examples; disjoint, and together
-        all n.
+        all n, but for the gap of an ordered division.
     """
+    handling = handling or Handling()
+    count = len(targets)
+    size = max(1, round(fraction * count))
+    if handling.division == "ordered":
+        return np.arange(count - size - handling.gap), np.arange(count - size, count)
     generator = np.random.default_rng(stream(seed, "split"))
+    if handling.division == "random":
+        held_out = np.sort(generator.permutation(count)[:size])
+        return np.setdiff1d(np.arange(count), held_out), held_out
     validation = []
     for label in np.unique(targets):
         members = generator.permutation(np.flatnonzero(targets == label))
         validation.append(members[: max(1, round(fraction * len(members)))])
     held_out = np.sort(np.concatenate(validation))
-    return np.setdiff1d(np.arange(len(targets)), held_out), held_out
+    return np.setdiff1d(np.arange(count), held_out), held_out
 
 
 def count_duplicates(dataset: Dataset) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.form import Form
 from harness.workloads.dataset import Dataset, Examples
 from harness.workloads.source import (
     DATA_ROOT_VARIABLE,
@@ -40,7 +41,10 @@ def _load_digits(_config: Mapping[str, Any], _root: Path) -> Dataset:
         np.arange(len(targets)), test_size=0.25, stratify=targets, random_state=LOCKED_SEED
     )
     return Dataset(
-        "digits", 10, Examples(inputs[rest], targets[rest]), Examples(inputs[test], targets[test])
+        "digits",
+        Form((1, 8, 8), 10),
+        Examples(inputs[rest], targets[rest]),
+        Examples(inputs[test], targets[test]),
     )
 
 
@@ -71,7 +75,7 @@ def _load_mnist(config: Mapping[str, Any], root: Path) -> Dataset:
         Examples(part.data.numpy()[:, None].astype(np.float32) / 255, part.targets.numpy())
         for part in parts
     )
-    return Dataset("mnist", 10, _limited(train, config), test)
+    return Dataset("mnist", Form((1, 28, 28), 10), _limited(train, config), test)
 
 
 _CIFAR10_BATCHES = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4",
@@ -93,7 +97,7 @@ def _load_cifar10(config: Mapping[str, Any], root: Path) -> Dataset:
         train, test = _read_table(files[0], limit), _read_table(files[1], None)
     else:
         train, test = (_read_torchvision(root, train=part) for part in (True, False))
-    return Dataset("cifar10", 10, _limited(train, config), test)
+    return Dataset("cifar10", Form((3, 32, 32), 10), _limited(train, config), test)
 
 
 def _read_table(file: Path, limit: int | None) -> Examples:
@@ -146,11 +150,13 @@ def _present(files: list[Path]) -> bool:
 
 
 IMAGES = {
-    "digits": Source(_digits_files, _load_digits, of_size(DataSummary(1347, 450, (1, 8, 8), 10))),
+    "digits": Source(
+        _digits_files, _load_digits, of_size(DataSummary(1347, 450, Form((1, 8, 8), 10)))
+    ),
     "mnist": Source(
-        _mnist_files, _load_mnist, of_size(DataSummary(60_000, 10_000, (1, 28, 28), 10))
+        _mnist_files, _load_mnist, of_size(DataSummary(60_000, 10_000, Form((1, 28, 28), 10)))
     ),
     "cifar10": Source(
-        _cifar10_files, _load_cifar10, of_size(DataSummary(50_000, 10_000, (3, 32, 32), 10))
+        _cifar10_files, _load_cifar10, of_size(DataSummary(50_000, 10_000, Form((3, 32, 32), 10)))
     ),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.form import Form
 from harness.workloads.dataset import Dataset
 
 DATA_ROOT_VARIABLE = "HARNESS_DATA"
@@ -19,16 +20,11 @@ class DataMissingError(Exception):
 
 @dataclass(frozen=True)
 class DataSummary:
-    """Sizes that can be known without loading anything.
-
-    `shape` is that of one input; `vocabulary` is the number of token ids, where inputs are such.
-    """
+    """Sizes that can be known without loading anything: of the open part, of the test split."""
 
     examples: int
     test: int
-    shape: tuple[int, ...]
-    classes: int
-    vocabulary: int | None = None
+    form: Form
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,6 @@ def of_size(known: DataSummary) -> Callable[[Mapping[str, Any]], DataSummary]:
 
     def summary(config: Mapping[str, Any]) -> DataSummary:
         limit = min(config.get("limit") or known.examples, known.examples)
-        return DataSummary(limit, known.test, known.shape, known.classes)
+        return DataSummary(limit, known.test, known.form)
 
     return summary

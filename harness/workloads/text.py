@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.form import Form
 from harness.workloads.dataset import Dataset, Examples
 from harness.workloads.source import (
     DATA_ROOT_VARIABLE,
@@ -99,7 +100,7 @@ def _load(config: Mapping[str, Any], root: Path) -> Dataset:
         Examples(encode([sentences[i] for i in index], vocabulary, length), targets[index])
         for index in (rest, test)
     )
-    return Dataset("rt_polarity", len(parts), train, held)
+    return Dataset("rt_polarity", _form(config), train, held)
 
 
 def _summary(config: Mapping[str, Any]) -> DataSummary:
@@ -108,10 +109,12 @@ def _summary(config: Mapping[str, Any]) -> DataSummary:
     return DataSummary(
         min(config.get("limit") or examples, examples),
         test,
-        (config["length"],),
-        2,
-        config["vocabulary"],
+        _form(config),
     )
+
+
+def _form(config: Mapping[str, Any]) -> Form:
+    return Form((config["length"],), 2, "class", config["vocabulary"])
 
 
 TEXTS = {

@@ -7,6 +7,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch.nn.functional import cross_entropy
 
+from harness.form import Form
 from harness.models import build, hidden_units, unpackable_reason
 from harness.models.dropout import Dropout
 from harness.study.components import Model
@@ -36,7 +37,11 @@ def complete(config):
 
 
 def make(config, shape, seed=0, classes=3):
-    return build(complete(config), shape, classes, seed, VOCABULARY if shape == TOKENS else None)
+    return build(
+        complete(config),
+        Form(shape, classes, "class", VOCABULARY if shape == TOKENS else None),
+        seed,
+    )
 
 
 def draw(shape, count=12):

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from harness.run.observer import Observer
 from harness.store import open_store
 from harness.study import load_study
 from harness.trial import Phase, Record, State
-from harness.workloads import DataMissingError, Dataset, Examples
+from harness.workloads import DataMissingError, Examples
 
 FAST = ["seeds=5", "search.candidates=2", "workload.epochs=1"]
 
@@ -57,7 +58,7 @@ def test_the_test_split_cannot_reach_the_search(tiny, tmp_path, monkeypatch):
         found = load(config, root)
         targets = np.random.default_rng(0).permutation(found.test.targets)
         test = Examples(found.test.inputs[::-1].copy(), targets)
-        return Dataset(found.name, found.classes, found.examples, test, found.fingerprint)
+        return replace(found, test=test)
 
     monkeypatch.setattr(conductor, "load", scrambled)
     run(tiny, tmp_path / "scrambled")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.form import Form
 from harness.train import choice, train
 from harness.trial import Phase, Record, Trial
 from harness.workloads import Examples, TrialData, load
@@ -33,7 +34,7 @@ def tiny():
     arrays = [inputs[:150], targets[:150], inputs[150:], targets[150:]]
     for array in arrays:
         array.flags.writeable = False
-    return TrialData("tiny", 3, Examples(*arrays[:2]), Examples(*arrays[2:]))
+    return TrialData("tiny", Form((12,), 3), Examples(*arrays[:2]), Examples(*arrays[2:]))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def choose(make_trial, tiny, monkeypatch):
     def run(seconds, count=64, epochs=10_000, largest=64, memory=10**6):
         trials = [make_trial(seed, epochs=epochs) for seed in range(count)]
         data = Resident(tiny.examples, torch.device("cpu"))
-        program = program_for(trials[0], data.shape, tiny.classes, data.device)
+        program = program_for(trials[0], tiny.form, data.device)
         choice._timings.clear()
         measured = []
 
@@ -27,7 +27,7 @@ def choose(make_trial, tiny, monkeypatch):
 
         monkeypatch.setattr(choice, "measure", measure)
         monkeypatch.setattr(choice, "members_that_fit", lambda *_: memory)
-        found = choose_size(trials, Material(data, None, tiny.classes, program), largest)
+        found = choose_size(trials, Material(data, None, tiny.form, program), largest)
         return found.size, found.reason, measured
 
     return run
@@ -88,9 +88,9 @@ def test_a_measurement_is_made_once(choose, make_trial, tiny, monkeypatch):
     choose(lambda members: 3e-4 + 2e-5 * members)
     data = Resident(tiny.examples, torch.device("cpu"))
     trials = [make_trial(seed, epochs=10_000) for seed in range(100, 164)]
-    program = program_for(trials[0], data.shape, tiny.classes, data.device)
+    program = program_for(trials[0], tiny.form, data.device)
     monkeypatch.setattr(choice, "measure", lambda *_: pytest.fail("measured again"))
-    assert choose_size(trials, Material(data, None, tiny.classes, program), 64).size == 64
+    assert choose_size(trials, Material(data, None, tiny.form, program), 64).size == 64
 
 
 def test_it_says_why_a_trial_is_alone(choose, make_trial, tiny):
@@ -98,14 +98,14 @@ def test_it_says_why_a_trial_is_alone(choose, make_trial, tiny):
     assert choose(lambda _: 1e-3, largest=1)[1] == "alone: as asked"
     plain = PlainProgram(torch.nn.Linear(12, 3))
     data = Resident(tiny.examples, torch.device("cpu"))
-    found = choose_size([make_trial(0), make_trial(1)], Material(data, None, 3, plain), 64)
+    found = choose_size([make_trial(0), make_trial(1)], Material(data, None, tiny.form, plain), 64)
     assert found.reason == "alone: the network does not declare itself packable"
 
 
 def test_memory_is_estimated_from_a_recorded_step(make_trial, tiny):
     trial = make_trial(0, model={"width": 512})
     data = Resident(tiny.examples, torch.device("cpu"))
-    material = Material(data, None, 3, program_for(trial, data.shape, 3, data.device))
+    material = Material(data, None, tiny.form, program_for(trial, tiny.form, data.device))
     before = choice.members_that_fit(material, trial)
     seconds = choice.measure([trial], material)
     assert seconds > 0

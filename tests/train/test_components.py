@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.form import Form
 from harness.study.components import Workload
 from harness.train import train
 from harness.train.schedules import Horizon, rate_factor
@@ -52,7 +53,10 @@ def images():
     inputs = generator.normal(size=(200, 1, 4, 4)) + targets[:, None, None, None]
     inputs = inputs.astype(np.float32)
     return TrialData(
-        "digits", 3, Examples(inputs[:150], targets[:150]), Examples(inputs[150:], targets[150:])
+        "digits",
+        Form((1, 4, 4), 3),
+        Examples(inputs[:150], targets[:150]),
+        Examples(inputs[150:], targets[150:]),
     )
 
 
@@ -63,7 +67,10 @@ def sentences():
     inputs = generator.integers(2, 7, (120, 7)) + 5 * targets[:, None]
     inputs[::3, 4:] = 0
     return TrialData(
-        "text", 2, Examples(inputs[:90], targets[:90]), Examples(inputs[90:], targets[90:])
+        "text",
+        Form((7,), 2, "class", 12),
+        Examples(inputs[:90], targets[:90]),
+        Examples(inputs[90:], targets[90:]),
     )
 
 

@@ -164,10 +164,11 @@ from harness.train import group, pack_key
 assert "torch" not in sys.modules
 from harness.train import train
 import numpy as np
+from harness.form import Form
 from harness.trial import Phase, Trial
 from harness.workloads import Examples, TrialData
 inputs = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
-data = TrialData("x", 2, Examples(inputs, np.arange(60) % 2), None)
+data = TrialData("x", Form((4,), 2), Examples(inputs, np.arange(60) % 2), None)
 model = {"name": "mlp", "depth": 1, "width": 4, "activation": "relu", "initialization": "auto"}
 optimizer = {"name": "adam", "lr": 0.1, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
 workload = {"data": {"validation_fraction": 0.2}, "model": model, "optimizer": optimizer,

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from harness.form import Form
 from harness.models import build
 from harness.train.program import RECORD_AT_USE, PackedProgram, PlainProgram
 from harness.train.stack import Stack
@@ -14,7 +15,7 @@ MLP = {"name": "mlp", "depth": 2, "width": 16, "activation": "tanh", "initializa
 def pack():
     """Three networks, their inputs and their targets."""
     generator = torch.Generator().manual_seed(0)
-    networks = [build(MLP, (8,), 4, seed) for seed in range(3)]
+    networks = [build(MLP, Form((8,), 4), seed) for seed in range(3)]
     inputs = torch.randn(3, 10, 8, generator=generator)
     return networks, inputs, torch.randint(0, 4, (3, 10), generator=generator)
 

@@ -28,7 +28,7 @@ def textbook(trial, data):
         return torch.tensor((array - mean) / deviation, dtype=torch.float32)
 
     x, y = place(inputs), torch.tensor(data.examples.targets)
-    network = build(workload["model"], x.shape[1:], data.classes, stream(trial.seed, "weights"))
+    network = build(workload["model"], data.form, stream(trial.seed, "weights"))
     optimizer = OPTIMIZERS[workload["optimizer"]["name"]](network.parameters())
     order = np.random.default_rng(stream(trial.seed, "order"))
     losses, best, accuracy = [], -1.0, 0.0

@@ -38,7 +38,7 @@ def test_digits_are_the_bundled_ones_and_the_search_gets_no_test_split(tmp_path)
     dataset = load(DIGITS, tmp_path)
     known = summary(DIGITS)
     assert (len(dataset.examples), len(dataset.test)) == (known.examples, known.test)
-    assert dataset.examples.inputs.shape[1:] == known.shape
+    assert dataset.examples.inputs.shape[1:] == known.form.shape
     assert dataset.examples.inputs.min() >= 0
     assert dataset.examples.inputs.max() <= 1
     assert dataset.for_phase(Phase.SEARCH).test is None

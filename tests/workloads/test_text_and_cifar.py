@@ -136,7 +136,7 @@ def test_the_real_files_have_the_sizes_that_are_declared(config, folder):
     dataset = load(config, Path(REAL))
     known = summary(config)
     assert (len(dataset.examples), len(dataset.test)) == (known.examples, known.test)
-    assert dataset.examples.inputs.shape[1:] == known.shape
-    if known.vocabulary:
-        assert dataset.examples.inputs.max() == known.vocabulary - 1
-        assert dataset.test.inputs.max() < known.vocabulary
+    assert dataset.examples.inputs.shape[1:] == known.form.shape
+    if known.form.vocabulary:
+        assert dataset.examples.inputs.max() == known.form.vocabulary - 1
+        assert dataset.test.inputs.max() < known.form.vocabulary

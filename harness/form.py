@@ -1,0 +1,37 @@
+"""What goes into a network and what comes out: the form that data and models agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["class", "sequence", "numbers"]
+
+IGNORED = -100
+"""The class of a position in a sequence that does not count."""
+
+SELECTED_BY: Mapping[Kind, str] = {"class": "accuracy", "sequence": "loss", "numbers": "loss"}
+"""The validation metric that chooses an epoch and, unless a study says otherwise, a candidate."""
+
+PRIMARY_METRIC: Mapping[Kind, str] = {"class": "accuracy", "sequence": "bits", "numbers": "loss"}
+"""The metric that leaderboards, displays and curves show first."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a data set's inputs and targets.
+
+    Attributes:
+        shape: of one input, without the batch.
+        outputs: number of classes, or of numbers to be predicted.
+        kind: of the targets. "class": one class for each input. "sequence": a class at each
+            position, so that a network maps (batch, steps) to (batch, steps, outputs). "numbers":
+            `outputs` numbers for each input.
+        vocabulary: number of token ids, where inputs are such.
+    """
+
+    shape: tuple[int, ...]
+    outputs: int
+    kind: Kind = "class"
+    vocabulary: int | None = None
