@@ -11,6 +11,9 @@ import hashlib
 SEARCH_SEEDS_START = 1_000_000
 """Search seeds count from here, so that they never meet a confirmation seed."""
 
+PRETRAINING_SEED = 2_000_000_000
+"""Seed of pretraining trials, which no search and no confirmation uses."""
+
 
 def stream(seed: int, purpose: str) -> int:
     """Derive the seed of one stream, between 0 and 2**63 - 1.

@@ -45,6 +45,16 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
+def source_of(workload: Mapping[str, Any]) -> str | None:
+    """Return what a workload's network takes its initial weights from; None: they are drawn.
+
+    The name of a pretraining stage in a study's workload, the id of its trial in a trial's.
+    """
+    transfer = workload.get("transfer") or {}
+    source: str | None = transfer.get("from")
+    return source
+
+
 @dataclass(frozen=True)
 class Trial:
     """One arm, one candidate, one seed, one budget.
@@ -65,6 +75,11 @@ class Trial:
     def id(self) -> str:
         """Hash of all that determines the outcome, and of nothing that does not."""
         return digest(self.to_dict())
+
+    @property
+    def source(self) -> str | None:
+        """The pretraining trial whose weights this one starts from, if any."""
+        return source_of(self.workload)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON-able values."""

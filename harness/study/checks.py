@@ -17,6 +17,8 @@ from harness.study.errors import Problem, nearest
 from harness.study.explain import explain
 from harness.study.model import Choice, Dimension, Factor, Study
 
+FEWEST_SEEDS = 5
+
 
 def check_names(study: Study, document: Document) -> list[Problem]:
     """Find claim ids used twice, and factors whose levels and path do not go together."""
@@ -39,7 +41,26 @@ def check_names(study: Study, document: Document) -> list[Problem]:
         if isinstance(factor.levels, dict) and factor.path is not None:
             message = "levels that are mappings carry their own paths"
             problems.append(document.problem((*where, "path"), message))
-    return problems
+    return problems + _too_few_seeds(study, document)
+
+
+def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
+    """Refuse numbers of seeds with which no result whatever could support a claim.
+
+    A sign-flip test of n seeds gives 2**-n at best, or twice that for a claim of two sides; with
+    four seeds or fewer the t interval rests on a spread that is hardly known.
+    """
+    two_sided = any(test.differs_by is not None for claim in study.claims for test in claim.tests)
+    fewest = FEWEST_SEEDS
+    while (2 if two_sided else 1) * 2.0**-fewest > study.alpha:
+        fewest += 1
+    for where, seeds in (("max", study.most_seeds), ("start", study.first_seeds)):
+        needed = fewest if where == "max" else FEWEST_SEEDS
+        if study.claims and seeds < needed:
+            message = f"{seeds} seeds can support no claim; these claims need at least {needed}"
+            place: Path_ = ("seeds",) if len(study.looks) == 1 else ("seeds", where)
+            return [document.problem(place, message)]
+    return []
 
 
 def check_references(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:

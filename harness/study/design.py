@@ -52,14 +52,14 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         for factor, level in levels.items():
             assignments |= _assignments(study, factor, level)
         origin = _origin(study, levels)
-        workload = _workload(base, assignments, origin, on_error)
+        workload = checked_workload(base, assignments, origin, on_error)
         if workload is not None:
             name = _arm_name(study, levels, baseline)
             arms.append(
                 Arm(name, levels, workload, _leaves(assignments), is_baseline=levels == baseline)
             )
     for name, assignments in study.arms.items():
-        workload = _workload(base, assignments, ("arms", name), on_error)
+        workload = checked_workload(base, assignments, ("arms", name), on_error)
         if workload is not None:
             arms.append(Arm(name, {}, workload, _leaves(assignments), named=True))
     return arms
@@ -180,9 +180,10 @@ def _origin(study: Study, levels: Mapping[str, Any]) -> Path_:
     return ("factors",)
 
 
-def _workload(
+def checked_workload(
     base: Mapping[str, Any], assignments: Mapping[str, Any], origin: Path_, on_error: OnError | None
 ) -> Mapping[str, Any] | None:
+    """Return a workload with some dotted paths set, resolved; None after telling of an error."""
     data = copy.deepcopy(dict(base))
     for path, value in assignments.items():
         assign(data, path, copy.deepcopy(value))

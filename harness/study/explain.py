@@ -24,14 +24,16 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
     schema = TypeAdapter(root).json_schema()
     problems = []
     for item in error.errors(include_url=False):
-        path = _real_path(item["loc"], document)
+        path = _real_path(item["loc"], document, is_key=item["type"] == "missing")
         is_key = item["type"] == "extra_forbidden"
         problems.append(document.problem(path, _sentence(dict(item), schema), at_key=is_key))
     return problems
 
 
-def _real_path(location: tuple[str | int, ...], document: Document) -> Path_:
-    """Drop the union tags that pydantic mixes into a location."""
+def _real_path(
+    location: tuple[str | int, ...], document: Document, *, is_key: bool = False
+) -> Path_:
+    """Drop the union tags that pydantic mixes into a location; `is_key`: the last part is none."""
     path: Path_ = ()
     data: Any = document.data
     part: Any
@@ -41,7 +43,7 @@ def _real_path(location: tuple[str | int, ...], document: Document) -> Path_:
             isinstance(data, list) and isinstance(part, int) and part < len(data)
         ):
             path, data = (*path, part), data[part]
-        elif last and not _is_tag(part):
+        elif last and (is_key or not _is_tag(part)):
             path = (*path, part)
     if document.data:
         return path
@@ -55,8 +57,9 @@ def _has(data: Any, part: Any) -> bool:
 
 
 _TAGS = {name for kind in components.KINDS.values() for name in kind} | {
-    "custom", "torch_optimizer", "single", "composite", "function-before", "function-after",
-    "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
+    "custom", "torch_optimizer", "single", "composite", "fixed", "instalments",
+    "function-before", "function-after", "IntegerRange", "UniformRange", "LogRange", "Choice",
+    "str", "int", "float", "bool",
     "constrained-float", "constrained-int",
 }  # fmt: skip
 

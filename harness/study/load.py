@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from harness.study.checks import check_names, check_references
 from harness.study.components import Workload
-from harness.study.design import Arm, build_arms
+from harness.study.design import Arm, OnError, build_arms
 from harness.study.document import Document, Path_, assign, parse_value, read_document
 from harness.study.errors import InputError, Problem, nearest
 from harness.study.explain import explain
 from harness.study.model import Study
+from harness.study.stages import build_stages, check_stages
+
+Built = TypeVar("Built")
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,10 @@ def _resolve(
     problems = check_names(study, merged)
     if problems:
         raise InputError(problems)
-    arms = _build_checked_arms(study, merged)
+    arms = _report_invalid(merged, lambda report: build_arms(study, report))
+    stages = _report_invalid(merged, lambda report: build_stages(study, report))
     problems = check_references(study, arms, merged)
+    problems += check_stages(study, arms, stages, merged)
     if problems:
         raise InputError(problems)
     return study, arms
@@ -122,8 +127,8 @@ def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:
                         places[target + source[len(origin) + 1 :]] = place
 
 
-def _build_checked_arms(study: Study, document: Document) -> list[Arm]:
-    """Build the arms; a level that its model does not know is reported where it stands."""
+def _report_invalid(document: Document, build: Callable[[OnError], Built]) -> Built:
+    """Build arms or stages; a setting that its model does not know is reported where it stands."""
     problems: list[Problem] = []
 
     def report(error: ValidationError, origin: Path_, paths: Sequence[str]) -> None:
@@ -135,10 +140,10 @@ def _build_checked_arms(study: Study, document: Document) -> list[Arm]:
             if placed not in problems:
                 problems.append(placed)
 
-    arms = build_arms(study, report)
+    built = build(report)
     if problems:
         raise InputError(problems)
-    return arms
+    return built
 
 
 def schema() -> dict[str, Any]:

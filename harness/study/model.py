@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from harness.study.claims import Claim
 from harness.study.components import Component, Probe, Workload
+from harness.study.seeds import Seeds, SequentialSeeds
 
 Scalar = str | int | float | bool | None
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -99,7 +100,14 @@ class Study(Component):
         default_factory=dict, description="named arms beside the design: {path: value}"
     )
     search: Search | None = Field(None, description="leave out for fixed hyperparameters")
-    seeds: int = Field(8, ge=2, le=10_000, description="confirmation seeds of every arm")
+    pretraining: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="networks trained once, for `transfer: {from: NAME}`: {path: value} over the"
+        " workload",
+    )
+    seeds: Seeds = Field(
+        8, description="confirmation seeds of every arm, or instalments: {start, step, max}"
+    )
     probes: list[Probe] = Field(default_factory=list)
     claims: list[Claim] = Field(default_factory=list)
     alpha: float = Field(0.05, gt=0, lt=0.5, description="error rate of all claims together")
@@ -107,3 +115,18 @@ class Study(Component):
     profiles: dict[Name, dict[str, Any]] = Field(
         default_factory=dict, description="named variants: {dotted path: value}"
     )
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds at which claims are judged: one, or several in a sequential study."""
+        return self.seeds.looks if isinstance(self.seeds, SequentialSeeds) else (self.seeds,)
+
+    @property
+    def first_seeds(self) -> int:
+        """Seeds that every arm is confirmed on, whatever they show."""
+        return self.looks[0]
+
+    @property
+    def most_seeds(self) -> int:
+        """Seeds that an arm is confirmed on at most."""
+        return self.looks[-1]
