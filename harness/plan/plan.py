@@ -9,9 +9,9 @@ from typing import Any
 
 from harness.plan.grid import grid_points
 from harness.provenance import code_version, source_version
-from harness.seeding import confirmation_seeds, search_seeds
-from harness.study import Arm, Study, select, with_settings
-from harness.trial import Phase, Trial, digest
+from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
+from harness.study import Arm, Study, build_stages, select, used_stages, with_settings
+from harness.trial import Phase, Trial, digest, source_of
 
 SIMPLE_BASELINE = "simple-baseline"
 
@@ -91,10 +91,21 @@ class Plan:
         """The arms, and after them the simple baseline if the study has one."""
         if self.study.simple_baseline == "none":
             return list(self.arms)
-        workload = with_settings(
-            {**self.study.workload.model_dump(mode="json"), "model": self.study.simple_baseline}, {}
-        )
+        shared = self.study.workload.model_dump(mode="json")
+        shared.pop("transfer", None)
+        workload = with_settings({**shared, "model": self.study.simple_baseline}, {})
         return [*self.arms, Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)]
+
+    @cached_property
+    def stages(self) -> Mapping[str, Assignment]:
+        """The pretraining trials that arms start from, by name, each after its own source."""
+        workloads = build_stages(self.study)
+        stages: dict[str, Assignment] = {}
+        for name in used_stages(self.study, self.arms, workloads):
+            workload = _sourced(workloads[name], stages)
+            trial = self._trial(workload, PRETRAINING_SEED, Phase.PRETRAINING)
+            stages[name] = Assignment(trial, name, Phase.PRETRAINING, None, {})
+        return stages
 
     @cached_property
     def baseline(self) -> Arm:
@@ -140,13 +151,19 @@ class Plan:
         seeds = search_seeds(self.study.search.seeds)
         return self._assignments(arm, Phase.SEARCH, seeds, candidate, parameters)
 
-    def confirmation_trials(self, arm: Arm, winners: Sequence[Winner]) -> list[Assignment]:
+    def confirmation_trials(
+        self, arm: Arm, winners: Sequence[Winner], look: int = 0
+    ) -> list[Assignment]:
         """Return the trials that are the arm's evidence: one for each confirmation seed.
 
-        `winners` holds one for every repetition of the arm's search; the seeds take them in turn.
+        Args:
+            arm: one of `all_arms`.
+            winners: one for every repetition of the arm's search; the seeds take them in turn.
+            look: which instalment of seeds, from 0; a study with a fixed number has one.
         """
+        before = self.study.looks[look - 1] if look else 0
         trials = []
-        for seed in confirmation_seeds(self.study.seeds):
+        for seed in confirmation_seeds(self.study.looks[look])[before:]:
             winner = winners[seed % len(winners)]
             trials += self._assignments(
                 arm, Phase.CONFIRMATION, [seed], winner.candidate, winner.parameters
@@ -161,22 +178,28 @@ class Plan:
         candidate: int | None,
         parameters: Mapping[str, Any],
     ) -> list[Assignment]:
-        workload = with_settings(arm.workload, parameters) if parameters else arm.workload
-        fingerprint = self.fingerprints.get(data_key(workload), "")
+        own = with_settings(arm.workload, parameters) if parameters else arm.workload
+        workload = _sourced(own, self.stages)
         probes = self._probes(arm, workload) if phase is Phase.CONFIRMATION else ()
-        version = code_version()
-        if ":" in workload["model"]["name"]:
-            version = digest([version, source_version(workload["model"]["name"])])
         return [
             Assignment(
-                Trial(workload, seed, phase, fingerprint, version, probes),
-                arm.name,
-                phase,
-                candidate,
-                parameters,
+                self._trial(workload, seed, phase, probes), arm.name, phase, candidate, parameters
             )
             for seed in seeds
         ]
+
+    def _trial(
+        self,
+        workload: Mapping[str, Any],
+        seed: int,
+        phase: Phase,
+        probes: tuple[Mapping[str, Any], ...] = (),
+    ) -> Trial:
+        version = code_version()
+        if ":" in workload["model"]["name"]:
+            version = digest([version, source_version(workload["model"]["name"])])
+        fingerprint = self.fingerprints.get(data_key(workload), "")
+        return Trial(workload, seed, phase, fingerprint, version, probes)
 
     def _probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         """Return the probes that an arm's confirmation trials carry out."""
@@ -193,10 +216,14 @@ class Plan:
         return tuple(probes)
 
     def trial_counts(self) -> dict[str, int]:
-        """Return the number of trials by phase, before equal trials of several arms are merged."""
-        return {
+        """Return the number of trials by phase, before equal trials of several arms are merged.
+
+        With seeds in instalments, confirmation is counted as far as the first look.
+        """
+        stages = {Phase.PRETRAINING.value: len(self.stages)} if self.stages else {}
+        return stages | {
             Phase.SEARCH.value: sum(self.search_count(arm) for arm in self.all_arms),
-            Phase.CONFIRMATION.value: len(self.all_arms) * self.study.seeds,
+            Phase.CONFIRMATION.value: len(self.all_arms) * self.study.first_seeds,
         }
 
     def search_count(self, arm: Arm) -> int:
@@ -208,6 +235,17 @@ class Plan:
 def data_key(workload: Mapping[str, Any]) -> str:
     """Return the key under which a workload's data configuration is known."""
     return digest(workload["data"])
+
+
+def _sourced(workload: Mapping[str, Any], stages: Mapping[str, Assignment]) -> Mapping[str, Any]:
+    """Return a workload that names its pretraining trial in place of the stage.
+
+    A trial's identity then follows all that its initial weights depend on.
+    """
+    source = source_of(workload)
+    if source is None:
+        return workload
+    return {**workload, "transfer": {**workload["transfer"], "from": stages[source].trial.id}}
 
 
 def make_plan(

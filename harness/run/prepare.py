@@ -38,7 +38,9 @@ def prepare(loaded: LoadedStudy, root: Path) -> Plan:
 
 def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:
     """Return the distinct data configurations of a plan, by their key."""
-    return {data_key(arm.workload): arm.workload["data"] for arm in plan.all_arms}
+    workloads = [stage.trial.workload for stage in plan.stages.values()]
+    workloads += [arm.workload for arm in plan.all_arms]
+    return {data_key(workload): workload["data"] for workload in workloads}
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def test_the_hash_follows_what_is_declared_and_not_the_name_of_the_profile(tiny)
     assert hashed() == hashed()
     assert hashed("seeds=6", "search.candidates=4") == hashed(profile="more")
     assert hashed("claims.0.greater_by=0.02") != hashed()
-    assert hashed("alpha=0.01") != hashed()
+    assert hashed("alpha=0.04") != hashed()
 
 
 def test_estimates_grow_with_the_work(plan):
