@@ -1,9 +1,11 @@
 """A claim and its evidence give a verdict."""
 
-from harness.judge.verdicts import claim_declarations, declared_claims, judge
+from harness.judge.looks import arms_to_continue, judge
+from harness.judge.verdicts import claim_declarations, declared_claims
 from harness.judge.words import describe_hypothesis, describe_measure
 
 __all__ = [
+    "arms_to_continue",
     "claim_declarations",
     "declared_claims",
     "describe_hypothesis",

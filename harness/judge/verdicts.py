@@ -1,14 +1,14 @@
 """A claim and its evidence give a verdict.
 
 Every test is reduced to one number per seed (a difference of arms, a log ratio, a slope, a value);
-`harness.stats` says what these numbers support. The p-values of a study's claims are corrected
-together (Holm 1979).
+`harness.stats` says what these numbers support. `harness.judge.looks` says by which rules: how many
+seeds count, and how the p-values of a study's claims are corrected together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
-from harness.judge.measures import MissingEvidence, involved_arms, numbers_per_seed
+from harness.judge.measures import MissingEvidence, Numbers, involved_arms, numbers_per_seed
 from harness.judge.words import describe_hypothesis, describe_measure
 from harness.seeding import stream
 from harness.stats.forecast import seeds_to_decide
@@ -30,7 +30,7 @@ from harness.stats.hypotheses import (
     assess,
     decide,
 )
-from harness.stats.multiplicity import holm, intersection_union
+from harness.stats.multiplicity import intersection_union
 from harness.stats.power import Rule
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
@@ -59,19 +59,40 @@ class TestResult:
         return math.exp(number) if self.test.ratio is not None else number
 
 
-def judge(evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
+@dataclass(frozen=True)
+class Rules:
+    """What claims are judged by.
+
+    Attributes:
+        seeds: how many of the confirmation seeds count, from the first.
+        interval_alpha: the error rate of a claim's interval.
+        correct: from the hypotheses of every claim's parts and the p-values of the claims, shape
+            (claims,), to corrected p-values that are compared with the study's alpha.
+    """
+
+    seeds: int
+    interval_alpha: Callable[[Hypothesis], float]
+    correct: Callable[[Sequence[Sequence[Hypothesis]], Numbers], Numbers]
+
+
+def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
     """Return the verdict of every claim of a study.
 
     Args:
+        rules: what the claims are judged by.
         evidence: of one execution.
         changed: ids of claims that were changed after their evidence had been seen.
     """
     study = evidence.plan.study
     results = {
-        claim.id: [run_test(test, evidence) for test in claim.tests] for claim in study.claims
+        claim.id: [run_test(test, evidence, rules) for test in claim.tests]
+        for claim in study.claims
     }
     raw = [_claim_p(parts) for parts in results.values()]
-    corrected = holm(np.array([1.0 if p is None else p for p in raw]))
+    corrected = rules.correct(
+        [[part.hypothesis for part in parts] for parts in results.values()],
+        np.array([1.0 if p is None else p for p in raw]),
+    )
     verdicts = []
     for claim, p, p_corrected in zip(study.claims, raw, corrected, strict=True):
         parts = results[claim.id]
@@ -115,7 +136,7 @@ def claim_declarations(evidence: Evidence) -> dict[str, str]:
 
 
 def declared_claims(study: Study) -> dict[str, str]:
-    """Return the hash of each claim's test, which neither its wording nor an unused field enters."""
+    """Return the hash of each claim's test; its wording and unused fields do not enter."""
     wording = {"id", "says", "source", "discussion"}
     return {
         claim.id: digest(
@@ -129,19 +150,19 @@ def declared_claims(study: Study) -> dict[str, str]:
     }
 
 
-def run_test(test: Test, evidence: Evidence) -> TestResult:
+def run_test(test: Test, evidence: Evidence, rules: Rules) -> TestResult:
     """Reduce a test to one number per seed and assess these numbers."""
-    study = evidence.plan.study
     hypothesis = hypothesis_of(test)
     rows = evidence.confirmation
+    rows = rows[rows["seed"] < rules.seeds]
     names = [arm.name for arm in involved_arms(test, evidence.plan.arms)]
     trials = sorted(set(rows.loc[rows["arm"].isin(names), "trial_id"]))
     try:
-        values = numbers_per_seed(test, evidence, study.seeds)
+        values = numbers_per_seed(test, evidence, rules.seeds)
     except MissingEvidence as missing:
         return TestResult(test, hypothesis, None, None, trials, str(missing))
     generator = np.random.default_rng(stream(0, f"test:{test.metric}"))
-    assessment = assess(values, hypothesis, study.alpha, generator)
+    assessment = assess(values, hypothesis, rules.interval_alpha(hypothesis), generator)
     return TestResult(test, hypothesis, values, assessment, trials)
 
 

@@ -1,0 +1,113 @@
+"""When claims are judged: once, or at every look of a study that adds seeds in instalments.
+
+A sequential study judges its claims at fixed numbers of seeds. A claim that is supported or refuted
+at a look is decided there and keeps that verdict; the others wait for the next look. The intervals
+and the corrected p-values of each look allow for all looks (`harness.stats.sequential`). The walk
+is a pure function of the records of the first seeds, so that the run that decides what to train
+next and the report that is written years later come to the same verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.evidence import Evidence
+from harness.judge.measures import Numbers, involved_arms
+from harness.judge.verdicts import Rules, judge_by
+from harness.stats.hypotheses import Hypothesis
+from harness.stats.multiplicity import holm
+from harness.study import Study
+from harness.trial import Verdict
+
+FINAL = {"supported", "refuted", "incomplete"}
+"""Verdicts that more seeds do not change. Where a trial is missing, failed or diverged, every later
+look would miss it as well."""
+
+
+def judge(evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
+    """Return the verdict of every claim of a study, at the look that decided it.
+
+    Args:
+        evidence: of one execution.
+        changed: ids of claims that were changed after their evidence had been seen.
+    """
+    study = evidence.plan.study
+    if len(study.looks) == 1:
+        alpha = study.alpha
+        rules = Rules(study.most_seeds, lambda _: alpha, lambda _, p_values: holm(p_values))
+        return judge_by(rules, evidence, changed)
+    return _walk(evidence, study.looks, changed)
+
+
+def arms_to_continue(evidence: Evidence, seeds: int) -> set[str]:
+    """Return the arms that need more seeds: those of the claims that are open at a look.
+
+    Args:
+        evidence: with a record of every trial that the looks up to this one need.
+        seeds: at the look, one of the study's `looks`.
+
+    Returns:
+        Names of arms; none when every claim is decided.
+    """
+    study = evidence.plan.study
+    looks = [look for look in study.looks if look <= seeds]
+    verdicts = _walk(evidence, looks, ()) if study.claims else []
+    undecided = {verdict.id for verdict in verdicts if verdict.verdict not in FINAL}
+    return {
+        arm.name
+        for claim in study.claims
+        if claim.id in undecided
+        for test in claim.tests
+        for arm in involved_arms(test, evidence.plan.arms)
+    }
+
+
+def _walk(evidence: Evidence, looks: Sequence[int], changed: Sequence[str]) -> list[Verdict]:
+    """Judge look after look; a claim keeps the verdict that decided it, else has the last one."""
+    study = evidence.plan.study
+    latest: dict[str, Verdict] = {}
+    for look, seeds in enumerate(looks):
+        rules = _rules_at(study, look, latest)
+        for verdict in judge_by(rules, evidence, changed):
+            before = latest.get(verdict.id)
+            if before is None or before.verdict not in FINAL:
+                latest[verdict.id] = _about_look(verdict, seeds, study)
+        if all(verdict.verdict in FINAL for verdict in latest.values()):
+            break
+    return list(latest.values())
+
+
+def _about_look(verdict: Verdict, seeds: int, study: Study) -> Verdict:
+    if verdict.verdict == "inconclusive" or seeds == study.most_seeds:
+        return verdict
+    return replace(verdict, reason=f"{verdict.reason} (at the look at {seeds} seeds)")
+
+
+def _rules_at(study: Study, look: int, before: dict[str, Verdict]) -> Rules:
+    """Return the rules of one look, given the verdicts of the looks before it."""
+    from harness.stats.sequential import (  # SciPy is slow to import, and few studies need this
+        Design,
+        corrected_p_values,
+        interval_alpha,
+        nominal_level,
+        sides_of,
+    )
+
+    design = Design(study.looks, study.alpha)
+    outcomes = [before[claim.id].verdict if before else "" for claim in study.claims]
+    supported = np.array([outcome == "supported" for outcome in outcomes])
+    closed = np.array([outcome in FINAL - {"supported"} for outcome in outcomes])
+
+    def correct(hypotheses: Sequence[Sequence[Hypothesis]], p_values: Numbers) -> Numbers:
+        # Every part of a claim has to pass: where they differ in sides, the stricter level counts.
+        sides = [
+            min({sides_of(part) for part in parts}, key=lambda n: nominal_level(design, look, 1, n))
+            for parts in hypotheses
+        ]
+        open_p_values = np.where(closed, 1.0, p_values)
+        return corrected_p_values(open_p_values, np.array(sides), supported, design, look)
+
+    return Rules(study.looks[look], lambda part: interval_alpha(design, look, part), correct)
