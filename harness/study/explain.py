@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from harness.study import components
+from harness.study.alternatives import closest
 from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
 
@@ -23,11 +24,28 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
     """Turn pydantic's errors into sentences with a place and the nearest valid name."""
     schema = TypeAdapter(root).json_schema()
     problems = []
-    for item in error.errors(include_url=False):
+    found = [dict(item) for item in error.errors(include_url=False)]
+    for alternatives in closest(found, _is_plain_member):
+        item = alternatives[0]
         path = _real_path(item["loc"], document, is_key=item["type"] == "missing")
         is_key = item["type"] == "extra_forbidden"
-        problems.append(document.problem(path, _sentence(dict(item), schema), at_key=is_key))
+        sentence = _one_of(alternatives, schema)
+        problems.append(document.problem(path, sentence, at_key=is_key))
     return problems
+
+
+def _one_of(alternatives: list[dict[str, Any]], schema: dict[str, Any]) -> str:
+    """Say what was expected; of several forms, all in one sentence."""
+    kinds = [item["type"] for item in alternatives]
+    if len(kinds) > 1 and all(kind in _TYPE_WORDS for kind in kinds):
+        words = dict.fromkeys(_TYPE_WORDS[kind] for kind in kinds)
+        return f"expected {' or '.join(words)}, found {_shown(alternatives[0]['input'])}"
+    return _sentence(alternatives[0], schema)
+
+
+def _is_plain_member(part: str | int) -> bool:
+    """Tell whether a part of a location is a member of a union that has no tag to choose by."""
+    return isinstance(part, str) and (part in _PLAIN_MEMBERS or "[" in part)
 
 
 def _real_path(
@@ -56,11 +74,13 @@ def _has(data: Any, part: Any) -> bool:
     return isinstance(data, dict) and part in data
 
 
-_TAGS = {name for kind in components.KINDS.values() for name in kind} | {
-    "custom", "torch_optimizer", "single", "composite", "fixed", "instalments",
-    "function-before", "function-after", "IntegerRange", "UniformRange", "LogRange", "Choice",
-    "str", "int", "float", "bool",
+_PLAIN_MEMBERS = {
+    "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
     "constrained-float", "constrained-int",
+}  # fmt: skip
+_TAGS = _PLAIN_MEMBERS | {name for kind in components.KINDS.values() for name in kind} | {
+    "custom", "torch_optimizer", "single", "composite", "fixed", "instalments",
+    "function-before", "function-after",
 }  # fmt: skip
 
 
