@@ -137,7 +137,7 @@ class Record:
 
     def deterministic_part(self) -> dict[str, Any]:
         """Return what must be equal whenever the trial is run again on the same kind of machine."""
-        timed = ("probe.step_time",)
+        timed = ("probe.step_time", "probe.tokens_per_second")
         return {
             "trial_id": self.trial_id,
             "state": self.state.value,

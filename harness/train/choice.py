@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from harness.train.loop import EVALUATION_BATCH, Material, initial_stack
+from harness.train.pack import EVALUATION_BATCH, Material, initial_stack
 from harness.train.program import Program
 from harness.train.resident import Normalization
-from harness.train.updates import build_update
+from harness.train.updates import alone_reason, build_update
 from harness.trial import Trial
 
 GAIN = 0.95  # a pack must take less than this share of the time alone
@@ -49,6 +49,9 @@ def choose_size(trials: Sequence[Trial], material: Material, largest: int) -> Ch
         return Choice(1, "alone: no other trial of its shape" if largest > 1 else "alone: as asked")
     if material.program.largest == 1:
         return Choice(1, f"alone: {material.program.refusal}")
+    refusal = alone_reason(trials[0].workload["optimizer"])
+    if refusal is not None:
+        return Choice(1, f"alone: {refusal}")
     seconds = _known_timings(trials, material)
     if 1 not in seconds:
         seconds[1] = measure(trials[:1], material)

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from harness.train.choice import choose_size
 from harness.train.environment import describe_environment, use_threads
-from harness.train.loop import Diverged, Fitted, Material, Outcome, Point, fit
+from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
+from harness.train.pack import Material, Point
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probes import run_probes
 from harness.train.program import program_for
 from harness.train.resident import Resident, resident
-from harness.trial import Progress, Record, State, Trial, canonical_json
+from harness.train.transfer import Weights
+from harness.train.updates import alone_reason
+from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
 
 _OUT_OF_MEMORY = "out of memory"
@@ -42,6 +45,7 @@ def train(
         threads: of PyTorch on the CPU. One thread replays bit for bit.
         attempt: which execution of these trials this is.
         largest_pack: most trials to train at once; 1 trains them one after another.
+        weights: of the pretraining trial that these trials start from, by name, if they do.
         weights: of the trial that these transfer from, by parameter name; None if from nowhere.
 
     Yields:
@@ -50,7 +54,7 @@ def train(
     """
     use_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    session = _Session(data, device, attempt)
+    session = _Session(data, device, attempt, weights)
     for alike in by_key(trials):
         if alike[0].workload["model"]["name"] == "logistic_regression":
             yield session.simple_baseline(alike[0])
@@ -72,8 +76,11 @@ class _Running:
 class _Session:
     """One call of `train`."""
 
-    def __init__(self, data: TrialData, device: torch.device, attempt: int):
+    def __init__(
+        self, data: TrialData, device: torch.device, attempt: int, weights: Weights | None
+    ):
         self.data = data
+        self.weights = weights
         self.device = device
         self.attempt = attempt
         self.running: dict[str, _Running] = {}
@@ -140,26 +147,31 @@ class _Session:
             self.running[trial.id].started = time.time()
         material = self._material(pack[0])
         how["precision"] = material.program.precision
-        steps = fit(pack, material)
-        while True:
-            try:
-                trial, point = next(steps)
-            except StopIteration as end:
-                fitted: list[Fitted] = end.value
-                break
-            if isinstance(point, Diverged):
-                yield self._record(trial, State.DIVERGED, how, reason=str(point))
-            elif (progress := self._progress(trial, point)) is not None:
-                yield progress
-        for member in fitted:
-            yield self._probed(member, how)
+        for trial, event in fit(pack, material):
+            told = self._told(trial, event, how)
+            if told is not None:
+                yield told
+
+    def _told(self, trial: Trial, event: Event, how: dict[str, object]) -> Progress | Record | None:
+        if isinstance(event, Fitted):
+            return self._probed(event, how)
+        if isinstance(event, Diverged):
+            outcome = Outcome({}, cost=dict(event.cost))
+            return self._record(trial, State.DIVERGED, how, reason=event.reason, outcome=outcome)
+        if isinstance(event, Pruned):
+            reason, outcome = event.reason, event.outcome
+            return self._record(trial, State.PRUNED, how, reason=reason, outcome=outcome)
+        return self._progress(trial, event)
 
     def _probed(self, member: Fitted, how: dict[str, object]) -> Record:
         try:
             outcome = run_probes(member.trial, member)
         except Exception:  # a probe's failure is its trial's, not the pack's
             return self._failed(member.trial)
-        return self._complete(member.trial, outcome, how)
+        record = self._complete(member.trial, outcome, how)
+        if member.trial.phase is Phase.PRETRAINING:
+            return replace(record, weights=member.weights())
+        return record
 
     def _progress(self, trial: Trial, point: Point) -> Progress | None:
         running = self.running[trial.id]
@@ -173,40 +185,45 @@ class _Session:
         data = resident(self.data.examples, self.device, self.data.handling)
         test = None if self.data.test is None else Resident(self.data.test, self.device)
         program = program_for(trial, self.data.form, self.device)
-        return Material(data, test, self.data.form, program)
+        return Material(data, test, self.data.form, program, self.weights)
 
     def _start(self, trial: Trial) -> None:
         self.running[trial.id] = _Running(trial, time.time())
 
     def _failed(self, trial: Trial) -> Record:
-        return self._record(trial, State.FAILED, {}, reason=traceback.format_exc(limit=-8))
+        outcome = Outcome({}, cost={"epochs": float(len(self.running[trial.id].curve))})
+        reason = traceback.format_exc(limit=-8)
+        return self._record(trial, State.FAILED, {}, reason=reason, outcome=outcome)
 
     def _complete(self, trial: Trial, outcome: Outcome, how: dict[str, object]) -> Record:
-        record = self._record(trial, State.COMPLETE, how)
-        return replace(
-            record,
-            metrics=outcome.metrics,
-            details=outcome.details,
-            cost={**outcome.cost, **record.cost},
-            selected_epoch=outcome.selected_epoch,
-        )
+        return self._record(trial, State.COMPLETE, how, outcome=outcome)
 
     def _record(
-        self, trial: Trial, state: State, how: dict[str, object], *, reason: str = ""
+        self,
+        trial: Trial,
+        state: State,
+        how: dict[str, object],
+        *,
+        outcome: Outcome,
+        reason: str = "",
     ) -> Record:
         running = self.running.pop(trial.id)
-        environment = describe_environment(self.device)
-        cost = {}
+        environment, cost = describe_environment(self.device), dict(outcome.cost)
         if how:
             environment["packing"] = how["reason"]
             environment["precision"] = how.get("precision", "float32")
             cost["pack_size"] = float(str(how["size"]))
+            if alone_reason(trial.workload["optimizer"]) is not None:
+                environment["optimizer"] = f"{trial.workload['optimizer']['name']} itself"
         return Record(
             trial,
             state,
             reason=reason,
+            metrics=outcome.metrics,
             curve=tuple(running.curve),
+            details=outcome.details,
             cost=cost,
+            selected_epoch=outcome.selected_epoch,
             environment=environment,
             attempt=self.attempt,
             started=running.started,

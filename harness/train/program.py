@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from harness.form import Form
-from harness.models import UNDECLARED, build, unpackable_reason
+from harness.models import UNDECLARED, build, layer_groups, unpackable_reason
 from harness.seeding import stream
 from harness.train.objective import Classes, Objective, objective_for
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
+from harness.train.transfer import freeze, frozen_groups, set_mode, transfer_of
 from harness.trial import Trial
 
 RECORD_AT_USE = 3  # of the same shapes: recording costs a few steps, too much for rare shapes
@@ -102,7 +103,7 @@ class PackedProgram:
         function = self._functions.get(key)
         if function is not None:
             return function(*arguments)
-        self.template.train(training)
+        set_mode(self.template, training)
         plain = self._stacked_gradients if training else self._stacked_scores
         self._uses[key] = self._uses.get(key, 0) + 1
         if self._uses[key] < RECORD_AT_USE:
@@ -181,7 +182,7 @@ class PlainProgram:
     ) -> tuple[list[Tensor], Tensor]:
         """See `Program`."""
         self._bind(stack)
-        self.template.train()
+        set_mode(self.template, True)
         with torch.enable_grad():
             loss = self.objective.plain_loss(self.template(inputs[0]), targets[0])
             gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
@@ -213,18 +214,28 @@ class PlainProgram:
 _programs: dict[str, PackedProgram] = {}
 
 
-def program_for(trial: Trial, form: Form, device: torch.device) -> Program:
-    """Return the program of a trial's model; those used lately are kept, with their recordings."""
+def program_for(
+    trial: Trial, form: Form, device: torch.device, frozen: int | None = None
+) -> Program:
+    """Return the program of a trial's model; those used lately are kept, with their recordings.
+
+    `frozen` is the number of layer groups that are not trained; without it, as in the first epoch.
+    """
     config = trial.workload["model"]
     settings = {key: value for key, value in config.items() if key != "initialization"}
-    loss = trial.workload.get("loss", "auto")
-    key = repr((sorted(settings.items(), key=str), form, loss, str(device)))
+    loss, transfer = trial.workload.get("loss", "auto"), transfer_of(trial.workload)
+    kept = transfer.get("freeze", 0) if frozen is None else frozen
+    key = repr((sorted(settings.items(), key=str), form, loss, kept, str(device)))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
     weights = stream(trial.seed, "weights")
     objective = objective_for(trial.workload, form)
     network = build(config, form, weights).to(device)
+    if kept:
+        if frozen is None:
+            frozen = frozen_groups(transfer, len(layer_groups(network)))
+        freeze(network, frozen)
     refusal = unpackable_reason(config, network)
     if refusal is not None:
         return PlainProgram(network, objective, refusal)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+Names = tuple[list[str], list[str]]
+
 
 @dataclass
 class Stack:
@@ -57,6 +59,16 @@ class Stack:
             else:
                 mine[index] = theirs[index]
 
+    def arranged(self, before: Names, after: Names) -> Stack:
+        """Return the same tensors, with others of them as the parameters.
+
+        Args:
+            before: names of parameters and of buffers, as `state_names` gives them.
+            after: the same names, divided anew.
+        """
+        by_name = dict(zip([*before[0], *before[1]], self.tensors, strict=True))
+        return Stack([by_name[name] for name in after[0]], [by_name[name] for name in after[1]])
+
     def network(self, template: nn.Module, row: int) -> nn.Module:
         """Return one member as a network of its own."""
         network = copy.deepcopy(template)
@@ -68,7 +80,7 @@ class Stack:
         return network
 
 
-def state_names(network: nn.Module) -> tuple[list[str], list[str]]:
+def state_names(network: nn.Module) -> Names:
     """Return the names of the parameters that are trained, and of all that is held beside them."""
     trained = [name for name, value in network.named_parameters() if value.requires_grad]
     frozen = [name for name, value in network.named_parameters() if not value.requires_grad]

@@ -41,11 +41,23 @@ def build_update(configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tens
 
     Raises:
         KeyError: if there is no such optimizer.
+        ValueError: if it takes one network at a time and there are several.
     """
     from harness.train.adaptive import ADAPTIVE  # which is built on this module
 
+    if alone_reason(configs[0]) is not None:
+        from harness.train.torch_update import TorchUpdate  # imports the compiler
+
+        return TorchUpdate(configs, parameters)
     fused: dict[str, type[_Adam] | type[_SGD]] = {"adam": _Adam, "adamw": _Adam, "sgd": _SGD}
     return {**fused, **ADAPTIVE}[configs[0]["name"]](configs, parameters)
+
+
+def alone_reason(config: Mapping[str, Any]) -> str | None:
+    """Say why an optimizer takes one network at a time, or None where it takes a stack."""
+    if config["name"].startswith("torch.optim."):
+        return f"{config['name']} takes one network at a time"
+    return None
 
 
 class Grouped:

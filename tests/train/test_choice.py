@@ -5,7 +5,7 @@ import torch
 
 from harness.train import choice
 from harness.train.choice import choose_size
-from harness.train.loop import Material
+from harness.train.pack import Material
 from harness.train.program import PlainProgram, program_for
 from harness.train.resident import Resident
 

@@ -1,0 +1,68 @@
+"""Optimizer steps with a learning rate for each layer group, some of which join later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from harness.train.updates import Update, build_update
+
+
+@dataclass
+class _Part:
+    """Parameters that share a rate, relative to the optimizer's, and joined at the same time."""
+
+    names: list[str]
+    rate: float
+    update: Update
+
+
+class LayeredUpdate:
+    """The same optimizer for each part of a network, with a rate of its own.
+
+    A part that joins later starts with an empty history.
+    """
+
+    def __init__(self, configs: Sequence[Mapping[str, Any]], rates: Mapping[str, float]):
+        """Prepare; parameters come by `extend`.
+
+        Args:
+            configs: the optimizer's settings of each member.
+            rates: what each parameter's learning rate is multiplied by, by name.
+        """
+        self._configs = list(configs)
+        self._rates = rates
+        self._parts: list[_Part] = []
+        self._order: list[str] = []
+
+    def extend(self, names: Sequence[str], parameters: Sequence[Tensor]) -> None:
+        """Take over all parameters that are trained from now on, in the order of gradients.
+
+        Those that were trained before must be the same tensors as before.
+        """
+        self._order = list(names)
+        known = {name for part in self._parts for name in part.names}
+        fresh: dict[float, list[str]] = {}
+        for name in names:
+            if name not in known:
+                fresh.setdefault(self._rates[name], []).append(name)
+        by_name = dict(zip(names, parameters, strict=True))
+        for rate, own in fresh.items():
+            update = build_update(self._configs, [by_name[name] for name in own])
+            self._parts.append(_Part(own, rate, update))
+
+    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+        """See `Update`."""
+        by_name = dict(zip(self._order, gradients, strict=True))
+        for part in self._parts:
+            part.update.step([by_name[name] for name in part.names], factor * part.rate)
+
+    def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
+        """See `Update`."""
+        self._configs = [self._configs[row] for row in rows]
+        by_name = dict(zip(self._order, parameters, strict=True))
+        for part in self._parts:
+            part.update.keep(rows, [by_name[name] for name in part.names])

@@ -1,0 +1,278 @@
+"""Trials of one shape in training, as one stack of networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.form import Form
+from harness.models import build, layer_groups
+from harness.seeding import stream
+from harness.train.augmentation import Augmentation
+from harness.train.clipping import clipped
+from harness.train.layered import LayeredUpdate
+from harness.train.program import Program, program_for
+from harness.train.resident import Division, Normalization, Resident
+from harness.train.schedules import Horizon, rate_factor
+from harness.train.stack import Stack, state_names
+from harness.train.transfer import Weights, freeze, frozen_groups, load_weights, rates, transfer_of
+from harness.train.updates import Update, build_update
+from harness.trial import Trial
+
+EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
+DROP_FROM = 1 / 8  # share of a stack that has left before the rest moves together
+
+Point = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the trials of a pack share: data on the device, and the program of their network.
+
+    `weights` are those of the pretraining trial that they start from, if any.
+    """
+
+    data: Resident
+    test: Resident | None
+    form: Form
+    program: Program
+    weights: Weights | None = None
+
+
+@dataclass
+class Member:
+    """One trial of a pack, and what is known of its training so far."""
+
+    trial: Trial
+    division: Division
+    order: np.random.Generator
+    best: float = -math.inf  # a lower-is-better metric counts with its sign turned
+    best_epoch: int = 0
+    seconds: float = 0.0
+    gone: bool = False
+    curve: list[Point] = field(default_factory=list)
+
+
+class Pack:
+    """Trials in training. A row stays with its member until the stack is made smaller."""
+
+    def __init__(self, trials: Sequence[Trial], material: Material):
+        self.material = material
+        self.workload = trials[0].workload
+        self.members = [
+            Member(
+                trial,
+                division_of(material, trial),
+                np.random.default_rng(stream(trial.seed, "order")),
+            )
+            for trial in trials
+        ]
+        self.stack = initial_stack(trials, material)
+        wants_initial = any(p["name"] == "gradient_norms" for t in trials for p in t.probes)
+        everyone = range(len(trials))
+        self.initial = self.stack.rows(everyone) if wants_initial else None
+        self.best = self.stack.rows(everyone)
+        self.schedule = self.workload.get("schedule", {"name": "constant"})
+        self.clip = self.workload.get("clip")
+        self.augmentation = _augmentation(self.workload, trials, material.data.shape)
+        self.transfer = transfer_of(self.workload)
+        self.layered: LayeredUpdate | None = None
+        self.update = self._make_update([trial.workload["optimizer"] for trial in trials])
+        self.frozen = self._frozen(1)
+        self.steps = 0
+        self._normalize()
+
+    @property
+    def live(self) -> list[Member]:
+        """Members that have not left."""
+        return [member for member in self.members if not member.gone]
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Let the layers train that are no longer frozen in this epoch, counted from 1."""
+        frozen = self._frozen(epoch)
+        if frozen == self.frozen:
+            return
+        before = state_names(self.material.program.template)
+        trial, device = self.members[0].trial, self.material.data.device
+        program = program_for(trial, self.material.form, device, frozen)
+        after = state_names(program.template)
+        self.frozen, self.material = frozen, replace(self.material, program=program)
+        self.stack = self.stack.arranged(before, after)
+        self.best = self.best.arranged(before, after)
+        self.initial = self.initial.arranged(before, after) if self.initial else None
+        assert self.layered is not None
+        self.layered.extend(after[0], self.stack.parameters)
+
+    def train_epoch(self) -> Tensor:
+        """Take one step per batch; return each member's mean loss, of shape (members,)."""
+        data, size = self.material.data, self.workload["batch_size"]
+        order = np.stack(
+            [member.division.train[member.order.permutation(len(member.division.train))]
+             for member in self.members]
+        )  # fmt: skip
+        if self.augmentation is not None:
+            self.augmentation.draw(order.shape[1], data.device)
+        total = torch.zeros(len(self.stack), dtype=torch.float64, device=data.device)
+        per_epoch = math.ceil(order.shape[1] / size)
+        horizon = Horizon(self.workload["epochs"] * per_epoch, per_epoch)
+        for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
+            if self.augmentation is not None:
+                inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
+            factor = rate_factor(self.schedule, self.steps + step, horizon)
+            total += self.step(inputs, targets, factor)
+        self.steps += per_epoch
+        return total.div_(per_epoch).float()
+
+    def step(self, inputs: Tensor, targets: Tensor, factor: float = 1.0) -> Tensor:
+        """Take one step on batches of shape (members, batch, ...); return losses (members,).
+
+        Learning rates are multiplied by the factor.
+        """
+        gradients, losses = self.material.program.gradients(self.stack, inputs, targets)
+        if self.clip is not None:
+            gradients = clipped(gradients, self.clip)
+        self.update.step(gradients, factor)
+        return losses
+
+    def validate(self) -> dict[str, Tensor]:
+        """Return each metric on the validation parts, of shape (members,)."""
+        return self._evaluate(self.stack, "validation", self.members, self.normalization)
+
+    def keep_best(self, rows: Sequence[int]) -> None:
+        """Remember the present weights of some members."""
+        if rows:
+            self.best.copy_rows(self.stack, rows)
+
+    def drop_gone(self) -> None:
+        """Make the stack smaller once enough members have left."""
+        gone = len(self.members) - len(self.live)
+        if gone < max(1.0, DROP_FROM * len(self.members)) or not self.live:
+            return
+        rows = [row for row, member in enumerate(self.members) if not member.gone]
+        self.members = self.live
+        self.stack, self.best = self.stack.rows(rows), self.best.rows(rows)
+        self.initial = self.initial.rows(rows) if self.initial else None
+        self.update.keep(rows, self.stack.parameters)
+        if self.augmentation is not None:
+            self.augmentation.keep(rows)
+        self._normalize()
+
+    def final_metrics(self, rows: Sequence[int], best: Stack) -> list[dict[str, float]]:
+        """Return the metrics of some members with their best weights; reads the test split."""
+        members = [self.members[row] for row in rows]
+        normalization = Normalization([m.division for m in members], self.material.data.device)
+        parts = ["train", "validation", *(["test"] if self.material.test is not None else [])]
+        found = {
+            f"{part}.{metric}": values.tolist()
+            for part in parts
+            for metric, values in self._evaluate(best, part, members, normalization).items()
+        }
+        return [
+            {name: values[place] for name, values in found.items()} for place in range(len(members))
+        ]
+
+    def sizes(self) -> dict[str, float]:
+        """Return the number of parameters, and of those that are trained where some are frozen."""
+        trained = sum(parameter[0].numel() for parameter in self.stack.parameters)
+        if not self.transfer:
+            return {"parameters": float(trained)}
+        template = self.material.program.template
+        frozen = {name for group in layer_groups(template)[: self.frozen] for name in group}
+        kept = sum(value.numel() for name, value in template.named_parameters() if name in frozen)
+        return {"parameters": float(trained + kept), "trained_parameters": float(trained)}
+
+    def _evaluate(
+        self, stack: Stack, part: str, members: Sequence[Member], normalization: Normalization
+    ) -> dict[str, Tensor]:
+        """Return each metric of the objective, of shape (members,), in double precision."""
+        data, test = self.material.data, self.material.test
+        if part == "test":
+            assert test is not None
+            data, index = test, np.arange(len(test))[None]
+        else:
+            index = np.stack([getattr(member.division, part) for member in members])
+        rows = torch.from_numpy(index).to(data.device).expand(len(stack), -1)
+        limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
+        n = rows.shape[1]
+        parts = rows.split(math.ceil(n / math.ceil(n / limit)), dim=1)
+        objective = self.material.program.objective
+        shape = (len(objective.reductions), len(stack))
+        totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
+        for examples in parts:
+            inputs, targets = data.gather(examples, normalization, axis=0)
+            scores = self.material.program.scores(stack, inputs, targets)
+            for total, reduction, found in zip(totals, objective.reductions, scores, strict=True):
+                if reduction == "sum":
+                    total.add_(found)
+                else:
+                    torch.maximum(total, found, out=total)
+        return objective.metrics(totals, n)
+
+    def _make_update(self, configs: Sequence[Mapping[str, Any]]) -> Update:
+        template = self.material.program.template
+        plain = self.transfer.get("rate_decay", 1.0) == 1.0
+        if plain and self.transfer.get("unfreeze_every") is None:
+            return build_update(configs, self.stack.parameters)
+        self.layered = LayeredUpdate(configs, rates(template, self.transfer))
+        self.layered.extend(state_names(template)[0], self.stack.parameters)
+        return self.layered
+
+    def _frozen(self, epoch: int) -> int:
+        if not self.transfer:
+            return 0
+        groups = len(layer_groups(self.material.program.template))
+        return frozen_groups(self.transfer, groups, epoch)
+
+    def _normalize(self) -> None:
+        data = self.material.data
+        divisions = [member.division for member in self.members]
+        self.normalization = Normalization(divisions, data.device)
+        if self.augmentation is not None:
+            dark = torch.zeros(len(divisions), 1, *data.shape, device=data.device)
+            self.darkness = self.normalization.apply_(dark, axis=0)
+
+
+def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
+    """Return the trials' networks with their initial weights.
+
+    Raises:
+        ValueError: if transferred weights are missing or fit no layer, or nothing would train.
+    """
+    transfer = transfer_of(trials[0].workload)
+    networks = []
+    for trial in trials:
+        weights = stream(trial.seed, "weights")
+        network = build(trial.workload["model"], material.form, weights)
+        if transfer.get("from") is not None:
+            if material.weights is None:
+                raise ValueError(f"the weights of {transfer['from']} are not here")
+            load_weights(network, material.weights)
+        if transfer:
+            freeze(network, frozen_groups(transfer, len(layer_groups(network))))
+        networks.append(network)
+    stack = Stack.of(networks)
+    device = material.data.device
+    return Stack(
+        [tensor.to(device) for tensor in stack.parameters],
+        [tensor.to(device) for tensor in stack.buffers],
+    )
+
+
+def division_of(material: Material, trial: Trial) -> Division:
+    """Return which examples a trial trains on and validates on."""
+    return material.data.division(trial.workload["data"]["validation_fraction"], trial.seed)
+
+
+def _augmentation(
+    workload: Mapping[str, Any], trials: Sequence[Trial], shape: tuple[int, ...]
+) -> Augmentation | None:
+    config = workload.get("augmentation")
+    if config is None:
+        return None
+    return Augmentation(config, [trial.seed for trial in trials], shape)

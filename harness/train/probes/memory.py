@@ -1,0 +1,60 @@
+"""How much a training step keeps in memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.train.loop import Fitted
+from harness.train.objective import Objective
+from harness.train.transfer import set_mode
+
+
+def probe_memory(fitted: Fitted, probe: Mapping[str, Any]) -> None:
+    """Give the bytes that a step keeps for its backward pass, for one batch."""
+    del probe
+    examples, size = fitted.splits.train, fitted.trial.workload["batch_size"]
+    objective = fitted.material.program.objective
+    kept = saved_bytes(fitted.network, examples.inputs[:size], examples.targets[:size], objective)
+    fitted.outcome.metrics["probe.saved_bytes"] = float(kept)
+
+
+def saved_bytes(network: nn.Module, inputs: Tensor, targets: Tensor, objective: Objective) -> int:
+    """Return the bytes of all tensors that autograd keeps between the two passes of a step.
+
+    Tensors that share their memory count once; parameters and buffers, which stay in memory
+    anyway, do not count.
+
+    Args:
+        network: is left as it was.
+        inputs: one batch, (batch, ...).
+        targets: of the same batch.
+        objective: whose loss is differentiated.
+    """
+    twin = copy.deepcopy(network)
+    set_mode(twin, True)
+    own = {_storage(tensor) for tensor in (*twin.parameters(), *twin.buffers())}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if _storage(tensor) not in own:
+            kept[_storage(tensor)] = tensor.untyped_storage().nbytes()
+        return tensor.detach()  # holds the memory, so that no other tensor gets its address
+
+    devices = [inputs.device] if inputs.is_cuda else []
+    with (
+        torch.random.fork_rng(devices=devices),
+        torch.enable_grad(),
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+    ):
+        loss = objective.plain_loss(twin(inputs), targets)
+    del loss  # only now: until here the graph has held what was counted
+    return sum(kept.values())
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()

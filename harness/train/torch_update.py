@@ -1,0 +1,39 @@
+"""A step by an optimizer of PyTorch itself, for a network that is trained alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class TorchUpdate:
+    """Any class of torch.optim, on a stack of one member, whose tensors it changes in place."""
+
+    def __init__(self, configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tensor]):
+        if len(configs) != 1:
+            raise ValueError(f"{configs[0]['name']} takes one network at a time")
+        name, self._rate = configs[0]["name"], configs[0]["lr"]
+        settings = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in configs[0].get("settings", {}).items()
+        }
+        self._views = [nn.Parameter(parameter[0]) for parameter in parameters]
+        kind = getattr(torch.optim, name.rpartition(".")[2])
+        self._optimizer: torch.optim.Optimizer = kind(self._views, lr=self._rate, **settings)
+
+    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+        """See `Update`."""
+        for view, gradient in zip(self._views, gradients, strict=True):
+            view.grad = gradient[0]
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate * factor
+        self._optimizer.step()
+
+    def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
+        """See `Update`."""
+        del rows  # there is one
+        for view, parameter in zip(self._views, parameters, strict=True):
+            view.data = parameter[0]

@@ -1,0 +1,105 @@
+"""Weights that a network starts with, layers that are kept as they are, learning rates by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from harness.models import layer_groups
+from harness.models.dropout import Dropout
+
+Weights = Mapping[str, NDArray[Any]]
+"""Parameters and buffers of a trained network, by name."""
+
+
+def transfer_of(workload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a workload says of transfer; empty where it says nothing."""
+    return workload.get("transfer") or {}
+
+
+def frozen_groups(transfer: Mapping[str, Any], groups: int, epoch: int = 1) -> int:
+    """Return how many layer groups, from the input on, are kept as they are in an epoch.
+
+    Args:
+        transfer: as in `harness.study.components.Transfer`; empty where nothing is transferred.
+        groups: of the network.
+        epoch: counted from 1.
+
+    Raises:
+        ValueError: if no layer group would be left to train.
+    """
+    freeze = transfer.get("freeze", 0)
+    count: int = groups - 1 if freeze == "features" else freeze
+    if count >= groups:
+        raise ValueError(
+            f"`freeze` ({freeze}) leaves nothing to train: the network has {groups} layer groups"
+        )
+    every = transfer.get("unfreeze_every")
+    return count if every is None else max(0, count - (epoch - 1) // every)
+
+
+def freeze(network: nn.Module, count: int) -> None:
+    """Keep the first so many layer groups as they are, with what they hold beside parameters.
+
+    Running statistics are used as they stand; dropout goes on.
+    """
+    names = {name for group in layer_groups(network)[:count] for name in group}
+    for name, parameter in network.named_parameters():
+        if name in names:
+            parameter.requires_grad_(False)
+    frozen = False
+    for prefix, module in network.named_modules():
+        own = [name for name, _ in module.named_parameters(prefix, recurse=False)]
+        if own:
+            frozen = names.issuperset(own)
+        moves = any(True for _ in module.buffers(recurse=False)) and not isinstance(module, Dropout)
+        module.kept_as_is = frozen and moves
+
+
+def set_mode(network: nn.Module, training: bool) -> None:
+    """Switch to training or to evaluation; what is frozen stays in evaluation."""
+    network.train(training)
+    for module in network.modules() if training else ():
+        if getattr(module, "kept_as_is", False):
+            module.eval()
+
+
+def load_weights(network: nn.Module, weights: Weights) -> None:
+    """Take over weights where name and shape agree, except those of the last layer group.
+
+    The masks of dropout stay those of the network's own seed.
+
+    Raises:
+        ValueError: if no parameter agrees.
+    """
+    last = set(layer_groups(network)[-1])
+    parameters = dict(network.named_parameters())
+    wanted = {name: value for name, value in parameters.items() if name not in last}
+    for prefix, module in network.named_modules():
+        own = [name for name, _ in module.named_parameters(prefix, recurse=False)]
+        if not isinstance(module, Dropout) and not last.intersection(own):
+            wanted |= dict(module.named_buffers(prefix, recurse=False))
+    taken = 0
+    with torch.no_grad():
+        for name, value in wanted.items():
+            given = weights.get(name)
+            if given is not None and tuple(given.shape) == tuple(value.shape):
+                value.copy_(torch.from_numpy(given.copy()))
+                taken += name in parameters
+    if not taken:
+        raise ValueError("no layer of the network agrees with the weights to be transferred")
+
+
+def rates(network: nn.Module, transfer: Mapping[str, Any]) -> dict[str, float]:
+    """Return what each parameter's learning rate is multiplied by, by name."""
+    groups = layer_groups(network)
+    decay = transfer.get("rate_decay", 1.0)
+    return {
+        name: decay ** (len(groups) - 1 - index)
+        for index, group in enumerate(groups)
+        for name in group
+    }
