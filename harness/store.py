@@ -7,6 +7,7 @@ killed afterwards, it is there.
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import sqlite3
@@ -17,9 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.trial import Phase, Record, State
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: weights
 DATABASE = "harness.db"
 
 _SCHEMA = """
@@ -27,6 +31,7 @@ CREATE TABLE IF NOT EXISTS records (
     trial_id TEXT PRIMARY KEY, state TEXT NOT NULL, phase TEXT NOT NULL, seconds REAL NOT NULL,
     record TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS weights (trial_id TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS attempts (
     trial_id TEXT NOT NULL, attempt INTEGER NOT NULL, cause TEXT NOT NULL, at REAL NOT NULL
 );
@@ -94,7 +99,8 @@ class Store:
 
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
-        """Commit records together. A failed record gives way to a later attempt."""
+        """Commit records together, with their weights. A failed record gives way to a later one."""
+        records = list(records)
         rows = [
             (
                 r.trial_id,
@@ -112,6 +118,10 @@ class Store:
                 " WHERE records.state = 'failed'",
                 rows,
             )
+            self._db.executemany(
+                "INSERT OR IGNORE INTO weights VALUES (?, ?)",
+                [(r.trial_id, pack_arrays(r.weights)) for r in records if r.weights is not None],
+            )
 
     def record(self, trial_id: str) -> Record | None:
         """Return the record of a trial, or None."""
@@ -119,6 +129,18 @@ class Store:
             "SELECT record FROM records WHERE trial_id = ?", (trial_id,)
         ).fetchone()
         return Record.from_dict(json.loads(row[0])) if row else None
+
+    def weights(self, trial_id: str) -> dict[str, NDArray[Any]] | None:
+        """Return the weights that a trial was recorded with, by parameter name, or None."""
+        row = self._db.execute(
+            "SELECT data FROM weights WHERE trial_id = ?", (trial_id,)
+        ).fetchone()
+        return unpack_arrays(row[0]) if row else None
+
+    def has_weights(self, trial_id: str) -> bool:
+        """Tell whether a trial was recorded with weights."""
+        query = "SELECT 1 FROM weights WHERE trial_id = ?"
+        return self._db.execute(query, (trial_id,)).fetchone() is not None
 
     def states(self) -> dict[str, State]:
         """Return the state of every recorded trial."""
@@ -330,6 +352,21 @@ def conductor_lock(folder: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Serialize named arrays as an .npz file, which holds plain numbers and no code."""
+    file = io.BytesIO()
+    # The names stand in an array of their own: as keywords some would be arguments of savez.
+    np.savez(file, *arrays.values(), names=np.array(list(arrays), dtype=np.str_))
+    return file.getvalue()
+
+
+def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """Rebuild named arrays from `pack_arrays`, in their order."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        names = [str(name) for name in file["names"]]
+        return {name: file[f"arr_{index}"] for index, name in enumerate(names)}
 
 
 def _explain(error: sqlite3.Error, folder: Path) -> str:

@@ -8,6 +8,7 @@ from harness.cluster.executor import (
     Lost,
     Pack,
     UnknownDataError,
+    UnknownWeightsError,
 )
 from harness.cluster.factory import open_executor
 from harness.cluster.local import LocalExecutor
@@ -21,5 +22,6 @@ __all__ = [
     "Lost",
     "Pack",
     "UnknownDataError",
+    "UnknownWeightsError",
     "open_executor",
 ]

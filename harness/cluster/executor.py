@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from harness.trial import Progress, Record, Trial
 from harness.workloads import Dataset
+
+Weights = Mapping[str, NDArray[Any]]
 
 
 class ClusterError(Exception):
@@ -21,20 +26,27 @@ class UnknownDataError(LookupError):
         super().__init__(f"no data set with the fingerprint '{fingerprint}' was provided")
 
 
+class UnknownWeightsError(LookupError):
+    """A trial starts from weights that were never provided."""
+
+    def __init__(self, trial_id: str):
+        super().__init__(f"no weights of the trial '{trial_id}' were provided")
+
+
 @dataclass(frozen=True)
 class Pack:
     """Trials that one worker runs together; `attempt` counts from 1.
 
-    They share phase and data set: a pack is what a worker gets data for, so a pack that mixed
-    phases would hand the test split to a trial of the search.
+    They share phase, data set and the trial whose weights they start from: a pack is what a worker
+    gets data for, so a pack that mixed phases would hand the test split to a trial of the search.
     """
 
     trials: tuple[Trial, ...]
     attempt: int = 1
 
     def __post_init__(self) -> None:
-        if len({(trial.phase, trial.data_fingerprint) for trial in self.trials}) != 1:
-            raise ValueError("a pack needs trials of one phase and one data set")
+        if len({(t.phase, t.data_fingerprint, t.source) for t in self.trials}) != 1:
+            raise ValueError("a pack needs trials of one phase, one data set and one source")
         if len({trial.id for trial in self.trials}) != len(self.trials):
             raise ValueError("a pack cannot hold a trial twice")
 
@@ -69,11 +81,20 @@ class Executor(Protocol):
     def provide(self, dataset: Dataset) -> None:
         """Make a data set available to the trials that carry its fingerprint."""
 
+    def provide_weights(self, trial_id: str, weights: Weights) -> None:
+        """Make the weights of a pretraining trial available to the trials that start from it.
+
+        Args:
+            trial_id: of the pretraining trial, which the others name as their source.
+            weights: arrays by parameter name.
+        """
+
     def submit(self, pack: Pack) -> None:
         """Take a pack; its trials' events come from `events`.
 
         Raises:
             UnknownDataError: if its data set was not provided.
+            UnknownWeightsError: if the weights that its trials start from were not provided.
         """
 
     def events(self, timeout: float) -> list[Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from harness.cluster.executor import Event, Pack, UnknownDataError
+from harness.cluster.executor import Event, Pack, UnknownDataError, UnknownWeightsError, Weights
 from harness.workloads import Dataset
 
 
@@ -17,6 +17,7 @@ class LocalExecutor:
     def __init__(self, cpus: int = 1):
         self.cpus = cpus
         self._datasets: dict[str, Dataset] = {}
+        self._weights: dict[str, Weights] = {}
         self._waiting: deque[Pack] = deque()
         self._running: Iterator[Event] | None = None
 
@@ -24,15 +25,22 @@ class LocalExecutor:
         """Keep a data set for the trials that carry its fingerprint."""
         self._datasets[dataset.fingerprint] = dataset
 
+    def provide_weights(self, trial_id: str, weights: Weights) -> None:
+        """Keep weights for the trials that start from them."""
+        self._weights[trial_id] = weights
+
     def submit(self, pack: Pack) -> None:
         """Queue a pack.
 
         Raises:
             UnknownDataError: if its data set was not provided.
+            UnknownWeightsError: if the weights that its trials start from were not provided.
         """
-        fingerprint = pack.trials[0].data_fingerprint
+        fingerprint, source = pack.trials[0].data_fingerprint, pack.trials[0].source
         if fingerprint not in self._datasets:
             raise UnknownDataError(fingerprint)
+        if source is not None and source not in self._weights:
+            raise UnknownWeightsError(source)
         self._waiting.append(pack)
 
     def events(self, timeout: float) -> list[Event]:
@@ -51,7 +59,10 @@ class LocalExecutor:
 
         first = pack.trials[0]
         data = self._datasets[first.data_fingerprint].for_phase(first.phase)
-        return iter(train(pack.trials, data, threads=self.cpus, attempt=pack.attempt))
+        weights = None if first.source is None else self._weights[first.source]
+        return iter(
+            train(pack.trials, data, threads=self.cpus, attempt=pack.attempt, weights=weights)
+        )
 
     def describe(self) -> dict[str, str | int | float]:
         """Say that everything ran in this process."""

@@ -12,7 +12,16 @@ from typing import Any
 import ray
 
 from harness.cluster import ray_session
-from harness.cluster.executor import ClusterError, Event, Loss, Lost, Pack, UnknownDataError
+from harness.cluster.executor import (
+    ClusterError,
+    Event,
+    Loss,
+    Lost,
+    Pack,
+    UnknownDataError,
+    UnknownWeightsError,
+    Weights,
+)
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
 from harness.trial import Phase, Record
@@ -65,6 +74,7 @@ class RayExecutor:
         """Start or join Ray and begin to start the workers; see `open_executor`."""
         self.cpus, self.gpus = cpus, gpus
         self._provided: dict[str, _Provided] = {}
+        self._weights: dict[str, Any] = {}
         self._waiting: deque[Pack] = deque()
         self._ready: list[Event] = []
         self._failed_starts, self._deaths, self._last_cause = 0, 0, ""
@@ -90,22 +100,34 @@ class RayExecutor:
                 ray.put(dataset.for_phase(Phase.SEARCH)), ray.put(dataset.test)
             )
 
-    def references(self, pack: Pack) -> tuple[Any, ...]:
-        """Return the references that a pack is given: only confirmation gets the test split."""
-        provided = self._provided[pack.trials[0].data_fingerprint]
-        if pack.trials[0].phase is Phase.CONFIRMATION:
-            return provided.open_data, provided.test
-        return (provided.open_data,)
+    def provide_weights(self, trial_id: str, weights: Weights) -> None:
+        """Put weights into the object store, from where a node fetches them once."""
+        if trial_id not in self._weights:
+            self._weights[trial_id] = ray.put(dict(weights))
+
+    def references(self, pack: Pack) -> tuple[Any, Any, Any]:
+        """Return the references that a pack is given: open data, test split, initial weights.
+
+        Only confirmation gets the test split, and weights only who starts from them.
+        """
+        first = pack.trials[0]
+        provided = self._provided[first.data_fingerprint]
+        test = provided.test if first.phase is Phase.CONFIRMATION else None
+        weights = None if first.source is None else self._weights[first.source]
+        return provided.open_data, test, weights
 
     def submit(self, pack: Pack) -> None:
         """Queue a pack for the next idle worker.
 
         Raises:
             UnknownDataError: if its data set was not provided.
+            UnknownWeightsError: if the weights that its trials start from were not provided.
         """
-        fingerprint = pack.trials[0].data_fingerprint
+        fingerprint, source = pack.trials[0].data_fingerprint, pack.trials[0].source
         if fingerprint not in self._provided:
             raise UnknownDataError(fingerprint)
+        if source is not None and source not in self._weights:
+            raise UnknownWeightsError(source)
         self._waiting.append(pack)
         self._dispatch()
 
@@ -141,6 +163,7 @@ class RayExecutor:
             _fire(worker)
         self._workers.clear()
         self._provided.clear()
+        self._weights.clear()
         self._session.stop()
 
     # --- workers ---------------------------------------------------------------------------------

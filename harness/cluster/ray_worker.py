@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from harness.cluster.executor import Pack
+from harness.cluster.executor import Pack, Weights
 from harness.trial import Progress, Record
 from harness.workloads import Examples, TrialData
 
@@ -36,19 +36,26 @@ class Worker:
         return os.getpid()
 
     def run(
-        self, pack: Pack, open_data: TrialData, test: Examples | None = None
+        self,
+        pack: Pack,
+        open_data: TrialData,
+        test: Examples | None = None,
+        weights: Weights | None = None,
     ) -> Iterator[list[Progress | Record]]:
         """Train a pack and yield batches of events.
 
         The arrays are read-only views of the node's object store. The open part of a data set is
         kept, so that it stays the same object for all trials; the locked test split is not: only
-        while a confirmation pack runs does this process hold a reference to it.
+        while a confirmation pack runs does this process hold a reference to it. Nor are the
+        weights that a pack starts from.
         """
         fingerprint = pack.trials[0].data_fingerprint
         data = self._open_data.setdefault(fingerprint, open_data)
         if test is not None:
             data = replace(data, test=test)
-        events = self._train(pack.trials, data, threads=self._threads, attempt=pack.attempt)
+        events = self._train(
+            pack.trials, data, threads=self._threads, attempt=pack.attempt, weights=weights
+        )
         yield from batches(events, self._interval)
 
 
