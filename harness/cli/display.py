@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -68,6 +68,13 @@ class Display(Observer):
             if count:
                 self._bars[phase] = self._progress.add_task(phase.value, total=count, note="")
         self._progress.start()
+
+    def extended(self, planned: Mapping[str, int]) -> None:
+        """Make room for more trials."""
+        for name, count in planned.items():
+            self._planned[Phase(name)] = count
+            if self._progress is not None and Phase(name) in self._bars:
+                self._progress.update(self._bars[Phase(name)], total=count)
 
     def finished(self, record: Record, assignments: Sequence[Assignment], reused: bool) -> None:
         """Count a trial, and note the best arm so far."""

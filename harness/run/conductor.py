@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from harness.run.conclude import conclude
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.packing import PackQueue
 from harness.run.prepare import REUSABLE, data_configs, prepare
+from harness.run.pretraining import why_hopeless, with_weights
 from harness.run.schedule import Schedule
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
-from harness.trial import Progress, Record, State, Verdict
+from harness.trial import Phase, Progress, Record, State, Trial, Verdict
 from harness.workloads import Dataset, count_duplicates, data_root, load
 
 WAIT_SECONDS = 0.5
@@ -139,6 +140,9 @@ class Conductor:
         self._work: dict[str, _Work] = {}
         self._queue = PackQueue()
         self._in_flight: dict[str, Pack] = {}
+        self._planned = Counter(plan.trial_counts())
+        self._noted: Counter[str] = Counter()
+        self._provided: set[str] = set()
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
@@ -147,8 +151,7 @@ class Conductor:
 
     def run(self, datasets: Sequence[Dataset]) -> None:
         """Run every trial that has no record yet; return when all have one."""
-        counts = self.plan.trial_counts()
-        self.tell("opened", Opening(self.plan, self.execution, counts, {}))
+        self.tell("opened", Opening(self.plan, self.execution, dict(self._planned), {}))
         self._take(self._schedule.start())
         if not self._queue:
             return
@@ -179,12 +182,16 @@ class Conductor:
 
     def _take(self, assignments: Iterable[Assignment]) -> None:
         """Queue what must run; what has a record counts at once and may unlock more."""
-        todo = deque(assignments)
-        noted = []
-        while todo:
+        todo, noted = deque(assignments), []
+        hopeless: list[Record] = []
+        while todo or hopeless:
+            if not todo:
+                todo.extend(self._settle(hopeless))
+                hopeless = []
+                continue
             item = todo.popleft()
             id_ = item.trial.id
-            usable = self._states.get(id_) in REUSABLE
+            usable = self._is_usable(item.trial)
             noted.append(_assigned(item, usable))
             if usable:
                 record = self.store.record(id_)
@@ -196,8 +203,27 @@ class Conductor:
                 self._work[id_].assignments.append(item)
             else:
                 self._work[id_] = _Work([item], self._next_attempt(id_))
-                self._queue.add(item.trial, self._work[id_].attempt)
-        self.store.add_assignments(self.execution, noted)
+                reason = why_hopeless(item.trial, self.plan, self._states)
+                if reason:
+                    hopeless.append(_failure(item.trial, reason, self._work[id_].attempt))
+                else:
+                    self._queue.add(item.trial, self._work[id_].attempt)
+        self._note(noted)
+
+    def _note(self, rows: Sequence[AssignedRecord]) -> None:
+        """Write down what trials are for, and tell of those beyond what was planned."""
+        self.store.add_assignments(self.execution, rows)
+        self._noted.update(row.phase.value for row in rows)
+        if any(count > self._planned[phase] for phase, count in self._noted.items()):
+            self._planned |= self._noted
+            self.tell("extended", dict(self._planned))
+
+    def _is_usable(self, trial: Trial) -> bool:
+        """Tell whether a trial's record stands for it; pretraining needs its weights as well."""
+        state = self._states.get(trial.id)
+        if trial.phase is Phase.PRETRAINING and state is State.COMPLETE:
+            return self.store.has_weights(trial.id)
+        return state in REUSABLE
 
     def _next_attempt(self, trial_id: str) -> int:
         if self._states.get(trial_id) is not State.FAILED:
@@ -210,30 +236,44 @@ class Conductor:
         while self._queue and self._packs_in_flight() < 2 * executor.slots:
             pack = self._queue.next_pack(executor.slots)
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
+            self._provide_weights(executor, pack.trials[0].source)
             executor.submit(pack)
             for trial in pack.trials:
                 self.tell("started", self._work[trial.id].assignments[0])
+
+    def _provide_weights(self, executor: Executor, source: str | None) -> None:
+        """Hand over the weights of a pretraining trial, when the first pack needs them."""
+        if source is not None and source not in self._provided:
+            weights = self.store.weights(source)
+            assert weights is not None
+            executor.provide_weights(source, weights)
+            self._provided.add(source)
 
     def _packs_in_flight(self) -> int:
         return len({id(pack) for pack in self._in_flight.values()})
 
     def _handle(self, events: Sequence[Progress | Record | Lost]) -> None:
-        records = [event for event in events if isinstance(event, Record)]
+        records = [with_weights(event) for event in events if isinstance(event, Record)]
         records += self._give_up([event for event in events if isinstance(event, Lost)])
-        self.store.add_records(records)
         for event in events:
             if isinstance(event, Progress):
                 self.tell("progressed", event)
+        self._take(self._settle(records))
+
+    def _settle(self, records: Sequence[Record]) -> list[Assignment]:
+        """Store records, then tell everyone; return the assignments that they unlock."""
+        self.store.add_records(records)
         unlocked: list[Assignment] = []
-        for record in records:
+        for stored in records:
+            record = replace(stored, weights=None)  # they are safe, and large
             self._states[record.trial_id] = record.state
             work = self._work.pop(record.trial_id)
-            del self._in_flight[record.trial_id]
+            self._in_flight.pop(record.trial_id, None)
             self.counts[record.state.value] += 1
             self.counts["reused"] += len(work.assignments) - 1
             self.tell("finished", record, work.assignments, False)
             unlocked += self._schedule.completed(record)
-        self._take(unlocked)
+        return unlocked
 
     def _give_up(self, losses: Sequence[Lost]) -> list[Record]:
         """Queue lost trials again; return failed records for those out of attempts."""
@@ -245,17 +285,8 @@ class Conductor:
                 self.tell("lost", work.assignments[0], loss.cause)
                 work.crashes += loss.kind not in NOT_CHARGED
                 if work.crashes > self.plan.study.resources.retries:
-                    now = time.time()
-                    given_up.append(
-                        Record(
-                            trial,
-                            State.FAILED,
-                            f"lost {work.crashes} times; the last time: {loss.cause}",
-                            attempt=work.attempt,
-                            started=now,
-                            ended=now,
-                        )
-                    )
+                    reason = f"lost {work.crashes} times; the last time: {loss.cause}"
+                    given_up.append(_failure(trial, reason, work.attempt))
                 else:
                     work.attempt += 1
                     del self._in_flight[trial.id]
@@ -274,6 +305,12 @@ def _own_modules(plan: Plan) -> list[str]:
     """Return the top-level modules of the user's own code."""
     names = {arm.workload["model"]["name"] for arm in plan.all_arms}
     return sorted({name.partition(":")[0].partition(".")[0] for name in names if ":" in name})
+
+
+def _failure(trial: Trial, reason: str, attempt: int) -> Record:
+    """Return the record of a trial that ends without having been trained."""
+    now = time.time()
+    return Record(trial, State.FAILED, reason, attempt=attempt, started=now, ended=now)
 
 
 def _assigned(item: Assignment, reused: bool) -> AssignedRecord:

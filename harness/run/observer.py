@@ -37,6 +37,9 @@ class Observer:
     def opened(self, opening: Opening) -> None:
         """The run starts."""
 
+    def extended(self, planned: Mapping[str, int]) -> None:
+        """There are more trials than were planned at first; `planned` counts all, by phase."""
+
     def started(self, assignment: Assignment) -> None:
         """A trial was handed to the executor."""
 

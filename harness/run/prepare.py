@@ -63,12 +63,13 @@ class Outlook:
 def count_done(plan: Plan, store: Store | None) -> Outlook:
     """Say how much of a plan has been run, and estimate the rest.
 
-    Walks the searches as far as the recorded candidates lead, so that neither Optuna nor any
-    training code is needed.
+    Walks the searches as far as the recorded candidates lead, and the looks of a sequential study
+    as far as they are decided, so that neither Optuna nor any training code is needed.
     """
     total = plan.trial_counts()
     done = dict.fromkeys(total, 0)
-    left = {arm.name: plan.search_count(arm) + plan.study.seeds for arm in plan.all_arms}
+    left = {arm.name: plan.search_count(arm) + plan.study.first_seeds for arm in plan.all_arms}
+    left |= dict.fromkeys(plan.stages, 1)
     measured: list[tuple[float, float]] = []
     if store is not None:
         states = store.states()
@@ -76,17 +77,22 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
         queue = deque(schedule.start())
         while queue:
             item = queue.popleft()
+            if item.phase is Phase.CONFIRMATION and item.trial.seed >= plan.study.first_seeds:
+                total[item.phase.value] += 1  # a later instalment, which was not counted yet
+                left[item.arm] += 1
             if states.get(item.trial.id) not in REUSABLE:
                 continue
             done[item.phase.value] += 1
             left[item.arm] -= 1
-            if item.phase is Phase.SEARCH or len(measured) < 200:
+            more = item.phase is not Phase.CONFIRMATION or len(plan.study.looks) > 1
+            if more or len(measured) < 200:
                 record = store.record(item.trial.id)
                 assert record is not None
                 guess = estimate_seconds(item.trial.workload)
                 measured.append((record.ended - record.started, guess))
                 queue.extend(schedule.completed(record))
     guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
+    guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
     seconds = sum(left[name] * guess for name, guess in guesses.items())
     return Outlook(total, done, seconds * _correction(measured))
 

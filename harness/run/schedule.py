@@ -7,20 +7,12 @@ interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable
 
-from harness.plan import FIXED, Assignment, Plan, Winner
+from harness.plan import FIXED, Assignment, Plan
 from harness.run.arm_search import ArmSearch, AskNext, CandidateMemory, PickBest
+from harness.run.instalments import Decide, Instalments, decide_by_claims
 from harness.trial import Phase, Record
-
-Decide = Callable[[int], Collection[str]]
-"""From a number of seeds, all of whose trials have a record, to the arms that need more seeds."""
-
-
-def no_more(seeds: int) -> Collection[str]:
-    """Let a study end at its first look; what a study with a fixed number of seeds always does."""
-    del seeds
-    return ()
 
 
 class Schedule:
@@ -32,14 +24,14 @@ class Schedule:
         memory: CandidateMemory,
         ask_next: AskNext,
         pick_best: PickBest,
-        decide: Decide = no_more,
+        decide: Decide = decide_by_claims,
     ):
         self._plan = plan
         self._memory = memory
         self._ask_next = ask_next
         self._pick_best = pick_best
         self._sources = _Sources()
-        self._instalments = _Instalments(plan, decide)
+        self._instalments = Instalments(plan, decide)
         self._waiting: dict[str, list[ArmSearch]] = {}
 
     def start(self) -> list[Assignment]:
@@ -50,7 +42,7 @@ class Schedule:
                 ready += self._instalments.confirm(arm.name, [FIXED])
                 continue
             search = ArmSearch(self._plan, arm, self._memory, self._ask_next, self._pick_best)
-            ready += self._go_on(search)
+            ready += self._go_on(search, search.start())
         return self._sources.hold(ready)
 
     def completed(self, record: Record) -> list[Assignment]:
@@ -64,19 +56,17 @@ class Schedule:
             unlocked += self._sources.release(record.trial_id)
         elif record.trial.phase is Phase.SEARCH:
             for search in self._waiting.pop(record.trial_id, []):
-                if search.take(record):
-                    unlocked += self._go_on(search)
+                unlocked += self._go_on(search, search.take(record))
         else:
-            unlocked += self._instalments.take(record.trial_id)
+            unlocked += self._instalments.take(record)
         return self._sources.hold(unlocked)
 
-    def _go_on(self, search: ArmSearch) -> list[Assignment]:
-        """Return the next round of a search, or the confirmation of its winner."""
-        items = search.next_round()
-        if not items and search.is_over:
-            return self._instalments.confirm(search.arm.name, [search.winner()])
+    def _go_on(self, search: ArmSearch, items: list[Assignment]) -> list[Assignment]:
+        """Wait for the trials of a search; once it is over, return those of its confirmation."""
         for id_ in {item.trial.id for item in items}:
             self._waiting.setdefault(id_, []).append(search)
+        if search.is_over:
+            return self._instalments.confirm(search.arm.name, search.winners())
         return items
 
 
@@ -102,45 +92,3 @@ class _Sources:
         """Return what waited for a pretraining trial, which has ended."""
         self._ended.add(trial_id)
         return self._held.pop(trial_id, [])
-
-
-class _Instalments:
-    """Confirms every arm on the first seeds, and on more as long as claims are undecided.
-
-    All trials of one look have ended before the next is asked for: which arms go on is decided by
-    the evidence of fixed seeds, never by which of them happened to be early.
-    """
-
-    def __init__(self, plan: Plan, decide: Decide):
-        self._plan = plan
-        self._decide = decide
-        self._winners: dict[str, Sequence[Winner]] = {}
-        self._open: set[str] = set()
-        self._look = 0
-
-    def confirm(self, arm: str, winners: Sequence[Winner]) -> list[Assignment]:
-        """Return the trials of an arm on the first seeds, now that its winners are known."""
-        self._winners[arm] = winners
-        return self._trials({arm})
-
-    def take(self, trial_id: str) -> list[Assignment]:
-        """Note that a trial has ended; return the next instalment if it was the last of a look."""
-        self._open.discard(trial_id)
-        looks = self._plan.study.looks
-        if self._open or len(self._winners) < len(self._plan.all_arms):
-            return []
-        if self._look + 1 >= len(looks):
-            return []
-        arms = self._decide(looks[self._look])
-        self._look = self._look + 1 if arms else len(looks)
-        return self._trials(arms)
-
-    def _trials(self, arms: Collection[str]) -> list[Assignment]:
-        items = [
-            item
-            for arm in self._plan.all_arms
-            if arm.name in arms
-            for item in self._plan.confirmation_trials(arm, self._winners[arm.name], self._look)
-        ]
-        self._open |= {item.trial.id for item in items}
-        return items

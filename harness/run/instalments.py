@@ -1,0 +1,99 @@
+"""The confirmation seeds of a study, at once or in instalments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+
+from harness.plan import Assignment, Plan, Winner
+from harness.store import AssignedRecord, Execution
+from harness.trial import Record
+
+Decide = Callable[[Plan, int, Sequence[AssignedRecord]], Collection[str]]
+"""From a plan, a number of seeds and the records of all trials on so many seeds, to the names of
+the arms that need more."""
+
+
+def decide_by_claims(plan: Plan, seeds: int, records: Sequence[AssignedRecord]) -> Collection[str]:
+    """Let the arms go on that an undecided claim needs."""
+    from harness.evidence import gather  # pandas is slow to import, and few studies need this
+    from harness.judge import arms_to_continue
+
+    context = {"overrides": plan.overrides, "fingerprints": plan.fingerprints}
+    execution = Execution(
+        0, plan.study.study, plan.profile, plan.hash, plan.declaration, context,
+        started=0.0, ended=None, status="running", wall_seconds=None,
+    )  # fmt: skip
+    return arms_to_continue(gather(_Given(records), execution), seeds)
+
+
+class _Given:
+    """Records that are at hand, as evidence wants them."""
+
+    def __init__(self, records: Sequence[AssignedRecord]):
+        self._records = records
+
+    def assigned_records(self, execution: int) -> Sequence[AssignedRecord]:
+        """Return them, whatever the number of the execution."""
+        del execution
+        return self._records
+
+    def lost_attempts(self, trial_ids: Iterable[str]) -> list[tuple[str, int, str]]:
+        """Return none: what was lost on the way decides nothing."""
+        del trial_ids
+        return []
+
+
+class Instalments:
+    """Confirms every arm on the first seeds, and on more as long as claims are undecided.
+
+    All trials of one look have ended before the next is asked for: which arms go on is decided by
+    the evidence of fixed seeds, never by which of them happened to be early.
+    """
+
+    def __init__(self, plan: Plan, decide: Decide):
+        self._plan = plan
+        self._decide = decide
+        self._winners: dict[str, Sequence[Winner]] = {}
+        self._items: list[Assignment] = []
+        self._records: dict[str, Record] = {}
+        self._missing: set[str] = set()
+        self._look = 0
+
+    def confirm(self, arm: str, winners: Sequence[Winner]) -> list[Assignment]:
+        """Return the trials of an arm on the first seeds, now that its winners are known."""
+        self._winners[arm] = winners
+        return self._trials({arm})
+
+    def take(self, record: Record) -> list[Assignment]:
+        """Take the record of a trial; return the next instalment if it was the last of a look."""
+        looks = self._plan.study.looks
+        if self._look + 1 >= len(looks):
+            return []
+        self._missing.discard(record.trial_id)
+        self._records[record.trial_id] = replace(record, curve=(), details={})
+        if self._missing or len(self._winners) < len(self._plan.all_arms):
+            return []
+        arms = self._decide(self._plan, looks[self._look], self._assigned())
+        self._look = self._look + 1 if arms else len(looks)
+        return self._trials(arms)
+
+    def _trials(self, arms: Collection[str]) -> list[Assignment]:
+        items = [
+            item
+            for arm in self._plan.all_arms
+            if arm.name in arms
+            for item in self._plan.confirmation_trials(arm, self._winners[arm.name], self._look)
+        ]
+        self._items += items
+        self._missing |= {item.trial.id for item in items}
+        return items
+
+    def _assigned(self) -> list[AssignedRecord]:
+        return [
+            AssignedRecord(
+                item.arm, item.phase, item.candidate, item.parameters, item.trial.seed,
+                False, item.trial.id, self._records[item.trial.id],
+            )
+            for item in self._items
+        ]  # fmt: skip
