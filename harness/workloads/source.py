@@ -13,9 +13,11 @@ from harness.workloads.dataset import Dataset
 DATA_ROOT_VARIABLE = "HARNESS_DATA"
 LOCKED_SEED = 20_240_229  # which examples are the test split, where we draw it; never changed
 
+Config = Mapping[str, Any]
+
 
 class DataMissingError(Exception):
-    """A data set is not on this machine and could not be fetched."""
+    """A data set is not on this machine and could not be fetched, or cannot be used as asked."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +33,27 @@ class DataSummary:
 class Source:
     """One data set: which files it is made of, how it is read, and its sizes.
 
-    `load` reads the files under the data root, by the settings of the configuration.
-    `decides` names the settings that change what a trial may meet; they are part of the
-    fingerprint.
+    `files` names the files under the data root, or elsewhere, that its configuration stands for;
+    `load` reads them. `summary` may estimate sizes where files are not at hand. `decides` names the
+    settings that change what a trial may meet; they are part of the fingerprint.
     """
 
-    files: Callable[[Path], list[Path]]
-    load: Callable[[Mapping[str, Any], Path], Dataset]
-    summary: Callable[[Mapping[str, Any]], DataSummary]
-    decides: tuple[str, ...] = ("limit",)
+    files: Callable[[Config, Path], list[Path]]
+    load: Callable[[Config, Path], Dataset]
+    summary: Callable[[Config], DataSummary]
+    decides: tuple[str, ...]
     rule: str = ""
     """Version of the rule by which files become inputs, where it is ours."""
 
 
-def of_size(known: DataSummary) -> Callable[[Mapping[str, Any]], DataSummary]:
-    """Return the summary of a data set whose examples can be limited."""
+def no_files(_config: Config, _root: Path) -> list[Path]:
+    """Return no files: the data are generated."""
+    return []
 
-    def summary(config: Mapping[str, Any]) -> DataSummary:
-        limit = min(config.get("limit") or known.examples, known.examples)
-        return DataSummary(limit, known.test, known.form)
 
-    return summary
+def missing(what: str, root: Path, advice: str) -> DataMissingError:
+    """Say that files are not there, and what to do."""
+    return DataMissingError(
+        f"{what} under '{root}'. {advice}, and name the folder that holds it with --data-root or "
+        f"${DATA_ROOT_VARIABLE}"
+    )

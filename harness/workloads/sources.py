@@ -1,23 +1,27 @@
-"""Where data sets come from: bundled with a library, or files under the data root."""
+"""Where data sets come from: bundled with a library, generated, or files under the data root."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.workloads.characters import CHARACTERS
 from harness.workloads.dataset import Dataset
+from harness.workloads.generated import GENERATED
 from harness.workloads.images import IMAGES
+from harness.workloads.series import SERIES
 from harness.workloads.source import (
     DATA_ROOT_VARIABLE,
     LOCKED_SEED,
+    Config,
     DataMissingError,
     DataSummary,
     Source,
 )
+from harness.workloads.tables import TABLES
 from harness.workloads.text import TEXTS
 
 __all__ = [
@@ -30,7 +34,7 @@ __all__ = [
     "summary",
 ]
 
-_SOURCES: dict[str, Source] = {**IMAGES, **TEXTS}
+_SOURCES: dict[str, Source] = {**IMAGES, **TEXTS, **CHARACTERS, **GENERATED, **SERIES, **TABLES}
 
 
 def data_root(given: str | os.PathLike[str] | None = None) -> Path:
@@ -48,23 +52,24 @@ def data_root(given: str | os.PathLike[str] | None = None) -> Path:
     return root
 
 
-def load(config: Mapping[str, Any], root: Path) -> Dataset:
+def load(config: Config, root: Path) -> Dataset:
     """Read a data set into memory, downloading it to the root where its library offers that.
 
     Raises:
-        DataMissingError: if the files are neither there nor to be had.
+        DataMissingError: if the files are neither there nor to be had, or too short for what is
+            asked.
     """
     dataset = _SOURCES[config["name"]].load(config, root)
     return replace(dataset, fingerprint=str(fingerprint(config, root)))
 
 
-def fingerprint(config: Mapping[str, Any], root: Path) -> str | None:
+def fingerprint(config: Config, root: Path) -> str | None:
     """Hash the data's bytes and the rule of its test split, or None where no file is there yet.
 
     Imports no library that could be slow, so that a plan is quick.
     """
     source = _SOURCES[config["name"]]
-    files = source.files(root)
+    files = source.files(config, root)
     if not all(file.is_file() for file in files):
         return None
     hashed = hashlib.sha256(repr(sorted(_identity(config, source).items())).encode())
@@ -73,12 +78,12 @@ def fingerprint(config: Mapping[str, Any], root: Path) -> str | None:
     return hashed.hexdigest()[:16]
 
 
-def summary(config: Mapping[str, Any]) -> DataSummary:
+def summary(config: Config) -> DataSummary:
     """Return the sizes of a data set."""
     return _SOURCES[config["name"]].summary(config)
 
 
-def _identity(config: Mapping[str, Any], source: Source) -> dict[str, Any]:
+def _identity(config: Config, source: Source) -> dict[str, Any]:
     """Keep what decides which bytes a trial may meet; how they are split is in its workload."""
     kept = {key: config.get(key) for key in ("name", *source.decides)}
     return kept | {"test": LOCKED_SEED} | ({"rule": source.rule} if source.rule else {})

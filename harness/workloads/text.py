@@ -14,27 +14,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.form import Form
 from harness.workloads.dataset import Dataset, Examples
-from harness.workloads.source import (
-    DATA_ROOT_VARIABLE,
-    LOCKED_SEED,
-    DataMissingError,
-    DataSummary,
-    Source,
-)
+from harness.workloads.docstrings import docstring_files, families
+from harness.workloads.selection import count_selected, drawn, locked_split
+from harness.workloads.source import Config, DataSummary, Source, missing
+from harness.workloads.tokenizers import Encoder, tokenizer_encoder, tokenizer_files
 
 PADDING, UNKNOWN = 0, 1
 TEST_FRACTION = 0.2
 _TOKEN = re.compile(r"[\w']+|[^\w\s]")
-_PER_CLASS = 5331  # sentences of each class in rt-polarity
+_RT_POLARITY = 5331  # sentences of each class
+_DOCSTRINGS = 2531  # about so many of each, by version of Python
 
 
 def tokens(sentence: str) -> list[str]:
@@ -60,65 +57,86 @@ def encode(
     return ids
 
 
-def locked_split(
-    targets: NDArray[np.int64], fraction: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide examples, the same way always, into the rest and the test split, by class."""
-    generator = np.random.default_rng(LOCKED_SEED)
-    chosen = []
-    for label in np.unique(targets):
-        members = generator.permutation(np.flatnonzero(targets == label))
-        chosen.append(members[: max(1, round(fraction * len(members)))])
-    test = np.sort(np.concatenate(chosen))
-    return np.setdiff1d(np.arange(len(targets)), test), test
+def _labelled(name: str, classes: Sequence[Sequence[str]], config: Config) -> Dataset:
+    """Make a data set of the sentences of each class."""
+    sentences = [sentence for part in classes for sentence in part]
+    sizes = [len(part) for part in classes]
+    targets = np.repeat(np.arange(len(classes), dtype=np.int64), sizes)
+    rest, test = locked_split(targets, TEST_FRACTION)
+    rest = rest[drawn(targets[rest], config.get("limit"))]
+    test = test[drawn(targets[test], config.get("test_limit"))]
+    encoder, size = _encoder([sentences[i] for i in rest], config)
+    train, held = (
+        Examples(encoder([sentences[i] for i in index]), targets[index]) for index in (rest, test)
+    )
+    return Dataset(name, Form((config["length"],), len(classes), "class", size), train, held)
 
 
-def _files(root: Path) -> list[Path]:
+def _encoder(known: Sequence[str], config: Config) -> tuple[Encoder, int]:
+    """Return what turns sentences into ids, and the number of ids."""
+    length = config["length"]
+    if config.get("tokenizer"):
+        return tokenizer_encoder(config["tokenizer"], length)
+    vocabulary = count_vocabulary(map(tokens, known), config["vocabulary"])
+
+    def encoder(sentences: Sequence[str]) -> NDArray[np.int64]:
+        return encode([tokens(sentence) for sentence in sentences], vocabulary, length)
+
+    return encoder, config["vocabulary"]
+
+
+def _reviews(root: Path) -> list[Path]:
     return [root / "rt-polarity" / f"rt-polarity.{end}" for end in ("neg", "pos")]
 
 
-def _load(config: Mapping[str, Any], root: Path) -> Dataset:
-    files = _files(root)
+def _load_reviews(config: Config, root: Path) -> Dataset:
+    files = _reviews(root)
     if not all(file.is_file() for file in files):
-        raise DataMissingError(
-            f"the sentences of rt-polarity are not under '{root}'. Put rt-polarity.pos and "
-            "rt-polarity.neg (Pang and Lee 2005, sentence polarity data set v1.0) into a folder "
-            f"rt-polarity, and name the folder that holds it with --data-root or "
-            f"${DATA_ROOT_VARIABLE}"
+        raise missing(
+            "the sentences of rt-polarity are not",
+            root,
+            "Put rt-polarity.pos and rt-polarity.neg (Pang and Lee 2005, sentence polarity data "
+            "set v1.0) into a folder rt-polarity",
         )
     # not splitlines: in Latin-1 it would also cut at the byte 0x85
     parts = [file.read_text(encoding="latin-1").split("\n") for file in files]
-    parts = [[line for line in part if line.strip()] for part in parts]
-    sentences = [tokens(line) for part in parts for line in part]
-    targets = np.repeat(np.arange(len(parts), dtype=np.int64), [len(part) for part in parts])
-    rest, test = locked_split(targets, TEST_FRACTION)
-    # in a mixed order that is always the same, so that a limit keeps both classes
-    rest = np.random.default_rng(LOCKED_SEED + 1).permutation(rest)[: config.get("limit")]
-    length = config["length"]
-    vocabulary = count_vocabulary((sentences[i] for i in rest), config["vocabulary"])
-    train, held = (
-        Examples(encode([sentences[i] for i in index], vocabulary, length), targets[index])
-        for index in (rest, test)
-    )
-    return Dataset("rt_polarity", _form(config), train, held)
-
-
-def _summary(config: Mapping[str, Any]) -> DataSummary:
-    test = 2 * round(TEST_FRACTION * _PER_CLASS)
-    examples = 2 * _PER_CLASS - test
-    return DataSummary(
-        min(config.get("limit") or examples, examples),
-        test,
-        _form(config),
+    return _labelled(
+        "rt_polarity", [[line for line in part if line.strip()] for part in parts], config
     )
 
 
-def _form(config: Mapping[str, Any]) -> Form:
-    return Form((config["length"],), 2, "class", config["vocabulary"])
+def _load_docstrings(config: Config, _root: Path) -> Dataset:
+    return _labelled("docstrings", families(), config)
 
+
+def _sizes(of_each: int) -> Callable[[Config], DataSummary]:
+    def summary(config: Config) -> DataSummary:
+        test = round(TEST_FRACTION * of_each)
+        return DataSummary(
+            count_selected([of_each - test] * 2, config.get("limit")),
+            count_selected([test] * 2, config.get("test_limit")),
+            Form((config["length"],), 2, "class", config["vocabulary"]),
+        )
+
+    return summary
+
+
+_DECIDES = ("limit", "test_limit", "length", "vocabulary", "tokenizer")
+_RULE = "words-2"
 
 TEXTS = {
     "rt_polarity": Source(
-        _files, _load, _summary, decides=("limit", "length", "vocabulary"), rule="words-1"
-    )
+        lambda config, root: [*_reviews(root), *tokenizer_files(config)],
+        _load_reviews,
+        _sizes(_RT_POLARITY),
+        _DECIDES,
+        _RULE,
+    ),
+    "docstrings": Source(
+        lambda config, _: [*docstring_files(), *tokenizer_files(config)],
+        _load_docstrings,
+        _sizes(_DOCSTRINGS),
+        _DECIDES,
+        _RULE,
+    ),
 }

@@ -9,7 +9,8 @@ import pytest
 
 from harness.trial import Phase
 from harness.workloads import DataMissingError, fingerprint, load, summary
-from harness.workloads.text import count_vocabulary, encode, locked_split, tokens
+from harness.workloads.selection import locked_split
+from harness.workloads.text import count_vocabulary, encode, tokens
 
 TEXT = {"name": "rt_polarity", "length": 8, "vocabulary": 500, "limit": None}
 CIFAR10 = {"name": "cifar10", "limit": None}
@@ -112,8 +113,8 @@ def test_missing_sentences_say_what_to_do(tmp_path):
 def test_cifar10_is_decoded_from_its_tables(pictures):
     dataset = load(CIFAR10, pictures)
     assert dataset.examples.inputs.shape == (40, 3, 32, 32)
-    assert dataset.examples.inputs.dtype == np.float32
-    first = dataset.test.inputs[:, :, 0, 0] * 255
+    assert dataset.examples.inputs.dtype == np.uint8
+    first = dataset.test.inputs[:, :, 0, 0]
     assert np.allclose(first, [[index, 7, 9] for index in range(20)])
     assert dataset.test.targets.tolist() == [index % 10 for index in range(20)]
     assert dataset.for_phase(Phase.SEARCH).test is None
