@@ -11,6 +11,8 @@ from harness.cli.words import duration
 from harness.plan import SIMPLE_BASELINE, Plan
 from harness.run.prepare import Outlook
 from harness.stats.power import Rule, detectable_difference, fewest_seeds
+from harness.study import Study
+from harness.trial import source_of
 
 POWER = 0.8
 
@@ -34,6 +36,7 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
                 for phase, count in outlook.total.items()
             },
         },
+        "pretraining": list(plan.stages),
         "power": _power(plan),
         "seconds_on_one_worker": round(outlook.seconds, 1),
         "data_present": bool(plan.fingerprints),
@@ -57,6 +60,16 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
         levels = [str(arm.levels.get(factor, "–")) for factor in study.factors]
         table.add_row(arm.name + mark, *levels, searched)
     console.print(table)
+    for name in plan.stages:
+        users = [arm.name for arm in plan.arms if source_of(arm.workload) == name]
+        searched = "a search" if not users else ", ".join(users)
+        console.print(f"pretraining {name}: for {searched}", highlight=False)
+    if len(study.looks) > 1:
+        later = ", ".join(map(str, study.looks[1:]))
+        console.print(
+            f"seeds: {study.first_seeds} for every arm; at {later} only for undecided claims",
+            highlight=False,
+        )
     for phase, count in outlook.total.items():
         done = outlook.done[phase]
         console.print(f"{phase:<13} {count:>6} trials, {done} done", highlight=False)
@@ -69,26 +82,55 @@ def _power(plan: Plan) -> dict[str, Any]:
     """Say what the planned seeds can show, in deviations of a claim's one number per seed."""
     study = plan.study
     rule = Rule(study.alpha, max(len(study.claims), 1))
+    looks = [
+        {"seeds": seeds, "detectable": _detectable(study, look, rule)}
+        for look, seeds in enumerate(study.looks)
+    ]
     return {
-        "seeds": study.seeds,
+        "seeds": study.most_seeds,
         "claims": len(study.claims),
         "fewest_seeds": fewest_seeds(rule),
-        "detectable": detectable_difference(study.seeds, 1.0, rule, POWER),
+        "detectable": looks[-1]["detectable"],
+        "looks": looks,
     }
 
 
+def _detectable(study: Study, look: int, rule: Rule) -> float | None:
+    """Return what is detectable at a look of a sequential study, or with a fixed number of seeds.
+
+    A look spends a part of alpha; the share that its interval gets is used for its test as well,
+    and what the looks before have shown is left out, so that the power is not overstated.
+    """
+    seeds = study.looks[look]
+    if len(study.looks) > 1:
+        from harness.stats.hypotheses import Greater  # SciPy is slow to import
+        from harness.stats.sequential import Design, interval_alpha
+
+        alpha = interval_alpha(Design(study.looks, study.alpha), look, Greater())
+        if alpha <= 0:
+            return None
+        rule = Rule(alpha, rule.claims)
+    return detectable_difference(seeds, 1.0, rule, POWER)
+
+
 def _print_power(console: Console, power: dict[str, Any]) -> None:
-    if power["detectable"] is None:
-        text = (
-            f"With {power['seeds']} seeds no claim can be supported; {power['claims']} claims that "
-            f"are corrected together need at least {power['fewest_seeds']}."
-        )
-    else:
-        text = (
-            f"With {power['seeds']} seeds a claim is supported 4 times in 5 if its effect lies "
-            f"{power['detectable']:.1f} standard deviations (between seeds) beyond its margin."
-        )
-    console.print(text, highlight=False)
+    """Say what the first and the last look can show."""
+    looks = power["looks"]
+    for look in looks[:: max(len(looks) - 1, 1)]:
+        seeds, detectable = look["seeds"], look["detectable"]
+        if detectable is not None:
+            text = (
+                f"With {seeds} seeds a claim is supported 4 times in 5 if its effect lies "
+                f"{detectable:.1f} standard deviations (between seeds) beyond its margin."
+            )
+        elif look is looks[-1]:
+            text = (
+                f"With {seeds} seeds no claim can be supported; {power['claims']} claims that are "
+                f"corrected together need at least {power['fewest_seeds']}."
+            )
+        else:
+            text = f"At the first look, at {seeds} seeds, no claim can be supported yet."
+        console.print(text, highlight=False)
 
 
 def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:

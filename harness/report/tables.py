@@ -162,7 +162,7 @@ def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
     rows = rows[rows["arm"] == arm]
     complete = rows[rows["state"] == State.COMPLETE.value]
     absent = _why_absent(rows)
-    planned = evidence.plan.study.seeds
+    planned = max(evidence.plan.study.first_seeds, len(rows))
     cells = [
         mean_cell(_values(complete, metric), absent)
         for metric in (primary_metric(evidence), validation_metric(evidence))
@@ -221,7 +221,7 @@ def costs(evidence: Evidence) -> Table:
     """Return trials and training seconds by phase; each distinct trial counts once."""
     rows = []
     trials = evidence.trials
-    for phase in (Phase.SEARCH, Phase.CONFIRMATION):
+    for phase in Phase:
         mine = trials[trials["phase"] == phase.value].drop_duplicates("trial_id")
         if len(mine):
             rows.append(_cost_row(phase.value.capitalize(), mine))
