@@ -3,7 +3,7 @@ import math
 import pytest
 
 from harness.plan import SearchSpace, grid_points
-from harness.search import best, next_round
+from harness.search import Tried, best, next_round
 
 DIMENSIONS = {
     "optimizer.lr": {"log": [1e-4, 1.0]},
@@ -31,7 +31,7 @@ def space(**changes):
 def run(searched, value):
     history = []
     while round_ := next_round(searched, history):
-        history += [(candidate, value(candidate)) for candidate in round_]
+        history += [Tried(candidate, value(candidate)) for candidate in round_]
     return history
 
 
@@ -45,8 +45,8 @@ def test_a_search_asks_its_budget_and_always_the_same(sampler):
     history = run(searched, closeness)
     assert len(history) == 30
     assert history == run(searched, closeness)
-    assert dict(history[0][0]) == DEFAULT
-    for candidate, _ in history:
+    assert history[0].parameters == DEFAULT
+    for candidate in (tried.parameters for tried in history):
         assert 1e-4 <= candidate["optimizer.lr"] <= 1.0
         assert candidate["model.activation"] in ("relu", "tanh")
 
@@ -54,18 +54,18 @@ def test_a_search_asks_its_budget_and_always_the_same(sampler):
 def test_an_interrupted_search_goes_on_with_the_candidates_it_would_have_asked():
     searched = space()
     history = run(searched, closeness)
-    assert next_round(searched, history[:16]) == [candidate for candidate, _ in history[16:20]]
+    assert next_round(searched, history[:16]) == [tried.parameters for tried in history[16:20]]
 
 
 def test_the_last_round_keeps_to_the_budget():
-    assert len(next_round(space(candidates=6), [(DEFAULT, 1.0)] * 4)) == 2
-    assert next_round(space(candidates=4), [(DEFAULT, 1.0)] * 4) == []
+    assert len(next_round(space(candidates=6), [Tried(DEFAULT, 1.0)] * 4)) == 2
+    assert next_round(space(candidates=4), [Tried(DEFAULT, 1.0)] * 4) == []
 
 
 def test_tpe_learns_from_what_it_is_told():
     history = run(space(candidates=60), closeness)
-    early = sum(value for _, value in history[:12]) / 12
-    late = sum(value for _, value in history[-12:]) / 12
+    early = sum(tried.value for tried in history[:12]) / 12
+    late = sum(tried.value for tried in history[-12:]) / 12
     assert late > early
 
 
@@ -79,12 +79,12 @@ def test_candidates_without_a_value_neither_win_nor_stop_the_search():
     assert len(history) == 12
     winner = best(searched, history)
     assert winner is not None
-    assert history[winner][1] == max(value for _, value in history if value is not None)
-    assert best(searched, [(DEFAULT, None)]) is None
+    assert history[winner].value == max(t.value for t in history if t.value is not None)
+    assert best(searched, [Tried(DEFAULT, None)]) is None
 
 
 def test_the_earliest_of_equals_wins_and_losses_are_minimized():
-    history = [(DEFAULT, 1.0), (DEFAULT, 2.0), (DEFAULT, 2.0)]
+    history = [Tried(DEFAULT, value) for value in (1.0, 2.0, 2.0)]
     assert best(space(), history) == 1
     assert best(space(metric="validation.loss"), history) == 0
 
@@ -95,5 +95,7 @@ def test_a_grid_covers_the_space_evenly_and_keeps_to_its_budget():
     assert len(points) == 10
     assert [p["lr"] for p in points[::2]] == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0])
     assert len(grid_points(DIMENSIONS, 30)) <= 30
-    searched = space(sampler="grid", dimensions=dimensions, candidates=10, default=None)
-    assert [candidate for candidate, _ in run(searched, lambda c: c["lr"])] == points
+    searched = space(
+        sampler="grid", dimensions=dimensions, candidates=10, points=points, default=None
+    )
+    assert [tried.parameters for tried in run(searched, lambda c: c["lr"])] == points

@@ -17,12 +17,13 @@ __all__ = ["Picture", "draw_all", "primary_metric", "validation_metric"]
 
 def primary_metric(evidence: Evidence) -> str:
     """Return the test metric that a study is about: the twin of the one it searches by."""
-    study = evidence.plan.study
+    study, plan = evidence.plan.study, evidence.plan
+    own = "test." + plan.search_metric(plan.baseline).partition(".")[2]
     if study.search is not None:
-        return "test." + study.search.metric.partition(".")[2]
+        return own
     claimed = [t.metric for claim in study.claims for t in claim.tests]
     named = [metric for metric in claimed if metric.startswith("test.")]
-    return max(named, key=named.count) if named else "test.accuracy"
+    return max(named, key=named.count) if named else own
 
 
 def validation_metric(evidence: Evidence) -> str:

@@ -116,7 +116,7 @@ def searches(evidence: Evidence, metric: str) -> list[Picture]:
     for path, dimension in search.space.items():
         column = f"parameter.{path}"
         if column in rows and pd.api.types.is_numeric_dtype(rows[column]):
-            log = "log" in dimension.model_dump()
+            log = dimension.log is not None
             picture = _search(evidence, rows.dropna(subset=[column, metric]), path, metric, log)
             pictures += [picture] if picture else []
     return pictures

@@ -1,5 +1,6 @@
 """From a study to trials: pure, quick, and the same before the run and after it."""
 
+from harness.plan.budgets import Budget, budgets, epochs_of, is_equal, spent
 from harness.plan.estimate import estimate_seconds
 from harness.plan.grid import grid_points
 from harness.plan.plan import (
@@ -7,21 +8,26 @@ from harness.plan.plan import (
     SIMPLE_BASELINE,
     Assignment,
     Plan,
-    SearchSpace,
     Winner,
     data_key,
     make_plan,
 )
+from harness.plan.space import SearchSpace
 
 __all__ = [
     "FIXED",
     "SIMPLE_BASELINE",
     "Assignment",
+    "Budget",
     "Plan",
     "SearchSpace",
     "Winner",
+    "budgets",
     "data_key",
+    "epochs_of",
     "estimate_seconds",
     "grid_points",
+    "is_equal",
     "make_plan",
+    "spent",
 ]

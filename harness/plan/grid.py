@@ -7,25 +7,37 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from harness.study import Space, is_asked, kind_of
 
-def grid_points(
-    dimensions: Mapping[str, Mapping[str, Any]], candidates: int
-) -> list[dict[str, Any]]:
+
+def grid_points(dimensions: Space, candidates: int) -> list[dict[str, Any]]:
     """Return the points of a regular grid, the first dimension changing slowest.
 
     A choice gives all its values; the ranges share what the budget leaves, equally, so that there
-    are at most `candidates` points.
+    are at most `candidates` points. Points that differ only in settings that are not asked there
+    are one.
     """
     ranges = [d for d in dimensions.values() if "choice" not in d]
     choices = math.prod(len(d["choice"]) for d in dimensions.values() if "choice" in d)
     points = int((candidates / choices) ** (1 / max(len(ranges), 1)) + 1e-9)
     axes = [_axis(dimension, max(points, 1)) for dimension in dimensions.values()]
-    points_in_order = itertools.product(*axes)
-    return [dict(zip(dimensions, p, strict=True)) for p in points_in_order][:candidates]
+    distinct: dict[str, dict[str, Any]] = {}
+    for values in itertools.product(*axes):
+        point = _asked(dimensions, dict(zip(dimensions, values, strict=True)))
+        distinct.setdefault(repr(point), point)
+    return list(distinct.values())[:candidates]
+
+
+def _asked(dimensions: Space, values: Mapping[str, Any]) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for path, dimension in dimensions.items():
+        if is_asked(dimension, chosen):
+            chosen[path] = values[path]
+    return chosen
 
 
 def _axis(dimension: Mapping[str, Any], points: int) -> list[Any]:
-    kind, values = next(iter(dimension.items()))
+    kind, values = kind_of(dimension)
     if kind == "choice":
         return list(values)
     low, high = values

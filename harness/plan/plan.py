@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from harness.plan.grid import grid_points
+from harness.form import SELECTED_BY
+from harness.plan.space import SearchSpace, make_space
 from harness.provenance import code_version, source_version
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
-from harness.study import Arm, Study, build_stages, select, used_stages, with_settings
+from harness.study import (
+    Arm,
+    Study,
+    arm_spaces,
+    build_stages,
+    candidate_workload,
+    select,
+    used_stages,
+    with_settings,
+)
 from harness.trial import Phase, Trial, digest, source_of
+from harness.workloads import summary
 
 SIMPLE_BASELINE = "simple-baseline"
-
-
-@dataclass(frozen=True)
-class SearchSpace:
-    """What is searched for one arm, and the identity that all searches of this kind share.
-
-    `default` holds the workload's own values, which every search tries first.
-    """
-
-    dimensions: Mapping[str, Mapping[str, Any]]
-    default: Mapping[str, Any] | None
-    sampler: str
-    round: int
-    candidates: int
-    metric: str
-
-    @cached_property
-    def seed(self) -> int:
-        """Seed of the sampler: equal spaces get equal first candidates, whatever the arm."""
-        return int(digest([self.dimensions, self.sampler, self.round]), 16) % 2**32
 
 
 @dataclass(frozen=True)
@@ -112,44 +103,63 @@ class Plan:
         """The reference arm."""
         return next((arm for arm in self.arms if arm.is_baseline), self.arms[0])
 
+    @cached_property
+    def _spaces(self) -> Mapping[str, SearchSpace | None]:
+        search = self.study.search
+        if search is None:
+            return {}
+        dimensions = arm_spaces(search, self.arms)
+        return {
+            arm.name: make_space(search, arm, dimensions[arm.name], self.search_metric(arm))
+            for arm in self.arms
+        }
+
     def space(self, arm: Arm) -> SearchSpace | None:
         """Return what is searched for an arm, or None where everything is fixed."""
-        search = self.study.search
-        if search is None or arm.name == SIMPLE_BASELINE:
-            return None
-        free = {
-            path: dimension.model_dump(mode="json")
-            for path, dimension in search.space.items()
-            if not any(_overlap(path, fixed) for fixed in arm.sets)
-        }
-        if not free:
-            return None
-        default = {path: _value_at(arm.workload, path) for path in free}
-        inside = all(_contains(free[path], value) for path, value in default.items())
-        grid = search.sampler == "grid"
-        return SearchSpace(
-            free,
-            default if inside and not grid else None,
-            search.sampler,
-            search.round,
-            len(grid_points(free, search.candidates)) if grid else search.candidates,
-            search.metric,
-        )
+        return None if arm.name == SIMPLE_BASELINE else self._spaces.get(arm.name)
 
-    def search_id(self, arm: Arm) -> str:
-        """Identity of an arm's search: what is tuned, how, and on which data."""
+    def search_metric(self, arm: Arm) -> str:
+        """Return the metric that chooses an arm's winner: the study's, else the objective's own."""
+        if self.study.search is not None and self.study.search.metric is not None:
+            return self.study.search.metric
+        return f"validation.{SELECTED_BY[summary(arm.workload['data']).form.kind]}"
+
+    def search_id(self, arm: Arm, repetition: int = 0) -> str:
+        """Identity of one repetition of an arm's search: what is tuned, how, on which data."""
         space = self.space(arm)
         assert space is not None
-        trials = [item.trial.id for item in self.search_trials(arm, 0, {})]
-        return digest([trials, space.seed, space.metric])
+        trials = [item.trial.id for item in self.search_trials(arm, 0, {}, repetition)]
+        pruned = [space.pruning] if space.pruning else []
+        return digest([trials, space.repeated(repetition).seed, space.metric, *pruned])
 
     def search_trials(
-        self, arm: Arm, candidate: int, parameters: Mapping[str, Any]
+        self,
+        arm: Arm,
+        candidate: int,
+        parameters: Mapping[str, Any],
+        repetition: int = 0,
+        stop_rules: Sequence[Sequence[Mapping[str, Any]]] = (),
     ) -> list[Assignment]:
-        """Return the trials that value one candidate: one for each search seed."""
+        """Return the trials that value one candidate: one for each search seed.
+
+        Args:
+            arm: one of `all_arms`.
+            candidate: its index among all candidates of the arm.
+            parameters: the values of the searched settings.
+            repetition: of the search, from 0; each has search seeds of its own.
+            stop_rules: for each search seed, when its trial is to be stopped:
+                `{epoch, metric, worse_than}`.
+        """
         assert self.study.search is not None
-        seeds = search_seeds(self.study.search.seeds)
-        return self._assignments(arm, Phase.SEARCH, seeds, candidate, parameters)
+        count = self.study.search.seeds
+        seeds = search_seeds(count * (repetition + 1))[count * repetition :]
+        items = self._assignments(arm, Phase.SEARCH, seeds, candidate, parameters)
+        if not any(stop_rules):
+            return items
+        return [
+            replace(item, trial=_ruled(item.trial, rules))
+            for item, rules in zip(items, stop_rules, strict=True)
+        ]
 
     def confirmation_trials(
         self, arm: Arm, winners: Sequence[Winner], look: int = 0
@@ -178,7 +188,7 @@ class Plan:
         candidate: int | None,
         parameters: Mapping[str, Any],
     ) -> list[Assignment]:
-        own = with_settings(arm.workload, parameters) if parameters else arm.workload
+        own = candidate_workload(arm, parameters) if parameters else arm.workload
         workload = _sourced(own, self.stages)
         probes = self._probes(arm, workload) if phase is Phase.CONFIRMATION else ()
         return [
@@ -227,9 +237,17 @@ class Plan:
         }
 
     def search_count(self, arm: Arm) -> int:
-        """Return the number of trials in the search of one arm."""
-        search, space = self.study.search, self.space(arm)
-        return space.candidates * search.seeds if search and space else 0
+        """Return the number of trials in the search of one arm.
+
+        With a budget in epochs there are as many as fit if none ends early.
+        """
+        search = self.study.search
+        return self.sure_candidates(arm) * search.seeds * search.repeats if search else 0
+
+    def sure_candidates(self, arm: Arm) -> int:
+        """Return how many candidates a repetition of an arm's search asks if none ends early."""
+        space = self.space(arm)
+        return min(space.candidates, space.budget // space.cost) if space else 0
 
 
 def data_key(workload: Mapping[str, Any]) -> str:
@@ -260,21 +278,8 @@ def make_plan(
     return Plan(study, profile, arms, fingerprints or {}, overrides or {})
 
 
-def _overlap(path: str, fixed: str) -> bool:
-    return path == fixed or path.startswith(fixed + ".") or fixed.startswith(path + ".")
-
-
-def _value_at(workload: Mapping[str, Any], path: str) -> Any:
-    value: Any = workload
-    for part in path.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]
-    return value
-
-
-def _contains(dimension: Mapping[str, Any], value: Any) -> bool:
-    kind, bounds = next(iter(dimension.items()))
-    if kind == "choice":
-        return value in bounds
-    return isinstance(value, int | float) and bool(bounds[0] <= value <= bounds[1])
+def _ruled(trial: Trial, rules: Sequence[Mapping[str, Any]]) -> Trial:
+    """Return a trial that is stopped where it falls behind; the rules are part of its identity."""
+    if not rules:
+        return trial
+    return replace(trial, workload={**trial.workload, "stop_rules": [dict(rule) for rule in rules]})

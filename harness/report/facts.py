@@ -12,6 +12,7 @@ from harness.evidence import Evidence
 from harness.figures import primary_metric
 from harness.figures.words import listed, metric_name, parameter_name, plural, seconds
 from harness.plan import data_key
+from harness.study.search import Search
 from harness.trial import Phase, State, Verdict
 
 Facts = list[tuple[str, str]]
@@ -63,11 +64,11 @@ def planned(evidence: Evidence) -> Facts:
         facts += [
             (
                 "Search, for each arm",
-                f"{plural(study.search.candidates, 'candidate')} by {study.search.sampler}, each on"
+                f"{budget_in_words(study.search)} by {study.search.sampler}, each candidate on"
                 f" {plural(study.search.seeds, 'search seed')}, chosen by"
-                f" {metric_name(study.search.metric)}",
+                f" {metric_name(plan.search_metric(plan.baseline))}",
             ),
-            ("Search space", _space(study.search.model_dump(mode="json")["space"])),
+            ("Search space", _space(study.search)),
         ]
     counts = plan.trial_counts()
     total = sum(counts.values())
@@ -125,7 +126,7 @@ def _unequal_budgets(evidence: Evidence) -> list[str]:
     for arm in plan.arms:
         if plan.space(arm) is None:
             fixed.append(arm.name)
-        elif tried.get(arm.name, 0) < plan.study.search.candidates:
+        elif tried.get(arm.name, 0) < plan.sure_candidates(arm):
             short.append(f"{arm.name} ({tried.get(arm.name, 0)})")
     found = []
     if short:
@@ -209,17 +210,36 @@ def _settings(values: Mapping[str, Any]) -> str:
     return f"{values['name']} ({inner})" if inner else str(values["name"])
 
 
-def _space(space: Mapping[str, Mapping[str, Any]]) -> str:
+def _space(search: Search) -> str:
     kinds = {"log": "evenly in the logarithm", "uniform": "evenly", "integer": "whole numbers"}
     parts = []
-    for path, dimension in space.items():
-        kind, bounds = next(iter(dimension.items()))
+    for path, dimension in search.space.items():
+        kind, bounds = dimension.kind, dimension.values
         if kind == "choice":
             text = f"one of {listed([str(bound) for bound in bounds])}"
         else:
             text = f"from {bounds[0]:g} to {bounds[1]:g}, {kinds.get(kind, kind)}"
-        parts.append(f"{parameter_name(path)} ({path}) {text}")
+        where = [f"{key} {_either(value)}" for key, value in dimension.on.items()]
+        where += [f"{key} is {_either(value)}" for key, value in dimension.when.items()]
+        only = f", only for {listed(where)}" if where else ""
+        parts.append(f"{parameter_name(path)} ({path}) {text}{only}")
     return "; ".join(parts)
+
+
+def _either(value: Any) -> str:
+    return " or ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def budget_in_words(search: Search) -> str:
+    """Say what the search of one arm may spend, how often it is done, and who is stopped."""
+    text = plural(search.candidates, "candidate") if search.candidates else ""
+    if search.epochs is not None:
+        text = plural(search.epochs, "epoch") + (f", at most {text}," if text else "")
+    if search.repeats > 1:
+        text += f", {search.repeats} times over,"
+    if search.pruning is not None:
+        text += f" with {search.pruning.name.replace('_', ' ')}"
+    return text
 
 
 def _overrides(overrides: Mapping[str, Any]) -> str:

@@ -6,11 +6,13 @@ so that the number of workers and the order in which trials finish change nothin
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from harness.plan import Assignment, Plan, SearchSpace, Winner
-from harness.search import History
+from harness.metrics import lower_is_better
+from harness.plan import Assignment, Plan, SearchSpace, Winner, epochs_of
+from harness.search import History, Tried, stop_rules, wanted
 from harness.study import Arm
 from harness.trial import Record, State
 
@@ -31,52 +33,82 @@ class CandidateMemory(Protocol):
 
 
 class ArmSearch:
-    """The search of one arm.
+    """The search of one arm, all its repetitions side by side.
 
-    Ask `next_round` first; tell it each record of a trial that it is waiting for; when none is
-    missing any more, ask again. An empty round means that the search is over and has a `winner`.
+    `start` it, then `take` each record of a trial that it returned; both answer with the trials to
+    run next. When it `is_over` it has its `winners`.
     """
+
+    def __init__(
+        self, plan: Plan, arm: Arm, memory: CandidateMemory, ask_next: AskNext, pick_best: PickBest
+    ):
+        assert plan.study.search is not None
+        self.arm = arm
+        self._repetitions = [
+            _Repetition(plan, arm, repetition, memory, (ask_next, pick_best))
+            for repetition in range(plan.study.search.repeats)
+        ]
+
+    def start(self) -> list[Assignment]:
+        """Return the trials of the first rounds."""
+        return [item for repetition in self._repetitions for item in repetition.next_round()]
+
+    def take(self, record: Record) -> list[Assignment]:
+        """Take the record of one of its trials; return the trials of the round that it unlocks."""
+        return [item for repetition in self._repetitions for item in repetition.take(record)]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the budget of every repetition is spent."""
+        return all(repetition.is_over for repetition in self._repetitions)
+
+    def winners(self) -> list[Winner]:
+        """Return the best candidate of every repetition."""
+        return [repetition.winner() for repetition in self._repetitions]
+
+
+class _Repetition:
+    """One search of an arm, with search seeds of its own."""
 
     def __init__(
         self,
         plan: Plan,
         arm: Arm,
+        repetition: int,
         memory: CandidateMemory,
-        ask_next: AskNext,
-        pick_best: PickBest,
+        sampler: tuple[AskNext, PickBest],
     ):
         space = plan.space(arm)
         assert space is not None
-        self.arm = arm
         self._plan = plan
-        self._space = space
-        self._id = plan.search_id(arm)
+        self._arm = arm
+        self._space = space.repeated(repetition)
+        self._id = plan.search_id(arm, repetition)
+        self._first_index = repetition * space.candidates
         self._memory = memory
-        self._ask_next = ask_next
-        self._pick_best = pick_best
-        self._candidates: list[dict[str, Any]] = []
-        self._values: list[float | None] = []
+        self._ask_next, self._pick_best = sampler
+        self._history: list[Tried] = []
         self._round: list[list[Assignment]] = []
         self._missing: set[str] = set()
         self._records: dict[str, Record] = {}
 
-    def take(self, record: Record) -> bool:
-        """Take the record of one of the round's trials; tell whether the round is complete."""
+    def take(self, record: Record) -> list[Assignment]:
+        """Take a record; return the next round if this was the last one that is missing."""
+        if record.trial_id not in self._missing:
+            return []
         self._missing.discard(record.trial_id)
         self._records[record.trial_id] = record
-        return not self._missing
+        return [] if self._missing else self.next_round()
 
     def next_round(self) -> list[Assignment]:
         """Return the trials of the next round, none when the search is over."""
-        self._values += [self._value(items) for items in self._round]
+        self._history += [self._tried(items) for items in self._round]
         self._records.clear()
-        history = self._history()
-        fresh = self._remembered_round(history)
+        start = len(self._history)
         self._round = [
-            self._plan.search_trials(self.arm, len(history) + offset, candidate)
-            for offset, candidate in enumerate(fresh)
+            self._trials(start + offset, parameters)
+            for offset, parameters in enumerate(self._remembered_round())
         ]
-        self._candidates += fresh
         items = [item for trials in self._round for item in trials]
         self._missing = {item.trial.id for item in items}
         return items
@@ -84,7 +116,7 @@ class ArmSearch:
     @property
     def is_over(self) -> bool:
         """Whether the budget is spent."""
-        return len(self._values) >= self._space.candidates
+        return not self._missing and wanted(self._space, self._history) == 0
 
     def winner(self) -> Winner:
         """Return the best candidate.
@@ -92,28 +124,48 @@ class ArmSearch:
         When every candidate diverged or failed, the first stands for the arm, and its confirmation
         trials show the same.
         """
-        index = self._pick_best(self._space, self._history()) or 0
-        return Winner(index, self._candidates[index])
+        index = self._pick_best(self._space, self._history) or 0
+        return Winner(self._first_index + index, self._history[index].parameters)
 
-    def _history(self) -> History:
-        return list(zip(self._candidates, self._values, strict=True))
-
-    def _remembered_round(self, history: History) -> list[dict[str, Any]]:
+    def _remembered_round(self) -> list[dict[str, Any]]:
         """Return the next round: as it was asked before, else asked now and kept."""
-        size = min(self._space.round, self._space.candidates - len(history))
-        if size <= 0:
+        start, size = len(self._history), wanted(self._space, self._history)
+        if size == 0:
             return []
-        known = self._memory.candidates(self._id)[len(history) : len(history) + size]
+        known = self._memory.candidates(self._id)[start : start + size]
         if len(known) == size:
             return known
-        asked = self._ask_next(self._space, history)
+        asked = self._ask_next(self._space, self._history)
         if asked:
-            self._memory.add_candidates(self._id, len(history), list(asked))
+            self._memory.add_candidates(self._id, start, list(asked))
         return asked
 
-    def _value(self, items: list[Assignment]) -> float | None:
-        """Average a candidate's metric over the search seeds; None if any trial has no value."""
+    def _trials(self, position: int, parameters: Mapping[str, Any]) -> list[Assignment]:
+        """Return the trials of a candidate, to be stopped where the rounds before did better."""
+        index, repetition = self._first_index + position, self._space.repetition
+        items = self._plan.search_trials(self._arm, index, parameters, repetition)
+        if self._space.pruning is None:
+            return items
+        epochs = items[0].trial.workload["epochs"]
+        rules = stop_rules(self._space, self._history, position, epochs)
+        return self._plan.search_trials(self._arm, index, parameters, repetition, rules)
+
+    def _tried(self, items: list[Assignment]) -> Tried:
+        """Sum up a candidate's trials; the metric is averaged over the search seeds."""
         records = [self._records[item.trial.id] for item in items]
-        if any(record.state is not State.COMPLETE for record in records):
-            return None
-        return sum(record.metrics[self._space.metric] for record in records) / len(records)
+        metric = self._space.metric
+        complete = all(record.state is State.COMPLETE for record in records)
+        return Tried(
+            items[0].parameters,
+            sum(record.metrics[metric] for record in records) / len(records) if complete else None,
+            sum(epochs_of(record) for record in records),
+            any(record.state is State.PRUNED for record in records),
+            tuple(_best_so_far(r, metric) for r in records) if self._space.pruning else (),
+        )
+
+
+def _best_so_far(record: Record, metric: str) -> tuple[float, ...]:
+    """Return the best value of a metric up to each epoch."""
+    better = min if lower_is_better(metric) else max
+    values = [point[metric] for point in record.curve if metric in point]
+    return tuple(itertools.accumulate(values, better))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from harness.study.claims import CompositeClaim, Test, Trend
-from harness.study.components import Workload
 from harness.study.design import TWO_LEVELS, Arm, select, sides
-from harness.study.document import Document, Path_, assign
+from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
-from harness.study.explain import explain
-from harness.study.model import Choice, Dimension, Factor, Study
+from harness.study.model import Factor, Study
+from harness.study.search_checks import check_search
 
 FEWEST_SEEDS = 5
 
@@ -78,9 +73,7 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
         unknown = _selector_problem(probe.on, study, arms) if probe.on else None
         if unknown:
             problems.append(document.problem(("probes", i, "on"), unknown))
-    for name, dimension in study.search.space.items() if study.search else ():
-        for message in _dimension_problems(study, name, dimension):
-            problems.append(document.problem(("search", "space", name), message))
+    problems += check_search(study, arms, document, _selector_problem)
     return problems
 
 
@@ -140,23 +133,3 @@ def _selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[
             if value not in known:
                 return what.format(value) + nearest(value, known)
     return None if select(arms, dict(selector)) else "the design contains no such arm"
-
-
-def _dimension_problems(study: Study, path: str, dimension: Dimension) -> list[str]:
-    """Check a searched range: its order, its path, and that its ends are allowed values."""
-    values = next(iter(dimension.model_dump().values()))
-    if not isinstance(dimension, Choice):
-        if values[0] >= values[1]:
-            return ["needs a lower and a higher bound, in this order"]
-        values = [values[0], values[1]]
-    messages: list[str] = []
-    for value in values:
-        data = copy.deepcopy(study.workload.model_dump())
-        try:
-            assign(data, path, value)
-            Workload.model_validate_json(json.dumps(data), strict=True)
-        except (KeyError, AttributeError):
-            return ["no config has this path"]
-        except ValidationError as error:
-            messages += [problem.message for problem in explain(error, Document({}), Workload)]
-    return sorted(set(messages))

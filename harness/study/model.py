@@ -8,9 +8,9 @@ from pydantic import Field, field_validator
 
 from harness.study.claims import Claim
 from harness.study.components import Component, Probe, Workload
+from harness.study.search import Scalar, Search
 from harness.study.seeds import Seeds, SequentialSeeds
 
-Scalar = str | int | float | bool | None
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
 
@@ -30,49 +30,6 @@ class Factor(Component):
         if isinstance(levels, list) and len({str(level) for level in levels}) < len(levels):
             raise ValueError("the same level stands here twice")
         return levels
-
-
-class IntegerRange(Component):
-    """Whole numbers from low to high, both included."""
-
-    integer: Annotated[list[int], Field(min_length=2, max_length=2)]
-
-
-class UniformRange(Component):
-    """Numbers from low to high, evenly."""
-
-    uniform: Annotated[list[float], Field(min_length=2, max_length=2)]
-
-
-class LogRange(Component):
-    """Positive numbers from low to high, evenly in their logarithm."""
-
-    log: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2)]
-
-
-class Choice(Component):
-    """One of several values."""
-
-    choice: Annotated[list[Scalar], Field(min_length=1)]
-
-
-Dimension = IntegerRange | UniformRange | LogRange | Choice
-
-
-class Search(Component):
-    """How each arm is tuned: the same number of candidates for every arm.
-
-    An arm that sets a searched path itself is not searched over it.
-    """
-
-    space: dict[str, Dimension] = Field(min_length=1, description="dotted path: range")
-    candidates: int = Field(ge=1, le=10_000, description="for every arm")
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
-    round: int = Field(
-        4, ge=1, description="candidates asked at once; fixes them whatever the worker count"
-    )
-    seeds: int = Field(1, ge=1, description="search seeds on which a candidate is averaged")
-    metric: str = Field("validation.accuracy", pattern=r"^validation\.[a-z_]+$")
 
 
 class Resources(Component):

@@ -8,7 +8,7 @@ from typing import Any
 from harness.study.design import Arm, OnError, checked_workload
 from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
-from harness.study.model import Choice, Study
+from harness.study.model import Study
 from harness.trial import source_of
 
 SOURCE_PATH = "transfer.from"
@@ -79,7 +79,7 @@ def _sources_of_arms(study: Study, arms: Sequence[Arm]) -> list[str]:
     """Return the names of stages that arms start from, or that a search chooses between."""
     found = [source_of(arm.workload) for arm in arms]
     dimension = study.search.space.get(SOURCE_PATH) if study.search else None
-    if isinstance(dimension, Choice):
+    if dimension is not None and dimension.choice is not None:
         found += [str(value) for value in dimension.choice if value is not None]
     return list(dict.fromkeys(name for name in found if name is not None))
 

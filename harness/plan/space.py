@@ -1,0 +1,124 @@
+"""What is searched for one arm, with which budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from harness.plan.grid import grid_points
+from harness.study import Arm, Space, is_asked, kind_of, most_epochs, value_at
+from harness.study.search import Search
+from harness.trial import digest
+
+MOST_CANDIDATES = 10_000
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What is searched for one arm, and the identity that all searches of this kind share.
+
+    Attributes:
+        dimensions: path to `{kind: values}`, in the order of asking; see `harness.study.Space`.
+        default: the workload's own values, which every search tries first, if it contains them.
+        sampler: tpe, random, grid or cmaes.
+        round: candidates asked at once.
+        candidates: the most that one repetition asks.
+        metric: chooses the winner, such as `validation.accuracy`.
+        seeds: search seeds on which each candidate is trained.
+        longest: epochs that one trial takes at most.
+        epochs: that one repetition may spend; None where only candidates are counted.
+        pruning: `{name, first, factor}` of a rule that stops candidates, or None.
+        points: the candidates of a grid.
+        repetition: which of the search's repetitions this is, from 0.
+    """
+
+    dimensions: Space
+    default: Mapping[str, Any] | None
+    sampler: str
+    round: int
+    candidates: int
+    metric: str
+    seeds: int = 1
+    longest: int = 1
+    epochs: int | None = None
+    pruning: Mapping[str, Any] | None = None
+    points: Sequence[Mapping[str, Any]] = ()
+    repetition: int = 0
+
+    @cached_property
+    def seed(self) -> int:
+        """Seed of the sampler: equal spaces get equal first candidates, whatever the arm."""
+        repeated = [self.repetition] if self.repetition else []
+        return int(digest([self.dimensions, self.sampler, self.round, *repeated]), 16) % 2**32
+
+    @property
+    def cost(self) -> int:
+        """Epochs that one candidate takes at most, on all its search seeds together."""
+        return self.longest * self.seeds
+
+    @property
+    def budget(self) -> int:
+        """Epochs that one repetition spends at most."""
+        most = self.candidates * self.cost
+        return most if self.epochs is None else min(self.epochs, most)
+
+    def repeated(self, repetition: int) -> SearchSpace:
+        """Return the space of another repetition, which differs in the sampler's seed."""
+        return replace(self, repetition=repetition)
+
+
+def make_space(search: Search, arm: Arm, dimensions: Space, metric: str) -> SearchSpace | None:
+    """Return what is searched for an arm, None where everything is fixed."""
+    if not dimensions:
+        return None
+    cost = most_epochs(search, arm, dimensions)
+    space = SearchSpace(
+        dimensions,
+        _default(arm, dimensions) if search.sampler != "grid" else None,
+        search.sampler,
+        search.round,
+        _most_candidates(search, arm, dimensions),
+        metric,
+        search.seeds,
+        cost // search.seeds,
+        search.epochs,
+        search.pruning.model_dump(mode="json") if search.pruning else None,
+    )
+    if search.sampler != "grid":
+        return space
+    room = space.candidates if search.epochs is None else search.epochs // cost
+    points = grid_points(dimensions, min(space.candidates, room))
+    return replace(space, points=points, candidates=len(points))
+
+
+def _most_candidates(search: Search, arm: Arm, dimensions: Space) -> int:
+    """Return the most candidates that a search can ask: as many as its epochs would ever hold."""
+    most = search.candidates or MOST_CANDIDATES
+    if search.epochs is None:
+        return most
+    ends_early = search.pruning or arm.workload.get("early_stopping")
+    ends_early = ends_early or any(path.startswith("early_stopping") for path in dimensions)
+    shortest = arm.workload["epochs"]
+    if "epochs" in dimensions:
+        shortest = min([shortest, *kind_of(dimensions["epochs"])[1]])
+    return min(most, search.epochs // (search.seeds * (1 if ends_early else shortest)))
+
+
+def _default(arm: Arm, dimensions: Space) -> dict[str, Any] | None:
+    """Return the workload's own values, None if one of them lies outside the space."""
+    chosen: dict[str, Any] = {}
+    for path, dimension in dimensions.items():
+        if is_asked(dimension, chosen):
+            chosen[path] = value_at(arm.workload, path)
+            if not _contains(dimension, chosen[path]):
+                return None
+    return chosen
+
+
+def _contains(dimension: Mapping[str, Any], value: Any) -> bool:
+    kind, values = kind_of(dimension)
+    if kind == "choice":
+        return value in values
+    return isinstance(value, int | float) and bool(values[0] <= value <= values[1])

@@ -1,0 +1,207 @@
+"""What is wrong with a search: paths, conditions, values, the budget and what a sampler can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.study.components import Workload
+from harness.study.design import Arm
+from harness.study.document import Document, Path_
+from harness.study.errors import Problem, nearest
+from harness.study.explain import explain
+from harness.study.model import Study
+from harness.study.search import Dimension, Search
+from harness.study.search_space import (
+    Space,
+    arm_spaces,
+    candidate_workload,
+    has_value,
+    in_order,
+    kind_of,
+    most_epochs,
+    settings_for,
+    value_at,
+)
+
+Found = Iterator[tuple[Path_, str]]
+SelectorProblem = Callable[[Mapping[str, Any], Study, Sequence[Arm]], str | None]
+UNKNOWN = "extra_forbidden"
+
+
+def check_search(
+    study: Study, arms: Sequence[Arm], document: Document, selector_problem: SelectorProblem
+) -> list[Problem]:
+    """Find what is wrong with the search of a study, each at its place."""
+    search = study.search
+    if search is None:
+        return []
+    problems: list[Problem] = []
+    for path, dimension in search.space.items():
+        where: Path_ = ("search", "space", path)
+        wrong = selector_problem(dimension.on, study, arms) if dimension.on else None
+        if wrong:
+            problems.append(document.problem((*where, "on"), wrong))
+        for below, message in _condition_problems(path, search, arms):
+            problems.append(document.problem((*where, *below), message))
+    if problems:
+        return problems
+    spaces = arm_spaces(search, arms)
+    for found in (
+        _path_problems(search, arms, spaces),
+        _value_problems(arms, spaces),
+        _sampler_problems(search, spaces),
+        _budget_problems(study, arms, spaces),
+    ):
+        for below, message in found:
+            problem = document.problem(("search", *below), message)
+            if problem not in problems:
+                problems.append(problem)
+        if problems:
+            break
+    return problems
+
+
+def _condition_problems(path: str, search: Search, arms: Sequence[Arm]) -> Found:
+    dimension = search.space[path]
+    if path in in_order(search.space)[1]:
+        yield ("when",), "these conditions depend on each other in a circle"
+    for other, allowed in dimension.conditions.items():
+        where = ("when", other)
+        searched = search.space.get(other)
+        own = [value_at(arm.workload, other) for arm in arms if has_value(arm.workload, other)]
+        if searched is None and not own:
+            yield where, f"no arm has the setting '{other}'{_nearest_path(other, search, arms)}"
+        elif searched is not None and searched.choice is None:
+            yield where, f"'{other}' is searched over a range; only a choice can be a condition"
+        else:
+            possible = [*(searched.values if searched else ()), *own]
+            for value in allowed:
+                if value not in possible:
+                    yield where, f"'{other}' is never {value}{nearest(value, possible)}"
+
+
+def _nearest_path(path: str, search: Search, arms: Sequence[Arm]) -> str:
+    known = {*search.space, *(p for arm in arms for p in _paths(arm.workload))}
+    return nearest(path, sorted(known))
+
+
+def _paths(workload: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in workload.items():
+        yield prefix + key
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{prefix}{key}.")
+
+
+def _path_problems(search: Search, arms: Sequence[Arm], spaces: Mapping[str, Space]) -> Found:
+    """Find dimensions that are searched for no arm although none sets them itself."""
+    for path, dimension in search.space.items():
+        where = ("space", path)
+        if any(path in space for space in spaces.values()):
+            continue
+        if any(isinstance(value_at(arm.workload, path), Mapping) for arm in arms):
+            yield where, f"is a whole component; did you mean '{path}.name'?"
+        elif any(fixed == path for arm in arms for fixed in arm.sets):
+            continue
+        elif any(has_value(arm.workload, path) for arm in arms):
+            yield where, "is searched for no arm: its `on` and `when` never hold together"
+        else:
+            yield where, _unknown_path(path, dimension, search, arms)
+
+
+def _unknown_path(path: str, dimension: Dimension, search: Search, arms: Sequence[Arm]) -> str:
+    """Say why no arm has a path, in the words of the schema where it has some."""
+    try:
+        candidate_workload(arms[0], {path: dimension.values[0]})
+    except ValidationError as error:
+        for problem in explain(error, Document({}), Workload):
+            if problem.path == path:
+                return f"no arm has this setting: {problem.message}"
+    except (KeyError, AttributeError):
+        pass
+    return f"no arm has this setting{_nearest_path(path, search, arms)}"
+
+
+def _value_problems(arms: Sequence[Arm], spaces: Mapping[str, Space]) -> Found:
+    """Try the ends of every range and every value of a choice, under all that they depend on."""
+    tried: set[str] = set()
+    for arm in arms:
+        space = spaces[arm.name]
+        for path, dimension in space.items():
+            part = path.partition(".")[0]
+            named = [p for p in space if p.startswith(f"{part}.") and "choice" in space[p]]
+            key = repr((path, arm.workload[part], dimension, [space[p] for p in named]))
+            if key in tried:
+                continue
+            tried.add(key)
+            for message in _refusals(arm, path, space):
+                yield ("space", path), message
+
+
+def _refusals(arm: Arm, path: str, space: Space) -> Iterator[str]:
+    name = f"{path.rpartition('.')[0]}.name"
+    free_name = name != path and name in space and name not in space[path].get("when", {})
+    for chosen in settings_for(path, space):
+        names = kind_of(space[name])[1] if free_name else [None]
+        for value in kind_of(space[path])[1]:
+            for switch in names:
+                parameters = {**({name: switch} if free_name else {}), **chosen, path: value}
+                try:
+                    candidate_workload(arm, parameters)
+                except ValidationError as error:
+                    unknown = any(item["type"] == UNKNOWN for item in error.errors())
+                    if free_name and unknown:
+                        yield f"does not exist where {name} is {switch}; needs a `when`"
+                        continue
+                    for problem in explain(error, Document({}), Workload):
+                        inside = "" if problem.path == path else f"{problem.path}: "
+                        yield f"{inside}{problem.message}"
+                except (KeyError, AttributeError):
+                    yield "leads through a plain value"
+
+
+def _sampler_problems(search: Search, spaces: Mapping[str, Space]) -> Found:
+    if search.sampler != "cmaes":
+        return
+    for space in spaces.values():
+        for path, dimension in space.items():
+            if "choice" in dimension:
+                yield ("space", path), "cmaes searches numbers only; a choice needs tpe or random"
+            elif "when" in dimension:
+                yield (
+                    ("space", path, "when"),
+                    "cmaes asks every setting each time; a condition on a searched choice needs"
+                    " tpe or random",
+                )
+
+
+def _budget_problems(study: Study, arms: Sequence[Arm], spaces: Mapping[str, Space]) -> Found:
+    search = study.search
+    assert search is not None
+    if search.repeats > study.most_seeds:
+        yield (
+            ("repeats",),
+            f"{search.repeats} winners for {study.most_seeds} confirmation seeds: some would never"
+            " be confirmed",
+        )
+    searched = [arm for arm in arms if spaces[arm.name]]
+    for arm in searched:
+        needed = most_epochs(search, arm, spaces[arm.name])
+        if search.epochs is not None and needed > search.epochs:
+            seeds = f" on each of {search.seeds} search seeds" if search.seeds > 1 else ""
+            yield (
+                ("epochs",),
+                f"too few for one candidate of arm '{arm.name}', which takes"
+                f" {needed // search.seeds}{seeds}",
+            )
+            return
+    if search.pruning and searched:
+        longest = max(most_epochs(search, arm, spaces[arm.name]) for arm in searched)
+        if search.pruning.first >= longest // search.seeds:
+            yield (
+                ("pruning", "first"),
+                f"nothing can be stopped: no candidate is trained for more than"
+                f" {longest // search.seeds} epochs",
+            )
