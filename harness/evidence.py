@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
 from harness.plan import Plan, make_plan
-from harness.store import AssignedRecord, Execution, Store
+from harness.store import AssignedRecord, Execution
 from harness.study import study_from_dict
 from harness.trial import Phase, State
+
+
+class RecordSource(Protocol):
+    """Where the records of an execution lie: the store of this machine, or a published file."""
+
+    def assigned_records(self, execution: int) -> Iterable[AssignedRecord]:
+        """Return what an execution's trials were for, each with its record."""
+
+    def lost_attempts(self, trial_ids: Iterable[str]) -> list[tuple[str, int, str]]:
+        """Return (trial_id, attempt, cause) of the attempts of these trials that were lost."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,8 @@ class Evidence:
         trials: one row per assignment, in planned order: arm, phase, candidate, seed, state,
             reason, trial_id, reused, one column `level.<factor>` per factor, `parameter.<path>`
             per searched path, and the metrics and costs (`test.accuracy`, `cost.seconds`, ...).
-            A metric that a trial does not have is missing (NaN), whatever its state.
+            A metric that a trial does not have is missing (NaN), whatever its state. Only
+            `epochs_spent` is there for every record, for it is what a trial cost and no result.
         curves: one row per confirmation trial and epoch: arm, seed, epoch and the metrics.
         details: trial_id to lists such as gradient norms by layer.
         environments: the distinct environments that trials ran in.
@@ -43,8 +54,8 @@ class Evidence:
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
 
 
-def gather(store: Store, execution: Execution) -> Evidence:
-    """Collect the evidence of one execution from the store."""
+def gather(source: RecordSource, execution: Execution) -> Evidence:
+    """Collect the evidence of one execution."""
     study, arms = study_from_dict(execution.declaration)
     plan = make_plan(
         study,
@@ -56,7 +67,7 @@ def gather(store: Store, execution: Execution) -> Evidence:
     levels = {arm.name: arm.levels for arm in plan.all_arms}
     rows, points, details = [], [], {}
     environments: dict[str, dict[str, Any]] = {}
-    for item in store.assigned_records(execution.id):
+    for item in source.assigned_records(execution.id):
         rows.append(_row(item, levels.get(item.arm, {})))
         record = item.record
         if record is None:
@@ -88,6 +99,9 @@ def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
     }
     row |= {f"level.{factor}": level for factor, level in levels.items()}
     row |= {f"parameter.{path}": value for path, value in item.parameters.items()}
+    if item.record is not None:
+        workload = item.record.trial.workload
+        row["epochs_spent"] = item.record.cost.get("epochs", workload.get("epochs", 0))
     if item.record is not None and item.record.state is State.COMPLETE:
         row |= item.record.metrics
         row |= _gaps(item.record.metrics)

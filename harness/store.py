@@ -280,17 +280,14 @@ class Store:
         with self._committing():
             self._db.executemany("INSERT OR IGNORE INTO judged VALUES (?, ?, ?, ?, ?)", rows)
 
-    def changed_claims(self, study: str, profile: str, claims: Mapping[str, str]) -> set[str]:
-        """Return the claims that met their evidence under another declaration before this one."""
-        first: dict[str, tuple[float, str]] = {}
+    def judged(self, study: str, profile: str) -> list[tuple[str, str, float]]:
+        """Return (claim, hash of its declaration, moment) of the claims that met evidence."""
         rows = self._db.execute(
-            "SELECT claim, declaration, at FROM judged WHERE study = ? AND profile = ?",
+            "SELECT claim, declaration, at FROM judged WHERE study = ? AND profile = ?"
+            " ORDER BY at, claim",
             (study, profile),
         )
-        for claim, declared, at in rows:
-            if claim not in first or at < first[claim][0]:
-                first[claim] = (at, declared)
-        return {c for c, declared in claims.items() if c in first and first[c][1] != declared}
+        return [(claim, declared, at) for claim, declared, at in rows]
 
     def close(self) -> None:
         """Close the database."""

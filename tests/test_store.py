@@ -47,14 +47,16 @@ def test_assignments_join_their_records_in_order(tmp_path):
     assert [e.id for e in store.latest_executions()] == [number]
 
 
-def test_a_claim_changed_after_its_evidence_stays_marked(tmp_path):
+def test_what_claims_were_judged_by_stays(tmp_path):
     store = open_store(tmp_path)
     store.mark_judged("s", "quick", {"c": "one"})
-    assert store.changed_claims("s", "quick", {"c": "one", "new": "x"}) == set()
-    assert store.changed_claims("s", "quick", {"c": "two"}) == {"c"}
-    store.mark_judged("s", "quick", {"c": "two"})
-    assert store.changed_claims("s", "quick", {"c": "two"}) == {"c"}
-    assert store.changed_claims("s", "full", {"c": "two"}) == set()
+    store.mark_judged("s", "quick", {"c": "two", "d": "x"})
+    store.mark_judged("s", "quick", {"c": "one"})
+    store.close()
+    judged = open_store(tmp_path).judged("s", "quick")
+    assert [row[:2] for row in judged] == [("c", "one"), ("c", "two"), ("d", "x")]
+    assert judged[0][2] <= judged[1][2]
+    assert open_store(tmp_path).judged("s", "full") == []
 
 
 def test_a_committed_record_survives_kill_9(tmp_path):

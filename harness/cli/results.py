@@ -1,4 +1,4 @@
-"""Commands about results: report, claims, trial, ui."""
+"""Commands about results: report, claims, publish, trial, ui."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from harness.cli.options import REPORTS, RESULTS
 from harness.study.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from harness.store import Execution, Store
-    from harness.trial import Record, Verdict
+    from harness.report import ProfileResult
+    from harness.store import Store
+    from harness.trial import Record
 
 CLAIM_FIELDS = (
     "id", "study", "profile", "source", "verdict", "effect", "ci_low", "ci_high", "p_value",
@@ -24,14 +25,26 @@ CLAIM_FIELDS = (
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (report, claims, trial, ui):
+    for command in (report, claims, publish, trial, ui):
         app.command()(command)
 
 
-def claim_as_dict(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict with the fields that other tools rely on first."""
-    fields = verdict.to_dict()
-    return {name: fields.pop(name) for name in CLAIM_FIELDS} | fields
+def claims_as_dicts(result: ProfileResult) -> list[dict[str, Any]]:
+    """Return the verdicts of one profile, with the fields that other tools rely on first.
+
+    `integrity` holds what was noted against the evidence as a whole, by check.
+    """
+    noted = {check.id: list(check.says) for check in result.checks if check.outcome == "noted"}
+    whole = {
+        "plan_hash": result.evidence.execution.plan_hash,
+        "published": result.standing.published,
+        "integrity": noted,
+    }
+    documents = []
+    for verdict in result.verdicts:
+        fields = verdict.to_dict()
+        documents.append({name: fields.pop(name) for name in CLAIM_FIELDS} | fields | whole)
+    return documents
 
 
 def report(
@@ -39,44 +52,73 @@ def report(
     results: options.Results = RESULTS,
     out: options.Reports = REPORTS,
 ) -> int:
-    """Rebuild reports from the records; nothing is trained."""
-    from harness.run.conclude import conclude
-    from harness.store import open_store
+    """Rebuild reports and the scoreboard from records, own and published; nothing is trained."""
+    from harness.run.conclude import build_reports
+    from harness.run.results import open_results
 
-    store = open_store(results, create=False)
-    for study in dict.fromkeys(execution.study for execution in _wanted(store, studies)):
-        by_profile, folder = conclude(store, study, out)
-        typer.echo(f"{study} ({', '.join(by_profile)}): {folder / 'index.html'}")
+    at_hand = open_results(results)
+    wanted = _wanted({entry.execution.study for entry in at_hand.entries()}, studies)
+    judged = at_hand.judged()
+    for study, folder in build_reports(judged, wanted, out).items():
+        profiles = ", ".join(result.profile for result in judged if result.study == study)
+        typer.echo(f"{study} ({profiles}): {folder / 'index.html'}")
+    typer.echo(f"scoreboard: {out / 'index.html'}")
     return 0
 
 
-def _wanted(store: Store, studies: list[str] | None) -> list[Execution]:
-    """Return the newest executions of the named studies (by name or file), or of all."""
-    latest = store.latest_executions()
-    if not studies:
-        return latest
-    known = {execution.study for execution in latest}
-    names = {Path(name).stem for name in studies}
+def _wanted(known: set[str], studies: list[str] | None) -> list[str]:
+    """Return the studies that are named (by name or file), or all."""
+    names = {Path(name).stem for name in studies} if studies else known
     for name in sorted(names - known):
         raise InputError(f"there are no results of a study '{name}'{nearest(name, known)}")
-    return [execution for execution in latest if execution.study in names]
+    return sorted(names)
 
 
 def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) -> int:
-    """Show every claim with its verdict and its evidence."""
-    from harness.cli.verdict_table import print_verdicts
-    from harness.run.conclude import verdicts_of
+    """Show every claim with its verdict and its evidence, own and published, and count them."""
+    from harness.cli.verdict_table import print_counts, print_verdicts
+    from harness.run.results import open_results
+
+    judged = open_results(results).judged()
+    if as_json:
+        typer.echo(json.dumps([claim for result in judged for claim in claims_as_dicts(result)]))
+        return 0
+    for result in judged:
+        if result.verdicts:
+            published = ", published records" if result.standing.published else ""
+            typer.echo(f"\n{result.study} ({result.profile}{published})")
+            print_verdicts(result.verdicts)
+    typer.echo("")
+    print_counts(judged)
+    return 0
+
+
+def publish(
+    studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY...]")] = None,
+    results: options.Results = RESULTS,
+    to: Annotated[
+        Path | None, typer.Option(help="folder of the files; default: published in the results")
+    ] = None,
+) -> int:
+    """Write the newest finished run of each study and profile to a small file, to be shared."""
+    from harness.publish import FOLDER, publishable, write_file
     from harness.store import open_store
 
     store = open_store(results, create=False)
-    judged = [verdicts_of(store, execution) for execution in store.latest_executions()]
-    if as_json:
-        typer.echo(json.dumps([claim_as_dict(v) for verdicts in judged for v in verdicts]))
-        return 0
-    for verdicts in judged:
-        if verdicts:
-            typer.echo(f"\n{verdicts[0].study} ({verdicts[0].profile})")
-            print_verdicts(verdicts)
+    found = publishable(store)
+    wanted = _wanted({execution.study for execution in found}, studies)
+    if not wanted:
+        raise InputError("no run has finished with the settings that its profile declares")
+    for execution in found:
+        if execution.study in wanted:
+            try:
+                file = write_file(store, execution, to or results / FOLDER)
+            except OSError as error:
+                raise InputError(
+                    f"'{error.filename}' cannot be written: {error.strerror}"
+                ) from None
+            size = file.stat().st_size / 1000
+            typer.echo(f"{execution.study} ({execution.profile}): {file}, {size:.0f} kB")
     return 0
 
 

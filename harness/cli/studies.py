@@ -94,6 +94,7 @@ def run(
 
     settings = RunOptions(results, out, data_root, address, in_process)
     finished = [_run_one(study, settings, tracking_uri, as_json) for study in loaded]
+    _write_scoreboard(results, out)
     if as_json:
         documents = [_result_as_dict(result) for result in finished]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
@@ -113,15 +114,23 @@ def _run_one(
     return run_study(loaded, settings, observers)
 
 
+def _write_scoreboard(results: Path, out: Path) -> None:
+    """Bring the page over all studies up to date, once for all that ran."""
+    from harness.run.conclude import build_reports
+    from harness.run.results import open_results
+
+    build_reports(open_results(results).judged(), (), out)
+
+
 def _result_as_dict(result: RunResult) -> dict[str, Any]:
-    from harness.cli.results import claim_as_dict
+    from harness.cli.results import claims_as_dicts
 
     return {
         "study": result.study,
         "profile": result.profile,
         "trials": dict(result.counts),
         "wall_seconds": round(result.wall_seconds, 3),
-        "claims": [claim_as_dict(verdict) for verdict in result.verdicts],
+        "claims": claims_as_dicts(result.outcome),
         "report": str(result.report / "index.html"),
     }
 

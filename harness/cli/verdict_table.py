@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from harness.cli.words import number, p_value
 from harness.trial import Verdict
+
+if TYPE_CHECKING:
+    from harness.report import ProfileResult
 
 STYLES = {
     "supported": "green",
@@ -38,6 +43,22 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
             p_value(verdict.p_corrected),
             str(verdict.seeds),
         )
+    (console or Console()).print(table, highlight=False)
+
+
+def print_counts(results: Sequence[ProfileResult], console: Console | None = None) -> None:
+    """Print how many claims of each profile got which verdict, as the scoreboard counts them."""
+    found: dict[str, Counter[str]] = {}
+    for result in results:
+        counts = found.setdefault(result.profile, Counter())
+        counts.update(verdict.verdict for verdict in result.verdicts)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("profile")
+    for heading in ("claims", *STYLES):
+        table.add_column(heading, justify="right")
+    for profile, counts in sorted(found.items()):
+        cells = [str(counts[word]) for word in STYLES]
+        table.add_row(profile, str(counts.total()), *cells)
     (console or Console()).print(table, highlight=False)
 
 

@@ -69,7 +69,7 @@ class Plan:
 
         A claim's `discussion` is written once its verdict is known, and is no part of it.
         """
-        undeclared = {"profiles": True, "claims": {"__all__": {"discussion"}}}
+        undeclared: Any = {"profiles": True, "claims": {"__all__": {"discussion"}}}
         return digest(self.study.model_dump(mode="json", exclude_unset=True, exclude=undeclared))
 
     @cached_property

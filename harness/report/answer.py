@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.figures.words import (
@@ -48,12 +48,29 @@ class Row:
     changed: bool
     parts: Sequence[Row]
     trials: Sequence[str]
+    discussion: str = ""
+
+    @property
+    def differs(self) -> str:
+        """Say plainly that the evidence is against what the sources claim; else empty."""
+        if self.verdict != "refuted" or not self.sources:
+            return ""
+        return f"The evidence is against what is claimed in {listed(list(self.sources))}."
 
 
-def rows(study: Study, verdicts: Sequence[Verdict]) -> list[Row]:
-    """Return one row per claim, in the order of the study file."""
+def rows(
+    study: Study, verdicts: Sequence[Verdict], discussions: Mapping[str, str] | None = None
+) -> list[Row]:
+    """Return one row per claim, in the order of the study file.
+
+    `discussions` holds what was written about the verdicts, by claim.
+    """
     claims = {claim.id: claim for claim in study.claims}
-    return [_row(claims.get(verdict.id), verdict, study.alpha) for verdict in verdicts]
+    said = discussions or {}
+    return [
+        replace(_row(claims.get(v.id), v, study.alpha), discussion=said.get(v.id, ""))
+        for v in verdicts
+    ]
 
 
 def _row(claim: Claim | None, verdict: Verdict, alpha: float) -> Row:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.report.files import write
 from harness.report.render import markdown, page
 from harness.report.view import ProfileResult, ProfileView
 
@@ -37,18 +37,11 @@ def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
         figures = folder / "figures" / view.name
         figures.mkdir(parents=True, exist_ok=True)
         for name, picture in view.pictures.items():
-            _write(figures / f"{name}.png", picture.png())
+            write(figures / f"{name}.png", picture.png())
         kept = {f"{name}.png" for name in view.pictures}
         for stale in figures.glob("*.png"):
             if stale.name not in kept:
                 stale.unlink()
-    _write(folder / "report.md", markdown(views).encode())
-    _write(folder / "index.html", page(views).encode())
+    write(folder / "report.md", markdown(views).encode())
+    write(folder / "index.html", page(views).encode())
     return folder
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Put a whole file in place at once, so that a reader never sees half of it."""
-    partial = file.with_name(f".{file.name}.part")
-    partial.write_bytes(content)
-    os.replace(partial, file)

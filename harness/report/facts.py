@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +12,8 @@ from harness.evidence import Evidence
 from harness.figures import primary_metric
 from harness.figures.words import listed, metric_name, parameter_name, plural, seconds
 from harness.plan import data_key
+from harness.study import Study
 from harness.study.search import Search
-from harness.trial import Phase, State, Verdict
 
 Facts = list[tuple[str, str]]
 
@@ -70,12 +70,15 @@ def planned(evidence: Evidence) -> Facts:
             ),
             ("Search space", _space(study.search)),
         ]
+    facts += [
+        (f"Pretraining {name}", _settings(stage.trial.workload))
+        for name, stage in plan.stages.items()
+    ]
     counts = plan.trial_counts()
     total = sum(counts.values())
     facts += [
-        ("Confirmation", f"{plural(study.seeds, 'seed')} for every arm, disjoint from the search"),
-        ("Trials", f"{total:,} ({counts[Phase.SEARCH.value]:,} search,"
-         f" {counts[Phase.CONFIRMATION.value]:,} confirmation)"),
+        ("Confirmation", f"{_seeds(study)} for every arm, disjoint from the search"),
+        ("Trials", f"{total:,} ({listed([f'{n:,} {phase}' for phase, n in counts.items()])})"),
         ("Error rate of all claims together", f"{study.alpha:g}"),
         ("Hash of the plan", evidence.execution.plan_hash),
         ("Overrides", _overrides(plan.overrides) or "none"),
@@ -83,57 +86,12 @@ def planned(evidence: Evidence) -> Facts:
     return facts
 
 
-def deviations(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[str]:
-    """Say in sentences what came otherwise than planned, or weakens the evidence."""
-    plan, trials = evidence.plan, evidence.trials
-    found = []
-    if evidence.execution.status != "finished":
-        found.append(f"The execution is {evidence.execution.status}, not finished.")
-    planned_trials = sum(plan.trial_counts().values())
-    missing = planned_trials - len(trials) + int((trials["state"] == "missing").sum())
-    if missing > 0:
-        found.append(f"{missing:,} of {plural(planned_trials, 'planned trial')} have no record.")
-    for state in (State.DIVERGED, State.FAILED):
-        count = int((trials["state"] == state.value).sum())
-        if count:
-            found.append(f"{plural(count, 'trial')} {state.value}; see “What did not complete”.")
-    for verdict in verdicts:
-        if verdict.changed_after_evidence:
-            found.append(f"The claim {verdict.id} was changed after its evidence had been seen.")
-    found += _unequal_budgets(evidence)
-    for data, count in evidence.execution.context.get("duplicates", {}).items():
-        if count:
-            found.append(
-                f"{plural(count, 'input')} of {data} occur more than once, so the same input may be"
-                " in the training and the test split."
-            )
-    if plan.overrides:
-        found.append(f"Settings were overridden for this run: {_overrides(plan.overrides)}.")
-    if plan.hash != evidence.execution.plan_hash:
-        found.append("The declaration, read again, gives another hash than the plan's.")
-    return found
-
-
-def _unequal_budgets(evidence: Evidence) -> list[str]:
-    """Name the arms whose search valued fewer candidates than planned, or that had no search."""
-    plan = evidence.plan
-    if plan.study.search is None:
-        return []
-    search = evidence.trials[evidence.trials["phase"] == Phase.SEARCH.value]
-    tried = search.groupby("arm")["candidate"].nunique()
-    short = []
-    fixed = []
-    for arm in plan.arms:
-        if plan.space(arm) is None:
-            fixed.append(arm.name)
-        elif tried.get(arm.name, 0) < plan.sure_candidates(arm):
-            short.append(f"{arm.name} ({tried.get(arm.name, 0)})")
-    found = []
-    if short:
-        found.append(f"Fewer candidates than planned were tried for {listed(short)}.")
-    if fixed:
-        found.append(f"Not searched, because all searched settings are fixed: {listed(fixed)}.")
-    return found
+def published_in_words(evidence: Evidence) -> str:
+    """Say of which day published records are, and which code made them."""
+    execution = evidence.execution
+    code = execution.context.get("environment", {}).get("code", "not recorded")
+    day = when(execution.ended).partition(",")[0]
+    return f"Published records: run on {day} by version {code} of the training code"
 
 
 def environments(evidence: Evidence) -> Facts:
@@ -187,9 +145,16 @@ def setting_in_short(evidence: Evidence) -> str:
     study = evidence.plan.study
     return (
         f"{study.workload.data.name}, {plural(study.workload.epochs, 'epoch')},"
-        f" {plural(study.seeds, 'seed')}, {plural(len(evidence.plan.arms), 'arm')},"
+        f" {_seeds(study)}, {plural(len(evidence.plan.arms), 'arm')},"
         f" measured by {metric_name(primary_metric(evidence))}"
     )
+
+
+def _seeds(study: Study) -> str:
+    """Write how many seeds confirm an arm: a number, or the instalments of a sequential study."""
+    if len(study.looks) == 1:
+        return plural(study.most_seeds, "seed")
+    return f"{study.first_seeds} to {plural(study.most_seeds, 'seed')}"
 
 
 def _settings(values: Mapping[str, Any]) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.figures import Picture
+from harness.report.answer import ORDER, SYMBOLS
 from harness.report.inline import inline_svg
 from harness.report.view import ProfileView
+
+if TYPE_CHECKING:
+    from harness.report.scoreboard import Board
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]#!|<>~$&@])")
 _PERCENT = re.compile(r"(\d) %")
@@ -27,6 +31,21 @@ def page(views: list[ProfileView]) -> str:
 def markdown(views: list[ProfileView]) -> str:
     """Return the same as Markdown, whose figures lie in files beside it."""
     return _environment(html=False).get_template("report.md").render(_context(views))
+
+
+def scoreboard_page(board: Board) -> str:
+    """Return the HTML page of all studies."""
+    text = _environment(html=True).get_template("scoreboard.html").render(_board_context(board))
+    return _PERCENT.sub("\\1\u00a0%", text)
+
+
+def scoreboard_markdown(board: Board) -> str:
+    """Return the same as Markdown."""
+    return _environment(html=False).get_template("scoreboard.md").render(_board_context(board))
+
+
+def _board_context(board: Board) -> dict[str, Any]:
+    return {"board": board, "order": ORDER, "symbols": SYMBOLS}
 
 
 def _context(views: list[ProfileView]) -> dict[str, Any]:
@@ -46,7 +65,8 @@ def _contents(view: ProfileView) -> list[tuple[str, str]]:
         ("search", "Search", bool(view.searches)),
         ("cost", "Cost", True),
         ("failures", "What did not complete", True),
-        ("plan", "Plan and deviations", True),
+        ("integrity", "Integrity", True),
+        ("plan", "Plan", True),
         ("origin", "Data and environment", True),
     ]
     return [(anchor, title) for anchor, title, present in sections if present]

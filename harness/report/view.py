@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.evidence import Evidence
 from harness.figures import Picture, draw_all
+from harness.integrity import Check, Standing, check
 from harness.report import answer, facts, tables
 from harness.report.tables import Table
 from harness.trial import Verdict
@@ -19,12 +20,29 @@ Lost = Sequence[tuple[str, int, str]]
 class ProfileResult:
     """What a report is made of for one profile: its newest execution, judged.
 
-    `lost` holds (trial_id, attempt, cause) of attempts that ended without a record.
+    `lost` holds (trial_id, attempt, cause) of attempts that ended without a record; `standing` says
+    whether the records were published, and what the study file says today.
     """
 
     evidence: Evidence
     verdicts: Sequence[Verdict]
     lost: Lost = ()
+    standing: Standing = field(default_factory=Standing)
+
+    @property
+    def study(self) -> str:
+        """The name of the study."""
+        return self.evidence.execution.study
+
+    @property
+    def profile(self) -> str:
+        """The name of the profile."""
+        return self.evidence.execution.profile
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """What was looked for that could weaken the verdicts."""
+        return check(self.evidence, self.verdicts, self.lost, self.standing)
 
 
 @dataclass(frozen=True)
@@ -56,7 +74,9 @@ class ProfileView:
     @cached_property
     def rows(self) -> list[answer.Row]:
         """The verdicts in words."""
-        return answer.rows(self.evidence.plan.study, self.result.verdicts)
+        return answer.rows(
+            self.evidence.plan.study, self.result.verdicts, self.result.standing.discussions
+        )
 
     @cached_property
     def by_claim(self) -> Mapping[str, answer.Row]:
@@ -124,9 +144,14 @@ class ProfileView:
         return facts.planned(self.evidence)
 
     @property
-    def deviations(self) -> list[str]:
-        """What came otherwise."""
-        return facts.deviations(self.evidence, self.result.verdicts)
+    def checks(self) -> list[Check]:
+        """What was looked for that could weaken the verdicts."""
+        return self.result.checks
+
+    @property
+    def origin(self) -> str:
+        """Where the records come from, if they were not made here; else empty."""
+        return facts.published_in_words(self.evidence) if self.result.standing.published else ""
 
     @property
     def execution(self) -> facts.Facts:
@@ -147,6 +172,12 @@ class ProfileView:
     def command(self) -> str:
         """The command that repeats it."""
         return facts.command(self.evidence)
+
+    @property
+    def training_seconds(self) -> float:
+        """The training time of all its trials; each distinct trial counts once."""
+        rows = self.evidence.trials.drop_duplicates("trial_id")
+        return float(rows["cost.seconds"].sum()) if "cost.seconds" in rows else float("nan")
 
     @property
     def effort(self) -> float:

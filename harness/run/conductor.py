@@ -12,11 +12,13 @@ from typing import Any
 from harness.cluster import ClusterError, Executor, Loss, Lost, Pack, open_executor
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
+from harness.report import ProfileResult
 from harness.run.conclude import conclude
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.packing import PackQueue
 from harness.run.prepare import REUSABLE, data_configs, prepare
 from harness.run.pretraining import why_hopeless, with_weights
+from harness.run.results import Results, results_beside
 from harness.run.schedule import Schedule
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, conductor_lock, open_store
@@ -49,6 +51,7 @@ class RunResult:
     wall_seconds: float
     verdicts: Sequence[Verdict]
     report: Path
+    outcome: ProfileResult
 
 
 def run_study(
@@ -70,7 +73,7 @@ def run_study(
     with conductor_lock(options.results):
         store = open_store(options.results)
         try:
-            session = _Session(options, observers, begin, loaded.file)
+            session = _Session(options, observers, begin, loaded.file, results_beside(store))
             return _run(plan, store, datasets, session)
         finally:
             store.close()
@@ -82,6 +85,7 @@ class _Session:
     observers: Sequence[Observer]
     begin: float
     file: str
+    results: Results
 
     def seconds(self) -> float:
         return time.monotonic() - self.begin
@@ -108,12 +112,19 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         raise
     status = "failed" if conductor.counts["failed"] else "finished"
     store.end_execution(execution, status, session.seconds())
-    by_profile, report = conclude(store, plan.study.study, session.options.reports)
-    verdicts = by_profile[plan.profile]
+    by_profile, report = conclude(session.results, plan.study.study, session.options.reports)
+    outcome = by_profile[plan.profile]
+    verdicts = outcome.verdicts
     closing = Closing(status, conductor.counts, session.seconds(), verdicts, report)
     conductor.tell("closed", closing)
     return RunResult(
-        plan.study.study, plan.profile, conductor.counts, session.seconds(), verdicts, report
+        plan.study.study,
+        plan.profile,
+        conductor.counts,
+        session.seconds(),
+        verdicts,
+        report,
+        outcome,
     )
 
 

@@ -1,0 +1,17 @@
+"""What could weaken a verdict: each thing is looked for, and what is found is said plainly."""
+
+from harness.integrity.budgets import searched_epochs
+from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
+from harness.integrity.standing import Standing, changed_claims, compare
+
+__all__ = [
+    "FINE",
+    "NOTED",
+    "UNKNOWN",
+    "Check",
+    "Standing",
+    "changed_claims",
+    "check",
+    "compare",
+    "searched_epochs",
+]

@@ -1,0 +1,210 @@
+"""The checks, each with what it found in a sentence or more."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.evidence import Evidence
+from harness.integrity.budgets import searched_epochs
+from harness.integrity.standing import Standing
+from harness.trial import Phase, State, Verdict
+
+FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
+FEWEST_SEEDS = 5
+_MOST_NAMED = 6
+Lost = Sequence[tuple[str, int, str]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked for.
+
+    `outcome` is "fine", "noted" (something weakens the evidence, or is not as planned) or "not
+    checked"; `says` holds whole sentences.
+    """
+
+    id: str
+    title: str
+    outcome: str
+    says: tuple[str, ...]
+
+
+def check(
+    evidence: Evidence, verdicts: Sequence[Verdict], lost: Lost, standing: Standing
+) -> list[Check]:
+    """Look for everything that could weaken the verdicts of an execution."""
+    return [
+        _plan_hash(evidence),
+        _study_file(evidence, standing),
+        _claims(verdicts, standing),
+        _execution(evidence),
+        _missing(evidence),
+        _outcomes(evidence),
+        _lost(lost),
+        _budgets(evidence),
+        _seeds(verdicts),
+        _duplicates(evidence),
+    ]
+
+
+def _made(id_: str, title: str, noted: Iterable[str], otherwise: str) -> Check:
+    found = tuple(noted)
+    return Check(id_, title, NOTED if found else FINE, found or (otherwise,))
+
+
+def _plan_hash(evidence: Evidence) -> Check:
+    then, now = evidence.execution.plan_hash, evidence.plan.hash
+    noted = [f"The declaration, read again, gives another hash ({now}) than the plan's ({then})."]
+    fine = f"The declaration, read again, gives the hash that was noted before the run ({then})."
+    return _made("plan-hash", "Plan", noted if then != now else (), fine)
+
+
+def _study_file(evidence: Evidence, standing: Standing) -> Check:
+    title = "Study file"
+    if not standing.file:
+        return Check("study-file", title, UNKNOWN, ("The study file is not at hand.",))
+    noted = []
+    if standing.trouble:
+        noted = [f"{standing.file} cannot be read as it was then: {standing.trouble}."]
+    elif standing.study_changed:
+        noted = [
+            f"The study file has changed since: {standing.file} gives the plan"
+            f" {standing.plan_hash} today, and {evidence.plan.hash} was run. What is shown here is"
+            " what was run."
+        ]
+    return _made("study-file", title, noted, f"{standing.file} declares the same today.")
+
+
+def _claims(verdicts: Sequence[Verdict], standing: Standing) -> Check:
+    changed = [verdict.id for verdict in verdicts if verdict.changed_after_evidence]
+    noted = []
+    if len(changed) == 1:
+        noted.append(f"The claim {changed[0]} was changed after its evidence had been seen.")
+    elif changed:
+        noted.append(
+            f"{len(changed)} claims were changed after their evidence had been seen:"
+            f" {_listed(changed)}."
+        )
+    if standing.changed & set(changed):
+        noted.append(f"{standing.file} says otherwise today; what was declared then is judged.")
+    fine = "No claim was changed after its evidence had been seen."
+    return _made("claims-changed", "Claims", noted, fine)
+
+
+def _execution(evidence: Evidence) -> Check:
+    status, noted = evidence.execution.status, []
+    if status != "finished":
+        noted.append(f"The execution is {status}, not finished.")
+    if evidence.plan.overrides:
+        noted.append(f"Settings were overridden for this run: {_shown(evidence.plan.overrides)}.")
+    fine = "The execution finished, and no setting was overridden."
+    return _made("execution", "Execution", noted, fine)
+
+
+def _missing(evidence: Evidence) -> Check:
+    trials = evidence.trials
+    noted_by_phase = trials["phase"].value_counts()  # a sequential study may have added seeds
+    planned = sum(
+        max(count, noted_by_phase.get(phase, 0))
+        for phase, count in evidence.plan.trial_counts().items()
+    )
+    missing = planned - len(trials) + int((trials["state"] == "missing").sum())
+    noted = [f"{missing:,} of {planned:,} planned trials have no record."] if missing > 0 else []
+    fine = f"Every one of {planned:,} planned trials has a record."
+    return _made("records-missing", "Missing records", noted, fine)
+
+
+def _outcomes(evidence: Evidence) -> Check:
+    states = Counter(evidence.trials["state"])
+    noted = [
+        f"{_count(states[state.value], 'trial')} {state.value}; see “What did not complete”."
+        for state in (State.DIVERGED, State.FAILED)
+        if states[state.value]
+    ]
+    return _made("outcomes", "Diverged, failed", noted, "No trial diverged or failed.")
+
+
+def _lost(lost: Lost) -> Check:
+    noted = []
+    if lost:
+        verb = "was" if len(lost) == 1 else "were"
+        noted = [f"{_count(len(lost), 'attempt')} {verb} lost with a worker, and tried again."]
+    return _made("attempts-lost", "Lost attempts", noted, "No attempt was lost.")
+
+
+def _budgets(evidence: Evidence) -> Check:
+    title, search = "Equal budgets", evidence.plan.study.search
+    if search is None:
+        return Check("budgets", title, FINE, ("Nothing was searched: settings are fixed.",))
+    rows = evidence.trials[evidence.trials["phase"] == Phase.SEARCH.value]
+    tried = rows.groupby("arm")["candidate"].nunique()
+    spaces = {arm.name: evidence.plan.space(arm) for arm in evidence.plan.arms}
+    short = [
+        f"{name} ({tried.get(name, 0)} of {space.candidates})"
+        for name, space in spaces.items()
+        if space is not None and tried.get(name, 0) < space.candidates
+    ]
+    noted = []
+    if short:
+        noted.append(f"Fewer candidates than planned were tried for {_listed(short)}.")
+    spent = searched_epochs(evidence)
+    usual = Counter(spent.values()).most_common(1)[0][0] if spent else 0
+    other = [f"{name} ({epochs:,})" for name, epochs in spent.items() if epochs != usual]
+    if other:
+        noted.append(
+            f"Searches differ in the epochs they spent: {usual:,} for most arms, but"
+            f" {_listed(other)}."
+        )
+    fixed = [name for name, space in spaces.items() if space is None]
+    says = noted or [f"The search of every searched arm spent {_count(usual, 'epoch')}."]
+    if fixed:  # as declared, so that it is said but is no flaw
+        says.append(f"Not searched, for all searched settings are fixed there: {_listed(fixed)}.")
+    return Check("budgets", title, NOTED if noted else FINE, tuple(says))
+
+
+def _seeds(verdicts: Sequence[Verdict]) -> Check:
+    few = [
+        f"{verdict.id} ({verdict.seeds})"
+        for verdict in verdicts
+        if verdict.verdict in ("supported", "refuted") and verdict.seeds < FEWEST_SEEDS
+    ]
+    noted = [f"Decided by fewer than {FEWEST_SEEDS} seeds: {_listed(few)}."] if few else []
+    fine = f"No claim is decided by fewer than {FEWEST_SEEDS} confirmation seeds."
+    return _made("seeds", "Seeds", noted, fine)
+
+
+def _duplicates(evidence: Evidence) -> Check:
+    counts = evidence.execution.context.get("duplicates", {})
+    title = "Duplicates across splits"
+    if not counts:
+        return Check("duplicates", title, UNKNOWN, ("Duplicates were not counted.",))
+    noted = [
+        f"{_count(count, 'test input')} of {data} also {'stands' if count == 1 else 'stand'}, byte"
+        " for byte, among the inputs that training and validation use."
+        for data, count in counts.items()
+        if count
+    ]
+    fine = f"No test input of {_listed(list(counts))} is among those of training and validation."
+    return _made("duplicates", title, noted, fine)
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count:,} {word if count == 1 else word + 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(_first(names))
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _first(names: Sequence[str]) -> Iterator[str]:
+    yield from names[:_MOST_NAMED]
+    if len(names) > _MOST_NAMED:
+        yield f"{len(names) - _MOST_NAMED} more"
+
+
+def _shown(overrides: Mapping[str, object]) -> str:
+    return ", ".join(f"{path} = {json.dumps(value)}" for path, value in overrides.items())

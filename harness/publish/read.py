@@ -1,0 +1,276 @@
+"""Published files back to records. Nothing in a file is run: it is gzip and JSON, and checked."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from harness.publish.curves import to_points
+from harness.publish.write import FORMAT, SUFFIX, VERSION, file_name
+from harness.store import AssignedRecord, Execution, StoreError
+from harness.study import study_from_dict
+from harness.trial import Phase, Record
+
+LARGEST_FILE = 64 * 2**20
+LARGEST_TEXT = 1024 * 2**20
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_Value = TypeVar("_Value")
+
+
+class PublishedError(StoreError):
+    """A published file cannot be used; the message names the file and what is wrong in it."""
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """What one published file holds.
+
+    Attributes:
+        file: where it lies.
+        execution: the execution, as its own results folder knew it.
+        judged: (claim, hash of its declaration, moment) for every claim that met its evidence.
+        lost: (trial_id, attempt, cause) of attempts that ended without a record.
+        items: the assignments in planned order, each with its record.
+    """
+
+    file: Path
+    execution: Execution
+    judged: tuple[tuple[str, str, float], ...]
+    lost: tuple[tuple[str, int, str], ...]
+    items: tuple[AssignedRecord, ...]
+
+    def assigned_records(self, execution: int) -> Iterator[AssignedRecord]:
+        """Return what the execution's trials were for, each with its record."""
+        return iter(self.items if execution == self.execution.id else ())
+
+    def lost_attempts(self, trial_ids: Iterable[str]) -> list[tuple[str, int, str]]:
+        """Return (trial_id, attempt, cause) of the attempts of these trials that were lost."""
+        wanted = set(trial_ids)
+        return [row for row in self.lost if row[0] in wanted]
+
+
+def read_all(folder: Path) -> list[PublishedFile]:
+    """Read every published file of a folder, in the order of their names; none if there is none.
+
+    Raises:
+        PublishedError: if one of them cannot be used.
+    """
+    return [read_file(file) for file in sorted(folder.glob(f"*{SUFFIX}"))]
+
+
+def read_file(file: Path) -> PublishedFile:
+    """Read and check one published file.
+
+    Raises:
+        PublishedError: if it is damaged, too large, too new, or not what its name says.
+    """
+    document = _Part(file, "", _load(file))
+    kind = document.get("format", str)
+    if kind != FORMAT:
+        raise document.wrong("format", f"is '{kind}', not '{FORMAT}'")
+    version = document.get("version", int)
+    if version > VERSION:
+        raise document.wrong("version", "was written by a newer version of harness; update harness")
+    execution = _execution(document.part("execution"))
+    if file.name != file_name(execution.study, execution.profile):
+        shown = f"study {execution.study}, profile {execution.profile}"
+        raise document.wrong("execution", f"is of {shown}, which does not fit the file's name")
+    records = _records(document)
+    rows = document.get("assignments", list)
+    items = tuple(_assignment(document, i, row, records) for i, row in enumerate(rows))
+    return PublishedFile(
+        file,
+        execution,
+        tuple(_rows(document, "judged", (str, str, float))),
+        tuple(_rows(document, "lost", (str, int, str))),
+        items,
+    )
+
+
+def _load(file: Path) -> Any:
+    """Return the JSON of a file, never unpacking more than its limit."""
+    try:
+        if file.stat().st_size > LARGEST_FILE:
+            raise PublishedError(f"'{file}' is larger than {LARGEST_FILE >> 20} MiB")
+        with gzip.open(file) as stream:
+            text = stream.read(LARGEST_TEXT + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise PublishedError(f"'{file}' cannot be unpacked: {error}; restore it") from None
+    if len(text) > LARGEST_TEXT:
+        raise PublishedError(f"'{file}' unpacks to more than {LARGEST_TEXT >> 20} MiB")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PublishedError(f"'{file}' is no JSON: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A mapping inside a file, which knows where it stands."""
+
+    file: Path
+    path: str
+    fields: Any
+
+    def wrong(self, name: str, message: str) -> PublishedError:
+        """Return the error that names the file, the place and what is wrong there."""
+        place = f"{self.path}.{name}" if self.path and name else self.path or name
+        return PublishedError(f"'{self.file}': {place or 'its content'} {message}")
+
+    def get(self, name: str, kind: type[_Value]) -> _Value:
+        """Return a field of this kind."""
+        if not isinstance(self.fields, Mapping):
+            raise self.wrong("", "is no mapping")
+        if name not in self.fields:
+            raise self.wrong(name, "is missing")
+        value = self.fields[name]
+        if not _is(value, kind):
+            raise self.wrong(name, f"is no {_KINDS[kind]}")
+        return value  # type: ignore[no-any-return]
+
+    def optional(self, name: str, kind: type[_Value]) -> _Value | None:
+        """Return a field of this kind, or None where it is null."""
+        if isinstance(self.fields, Mapping) and name in self.fields and self.fields[name] is None:
+            return None
+        return self.get(name, kind)
+
+    def part(self, name: str) -> _Part:
+        """Return a field that is a mapping."""
+        place = f"{self.path}.{name}" if self.path else name
+        return _Part(self.file, place, self.get(name, dict))
+
+
+_KINDS: dict[type, str] = {
+    str: "text", int: "whole number", float: "number", bool: "true or false", list: "list",
+    dict: "mapping",
+}  # fmt: skip
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind in (int, float) and isinstance(value, bool):
+        return False
+    return isinstance(value, int | float if kind is float else kind)
+
+
+def _execution(part: _Part) -> Execution:
+    """Read the execution; its study and profile name folders, and so must be names."""
+    execution = Execution(
+        id=part.get("id", int),
+        study=part.get("study", str),
+        profile=part.get("profile", str),
+        plan_hash=part.get("plan_hash", str),
+        declaration=part.get("declaration", dict),
+        context=part.get("context", dict),
+        started=part.get("started", float),
+        ended=part.optional("ended", float),
+        status=part.get("status", str),
+        wall_seconds=part.optional("wall_seconds", float),
+    )
+    for name in ("study", "profile"):
+        if not _NAME.fullmatch(getattr(execution, name)):
+            raise part.wrong(name, f"'{getattr(execution, name)}' is no name")
+    if not _DIGEST.fullmatch(execution.plan_hash):
+        raise part.wrong("plan_hash", "is no hash")
+    for name in ("overrides", "fingerprints", "environment", "duplicates"):
+        if not isinstance(execution.context.get(name, {}), dict):
+            raise part.wrong(f"context.{name}", "is no mapping")
+    if not isinstance(execution.context.get("file"), str):
+        raise part.wrong("context.file", "is no text")
+    try:
+        study, _ = study_from_dict(execution.declaration)
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        first = str(error).strip().partition("\n")[2].strip() or str(error)
+        reason = " ".join(first.split())[:300]
+        raise part.wrong("declaration", f"is no study that this version reads: {reason}") from None
+    if study.study != execution.study:
+        raise part.wrong("declaration", f"is of the study '{study.study}'")
+    return execution
+
+
+def _records(document: _Part) -> dict[str, Record]:
+    shared = document.get("shared", list)
+    found = document.part("records")
+    return {id_: _record(found, id_, shared) for id_ in found.fields}
+
+
+def _record(records: _Part, id_: str, shared: list[Any]) -> Record:
+    part = records.part(id_)
+    if not _DIGEST.fullmatch(id_):
+        raise part.wrong("", "is no id of a trial")
+    trial = part.part("trial")
+    fields = {
+        **part.fields,
+        "trial": {
+            **trial.fields,
+            "workload": _shared(trial, "workload", shared, dict),
+            "probes": _shared(trial, "probes", shared, list),
+        },
+        "environment": _shared(part, "environment", shared, dict),
+    }
+    for name in ("metrics", "cost"):
+        if not all(_is(value, float) for value in part.get(name, dict).values()):
+            raise part.wrong(name, "holds something else than numbers")
+    if not all(
+        isinstance(row, list) and all(_is(value, float) for value in row)
+        for row in part.get("details", dict).values()
+    ):
+        raise part.wrong("details", "holds something else than lists of numbers")
+    part.get("reason", str)
+    part.optional("selected_epoch", int)
+    return _checked(
+        part, lambda: Record.from_dict({**fields, "curve": to_points(part.get("curve", dict))})
+    )
+
+
+def _shared(part: _Part, name: str, shared: list[Any], kind: type[_Value]) -> _Value:
+    place = part.get(name, int)
+    if not 0 <= place < len(shared) or not isinstance(shared[place], kind):
+        raise part.wrong(name, f"points to no {_KINDS[kind]} among what is shared")
+    found: _Value = shared[place]
+    return found
+
+
+def _assignment(
+    document: _Part, index: int, row: Any, records: Mapping[str, Record]
+) -> AssignedRecord:
+    part = _Part(document.file, f"assignments[{index}]", row)
+    if not isinstance(row, list) or len(row) != 7:
+        raise part.wrong("", "is no list of 7 values")
+    trial_id, arm, phase, candidate, parameters, seed, reused = row
+    kinds = ((trial_id, str), (arm, str), (parameters, dict), (seed, int), (reused, bool))
+    if not all(_is(value, kind) for value, kind in kinds):
+        raise part.wrong("", "holds a value of the wrong kind")
+    if candidate is not None and not _is(candidate, int):
+        raise part.wrong("", "has a candidate that is no whole number")
+    record = records.get(trial_id)
+    return _checked(
+        part,
+        lambda: AssignedRecord(
+            arm, Phase(phase), candidate, parameters, seed, reused, trial_id, record
+        ),
+    )
+
+
+def _rows(document: _Part, name: str, kinds: tuple[type, type, type]) -> list[Any]:
+    rows = document.get(name, list)
+    for index, row in enumerate(rows):
+        fits = isinstance(row, list) and len(row) == len(kinds)
+        if not fits or not all(_is(value, kind) for value, kind in zip(row, kinds, strict=True)):
+            raise document.wrong(f"{name}[{index}]", "holds a value of the wrong kind")
+    return [tuple(row) for row in rows]
+
+
+def _checked(part: _Part, build: Callable[[], _Value]) -> _Value:
+    try:
+        return build()
+    except (ValueError, TypeError, KeyError) as error:
+        raise part.wrong("", f"cannot be read: {error}") from None

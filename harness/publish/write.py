@@ -1,0 +1,115 @@
+"""An execution and its records to a published file: the same bytes whenever it is written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.publish.curves import to_columns
+from harness.store import AssignedRecord, Execution, Store
+from harness.trial import Phase, Record, State
+
+FORMAT, VERSION = "harness records", 1
+SUFFIX = ".json.gz"
+
+
+def publishable(store: Store) -> list[Execution]:
+    """Return the newest finished execution of each study and profile.
+
+    Executions whose settings were overridden are left out: they are not what the profile declares.
+    """
+    found = {
+        (execution.study, execution.profile): execution
+        for execution in store.executions()
+        if execution.status == "finished" and not execution.context.get("overrides")
+    }
+    return [found[key] for key in sorted(found)]
+
+
+def file_name(study: str, profile: str) -> str:
+    """Return the name of a published file; neither part can hold the full stop between them."""
+    return f"{study}.{profile}{SUFFIX}"
+
+
+def write_file(store: Store, execution: Execution, folder: Path) -> Path:
+    """Write an execution, what its claims were judged by, its assignments and their records.
+
+    The curves and details of trials other than confirmation trials stay out: no verdict or report
+    uses them. Of a failed trial's traceback only the last line is kept, for the rest names folders
+    of the machine.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / file_name(execution.study, execution.profile)
+    text = json.dumps(_document(store, execution), separators=(",", ":"), ensure_ascii=False)
+    partial = file.with_name(f".{file.name}.part")
+    partial.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    os.replace(partial, file)
+    return file
+
+
+def _document(store: Store, execution: Execution) -> dict[str, Any]:
+    """Return the file's content; keys keep their order, which the order of arms depends on."""
+    items = list(store.assigned_records(execution.id))
+    shared = _Shared()
+    records = {
+        item.trial_id: _record(item.record, shared) for item in items if item.record is not None
+    }
+    judged = store.judged(execution.study, execution.profile)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "execution": asdict(execution),
+        "judged": sorted(list(row) for row in judged),
+        "lost": [list(row) for row in store.lost_attempts(item.trial_id for item in items)],
+        "shared": shared.values,
+        "assignments": [_assignment(item) for item in items],
+        "records": records,
+    }
+
+
+class _Shared:
+    """Values that many records have in common, each written once and named by its position."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, value: Any) -> int:
+        key = json.dumps(value)
+        if key not in self._places:
+            self._places[key] = len(self.values)
+            self.values.append(value)
+        return self._places[key]
+
+
+def _assignment(item: AssignedRecord) -> list[Any]:
+    phase, parameters = item.phase.value, dict(item.parameters)
+    return [item.trial_id, item.arm, phase, item.candidate, parameters, item.seed, item.reused]
+
+
+def _record(record: Record, shared: _Shared) -> dict[str, Any]:
+    fields = record.to_dict()
+    trial: dict[str, Any] = dict(fields["trial"])
+    for name in ("workload", "probes"):
+        trial[name] = shared.place(trial[name])
+    evidence = record.trial.phase is Phase.CONFIRMATION
+    return fields | {
+        "trial": trial,
+        "reason": _without_paths(record),
+        "curve": to_columns(record.curve if evidence else ()),
+        "details": fields["details"] if evidence else {},
+        "environment": shared.place(fields["environment"]),
+    }
+
+
+def _without_paths(record: Record) -> str:
+    lines: Sequence[str] = record.reason.strip().splitlines()
+    return lines[-1] if record.state is State.FAILED and lines else record.reason

@@ -1,0 +1,236 @@
+"""The scoreboard: every claim of every study with its verdicts, on one page."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from markupsafe import Markup
+
+from harness.figures.forest import Effect, effects
+from harness.figures.words import plural, seconds
+from harness.report import answer
+from harness.report.files import write
+from harness.report.render import scoreboard_markdown, scoreboard_page
+from harness.report.strip import strips
+from harness.report.view import ProfileResult, ProfileView
+from harness.trial import Verdict
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One claim in one profile: its verdict in words, drawn, and what its trials cost."""
+
+    profile: str
+    row: answer.Row
+    strip: Markup
+    cost: str
+    link: str
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """One claim with its results, the profile that trained on most examples first."""
+
+    id: str
+    says: str
+    sources: Sequence[str]
+    results: Sequence[Result]
+
+    @property
+    def measured(self) -> str:
+        """What was measured, if that is the same in every profile; else empty."""
+        found = {result.row.measured for result in self.results}
+        return found.pop() if len(found) == 1 else ""
+
+    @property
+    def marks(self) -> list[str]:
+        """What a filter by source may ask for: each source, and the work that it is a part of."""
+        return sorted({*self.sources, *(work_of(source) for source in self.sources)})
+
+
+@dataclass(frozen=True)
+class ProfileLine:
+    """One profile of a study: its counts, its cost, where its records come from."""
+
+    study: str
+    profile: str
+    counts: Mapping[str, int]
+    cost: str
+    origin: str
+    finished: str
+    noted: int
+    link: str
+
+
+class StudyBoard:
+    """The claims of one study."""
+
+    def __init__(self, results: Sequence[ProfileResult]):
+        self._views = sorted(
+            (ProfileView(r) for r in results), key=lambda view: (-view.effort, view.name)
+        )
+        self.name = results[0].study
+        self.question = self._views[0].evidence.plan.study.question
+
+    @cached_property
+    def lines(self) -> list[ClaimLine]:
+        """The claims, in the order of the study file."""
+        first = {row.id: row for view in self._views for row in reversed(view.rows)}
+        return [
+            ClaimLine(id_, first[id_].says, first[id_].sources, self._results(id_))
+            for id_ in dict.fromkeys(row.id for view in self._views for row in view.rows)
+        ]
+
+    @cached_property
+    def profiles(self) -> list[ProfileLine]:
+        """The profiles with their counts."""
+        return [
+            ProfileLine(
+                self.name,
+                view.name,
+                Counter(verdict.verdict for verdict in view.result.verdicts),
+                seconds(view.training_seconds),
+                "published" if view.result.standing.published else "run here",
+                view.finished,
+                sum(check.outcome == "noted" for check in view.checks),
+                f"{self.name}/index.html#{view.name}",
+            )
+            for view in self._views
+        ]
+
+    @property
+    def leading(self) -> list[Verdict]:
+        """One verdict a claim: by the profile that trained on most examples."""
+        found: dict[str, Verdict] = {}
+        for view in self._views:
+            for verdict in view.result.verdicts:
+                found.setdefault(verdict.id, verdict)
+        return list(found.values())
+
+    def _results(self, id_: str) -> list[Result]:
+        views = [view for view in self._views if id_ in view.by_claim]
+        drawn = [_leading_effect(view, id_) for view in views]
+        alike = len({effect.measures for effect in drawn}) == 1
+        shown = strips(drawn) if alike else [strips([effect])[0] for effect in drawn]
+        return [
+            Result(
+                view.name,
+                view.by_claim[id_],
+                strip,
+                seconds(_cost(view, view.by_claim[id_])),
+                f"{self.name}/index.html#{view.name}-claim-{id_}",
+            )
+            for view, strip in zip(views, shown, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything that the scoreboard shows."""
+
+    studies: Sequence[StudyBoard]
+
+    @property
+    def claims(self) -> int:
+        """How many claims there are."""
+        return sum(len(study.lines) for study in self.studies)
+
+    @property
+    def headline(self) -> str:
+        """The counts in a sentence, one verdict a claim."""
+        return answer.headline([v for study in self.studies for v in study.leading])
+
+    @property
+    def size(self) -> str:
+        """How much there is, in words."""
+        return f"{plural(self.claims, 'claim')} of {plural(len(self.studies), 'study', 'studies')}"
+
+    @property
+    def profiles(self) -> list[str]:
+        """The names of all profiles."""
+        return sorted({line.profile for study in self.studies for line in study.profiles})
+
+    @property
+    def totals(self) -> dict[str, Counter[str]]:
+        """The counts of each profile over all studies."""
+        return totals([line for study in self.studies for line in study.profiles])
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """The sources by the work that they are a part of, in the order of their numbers."""
+        works: dict[str, set[str]] = {}
+        for study in self.studies:
+            for line in study.lines:
+                for source in line.sources:
+                    works.setdefault(work_of(source), set()).add(source)
+        return {
+            work: sorted(works[work] - {work}, key=_natural) for work in sorted(works, key=_natural)
+        }
+
+
+def build_scoreboard(results: Sequence[ProfileResult], folder: Path) -> Path:
+    """Write `index.html` and `index.md` over all studies; the same results give the same bytes.
+
+    Args:
+        results: every profile of every study that is at hand, judged.
+        folder: the folder of the reports.
+
+    Returns:
+        The page.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    board = make_board(results)
+    write(folder / "index.md", scoreboard_markdown(board).encode())
+    write(folder / "index.html", scoreboard_page(board).encode())
+    return folder / "index.html"
+
+
+def make_board(results: Sequence[ProfileResult]) -> Board:
+    """Arrange results by study."""
+    by_study: dict[str, list[ProfileResult]] = {}
+    for result in results:
+        by_study.setdefault(result.study, []).append(result)
+    return Board([StudyBoard(by_study[name]) for name in sorted(by_study)])
+
+
+def totals(lines: Sequence[ProfileLine]) -> dict[str, Counter[str]]:
+    """Add up the counts of verdicts by profile."""
+    found: dict[str, Counter[str]] = {}
+    for line in sorted(lines, key=lambda line: line.profile):
+        found.setdefault(line.profile, Counter()).update(line.counts)
+    return found
+
+
+def work_of(source: str) -> str:
+    """Return the work that a source is a part of: "insights" for "insights 2"."""
+    return source.strip().partition(" ")[0]
+
+
+def _natural(text: str) -> list[tuple[int, int | str]]:
+    """Order texts as people count: 2 before 10."""
+    parts = _DIGITS.split(text)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
+
+
+def _leading_effect(view: ProfileView, id_: str) -> Effect:
+    """Return the effect that the verdict turns on."""
+    verdict = next(v for v in view.result.verdicts if v.id == id_)
+    rows = effects(view.evidence.plan.study, [verdict])
+    return next((row for row in rows if row.measures == verdict.measures), rows[0])
+
+
+def _cost(view: ProfileView, row: answer.Row) -> float:
+    """Return the training seconds of the trials behind a claim; each trial counts once."""
+    trials = view.evidence.confirmation.drop_duplicates("trial_id")
+    if "cost.seconds" not in trials:
+        return float("nan")
+    mine = trials[trials["trial_id"].isin(list(row.trials))]["cost.seconds"].dropna()
+    return float(np.sum(mine)) if len(mine) else float("nan")

@@ -1,0 +1,95 @@
+"""All results at hand: those of this machine's own runs, and those that were published."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.evidence import RecordSource, gather
+from harness.integrity import changed_claims, compare
+from harness.judge import claim_declarations, judge
+from harness.publish import FOLDER, PublishedFile, read_all
+from harness.report import ProfileResult
+from harness.store import DATABASE, Execution, Store, StoreError, open_store
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The execution that stands for one profile of a study, and where its records lie."""
+
+    execution: Execution
+    source: RecordSource
+    published: bool
+
+
+class Results:
+    """The results of one folder: its own store, and the files under its `published`.
+
+    Of a study and profile that was run here, its own newest execution is shown; a published file
+    fills in where nothing was run.
+    """
+
+    def __init__(self, store: Store | None, published: Sequence[PublishedFile] = ()):
+        self._store = store
+        self._published = {(p.execution.study, p.execution.profile): p for p in published}
+
+    def entries(self, studies: Collection[str] | None = None) -> list[Entry]:
+        """Return what stands for each study and profile, by name; `studies` names those wanted."""
+        found = {
+            key: Entry(file.execution, file, published=True)
+            for key, file in self._published.items()
+        }
+        if self._store is not None:
+            for execution in self._store.latest_executions():
+                key = (execution.study, execution.profile)
+                found[key] = Entry(execution, self._store, published=False)
+        return [found[key] for key in sorted(found) if studies is None or key[0] in studies]
+
+    def judged(self, studies: Collection[str] | None = None) -> list[ProfileResult]:
+        """Judge each entry from its records; nothing is trained."""
+        return [self._judged(entry) for entry in self.entries(studies)]
+
+    def _judged(self, entry: Entry) -> ProfileResult:
+        """Judge the claims of an execution, and note that they have met their evidence."""
+        execution = entry.execution
+        evidence = gather(entry.source, execution)
+        standing = compare(evidence, published=entry.published)
+        declared = claim_declarations(evidence)
+        history = self._history(execution.study, execution.profile)
+        verdicts = judge(evidence, sorted(changed_claims(history, declared) | standing.changed))
+        if self._store is not None and not entry.published:
+            decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
+            self._store.mark_judged(execution.study, execution.profile, decided)
+        lost = entry.source.lost_attempts(evidence.trials["trial_id"])
+        return ProfileResult(evidence, verdicts, lost, standing)
+
+    def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
+        """Return when each claim met evidence, here and where the records were published."""
+        here = self._store.judged(study, profile) if self._store is not None else []
+        file = self._published.get((study, profile))
+        return [*here, *(file.judged if file is not None else ())]
+
+
+def open_results(folder: Path) -> Results:
+    """Open the results of a folder, to be read.
+
+    Raises:
+        StoreError: if there are none, or they cannot be used.
+    """
+    published = read_all(folder / FOLDER)
+    if not (folder / DATABASE).is_file() and published:
+        return Results(None, published)
+    return Results(open_store(folder, create=False), published)
+
+
+def results_beside(store: Store) -> Results:
+    """Return the results of a store that is open, with those published beside it.
+
+    Raises:
+        StoreError: if a published file cannot be used.
+    """
+    return Results(store, read_all(store.folder / FOLDER))
+
+
+__all__ = ["Entry", "Results", "StoreError", "open_results", "results_beside"]
