@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from harness.form import SIMPLE_MODELS
 from harness.train.choice import choose_size
 from harness.train.environment import describe_environment, use_threads
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
@@ -56,7 +57,7 @@ def train(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     session = _Session(data, device, attempt, weights)
     for alike in by_key(trials):
-        if alike[0].workload["model"]["name"] == "logistic_regression":
+        if alike[0].workload["model"]["name"] in SIMPLE_MODELS:
             yield session.simple_baseline(alike[0])
         else:
             yield from session.train_alike(alike, largest_pack)
@@ -86,7 +87,7 @@ class _Session:
         self.running: dict[str, _Running] = {}
 
     def simple_baseline(self, trial: Trial) -> Record:
-        """Fit logistic regression."""
+        """Fit a simple model."""
         self._start(trial)
         try:
             from harness.train.simple_baseline import fit_simple_baseline  # scikit-learn is slow

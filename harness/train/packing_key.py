@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.form import SIMPLE_MODELS
 from harness.trial import Trial, digest
 
 LARGEST_PACK = 64
@@ -18,11 +19,11 @@ def pack_key(trial: Trial) -> str:
     """Return a key that trials share if they can be one program.
 
     They may differ in seed, in initial weights and in the numbers of their optimizer; all else,
-    whatever it is called, must be equal. Trials of the simple baseline share their key with none.
+    whatever it is called, must be equal. Trials of simple models share their key with none.
     """
     workload = dict(trial.workload)
     model, optimizer = dict(workload["model"]), dict(workload["optimizer"])
-    if model["name"] == "logistic_regression":
+    if model["name"] in SIMPLE_MODELS:
         return trial.id
     model.pop("initialization", None)
     workload["model"] = model

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.form import Form
+from harness.form import IGNORED, Form
 from harness.train import choice, train
 from harness.trial import Phase, Record, Trial
-from harness.workloads import Examples, TrialData, load
+from harness.workloads import Examples, Handling, TrialData, load
 
 sys.path.insert(0, str(Path(__file__).parent))  # where the custom networks of the tests are
 
@@ -77,3 +77,51 @@ def records_of():
         return [found[trial.id] for trial in trials]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def images():
+    """Two classes of 180 small images: a bright column on the left or on the right."""
+    generator = np.random.default_rng(1)
+    targets = np.arange(180) % 2
+    inputs = generator.random((180, 1, 6, 6)).astype(np.float32)
+    inputs[targets == 0, 0, :, 1] += 1
+    inputs[targets == 1, 0, :, 4] += 1
+    parts = Examples(inputs[:120], targets[:120]), Examples(inputs[120:], targets[120:])
+    return TrialData("images", Form((1, 6, 6), 2), *parts)
+
+
+@pytest.fixture(scope="session")
+def sequences():
+    """Sequences of seven tokens; each position names the parity of its token, the first nothing."""
+    generator = np.random.default_rng(2)
+    inputs = generator.integers(0, 9, (160, 7))
+    targets = inputs % 2
+    targets[:, 0] = IGNORED
+    parts = Examples(inputs[:110], targets[:110]), Examples(inputs[110:], targets[110:])
+    form = Form((7,), 2, "sequence", vocabulary=9)
+    return TrialData("sequences", form, *parts, Handling(division="random"))
+
+
+@pytest.fixture(scope="session")
+def numbers():
+    """Two numbers for each input of three."""
+    generator = np.random.default_rng(3)
+    inputs = generator.normal(size=(160, 3)).astype(np.float32)
+    targets = np.stack([inputs.sum(axis=1), np.sin(inputs[:, 0])], axis=1).astype(np.float32)
+    parts = Examples(inputs[:110], targets[:110]), Examples(inputs[110:], targets[110:])
+    form = Form((3,), 2, "numbers")
+    return TrialData("numbers", form, *parts, Handling(division="random", normalization="feature"))
+
+
+@pytest.fixture(params=["class", "sequence", "numbers"])
+def of_each_kind(request, make_trial, tiny, sequences, numbers):
+    """Data of one kind of target, and a way to make trials for them."""
+    data = {"class": tiny, "sequence": sequences, "numbers": numbers}[request.param]
+    positions = {"name": "custom_networks:positions", "settings": {}}
+
+    def make(seed=0, *, model=None, **more):
+        own = positions if request.param == "sequence" else model
+        return make_trial(seed, model=own, loss="auto", **more)
+
+    return data, make

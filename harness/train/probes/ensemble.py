@@ -76,7 +76,7 @@ def ensemble_outputs(
 def _accuracy(scores: Tensor, examples: Split) -> float:
     counts = examples.targets != IGNORED
     right = (scores.argmax(dim=-1) == examples.targets) & counts
-    return float(right.sum() / counts.sum())
+    return float(right.sum()) / float(counts.sum())
 
 
 def _error(predictions: Tensor, examples: Split) -> float:

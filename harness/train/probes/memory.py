@@ -36,6 +36,7 @@ def saved_bytes(network: nn.Module, inputs: Tensor, targets: Tensor, objective: 
         objective: whose loss is differentiated.
     """
     twin = copy.deepcopy(network)
+    inputs, targets = inputs.clone(), targets.clone()  # they may be part of something larger
     set_mode(twin, True)
     own = {_storage(tensor) for tensor in (*twin.parameters(), *twin.buffers())}
     kept: dict[int, int] = {}
