@@ -14,8 +14,18 @@ IGNORED = -100
 SELECTED_BY: Mapping[Kind, str] = {"class": "accuracy", "sequence": "loss", "numbers": "loss"}
 """The validation metric that chooses an epoch and, unless a study says otherwise, a candidate."""
 
+METRICS: Mapping[Kind, tuple[str, ...]] = {
+    "class": ("loss", "accuracy"),
+    "sequence": ("loss", "accuracy", "bits"),
+    "numbers": ("loss", "mean_absolute_error", "root_mean_squared_error", "max_error"),
+}
+"""What is measured on every split."""
+
 PRIMARY_METRIC: Mapping[Kind, str] = {"class": "accuracy", "sequence": "bits", "numbers": "loss"}
 """The metric that leaderboards, displays and curves show first."""
+
+SIMPLE_MODELS = ("logistic_regression", "ridge", "seasonal_naive", "ngram")
+"""Models that are fitted at once: no network, and no epochs."""
 
 
 @dataclass(frozen=True)

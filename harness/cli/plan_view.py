@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.words import duration
 from harness.plan import SIMPLE_BASELINE, Plan
 from harness.run.prepare import Outlook
@@ -24,7 +25,12 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
         "profile": plan.profile,
         "plan_hash": plan.hash,
         "arms": [
-            {"arm": arm.name, "levels": dict(arm.levels), "baseline": arm.is_baseline}
+            {
+                "arm": arm.name,
+                "levels": dict(arm.levels),
+                "baseline": arm.is_baseline,
+                "search": search_as_dict(plan, arm),
+            }
             for arm in plan.all_arms
         ],
         "trials": {
@@ -56,10 +62,11 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
         searched = ", ".join(space.dimensions) if space else "–"
         mark = " (baseline)" if arm.is_baseline else ""
         if arm.name == SIMPLE_BASELINE:
-            mark = f" ({study.simple_baseline})"
+            mark = f" ({study.simple_model})"
         levels = [str(arm.levels.get(factor, "–")) for factor in study.factors]
         table.add_row(arm.name + mark, *levels, searched)
     console.print(table)
+    print_search(console, plan)
     for name in plan.stages:
         users = [arm.name for arm in plan.arms if source_of(arm.workload) == name]
         searched = "a search" if not users else ", ".join(users)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from harness.form import SIMPLE_MODELS
 from harness.workloads import DataSummary, summary
 
 # A guess for one CPU core, good to a factor of about three; measured trials replace it.
@@ -28,7 +29,7 @@ def estimate_seconds(workload: Mapping[str, Any]) -> float:
     """Guess the seconds of one trial on one core from its size."""
     data = summary(workload["data"])
     model = workload["model"]
-    if model["name"] == "logistic_regression":
+    if model["name"] in SIMPLE_MODELS:
         return 1e-6 * data.examples * math.prod(data.form.shape)
     work = _WORK.get(model["name"], _unknown)(model, data)
     steps: int = workload["epochs"] * math.ceil(data.examples / workload["batch_size"])
@@ -56,17 +57,57 @@ def _cnn(model: Mapping[str, Any], data: DataSummary) -> _Work:
     return _Work(4 * len(model["channels"]) + 2, products)
 
 
+def _resnet(model: Mapping[str, Any], data: DataSummary) -> _Work:
+    inputs, *sides = data.form.shape
+    pixels = float(math.prod(sides))
+    products = 9 * inputs * model["channels"][0] * pixels
+    inputs = model["channels"][0]
+    for stage, (blocks, units) in enumerate(zip(model["blocks"], model["channels"], strict=True)):
+        pixels = pixels / 4 if stage else pixels
+        products += 9 * units * (inputs + (2 * blocks - 1) * units) * pixels
+        inputs = units
+    return _Work(8 * sum(model["blocks"]) + 4, products)
+
+
 def _recurrent(model: Mapping[str, Any], data: DataSummary) -> _Work:
-    steps = data.form.shape[1] if len(data.form.shape) == 3 else data.form.shape[0]
+    shape = data.form.shape
+    steps = _steps(shape)
     gates = {"rnn": 1, "gru": 3, "lstm": 4}[model["cell"]]
     directions = 2 if model["bidirectional"] else 1
     width = model["width"]
-    inputs = model["embedding"] if data.form.vocabulary else math.prod(data.form.shape) // steps
+    inputs = model["embedding"] if data.form.vocabulary else math.prod(shape) // steps
     products = 0.0
     for _ in range(model["layers"]):
         products += steps * directions * gates * width * (inputs + width)
         inputs = directions * width
+    # small products step by step reach a fraction of the speed of large ones
+    products = 2 * products + _readout(data, inputs)
     return _Work(model["layers"] * directions * steps / 2, products)
+
+
+def _transformer(model: Mapping[str, Any], data: DataSummary) -> _Work:
+    shape, width = data.form.shape, model["width"]
+    steps = math.prod(shape[1:]) // model["patch"] ** 2 if model["patch"] else _steps(shape)
+    inner = model["feedforward"] or 4 * width
+    # scores and mixing, each of steps² for every number of the width, and softmax over the scores
+    attention = 2 * steps**2 * width + 10 * steps**2 * model["heads"]
+    layer = steps * (4 * width**2 + 2 * width * inner) + attention
+    return _Work(10 * model["layers"] + 5, model["layers"] * layer + _readout(data, width))
+
+
+def _encoder(model: Mapping[str, Any], data: DataSummary) -> _Work:
+    del model  # its size stands in files; most that are used here have about 20 million weights
+    return _Work(100, 1.1e7 * data.form.shape[0])
+
+
+def _steps(shape: tuple[int, ...]) -> int:
+    return shape[1] if len(shape) == 3 else shape[0]
+
+
+def _readout(data: DataSummary, width: int) -> float:
+    """Return the products of a linear layer on the last state, or on each."""
+    places = data.form.shape[0] if data.form.kind == "sequence" else 1
+    return float(places * width * data.form.outputs)
 
 
 def _unknown(model: Mapping[str, Any], data: DataSummary) -> _Work:
@@ -74,8 +115,17 @@ def _unknown(model: Mapping[str, Any], data: DataSummary) -> _Work:
     return _Work(20.0, 1e6)
 
 
+def _vision(model: Mapping[str, Any], data: DataSummary) -> _Work:
+    del model  # as resnet18, whose products are 1.8e9 for an image of side 224
+    return _Work(100, 1.8e9 * math.prod(data.form.shape[1:]) / 224**2)
+
+
 _WORK: dict[str, Callable[[Mapping[str, Any], DataSummary], _Work]] = {
     "mlp": _mlp,
     "cnn": _cnn,
+    "resnet": _resnet,
     "recurrent": _recurrent,
+    "transformer": _transformer,
+    "torchvision": _vision,
+    "transformers": _encoder,
 }

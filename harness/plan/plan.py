@@ -80,11 +80,11 @@ class Plan:
     @cached_property
     def all_arms(self) -> list[Arm]:
         """The arms, and after them the simple baseline if the study has one."""
-        if self.study.simple_baseline == "none":
+        if self.study.simple_model is None:
             return list(self.arms)
         shared = self.study.workload.model_dump(mode="json")
         shared.pop("transfer", None)
-        workload = with_settings({**shared, "model": self.study.simple_baseline}, {})
+        workload = with_settings({**shared, "model": self.study.simple_model}, {})
         return [*self.arms, Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)]
 
     @cached_property

@@ -55,7 +55,7 @@ def planned(evidence: Evidence) -> Facts:
             f"{len(plan.arms)}" + (f", of which named singly: {listed(named)}" if named else ""),
         ),
         ("Baseline arm", plan.baseline.name),
-        ("Simple baseline", study.simple_baseline.replace("_", " ")),
+        ("Simple baseline", (study.simple_model or "none").replace("_", " ")),
         ("Workload", _settings(study.workload.model_dump(mode="json"))),
     ]
     if study.search is None:

@@ -46,8 +46,12 @@ class Study(Component):
     study: Name = Field(description="the name of the study, and of its report's folder")
     question: str = Field(min_length=1)
     workload: Workload
-    simple_baseline: Literal["logistic_regression", "none"] = Field(
-        "logistic_regression", description="a simple model beside the arms on the leaderboard"
+    simple_baseline: Literal[
+        "auto", "logistic_regression", "ridge", "seasonal_naive", "ngram", "none"
+    ] = Field(
+        "auto",
+        description="a simple model beside the arms on the leaderboard; auto: the usual one for "
+        "the data",
     )
     factors: dict[Label, Factor] = Field(default_factory=dict)
     design: Literal["factorial", "one-at-a-time", "leave-one-out", "half-fraction", "explicit"] = (
@@ -87,3 +91,10 @@ class Study(Component):
     def most_seeds(self) -> int:
         """Seeds that an arm is confirmed on at most."""
         return self.looks[-1]
+
+    @property
+    def simple_model(self) -> str | None:
+        """The name of the simple model beside the arms, or None."""
+        if self.simple_baseline == "auto":
+            return self.workload.data.simple_model
+        return None if self.simple_baseline == "none" else self.simple_baseline

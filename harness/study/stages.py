@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.form import SIMPLE_MODELS
 from harness.study.design import Arm, OnError, checked_workload
 from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
@@ -66,8 +67,8 @@ def check_stages(
         message = ""
         if name in list(_chain(name, stages))[1:]:
             message = f"the stage '{name}' starts from itself"
-        elif workload["model"]["name"] == "logistic_regression":
-            message = "logistic_regression has no weights that a network could start from"
+        elif workload["model"]["name"] in SIMPLE_MODELS:
+            message = f"{workload['model']['name']} has no weights that a network could start from"
         elif name in names:
             message = f"an arm is called '{name}' as well"
         if message:

@@ -18,7 +18,7 @@ _LINE, _SIDE = 1001, 51  # test points on a line, and on each side of a square
 
 
 def _recall_form(config: Config) -> Form:
-    vocabulary = 2 + config["symbols"] + config["distractors"]
+    vocabulary = 2 + config["symbols"] + (config["distractors"] or 0)
     return Form((config["lag"] + 2,), config["symbols"], "class", vocabulary)
 
 
@@ -26,13 +26,15 @@ def _load_recall(config: Config, _root: object) -> Dataset:
     """Draw different sequences; those of the test split are none of the others."""
     generator = np.random.default_rng(LOCKED_SEED)
     symbols, counts = config["symbols"], (config["examples"], config["test"])
+    distractors = config["distractors"]
+    first = 2 if distractors is None else 2 + symbols
     parts: list[list[NDArray[np.int64]]] = [[], []]
     for symbol in range(symbols):
         own = [count // symbols + (symbol < count % symbols) for count in counts]
-        between = _different_rows(generator, sum(own), config["lag"], config["distractors"])
+        between = _different_rows(generator, sum(own), config["lag"], distractors or symbols)
         rows = np.full((sum(own), config["lag"] + 2), ASK)
         rows[:, 0] = 2 + symbol
-        rows[:, 1:-1] = between + 2 + symbols
+        rows[:, 1:-1] = between + first
         parts[0].append(rows[: own[0]])
         parts[1].append(rows[own[0] :])
     open_part, test = (Examples(rows := np.concatenate(part), rows[:, 0] - 2) for part in parts)

@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from harness.form import Form
+from harness.study.components.number_data import SEASONS
 from harness.study.errors import nearest
 from harness.workloads.dataset import Dataset, Examples, Handling, split
 from harness.workloads.source import Config, DataMissingError, DataSummary, Source, missing
@@ -28,27 +29,25 @@ SHORTEST_WINDOW = 8
 
 @dataclass(frozen=True)
 class _Known:
-    """A series that has a name: its season in steps, its length, and its column."""
+    """A series that has a name: its length, and its column."""
 
-    season: int
     points: int
     column: str
     columns: int = 1
 
 
 _SERIES = {
-    "sunspots": _Known(11, 309, "SUNACTIVITY"),
-    "co2": _Known(52, 2284, "co2"),
-    "nile": _Known(1, 100, "volume"),
-    "elnino": _Known(12, 732, "temperature"),
-    "etth1": _Known(24, 17_420, "OT", 7),
+    "sunspots": _Known(309, "SUNACTIVITY"),
+    "co2": _Known(2284, "co2"),
+    "nile": _Known(100, "volume"),
+    "elnino": _Known(732, "temperature"),
+    "etth1": _Known(17_420, "OT", 7),
 }
 
 
 def season_of(config: Config) -> int:
     """Return the season in steps: as given, else the known one, else 1."""
-    known = _SERIES.get(config["source"])
-    return int(config.get("season") or (known.season if known else 1))
+    return int(config.get("season") or SEASONS.get(config["source"], 1))
 
 
 def window_of(config: Config) -> int:
@@ -175,7 +174,7 @@ def _form(config: Config, features: int) -> Form:
 
 
 def _summary(config: Config) -> DataSummary:
-    known = _SERIES.get(config["source"], _Known(1, 1000, ""))
+    known = _SERIES.get(config["source"], _Known(1000, ""))
     features = known.columns if config.get("inputs") == "all" else 1
     rest, test = (max(1, count) for count in _counts(known.points, config))
     return DataSummary(rest, test, _form(config, features))

@@ -6,7 +6,7 @@ business of `harness.models` and `harness.workloads`, so that a study is checked
 
 from harness.study.components.augmentation import Augmentation
 from harness.study.components.base import Component
-from harness.study.components.data import CIFAR10, DATA, MNIST, Data, Digits, RTPolarity
+from harness.study.components.data import DATA, Data
 from harness.study.components.models import (
     CNN,
     MLP,
@@ -14,9 +14,12 @@ from harness.study.components.models import (
     Activation,
     CustomModel,
     Initialization,
-    LogisticRegression,
     Model,
     Recurrent,
+    ResNet,
+    Torchvision,
+    Transformer,
+    TransformersEncoder,
 )
 from harness.study.components.optimizers import (
     OPTIMIZERS,
@@ -46,6 +49,12 @@ from harness.study.components.probes import (
     SavedMemory,
     StepTime,
 )
+from harness.study.components.simple_models import (
+    LogisticRegression,
+    NGram,
+    Ridge,
+    SeasonalNaive,
+)
 from harness.study.components.torch_optimizers import TorchOptimizer
 from harness.study.components.transfer import Transfer
 from harness.study.components.workload import EarlyStopping, Workload
@@ -65,7 +74,6 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
-    "CIFAR10",
     "CNN",
     "Component",
     "Constant",
@@ -73,15 +81,16 @@ __all__ = [
     "CustomModel",
     "Data",
     "DeadUnits",
-    "Digits",
     "EarlyStopping",
     "EpochsToTarget",
     "GradientNorms",
     "Initialization",
     "KINDS",
     "LogisticRegression",
+    "SeasonalNaive",
+    "Ridge",
+    "NGram",
     "MLP",
-    "MNIST",
     "Model",
     "MonteCarloDropout",
     "NAdam",
@@ -90,15 +99,18 @@ __all__ = [
     "Probe",
     "RAdam",
     "RMSprop",
-    "RTPolarity",
     "Recurrent",
+    "ResNet",
     "SGD",
     "SavedMemory",
     "Schedule",
     "Step",
     "StepTime",
+    "Torchvision",
     "TorchOptimizer",
     "Transfer",
+    "Transformer",
+    "TransformersEncoder",
     "WarmupCosine",
     "Workload",
 ]

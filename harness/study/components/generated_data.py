@@ -19,14 +19,20 @@ class Recall(DataSet):
     name: Literal["recall"]
     lag: int = Field(10, ge=0, le=10_000, description="distracting symbols between")
     symbols: int = Field(8, ge=2, le=1000, description="that may be shown: the classes")
-    distractors: int = Field(8, ge=1, le=1000, description="different distracting symbols")
+    distractors: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="different symbols that distract; unless given, the same symbols do, and only "
+        "the first one counts",
+    )
     examples: int = Field(2000, ge=20, description="for training and validation")
     test: int = Field(500, ge=10, description="examples of the test split")
     validation_fraction: Fraction = 0.2
 
     @model_validator(mode="after")
     def _enough_sequences(self) -> Self:
-        possible = self.symbols * self.distractors ** min(self.lag, 64)
+        possible = self.symbols * (self.distractors or self.symbols) ** min(self.lag, 64)
         if possible < 2 * (self.examples + self.test):
             raise ValueError(
                 f"there are only {possible} different sequences, too few to draw "

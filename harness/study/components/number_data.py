@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from harness.form import Kind
 from harness.study.components.data_base import SMALLEST_LIMIT, DataSet, Fraction, Limit
 
+SEASONS = {"sunspots": 11, "co2": 52, "nile": 1, "elnino": 12, "etth1": 24}
+"""Steps of a season of each series that has a name."""
+
 
 class Table(DataSet):
     """A table bundled with scikit-learn; each column is standardized by the training part.
@@ -73,6 +76,16 @@ class Series(DataSet):
     def kind(self) -> Kind:
         """The kind of targets."""
         return "numbers"
+
+    @model_validator(mode="after")
+    def _whole_season(self) -> Self:
+        season = self.season or SEASONS.get(self.source, 1)
+        if self.window is not None and self.window < season:
+            raise ValueError(
+                f"`window` ({self.window}) is shorter than a season ({season}); set `season: 1` if "
+                "that is meant"
+            )
+        return self
 
     @property
     def simple_model(self) -> str:

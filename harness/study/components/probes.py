@@ -54,7 +54,11 @@ class EpochsToTarget(Component):
     """
 
     name: Literal["epochs_to_target"]
-    metric: str = Field("validation.accuracy", pattern=r"^(validation|train)\.[a-z_]+$")
+    metric: str | None = Field(
+        None,
+        pattern=r"^(validation|train)\.[a-z_]+$",
+        description="of an epoch; without one, the validation metric that selects the epoch",
+    )
     target: float = Field(description="reached from below, or from above for losses and errors")
     unreached: float | None = Field(None, description="the value where no epoch reaches it")
     label: str = Field("target", pattern=r"^[a-z0-9_]{1,40}$", description="of the metric's name")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.study.components.augmentation import Augmentation
 from harness.study.components.base import Component
 from harness.study.components.data import Data
 from harness.study.components.models import Model
 from harness.study.components.optimizers import Adam, Constant, Optimizer, Schedule
+from harness.study.components.simple_models import SIMPLE_KINDS
 from harness.study.components.transfer import Transfer
 
 
@@ -46,3 +47,20 @@ class Workload(Component):
     transfer: Transfer | None = Field(
         None, description="weights from a pretraining stage, frozen layers, rates by layer"
     )
+
+    @model_validator(mode="after")
+    def _targets_suit(self) -> Self:
+        kind, loss = self.data.kind, self.loss
+        if loss != "auto" and (kind == "numbers") != loss.startswith("mean_"):
+            raise ValueError(
+                f"`loss: {loss}` does not suit the targets of {self.data.name}: {kind}"
+            )
+        wanted = SIMPLE_KINDS.get(self.model.name, kind)
+        if wanted != kind:
+            raise ValueError(
+                f"{self.model.name} needs targets of kind {wanted}; those of {self.data.name} are "
+                f"of kind {kind}"
+            )
+        if self.model.name == "seasonal_naive" and self.data.name != "series":
+            raise ValueError("seasonal_naive forecasts a series")
+        return self
