@@ -12,6 +12,9 @@ from harness.track.words import ExecutionInfo, TrialInfo
 from harness.trial import Record, State, Trial
 
 PARENT_TAG = "mlflow.parentRunId"
+DATA_SOURCE = ("local", '{"uri": "harness"}')
+"""Kind and place of every data set, as MLflow wants to know them."""
+DATA_CONTEXT = ("mlflow.data.context", "training")
 LOST = "lost"
 """State of a run whose trial never finished while this mirror could see it."""
 
@@ -47,6 +50,24 @@ class TrialFacts:
     params: Mapping[str, str]
     data_name: str
     data_digest: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is to be written about one trial at a time; times in milliseconds since 1970.
+
+    Without a `run_id` it opens a run, whose tags and params are all here; with one it adds to a
+    run. `ended` is 0 for a run that goes on.
+    """
+
+    run_id: str
+    facts: TrialFacts
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    points: Sequence[Point]
+    started: int
+    ended: int
+    status: str
 
 
 def milliseconds(seconds: float) -> int:

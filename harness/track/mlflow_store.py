@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from harness.track.addresses import sqlite_path, without_credentials
-from harness.track.facts import Point, TrialFacts
+from harness.track.addresses import DATABASES, sqlite_path, without_credentials
+from harness.track.facts import DATA_CONTEXT, DATA_SOURCE, Page, Point, TrialFacts
 
 METRICS = 800  # in one request, of MLflow's 1000 entities, which params and tags share
 PARAMS = 100
@@ -68,7 +68,18 @@ class TrackingStore:
         from mlflow.tracking.client import MlflowClient
 
         self._client: Any = MlflowClient(address.uri, registry_uri=address.uri)
+        self._database: Any = _open_database(self._client) if _is_database(address.uri) else None
         self._artifact_root = artifact_root
+
+    @property
+    def takes_pages(self) -> bool:
+        """Whether `write` can be used: the store is a database of a version that is known."""
+        return self._database is not None
+
+    def write(self, experiment_id: str, pages: Sequence[Page]) -> list[str]:
+        """Write about many runs at once, all or nothing; return their ids in order."""
+        found: list[str] = _asked(lambda: self._database.write(experiment_id, pages))
+        return found
 
     def experiment(self, name: str) -> tuple[str, dict[str, str]]:
         """Return id and tags of the experiment of this name, made or restored where need be."""
@@ -149,8 +160,8 @@ class TrackingStore:
         """Say which data set a run trains on."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        data = Dataset(facts.data_name, facts.data_digest, "local", '{"uri": "harness"}')
-        context = [InputTag("mlflow.data.context", "training")]
+        data = Dataset(facts.data_name, facts.data_digest, *DATA_SOURCE)
+        context = [InputTag(*DATA_CONTEXT)]
         _asked(lambda: self._client.log_inputs(run_id, [DatasetInput(data, context)]))
 
     def end(self, run_id: str, status: str, ended: int) -> None:
@@ -167,6 +178,19 @@ class TrackingStore:
             self._client.log_artifacts(run_id, str(source), place)
         else:
             self._client.log_artifact(run_id, str(source), place)
+
+
+def _is_database(uri: str) -> bool:
+    return uri.partition(":")[0].partition("+")[0] in DATABASES
+
+
+def _open_database(client: Any) -> Any:
+    """Return `harness.track.database.Database`, or None where only MLflow's client will do."""
+    try:
+        from harness.track.database import open_database
+    except ImportError:  # an MLflow that keeps its tables elsewhere
+        return None
+    return open_database(client)
 
 
 def _prepare_database(path: Path) -> None:

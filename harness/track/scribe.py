@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.track.addresses import redact
+from harness.track.entries import Ending
 from harness.track.facts import describe_trial
 from harness.track.mlflow_store import TrackingStore, import_without_pandas, settle_database
-from harness.track.session import Ending, Session
+from harness.track.session import Session
 from harness.track.words import ExecutionInfo, TrialInfo
 from harness.trial import Record, Trial
 

@@ -9,55 +9,21 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from harness.track import facts
+from harness.track.entries import Batch, Ending, Entry, batches
 from harness.track.facts import Point, TrialFacts, milliseconds
 from harness.track.inventory import lose, only, sweep
 from harness.track.mlflow_store import Found, Refused, TrackingStore
 from harness.track.words import ExecutionInfo, MirrorStatus
 from harness.trial import Record
 
-SHORT = 0.5
-"""Seconds below which a trial is written at once when it ends, which costs half as much."""
-BETWEEN = 1.0
-"""Seconds between two batches of live metrics of one run."""
 ROUND = 1.0
 """Seconds of work between two looks at what has arrived."""
 TRIES = 3
 """How often a refused item is offered."""
 HEARTBEAT = 60.0
 """Seconds between two signs of life on the parent run."""
-
-
-@dataclass
-class Entry:
-    """A trial whose run is not finished in MLflow yet."""
-
-    facts: TrialFacts
-    began: float
-    seen: float
-    record: Record | None = None
-    points: list[Point] = field(default_factory=list)
-    steps: set[int] = field(default_factory=set)
-    run_id: str = ""
-    described: bool = False
-    sent: float = 0.0
-    refused: int = 0
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How an execution ended, and what is to be kept of it."""
-
-    status: str
-    ended: float
-    verdicts: Sequence[Mapping[str, Any]] = ()
-    text: str = ""
-    report: Path | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 class Session:
@@ -135,10 +101,12 @@ class Session:
             return
         store = self._open()
         deadline = time.monotonic() + ROUND
+        if store.takes_pages:
+            self._write_pages(store, deadline)
         for trial_id in list(self._waiting):
-            self._guarded(self._waiting, trial_id, self._settle, store)
             if time.monotonic() > deadline:
                 break
+            self._guarded(self._waiting, trial_id, self._settle, store)
         self._update_live(store, deadline + ROUND)
         if self._ending is not None and not self._waiting:
             self._close(store, self._ending)
@@ -268,7 +236,7 @@ class Session:
         for trial_id, entry in {**self._live, **self._waiting, **self._refused}.items():
             run_id = only(store, entry.run_id, mine.pop(trial_id, []))
             if run_id != entry.run_id:
-                entry.described = False
+                entry.described = entry.together = False
                 entry.steps = {point.step for point in entry.points}
             entry.run_id = run_id
         for doubles in mine.values():
@@ -286,11 +254,9 @@ class Session:
 
     def _update_live(self, store: TrackingStore, deadline: float) -> None:
         for trial_id, entry in list(self._live.items()):
-            now = time.monotonic()
-            new = bool(entry.points) or not entry.run_id
-            if new and now - entry.seen >= SHORT and now - entry.sent >= BETWEEN:
+            if entry.is_due(time.monotonic()):
                 self._guarded(self._live, trial_id, self._update, store)
-            if now > deadline:
+            if time.monotonic() > deadline:
                 return
 
     def _update(self, store: TrackingStore, _: str, entry: Entry) -> None:
@@ -305,15 +271,43 @@ class Session:
         del entry.points[: len(points)]
         entry.sent = time.monotonic()
 
+    def _write_pages(self, store: TrackingStore, deadline: float) -> None:
+        """Write what all trials have to say as few transactions, in a store that takes them."""
+        now = time.monotonic()
+        running = [(id_, entry) for id_, entry in self._live.items() if entry.is_due(now)]
+        ended = [(id_, e) for id_, e in self._waiting.items() if not self._standing(id_, e)]
+        news = ((id_, entry) for id_, entry in running + ended if entry.fits_a_page)
+        for batch in batches(news, self._parent):
+            self._write(store, batch)
+            if time.monotonic() > deadline:
+                return
+
+    def _write(self, store: TrackingStore, batch: Batch) -> None:
+        """Write a batch; if that fails, each of it is left to calls of its own."""
+        for _, entry, _ in batch:
+            entry.together = False
+        try:
+            run_ids = store.write(self._experiment, [page for _, _, page in batch])
+        except Refused:
+            return
+        former: set[str] = set()
+        for (trial_id, entry, _), run_id in zip(batch, run_ids, strict=True):
+            entry.run_id, entry.described, entry.together = run_id, True, True
+            entry.points.clear()
+            entry.sent = time.monotonic()
+            if entry.record is not None:
+                self._sent += 1
+                former |= self._settled(trial_id, run_id)
+        for run_id in former:
+            store.remove(run_id)
+
     def _settle(self, store: TrackingStore, trial_id: str, entry: Entry) -> None:
         """Bring a record's run to its end, unless one stands for it already."""
         record = entry.record
         assert record is not None
-        others = [run for run in self._found.get(trial_id, []) if run.run_id != entry.run_id]
-        there = [r for r in others if not r.running and facts.answers(r.state, record)]
-        if there and not entry.run_id:
+        kept = self._standing(trial_id, entry)
+        if kept:
             self._present += 1
-            kept = there[0].run_id
         else:
             ending = facts.record_tags(record)
             if not entry.run_id:
@@ -327,12 +321,25 @@ class Session:
             store.end(entry.run_id, facts.RUN_STATUS[record.state], milliseconds(record.ended))
             self._sent += 1
             kept = entry.run_id
-        former = {run.run_id for run in others if not run.running}
+        for run_id in self._settled(trial_id, kept):
+            store.remove(run_id)
+
+    def _standing(self, trial_id: str, entry: Entry) -> str:
+        """Return the run of an earlier execution that stands for a record, or nothing."""
+        record = entry.record
+        if record is None or entry.run_id:
+            return ""
+        found = self._found.get(trial_id, ())
+        there = (r for r in found if not r.running and facts.answers(r.state, record))
+        return next((run.run_id for run in there), "")
+
+    def _settled(self, trial_id: str, kept: str) -> set[str]:
+        """Note which run stands for a trial, and return those that it replaces."""
+        former = {run.run_id for run in self._found.get(trial_id, ()) if not run.running}
         former |= {self._mirrored.get(trial_id, kept)}
         self._mirrored[trial_id] = kept
         del self._waiting[trial_id]
-        for run_id in former - {kept}:
-            store.remove(run_id)
+        return former - {kept}
 
     def _close(self, store: TrackingStore, ending: Ending) -> None:
         """Close the parent run, with verdicts and report, and what never came to a record."""

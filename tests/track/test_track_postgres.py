@@ -24,8 +24,9 @@ from tracking_examples import (
     trial,
     until,
 )
+from tracking_paths import check_equal
 
-from harness.track import redact
+from harness.track import entries, redact
 
 PASSWORD = "hush-hush"
 
@@ -136,6 +137,17 @@ def test_studies_at_once_while_the_database_crashes(postgres, tmp_path):
             assert PASSWORD not in " ".join(process.cmdline())
     finally:
         server.stop()
+
+
+def test_pages_and_calls_leave_the_same_behind(postgres, tmp_path, monkeypatch):
+    monkeypatch.setattr(entries, "SHORT", -1.0)
+    monkeypatch.setattr(entries, "BETWEEN", -1.0)
+    check_equal(postgres.uri, tmp_path, client(postgres.uri))
+    store = client(postgres.uri)
+    experiment = store.get_experiment_by_name("by-pages").experiment_id
+    wanted = "metrics.`flat` < 0 and params.activation = 'relu'"
+    [run] = store.search_runs([experiment], wanted, order_by=["metrics.`loss` ASC"])
+    assert run.data.params["seed"] == "4"
 
 
 def test_a_database_as_tracking_uri(postgres, tmp_path):

@@ -1,5 +1,6 @@
 """The mirror against a store that fails at random, before or after it has done what was asked."""
 
+import contextlib
 import itertools
 import random
 from pathlib import Path
@@ -7,17 +8,20 @@ from pathlib import Path
 import pytest
 from tracking_examples import EPOCHS, INFO, execution, point, record, trial, verdict
 
-from harness.track import facts, session
+from harness.track import entries, facts
+from harness.track.entries import Ending
 from harness.track.facts import describe_trial
 from harness.track.mlflow_store import Found, Refused
-from harness.track.session import Ending, Session
+from harness.track.session import Session
 from harness.trial import State
 
 
 class FlakyStore:
     """Runs in memory. Some calls fail before their effect, some after; some creations come late."""
 
-    def __init__(self, randomness=None, rate=0.0):
+    def __init__(self, randomness=None, rate=0.0, takes_pages=False):
+        self.takes_pages = takes_pages
+        self.written = []
         self.runs_by_id = {}
         self.experiments = {}
         self.late = []
@@ -63,6 +67,38 @@ class FlakyStore:
 
         return self._maybe(effect, late=True)
 
+    def write(self, experiment_id, pages):
+        """All or nothing, and nothing twice, as the keys of a database's tables see to it."""
+
+        def effect():
+            for page in pages:
+                run = self.runs_by_id.get(page.run_id)
+                assert run or not page.run_id, "an invented run"
+                if run and (run["removed"] or set(run["tags"]) & set(page.tags)):
+                    raise Refused("not active, or tagged already")
+                for p in page.points if run else ():
+                    if (p.time, p.value) in run["points"].get((p.name, p.step), ()):
+                        raise Refused("there already")
+            self.written.append(len(pages))
+            return [self._write_one(page) for page in pages]
+
+        return self._maybe(effect, late=True)
+
+    def _write_one(self, page):
+        run_id = page.run_id or f"run{next(self.ids)}"
+        new = {
+            "status": "RUNNING", "started": page.started, "ended": None, "tags": {},
+            "points": {}, "params": {}, "removed": False, "data": 1,
+        }  # fmt: skip
+        run = self.runs_by_id.setdefault(run_id, new)
+        for p in page.points:
+            run["points"].setdefault((p.name, p.step), set()).add((p.time, p.value))
+        run["tags"].update(page.tags)
+        run["params"].update(page.params)
+        if page.ended:
+            run.update(status=page.status, ended=page.ended)
+        return run_id
+
     def log(self, run_id, points=(), params=None, tags=None):
         if self.runs_by_id[run_id]["tags"]["role"] == "trial":
             self._perhaps_late()
@@ -98,7 +134,8 @@ class FlakyStore:
 
     def arrive_late(self):
         for effect in self.late:
-            effect()
+            with contextlib.suppress(Refused):  # it came too late: all of it is there already
+                effect()
         self.late.clear()
 
     def active(self, role="trial"):
@@ -109,8 +146,8 @@ class FlakyStore:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(session, "SHORT", -1.0)
-    monkeypatch.setattr(session, "BETWEEN", -1.0)
+    monkeypatch.setattr(entries, "SHORT", -1.0)
+    monkeypatch.setattr(entries, "BETWEEN", -1.0)
 
 
 def described(of, by):
@@ -180,10 +217,11 @@ def check(store, records):
     assert all(run["status"] != "RUNNING" for run in store.active("execution"))
 
 
+@pytest.mark.parametrize("pages", [False, True])
 @pytest.mark.parametrize("seed", range(150))
-def test_trouble_and_dead_conductors_neither_lose_nor_double(seed):
+def test_trouble_and_dead_conductors_neither_lose_nor_double(seed, pages):
     randomness = random.Random(seed)
-    store = FlakyStore(randomness, rate=randomness.choice([0.0, 0.05, 0.3]))
+    store = FlakyStore(randomness, randomness.choice([0.0, 0.05, 0.3]), pages)
     states = randomness.choices(list(State), k=6)
     records = [record(trial(n), state) for n, state in enumerate(states)]
     for _ in range(2):
@@ -202,10 +240,11 @@ def test_trouble_and_dead_conductors_neither_lose_nor_double(seed):
     check(store, records)
 
 
+@pytest.mark.parametrize("pages", [False, True])
 @pytest.mark.parametrize("seed", range(150))
-def test_trouble_within_one_execution_leaves_nothing_for_the_next(seed):
+def test_trouble_within_one_execution_leaves_nothing_for_the_next(seed, pages):
     randomness = random.Random(seed)
-    store = FlakyStore(randomness, rate=randomness.choice([0.1, 0.3, 0.5]))
+    store = FlakyStore(randomness, randomness.choice([0.1, 0.3, 0.5]), pages)
     records = [record(trial(n), state) for n, state in enumerate(State)]
     one = run_study(store, randomness, records)
     assert (one.status.sent, one.status.present, one.status.pending) == (len(records), 0, 0)
@@ -213,9 +252,10 @@ def test_trouble_within_one_execution_leaves_nothing_for_the_next(seed):
     assert len(store.active("execution")) == 1
 
 
+@pytest.mark.parametrize("pages", [False, True])
 @pytest.mark.parametrize("trouble", [False, True])
-def test_a_failure_that_is_cured_in_the_same_execution_is_replaced(trouble):
-    store = FlakyStore()
+def test_a_failure_that_is_cured_in_the_same_execution_is_replaced(trouble, pages):
+    store = FlakyStore(takes_pages=pages)
     of = trial(1)
     one = Session(execution(), lambda: store)
     one.record(described(of, one.execution), record(of, State.FAILED))
@@ -277,8 +317,9 @@ def test_a_live_run_of_another_results_folder_is_left_alone(monkeypatch):
     assert {run["status"] for run in store.active("execution")} == {"KILLED", "FINISHED"}
 
 
-def test_a_failure_that_was_cured_is_replaced():
-    store = FlakyStore()
+@pytest.mark.parametrize("pages", [False, True])
+def test_a_failure_that_was_cured_is_replaced(pages):
+    store = FlakyStore(takes_pages=pages)
     of = trial(1)
     run_study(store, random.Random(0), [record(of, State.FAILED)])
     run_study(store, random.Random(0), [record(of)])
@@ -303,8 +344,9 @@ def test_what_the_store_refuses_does_not_hold_up_the_rest():
     assert all(run["status"] != "RUNNING" for run in store.active())
 
 
-def test_a_run_that_someone_deleted_while_it_was_live_comes_back():
-    store = FlakyStore()
+@pytest.mark.parametrize("pages", [False, True])
+def test_a_run_that_someone_deleted_while_it_was_live_comes_back(pages):
+    store = FlakyStore(takes_pages=pages)
     one = Session(execution(), lambda: store)
     of = record(trial(1))
     one.begin(of.trial_id, described(of.trial, one.execution), 1.0)
@@ -352,3 +394,64 @@ def test_profiles_keep_their_verdicts_in_the_description():
     assert text.startswith("Which one?")
     assert "profile quick" in text
     assert "profile full" in text
+
+
+def test_trials_that_end_together_are_written_together():
+    store = FlakyStore(takes_pages=True)
+    records = [record(trial(n)) for n in range(250)]
+    one = Session(execution(), lambda: store)
+    for of in records:
+        one.record(described(of.trial, one.execution), of)
+    one.end(Ending("finished", 9.0))
+    rounds(one, store)
+    assert store.written == [100, 100, 50]
+    assert one.status.sent == 250
+    check(store, records)
+
+
+def test_what_is_refused_in_company_is_offered_alone():
+    store = FlakyStore(takes_pages=True)
+    records = [record(trial(n)) for n in range(4)]
+    write, log = store.write, store.log
+
+    def unwilling(experiment_id, pages):
+        if any(page.facts.tags["seed"] == "2" for page in pages):
+            raise Refused("no")
+        return write(experiment_id, pages)
+
+    def refusing(run_id, points=(), params=None, tags=None):
+        if store.runs_by_id[run_id]["tags"].get("seed") == "2" and points:
+            raise Refused("INVALID_PARAMETER_VALUE: no")
+        log(run_id, points, params, tags)
+
+    store.write, store.log = unwilling, refusing
+    one = Session(execution(), lambda: store)
+    for of in records:
+        one.record(described(of.trial, one.execution), of)
+    one.end(Ending("finished", 9.0))
+    rounds(one, store)
+    assert (one.status.sent, one.status.pending) == (3, 1)
+    assert store.written == []
+    assert all(run["status"] != "RUNNING" for run in store.active())
+
+
+def test_a_server_is_asked_four_times_for_a_short_trial():
+    store = FlakyStore()
+    calls = []
+
+    def count(name, call):
+        def counted(*args, **kwargs):
+            calls.append(name)
+            return call(*args, **kwargs)
+
+        setattr(store, name, counted)
+
+    for name in ("create", "log", "log_data", "end"):
+        count(name, getattr(store, name))
+    one = Session(execution(), lambda: store)
+    one.work()
+    calls.clear()
+    of = record(trial(1))
+    one.record(described(of.trial, one.execution), of)
+    one.work()
+    assert calls == ["create", "log", "log_data", "end"]
