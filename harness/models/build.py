@@ -13,9 +13,13 @@ from torch import nn
 from harness.form import Form
 from harness.models.cnn import cnn
 from harness.models.dropout import seed_dropout
-from harness.models.layers import HiddenLayer
+from harness.models.layers import HiddenLayer, scale_weights
 from harness.models.mlp import mlp
+from harness.models.pretrained import encoder
 from harness.models.recurrent import Recurrent
+from harness.models.resnet import resnet
+from harness.models.transformer import Transformer
+from harness.models.vision import vision
 
 UNDECLARED = "the network does not declare itself packable"
 
@@ -32,6 +36,7 @@ def build(config: Mapping[str, Any], form: Form, seed: int) -> nn.Module:
     Raises:
         TypeError: if a user's own function returns something that is not a network.
         ValueError: if the network cannot read such inputs.
+        WeightsMissingError: if pretrained weights are not to be had.
     """
     settings = {key: value for key, value in config.items() if key != "name"}
     # the CPU's generator alone: weights are drawn there, and torch.manual_seed, which seeds every
@@ -40,17 +45,44 @@ def build(config: Mapping[str, Any], form: Form, seed: int) -> nn.Module:
         torch.default_generator.manual_seed(seed)
         if ":" in config["name"]:
             network = _custom(config["name"], form, settings["settings"])
-        elif config["name"] == "recurrent":
-            network = Recurrent(form.shape, form.outputs, settings, form.vocabulary)
-        elif form.vocabulary is not None:
-            raise ValueError(
-                f"the data are token ids, which {config['name']} would take for quantities; "
-                "choose a model that embeds them, such as recurrent"
-            )
+        elif config["name"] in _READERS:
+            network = _READERS[config["name"]](form, settings)
         else:
-            network = {"mlp": mlp, "cnn": cnn}[config["name"]](form.shape, form.outputs, **settings)
+            network = _of_numbers(config["name"], form, settings)
     seed_dropout(network, seed)
     return network
+
+
+def _of_numbers(name: str, form: Form, settings: dict[str, Any]) -> nn.Module:
+    """Build a network that takes its inputs for quantities and reads all of them at once."""
+    if form.vocabulary is not None:
+        raise ValueError(
+            f"the data are token ids, which {name} would take for quantities; choose a model that "
+            "embeds them, such as recurrent or transformer"
+        )
+    if form.kind == "sequence":
+        raise ValueError(
+            f"the data ask for a class at each position, and {name} has one output for each input; "
+            "choose recurrent or transformer"
+        )
+    factor = settings.pop("initialization_scale", 1.0)
+    network: nn.Module = _WHOLE[name](form.shape, form.outputs, **settings)
+    if factor != 1:
+        scale_weights(network, factor)
+    return network
+
+
+_READERS: Mapping[str, Callable[[Form, Mapping[str, Any]], nn.Module]] = {
+    "recurrent": Recurrent,
+    "transformer": Transformer,
+    "transformers": encoder,
+}
+_WHOLE: Mapping[str, Callable[..., nn.Module]] = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "resnet": resnet,
+    "torchvision": vision,
+}
 
 
 def _custom(name: str, form: Form, settings: Mapping[str, Any]) -> nn.Module:
@@ -93,8 +125,13 @@ def unpackable_reason(config: Mapping[str, Any], network: nn.Module) -> str | No
         return None if declared else UNDECLARED
     if name == "recurrent":
         return "PyTorch's recurrent kernels take one network at a time, and are quicker than a pack"
-    if name == "cnn" and not next(network.parameters()).is_cuda:
+    if name in ("torchvision", "transformers"):
+        return "networks made elsewhere may do anything in Python"
+    on_gpu = next(network.parameters()).is_cuda
+    if name in ("cnn", "resnet") and not on_gpu:
         return "on a CPU a pack of convolutions is slower than each alone"
+    if name == "transformer" and not on_gpu:
+        return "on a CPU a pack of attention layers is no quicker than each alone"
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from harness.models.layers import HiddenLayer, initialize
+from harness.models.layers import HiddenLayer, image_norm, initialize
 
 _POOLING = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
@@ -56,16 +56,9 @@ def cnn(shape: tuple[int, ...], classes: int, **settings: Any) -> nn.Sequential:
 
 def _block(inputs: int, outputs: int, settings: dict[str, Any]) -> HiddenLayer:
     kernel = settings["kernel"]
-    norm: nn.Module | None = None
-    if settings["norm"] == "batch":
-        norm = nn.BatchNorm2d(outputs)
-        del norm.num_batches_tracked  # a counter that nothing reads
-        norm.num_batches_tracked = None
-    elif settings["norm"] == "group":
-        norm = nn.GroupNorm(settings["groups"], outputs)
     return HiddenLayer(
         nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2),
         settings["activation"],
-        norm=norm,
+        norm=image_norm(settings["norm"], outputs, settings["groups"]),
         dropout=settings["dropout_conv"],
     )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.models.buffers import move_on
+from harness.models.randomness import OwnDraws
 from harness.seeding import stream
 
 _STEP = -1640531527  # 2**32 over the golden ratio, as a signed number: visits every state once
@@ -64,7 +65,7 @@ def _hash(bits: Tensor) -> Tensor:
 
 
 def seed_dropout(network: nn.Module, seed: int) -> None:
-    """Give every dropout layer of a network its own sequence of masks."""
-    layers = [module for module in network.modules() if isinstance(module, Dropout)]
+    """Give every part of a network that draws in training its own sequence."""
+    layers = [module for module in network.modules() if isinstance(module, Dropout | OwnDraws)]
     for index, layer in enumerate(layers):
         layer.seed(stream(seed, f"dropout {index}"))

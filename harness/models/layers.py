@@ -29,7 +29,8 @@ RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu"}
 class HiddenLayer(nn.Module):
     """A linear map or a convolution, then a norm, an activation, and dropout.
 
-    Norm and dropout are left out where none is given.
+    Norm and dropout are left out where none is given. A residual layer adds its inputs to the
+    result.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class HiddenLayer(nn.Module):
         *,
         norm: nn.Module | None = None,
         dropout: float = 0.0,
+        residual: bool = False,
     ):
         super().__init__()
+        self.residual = residual
         self.linear = linear
         self.norm = norm
         self.activation = activation
@@ -62,11 +65,13 @@ class HiddenLayer(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (batch, inputs, ...) to (batch, units, ...)."""
-        outputs = self.linear(inputs)
+        outputs: Tensor = self.linear(inputs)
         if self.norm is not None:
             outputs = self.norm(outputs)
         outputs = self.activate(outputs)
-        return outputs if self.dropout is None else self.dropout(outputs)
+        if self.dropout is not None:
+            outputs = self.dropout(outputs)
+        return outputs + inputs if self.residual else outputs
 
 
 class BatchNorm(nn.Module):
@@ -107,6 +112,21 @@ class BatchNorm(nn.Module):
         move_on(self, name, old * (1 - self.momentum) + value * self.momentum)
 
 
+def image_norm(kind: str, channels: int, groups: int) -> nn.Module | None:
+    """Return a norm of (batch, channels, height, width), or None for "none".
+
+    "batch": of every channel over the batch (Ioffe and Szegedy 2015); "group": of groups of
+    channels of each image (Wu and He 2018); "layer": of all channels together, the group norm of
+    one group.
+    """
+    if kind == "batch":
+        norm = nn.BatchNorm2d(channels)
+        del norm.num_batches_tracked  # a counter that nothing reads
+        norm.num_batches_tracked = None
+        return norm
+    return None if kind == "none" else nn.GroupNorm(1 if kind == "layer" else groups, channels)
+
+
 def initialize(layer: nn.Linear | nn.Conv2d, scheme: str, activation: str) -> None:
     """Draw initial weights.
 
@@ -125,3 +145,11 @@ def initialize(layer: nn.Linear | nn.Conv2d, scheme: str, activation: str) -> No
         layer.weight.copy_(torch.randn(shape) * math.sqrt(variance))
         if layer.bias is not None:
             layer.bias.zero_()
+
+
+def scale_weights(network: nn.Module, factor: float) -> None:
+    """Multiply the initial matrices and kernels; vectors such as biases and norms stay."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim >= 2:
+                parameter.mul_(factor)

@@ -20,8 +20,8 @@ def mlp(shape: tuple[int, ...], classes: int, **settings: Any) -> nn.Sequential:
     Args:
         shape: of one input; it is flattened.
         classes: number of outputs.
-        settings: `depth` and `width`, or `widths`; `activation`, `norm`, `dropout` and
-            `initialization`, as in `harness.study.components.MLP`.
+        settings: `depth` and `width`, or `widths`; `activation`, `norm`, `dropout`,
+            `residual` and `initialization`, as in `harness.study.components.MLP`.
     """
     activation, scheme = settings["activation"], settings["initialization"]
     widths = settings.get("widths") or [settings["width"]] * settings["depth"]
@@ -33,6 +33,7 @@ def mlp(shape: tuple[int, ...], classes: int, **settings: Any) -> nn.Sequential:
             activation,
             norm=None if norm is None else norm(units),
             dropout=rate,
+            residual=settings.get("residual", False) and inputs == units,
         )
         for (inputs, units), rate in zip(
             pairwise(sizes), _rates(settings.get("dropout", 0.0), len(widths)), strict=True

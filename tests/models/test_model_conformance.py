@@ -12,7 +12,7 @@ from harness.models import build, hidden_units, unpackable_reason
 from harness.models.dropout import Dropout
 from harness.study.components import Model
 
-IMAGE, TOKENS = (1, 8, 8), (9,)
+IMAGE, TOKENS, SERIES = (1, 8, 8), (9,), (9, 2)
 VOCABULARY = 20
 CASES = [
     ({"name": "mlp"}, IMAGE),
@@ -28,6 +28,23 @@ CASES = [
     ({"name": "recurrent", "width": 16, "bidirectional": True, "dropout": 0.1}, TOKENS),
     ({"name": "recurrent", "width": 16, "pooling": "mean", "layers": 1}, TOKENS),
     ({"name": "recurrent", "width": 16, "pooling": "mean", "bidirectional": True}, IMAGE),
+    ({"name": "recurrent", "width": 8, "initialization": "orthogonal", "forget_bias": 1.0}, TOKENS),
+    ({"name": "recurrent", "width": 16, "cell": "gru"}, SERIES),
+    ({"name": "mlp", "depth": 4, "residual": True, "initialization_scale": 0.5}, IMAGE),
+    ({"name": "cnn", "channels": [8], "norm": "layer", "initialization_scale": 2.0}, IMAGE),
+    ({"name": "resnet", "channels": [8, 8, 16], "initialization_scale": 0.5}, IMAGE),
+    ({"name": "resnet", "channels": [8, 16], "blocks": [2, 1], "shortcuts": False}, IMAGE),
+    ({"name": "resnet", "channels": [8, 16, 16], "norm": "group"}, (3, 9, 9)),
+    ({"name": "resnet", "channels": [8], "blocks": [1], "norm": "none"}, IMAGE),
+    ({"name": "transformer", "width": 16}, TOKENS),
+    ({"name": "transformer", "width": 16, "norm": "post", "positions": "learned"}, TOKENS),
+    ({"name": "transformer", "width": 16, "norm": "none", "layers": 1, "pooling": "first"}, TOKENS),
+    ({"name": "transformer", "width": 16, "residual": False, "layers": 1}, TOKENS),
+    ({"name": "transformer", "width": 16, "attention": "plain", "scaling": False}, TOKENS),
+    ({"name": "transformer", "width": 16, "causal": True, "pooling": "last"}, TOKENS),
+    ({"name": "transformer", "width": 16, "dropout": 0.1, "activation": "gelu"}, SERIES),
+    ({"name": "transformer", "width": 16, "patch": 4, "positions": "learned"}, IMAGE),
+    ({"name": "transformer", "width": 15, "heads": 3, "feedforward": 20}, IMAGE),
 ]  # fmt: skip
 
 
@@ -144,6 +161,13 @@ def test_padding_changes_nothing_for_a_reader_forwards(cell, pooling):
         ({"name": "cnn", "kernel": 4}, "odd number"),
         ({"name": "cnn", "norm": "group", "groups": 7}, "does not divide"),
         ({"name": "recurrent", "cell": "lstn"}, "'rnn', 'lstm' or 'gru'"),
+        ({"name": "resnet", "blocks": [1, 1]}, "2 stages and `channels` 3"),
+        ({"name": "resnet", "channels": [32, 16, 8]}, "must not fall"),
+        ({"name": "resnet", "norm": "group", "groups": 7}, "does not divide"),
+        ({"name": "mlp", "initialization_scale": 0.0}, "greater than 0"),
+        ({"name": "transformer", "heads": 3}, "does not divide `width`"),
+        ({"name": "transformer", "causal": True, "pooling": "first"}, "pool mean or last"),
+        ({"name": "torchvision", "architecture": "resnet19"}, "did you mean.*resnet1"),
     ],
 )
 def test_what_cannot_be_is_refused(config, message):
@@ -158,6 +182,14 @@ def test_a_network_says_what_it_cannot_read():
         make({"name": "cnn"}, (12,))
     with pytest.raises(ValueError, match="would take for quantities"):
         make({"name": "mlp"}, TOKENS)
+    with pytest.raises(ValueError, match="a class at each position, and mlp has one"):
+        build(complete({"name": "mlp"}), Form((9,), 3, "sequence"), 0)
+    with pytest.raises(ValueError, match="4 stages are too many for images of 7x7"):
+        make({"name": "resnet", "blocks": [1] * 4, "channels": [8] * 4}, (1, 7, 7))
+    with pytest.raises(ValueError, match="cannot be cut into patches of side 3"):
+        make({"name": "transformer", "patch": 3}, IMAGE)
+    with pytest.raises(ValueError, match="reads sequences or images"):
+        make({"name": "transformer"}, (1, 2, 3, 4))
 
 
 def test_packing_is_refused_with_a_reason():
@@ -167,6 +199,8 @@ def test_packing_is_refused_with_a_reason():
     assert reasons["mlp"] is None
     assert "slower" in reasons["cnn"]
     assert "one network at a time" in reasons["recurrent"]
+    assert "slower" in reasons["resnet"]
+    assert "no quicker" in reasons["transformer"]
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

@@ -1,0 +1,98 @@
+"""Encoders of transformers, pretrained or drawn anew, with a linear layer on top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.form import Form
+from harness.models.dropout import Dropout
+from harness.models.randomness import OwnDraws
+from harness.models.sequences import PADDING, mean_state
+from harness.pretrained import resolve_source
+
+# what the families of architectures call the shares that they drop
+_DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout",
+    "hidden_dropout", "embedding_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop", "mlp_dropout",
+)  # fmt: skip
+
+
+class Encoder(OwnDraws):
+    """Token ids → states of an encoder → their mean, or the first one → a linear layer."""
+
+    def __init__(self, encoder: nn.Module, form: Form, settings: Mapping[str, Any]):
+        super().__init__()
+        self.encoder = encoder
+        self.pooling = settings["pooling"]
+        self.sequence = form.kind == "sequence"
+        self.dropout = Dropout(settings["dropout"]) if settings["dropout"] else None
+        self.last = nn.Linear(encoder.config.hidden_size, form.outputs)  # type: ignore[union-attr, arg-type]
+        nn.init.normal_(self.last.weight, std=0.02)  # as the encoders' own (Devlin et al. 2019)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map token ids (batch, steps) to (batch, outputs), or to one row a step."""
+        real = inputs != PADDING
+        real[:, 0] = True  # an empty text has no step to look at
+        with self.drawing():
+            states = self.encoder(input_ids=inputs, attention_mask=real.long()).last_hidden_state
+        if not self.sequence:
+            states = states[:, 0] if self.pooling == "first" else mean_state(states, real.sum(1))
+        if self.dropout is not None:
+            states = self.dropout(states)
+        outputs: Tensor = self.last(states)
+        return outputs
+
+
+def encoder(form: Form, settings: Mapping[str, Any]) -> Encoder:
+    """Build an encoder by its source.
+
+    No code that comes with a source is run, and weights are read from safetensors files alone.
+
+    Args:
+        form: of the data; the token ids must be those of the encoder's own vocabulary.
+        settings: as in `harness.study.components.TransformersEncoder`.
+
+    Raises:
+        ValueError: if the inputs are no token ids, of another vocabulary, or too long.
+        WeightsMissingError: if the source is not to be had.
+    """
+    from transformers import AutoConfig, AutoModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if form.vocabulary is None:
+        raise ValueError(f"a text encoder reads token ids; these inputs are numbers, {form.shape}")
+    source, pretrained = settings["source"], settings["pretrained"]
+    folder = resolve_source(source, weights=pretrained)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    for name in _DROPOUTS:
+        if isinstance(getattr(config, name, None), int | float):
+            setattr(config, name, settings["dropout"])
+    _check(form, source, config)
+    options = {"dtype": torch.float32, "trust_remote_code": False}
+    if pretrained:
+        network = AutoModel.from_pretrained(
+            folder, config=config, local_files_only=True, use_safetensors=True, **options
+        )
+    else:
+        network = AutoModel.from_config(config, **options)  # type: ignore[no-untyped-call]
+    if getattr(network, "pooler", None) is not None:
+        network.pooler = None  # its output is not read
+    return Encoder(network, form, settings)
+
+
+def _check(form: Form, source: str, config: Any) -> None:
+    if form.vocabulary != config.vocab_size:
+        raise ValueError(
+            f"the data have {form.vocabulary} token ids and the encoder '{source}' knows "
+            f"{config.vocab_size}: the ids of another vocabulary would name other words; encode "
+            "the data with the encoder's own tokens"
+        )
+    longest = getattr(config, "max_position_embeddings", None)
+    if longest is not None and form.shape[0] > longest:
+        raise ValueError(f"'{source}' reads {longest} tokens at most; these are {form.shape[0]}")

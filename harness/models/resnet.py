@@ -1,0 +1,98 @@
+"""Residual networks for small images, and their plain twins (He et al. 2016, section 4.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from harness.models.layers import ACTIVATIONS, HiddenLayer, image_norm, initialize
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, and around them the block's inputs, if it has a shortcut.
+
+    Where the block makes images smaller and deeper, the shortcut takes every second pixel and fills
+    new channels with zeros (option A), so that a network and its plain twin have the same
+    parameters.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int, settings: dict[str, Any]):
+        super().__init__()
+        norm, groups = settings["norm"], settings["groups"]
+        bias = norm == "none"  # a norm has its own
+        self.first = HiddenLayer(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=bias),
+            settings["activation"],
+            norm=image_norm(norm, outputs, groups),
+        )
+        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=bias)
+        self.norm = image_norm(norm, outputs, groups)
+        self.shortcut = settings["shortcuts"]
+        self.stride = stride
+        self.added = outputs - inputs
+        self.activation = settings["activation"]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (batch, inputs, height, width) to (batch, outputs, height / stride, ...)."""
+        outputs = self.second(self.first(inputs))
+        if self.norm is not None:
+            outputs = self.norm(outputs)
+        if self.shortcut:
+            same = inputs[..., :: self.stride, :: self.stride]
+            if self.added:
+                same = functional.pad(same, (0, 0, 0, 0, 0, self.added))
+            outputs = outputs + same
+        return ACTIVATIONS[self.activation](outputs)
+
+
+class GlobalAverage(nn.Module):
+    """The mean of every channel."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (batch, channels, height, width) to (batch, channels)."""
+        return inputs.mean(dim=(-2, -1))
+
+
+def resnet(shape: tuple[int, ...], outputs: int, **settings: Any) -> nn.Sequential:
+    """Build a first convolution, stages of blocks, the mean of every channel, a linear layer.
+
+    Every stage but the first halves the side of the images.
+
+    Args:
+        shape: (channels, height, width) of an image.
+        outputs: number of outputs.
+        settings: as in `harness.study.components.ResNet`.
+
+    Raises:
+        ValueError: if the inputs are no images, or too small to be halved by every stage.
+    """
+    if len(shape) != 3:
+        raise ValueError(
+            f"a resnet reads images (channels, height, width); these inputs are {shape}"
+        )
+    blocks, channels = settings["blocks"], settings["channels"]
+    if min(shape[1:]) < 2 ** (len(blocks) - 1):
+        raise ValueError(f"{len(blocks)} stages are too many for images of {shape[1]}x{shape[2]}")
+    activation, scheme = settings["activation"], settings["initialization"]
+    norm = settings["norm"]
+    first = HiddenLayer(
+        nn.Conv2d(shape[0], channels[0], 3, 1, 1, bias=norm == "none"),
+        activation,
+        norm=image_norm(norm, channels[0], settings["groups"]),
+    )
+    body: list[nn.Module] = []
+    width = channels[0]
+    for stage, (count, units) in enumerate(zip(blocks, channels, strict=True)):
+        for index in range(count):
+            stride = 2 if stage and not index else 1
+            body.append(ResidualBlock(width, units, stride, settings))
+            width = units
+    last = nn.Linear(width, outputs)
+    network = nn.Sequential(first, *body, GlobalAverage(), last)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            initialize(module, scheme, activation)
+    initialize(last, scheme, "identity")
+    return network

@@ -1,0 +1,94 @@
+"""Networks of torchvision, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.error import URLError
+
+from torch import Tensor, nn
+
+from harness.models.layers import initialize
+from harness.models.randomness import OwnDraws
+from harness.pretrained import WeightsMissingError
+
+_WITH_HELPERS = ("googlenet", "inception_v3")  # further outputs in training, which nothing reads
+
+
+class Vision(OwnDraws):
+    """A classifier of torchvision with a new last layer."""
+
+    def __init__(self, network: nn.Module, repeats: int):
+        super().__init__()
+        self.network = network
+        self.repeats = repeats
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map images (batch, channels, height, width) to (batch, outputs)."""
+        if self.repeats > 1:
+            inputs = inputs.expand(-1, self.repeats, -1, -1)
+        with self.drawing():
+            outputs: Tensor = self.network(inputs)
+        return outputs
+
+
+def vision(
+    shape: tuple[int, ...],
+    outputs: int,
+    *,
+    architecture: str,
+    weights: str | None,
+    settings: dict[str, Any],
+) -> Vision:
+    """Build a network of torchvision; its last layer is drawn anew for these outputs.
+
+    Args:
+        shape: (channels, height, width) of an image; one channel is repeated to three.
+        outputs: number of outputs.
+        architecture: its name in torchvision, such as resnet18.
+        weights: name of its pretrained weights, such as DEFAULT; None draws all weights.
+        settings: further arguments of torchvision's function.
+
+    Raises:
+        ValueError: if the inputs are no such images, or the architecture has no such weights.
+        WeightsMissingError: if the weights cannot be downloaded.
+    """
+    import torchvision
+
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise ValueError(
+            "a network of torchvision reads images (channels, height, width) with 1 or 3 channels; "
+            f"these inputs are {shape}"
+        )
+    if architecture in _WITH_HELPERS:
+        extra = {"aux_logits": False} | ({} if weights else {"init_weights": True})
+        settings = extra | settings
+    if weights is not None:
+        known = [str(w.name) for w in torchvision.models.get_model_weights(architecture)]
+        if weights not in ("DEFAULT", *known):
+            raise ValueError(f"{architecture} has the weights {', '.join(known)}, not '{weights}'")
+    try:
+        network = torchvision.models.get_model(architecture, weights=weights, **settings)
+    except (URLError, OSError) as error:
+        raise WeightsMissingError(
+            f"the weights {weights} of {architecture} are not in the local cache of torchvision "
+            f"and could not be downloaded ({error}); fetch them once with a network, or set "
+            "`weights: null`"
+        ) from error
+    _replace_last(network, outputs)
+    return Vision(network, 3 // shape[0])
+
+
+def _replace_last(network: nn.Module, outputs: int) -> None:
+    """Put a new layer in the place of the last linear one, or of the last convolution."""
+    named = list(network.named_modules())
+    linear = [(name, module) for name, module in named if isinstance(module, nn.Linear)]
+    convolutions = [(name, module) for name, module in named if isinstance(module, nn.Conv2d)]
+    name, old = linear[-1] if linear else convolutions[-1]
+    new: nn.Linear | nn.Conv2d
+    if isinstance(old, nn.Linear):
+        new = nn.Linear(old.in_features, outputs)
+    else:
+        new = nn.Conv2d(old.in_channels, outputs, 1)
+    initialize(new, "auto", "identity")
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, new)

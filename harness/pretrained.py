@@ -1,0 +1,139 @@
+"""Where the weights of networks made elsewhere come from, and what identifies them.
+
+Imports neither PyTorch nor transformers, so that a plan is made in no time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.provenance import source_version
+
+PACKAGE = "package:"
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+_HUB_FILES = ["config.json", "tokenizer.json", "vocab.txt"]
+
+
+class WeightsMissingError(Exception):
+    """A pretrained network is not on this machine and could not be fetched."""
+
+
+def resolve_source(source: str, *, weights: bool = True) -> Path:
+    """Return the folder of an encoder: its `config.json` and, unless not asked for, its weights.
+
+    Args:
+        source: a folder, `package:name/folder` for a folder inside an installed Python package, or
+            a name on the Hugging Face hub, which is downloaded if it is not in the local cache.
+        weights: whether weights are needed; only files in the safetensors format are taken, since
+            reading others can run code.
+
+    Raises:
+        WeightsMissingError: if there is no such folder, or it lacks a file.
+    """
+    if source.startswith(PACKAGE):
+        folder = _inside_package(source)
+    elif Path(source).expanduser().is_dir():
+        folder = Path(source).expanduser()
+    elif _HUB_NAME.fullmatch(source):
+        folder = _from_hub(source, weights)
+    else:
+        raise WeightsMissingError(f"there is no folder '{source}' with a pretrained encoder")
+    if not (folder / "config.json").is_file():
+        raise WeightsMissingError(f"'{source}' holds no config.json: it is no encoder")
+    if weights and not _weight_files(folder):
+        raise WeightsMissingError(
+            f"'{source}' holds no weights in the safetensors format; others are not read, since "
+            "reading them can run code"
+        )
+    return folder
+
+
+def source_fingerprint(source: str, *, pretrained: bool = True) -> str:
+    """Hash an encoder's configuration and, if they count, its weights (16 hexadecimal digits).
+
+    Raises:
+        WeightsMissingError: if they are not to be had.
+    """
+    folder = resolve_source(source, weights=pretrained)
+    files = [folder / "config.json", *(_weight_files(folder) if pretrained else [])]
+    return hashlib.sha256("".join(_hash(file) for file in files).encode()).hexdigest()[:16]
+
+
+def outside_version(model: Mapping[str, Any]) -> str | None:
+    """Return what identifies the part of a model that is not this package's, None if all is.
+
+    Args:
+        model: configuration of a workload's model.
+
+    Raises:
+        ModuleNotFoundError: if a custom model's module does not exist.
+        WeightsMissingError: if an encoder is not to be had.
+    """
+    if ":" in model["name"]:
+        return source_version(model["name"])
+    if model["name"] == "transformers":
+        return source_fingerprint(model["source"], pretrained=model["pretrained"])
+    if model["name"] == "torchvision" and model["weights"] is not None:
+        return f"torchvision {version('torchvision')}"  # which weights are its default
+    return None
+
+
+def _inside_package(source: str) -> Path:
+    package, _, inside = source.removeprefix(PACKAGE).partition("/")
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        found = None
+    places = list(found.submodule_search_locations or []) if found is not None else []
+    if not places:
+        raise WeightsMissingError(
+            f"'{source}' names the Python package '{package}', which is not installed"
+        )
+    folder = Path(places[0]) / inside
+    if not folder.is_dir():
+        raise WeightsMissingError(f"the package '{package}' has no folder '{inside}'")
+    return folder
+
+
+def _from_hub(name: str, weights: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    wanted = [*_HUB_FILES, "*.safetensors"] if weights else _HUB_FILES
+    try:  # what is in the cache needs no network
+        folder = Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
+        if (folder / "config.json").is_file() and (not weights or _weight_files(folder)):
+            return folder
+    except Exception:  # the library's own, network's and others': all mean that it is not there
+        pass
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted, etag_timeout=10))
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise WeightsMissingError(
+            f"the encoder '{name}' is neither a folder, nor in the local cache of the Hugging Face "
+            f"hub, and could not be downloaded ({type(error).__name__}: {reason}). Fetch it once "
+            f"with a network (`hf download {name}`), or name a folder or `package:name/folder`"
+        ) from error
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _hash(file: Path) -> str:
+    state = file.stat()
+    return _hash_of(str(file), state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _hash_of(file: str, size: int, changed: int) -> str:
+    del size, changed  # they are the key: a file that has not changed is read once
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
