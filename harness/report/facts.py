@@ -25,6 +25,11 @@ def when(moment: float | None) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
 
 
+def day(moment: float | None) -> str:
+    """Write the day of a moment, in universal time."""
+    return when(moment).partition(",")[0]
+
+
 def execution_facts(evidence: Evidence) -> Facts:
     """Say when the execution ran, how it ended, and how much of it was already there."""
     execution = evidence.execution
@@ -90,8 +95,7 @@ def published_in_words(evidence: Evidence) -> str:
     """Say of which day published records are, and which code made them."""
     execution = evidence.execution
     code = execution.context.get("environment", {}).get("code", "not recorded")
-    day = when(execution.ended).partition(",")[0]
-    return f"Published records: run on {day} by version {code} of the training code"
+    return f"Published records: run on {day(execution.ended)} by version {code} of the training code"
 
 
 def environments(evidence: Evidence) -> Facts:

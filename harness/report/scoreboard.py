@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from harness.figures.forest import Effect, effects
 from harness.figures.words import plural, seconds
-from harness.report import answer
+from harness.report import answer, facts
 from harness.report.files import write
 from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.strip import strips
@@ -99,7 +99,7 @@ class StudyBoard:
                 Counter(verdict.verdict for verdict in view.result.verdicts),
                 seconds(view.training_seconds),
                 "published" if view.result.standing.published else "run here",
-                view.finished,
+                facts.day(view.evidence.execution.ended),
                 sum(check.outcome == "noted" for check in view.checks),
                 f"{self.name}/index.html#{view.name}",
             )
