@@ -69,11 +69,28 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
             if found:
                 below, message = found
                 problems.append(document.problem((*where, test.measure, *below), message))
+    problems += _probe_problems(study, arms, document)
+    problems += check_search(study, arms, document, _selector_problem)
+    return problems
+
+
+def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find probes of arms that are not there, and those that would write over each other."""
+    problems = []
+    seen: dict[tuple[str, str, str], int] = {}
     for i, probe in enumerate(study.probes):
         unknown = _selector_problem(probe.on, study, arms) if probe.on else None
         if unknown:
             problems.append(document.problem(("probes", i, "on"), unknown))
-    problems += check_search(study, arms, document, _selector_problem)
+            continue
+        label = getattr(probe, "label", "")
+        for arm in select(arms, probe.on) if probe.on else arms:
+            first = seen.setdefault((probe.name, label, arm.name), i)
+            if first != i:
+                hint = "; give one of them another `label`" if label else ""
+                message = f"gives the same metrics as probes[{first}] for arm {arm.name}{hint}"
+                problems.append(document.problem(("probes", i), message))
+                break
     return problems
 
 

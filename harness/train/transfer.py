@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from harness.models import layer_groups
-from harness.models.dropout import Dropout
 
 Weights = Mapping[str, NDArray[Any]]
 """Parameters and buffers of a trained network, by name."""
@@ -56,7 +55,7 @@ def freeze(network: nn.Module, count: int) -> None:
         own = [name for name, _ in module.named_parameters(prefix, recurse=False)]
         if own:
             frozen = names.issuperset(own)
-        moves = any(True for _ in module.buffers(recurse=False)) and not isinstance(module, Dropout)
+        moves = any(True for _ in module.buffers(recurse=False)) and not _draws(module)
         module.kept_as_is = frozen and moves
 
 
@@ -81,7 +80,7 @@ def load_weights(network: nn.Module, weights: Weights) -> None:
     wanted = {name: value for name, value in parameters.items() if name not in last}
     for prefix, module in network.named_modules():
         own = [name for name, _ in module.named_parameters(prefix, recurse=False)]
-        if not isinstance(module, Dropout) and not last.intersection(own):
+        if not _draws(module) and not last.intersection(own):
             wanted |= dict(module.named_buffers(prefix, recurse=False))
     taken = 0
     with torch.no_grad():
@@ -103,3 +102,8 @@ def rates(network: nn.Module, transfer: Mapping[str, Any]) -> dict[str, float]:
         for index, group in enumerate(groups)
         for name in group
     }
+
+
+def _draws(module: nn.Module) -> bool:
+    """Whether a module's buffers are a sequence of random draws, such as dropout's."""
+    return callable(getattr(module, "seed", None))

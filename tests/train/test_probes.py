@@ -19,6 +19,7 @@ ALL = [
     {"name": "dead_units"},
     {"name": "epochs_to_target", "metric": "validation.loss", "target": 1e9, "unreached": None,
      "label": "target"},
+    {"name": "epochs_to_target", "metric": None, "target": 0.0, "unreached": 7.0, "label": "zero"},
     {"name": "monte_carlo_dropout", "passes": 3},
     {"name": "saved_memory"},
     {"name": "step_time", "steps": 10},
@@ -35,6 +36,7 @@ def test_every_probe_works_for_every_kind_in_packs_and_again(of_each_kind, recor
         assert [r.deterministic_part() for r in packed] == [r.deterministic_part() for r in again]
     metrics = packed[0].metrics
     assert metrics["probe.epochs_to_target"] == 1
+    assert metrics["probe.epochs_to_zero"] == (1 if data.form.kind == "class" else 7)
     assert metrics["probe.first_gradient_start"] > 0
     assert metrics["probe.first_gradient_end"] > 0
     assert metrics["probe.saved_bytes"] > 0

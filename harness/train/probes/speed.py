@@ -23,7 +23,8 @@ WARM_UP_STEPS = 10
 
 def probe_epochs(fitted: Fitted, probe: Mapping[str, Any]) -> None:
     """Give the first epoch whose metric reaches the target."""
-    epoch = first_epoch(fitted.curve, probe["metric"], probe["target"])
+    metric = probe["metric"] or f"validation.{fitted.material.program.objective.selects}"
+    epoch = first_epoch(fitted.curve, metric, probe["target"])
     value = probe["unreached"] if epoch is None else epoch
     if value is not None:
         fitted.outcome.metrics[f"probe.epochs_to_{probe['label']}"] = float(value)
