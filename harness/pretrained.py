@@ -18,7 +18,7 @@ from harness.provenance import source_version
 
 PACKAGE = "package:"
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
-_HUB_FILES = ["config.json", "tokenizer.json", "vocab.txt"]
+_HUB_FILES = ["*.json", "*.txt", "*.model"]  # the configuration, and the tokenizer's
 
 
 class WeightsMissingError(Exception):

@@ -35,12 +35,13 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; say what is wrong on standard error."""
     from harness.cluster.executor import ClusterError
+    from harness.pretrained import WeightsMissingError
     from harness.store import StoreError
     from harness.workloads.sources import DataMissingError
 
     try:
         status = app(arguments, standalone_mode=False)
-    except (InputError, StoreError, DataMissingError) as error:
+    except (InputError, StoreError, DataMissingError, WeightsMissingError) as error:
         _complain(error)
         return WRONG_INPUT
     except ClusterError as error:

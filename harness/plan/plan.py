@@ -9,7 +9,8 @@ from typing import Any
 
 from harness.form import SELECTED_BY
 from harness.plan.space import SearchSpace, make_space
-from harness.provenance import code_version, source_version
+from harness.pretrained import outside_version
+from harness.provenance import code_version
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
 from harness.study import (
     Arm,
@@ -206,8 +207,9 @@ class Plan:
         probes: tuple[Mapping[str, Any], ...] = (),
     ) -> Trial:
         version = code_version()
-        if ":" in workload["model"]["name"]:
-            version = digest([version, source_version(workload["model"]["name"])])
+        outside = outside_version(workload["model"])
+        if outside is not None:
+            version = digest([version, outside])
         fingerprint = self.fingerprints.get(data_key(workload), "")
         return Trial(workload, seed, phase, fingerprint, version, probes)
 

@@ -9,6 +9,7 @@ from harness.form import SIMPLE_MODELS
 from harness.trial import Trial, digest
 
 LARGEST_PACK = 64
+INITIAL = ("initialization", "initialization_scale")  # what decides initial weights alone
 GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
 _TENSORS = {  # an optimizer's numbers, which each member has for itself
     "lr", "weight_decay", "momentum", "beta1", "beta2", "smoothing", "lr_decay", "momentum_decay",
@@ -25,7 +26,8 @@ def pack_key(trial: Trial) -> str:
     model, optimizer = dict(workload["model"]), dict(workload["optimizer"])
     if model["name"] in SIMPLE_MODELS:
         return trial.id
-    model.pop("initialization", None)
+    for setting in INITIAL:
+        model.pop(setting, None)
     workload["model"] = model
     workload["optimizer"] = {k: v for k, v in optimizer.items() if k not in _TENSORS}
     return digest([workload, trial.phase.value, trial.data_fingerprint, trial.code_version])

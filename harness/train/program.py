@@ -13,6 +13,7 @@ from harness.form import Form
 from harness.models import UNDECLARED, build, layer_groups, unpackable_reason
 from harness.seeding import stream
 from harness.train.objective import Classes, Objective, objective_for
+from harness.train.packing_key import INITIAL
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
 from harness.train.transfer import freeze, frozen_groups, set_mode, transfer_of
@@ -222,7 +223,7 @@ def program_for(
     `frozen` is the number of layer groups that are not trained; without it, as in the first epoch.
     """
     config = trial.workload["model"]
-    settings = {key: value for key, value in config.items() if key != "initialization"}
+    settings = {key: value for key, value in config.items() if key not in INITIAL}
     loss, transfer = trial.workload.get("loss", "auto"), transfer_of(trial.workload)
     kept = transfer.get("freeze", 0) if frozen is None else frozen
     key = repr((sorted(settings.items(), key=str), form, loss, kept, str(device)))

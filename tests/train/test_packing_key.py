@@ -8,6 +8,7 @@ SAME = [
     {"optimizer": {"lr": 0.5}},
     {"optimizer": {"weight_decay": 0.1, "beta1": 0.5, "beta2": 0.6}},
     {"model": {"initialization": "he"}},
+    {"model": {"initialization_scale": 2.0}},
     {"probes": [{"name": "dead_units"}]},
 ]
 OTHER = [
