@@ -60,9 +60,13 @@ class SearchSpace:
 
     @property
     def budget(self) -> int:
-        """Epochs that one repetition spends at most."""
+        """Epochs that one repetition may spend.
+
+        Those declared, even if the last of them are too few for another candidate; less where the
+        candidates run out before.
+        """
         most = self.candidates * self.cost
-        return most if self.epochs is None else min(self.epochs, most)
+        return most if self.epochs is None or most + self.cost <= self.epochs else self.epochs
 
     def repeated(self, repetition: int) -> SearchSpace:
         """Return the space of another repetition, which differs in the sampler's seed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,8 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
     done = dict.fromkeys(total, 0)
     left = {arm.name: plan.search_count(arm) + plan.study.first_seeds for arm in plan.all_arms}
     left |= dict.fromkeys(plan.stages, 1)
+    searched: Counter[str] = Counter()
+    confirmed: set[str] = set()
     measured: list[tuple[float, float]] = []
     if store is not None:
         states = store.states()
@@ -77,6 +79,9 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
         queue = deque(schedule.start())
         while queue:
             item = queue.popleft()
+            searched[item.arm] += item.phase is Phase.SEARCH
+            if item.phase is Phase.CONFIRMATION:
+                confirmed.add(item.arm)
             if item.phase is Phase.CONFIRMATION and item.trial.seed >= plan.study.first_seeds:
                 total[item.phase.value] += 1  # a later instalment, which was not counted yet
                 left[item.arm] += 1
@@ -91,6 +96,12 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
                 guess = estimate_seconds(item.trial.workload)
                 measured.append((record.ended - record.started, guess))
                 queue.extend(schedule.completed(record))
+    for arm in plan.all_arms:
+        # With a budget in epochs, candidates that end early make room for others.
+        more_asked = searched[arm.name] - plan.search_count(arm)
+        if more_asked > 0 or (arm.name in confirmed and store is not None):
+            total[Phase.SEARCH.value] += more_asked
+            left[arm.name] += more_asked
     guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
     guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
     seconds = sum(left[name] * guess for name, guess in guesses.items())

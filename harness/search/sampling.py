@@ -7,7 +7,7 @@ asks the same whatever the number of workers and however often it was interrupte
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.metrics import lower_is_better
@@ -49,8 +49,8 @@ def next_round(space: SearchSpace, history: History) -> list[dict[str, Any]]:
 def _new_study(space: SearchSpace, sampler: BaseSampler) -> Study:
     import optuna
 
-    direction = "minimize" if lower_is_better(space.metric) else "maximize"
-    return optuna.create_study(sampler=sampler, direction=direction)
+    low = lower_is_better(space.metric)
+    return optuna.create_study(sampler=sampler, direction="minimize" if low else "maximize")
 
 
 def _told(space: SearchSpace, history: History) -> Study:
@@ -72,38 +72,63 @@ def _told(space: SearchSpace, history: History) -> Study:
 def _replayed(space: SearchSpace, history: History) -> Study:
     """Return a study of CMA-ES that went through the history round by round.
 
-    Its state (mean, covariance, generation) lives in the study that asked, so that the candidates
-    are asked again, in the same rounds, and told what they were worth. CMA-ES ranks candidates and
-    has no notion of one without a value: it counts as the worst so far.
+    The state of CMA-ES (mean, covariance, generation) lives in the trials of the study that asked
+    them, so that the candidates are asked again, in the same rounds, and told what they were worth.
     """
     from optuna.samplers import CmaEsSampler
-    from optuna.trial import TrialState
 
     sampler = CmaEsSampler(seed=space.seed, consider_pruned_trials=True)
     optuna_study = _new_study(space, sampler)
+    if space.default is not None and history:
+        optuna_study.enqueue_trial(dict(space.default))
     start = 0
     while start < len(history):
         part = history[start : start + wanted(space, history[:start])]
-        asked = []
-        for tried in part:
-            optuna_study.enqueue_trial(dict(tried.parameters))
-            asked.append(optuna_study.ask())
-            _suggest(asked[-1], space)
-        for tried, trial in zip(part, asked, strict=True):
-            known = [t.value for t in history[:start] if t.value is not None]
-            for epoch, value in _partial(tried).items():
-                trial.report(value, epoch)
-            if tried.value is not None:
-                optuna_study.tell(trial, tried.value)
-            elif tried.pruned and _partial(tried):
-                optuna_study.tell(trial, state=TrialState.PRUNED)
-            elif known:
-                worst = max(known) if lower_is_better(space.metric) else min(known)
-                optuna_study.tell(trial, worst)
+        asked = [optuna_study.ask() for _ in part]
+        suggested = [_suggest(trial, space) for trial in asked]
+        values = [tried.value for tried in history[:start] if tried.value is not None]
+        for tried, trial, parameters in zip(part, asked, suggested, strict=True):
+            if parameters == tried.parameters:
+                _tell(optuna_study, trial, tried, values)
             else:
-                optuna_study.tell(trial, state=TrialState.FAIL)
+                _replace(optuna_study, trial, tried, space)
         start += len(part)
     return optuna_study
+
+
+def _tell(optuna_study: Study, trial: Trial, tried: Tried, values: Sequence[float]) -> None:
+    """Tell CMA-ES the outcome of a candidate.
+
+    CMA-ES ranks candidates and has no notion of one without a value: one that diverged counts as
+    the worst of the rounds before, one that was pruned with its last value.
+    """
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    partial = _partial(tried)
+    for epoch, value in partial.items():
+        trial.report(value, epoch)
+    if tried.value is not None:
+        optuna_study.tell(trial, tried.value)
+    elif partial:
+        optuna_study.tell(trial, state=TrialState.PRUNED)
+    elif values:
+        minimizes = optuna_study.direction == StudyDirection.MINIMIZE
+        optuna_study.tell(trial, max(values) if minimizes else min(values))
+    else:
+        optuna_study.tell(trial, state=TrialState.FAIL)
+
+
+def _replace(optuna_study: Study, trial: Trial, tried: Tried, space: SearchSpace) -> None:
+    """Put a candidate that another version of Optuna asked in the place of this version's own."""
+    from optuna.trial import TrialState
+
+    attributes = optuna_study.get_trials(deepcopy=False)[trial.number].system_attrs
+    optuna_study.tell(trial, state=TrialState.FAIL)
+    distributions = {path: _distribution(d) for path, d in space.dimensions.items()}
+    finished = _finished(tried, distributions)
+    finished.system_attrs = dict(attributes)
+    optuna_study.add_trial(finished)
 
 
 def _suggest(trial: Trial, space: SearchSpace) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from harness.form import METRICS
 from harness.study.components import Workload
+from harness.study.components.data import Data
 from harness.study.design import Arm
 from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
@@ -22,12 +24,14 @@ from harness.study.search_space import (
     in_order,
     kind_of,
     most_epochs,
+    name_path,
     settings_for,
     value_at,
 )
 
 Found = Iterator[tuple[Path_, str]]
 SelectorProblem = Callable[[Mapping[str, Any], Study, Sequence[Arm]], str | None]
+_DATA: TypeAdapter[Any] = TypeAdapter(Data)
 UNKNOWN = "extra_forbidden"
 
 
@@ -54,6 +58,7 @@ def check_search(
         _value_problems(arms, spaces),
         _sampler_problems(search, spaces),
         _budget_problems(study, arms, spaces),
+        _metric_problems(search, arms),
     ):
         for below, message in found:
             problem = document.problem(("search", *below), message)
@@ -70,6 +75,9 @@ def _condition_problems(path: str, search: Search, arms: Sequence[Arm]) -> Found
         yield ("when",), "these conditions depend on each other in a circle"
     for other, allowed in dimension.conditions.items():
         where = ("when", other)
+        if other == path:
+            yield where, "depends on itself"
+            continue
         searched = search.space.get(other)
         own = [value_at(arm.workload, other) for arm in arms if has_value(arm.workload, other)]
         if searched is None and not own:
@@ -85,7 +93,7 @@ def _condition_problems(path: str, search: Search, arms: Sequence[Arm]) -> Found
 
 def _nearest_path(path: str, search: Search, arms: Sequence[Arm]) -> str:
     known = {*search.space, *(p for arm in arms for p in _paths(arm.workload))}
-    return nearest(path, sorted(known))
+    return nearest(path, sorted(known - {path}))
 
 
 def _paths(workload: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -99,11 +107,9 @@ def _path_problems(search: Search, arms: Sequence[Arm], spaces: Mapping[str, Spa
     """Find dimensions that are searched for no arm although none sets them itself."""
     for path, dimension in search.space.items():
         where = ("space", path)
-        if any(path in space for space in spaces.values()):
-            continue
         if any(isinstance(value_at(arm.workload, path), Mapping) for arm in arms):
             yield where, f"is a whole component; did you mean '{path}.name'?"
-        elif any(fixed == path for arm in arms for fixed in arm.sets):
+        elif any(path in spaces[arm.name] or path in arm.sets for arm in arms):
             continue
         elif any(has_value(arm.workload, path) for arm in arms):
             yield where, "is searched for no arm: its `on` and `when` never hold together"
@@ -141,7 +147,7 @@ def _value_problems(arms: Sequence[Arm], spaces: Mapping[str, Space]) -> Found:
 
 
 def _refusals(arm: Arm, path: str, space: Space) -> Iterator[str]:
-    name = f"{path.rpartition('.')[0]}.name"
+    name = name_path(path)
     free_name = name != path and name in space and name not in space[path].get("when", {})
     for chosen in settings_for(path, space):
         names = kind_of(space[name])[1] if free_name else [None]
@@ -204,4 +210,18 @@ def _budget_problems(study: Study, arms: Sequence[Arm], spaces: Mapping[str, Spa
                 ("pruning", "first"),
                 f"nothing can be stopped: no candidate is trained for more than"
                 f" {longest // search.seeds} epochs",
+            )
+
+
+def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:
+    if search.metric is None:
+        return
+    for data in {repr(arm.workload["data"]): arm.workload["data"] for arm in arms}.values():
+        known = METRICS[_DATA.validate_python(data).kind]
+        name = search.metric.partition(".")[2]
+        if name not in known:
+            listed = ", ".join(f"validation.{metric}" for metric in known)
+            yield (
+                ("metric",),
+                f"{data['name']} is measured by {listed}{nearest(name, known)}",
             )

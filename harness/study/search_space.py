@@ -56,16 +56,28 @@ def _space(free: Mapping[str, Dimension], arm: Arm) -> Space:
 
 
 def in_order(dimensions: Mapping[str, Dimension]) -> tuple[list[str], list[str]]:
-    """Put dimensions behind those they depend on; return also those that depend on each other."""
+    """Put dimensions behind those they depend on; return also those that depend on each other.
+
+    A setting of a component depends on the component's name, if that is searched.
+    """
     placed: list[str] = []
     waiting = list(dimensions)
     while waiting:
-        ready = [p for p in waiting if not set(dimensions[p].when) & set(waiting)]
+        ready = [
+            path
+            for path in waiting
+            if not {*dimensions[path].when, name_path(path)} & {*waiting} - {path}
+        ]
         if not ready:
             break
         placed.append(ready[0])
         waiting.remove(ready[0])
     return placed, waiting
+
+
+def name_path(path: str) -> str:
+    """Return the path of the name of the component that a setting belongs to."""
+    return f"{path.partition('.')[0]}.name"
 
 
 def _conditions(dimension: Dimension, arm: Arm, space: Space) -> dict[str, list[Any]] | None:
@@ -139,10 +151,12 @@ def _has_path(arm: Arm, path: str, space: Space) -> bool:
     """Tell whether an arm's component has a setting, under any choice that it is asked after."""
     if "when" not in space[path] and has_value(arm.workload, path):
         return True
-    value = kind_of(space[path])[1][0]
-    for chosen in settings_for(path, space):
+    value, name = kind_of(space[path])[1][0], name_path(path)
+    names = kind_of(space[name])[1] if name in space and name != path else [None]
+    for chosen, other in itertools.product(settings_for(path, space), names):
+        named = {} if other is None else {name: other}
         try:
-            candidate_workload(arm, {**chosen, path: value})
+            candidate_workload(arm, {**named, **chosen, path: value})
         except (KeyError, AttributeError):
             continue
         except ValidationError as error:

@@ -1,0 +1,69 @@
+import pytest
+import yaml
+
+from harness.plan import Budget, budgets, epochs_of, is_equal, make_plan, spent
+from harness.study import load_study
+from harness.trial import Phase, Record, State, Trial
+
+LR = {"optimizer.lr": {"log": [1e-3, 1e-1]}}
+
+
+def make(tiny, search, **changes):
+    data = yaml.safe_load(tiny.read_text()) | changes
+    data["search"] = {"space": LR} | search
+    data["profiles"] = {}
+    tiny.write_text(yaml.safe_dump(data, sort_keys=False))
+    loaded = load_study(tiny)
+    return make_plan(loaded.study, loaded.arms)
+
+
+@pytest.mark.parametrize(
+    ("search", "budget"),
+    [
+        ({"candidates": 3}, Budget(3, 6)),
+        ({"candidates": 3, "seeds": 2, "repeats": 2}, Budget(6, 24)),
+        ({"epochs": 11}, Budget(5, 11)),
+        ({"epochs": 11, "candidates": 3}, Budget(3, 6)),
+        ({"epochs": 11, "sampler": "grid"}, Budget(5, 11)),
+    ],
+)
+def test_budgets_are_planned_in_candidates_and_in_epochs(tiny, search, budget):
+    plan = make(tiny, search)
+    found = budgets(plan)
+    assert set(found) == {arm.name for arm in plan.arms}
+    assert set(found.values()) == {budget}
+    assert plan.trial_counts()["search"] == 4 * budget.candidates * search.get("seeds", 1)
+
+
+def test_equal_epochs_buy_fewer_of_the_longer_candidates(tiny):
+    factors = {"epochs": {"path": "epochs", "levels": [2, 4]}}
+    plan = make(tiny, {"epochs": 12}, factors=factors, arms={}, claims=[])
+    assert budgets(plan) == {"2": Budget(6, 12), "4": Budget(3, 12)}
+    assert is_equal(budgets(plan), in_epochs=True)
+    assert not is_equal(budgets(plan), in_epochs=False)
+
+
+def test_what_was_spent_is_read_from_the_records(tiny):
+    trials = [Trial({"epochs": 9}, seed, Phase.SEARCH, "", "", ()) for seed in range(3)]
+    whole = Record(trials[0], State.COMPLETE)
+    short = Record(trials[1], State.PRUNED, cost={"epochs": 2.0})
+    assert (epochs_of(whole), epochs_of(short)) == (9, 2)
+    rows = [("a", 0, whole), ("a", 0, short), ("a", 1, short), ("b", 0, short), ("b", 1, None)]
+    assert spent(rows) == {"a": Budget(2, 13), "b": Budget(1, 2)}
+
+
+def test_the_metric_is_the_objectives_own_unless_the_study_says_otherwise(tiny):
+    plan = make(tiny, {"candidates": 2})
+    assert plan.space(plan.arms[0]).metric == "validation.accuracy"
+    plan = make(tiny, {"candidates": 2, "metric": "validation.loss"})
+    assert plan.space(plan.arms[0]).metric == "validation.loss"
+
+
+def test_a_condition_shapes_the_first_candidate(tiny):
+    space = {
+        "model.norm": {"choice": ["none", "batch"]},
+        "model.dropout": {"uniform": [0.0, 0.5], "when": {"model.norm": "none"}},
+        "batch_size": {"integer": [64, 256], "when": {"model.norm": "batch"}},
+    }
+    plan = make(tiny, {"candidates": 2, "space": space})
+    assert plan.space(plan.arms[0]).default == {"model.norm": "none", "model.dropout": 0.0}
