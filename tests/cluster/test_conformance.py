@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from cluster_models import custom
 
-from harness.cluster import Lost, Pack, UnknownDataError
+from harness.cluster import Lost, Pack, UnknownDataError, UnknownWeightsError
 from harness.train import train
 from harness.trial import Phase, Progress, Record, State
 
@@ -15,6 +15,10 @@ PROBES = ({"name": "gradient_norms"}, {"name": "dead_units"})
 
 def records(events):
     return {event.trial_id: event for event in events if isinstance(event, Record)}
+
+
+def borrow(source):
+    return {"from": source, "freeze": 1, "unfreeze_every": None, "rate_decay": 1.0}
 
 
 def test_records_equal_those_of_the_engine_alone(executor, digits, make_trial, collect):
@@ -82,6 +86,40 @@ def test_data_that_were_never_provided_are_refused(executor, make_trial):
     with pytest.raises(UnknownDataError, match="0123"):
         executor.submit(Pack((stranger,)))
     assert executor.events(0.1) == []
+
+
+def test_weights_travel_from_pretraining_to_the_packs_that_start_from_them(
+    executor, digits, make_trial, collect
+):
+    pretraining = make_trial(7, Phase.PRETRAINING, epochs=3)
+    executor.submit(Pack((pretraining,)))
+    (record,) = records(collect(executor, 1)).values()
+    assert record.state is State.COMPLETE, record.reason
+    assert not [key for key in record.metrics if key.startswith("test")]
+    assert record.weights
+
+    trials = [make_trial(seed, epochs=1, transfer=borrow(pretraining.id)) for seed in (0, 1)]
+    with pytest.raises(UnknownWeightsError, match=pretraining.id):
+        executor.submit(Pack(tuple(trials)))
+    executor.provide_weights(pretraining.id, record.weights)
+    executor.provide_weights(pretraining.id, record.weights)
+    executor.submit(Pack(tuple(trials)))
+    executor.submit(Pack((make_trial(0, epochs=1),)))  # starts from nothing
+    found = records(collect(executor, 3))
+    data = digits.for_phase(Phase.SEARCH)
+    for expected in train(trials, data, weights=record.weights):
+        if isinstance(expected, Record):
+            assert expected.state is State.COMPLETE, expected.reason
+            part = found[expected.trial_id].deterministic_part()
+            assert part == expected.deterministic_part()
+    scratch = found[make_trial(0, epochs=1).id]
+    assert scratch.state is State.COMPLETE
+    assert scratch.metrics != found[trials[0].id].metrics
+
+
+def test_a_pack_cannot_mix_sources(make_trial):
+    with pytest.raises(ValueError, match="one source"):
+        Pack((make_trial(0), make_trial(1, transfer=borrow("0123"))))
 
 
 def test_an_attempt_is_passed_on_and_threads_are_kept(executor, make_trial, collect):
