@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from harness.plan import Plan, make_plan
+from harness.plan.budgets import epochs_of
 from harness.store import AssignedRecord, Execution
 from harness.study import study_from_dict
 from harness.trial import Phase, State
@@ -100,8 +101,7 @@ def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
     row |= {f"level.{factor}": level for factor, level in levels.items()}
     row |= {f"parameter.{path}": value for path, value in item.parameters.items()}
     if item.record is not None:
-        workload = item.record.trial.workload
-        row["epochs_spent"] = item.record.cost.get("epochs", workload.get("epochs", 0))
+        row["epochs_spent"] = epochs_of(item.record)
     if item.record is not None and item.record.state is State.COMPLETE:
         row |= item.record.metrics
         row |= _gaps(item.record.metrics)

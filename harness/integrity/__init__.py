@@ -1,6 +1,6 @@
 """What could weaken a verdict: each thing is looked for, and what is found is said plainly."""
 
-from harness.integrity.budgets import searched_epochs
+from harness.integrity.budgets import Spending, spending
 from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
 from harness.integrity.standing import Standing, changed_claims, compare
 
@@ -9,9 +9,10 @@ __all__ = [
     "NOTED",
     "UNKNOWN",
     "Check",
+    "Spending",
     "Standing",
     "changed_claims",
     "check",
     "compare",
-    "searched_epochs",
+    "spending",
 ]

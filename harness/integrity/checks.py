@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.evidence import Evidence
-from harness.integrity.budgets import searched_epochs
+from harness.integrity.budgets import Spending, spending
 from harness.integrity.standing import Standing
-from harness.trial import Phase, State, Verdict
+from harness.trial import State, Verdict
 
 FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
 FEWEST_SEEDS = 5
@@ -105,14 +105,12 @@ def _execution(evidence: Evidence) -> Check:
 
 
 def _missing(evidence: Evidence) -> Check:
-    trials = evidence.trials
-    noted_by_phase = trials["phase"].value_counts()  # a sequential study may have added seeds
-    planned = sum(
-        max(count, noted_by_phase.get(phase, 0))
-        for phase, count in evidence.plan.trial_counts().items()
-    )
-    missing = planned - len(trials) + int((trials["state"] == "missing").sum())
-    noted = [f"{missing:,} of {planned:,} planned trials have no record."] if missing > 0 else []
+    """Count by phase, for a phase may have more trials than are sure to be needed."""
+    counts, phases = evidence.plan.trial_counts(), evidence.trials["phase"]
+    absent = sum(max(0, n - int((phases == phase).sum())) for phase, n in counts.items())
+    missing = absent + int((evidence.trials["state"] == "missing").sum())
+    planned = len(evidence.trials) + absent
+    noted = [f"{missing:,} of {planned:,} planned trials have no record."] if missing else []
     fine = f"Every one of {planned:,} planned trials has a record."
     return _made("records-missing", "Missing records", noted, fine)
 
@@ -139,30 +137,48 @@ def _budgets(evidence: Evidence) -> Check:
     title, search = "Equal budgets", evidence.plan.study.search
     if search is None:
         return Check("budgets", title, FINE, ("Nothing was searched: settings are fixed.",))
-    rows = evidence.trials[evidence.trials["phase"] == Phase.SEARCH.value]
-    tried = rows.groupby("arm")["candidate"].nunique()
-    spaces = {arm.name: evidence.plan.space(arm) for arm in evidence.plan.arms}
-    short = [
-        f"{name} ({tried.get(name, 0)} of {space.candidates})"
-        for name, space in spaces.items()
-        if space is not None and tried.get(name, 0) < space.candidates
-    ]
-    noted = []
-    if short:
-        noted.append(f"Fewer candidates than planned were tried for {_listed(short)}.")
-    spent = searched_epochs(evidence)
-    usual = Counter(spent.values()).most_common(1)[0][0] if spent else 0
-    other = [f"{name} ({epochs:,})" for name, epochs in spent.items() if epochs != usual]
-    if other:
-        noted.append(
-            f"Searches differ in the epochs they spent: {usual:,} for most arms, but"
-            f" {_listed(other)}."
-        )
-    fixed = [name for name, space in spaces.items() if space is None]
-    says = noted or [f"The search of every searched arm spent {_count(usual, 'epoch')}."]
+    found = spending(evidence)
+    noted = _unequal(found, in_epochs=search.epochs is not None)
+    says = list(noted)
+    if found and not noted:
+        spent = sorted({arm.used.epochs for arm in found.values()})
+        text = _count(spent[0], "epoch")
+        if len(spent) > 1:
+            text = f"{spent[0]:,} to {spent[-1]:,} epochs, as far as whole candidates fit"
+        says.append(f"The search of every searched arm spent {text}.")
+    fixed = [arm.name for arm in evidence.plan.arms if arm.name not in found]
     if fixed:  # as declared, so that it is said but is no flaw
         says.append(f"Not searched, for all searched settings are fixed there: {_listed(fixed)}.")
     return Check("budgets", title, NOTED if noted else FINE, tuple(says))
+
+
+def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
+    """Say which searches used less than they were given, or other than the rest."""
+    noted = []
+    short = [
+        f"{name} ({arm.used.candidates} of {arm.planned.candidates})"
+        for name, arm in found.items()
+        if arm.used.candidates < arm.planned.candidates
+    ]
+    if short:
+        noted.append(f"Fewer candidates than planned were tried for {_listed(short)}.")
+    usual = Counter(arm.used.epochs for arm in found.values()).most_common(1)
+    for name, arm in found.items() if in_epochs else ():
+        if arm.used.epochs + arm.room < arm.planned.epochs:
+            noted.append(
+                f"The search of {name} spent {arm.used.epochs:,} of {arm.planned.epochs:,} epochs."
+            )
+    other = [
+        f"{name} ({arm.used.epochs:,})"
+        for name, arm in found.items()
+        if not in_epochs and arm.used.epochs != usual[0][0]
+    ]
+    if other:
+        noted.append(
+            f"Searches differ in the epochs they spent: {usual[0][0]:,} for most arms, but"
+            f" {_listed(other)}."
+        )
+    return noted
 
 
 def _seeds(verdicts: Sequence[Verdict]) -> Check:
