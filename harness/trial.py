@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+TIMED = ("probe.step_time", "probe.tokens_per_second")
+"""Beginnings of the names of metrics that are measured with a clock."""
+
 
 class Phase(StrEnum):
     """Why a trial runs. Only confirmation trials are evidence.
@@ -137,13 +140,12 @@ class Record:
 
     def deterministic_part(self) -> dict[str, Any]:
         """Return what must be equal whenever the trial is run again on the same kind of machine."""
-        timed = ("probe.step_time", "probe.tokens_per_second")
         return {
             "trial_id": self.trial_id,
             "state": self.state.value,
-            "metrics": {k: v for k, v in self.metrics.items() if not k.startswith(timed)},
+            "metrics": {k: v for k, v in self.metrics.items() if not k.startswith(TIMED)},
             "curve": [dict(point) for point in self.curve],
-            "details": {k: v for k, v in self.details.items() if not k.startswith(timed)},
+            "details": {k: v for k, v in self.details.items() if not k.startswith(TIMED)},
             "selected_epoch": self.selected_epoch,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +14,13 @@ from harness.cli.options import REPORTS, RESULTS
 from harness.study.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from harness.report import ProfileResult
     from harness.store import Store
     from harness.trial import Record
+
+    Weights = Mapping[str, NDArray[Any]]
 
 CLAIM_FIELDS = (
     "id", "study", "profile", "source", "verdict", "effect", "ci_low", "ci_high", "p_value",
@@ -131,20 +136,23 @@ def trial(
 ) -> int:
     """Show one trial: its settings and its record; with --replay, run it again and compare."""
     from harness.store import open_store
+    from harness.trial import TIMED
 
-    record = _find(open_store(results, create=False), trial_id)
+    store = open_store(results, create=False)
+    record = _find(store, trial_id)
     if not replay:
         typer.echo(json.dumps(record.to_dict(), indent=None if as_json else 2))
         return 0
-    again = _run_again(record, data_root)
+    again = _run_again(record, store, data_root)
     same = again.deterministic_part() == record.deterministic_part()
+    same = same and _same_weights(again.weights, store.weights(record.trial_id))
     if as_json:
         typer.echo(json.dumps({"trial_id": record.trial_id, "identical": same}))
     else:
         typer.echo(f"{record.trial_id}: the replay is {'identical' if same else 'different'}")
         for name, value in record.metrics.items():
             other = again.metrics.get(name)
-            if other != value and not name.startswith("probe.step_time"):
+            if other != value and not name.startswith(TIMED):
                 typer.echo(f"  {name}: recorded {value}, replayed {other}")
     return 0 if same else 1
 
@@ -159,7 +167,16 @@ def _find(store: Store, prefix: str) -> Record:
     return record
 
 
-def _run_again(record: Record, root: Path | None) -> Record:
+def _same_weights(again: Weights | None, before: Weights | None) -> bool:
+    """Whether weights are equal bit for bit; those that were not kept are not compared."""
+    if again is None or before is None:
+        return True
+    return again.keys() == before.keys() and all(
+        again[name].tobytes() == before[name].tobytes() for name in again
+    )
+
+
+def _run_again(record: Record, store: Store, root: Path | None) -> Record:
     from harness.train import train
     from harness.trial import Record as RecordType
     from harness.workloads import data_root, load
@@ -167,7 +184,9 @@ def _run_again(record: Record, root: Path | None) -> Record:
     dataset = load(record.trial.workload["data"], data_root(root))
     threads = int(record.environment.get("threads", 1))
     data = dataset.for_phase(record.trial.phase)
-    for event in train([record.trial], data, threads=threads):
+    source = record.trial.source
+    weights = None if source is None else store.weights(source)
+    for event in train([record.trial], data, threads=threads, weights=weights):
         if isinstance(event, RecordType):
             return event
     raise AssertionError("a trial always ends with a record")
