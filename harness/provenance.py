@@ -41,7 +41,7 @@ def source_version(name: str) -> str:
 
 PACKAGES = (
     "harness", "torch", "torchvision", "numpy", "scipy", "scikit-learn", "optuna", "ray", "mlflow",
-    "pandas",
+    "pandas", "transformers",
 )  # fmt: skip
 
 

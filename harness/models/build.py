@@ -132,6 +132,8 @@ def unpackable_reason(config: Mapping[str, Any], network: nn.Module) -> str | No
         return "on a CPU a pack of convolutions is slower than each alone"
     if name == "transformer" and not on_gpu:
         return "on a CPU a pack of attention layers is no quicker than each alone"
+    if name == "transformer" and config["attention"] == "fused":
+        return "packs of fused attention have not been measured; `attention: plain` can be packed"
     return None
 
 

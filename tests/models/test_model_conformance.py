@@ -1,6 +1,7 @@
 """What every built-in network must do."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -201,6 +202,14 @@ def test_packing_is_refused_with_a_reason():
     assert "one network at a time" in reasons["recurrent"]
     assert "slower" in reasons["resnet"]
     assert "no quicker" in reasons["transformer"]
+
+
+@pytest.mark.parametrize("attention", ["plain", "fused"])
+def test_on_a_gpu_attention_that_is_written_out_can_be_packed(attention):
+    config = complete({"name": "transformer", "attention": attention})
+    network = make(config, TOKENS)
+    network.parameters = lambda: iter([SimpleNamespace(is_cuda=True)])
+    assert (unpackable_reason(config, network) is None) == (attention == "plain")
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
