@@ -21,9 +21,6 @@ METRICS: Mapping[Kind, tuple[str, ...]] = {
 }
 """What is measured on every split."""
 
-PRIMARY_METRIC: Mapping[Kind, str] = {"class": "accuracy", "sequence": "bits", "numbers": "loss"}
-"""The metric that leaderboards, displays and curves show first."""
-
 SIMPLE_MODELS = ("logistic_regression", "ridge", "seasonal_naive", "ngram")
 """Models that are fitted at once: no network, and no epochs."""
 

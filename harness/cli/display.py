@@ -21,6 +21,7 @@ from rich.progress import (
 
 from harness.cli.verdict_table import print_verdicts
 from harness.cli.words import duration, number
+from harness.metrics import lower_is_better
 from harness.plan import SIMPLE_BASELINE, Assignment
 from harness.run.observer import Closing, Observer, Opening
 from harness.trial import Phase, Record, State
@@ -42,12 +43,13 @@ class Display(Observer):
         self._reused = self._failed = 0
         self._scores: dict[str, list[float]] = {}
         self._begin = self._last_line = time.monotonic()
-        self._study = ""
+        self._study = self._metric = ""
 
     def opened(self, opening: Opening) -> None:
         """Name the study and start the bars."""
         study = opening.plan.study
         self._study = study.study
+        self._metric = opening.plan.search_metric(opening.plan.baseline)
         self._planned = {Phase(phase): count for phase, count in opening.planned.items()}
         self.console.print(
             f"[bold]{study.study}[/bold] ({opening.plan.profile}): {study.question}",
@@ -87,10 +89,11 @@ class Display(Observer):
             arm = assignments[0].arm
             last_line = record.reason.strip().rpartition("\n")[2]
             self._say(f"[red]failed[/red] {arm}, seed {record.trial.seed}: {last_line}")
-        accuracy = record.metrics.get("validation.accuracy")
+        value = record.metrics.get(self._metric)
         for item in assignments:
-            if accuracy is not None and item.arm != SIMPLE_BASELINE:
-                self._scores.setdefault(item.arm, []).append(accuracy)
+            an_arm = item.arm != SIMPLE_BASELINE and item.phase is not Phase.PRETRAINING
+            if value is not None and an_arm:
+                self._scores.setdefault(item.arm, []).append(value)
         self._update(assignments)
 
     def lost(self, assignment: Assignment, cause: str) -> None:
@@ -131,9 +134,10 @@ class Display(Observer):
             )
 
     def _leader(self) -> str:
-        """Name the arm with the best mean validation accuracy so far."""
+        """Name the arm with the best mean of the metric that the study searches by, so far."""
         means = {arm: fmean(values) for arm, values in self._scores.items()}
-        best = max(means, key=lambda arm: means[arm], default=None)
+        choose = min if lower_is_better(self._metric) else max
+        best = choose(means, key=lambda arm: means[arm], default=None)
         return f"best so far: {best} {number(means[best])}" if best else ""
 
     def _say(self, text: str) -> None:

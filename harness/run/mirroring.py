@@ -35,6 +35,7 @@ class MirrorObserver(Observer):
                 execution_id=str(opening.execution),
                 question=plan.study.question,
                 plan_hash=plan.hash,
+                primary_metric="test." + plan.search_metric(plan.baseline).partition(".")[2],
             )
         )
 

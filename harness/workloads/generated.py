@@ -88,13 +88,13 @@ def _adding_summary(config: Config) -> DataSummary:
 def wave(points: Numbers) -> Numbers:
     """Return a smooth mixture of three sines at points (n, 1), shape (n,)."""
     x = np.pi * points[:, 0]
-    return np.asarray(0.5 * np.sin(2 * x) + 0.3 * np.cos(5 * x) + 0.2 * np.sin(9 * x + 1))
+    return np.asarray(0.5 * np.sin(2 * x) + 0.3 * np.cos(3 * x) + 0.2 * np.sin(5 * x + 1))
 
 
 def ripple(points: Numbers) -> Numbers:
     """Return a plane wave and a round one at points (n, 2), shape (n,)."""
     x, y = points.T
-    return np.asarray(0.5 * np.sin(np.pi * (2 * x + y)) + 0.5 * np.cos(2 * np.pi * (x**2 + y**2)))
+    return np.asarray(0.5 * np.sin(np.pi * (2 * x + y)) + 0.5 * np.cos(np.pi * (x**2 + y**2)))
 
 
 def sawtooth(points: Numbers, folds: int) -> Numbers:

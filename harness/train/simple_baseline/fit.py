@@ -5,6 +5,7 @@ Where inputs are token ids, regressions see which tokens a sequence holds, in wh
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -122,7 +123,7 @@ def _ngram(trial: Trial, data: TrialData, train: Split) -> _Fitted:
         likelihood, best = model.scores(split.inputs.numpy(), targets)
         loss = -float(likelihood.mean())
         right = float((best == targets).mean())
-        return {"loss": loss, "accuracy": right, "bits": loss / np.log(2)}
+        return {"loss": loss, "accuracy": right, "bits": loss / math.log(2)}
 
     return _Fitted(measure, model.entries)
 
