@@ -1,6 +1,6 @@
 """From a study to trials: pure, quick, and the same before the run and after it."""
 
-from harness.plan.budgets import Budget, budgets, epochs_of, is_equal, spent
+from harness.plan.budgets import Budget, budgets, epochs_of
 from harness.plan.estimate import estimate_seconds
 from harness.plan.grid import grid_points
 from harness.plan.plan import (
@@ -27,7 +27,5 @@ __all__ = [
     "epochs_of",
     "estimate_seconds",
     "grid_points",
-    "is_equal",
     "make_plan",
-    "spent",
 ]

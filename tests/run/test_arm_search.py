@@ -4,7 +4,7 @@ import random
 import pytest
 import yaml
 
-from harness.plan import budgets, make_plan, spent
+from harness.plan import Budget, budgets, epochs_of, make_plan
 from harness.run.schedule import Schedule
 from harness.search import best, next_round
 from harness.study import load_study
@@ -74,7 +74,17 @@ def walk(plan, memory=None, order=None, stop=None):
 
 
 def used(ran):
-    return spent((i.arm, i.candidate, outcome(i)) for i in ran if i.phase is Phase.SEARCH)
+    by_arm = {}
+    for item in ran:
+        if item.phase is Phase.SEARCH:
+            by_arm.setdefault(item.arm, []).append(item)
+    return {
+        arm: Budget(
+            len({item.candidate for item in items}),
+            sum(epochs_of(outcome(item)) for item in items),
+        )
+        for arm, items in by_arm.items()
+    }
 
 
 HALVING = {"name": "successive_halving", "first": 1, "factor": 3}
