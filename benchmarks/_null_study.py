@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.whole_study import ARMS, STUDY
 from harness.cluster import Event, Pack
+from harness.cluster.executor import Weights
 from harness.run import conductor
 from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
@@ -53,6 +54,9 @@ class NullExecutor:
 
     def __init__(self) -> None:
         self._ready: list[Event] = []
+
+    def provide_weights(self, trial_id: str, weights: Weights) -> None:
+        """Need none."""
 
     def provide(self, dataset: Dataset) -> None:
         """Need no data."""

@@ -39,7 +39,7 @@ def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
         arm: rows.pivot_table(index="seed", columns="epoch", values=metric).dropna(axis="columns")
         for arm, rows in curves[mine].groupby("arm")
     }
-    planned = evidence.plan.study.seeds
+    assigned = evidence.confirmation["arm"].value_counts()
 
     def line(member: Member) -> Line | None:
         table = tables.get(member.arm)
@@ -47,6 +47,7 @@ def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
             return None
         generator = np.random.default_rng(stream(0, f"band:{member.arm}:{metric}"))
         band = bootstrap_band(table.to_numpy(), generator, resamples=1_999)
+        planned = max(evidence.plan.study.first_seeds, assigned[member.arm])
         short = "" if len(table) == planned else f" ({len(table)}/{planned})"
         epochs = table.columns.to_numpy(dtype=float)
         return Line(member.label + short, member.style, epochs, band.mean, band.low, band.high)
@@ -59,8 +60,8 @@ def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
     return Picture(
         "learning-curves",
         f"{capitalized(name)} by epoch",
-        f"Mean over the confirmation seeds that trained to the end (as “n/{planned}” where some"
-        f" did not), with the pointwise 95 % bootstrap band of the mean. {_GREY}{left_out}",
+        f"Mean over the confirmation seeds that trained to the end (as “n/m” where some of"
+        f" m did not), with the pointwise 95 % bootstrap band of the mean. {_GREY}{left_out}",
         f"Learning curves of {_counted(facets)}: {name} against epoch, one panel per group.",
         panels,
         columns=_columns(len(panels)),
