@@ -81,9 +81,11 @@ def planned(evidence: Evidence) -> Facts:
     ]
     counts = plan.trial_counts()
     total = sum(counts.values())
+    least = "at least " if len(study.looks) > 1 else ""
+    phases = listed([f"{count:,} {phase}" for phase, count in counts.items()])
     facts += [
         ("Confirmation", f"{_seeds(study)} for every arm, disjoint from the search"),
-        ("Trials", f"{total:,} ({listed([f'{n:,} {phase}' for phase, n in counts.items()])})"),
+        ("Trials", f"{least}{total:,} ({phases})"),
         ("Error rate of all claims together", f"{study.alpha:g}"),
         ("Hash of the plan", evidence.execution.plan_hash),
         ("Overrides", _overrides(plan.overrides) or "none"),
@@ -95,7 +97,9 @@ def published_in_words(evidence: Evidence) -> str:
     """Say of which day published records are, and which code made them."""
     execution = evidence.execution
     code = execution.context.get("environment", {}).get("code", "not recorded")
-    return f"Published records: run on {day(execution.ended)} by version {code} of the training code"
+    return (
+        f"Published records: run on {day(execution.ended)} by version {code} of the training code"
+    )
 
 
 def environments(evidence: Evidence) -> Facts:
