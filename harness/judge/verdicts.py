@@ -84,6 +84,8 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
         changed: ids of claims that were changed after their evidence had been seen.
     """
     study = evidence.plan.study
+    if not study.claims:
+        return []
     results = {
         claim.id: [run_test(test, evidence, rules) for test in claim.tests]
         for claim in study.claims

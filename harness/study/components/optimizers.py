@@ -108,6 +108,7 @@ OPTIMIZERS: dict[str, type[Component]] = {
     "adagrad": Adagrad,
     "nadam": NAdam,
     "radam": RAdam,
+    "torch.optim.Class": TorchOptimizer,
 }
 
 
