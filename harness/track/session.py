@@ -236,7 +236,7 @@ class Session:
         for trial_id, entry in {**self._live, **self._waiting, **self._refused}.items():
             run_id = only(store, entry.run_id, mine.pop(trial_id, []))
             if run_id != entry.run_id:
-                entry.described = entry.together = False
+                entry.described = False
                 entry.steps = {point.step for point in entry.points}
             entry.run_id = run_id
         for doubles in mine.values():

@@ -10,7 +10,20 @@ import time
 from pathlib import Path
 
 import pytest
-from tracking_examples import INFO, client, execution, get, mirrored, record, runs, summary, trial
+from tracking_examples import (
+    INFO,
+    InThread,
+    client,
+    epochs,
+    execution,
+    get,
+    mirrored,
+    record,
+    runs,
+    summary,
+    trial,
+    until,
+)
 from tracking_paths import check_equal, seen, tell, told_records
 
 from harness.track import Mirror, database, entries, session
@@ -167,3 +180,20 @@ def test_tables_of_an_unknown_version_are_left_to_mlflow(results, monkeypatch):
 
 def test_a_server_is_no_database(server, tmp_path):
     assert not TrackingStore(server.uri, None).takes_pages
+
+
+def test_a_run_that_someone_deleted_while_it_was_live_is_made_anew(results):
+    store = client(address(results))
+    of = record(trial(1))
+    with InThread(None, results) as mirror:
+        mirror.start(execution())
+        mirror.trial_started(of.trial, INFO)
+        epochs(mirror, of.trial, 1, 1)
+        [run] = until(lambda: [run for run in runs(store) if run.data.metrics])
+        store.delete_run(run.info.run_id)
+        epochs(mirror, of.trial, 2, 2)
+        mirror.trial_finished(of, INFO)
+        assert mirror.finish("finished", patience=30).sent == 1
+    [after] = runs(store)
+    assert (after.info.status, after.data.metrics["train.loss"]) == ("FINISHED", 0.25)
+    assert after.info.run_id != run.info.run_id

@@ -455,3 +455,45 @@ def test_a_server_is_asked_four_times_for_a_short_trial():
     one.record(described(of.trial, one.execution), of)
     one.work()
     assert calls == ["create", "log", "log_data", "end"]
+
+
+def test_what_fails_in_company_is_offered_alone():
+    store = FlakyStore(takes_pages=True)
+    asked = []
+
+    def failing(experiment_id, pages):
+        asked.append(len(pages))
+        raise ConnectionError("only in company")
+
+    store.write = failing
+    records = [record(trial(n)) for n in range(3)]
+    one = Session(execution(), lambda: store)
+    for of in records:
+        one.record(described(of.trial, one.execution), of)
+    one.end(Ending("finished", 9.0))
+    rounds(one, store)
+    assert asked == [3]
+    assert one.status.sent == 3
+    check(store, records)
+
+
+def test_a_watched_trial_needs_no_calls_of_its_own():
+    store = FlakyStore(takes_pages=True)
+    one = Session(execution(), lambda: store)
+    one.work()
+    store.create = store.log_data = None
+    log, store.log = store.log, None
+    of = record(trial(1))
+    one.begin(of.trial_id, described(of.trial, one.execution), of.started)
+    for epoch in range(1, EPOCHS):
+        one.progress(of.trial_id, [point(epoch)], of.started)
+        one.work()
+        assert [run["status"] for run in store.active()] == ["RUNNING"]
+        assert ("train.loss", epoch) in store.active()[0]["points"]
+    one.record(described(of.trial, one.execution), of)
+    one.work()
+    assert len(store.written) == EPOCHS
+    store.log = log
+    one.end(Ending("finished", 9.0))
+    rounds(one, store)
+    check(store, [of])

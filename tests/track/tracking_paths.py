@@ -14,11 +14,13 @@ from harness.track.session import Session
 from harness.trial import Record, State
 
 NOW = 1.7e9
+LATE = {"epoch": 0, "train.loss": 9.0}
+"""Of an earlier epoch than what was told before: it is no metric's latest value."""
 LONG_CURVE = tuple({"epoch": n, "loss": 1.0 / n, "flat": -0.5} for n in range(1, 501))
 
 
 def told_records() -> list[Record]:
-    """Return records of all kinds; the first three are watched while they run."""
+    """Return records of all kinds; the first four are watched while they run."""
     times = {"started": NOW, "ended": NOW + 4.0}
     return [
         record(trial(0), **times),
@@ -32,7 +34,7 @@ def told_records() -> list[Record]:
 
 
 def tell(uri: str, root: Path, study: str, *, pages: bool) -> Session:
-    """Mirror an execution, three of whose trials are watched while they run."""
+    """Mirror an execution, four of whose trials are watched while they run."""
     store = TrackingStore(uri, root)
     assert store.takes_pages, "MLflow's tables changed: see harness.track.database.SCHEMAS"
     if not pages:
@@ -40,12 +42,12 @@ def tell(uri: str, root: Path, study: str, *, pages: bool) -> Session:
     one = Session(execution(study, mirror="m" * 32, owner="here", started=NOW), lambda: store)
     records = told_records()
     facts = [describe_trial(of.trial, INFO, one.execution) for of in records]
-    for of, described in zip(records[:3], facts, strict=False):
+    for of, described in zip(records[:4], facts, strict=False):
         one.begin(of.trial_id, described, of.started)
         one.progress(of.trial_id, [point(2), point(1)], NOW + 1)
     one.work()
-    for of in records[:2]:
-        one.progress(of.trial_id, [point(3)], NOW + 1)
+    for of, epoch in ((records[0], 3), (records[1], 3), (records[3], 0)):
+        one.progress(of.trial_id, [point(epoch) if epoch else LATE], NOW + 1)
     one.work()
     for of, described in zip(records, facts, strict=True):
         one.record(described, of)
