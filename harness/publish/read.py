@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from harness.publish.curves import to_points
 from harness.publish.write import FORMAT, SUFFIX, VERSION, file_name
 from harness.store import AssignedRecord, Execution, StoreError
@@ -187,7 +185,7 @@ def _execution(part: _Part) -> Execution:
         raise part.wrong("context.file", "is no text")
     try:
         study, _ = study_from_dict(execution.declaration)
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         first = str(error).strip().partition("\n")[2].strip() or str(error)
         reason = " ".join(first.split())[:300]
         raise part.wrong("declaration", f"is no study that this version reads: {reason}") from None

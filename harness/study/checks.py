@@ -24,6 +24,11 @@ def check_names(study: Study, document: Document) -> list[Problem]:
             message = f"claim id '{claim.id}' is already used by claims[{seen[claim.id]}]"
             problems.append(document.problem(("claims", i, "id"), message))
         seen.setdefault(claim.id, i)
+        profiles = ["default", *study.profiles]
+        for name in claim.discussion if isinstance(claim.discussion, dict) else ():
+            if name not in profiles:
+                message = f"there is no profile '{name}'{nearest(name, profiles)}"
+                problems.append(document.problem(("claims", i, "discussion", name), message))
     if study.design == "explicit" and not study.arms:
         problems.append(document.problem(("design",), "the design explicit needs `arms`"))
     for name, factor in study.factors.items():

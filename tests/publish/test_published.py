@@ -331,3 +331,10 @@ def test_curves_come_back_bit_for_bit():
         assert to_points(json.loads(json.dumps(to_columns(points)))) == points
     short = json.dumps(to_columns(curve)["train.loss"])
     assert len(short) < 0.7 * len(json.dumps(singles))
+
+
+def test_a_discussion_of_an_unknown_profile_is_a_mistake(clone, capsys):
+    file = clone / "studies" / "small.yaml"
+    file.write_text(TINY.replace("other: It is", "othre: It is"))
+    assert run(["validate", str(file)]) == 2
+    assert "did you mean 'other'" in capsys.readouterr().err

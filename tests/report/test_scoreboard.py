@@ -1,0 +1,222 @@
+"""The page over all studies, as text and in a real browser."""
+
+import math
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_report_browser import CONTRAST, FLAGS
+from test_report_build import read
+
+from harness.figures.forest import Effect
+from harness.integrity import Standing
+from harness.report import build_scoreboard, make_board
+from harness.report.strip import WIDTH, strips
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def under_another_name(result, name):
+    execution = replace(result.evidence.execution, study=name)
+    return replace(
+        result,
+        evidence=replace(result.evidence, execution=execution),
+        standing=Standing(published=True),
+    )
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    default, more = finished.profiles["default"], finished.profiles["more"]
+    verdicts = [replace(default.verdicts[0], changed_after_evidence=True), *default.verdicts[1:]]
+    return [
+        replace(default, verdicts=verdicts, standing=Standing(discussions={"relu-loses": "why"})),
+        more,
+        under_another_name(default, "another-study"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(results, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("board")
+    build_scoreboard(results, folder)
+    return folder
+
+
+def test_every_claim_stands_there_once_with_every_profile(folder, finished):
+    page = (folder / "index.html").read_text()
+    reader = read(page)
+    shown = " ".join("".join(reader.text).split())
+    assert page.count('<tbody role="rowgroup" class="claim"') == 8
+    assert page.count('<tr role="row" class="result"') == 12
+    assert page.count("<svg class=") == 12
+    for verdict in finished.verdicts:
+        assert verdict.says in shown
+    assert "What the evidence says about 8 claims of 2 studies" in shown
+    assert shown.count("changed after its evidence") == 1
+    assert "published" in shown
+    assert "<script>alert" not in page
+    assert "<b>depth" not in page
+
+
+def test_the_counts_are_those_of_the_verdicts(results, finished):
+    board = make_board(results)
+    supported = sum(v.verdict == "supported" for v in finished.verdicts)
+    assert board.totals["default"]["supported"] == 2 * supported
+    assert sum(board.totals["more"].values()) == 4
+    assert board.claims == 8
+
+
+def test_links_lead_to_the_claims_of_the_study_pages(folder, built):
+    page = (folder / "index.html").read_text()
+    links = set(re.findall(r'href="odd-words/index\.html#(default-claim-[^"]*)"', page))
+    assert len(links) == 4
+    assert all(f'id="{link}"' in built[1] for link in links)
+    assert 'id="default-integrity"' in built[1]
+
+
+def test_the_markdown_tables_are_whole(folder):
+    text = (folder / "index.md").read_text()
+    assert "<script" not in text
+    width = 0
+    for line in text.splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert width in (0, cells) or cells == 0
+        width = cells
+    assert text.count("**supported**") + text.count("**refuted**") >= 4
+
+
+def test_the_same_results_give_the_same_bytes(results, folder, tmp_path):
+    build_scoreboard(results[::-1], tmp_path)
+    for name in ("index.html", "index.md"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_no_results_and_no_claims_are_still_pages(finished, tmp_path):
+    build_scoreboard([], tmp_path)
+    assert "0 claims of 0 studies" in (tmp_path / "index.html").read_text()
+    build_scoreboard([replace(finished.profiles["default"], verdicts=[])], tmp_path)
+    assert "The study makes no claims." in (tmp_path / "index.html").read_text()
+
+
+def effect(**fields):
+    values = {
+        "title": "", "measures": "m", "expected": "> 1", "verdict": "supported", "effect": 2.0,
+        "low": 1.5, "high": 2.5, "claimed": ((1.0, math.inf),), "neutral": 0.0, "reason": "",
+    }  # fmt: skip
+    return Effect(**{**values, **fields})
+
+
+def test_drawings_of_a_claim_share_a_scale_and_stay_inside():
+    wide, narrow = strips([effect(high=None), effect(effect=10.0, low=9.0, high=11.0)])
+    places = [float(x) for x in re.findall(r'(?:x1|x2|x|cx)="([\d.]+)"', wide + narrow)]
+    assert all(0 <= x <= WIDTH for x in places)
+    edges = [re.search(r'class="edge" x1="([\d.]+)"', strip).group(1) for strip in (wide, narrow)]
+    assert edges[0] == edges[1]
+    assert 'x2="200.0"' in wide
+    (empty,) = strips([effect(effect=None, low=None, high=None, verdict="incomplete")])
+    assert "interval" not in empty
+    crosses = strips([effect(verdict="refuted")])[0]
+    assert "cross" in crosses
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed on this machine")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_board(browser, folder):
+    contexts, complaints = [], []
+
+    def opened(width=1280, height=800, fragment="", **settings):
+        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto((folder / "index.html").as_uri() + fragment)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 768, 1280, 2200])
+def test_the_board_fits_every_width(open_board, width):
+    page = open_board(width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_board_can_be_read(open_board, scheme):
+    assert open_board(color_scheme=scheme).evaluate(CONTRAST) == []
+
+
+@pytest.mark.slow
+def test_filters_hide_what_does_not_fit_and_say_so(open_board):
+    page = open_board()
+    shown = "[...document.querySelectorAll('tr.result')].filter(r => r.offsetParent).length"
+    said = page.locator("output")
+    assert page.evaluate(shown) == 12
+    assert said.inner_text() == "12 verdicts on 8 claims"
+    page.get_by_role("combobox", name="Profile").select_option("more")
+    assert page.evaluate(shown) == 4
+    assert said.inner_text() == "4 verdicts on 4 claims of 8"
+    assert not page.locator("#study-another-study").is_visible()
+    page.get_by_role("combobox", name="Source").select_option("a book 1")
+    assert page.evaluate(shown) == 1
+    assert "source=a+book+1" in page.url
+    page.get_by_role("combobox", name="Verdict").select_option("incomplete")
+    assert "Nothing fits" in said.inner_text()
+    page.get_by_role("button", name="Show all").press("Enter")
+    page.wait_for_function(f"{shown} === 12")
+    assert "#" not in page.url
+
+
+@pytest.mark.slow
+def test_counts_and_addresses_lead_to_filtered_claims(open_board):
+    page = open_board(fragment="#study=another-study&verdict=refuted")
+    visible = page.locator("tr.result:visible")
+    count = visible.count()
+    assert count >= 1
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_label(f"{count} refuted in another-study", exact=False).click()
+    page.wait_for_function("document.querySelector('output').textContent.includes(' of 8')")
+    assert visible.count() == count
+    assert page.get_by_role("combobox", name="Study").input_value() == "another-study"
+
+
+@pytest.mark.slow
+def test_the_board_works_without_its_script_and_on_paper(open_board, tmp_path):
+    plain = open_board(java_script_enabled=False)
+    assert plain.locator("#filter").is_hidden()
+    assert plain.locator("tr.result").count() == 12
+    page = open_board(color_scheme="dark")
+    page.emulate_media(media="print")
+    assert not page.locator("#filter").is_visible()
+    page.pdf(path=str(Path(tmp_path / "board.pdf")))
+    assert (tmp_path / "board.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.slow
+def test_the_board_has_an_outline_and_names_for_everything(open_board):
+    page = open_board()
+    assert page.locator("h1").count() == 1
+    assert page.locator("table:not(:has(caption))").count() == 0
+    for label in ("Study", "Verdict", "Source", "Profile"):
+        assert page.get_by_role("combobox", name=label).count() == 1
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the claims"
