@@ -1,17 +1,23 @@
 """What probes measure, for every kind of target."""
 
+import copy
 import math
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from harness.form import Form
+from harness.models import build
 from harness.models.dropout import Dropout
+from harness.study.components import Model
 from harness.train.objective import Classes
 from harness.train.probes.ensemble import ensemble_outputs
+from harness.train.probes.gradients import gradient_norms
 from harness.train.probes.memory import saved_bytes
 from harness.train.probes.speed import first_epoch, positions
+from harness.train.resident import Split
 from harness.trial import State
 
 ALL = [
@@ -146,3 +152,20 @@ def test_an_ensemble_of_pytorchs_dropout_repeats_itself():
 )
 def test_positions_are_those_of_sequences(form, steps):
     assert positions(form) == steps
+
+
+def test_gradients_before_training_see_the_statistics_of_their_batch():
+    generator = torch.Generator().manual_seed(0)
+    examples = Split(
+        torch.randn(64, 8, generator=generator), torch.randint(0, 3, (64,), generator=generator)
+    )
+    form = Form((8,), 3, "class")
+    config = {"name": "mlp", "depth": 12, "width": 16, "activation": "sigmoid"}
+    norms = {}
+    for norm in ("none", "batch"):
+        settings = TypeAdapter(Model).validate_python({**config, "norm": norm}).model_dump()
+        network = build(settings, form, seed=0)
+        before = copy.deepcopy(network.state_dict())
+        norms[norm] = gradient_norms(network, examples)
+        assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert norms["batch"][0] > 100 * norms["none"][0]

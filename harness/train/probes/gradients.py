@@ -36,9 +36,14 @@ def gradient_norms(
     """Return the Frobenius norm of the loss gradient of each weight matrix, first layer first.
 
     Computed in double precision on the first 512 examples, so that small gradients are not
-    rounded to zero. Frozen layers count as if they were not.
+    rounded to zero. Batch normalization uses the statistics of these examples, as a training step
+    does: before training the running ones say nothing yet. Dropout rests. Frozen layers count as
+    if they were not.
     """
     twin = copy.deepcopy(network).double().eval().requires_grad_(True)
+    for module in twin.modules():
+        if hasattr(module, "running_mean"):
+            module.train()
     inputs = examples.inputs[:PROBE_BATCH]
     inputs = inputs.double() if inputs.is_floating_point() else inputs
     targets = examples.targets[:PROBE_BATCH]
