@@ -7,7 +7,7 @@ import torch
 
 from harness.train import train
 from harness.train.resident import Normalization, Resident, place_splits, resident
-from harness.workloads import Examples, split
+from harness.workloads import Examples, Handling, split
 
 CPU = torch.device("cpu")
 
@@ -100,3 +100,33 @@ def test_splits_are_the_trials_own(make_trial, tiny):
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (120, 30, 60)
     assert float(splits.train.inputs.mean()) == pytest.approx(0, abs=1e-5)
     assert float(splits.train.inputs.std(correction=0)) == pytest.approx(1, abs=1e-5)
+
+
+def test_pixels_become_numbers_when_they_are_gathered():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 3, 4, 4), dtype=np.uint8)
+    targets = np.arange(40) % 4
+    as_bytes = Resident(Examples(pixels, targets), CPU)
+    as_numbers = Resident(Examples(pixels.astype(np.float32) / 255, targets), CPU)
+    divisions = [data.division(0.2, 1) for data in (as_bytes, as_numbers)]
+    assert divisions[0].mean == pytest.approx(divisions[1].mean, rel=1e-6)
+    rows = torch.arange(10)[None]
+    ours, theirs = (
+        data.gather(rows, Normalization([division], CPU), axis=0)[0]
+        for data, division in zip((as_bytes, as_numbers), divisions, strict=True)
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert as_bytes.row_bytes == as_numbers.row_bytes
+    assert as_bytes.inputs.data_ptr() == pixels.ctypes.data
+
+
+def test_columns_are_normalized_each_by_its_own_training_part():
+    generator = np.random.default_rng(0)
+    inputs = (generator.normal(size=(60, 3)) * [1, 50, 0] + [0, 9, 7]).astype(np.float32)
+    source = Examples(inputs, np.arange(60) % 3)
+    data = Resident(source, CPU, Handling(normalization="feature"))
+    divisions = [data.division(0.2, seed) for seed in range(2)]
+    order = np.stack([division.train for division in divisions])
+    ((batch, _),) = data.batches(order, 1000, Normalization(divisions, CPU))
+    torch.testing.assert_close(batch.mean(dim=1), torch.zeros(2, 3), rtol=0, atol=1e-5)
+    expected = torch.tensor([[1.0, 1, 0]] * 2)  # a constant column stays one
+    torch.testing.assert_close(batch.std(dim=1, correction=0), expected, rtol=0, atol=1e-5)
