@@ -135,11 +135,11 @@ def all_arms(evidence: Evidence) -> Table:
     for arm in evidence.plan.all_arms:
         cells = [Cell(arm.name), *_arm_cells(evidence, arm.name)]
         for path in paths:
-            value = chosen.get((arm.name, path))
+            values = chosen.get((arm.name, path))
             cells.append(
-                Cell(ABSENT, True, "not searched for this arm")
-                if value is None
-                else Cell(number(value) if isinstance(value, int | float) else str(value), True)
+                Cell(", ".join(map(_setting, values)), True)
+                if values
+                else Cell(ABSENT, True, "not searched for this arm")
             )
         rows.append(cells)
     columns = ["Arm", *_arm_columns(evidence)]
@@ -189,14 +189,21 @@ def _why_absent(rows: pd.DataFrame) -> str:
     return "not measured for this arm" if not ended else f"trials that ended: {', '.join(ended)}"
 
 
-def _chosen(evidence: Evidence, paths: Sequence[str]) -> dict[tuple[str, str], Any]:
-    rows = evidence.confirmation.drop_duplicates("arm").set_index("arm")
-    chosen: dict[tuple[str, str], Any] = {}
+def _chosen(evidence: Evidence, paths: Sequence[str]) -> dict[tuple[str, str], list[Any]]:
+    """Return the winning values by arm and path: one for each repetition of the search."""
+    winners = evidence.confirmation.drop_duplicates(["arm", "candidate"])
+    chosen: dict[tuple[str, str], list[Any]] = {}
     for path in paths:
         column = f"parameter.{path}"
-        if column in rows:
-            chosen |= {(str(arm), path): v for arm, v in rows[column].dropna().items()}
+        if column in winners:
+            for arm, value in zip(winners["arm"], winners[column], strict=True):
+                if pd.notna(value):
+                    chosen.setdefault((str(arm), path), []).append(value)
     return chosen
+
+
+def _setting(value: Any) -> str:
+    return number(value) if isinstance(value, int | float) else str(value)
 
 
 def probes(evidence: Evidence) -> Table | None:

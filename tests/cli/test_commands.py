@@ -45,7 +45,13 @@ def test_plan_json_before_and_after(tiny, tmp_path, where, capsys):
     before = plan()
     assert not (tmp_path / "results").exists()
     assert before["trials"]["total"] == before["trials"]["to_run"] == 33
-    assert before["arms"][0] == {"arm": "relu", "levels": {"activation": "relu"}, "baseline": True}
+    first = before["arms"][0]
+    search = first.pop("search")
+    assert first == {"arm": "relu", "levels": {"activation": "relu"}, "baseline": True}
+    assert search["space"] == {"optimizer.lr": {"log": [1e-3, 1e-1]}}
+    assert search["metric"] == "validation.accuracy"
+    assert (search["candidates"], search["epochs"]) == (2, 2)
+    assert before["arms"][-1]["search"] is None
     arguments = [str(tiny), *FAST, "--in-process", "--json", "--out", str(tmp_path / "reports")]
     run(["run", *arguments, *where])
     capsys.readouterr()
