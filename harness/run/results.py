@@ -11,7 +11,7 @@ from harness.integrity import changed_claims, compare
 from harness.judge import claim_declarations, judge
 from harness.publish import FOLDER, PublishedFile, read_all
 from harness.report import ProfileResult
-from harness.store import DATABASE, Execution, Store, StoreError, open_store
+from harness.store import DATABASE, Execution, Store, open_store
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,3 @@ def results_beside(store: Store) -> Results:
         StoreError: if a published file cannot be used.
     """
     return Results(store, read_all(store.folder / FOLDER))
-
-
-__all__ = ["Entry", "Results", "StoreError", "open_results", "results_beside"]
