@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from harness.form import SELECTED_BY
+from harness.form import SELECTED_BY, SIMPLE_MODELS
 from harness.plan.space import SearchSpace, make_space
 from harness.pretrained import outside_version
 from harness.provenance import code_version
@@ -215,7 +215,7 @@ class Plan:
 
     def _probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         """Return the probes that an arm's confirmation trials carry out."""
-        if arm.name == SIMPLE_BASELINE:
+        if workload["model"]["name"] in SIMPLE_MODELS:
             return ()
         probes = []
         for probe in self.study.probes:

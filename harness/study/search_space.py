@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.form import SIMPLE_MODELS
 from harness.study.design import NAMED_PARTS, Arm, select, with_settings
 from harness.study.search import Dimension, Search
 
@@ -23,7 +24,8 @@ def arm_spaces(search: Search, arms: Sequence[Arm]) -> dict[str, Space]:
     """Return the space of every arm by its name, empty where everything is fixed.
 
     Left out are dimensions that the arm sets itself, that concern other arms, whose condition can
-    not hold, or whose setting the arm's component does not have.
+    not hold, or whose setting the arm's component does not have. A simple model has no use for
+    settings outside `model`: it is fitted, not trained.
     """
     concerned = {
         path: {arm.name for arm in select(arms, dimension.on)}
@@ -36,6 +38,7 @@ def arm_spaces(search: Search, arms: Sequence[Arm]) -> dict[str, Space]:
             path: dimension
             for path, dimension in search.space.items()
             if not any(_overlap(path, fixed) for fixed in arm.sets)
+            and (path.startswith("model.") or arm.workload["model"]["name"] not in SIMPLE_MODELS)
             and arm.name in concerned.get(path, {arm.name})
         }
         spaces[arm.name] = _space(free, arm)

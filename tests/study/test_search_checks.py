@@ -156,3 +156,10 @@ def test_a_setting_that_exists_under_some_searched_names_only_needs_a_condition(
     space = NAME | {"optimizer.momentum": {"uniform": [0.0, 0.9]}}
     with pytest.raises(InputError, match=r"optimizer.momentum: .*needs a `when`"):
         load_study(write(tmp_path, {"space": space, "candidates": 2}, factors={}))
+
+
+def test_a_simple_model_is_searched_over_its_own_settings_only(tmp_path):
+    search = {"space": LR | {"model.regularization": {"log": [0.01, 10.0]}}, "candidates": 4}
+    arms = {"simple": {"model": "logistic_regression"}}
+    study = load_study(write(tmp_path, search, arms=arms))
+    assert list(arm_spaces(study.study.search, study.arms)["simple"]) == ["model.regularization"]
