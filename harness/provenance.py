@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PARTS = ("seeding.py", "models", "workloads", "train")
+_PARTS = ("form.py", "seeding.py", "models", "workloads", "train")
 
 
 @cache
