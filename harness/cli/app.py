@@ -34,31 +34,34 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; say what is wrong on standard error."""
-    from harness.cluster.executor import ClusterError
-    from harness.pretrained import WeightsMissingError
-    from harness.store import StoreError
-    from harness.workloads.sources import DataMissingError
-
     try:
         status = app(arguments, standalone_mode=False)
-    except (InputError, StoreError, DataMissingError, WeightsMissingError) as error:
-        _complain(error)
-        return WRONG_INPUT
-    except ClusterError as error:
-        _complain(error)
-        return SOME_FAILED
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:
-        if hasattr(error, "format_message"):  # a mistake in the command line itself
-            sys.stderr.write(f"harness: {error.format_message()}\n")
-            return WRONG_INPUT
-        raise
+        status = _status_of(error)
+        if status is None:
+            raise
+        said = error.format_message() if hasattr(error, "format_message") else str(error)
+        for line in said.splitlines():
+            sys.stderr.write(f"harness: {line}\n")
     if status == INTERRUPTED:
         sys.stderr.write("harness: interrupted; everything recorded is kept, run again to go on\n")
     return status if isinstance(status, int) else DONE
 
 
-def _complain(error: Exception) -> None:
-    for line in str(error).splitlines():
-        sys.stderr.write(f"harness: {line}\n")
+def _status_of(error: Exception) -> int | None:
+    """Return the exit status that an error means, None for one that nobody foresaw.
+
+    The kinds of errors are imported here, where one has come up: their modules are slow to import.
+    """
+    from harness.cluster.executor import ClusterError
+    from harness.pretrained import WeightsMissingError
+    from harness.store import StoreError
+    from harness.workloads.sources import DataMissingError
+
+    if isinstance(error, ClusterError):
+        return SOME_FAILED
+    wrong = (InputError, StoreError, DataMissingError, WeightsMissingError)
+    in_command_line = hasattr(error, "format_message")
+    return WRONG_INPUT if in_command_line or isinstance(error, wrong) else None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.words import duration
@@ -14,6 +11,9 @@ from harness.run.prepare import Outlook
 from harness.stats.power import Rule, detectable_difference, fewest_seeds
 from harness.study import Study
 from harness.trial import source_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 POWER = 0.8
 
@@ -51,6 +51,9 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
 
 def print_plan(plan: Plan, outlook: Outlook) -> None:
     """Print the plan to the terminal."""
+    from rich.console import Console  # a program that asks for JSON need not wait for it
+    from rich.table import Table
+
     console = Console()
     study = plan.study
     console.print(f"[bold]{study.study}[/bold] ({plan.profile}): {study.question}", highlight=False)

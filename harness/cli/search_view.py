@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from harness.plan import Plan, budgets
 from harness.study import Arm, kind_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MOST_NAMES = 8
 

@@ -1,19 +1,29 @@
-"""Study files: what they may say, how they are read, and what is wrong with them."""
+"""Study files: what they may say, how they are read, and what is wrong with them.
 
-from harness.study.design import Arm, cells, point_sides, select, sides, with_settings
-from harness.study.errors import InputError, Problem
-from harness.study.load import LoadedStudy, load_study, study_from_dict
-from harness.study.model import Study
-from harness.study.search_space import (
-    Space,
-    arm_spaces,
-    candidate_workload,
-    is_asked,
-    kind_of,
-    most_epochs,
-    value_at,
-)
-from harness.study.stages import build_stages, used_stages
+A name is imported when it is asked for: the kinds of errors are wanted by every command, the models
+of a study file, which are slow to build, only by those that read one.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.study.design import Arm, cells, point_sides, select, sides, with_settings
+    from harness.study.errors import InputError, Problem
+    from harness.study.load import LoadedStudy, load_study, study_from_dict
+    from harness.study.model import Study
+    from harness.study.search_space import (
+        Space,
+        arm_spaces,
+        candidate_workload,
+        is_asked,
+        kind_of,
+        most_epochs,
+        value_at,
+    )
+    from harness.study.stages import build_stages, used_stages
 
 __all__ = [
     "Arm",
@@ -38,3 +48,22 @@ __all__ = [
     "used_stages",
     "with_settings",
 ]
+
+_NAMES = {
+    "design": ("Arm", "cells", "point_sides", "select", "sides", "with_settings"),
+    "errors": ("InputError", "Problem"),
+    "load": ("LoadedStudy", "load_study", "study_from_dict"),
+    "model": ("Study",),
+    "search_space": (
+        "Space", "arm_spaces", "candidate_workload", "is_asked", "kind_of", "most_epochs",
+        "value_at",
+    ),
+    "stages": ("build_stages", "used_stages"),
+}  # fmt: skip
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

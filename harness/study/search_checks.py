@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness.form import METRICS
 from harness.study.components import Workload
@@ -31,7 +31,7 @@ from harness.study.search_space import (
 
 Found = Iterator[tuple[Path_, str]]
 SelectorProblem = Callable[[Mapping[str, Any], Study, Sequence[Arm]], str | None]
-_DATA: TypeAdapter[Any] = TypeAdapter(Data)
+_DATA: TypeAdapter[Any] = TypeAdapter(Data, config=ConfigDict(defer_build=True))
 UNKNOWN = "extra_forbidden"
 
 

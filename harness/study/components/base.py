@@ -8,9 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Component(BaseModel):
-    """A part of a study file: unknown keys are mistakes, values are not coerced."""
+    """A part of a study file: unknown keys are mistakes, values are not coerced.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    What checks it is built when it is first needed: most parts are only checked within a whole.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 def named(value: Any) -> Any:
