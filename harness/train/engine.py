@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.form import SIMPLE_MODELS
 from harness.train.choice import choose_size
-from harness.train.environment import describe_environment, use_threads
+from harness.train.environment import computing, describe_environment
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.pack import Material, Point
 from harness.train.packing_key import LARGEST_PACK, by_key
@@ -46,21 +46,20 @@ def train(
         threads: of PyTorch on the CPU. One thread replays bit for bit.
         attempt: which execution of these trials this is.
         largest_pack: most trials to train at once; 1 trains them one after another.
-        weights: of the pretraining trial that these trials start from, by name, if they do.
         weights: of the trial that these transfer from, by parameter name; None if from nowhere.
 
     Yields:
         Progress after every epoch, and one Record per trial. An exception inside a trial becomes
         a failed record with its traceback, and the other trials go on.
     """
-    use_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     session = _Session(data, device, attempt, weights)
-    for alike in by_key(trials):
-        if alike[0].workload["model"]["name"] in SIMPLE_MODELS:
-            yield session.simple_baseline(alike[0])
-        else:
-            yield from session.train_alike(alike, largest_pack)
+    with computing(threads):
+        for alike in by_key(trials):
+            if alike[0].workload["model"]["name"] in SIMPLE_MODELS:
+                yield session.simple_baseline(alike[0])
+            else:
+                yield from session.train_alike(alike, largest_pack)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from transformers import BertConfig
 
 from harness.study.components import Model
-from harness.train.environment import use_threads
+from harness.train.environment import computing
 from harness.trial import State
 
 SMALL = {"name": "transformer", "width": 16, "dropout": 0.1}
@@ -59,6 +59,8 @@ def test_networks_learn_and_replay(data, model, request, make_trial, records_of,
     assert first.curve[-1]["train.loss"] < first.curve[0]["train.loss"]
 
 
-def test_numbers_too_small_to_be_computed_with_in_time_are_zero():
-    use_threads(1)
-    assert not (torch.full((8,), 1e-30) * 1e-10).any()
+def test_numbers_too_small_to_be_computed_with_in_time_are_zero_while_the_engine_works():
+    tiny = torch.full((8,), 1e-30)
+    with computing(1):
+        assert not (tiny * 1e-10).any()
+    assert (tiny * 1e-10).all()
