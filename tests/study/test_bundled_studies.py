@@ -1,0 +1,45 @@
+"""The studies that come with the harness: sound, complete, and decided by enough seeds."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.plan import make_plan
+from harness.study import load_study
+
+STUDIES = sorted(Path("studies").glob("*.yaml"))
+CLAIMS = {
+    "activations": 8,
+    "optimizers": 6,
+    "dropout": 5,
+    "batchnorm": 5,
+    "depth-vs-width": 4,
+    "lstm-vs-transformer": 8,
+    "transfer-vs-scratch": 6,
+}
+
+
+def test_every_study_is_here_with_all_its_claims():
+    found = {file.stem: load_study(file).study for file in STUDIES}
+    assert {name: len(study.claims) for name, study in found.items()} == CLAIMS
+    ids = [claim.id for study in found.values() for claim in study.claims]
+    assert len(ids) == len(set(ids)) == 42
+    assert all(study.study == name for name, study in found.items())
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_a_study_names_its_schema_and_its_sources(file):
+    assert file.read_text().startswith("# yaml-language-server: $schema=study.schema.json\n")
+    assert all(claim.source for claim in load_study(file).study.claims)
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_seeds_suffice_to_support_every_claim(file, profile):
+    loaded = load_study(file, profile)
+    study = loaded.study
+    assert study.first_seeds >= 5
+    assert 2.0**-study.first_seeds * len(study.claims) <= study.alpha  # Holm's first step
+    plan = make_plan(loaded.study, loaded.arms, profile=profile)
+    budgets = {plan.space(arm).candidates for arm in plan.arms if plan.space(arm) is not None}
+    assert len(budgets) == 1
