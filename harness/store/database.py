@@ -7,21 +7,21 @@ killed afterwards, it is there.
 from __future__ import annotations
 
 import fcntl
-import io
 import json
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from harness.store.pages import PAGES, Pages
+from harness.store.words import AssignedRecord, Execution, StoreError
 from harness.trial import Phase, Record, State
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SCHEMA_VERSION = 2  # 2: weights
 DATABASE = "harness.db"
@@ -53,41 +53,8 @@ CREATE TABLE IF NOT EXISTS judged (
     study TEXT NOT NULL, profile TEXT NOT NULL, claim TEXT NOT NULL, declaration TEXT NOT NULL,
     at REAL NOT NULL, PRIMARY KEY (study, profile, claim, declaration)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identities (execution INTEGER PRIMARY KEY, identity TEXT NOT NULL);
 """
-
-
-class StoreError(Exception):
-    """The results folder or its database cannot be used; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Execution:
-    """One run of a study: what was declared, and how it went."""
-
-    id: int
-    study: str
-    profile: str
-    plan_hash: str
-    declaration: Mapping[str, Any]
-    context: Mapping[str, Any]
-    started: float
-    ended: float | None
-    status: str
-    wall_seconds: float | None
-
-
-@dataclass(frozen=True)
-class AssignedRecord:
-    """What a trial was for in one execution, and its record (None while it is missing)."""
-
-    arm: str
-    phase: Phase
-    candidate: int | None
-    parameters: Mapping[str, Any]
-    seed: int
-    reused: bool
-    trial_id: str
-    record: Record | None
 
 
 class Store:
@@ -96,10 +63,13 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, folder: Path):
         self._db = connection
         self.folder = folder
+        self.pages = Pages(self._committing, connection)
 
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
         """Commit records together, with their weights. A failed record gives way to a later one."""
+        from harness.store.arrays import pack_arrays  # NumPy is slow to import
+
         records = list(records)
         rows = [
             (
@@ -132,6 +102,8 @@ class Store:
 
     def weights(self, trial_id: str) -> dict[str, NDArray[Any]] | None:
         """Return the weights that a trial was recorded with, by parameter name, or None."""
+        from harness.store.arrays import unpack_arrays
+
         row = self._db.execute(
             "SELECT data FROM weights WHERE trial_id = ?", (trial_id,)
         ).fetchone()
@@ -193,16 +165,34 @@ class Store:
         plan_hash: str,
         declaration: Mapping[str, Any],
         context: Mapping[str, Any],
+        identity: str = "",
     ) -> int:
-        """Open an execution and return its number."""
+        """Open an execution and return its number.
+
+        Args:
+            study: its name.
+            profile: its name.
+            plan_hash: of what was declared.
+            declaration: the resolved study.
+            context: where and on what it runs.
+            identity: of all that decides its trials; empty if that cannot be told.
+        """
         with self._committing():
             cursor = self._db.execute(
                 "INSERT INTO executions (study, profile, plan_hash, declaration, context, started,"
                 " status) VALUES (?, ?, ?, ?, ?, ?, 'running')",
                 (study, profile, plan_hash, _dump(declaration), _dump(context), time.time()),
             )
-        assert cursor.lastrowid is not None
+            assert cursor.lastrowid is not None
+            self._db.execute("INSERT INTO identities VALUES (?, ?)", (cursor.lastrowid, identity))
         return cursor.lastrowid
+
+    def identity(self, execution: int) -> str:
+        """Return the identity that an execution was opened with, or nothing."""
+        row = self._db.execute(
+            "SELECT identity FROM identities WHERE execution = ?", (execution,)
+        ).fetchone()
+        return row[0] if row else ""
 
     def end_execution(self, execution: int, status: str, wall_seconds: float) -> None:
         """Close an execution as finished, failed or interrupted."""
@@ -272,6 +262,34 @@ class Store:
                 Record.from_dict(json.loads(record)) if record else None,
             )
 
+    def assigned_states(self, execution: int) -> list[tuple[str, Phase, State | None]]:
+        """Return (trial_id, phase, state of its record) of an execution's assignments."""
+        rows = self._db.execute(
+            "SELECT a.trial_id, a.phase, r.state FROM assignments a"
+            " LEFT JOIN records r ON r.trial_id = a.trial_id WHERE a.execution = ?",
+            (execution,),
+        )
+        return [(id_, Phase(phase), State(state) if state else None) for id_, phase, state in rows]
+
+    def marks(self, execution: int) -> list[tuple[str, str, int]]:
+        """Return what tells the records of an execution from those of another time.
+
+        Outcomes are final, so that their numbers by state do; a failed record gives way to a later
+        one, so that it stands here itself; and so does what was lost.
+        """
+        assigned = "FROM assignments a LEFT JOIN records r USING (trial_id) WHERE a.execution = ?"
+        counts = self._db.execute(
+            f"SELECT 'state', coalesce(r.state, ''), count(*) {assigned} GROUP BY r.state",
+            (execution,),
+        )
+        failed = self._db.execute(
+            f"SELECT DISTINCT 'failed', r.record, 0 {assigned} AND r.state = 'failed'", (execution,)
+        )
+        lost = self._db.execute("SELECT 'lost', coalesce(max(at), ''), count(*) FROM attempts")
+        return sorted(
+            (str(a), str(b), int(c)) for rows in (counts, failed, lost) for a, b, c in rows
+        )
+
     # --- claims ----------------------------------------------------------------------------
     def mark_judged(self, study: str, profile: str, claims: Mapping[str, str]) -> None:
         """Note that these claims (id: hash of the declaration) have met their evidence."""
@@ -320,7 +338,7 @@ def open_store(folder: Path, *, create: bool = True) -> Store:
         if version > SCHEMA_VERSION:
             raise StoreError(f"'{file}' was written by a newer version of harness; update harness")
         with connection:
-            connection.executescript(_SCHEMA)
+            connection.executescript(_SCHEMA + PAGES)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     except OSError as error:
         raise StoreError(
@@ -349,21 +367,6 @@ def conductor_lock(folder: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-
-def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Serialize named arrays as an .npz file, which holds plain numbers and no code."""
-    file = io.BytesIO()
-    # The names stand in an array of their own: as keywords some would be arguments of savez.
-    np.savez(file, *arrays.values(), names=np.array(list(arrays), dtype=np.str_))
-    return file.getvalue()
-
-
-def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    """Rebuild named arrays from `pack_arrays`, in their order."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        names = [str(name) for name in file["names"]]
-        return {name: file[f"arr_{index}"] for index, name in enumerate(names)}
 
 
 def _explain(error: sqlite3.Error, folder: Path) -> str:
