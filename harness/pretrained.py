@@ -66,6 +66,10 @@ def source_fingerprint(source: str, *, pretrained: bool = True) -> str:
     return hashlib.sha256("".join(_hash(file) for file in files).encode()).hexdigest()[:16]
 
 
+OUTSIDE = ("model", "model.name", "model.source", "model.pretrained", "model.weights")
+"""The settings of a workload that decide what `outside_version` says."""
+
+
 def outside_version(model: Mapping[str, Any]) -> str | None:
     """Return what identifies the part of a model that is not this package's, None if all is.
 

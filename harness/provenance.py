@@ -26,6 +26,18 @@ def code_version() -> str:
     return hashed.hexdigest()[:16]
 
 
+@cache
+def package_version() -> str:
+    """Hash the whole package (16 hexadecimal digits): equal ones make equal plans and reports."""
+    package = Path(__file__).parent
+    hashed = hashlib.sha256()
+    for file in sorted(file for file in package.rglob("*") if file.is_file()):
+        if file.suffix != ".pyc":
+            hashed.update(str(file.relative_to(package)).encode())
+            hashed.update(file.read_bytes())
+    return hashed.hexdigest()[:16]
+
+
 def source_version(name: str) -> str:
     """Hash the file of a user's own `package.module:function`, without importing it.
 

@@ -2,7 +2,8 @@ import sqlite3
 
 import numpy as np
 
-from harness.store import DATABASE, open_store, pack_arrays, unpack_arrays
+from harness.store import DATABASE, open_store
+from harness.store.arrays import pack_arrays, unpack_arrays
 from harness.trial import Phase, Record, State, Trial
 
 WEIGHTS = {

@@ -119,6 +119,11 @@ class Display(Observer):
             option = "" if self._results == Path("results") else f" --results {self._results}"
             self.console.print(f"browse: {_program()} ui{option}", highlight=False)
 
+    def unchanged(self, opening: Opening, closing: Closing) -> None:
+        """Show what came of it, as if it had been done again."""
+        self.opened(opening)
+        self.closed(closing)
+
     def _update(self, assignments: Sequence[Assignment]) -> None:
         if self._progress is not None:
             for item in assignments:

@@ -16,7 +16,7 @@ from harness.study.errors import InputError, nearest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.report import ProfileResult
+    from harness.run.outcome import Outcome
     from harness.store import Store
     from harness.trial import Record
 
@@ -34,19 +34,18 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def claims_as_dicts(result: ProfileResult) -> list[dict[str, Any]]:
+def claims_as_dicts(outcome: Outcome) -> list[dict[str, Any]]:
     """Return the verdicts of one profile, with the fields that other tools rely on first.
 
     `integrity` holds what was noted against the evidence as a whole, by check.
     """
-    noted = {check.id: list(check.says) for check in result.checks if check.outcome == "noted"}
     whole = {
-        "plan_hash": result.evidence.execution.plan_hash,
-        "published": result.standing.published,
-        "integrity": noted,
+        "plan_hash": outcome.plan_hash,
+        "published": outcome.published,
+        "integrity": outcome.noted,
     }
     documents = []
-    for verdict in result.verdicts:
+    for verdict in outcome.verdicts:
         fields = verdict.to_dict()
         documents.append({name: fields.pop(name) for name in CLAIM_FIELDS} | fields | whole)
     return documents
@@ -63,8 +62,8 @@ def report(
 
     at_hand = open_results(results)
     wanted = _wanted({entry.execution.study for entry in at_hand.entries()}, studies)
-    judged = at_hand.judged()
-    for study, folder in build_reports(judged, wanted, out).items():
+    judged, folders = build_reports(at_hand, wanted, out)
+    for study, folder in folders.items():
         profiles = ", ".join(result.profile for result in judged if result.study == study)
         typer.echo(f"{study} ({profiles}): {folder / 'index.html'}")
     typer.echo(f"scoreboard: {out / 'index.html'}")
@@ -82,11 +81,13 @@ def _wanted(known: set[str], studies: list[str] | None) -> list[str]:
 def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) -> int:
     """Show every claim with its verdict and its evidence, own and published, and count them."""
     from harness.cli.verdict_table import print_counts, print_verdicts
+    from harness.run.outcome import Outcome
     from harness.run.results import open_results
 
     judged = open_results(results).judged()
     if as_json:
-        typer.echo(json.dumps([claim for result in judged for claim in claims_as_dicts(result)]))
+        found = [claim for result in judged for claim in claims_as_dicts(Outcome.of(result))]
+        typer.echo(json.dumps(found))
         return 0
     for result in judged:
         if result.verdicts:

@@ -13,7 +13,7 @@ from harness.cli.options import REPORTS, RESULTS
 from harness.study.errors import InputError, Problem, nearest
 
 if TYPE_CHECKING:
-    from harness.run.conductor import RunResult
+    from harness.run.outcome import RunOptions, RunResult
     from harness.study import LoadedStudy
 
 
@@ -90,7 +90,7 @@ def run(
     from harness.study import load_study
 
     loaded = [load_study(file, profile, overrides or ()) for file in studies]
-    from harness.run.conductor import RunOptions
+    from harness.run.outcome import RunOptions
 
     settings = RunOptions(results, out, data_root, address, in_process)
     finished = [_run_one(study, settings, tracking_uri, as_json) for study in loaded]
@@ -102,7 +102,7 @@ def run(
 
 
 def _run_one(
-    loaded: LoadedStudy, settings: Any, tracking_uri: str | None, as_json: bool
+    loaded: LoadedStudy, settings: RunOptions, tracking_uri: str | None, as_json: bool
 ) -> RunResult:
     from harness.cli.display import Display
     from harness.run.conductor import run_study
@@ -116,10 +116,16 @@ def _run_one(
 
 def _write_scoreboard(results: Path, out: Path) -> None:
     """Bring the page over all studies up to date, once for all that ran."""
+    from harness.run.pages import made_from, standing_page
+    from harness.store import open_store
+
+    store = open_store(results)
+    if standing_page(store, out, made_from(store)) is not None:
+        return
     from harness.run.conclude import build_reports
     from harness.run.results import open_results
 
-    build_reports(open_results(results).judged(), (), out)
+    build_reports(open_results(results), (), out)
 
 
 def _result_as_dict(result: RunResult) -> dict[str, Any]:

@@ -4,60 +4,39 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cluster import ClusterError, Executor, Loss, Lost, Pack, open_executor
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
-from harness.report import ProfileResult
-from harness.run.conclude import conclude
 from harness.run.observer import Closing, Observer, Opening
+from harness.run.outcome import RunOptions, RunResult
 from harness.run.packing import PackQueue
 from harness.run.prepare import REUSABLE, data_configs, prepare
 from harness.run.pretraining import why_hopeless, with_weights
-from harness.run.results import Results, results_beside
 from harness.run.schedule import Schedule
+from harness.run.unchanged import identity, reuse, shown_path
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
-from harness.trial import Phase, Progress, Record, State, Trial, Verdict
+from harness.trial import Phase, Progress, Record, State, Trial
 from harness.workloads import Dataset, count_duplicates, data_root, load
+
+if TYPE_CHECKING:
+    from harness.run.results import Results
 
 WAIT_SECONDS = 0.5
 NOT_CHARGED = {Loss.NODE, Loss.PREEMPTED}  # losses that say nothing about the trial
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Where to run and where to write."""
-
-    results: Path = Path("results")
-    reports: Path = Path("reports")
-    data: Path | None = None
-    address: str | None = None
-    in_process: bool = False
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What came of a run. `counts` has complete, pruned, diverged, failed and reused."""
-
-    study: str
-    profile: str
-    counts: Mapping[str, int]
-    wall_seconds: float
-    verdicts: Sequence[Verdict]
-    report: Path
-    outcome: ProfileResult
 
 
 def run_study(
     loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer] = ()
 ) -> RunResult:
     """Run or resume a study: train what has no record yet, judge the claims, write the report.
+
+    Of a finished study that nothing has changed since, what came of it is returned as it is.
 
     Raises:
         DataMissingError: if its data can not be had; nothing was written then.
@@ -67,6 +46,11 @@ def run_study(
         KeyboardInterrupt: passed on after everything recorded is safe.
     """
     begin = time.monotonic()
+    found = reuse(loaded, options, observers)
+    if found is not None:
+        return found
+    from harness.run.results import results_beside  # what judges and draws is slow to import
+
     root = data_root(options.data)
     datasets = [load(config, root) for config in data_configs(prepare(loaded, root)).values()]
     plan = prepare(loaded, root)
@@ -92,15 +76,23 @@ class _Session:
 
 
 def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> RunResult:
+    from harness.run.conclude import conclude
+
+    file = shown_path(session.file)
     context = {
         "overrides": dict(plan.overrides),
         "fingerprints": dict(plan.fingerprints),
         "environment": environment(),
         "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
-        "file": _shown_path(session.file),
+        "file": file,
     }
     execution = store.start_execution(
-        plan.study.study, plan.profile, plan.hash, plan.declaration, context
+        plan.study.study,
+        plan.profile,
+        plan.hash,
+        plan.declaration,
+        context,
+        identity(plan, file),
     )
     conductor = Conductor(plan, store, execution, session)
     try:
@@ -303,13 +295,6 @@ class Conductor:
                     del self._in_flight[trial.id]
                     self._queue.add(trial, work.attempt)
         return given_up
-
-
-def _shown_path(file: str) -> str:
-    """Return a study file's path as it may stand in a report: never with folders of a machine."""
-    path = Path(file).resolve()
-    inside = path.is_relative_to(Path.cwd())
-    return str(path.relative_to(Path.cwd())) if inside else path.name
 
 
 def _own_modules(plan: Plan) -> list[str]:

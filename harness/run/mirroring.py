@@ -71,6 +71,10 @@ class MirrorObserver(Observer):
                 f"harness: MLflow has every trial, but not the whole report ({status.error})\n"
             )
 
+    def lacks(self, study: str, execution: int, trial_ids: Sequence[str]) -> bool:
+        """Whether MLflow lacks anything of it, or cannot be asked in no time."""
+        return not self._mirror.holds(study, str(execution), trial_ids)
+
     def _info(self, assignment: Assignment) -> TrialInfo:
         return TrialInfo(
             arm=assignment.arm,

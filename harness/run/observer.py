@@ -54,3 +54,11 @@ class Observer:
 
     def closed(self, closing: Closing) -> None:
         """The run has ended."""
+
+    def lacks(self, study: str, execution: int, trial_ids: Sequence[str]) -> bool:
+        """Whether anything of a finished execution never arrived here, so that it is to be told."""
+        del study, execution, trial_ids
+        return False
+
+    def unchanged(self, opening: Opening, closing: Closing) -> None:
+        """Nothing was to be done: all that is told of a run of which nothing has changed."""

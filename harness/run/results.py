@@ -31,7 +31,7 @@ class Results:
     """
 
     def __init__(self, store: Store | None, published: Sequence[PublishedFile] = ()):
-        self._store = store
+        self.store = store
         self._published = {(p.execution.study, p.execution.profile): p for p in published}
 
     def entries(self, studies: Collection[str] | None = None) -> list[Entry]:
@@ -40,10 +40,10 @@ class Results:
             key: Entry(file.execution, file, published=True)
             for key, file in self._published.items()
         }
-        if self._store is not None:
-            for execution in self._store.latest_executions():
+        if self.store is not None:
+            for execution in self.store.latest_executions():
                 key = (execution.study, execution.profile)
-                found[key] = Entry(execution, self._store, published=False)
+                found[key] = Entry(execution, self.store, published=False)
         return [found[key] for key in sorted(found) if studies is None or key[0] in studies]
 
     def judged(self, studies: Collection[str] | None = None) -> list[ProfileResult]:
@@ -58,15 +58,15 @@ class Results:
         declared = claim_declarations(evidence)
         history = self._history(execution.study, execution.profile)
         verdicts = judge(evidence, sorted(changed_claims(history, declared) | standing.changed))
-        if self._store is not None and not entry.published:
+        if self.store is not None and not entry.published:
             decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
-            self._store.mark_judged(execution.study, execution.profile, decided)
+            self.store.mark_judged(execution.study, execution.profile, decided)
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
         return ProfileResult(evidence, verdicts, lost, standing)
 
     def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
         """Return when each claim met evidence, here and where the records were published."""
-        here = self._store.judged(study, profile) if self._store is not None else []
+        here = self.store.judged(study, profile) if self.store is not None else []
         file = self._published.get((study, profile))
         return [*here, *(file.judged if file is not None else ())]
 

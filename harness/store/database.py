@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.store.arrays import pack_arrays, unpack_arrays
 from harness.store.pages import PAGES, Pages
 from harness.store.words import AssignedRecord, Execution, StoreError
 from harness.trial import Phase, Record, State
@@ -68,8 +69,6 @@ class Store:
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
         """Commit records together, with their weights. A failed record gives way to a later one."""
-        from harness.store.arrays import pack_arrays  # NumPy is slow to import
-
         records = list(records)
         rows = [
             (
@@ -102,8 +101,6 @@ class Store:
 
     def weights(self, trial_id: str) -> dict[str, NDArray[Any]] | None:
         """Return the weights that a trial was recorded with, by parameter name, or None."""
-        from harness.store.arrays import unpack_arrays
-
         row = self._db.execute(
             "SELECT data FROM weights WHERE trial_id = ?", (trial_id,)
         ).fetchone()

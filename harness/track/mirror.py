@@ -11,14 +11,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import harness
-from harness.track.addresses import artifact_root_for, resolve_uri
+from harness.track.addresses import artifact_root_for, resolve_uri, sqlite_path
+from harness.track.holdings import holds_all
 from harness.track.words import ExecutionInfo, MirrorStatus, TrialInfo
 from harness.trial import Progress, Record, Trial, Verdict, digest
 
@@ -71,6 +72,17 @@ class Mirror:
         self._execution = ""
         self._handed: set[str] = set()
         self._dead = ""
+
+    def holds(self, study: str, execution_id: str, trial_ids: Iterable[str]) -> bool:
+        """Tell whether all of a finished execution of this folder is known to be in MLflow.
+
+        Cheap, and no more than an answer for a database on this machine; of any other store nothing
+        is known before a session has begun.
+        """
+        database = sqlite_path(self.tracking_uri)
+        if not self._enabled or database is None:
+            return not self._enabled
+        return holds_all(database, study, execution_id, self._owner, trial_ids)
 
     def start(self, execution: ExecutionInfo) -> None:
         """Begin an execution; what is still pending of the one before is left to the next run."""

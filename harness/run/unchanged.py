@@ -1,0 +1,115 @@
+"""A finished study that nothing has changed since: what came of it, without doing it again.
+
+Everything that decides the trials, the verdicts, the report and the mirror is compared with what it
+was. If all of it is the same, a run would do what was done before, so that it need not; if anything
+differs or cannot be told, the run goes its way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from harness.plan import Plan
+from harness.pretrained import OUTSIDE, outside_version
+from harness.provenance import package_version
+from harness.run.observer import Closing, Observer, Opening
+from harness.run.outcome import Outcome, RunOptions, RunResult
+from harness.run.pages import made_from, standing_page
+from harness.run.prepare import REUSABLE, data_configs, prepare
+from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
+from harness.study import LoadedStudy
+from harness.trial import Phase, State, digest
+from harness.workloads import data_root
+
+
+def identity(plan: Plan, file: str) -> str:
+    """Digest everything that decides the trials of a plan; empty if that cannot be told cheaply.
+
+    Args:
+        plan: with the fingerprints of its data.
+        file: the study file, as a report shows it.
+    """
+    if len(plan.fingerprints) < len(data_configs(plan)):
+        return ""
+    spaces = [plan.space(arm) for arm in plan.all_arms]
+    if any(path in space.dimensions for space in spaces if space for path in OUTSIDE):
+        return ""  # code and weights from elsewhere may come in by way of a candidate
+    workloads = [stage.trial.workload for stage in plan.stages.values()]
+    workloads += [arm.workload for arm in plan.all_arms]
+    return digest(
+        [
+            package_version(),
+            plan.hash,
+            dict(plan.overrides),
+            dict(plan.fingerprints),
+            [outside_version(workload["model"]) for workload in workloads],
+            file,
+        ]
+    )
+
+
+def shown_path(file: str) -> str:
+    """Return a study file's path as it may stand in a report: never with folders of a machine."""
+    path = Path(file).resolve()
+    inside = path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd())) if inside else path.name
+
+
+def finished_execution(store: Store, plan: Plan, file: str) -> Execution | None:
+    """Return the newest execution of a plan if it did everything that a run would do now."""
+    wanted = identity(plan, file)
+    names = (plan.study.study, plan.profile)
+    newest = [e for e in store.latest_executions() if (e.study, e.profile) == names]
+    if not wanted or not newest or newest[0].status != "finished":
+        return None
+    if store.identity(newest[0].id) != wanted:
+        return None
+    done = all(_usable(store, *item) for item in store.assigned_states(newest[0].id))
+    return newest[0] if done else None
+
+
+def _usable(store: Store, trial_id: str, phase: Phase, state: State | None) -> bool:
+    if phase is Phase.PRETRAINING and state is State.COMPLETE:
+        return store.has_weights(trial_id)
+    return state in REUSABLE
+
+
+def reuse(
+    loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer]
+) -> RunResult | None:
+    """Return what came of a study if nothing has changed since; None if there is work to do."""
+    begin = time.monotonic()
+    if not (options.results / DATABASE).is_file():
+        return None
+    plan = prepare(loaded, data_root(options.data))
+    with conductor_lock(options.results):
+        store = open_store(options.results)
+        try:
+            execution = finished_execution(store, plan, shown_path(loaded.file))
+            if execution is None:
+                return None
+            folder = options.reports / plan.study.study
+            page = standing_page(store, folder, made_from(store, plan.study.study))
+            assigned = store.assigned_states(execution.id)
+        finally:
+            store.close()
+    if page is None or _is_lacking(observers, execution, [id_ for id_, _, _ in assigned]):
+        return None
+    counts = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=len(assigned))
+    outcome = Outcome.from_dict(page.outcomes[plan.profile])
+    seconds = time.monotonic() - begin
+    opening = Opening(plan, execution.id, plan.trial_counts(), {})
+    closing = Closing(execution.status, counts, seconds, outcome.verdicts, folder)
+    for observer in observers:
+        observer.unchanged(opening, closing)
+    study, verdicts = plan.study.study, outcome.verdicts
+    return RunResult(study, plan.profile, counts, seconds, verdicts, folder, outcome)
+
+
+def _is_lacking(
+    observers: Iterable[Observer], execution: Execution, trial_ids: Sequence[str]
+) -> bool:
+    return any(observer.lacks(execution.study, execution.id, trial_ids) for observer in observers)

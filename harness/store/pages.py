@@ -1,0 +1,54 @@
+"""What pages were made from, so that those which would come out the same are not made again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+PAGES = """
+CREATE TABLE IF NOT EXISTS pages (
+    folder TEXT PRIMARY KEY, made_from TEXT NOT NULL, files TEXT NOT NULL, outcomes TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A folder that was written.
+
+    Attributes:
+        made_from: a digest of everything that decides its content.
+        files: a digest of the content of each, by its path inside the folder.
+        outcomes: what came of each profile that it shows, as plain data.
+    """
+
+    made_from: str
+    files: Mapping[str, str]
+    outcomes: Mapping[str, Any]
+
+
+class Pages:
+    """The pages that were made from the records of one results folder."""
+
+    def __init__(
+        self, committing: Callable[[], AbstractContextManager[None]], db: sqlite3.Connection
+    ):
+        self._committing = committing
+        self._db = db
+
+    def keep(self, folder: str, page: Page) -> None:
+        """Note what was written to a folder."""
+        row = (folder, page.made_from, json.dumps(page.files), json.dumps(page.outcomes))
+        with self._committing():
+            self._db.execute("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?)", row)
+
+    def find(self, folder: str) -> Page | None:
+        """Return what was written to a folder last, or None."""
+        row = self._db.execute(
+            "SELECT made_from, files, outcomes FROM pages WHERE folder = ?", (folder,)
+        ).fetchone()
+        return Page(row[0], json.loads(row[1]), json.loads(row[2])) if row else None
