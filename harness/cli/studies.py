@@ -52,7 +52,8 @@ def plan(
 ) -> int:
     """Show the arms, the trials by phase, what is already done, and the time it will take."""
     from harness.cli.plan_view import plan_as_dict, print_plan
-    from harness.run.prepare import count_done, prepare
+    from harness.run.prepare import prepare
+    from harness.run.unchanged import look_ahead
     from harness.store import DATABASE, open_store
     from harness.study import load_study
     from harness.workloads.sources import data_root as find_root
@@ -60,7 +61,7 @@ def plan(
     loaded = load_study(study, profile, overrides or ())
     prepared = prepare(loaded, find_root(data_root))
     store = open_store(results) if (results / DATABASE).is_file() else None
-    outlook = count_done(prepared, store)
+    outlook = look_ahead(prepared, store, loaded.file)
     if as_json:
         typer.echo(json.dumps(plan_as_dict(prepared, outlook)))
     else:

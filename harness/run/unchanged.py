@@ -18,7 +18,7 @@ from harness.provenance import package_version
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.pages import made_from, standing_page
-from harness.run.prepare import REUSABLE, data_configs, prepare
+from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs, prepare
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
 from harness.study import LoadedStudy
 from harness.trial import Phase, State, digest
@@ -75,6 +75,16 @@ def _usable(store: Store, trial_id: str, phase: Phase, state: State | None) -> b
     if phase is Phase.PRETRAINING and state is State.COMPLETE:
         return store.has_weights(trial_id)
     return state in REUSABLE
+
+
+def look_ahead(plan: Plan, store: Store | None, file: str) -> Outlook:
+    """Say how much of a plan has been run; a plan that is finished is not walked for that."""
+    execution = None if store is None else finished_execution(store, plan, shown_path(file))
+    if store is None or execution is None:
+        return count_done(plan, store)
+    done = dict.fromkeys(plan.trial_counts(), 0)
+    done |= Counter(phase.value for _, phase, _ in store.assigned_states(execution.id))
+    return Outlook(done, done, 0.0)
 
 
 def reuse(

@@ -1,7 +1,7 @@
 """Whether an MLflow database on this machine holds all of a finished execution.
 
-MLflow takes seconds to import, and a look into its tables answers without it. A server, or tables that are
-not as expected, count as unknown; the mirror then looks for itself.
+MLflow takes seconds to import, and a look into its tables answers without it. A server, or tables
+that are not as expected, count as unknown; the mirror then looks for itself.
 """
 
 from __future__ import annotations

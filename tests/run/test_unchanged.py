@@ -13,9 +13,11 @@ from harness.report import build_scoreboard
 from harness.run import conclude, unchanged
 from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
+from harness.run.prepare import count_done, prepare
 from harness.store import open_store
 from harness.study import load_study
 from harness.track import Mirror
+from harness.workloads import data_root
 
 FAST = ["workload.epochs=1", "search.candidates=2"]
 
@@ -74,6 +76,20 @@ def test_nothing_is_done_twice_and_the_same_is_said(again, tmp_path):
     assert told.closing.verdicts == result.verdicts
     assert result.report == again.first.report
     assert (tmp_path / "reports" / "tiny" / "index.html").stat().st_mtime_ns == before
+
+
+def test_the_outlook_of_a_finished_study_is_the_same_without_a_walk(again, tiny, tmp_path):
+    loaded = load_study(tiny, None, FAST)
+    plan = prepare(loaded, data_root(None))
+    store = open_store(tmp_path / "results")
+    known = unchanged.look_ahead(plan, store, str(tiny))
+    assert known == count_done(plan, store)
+    assert (known.to_run, sum(known.done.values())) == (0, 33)
+    with sqlite3.connect(tmp_path / "results" / "harness.db") as db:
+        db.execute("DELETE FROM records WHERE trial_id = (SELECT min(trial_id) FROM records)")
+    left = unchanged.look_ahead(plan, store, str(tiny))
+    assert left.to_run > 0
+    assert left.seconds > 0
 
 
 def test_an_observer_that_lacks_something_is_told_all(again, tmp_path):
