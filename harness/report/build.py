@@ -13,7 +13,7 @@ from harness.report.view import ProfileResult, ProfileView
 def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
     """Write the report of a study, which shows one or several profiles.
 
-    The same results give the same bytes, on any day and in any order. The profile that trained on
+    The same results give the same bytes, on any day and in any order. The profile with
     most examples comes first.
 
     Args:
@@ -31,7 +31,7 @@ def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
     if len(studies) != 1:
         raise ValueError(f"a report is about one study, got {len(studies)}")
     views = [ProfileView(result) for result in results]
-    views.sort(key=lambda view: (-view.effort, view.name))
+    views.sort(key=lambda view: (-view.examples, view.name))
     folder.mkdir(parents=True, exist_ok=True)
     for view in views:
         figures = folder / "figures" / view.name

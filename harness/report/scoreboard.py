@@ -37,7 +37,7 @@ class Result:
 
 @dataclass(frozen=True)
 class ClaimLine:
-    """One claim with its results, the profile that trained on most examples first."""
+    """One claim with its results, the profile with most examples first."""
 
     id: str
     says: str
@@ -75,7 +75,7 @@ class StudyBoard:
 
     def __init__(self, results: Sequence[ProfileResult]):
         self._views = sorted(
-            (ProfileView(r) for r in results), key=lambda view: (-view.effort, view.name)
+            (ProfileView(r) for r in results), key=lambda view: (-view.examples, view.name)
         )
         self.name = results[0].study
         self.question = self._views[0].evidence.plan.study.question
@@ -108,7 +108,7 @@ class StudyBoard:
 
     @property
     def leading(self) -> list[Verdict]:
-        """One verdict a claim: by the profile that trained on most examples."""
+        """One verdict a claim: by the profile with most examples."""
         found: dict[str, Verdict] = {}
         for view in self._views:
             for verdict in view.result.verdicts:

@@ -180,8 +180,11 @@ class ProfileView:
         return float(rows["cost.seconds"].sum()) if "cost.seconds" in rows else float("nan")
 
     @property
-    def effort(self) -> float:
-        """How many examples the confirmation trials were trained on: what orders the profiles."""
-        rows = self.evidence.confirmation
-        steps = float(rows["cost.steps"].sum()) if "cost.steps" in rows else 0.0
-        return steps * self.evidence.plan.study.workload.batch_size
+    def examples(self) -> float:
+        """How many examples an epoch of the baseline has, about: what orders the profiles."""
+        baseline, rows = self.evidence.plan.baseline, self.evidence.confirmation
+        rows = rows[rows["arm"] == baseline.name]
+        if "cost.steps" not in rows or not rows["cost.steps"].sum():
+            return 0.0
+        epochs = rows["cost.epochs"] if "cost.epochs" in rows else baseline.workload["epochs"]
+        return float((rows["cost.steps"] / epochs).max() * baseline.workload["batch_size"])
