@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.report.files import write
 from harness.report.render import markdown, page
-from harness.report.view import ProfileResult, ProfileView
+from harness.report.view import ProfileResult, views_of
 
 
 def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
@@ -30,8 +30,7 @@ def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
     studies = {result.evidence.execution.study for result in results}
     if len(studies) != 1:
         raise ValueError(f"a report is about one study, got {len(studies)}")
-    views = [ProfileView(result) for result in results]
-    views.sort(key=lambda view: (-view.examples, view.name))
+    views = views_of(results)
     folder.mkdir(parents=True, exist_ok=True)
     for view in views:
         figures = folder / "figures" / view.name

@@ -18,7 +18,7 @@ from harness.report import answer, facts
 from harness.report.files import write
 from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.strip import strips
-from harness.report.view import ProfileResult, ProfileView
+from harness.report.view import ProfileResult, ProfileView, views_of
 from harness.trial import Verdict
 
 _DIGITS = re.compile(r"(\d+)")
@@ -74,9 +74,7 @@ class StudyBoard:
     """The claims of one study."""
 
     def __init__(self, results: Sequence[ProfileResult]):
-        self._views = sorted(
-            (ProfileView(r) for r in results), key=lambda view: (-view.examples, view.name)
-        )
+        self._views = views_of(results)
         self.name = results[0].study
         self.question = self._views[0].evidence.plan.study.question
 

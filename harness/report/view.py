@@ -180,11 +180,23 @@ class ProfileView:
         return float(rows["cost.seconds"].sum()) if "cost.seconds" in rows else float("nan")
 
     @property
-    def examples(self) -> float:
-        """How many examples an epoch of the baseline has, about: what orders the profiles."""
-        baseline, rows = self.evidence.plan.baseline, self.evidence.confirmation
-        rows = rows[rows["arm"] == baseline.name]
-        if "cost.steps" not in rows or not rows["cost.steps"].sum():
-            return 0.0
-        epochs = rows["cost.epochs"] if "cost.epochs" in rows else baseline.workload["epochs"]
-        return float((rows["cost.steps"] / epochs).max() * baseline.workload["batch_size"])
+    def weight(self) -> tuple[float, float]:
+        """What orders the profiles: examples in an epoch of the largest arm (about), then steps."""
+        rows = self.evidence.confirmation
+        rows = rows[rows["cost.steps"] > 0] if "cost.steps" in rows else rows.iloc[:0]
+        if rows.empty:
+            return 0.0, 0.0
+        workloads = {arm.name: arm.workload for arm in self.evidence.plan.arms}
+        batch = rows["arm"].map(lambda arm: workloads[arm]["batch_size"])
+        epochs = (
+            rows["cost.epochs"]
+            if "cost.epochs" in rows
+            else rows["arm"].map(lambda arm: workloads[arm]["epochs"])
+        )
+        return float((rows["cost.steps"] / epochs * batch).max()), float(rows["cost.steps"].sum())
+
+
+def views_of(results: Sequence[ProfileResult]) -> list[ProfileView]:
+    """Return the views of some profiles: most examples first, then most training steps."""
+    views = sorted((ProfileView(result) for result in results), key=lambda view: view.name)
+    return sorted(views, key=lambda view: view.weight, reverse=True)
