@@ -91,3 +91,17 @@ def test_a_search_may_go_over_the_settings_of_pytorchs_optimizers(tmp_path):
     )
     loaded = read(tmp_path, optimizer, search)
     assert loaded.study.search is not None
+
+
+def test_a_preset_is_what_it_stands_for(tmp_path):
+    file = tmp_path / "u.yaml"
+
+    def resolved(model):
+        file.write_text(HEAD + f"workload: {{data: digits, model: {{name: mlp, {model}}}}}\n")
+        return load_study(file).arms[0].workload["model"]
+
+    written_out = resolved("widths: [512, 256], dropout: [0.2, 0.0]")
+    assert resolved("preset: handbook") == written_out
+    assert resolved("preset: handbook, dropout: 0.5") == {**written_out, "dropout": 0.5}
+    with pytest.raises(InputError, match="did you mean 'handbook'"):
+        resolved("preset: handbok")

@@ -30,16 +30,22 @@ Scale = Annotated[
     float, Field(gt=0, description="factor of all initial weight matrices and kernels")
 ]
 ImageNorm = Literal["none", "batch", "layer", "group"]
+_MLP_PRESETS: dict[str, dict[str, Any]] = {
+    "handbook": {"widths": [512, 256], "dropout": [0.2, 0.0]},
+}
 
 
 class MLP(Component):
     """A fully connected network: `depth` hidden layers of `width` units, then a linear layer.
 
-    `widths` names the hidden layers one by one instead; the handbook's digit classifier (section
-    6.2) is `{name: mlp, widths: [512, 256], dropout: [0.2, 0.0]}`.
+    `widths` names the hidden layers one by one instead. `preset: handbook` is the handbook's digit
+    classifier (section 6.2): `{name: mlp, widths: [512, 256], dropout: [0.2, 0.0]}`.
     """
 
     name: Literal["mlp"]
+    preset: Literal["handbook"] | None = Field(
+        None, exclude=True, description="settings under a name; what stands beside it goes first"
+    )
     depth: int | None = Field(
         2, ge=0, le=200, description="number of hidden layers; 0 is a linear model"
     )
@@ -61,9 +67,11 @@ class MLP(Component):
     @model_validator(mode="before")
     @classmethod
     def _widths_stand_alone(cls, value: Any) -> Any:
-        """Leave depth and width empty where widths are given."""
-        if isinstance(value, dict) and value.get("widths") is not None:
-            return {"depth": None, "width": None, **value}
+        """Write a preset out, and leave depth and width empty where widths are given."""
+        if isinstance(value, dict):
+            value = {**_MLP_PRESETS.get(str(value.get("preset")), {}), **value}
+            if value.get("widths") is not None:
+                return {"depth": None, "width": None, **value}
         return value
 
     @model_validator(mode="after")
