@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
+from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.components import KINDS, Activation, Initialization
 from harness.study.design import DESIGNS
+from harness.study.document import read_document
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -21,7 +24,12 @@ def catalogue() -> dict[str, dict[str, str]]:
     fields = Test.model_fields
     listed["measures"] = {name: fields[name].description or "" for name in MEASURES}
     listed["hypotheses"] = {name: fields[name].description or "" for name in HYPOTHESES}
+    listed["studies"] = {name: _question(file) for name, file in bundled_studies().items()}
     return listed
+
+
+def _question(file: Path) -> str:
+    return str(read_document(file).data.get("question", ""))
 
 
 def _first_line(text: str | None) -> str:

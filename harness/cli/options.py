@@ -7,8 +7,20 @@ from typing import Annotated
 
 import typer
 
-StudyFiles = Annotated[list[Path], typer.Argument(metavar="STUDY...", help="study files (YAML)")]
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="a study file (YAML)")]
+from harness.study.bundled import find_study
+
+StudyFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="STUDY...", help="study files, or names of bundled ones", parser=find_study
+    ),
+]
+StudyFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STUDY", help="a study file, or the name of a bundled one", parser=find_study
+    ),
+]
 Profile = Annotated[str | None, typer.Option(help="a profile of the study")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change one setting")

@@ -1,0 +1,87 @@
+"""The wheel alone, in a fresh environment far from the repository, as a user would install it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+UV = str(Path(sys.executable).with_name("uv"))
+OWN_NETWORK = """\
+from torch import nn
+
+
+def network(shape, outputs, width=8):
+    return nn.Sequential(nn.Flatten(), nn.Linear(shape[-1] ** 2, width), nn.ReLU(),
+                         nn.Linear(width, outputs))
+"""
+OWN_STUDY = """\
+study: mine
+question: Does my network gain from being wider?
+workload: {data: digits, model: {name: "my_networks:network"}, epochs: 2}
+factors:
+  width: {levels: {narrow: {model.settings.width: 2}, wide: {model.settings.width: 32}}}
+seeds: 6
+claims:
+  - {id: wide-wins, says: Wide beats narrow, metric: test.accuracy,
+     contrast: {width: [wide, narrow]}, greater_by: 0.05}
+"""
+
+
+def call(command, folder, **variables):
+    """Run a command, with an environment that knows nothing of this one."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(
+        command, cwd=folder, env=kept | variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    source = tmp_path_factory.mktemp("source")
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("harness", "studies"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    arguments = ["--wheel", "--no-build-isolation", "--python", sys.executable]
+    call([UV, "build", *arguments, "--out-dir", "dist", "."], source)
+    return next((source / "dist").glob("*.whl"))
+
+
+def test_the_wheel_holds_what_a_user_needs(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    studies = {f"harness/bundled/{file.name}" for file in (ROOT / "studies").iterdir()}
+    templates = {f"harness/{file.relative_to(ROOT / 'harness')}"
+                 for file in (ROOT / "harness/report/templates").iterdir()}  # fmt: skip
+    assert studies | templates | {"harness/py.typed"} <= names
+    assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_runs_a_bundled_study_and_a_users_own(wheel, tmp_path):
+    environment = tmp_path / "environment"
+    call([UV, "venv", "--python", sys.executable, str(environment)], tmp_path)
+    python, harness = str(environment / "bin/python"), str(environment / "bin/harness")
+    pins = ["--constraints", str(ROOT / "requirements.lock")]
+    call([UV, "pip", "install", "--python", python, *pins, str(wheel)], tmp_path)
+
+    small = ["--set", "workload.epochs=1", "--set", "seeds=5", "--set", "search=null"]
+    bundled = [harness, "run", "dropout", "--profile", "quick", *small, "--in-process", "--json"]
+    answer = json.loads(call(bundled, tmp_path))
+    assert answer["study"] == "dropout"
+    assert answer["trials"]["failed"] == 0
+
+    (tmp_path / "my_networks.py").write_text(OWN_NETWORK)
+    (tmp_path / "mine.yaml").write_text(OWN_STUDY)
+    answer = json.loads(call([harness, "run", "mine.yaml", "--json"], tmp_path))
+    assert answer["claims"][0]["verdict"] == "supported"
+    assert (tmp_path / "reports" / "mine" / "index.html").is_file()
