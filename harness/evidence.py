@@ -38,7 +38,7 @@ class Evidence:
             A metric that a trial does not have is missing (NaN), whatever its state. Only
             `epochs_spent` is there for every record, for it is what a trial cost and no result.
         curves: one row per confirmation trial and epoch: arm, seed, epoch and the metrics.
-        details: trial_id to lists such as gradient norms by layer.
+        details: trial_id to lists such as gradient norms by layer, or what a probe shows.
         environments: the distinct environments that trials ran in.
     """
 
@@ -46,7 +46,7 @@ class Evidence:
     execution: Execution
     trials: pd.DataFrame
     curves: pd.DataFrame
-    details: Mapping[str, Mapping[str, list[float]]]
+    details: Mapping[str, Mapping[str, list[Any]]]
     environments: list[dict[str, Any]]
 
     @property

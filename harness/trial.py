@@ -113,10 +113,10 @@ class Record:
     """The immutable outcome of a trial.
 
     `metrics` holds scalars of the selected epoch (`test.accuracy`, `probe.dead_units`, ...);
-    `curve` one mapping per epoch; `details` lists such as gradient norms by layer; `cost` seconds,
-    steps and parameter counts. What was not measured is absent, never a number. `weights` are
-    those of the selected epoch by parameter name, of pretraining trials only; they are kept beside
-    the record, not in it.
+    `curve` one mapping per epoch; `details` lists of numbers or texts, such as gradient norms by
+    layer; `cost` seconds, steps and parameter counts. What was not measured is absent, never a
+    number. `weights` are those of the selected epoch by parameter name, of pretraining trials only;
+    they are kept beside the record, not in it.
     """
 
     trial: Trial
@@ -124,7 +124,7 @@ class Record:
     reason: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     curve: tuple[Mapping[str, float], ...] = ()
-    details: Mapping[str, list[float]] = field(default_factory=dict)
+    details: Mapping[str, list[Any]] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=dict)
     selected_epoch: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)

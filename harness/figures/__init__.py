@@ -8,6 +8,7 @@ from harness.evidence import Evidence
 from harness.figures.arms import arms_compared
 from harness.figures.curves import gradient_norms, learning_curves, searches
 from harness.figures.forest import forest
+from harness.figures.inside import draw_inside
 from harness.figures.style import Picture
 from harness.figures.tradeoff import quality_and_cost
 from harness.trial import Verdict
@@ -41,5 +42,6 @@ def draw_all(evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Pictu
         gradient_norms(evidence),
         quality_and_cost(evidence, test),
         *searches(evidence, validation),
+        *draw_inside(evidence),
     ]
     return {picture.name: picture for picture in drawn if picture is not None}

@@ -218,10 +218,10 @@ def _record(records: _Part, id_: str, shared: list[Any]) -> Record:
         if not all(_is(value, float) for value in part.get(name, dict).values()):
             raise part.wrong(name, "holds something else than numbers")
     if not all(
-        isinstance(row, list) and all(_is(value, float) for value in row)
+        isinstance(row, list) and any(all(_is(v, kind) for v in row) for kind in (float, str))
         for row in part.get("details", dict).values()
     ):
-        raise part.wrong("details", "holds something else than lists of numbers")
+        raise part.wrong("details", "holds something else than lists of numbers or of texts")
     part.get("reason", str)
     part.optional("selected_epoch", int)
     return _checked(

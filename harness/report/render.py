@@ -62,6 +62,7 @@ def _contents(view: ProfileView) -> list[tuple[str, str]]:
         ("arms", "Arms and leaderboard", True),
         ("curves", "Learning curves", "learning-curves" in view.pictures),
         ("probes", "Probes", view.probes is not None),
+        ("inside", "Inside the networks", bool(view.inside)),
         ("search", "Search", bool(view.searches)),
         ("cost", "Cost", True),
         ("failures", "What did not complete", True),

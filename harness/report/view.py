@@ -108,6 +108,11 @@ class ProfileView:
         """The figures of the search."""
         return [p for name, p in self.pictures.items() if name.startswith("search-")]
 
+    @property
+    def inside(self) -> list[Picture]:
+        """The figures of what networks are like inside."""
+        return [p for name, p in self.pictures.items() if name.startswith("inside-")]
+
     @cached_property
     def leaderboard(self) -> Table:
         """Simple baseline, baseline and best arm."""

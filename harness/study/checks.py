@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.form import SIMPLE_MODELS
 from harness.study.claims import CompositeClaim, Test, Trend
+from harness.study.components import InsideProbe, Probe, Workload
 from harness.study.design import TWO_LEVELS, Arm, select, sides
 from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
@@ -89,6 +92,9 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
             problems.append(document.problem(("probes", i, "on"), unknown))
             continue
         label = getattr(probe, "label", "")
+        refused = _refusal(probe, select(arms, probe.on) if probe.on else arms)
+        if refused:
+            problems.append(document.problem(("probes", i), refused))
         for arm in select(arms, probe.on) if probe.on else arms:
             first = seen.setdefault((probe.name, label, arm.name), i)
             if first != i:
@@ -97,6 +103,18 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
                 problems.append(document.problem(("probes", i), message))
                 break
     return problems
+
+
+def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
+    """Say of which arm a probe can show nothing, and why. Simple models are passed over."""
+    for arm in arms:
+        if isinstance(probe, InsideProbe) and arm.workload["model"]["name"] not in SIMPLE_MODELS:
+            workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
+            reason = probe.refusal(workload)
+            if reason is not None:
+                others = "" if len(arms) == 1 else "; name the arms that it is for with `on`"
+                return f"{probe.name} of arm {arm.name} {reason}{others}"
+    return None
 
 
 def _test_problem(test: Test, study: Study, arms: Sequence[Arm]) -> tuple[Path_, str] | None:

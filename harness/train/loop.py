@@ -28,7 +28,7 @@ class Outcome:
     metrics: dict[str, float]
     selected_epoch: int | None = None
     cost: dict[str, float] = field(default_factory=dict)
-    details: dict[str, list[float]] = field(default_factory=dict)
+    details: dict[str, list[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ business of `harness.models` and `harness.workloads`, so that a study is checked
 from harness.study.components.augmentation import Augmentation
 from harness.study.components.base import Component
 from harness.study.components.data import DATA, Data
+from harness.study.components.inside import InsideProbe
 from harness.study.components.models import (
     CNN,
     MLP,
@@ -85,6 +86,7 @@ __all__ = [
     "EpochsToTarget",
     "GradientNorms",
     "Initialization",
+    "InsideProbe",
     "KINDS",
     "LogisticRegression",
     "SeasonalNaive",

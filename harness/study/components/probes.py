@@ -7,6 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from harness.study.components.base import Component, named
+from harness.study.components.inside import (
+    INSIDE,
+    AttentionMaps,
+    ConfusionMatrix,
+    Embedding,
+    FirstLayerFilters,
+    GeneratedText,
+    GradCAM,
+)
 
 
 class GradientNorms(Component):
@@ -90,7 +99,18 @@ class SavedMemory(Component):
 
 Probe = Annotated[
     Annotated[
-        GradientNorms | DeadUnits | StepTime | EpochsToTarget | MonteCarloDropout | SavedMemory,
+        GradientNorms
+        | DeadUnits
+        | StepTime
+        | EpochsToTarget
+        | MonteCarloDropout
+        | SavedMemory
+        | ConfusionMatrix
+        | Embedding
+        | GradCAM
+        | FirstLayerFilters
+        | AttentionMaps
+        | GeneratedText,
         Field(discriminator="name"),
     ],
     BeforeValidator(named),
@@ -103,4 +123,5 @@ PROBES: dict[str, type[Component]] = {
     "epochs_to_target": EpochsToTarget,
     "monte_carlo_dropout": MonteCarloDropout,
     "saved_memory": SavedMemory,
+    **INSIDE,
 }

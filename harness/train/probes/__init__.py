@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.train.inside import probe_confusion
 from harness.train.loop import Fitted, Outcome
 from harness.train.probes.ensemble import probe_ensemble
 from harness.train.probes.gradients import gradient_norms, probe_gradients
@@ -20,6 +21,7 @@ PROBES: Mapping[str, Callable[[Fitted, Mapping[str, Any]], None]] = {
     "epochs_to_target": probe_epochs,
     "monte_carlo_dropout": probe_ensemble,
     "saved_memory": probe_memory,
+    "confusion_matrix": probe_confusion,
 }
 
 

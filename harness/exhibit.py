@@ -1,0 +1,49 @@
+"""What a probe shows of a network's inside: named arrays, as the lists that a record keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Details = Mapping[str, Sequence[Any]]
+"""As `harness.trial.Record.details`: lists of numbers or of texts by name."""
+
+_PREFIX, _SHAPE = "inside", "shape"
+
+
+def as_details(probe: str, parts: Mapping[str, NDArray[Any] | Sequence[str]]) -> dict[str, Any]:
+    """Return arrays, flattened and with their shapes beside them, and lists of texts.
+
+    Args:
+        probe: name of the probe that made them.
+        parts: arrays of whole numbers or of finite ones, of any shape, and lists of texts.
+    """
+    details: dict[str, Any] = {}
+    for name, part in parts.items():
+        key = f"{_PREFIX}.{probe}.{name}"
+        details[key] = part.ravel().tolist() if isinstance(part, np.ndarray) else list(part)
+        if isinstance(part, np.ndarray) and part.ndim != 1:
+            details[f"{key}.{_SHAPE}"] = list(part.shape)
+    return details
+
+
+def exhibit(details: Details, probe: str, names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
+    """Return the parts that a probe left in a record's details, each an array of its shape.
+
+    None if any of the named ones is missing, or has not as many values as its shape says: records
+    may come from elsewhere.
+    """
+    found = {}
+    for name in names:
+        key = f"{_PREFIX}.{probe}.{name}"
+        if key not in details:
+            return None
+        values = np.asarray(details[key])
+        shape = details.get(f"{key}.{_SHAPE}", values.shape)
+        if values.size != np.prod(shape, dtype=np.int64):
+            return None
+        found[name] = values.reshape(tuple(int(side) for side in shape))
+    return found

@@ -1,0 +1,133 @@
+"""Confusion matrices, counted over all confirmation seeds of an arm."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from harness.evidence import Evidence
+from harness.figures.inside.exhibits import MOST_PANELS, Shown, exhibits, left_out
+from harness.figures.lines import Floats
+from harness.figures.style import (
+    INK,
+    MUTED,
+    PAPER,
+    SERIES,
+    Picture,
+    new_axes,
+    new_figure,
+    theme,
+)
+from harness.figures.words import listed, number, plural, wrapped
+
+MOST_WRITTEN = 12
+"""Classes up to which counts are written into the cells."""
+_DARK = 0.5
+_SIDE = 4.4
+
+
+def confusion_matrices(evidence: Evidence) -> Picture | None:
+    """Draw true against predicted classes of each arm: counts of all seeds, with their spread."""
+    by_arm: dict[str, list[Shown]] = {}
+    for shown in exhibits(evidence, "confusion_matrix", ["counts"]):
+        by_arm.setdefault(shown.arm, []).append(shown)
+    fitting = {arm: many for arm, many in by_arm.items() if _agree(many)}
+    if not fitting:
+        return None
+    with theme():
+        panels = tuple(_panel(arm, many) for arm, many in list(fitting.items())[:MOST_PANELS])
+    return Picture(
+        "inside-confusion-matrix",
+        "Which class is taken for which",
+        "Examples of the test split by their true and their predicted class, with the weights of"
+        " the selected epoch: the sum over all confirmation seeds and, below it, the standard"
+        " deviation between seeds. The darker a cell, the larger its share of its row."
+        f"{left_out(len(fitting))}",
+        f"Confusion matrices of {plural(len(panels), 'arm')}. "
+        + " ".join(_in_words(arm, many) for arm, many in list(fitting.items())[:MOST_PANELS]),
+        panels,
+        columns=min(2, len(panels)),
+    )
+
+
+def _agree(many: list[Shown]) -> bool:
+    shape = many[0].parts["counts"].shape
+    square = len(shape) == 2 and shape[0] == shape[1]
+    return square and all(one.parts["counts"].shape == shape for one in many)
+
+
+def _in_words(arm: str, many: list[Shown]) -> str:
+    """Name the commonest confusions of an arm."""
+    total = np.sum([one.parts["counts"] for one in many], axis=0)
+    wrong = total - np.diag(np.diag(total))
+    places = [np.unravel_index(i, wrong.shape) for i in np.argsort(-wrong, axis=None)[:3]]
+    name = many[0].class_name
+    named = [
+        f"{name(int(i))} taken for {name(int(j))} ({int(wrong[i, j])} times)"
+        for i, j in places
+        if wrong[i, j] > 0
+    ]
+    return f"{arm}: {listed(named)}." if named else f"{arm}: no confusion."
+
+
+def _panel(arm: str, many: list[Shown]) -> Figure:
+    counts = np.array([one.parts["counts"] for one in many], dtype=float)
+    figure = new_figure(_SIDE, _SIDE)
+    axes = new_axes(figure, (0.62, 0.12, 0.56, 0.34))
+    classes = counts.shape[1]
+    axes.set_xlim(-0.5, classes - 0.5)
+    axes.set_ylim(classes - 0.5, -0.5)
+    axes.grid(visible=False)
+    total = counts.sum(axis=0)
+    share = total / np.maximum(total.sum(axis=1, keepdims=True), 1)
+    _cells(axes, share)
+    if classes <= MOST_WRITTEN:
+        spread = counts.std(axis=0, ddof=1) if len(counts) > 1 else None
+        _numbers(axes, total, share, spread)
+    _name_axes(axes, [many[0].class_name(index) for index in range(classes)])
+    title = f"{arm}, {plural(len(many), 'seed')}"
+    axes.set_title(wrapped(title, 40, 1), pad=6)
+    return figure
+
+
+def _cells(axes: Axes, share: Floats) -> None:
+    """Fill each cell by its share of the row; an alpha suits light pages and dark ones."""
+    for (row, column), value in np.ndenumerate(share):
+        if value > 0:
+            cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96)
+            alpha = 0.08 + 0.9 * float(value)
+            axes.add_collection(
+                PatchCollection([cell], facecolor=SERIES[0], edgecolor="none", alpha=alpha)
+            )
+
+
+def _numbers(axes: Axes, total: Floats, share: Floats, spread: Floats | None) -> None:
+    for (row, column), count in np.ndenumerate(total):
+        if count == 0:
+            continue
+        colour = PAPER if share[row, column] > _DARK else INK
+        lift = 0.0 if spread is None else 0.14
+        axes.text(
+            column, row - lift, f"{count:,.0f}", ha="center", va="center", fontsize=7, color=colour
+        )
+        if spread is not None:
+            below = number(float(spread[row, column]), 2)
+            axes.text(
+                column, row + 0.26, f"±{below}", ha="center", va="center", fontsize=5,
+                color=colour if share[row, column] > _DARK else MUTED,
+            )  # fmt: skip
+
+
+def _name_axes(axes: Axes, names: list[str]) -> None:
+    step = max(1, len(names) // 20)
+    ticks = range(0, len(names), step)
+    axes.set_xticks(ticks, [names[tick] for tick in ticks])
+    axes.set_yticks(ticks, [names[tick] for tick in ticks])
+    axes.tick_params(length=0)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.set_xlabel("Predicted class", labelpad=3)
+    axes.set_ylabel("True class", labelpad=3)
