@@ -9,7 +9,7 @@ from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.components import KINDS, Activation, Initialization
 from harness.study.design import DESIGNS
-from harness.study.document import read_document
+from harness.study.document import read_yaml
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -29,7 +29,7 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 
 def _question(file: Path) -> str:
-    return str(read_document(file).data.get("question", ""))
+    return str(read_yaml(file).data.get("question", ""))
 
 
 def _first_line(text: str | None) -> str:

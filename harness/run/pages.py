@@ -15,6 +15,7 @@ from typing import Any
 from harness.provenance import package_version
 from harness.publish import FOLDER
 from harness.store import Execution, Page, Store
+from harness.study import files_of
 from harness.trial import digest
 
 STUDIES = Path("studies")  # where `harness.integrity` looks for a study file of today
@@ -72,9 +73,10 @@ def _name(folder: Path) -> str:
 
 
 def _study_files(execution: Execution) -> list[str]:
-    """Digest the files that may be the study's file of today."""
+    """Digest the files that may be the study's file of today, and those that they extend."""
     named = Path(str(execution.context.get("file", "")))
-    return [_content(named), _content(STUDIES / f"{execution.study}.yaml")]
+    today = [named, STUDIES / f"{execution.study}.yaml"]
+    return [_content(file) for start in today for file in files_of(start)]
 
 
 def _content(file: Path) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.study.design import Arm, cells, point_sides, select, sides, with_settings
     from harness.study.errors import InputError, Problem
+    from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, load_study, study_from_dict
     from harness.study.model import Study
     from harness.study.search_space import (
@@ -36,6 +37,7 @@ __all__ = [
     "arm_spaces",
     "candidate_workload",
     "cells",
+    "files_of",
     "is_asked",
     "kind_of",
     "load_study",
@@ -52,6 +54,7 @@ __all__ = [
 _NAMES = {
     "design": ("Arm", "cells", "point_sides", "select", "sides", "with_settings"),
     "errors": ("InputError", "Problem"),
+    "inherit": ("files_of",),
     "load": ("LoadedStudy", "load_study", "study_from_dict"),
     "model": ("Study",),
     "search_space": (

@@ -30,25 +30,32 @@ _PLAIN_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2
 
 @dataclass
 class Document:
-    """Plain data, and where each value and each key stands: path to (line, column)."""
+    """Plain data, and where each value and each key stands: path to (line, column).
+
+    `files` has the paths whose values stand in another file (see `harness.study.inherit`).
+    """
 
     data: dict[str, Any]
     file: str = ""
     positions: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    files: dict[Path_, str] = field(default_factory=dict)
 
     def problem(self, path: Path_, message: str, *, at_key: bool = False) -> Problem:
         """Place a message at a path, or at the nearest enclosing value that has a position."""
         if at_key and path in self.keys:
             line, column = self.keys[path]
-            return Problem(message, self.file, line, column, dotted(path))
+            return Problem(message, self._file_of(path), line, column, dotted(path))
         at = path
         while at and at not in self.positions:
             at = at[:-1]
         if at not in self.positions:
             return Problem(message, self.file, path=dotted(path))
         line, column = self.positions[at]
-        return Problem(message, self.file, line, column, dotted(path))
+        return Problem(message, self._file_of(at), line, column, dotted(path))
+
+    def _file_of(self, path: Path_) -> str:
+        return self.files.get(path, self.file)
 
 
 def dotted(path: Path_) -> str:
@@ -59,7 +66,7 @@ def dotted(path: Path_) -> str:
     return text
 
 
-def read_document(file: Path) -> Document:
+def read_yaml(file: Path) -> Document:
     """Read a YAML file.
 
     Raises:
@@ -80,7 +87,7 @@ def read_document(file: Path) -> Document:
 
 
 def parse_document(text: str, file: str = "") -> Document:
-    """Parse YAML text whose root is a mapping; see `read_document`."""
+    """Parse YAML text whose root is a mapping; see `read_yaml`."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -220,13 +227,14 @@ def _step_into(node: Any, part: str) -> Any:
 def _merge(target: dict[str, Any], update: dict[str, Any]) -> None:
     for key, value in update.items():
         old = target.get(key)
-        if isinstance(value, dict) and isinstance(old, dict) and _same_component(old, value):
+        if isinstance(value, dict) and isinstance(old, dict) and same_component(old, value):
             _merge(old, value)
         else:
             target[key] = value
 
 
-def _same_component(old: dict[str, Any], update: dict[str, Any]) -> bool:
+def same_component(old: dict[str, Any], update: dict[str, Any]) -> bool:
+    """Whether a mapping goes on with the component that is there, and does not name another."""
     return "name" not in update or update["name"] == old.get("name")
 
 

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from harness.study.checks import check_names, check_references
 from harness.study.components import Workload
 from harness.study.design import Arm, OnError, build_arms
-from harness.study.document import Document, Path_, assign, parse_value, read_document
+from harness.study.document import Document, Path_, assign, parse_value
 from harness.study.errors import InputError, Problem, nearest
 from harness.study.explain import explain
+from harness.study.inherit import KEY, read_document
 from harness.study.model import Study
 from harness.study.stages import build_stages, check_stages
 
@@ -88,6 +89,7 @@ def _resolve(
         document.file,
         dict(document.positions),
         dict(document.keys),
+        dict(document.files),
     )
     if profile is not None:
         _apply(merged, document.data["profiles"][profile], ("profiles", profile))
@@ -121,7 +123,8 @@ def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:
             raise InputError([problem if origin else Problem(problem.message, "--set")]) from None
         if origin:
             target: Path_ = tuple(path.split("."))
-            for places in (merged.positions, merged.keys):
+            places: dict[Path_, Any]
+            for places in (merged.positions, merged.keys, merged.files):
                 for source, place in list(places.items()):
                     if source[: len(origin) + 1] == (*origin, path):
                         places[target + source[len(origin) + 1 :]] = place
@@ -148,4 +151,10 @@ def _report_invalid(document: Document, build: Callable[[OnError], Built]) -> Bu
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a study file."""
-    return Study.model_json_schema()
+    found = Study.model_json_schema()
+    found["properties"][KEY] = {
+        "type": "string",
+        "description": "a study file, or the name of a bundled study, that this one changes",
+    }
+    whole = {"required": found.pop("required")}
+    return found | {"if": {"required": [KEY]}, "then": {"required": ["study"]}, "else": whole}

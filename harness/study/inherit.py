@@ -1,0 +1,113 @@
+"""Study files that extend one another: `extends: base.yaml`.
+
+What the extending file says goes first. Mappings merge, key by key; a component of another name,
+a list and a plain value replace what was there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.study.bundled import bundled_studies
+from harness.study.document import Document, Path_, read_yaml, same_component
+from harness.study.errors import InputError, nearest
+
+KEY = "extends"
+LONGEST_CHAIN = 10
+
+
+def read_document(file: Path) -> Document:
+    """Read a study file and those that it extends into one document.
+
+    Every value keeps the file, line and column where it stands.
+
+    Raises:
+        InputError: if one of the files cannot be read or is not plain YAML, if the chain has no
+            end, or if the file gives itself no name.
+    """
+    chain = _chain(file)
+    document = chain.pop()
+    while chain:
+        _lay_over(document, chain.pop())
+    return document
+
+
+def files_of(file: Path) -> list[Path]:
+    """Return a study file and those that it extends, nearest first; as many as can be read."""
+    try:
+        return [Path(document.file) for document in _chain(file)]
+    except InputError:
+        return [file]
+
+
+def _chain(file: Path) -> list[Document]:
+    documents = [read_yaml(file)]
+    seen = {file.resolve()}
+    while KEY in documents[-1].data:
+        last = documents[-1]
+        base = _find_base(last, Path(last.file).parent)
+        if base.resolve() in seen or len(seen) == LONGEST_CHAIN:
+            message = (
+                f"'{base}' extends this file in turn"
+                if base.resolve() in seen
+                else (f"more than {LONGEST_CHAIN} files extend one another")
+            )
+            raise InputError([last.problem((KEY,), message)])
+        if "study" not in last.data:
+            message = "a study that extends another needs a name of its own: `study: <name>`"
+            raise InputError([last.problem((KEY,), message)])
+        seen.add(base.resolve())
+        documents.append(read_yaml(base))
+    for document in documents:
+        document.data.pop(KEY, None)
+    return documents
+
+
+def _find_base(document: Document, folder: Path) -> Path:
+    named, known = document.data[KEY], bundled_studies()
+    if not isinstance(named, str):
+        message = "must be the path of a study file, or the name of a bundled study"
+        raise InputError([document.problem((KEY,), message)])
+    if named in known:
+        return known[named]
+    path = folder / named
+    if path.suffix not in (".yaml", ".yml"):
+        message = f"'{named}' is neither a .yaml file nor a bundled study{nearest(named, known)}"
+        raise InputError([document.problem((KEY,), message)])
+    if not path.is_file():
+        raise InputError([document.problem((KEY,), f"there is no file '{path}'")])
+    return path
+
+
+def _lay_over(base: Document, over: Document) -> None:
+    """Put a document over its base, in place."""
+    base.files = {path: base.files.get(path, base.file) for path in base.positions}
+    base.file = over.file
+    _merge(base, base.data, over, over.data, ())
+
+
+def _merge(
+    base: Document, target: dict[str, Any], over: Document, update: dict[str, Any], path: Path_
+) -> None:
+    for key, value in update.items():
+        if isinstance(value, dict) and isinstance(target.get(key), str) and "name" not in value:
+            target[key] = {"name": target[key]}  # a bare name, of which settings are changed
+        old, here = target.get(key), (*path, key)
+        if isinstance(value, dict) and isinstance(old, dict) and same_component(old, value):
+            _merge(base, old, over, value, here)
+        else:
+            target[key] = value
+            _move_places(base, over, here)
+
+
+def _move_places(base: Document, over: Document, path: Path_) -> None:
+    """Let everything at and below a path stand where the extending document has it."""
+    inside = slice(len(path))
+    places: dict[Path_, Any]
+    for places in (base.positions, base.keys, base.files):
+        for stale in [at for at in places if at[inside] == path]:
+            del places[stale]
+    base.positions |= {at: place for at, place in over.positions.items() if at[inside] == path}
+    base.keys |= {at: place for at, place in over.keys.items() if at[inside] == path}
+    base.files |= {at: over.file for at in over.positions if at[inside] == path}
