@@ -54,6 +54,14 @@ class Document:
         line, column = self.positions[at]
         return Problem(message, self._file_of(at), line, column, dotted(path))
 
+    def place_as(self, path: Path_, target: Path_) -> None:
+        """Let everything at and below `target` stand where what is at `path` stands."""
+        places: dict[Path_, Any]
+        for places in (self.positions, self.keys, self.files):
+            for at, place in list(places.items()):
+                if at[: len(path)] == path:
+                    places[target + at[len(path) :]] = place
+
     def _file_of(self, path: Path_) -> str:
         return self.files.get(path, self.file)
 

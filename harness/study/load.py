@@ -122,12 +122,7 @@ def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:
             problem = merged.problem(where, f"the path '{path}' leads through a plain value")
             raise InputError([problem if origin else Problem(problem.message, "--set")]) from None
         if origin:
-            target: Path_ = tuple(path.split("."))
-            places: dict[Path_, Any]
-            for places in (merged.positions, merged.keys, merged.files):
-                for source, place in list(places.items()):
-                    if source[: len(origin) + 1] == (*origin, path):
-                        places[target + source[len(origin) + 1 :]] = place
+            merged.place_as((*origin, path), tuple(path.split(".")))
 
 
 def _report_invalid(document: Document, build: Callable[[OnError], Built]) -> Built:
