@@ -56,8 +56,8 @@ class Document:
 
     def place_as(self, path: Path_, target: Path_) -> None:
         """Let everything at and below `target` stand where what is at `path` stands."""
-        places: dict[Path_, Any]
-        for places in (self.positions, self.keys, self.files):
+        tables: list[dict[Path_, Any]] = [self.positions, self.keys, self.files]
+        for places in tables:
             for at, place in list(places.items()):
                 if at[: len(path)] == path:
                     places[target + at[len(path) :]] = place
