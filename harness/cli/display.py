@@ -100,6 +100,10 @@ class Display(Observer):
         """Say that a worker went away."""
         self._say(f"[yellow]lost[/yellow] {assignment.arm}: {cause}")
 
+    def noticed(self, text: str) -> None:
+        """Pass a notice on."""
+        self._say(f"[yellow]note[/yellow] {text}")
+
     def closed(self, closing: Closing) -> None:
         """Show the verdicts and where to look next."""
         if self._progress is not None:

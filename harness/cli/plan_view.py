@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.words import duration
 from harness.plan import SIMPLE_BASELINE, Plan
@@ -46,6 +47,9 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
         "power": _power(plan),
         "seconds_on_one_worker": round(outlook.seconds, 1),
         "data_present": bool(plan.fingerprints),
+        "resources": study_part(plan.study, "resources"),
+        "faults": study_part(plan.study, "faults"),
+        "checkpoints": study_part(plan.study, "checkpoints"),
     }
 
 
@@ -83,6 +87,8 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
     for phase, count in outlook.total.items():
         done = outlook.done[phase]
         console.print(f"{phase:<13} {count:>6} trials, {done} done", highlight=False)
+    for line in running_lines(study):
+        console.print(line, highlight=False)
     _print_rest(console, plan, outlook)
     if plan.study.claims:
         _print_power(console, _power(plan))

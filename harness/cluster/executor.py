@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -34,6 +34,29 @@ class UnknownWeightsError(LookupError):
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What a trial is given.
+
+    Attributes:
+        cpus: threads of each of its workers.
+        gpus: devices of each worker; a fraction shares one.
+        memory: bytes that each worker may fill; None for what there is.
+        custom: amounts of a cluster's own resources, by name.
+        labels: of the node, in Ray's language (`value`, `!value`, `in(a, b)`).
+        workers: that train a trial together.
+        time_limit: seconds that an attempt may take; None for no limit.
+    """
+
+    cpus: int = 1
+    gpus: float = 0.0
+    memory: int | None = None
+    custom: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 1
+    time_limit: float | None = None
+
+
+@dataclass(frozen=True)
 class Pack:
     """Trials that one worker runs together; `attempt` counts from 1.
 
@@ -58,6 +81,8 @@ class Loss(StrEnum):
     NODE = "node lost"
     PREEMPTED = "node preempted"
     MEMORY = "out of memory"
+    TIME = "time limit"
+    EXCEPTION = "exception"
     ERROR = "error outside a trial"
 
 
@@ -70,11 +95,21 @@ class Lost:
     kind: Loss = Loss.WORKER
 
 
-Event = Progress | Record | Lost
+@dataclass(frozen=True)
+class Notice:
+    """Something that a person should know while trials wait, such as what they wait for."""
+
+    text: str
+
+
+Event = Progress | Record | Lost | Notice
 
 
 class Executor(Protocol):
-    """Runs packs. `slots` is how many it works on at once; more may be submitted."""
+    """Runs packs. `slots` is how many it works on at once; more may be submitted.
+
+    The slots may become more or fewer while it runs, and are never fewer than one.
+    """
 
     slots: int
 
@@ -101,8 +136,8 @@ class Executor(Protocol):
         """Wait up to `timeout` seconds for something to happen and return what did.
 
         Every submitted trial gives any number of Progress and then one Record, or its pack gives
-        one Lost that names the trials still without a record. The list is empty when time is up,
-        and at once when nothing is submitted.
+        one Lost that names the trials still without a record. A Notice may come at any time. The
+        list is empty when time is up, and at once when nothing is submitted.
 
         Raises:
             ClusterError: if no trial can be run any more.

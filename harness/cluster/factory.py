@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from harness.cluster.executor import Executor
+from harness.cluster.executor import Executor, Needs
 from harness.cluster.local import LocalExecutor
 
 
 def open_executor(
     address: str | None = None,
     *,
-    cpus: int = 1,
-    gpus: float = 0.0,
+    needs: Needs | None = None,
     slots: int | None = None,
     modules: Sequence[str] = (),
     in_process: bool = False,
@@ -22,20 +21,20 @@ def open_executor(
 
     Args:
         address: of a running Ray cluster (`auto` or `host:port`); None starts one on this machine.
-        cpus: threads that each trial gets.
-        gpus: devices that each trial gets; a fraction shares one.
-        slots: workers at once; None for as many as the cluster's resources bear.
+        needs: what each trial is given; None for one CPU.
+        slots: trials at once, at most; None for as many as the cluster's resources bear.
         modules: names of the user's own top-level modules, sent along to a joined cluster.
         in_process: run everything in this process instead, for tests and debugging.
 
     Raises:
         ClusterError: if the cluster cannot be started or joined, or has no room for a trial.
     """
+    needs = needs or Needs()
     if in_process:
-        return LocalExecutor(cpus)
+        return LocalExecutor(needs.cpus)
     # Ray prints what happens to its workers straight to standard output, where a JSON document may
     # have to stand alone. Its own switch against that is read once, when it is imported.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
     from harness.cluster.ray_executor import RayExecutor
 
-    return RayExecutor(address, cpus=cpus, gpus=gpus, slots=slots, modules=modules)
+    return RayExecutor(address, needs=needs, slots=slots, modules=modules)

@@ -17,19 +17,27 @@ from harness.cluster.executor import (
     Event,
     Loss,
     Lost,
+    Needs,
+    Notice,
     Pack,
     UnknownDataError,
     UnknownWeightsError,
     Weights,
 )
+from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
 from harness.trial import Phase, Record
 from harness.workloads import Dataset
 
 PROGRESS_SECONDS = 0.3
+LOOK_SECONDS = 2.0  # between two looks at the nodes of the cluster
+IDLE_SECONDS = 60.0  # until a worker that is not needed leaves its node to the autoscaler
+NOTICE_SECONDS = 60.0  # between two notices about waiting
+GROWING = 4  # slots at least that an autoscaled cluster is asked for
 HOPELESS_STARTS = 3  # beyond one per slot, without one that came up in between
-HOPELESS_DEATHS = 20  # beyond five per slot, without a record in between
+HOPELESS_DEATHS = 100  # beyond five per slot, without a record in between
+BLAMELESS = {Loss.NODE, Loss.PREEMPTED}  # losses that say nothing about trials or workers
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,19 @@ class _Provided:
 
 @dataclass
 class _Slot:
-    """A worker actor and what it is doing: starting, idle, or working on a pack."""
+    """A worker actor and what it is doing: starting, idle, or working on a pack.
+
+    `since` is when it began to do that, or had its last record; `heard` when it last said
+    something (both in seconds of the monotonic clock).
+    """
 
     actor: Any
     starting: Any
     stream: Any = None
     pack: Pack | None = None
     finished: set[str] = field(default_factory=set)
+    since: float = 0.0
+    heard: float = 0.0
 
     @property
     def idle(self) -> bool:
@@ -58,37 +72,50 @@ class _Slot:
     def awaited(self) -> Any:
         return self.starting if self.starting is not None else self.stream
 
+    def is_late(self, limit: float) -> bool:
+        """Whether a trial has taken longer than the limit.
+
+        Which of several is late cannot be seen: together they have the time that each has alone,
+        as long as any of them is heard of.
+        """
+        assert self.pack is not None
+        left = len(self.pack.trials) - len(self.finished)
+        now = time.monotonic()
+        return now - self.since > limit * left or now - self.heard > limit
+
 
 class RayExecutor:
-    """Runs packs on a Ray cluster, one at a time on each of its `slots` workers."""
+    """Runs packs on a Ray cluster, one at a time on each of its workers."""
 
     def __init__(
         self,
         address: str | None = None,
         *,
-        cpus: int = 1,
-        gpus: float = 0.0,
+        needs: Needs,
         slots: int | None = None,
         modules: Sequence[str] = (),
     ):
         """Start or join Ray and begin to start the workers; see `open_executor`."""
-        self.cpus, self.gpus = cpus, gpus
+        self.needs = needs
+        self._most = slots
         self._provided: dict[str, _Provided] = {}
         self._weights: dict[str, Any] = {}
         self._waiting: deque[Pack] = deque()
         self._ready: list[Event] = []
         self._failed_starts, self._deaths, self._last_cause = 0, 0, ""
         self._workers: list[_Slot] = []
+        self._waited_since, self._noticed = time.monotonic(), -NOTICE_SECONDS
         if address is None:
-            self._session = ray_session.start(None if slots is None else slots * cpus, cpus)
+            own = None if slots is None else slots * needs.cpus * needs.workers
+            self._session = ray_session.start(own, needs.cpus)
         else:
-            self._session = ray_session.join(address, modules, cpus)
+            self._session = ray_session.join(address, modules, needs.cpus)
         try:
-            self.slots = slots or ray_session.count_slots(cpus, gpus)
-            if self.slots == 0:
-                raise ClusterError(f"no node of the cluster has {cpus} CPUs and {gpus:g} GPUs free")
-            self._nodes = ray_session.count_nodes()
-            self._workers = [self._hire() for _ in range(self.slots)]
+            self._autoscaled = address is not None and is_autoscaled()
+            self._look()
+            if self._room == 0 and not self._autoscaled:
+                raise ClusterError(why_none(nodes(), needs))
+            self._staff()
         except BaseException:
             self._session.stop()
             raise
@@ -134,13 +161,19 @@ class RayExecutor:
     def events(self, timeout: float) -> list[Event]:
         """Wait for the next events; see `Executor.events`."""
         deadline = time.monotonic() + timeout
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            self._look()
         while not self._ready:
             self._check_hope()
+            self._staff()
             self._dispatch()
             awaited = self._awaited()
             remaining = max(0.0, deadline - time.monotonic())
             if not awaited or not self._receive(awaited, remaining):
                 break
+        self._end_late()
+        self._tell_of_waiting()
+        self._staff()
         self._dispatch()
         events, self._ready = self._ready, []
         return events
@@ -152,8 +185,9 @@ class RayExecutor:
             "ray version": ray.__version__,
             "nodes": self._nodes,
             "slots": self.slots,
-            "cpus per trial": self.cpus,
-            "gpus per trial": self.gpus,
+            "workers per trial": self.needs.workers,
+            "cpus per trial": self.needs.cpus,
+            "gpus per trial": self.needs.gpus,
         }
 
     def close(self) -> None:
@@ -167,11 +201,46 @@ class RayExecutor:
         self._session.stop()
 
     # --- workers ---------------------------------------------------------------------------------
+    def _look(self) -> None:
+        """See how many trials the cluster has room for, as nodes come and go."""
+        self._looked = time.monotonic()
+        cluster = nodes()
+        self._nodes, self._room = len(cluster), room(cluster, self.needs)
+        # an autoscaler starts nodes for what waits: there must be more packs than fit now
+        wanted = max(2 * self._room, GROWING) if self._autoscaled else self._room
+        self.slots = max(1, min(wanted, self._most or wanted))
+
+    def _staff(self) -> None:
+        """Have as many workers as there is room for, or as an autoscaler is to make room for.
+
+        Workers that have not come up and have no room any more are given up. On an autoscaled
+        cluster those are, too, that have been idle for a while, so that their nodes can go.
+        """
+        wanted = self.slots
+        if self._autoscaled:
+            busy = sum(worker.pack is not None for worker in self._workers)
+            wanted = max(1, min(wanted, busy + len(self._waiting)))
+        for worker in self._workers[::-1]:
+            rested = self._autoscaled and time.monotonic() - worker.since > IDLE_SECONDS
+            unneeded = worker.starting is not None or (worker.idle and rested)
+            if len(self._workers) > wanted and unneeded:
+                _fire(worker)
+                self._workers.remove(worker)
+        while len(self._workers) < wanted:
+            self._workers.append(self._hire())
+
     def _hire(self) -> _Slot:
         remote: Any = ray.remote(Worker)
-        options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_restarts": 0}
-        actor = remote.options(**options).remote(self.cpus, PROGRESS_SECONDS)
-        return _Slot(actor, actor.ready.remote())
+        needs = self.needs
+        actor = remote.options(
+            num_cpus=needs.cpus,
+            num_gpus=needs.gpus,
+            memory=needs.memory,
+            resources=dict(needs.custom),
+            label_selector=dict(needs.labels),
+            max_restarts=0,
+        ).remote(needs.cpus, PROGRESS_SECONDS)
+        return _Slot(actor, actor.ready.remote(), since=time.monotonic())
 
     def _dispatch(self) -> None:
         for worker in self._workers:
@@ -180,6 +249,7 @@ class RayExecutor:
             if worker.idle:
                 worker.pack = self._waiting.popleft()
                 worker.finished.clear()
+                worker.since = worker.heard = time.monotonic()
                 worker.stream = worker.actor.run.remote(worker.pack, *self.references(worker.pack))
 
     def _awaited(self) -> dict[Any, _Slot]:
@@ -199,17 +269,18 @@ class RayExecutor:
             done += more
         for source in done:
             worker = awaited[source]
+            worker.heard = time.monotonic()
             try:
                 if worker.starting is not None:
                     ray.get(worker.starting)
-                    worker.starting = None
+                    worker.starting, worker.since = None, worker.heard
                     self._failed_starts = 0
                 else:
                     self._accept(worker, ray.get(next(worker.stream)))
             except StopIteration:
-                self._lose(worker, RuntimeError("the worker ended a pack early"))
+                self._lose(worker, Loss.ERROR, "the worker ended a pack early")
             except ray.exceptions.RayError as error:
-                self._lose(worker, error)
+                self._lose(worker, *explain(error))
         return bool(done)
 
     def _accept(self, worker: _Slot, batch: list[Event]) -> None:
@@ -217,23 +288,51 @@ class RayExecutor:
         records = [event.trial_id for event in batch if isinstance(event, Record)]
         if records and worker.pack is not None:
             self._deaths = 0
+            worker.since = worker.heard
             worker.finished.update(records)
             if len(worker.finished) == len(worker.pack.trials):
                 worker.pack = worker.stream = None
 
-    def _lose(self, worker: _Slot, error: BaseException) -> None:
-        """Report what a worker had left to do, and put another in its place."""
-        kind, cause = explain(error)
+    def _lose(self, worker: _Slot, kind: Loss, cause: str) -> None:
+        """Report what a worker had left to do, and let it go; `_staff` replaces it."""
         if worker.pack is not None:
             rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
             self._ready.append(Lost(Pack(rest, worker.pack.attempt), cause, kind))
         self._last_cause = cause
-        if worker.starting is not None:
-            self._failed_starts += 1
-        elif kind not in (Loss.PREEMPTED, Loss.NODE):
-            self._deaths += 1
+        if kind not in BLAMELESS:
+            self._failed_starts += worker.starting is not None
+            self._deaths += worker.starting is None
         _fire(worker)
-        self._workers[self._workers.index(worker)] = self._hire()
+        self._workers.remove(worker)
+
+    def _end_late(self) -> None:
+        """End workers whose trials have exceeded the time limit, unless they have news."""
+        limit = self.needs.time_limit
+        if limit is None:
+            return
+        for worker in [one for one in self._workers if one.pack is not None]:
+            if worker.is_late(limit) and not ray.wait([worker.stream], timeout=0)[0]:
+                self._lose(worker, Loss.TIME, f"it took longer than {_spoken(limit)}")
+
+    def _tell_of_waiting(self) -> None:
+        """Say now and then what packs wait for while there is no worker at all."""
+        now = time.monotonic()
+        up = [worker for worker in self._workers if worker.starting is None]
+        if up or not self._waiting:
+            self._waited_since = now
+            return
+        if self._room and now - self._waited_since < NOTICE_SECONDS:
+            return
+        if now - self._noticed < NOTICE_SECONDS:
+            return
+        self._noticed = now
+        if self._room:
+            text = "waiting for room on the cluster, which others occupy"
+        elif self._autoscaled:
+            text = f"waiting for the autoscaler to start a node: {why_none(nodes(), self.needs)}"
+        else:
+            text = f"waiting for a node to join: {why_none(nodes(), self.needs)}"
+        self._ready.append(Notice(text))
 
     def _check_hope(self) -> None:
         """End a loop of crashes: each costs a worker's start, and nothing comes of it.
@@ -248,6 +347,10 @@ class RayExecutor:
         else:
             return
         raise ClusterError(f"{what}; the last cause: {self._last_cause}")
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"
 
 
 def _fire(worker: _Slot) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import math
 import os
 import secrets
 import shutil
@@ -113,29 +112,6 @@ def join(address: str, modules: Sequence[str], threads: int) -> Session:
         reason = str(error).partition("\n")[0]
         raise ClusterError(f"the Ray cluster at '{address}' cannot be joined: {reason}") from error
     return Session()
-
-
-def count_nodes() -> int:
-    """Count the nodes that are alive."""
-    return len(_nodes())
-
-
-def count_slots(cpus: int, gpus: float) -> int:
-    """Count the trials that fit the cluster at once, node by node."""
-    return sum(_fitting(node["Resources"], cpus, gpus) for node in _nodes())
-
-
-def _nodes() -> list[dict[str, Any]]:
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return [node for node in nodes if node["Alive"]]
-
-
-def _fitting(resources: dict[str, float], cpus: int, gpus: float) -> int:
-    fits = [int(resources.get("CPU", 0) // cpus)]
-    if gpus > 0:
-        devices = resources.get("GPU", 0)
-        fits.append(int(devices) * int(1 / gpus) if gpus <= 1 else int(devices // math.ceil(gpus)))
-    return min(fits)
 
 
 def _same_imports() -> JobConfig:

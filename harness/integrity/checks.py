@@ -129,7 +129,9 @@ def _lost(lost: Lost) -> Check:
     noted = []
     if lost:
         verb = "was" if len(lost) == 1 else "were"
-        noted = [f"{_count(len(lost), 'attempt')} {verb} lost with a worker, and tried again."]
+        causes = Counter(cause.partition(":")[0] for _, _, cause in lost)
+        told = ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
+        noted = [f"{_count(len(lost), 'attempt')} {verb} lost: {told}."]
     return _made("attempts-lost", "Lost attempts", noted, "No attempt was lost.")
 
 

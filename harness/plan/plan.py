@@ -68,9 +68,11 @@ class Plan:
     def hash(self) -> str:
         """Hash of all that is declared: claims, design, margins, budget and error rate.
 
-        A claim's `discussion` is written once its verdict is known, and is no part of it.
+        A claim's `discussion` is written once its verdict is known, and is no part of it; nor is
+        how the study is run.
         """
-        undeclared: Any = {"profiles": True, "claims": {"__all__": {"discussion"}}}
+        undeclared: Any = dict.fromkeys(("profiles", "resources", "faults", "checkpoints"), True)
+        undeclared["claims"] = {"__all__": {"discussion"}}
         return digest(self.study.model_dump(mode="json", exclude_unset=True, exclude=undeclared))
 
     @cached_property

@@ -278,7 +278,7 @@ def failures(evidence: Evidence, lost: Sequence[tuple[str, int, str]]) -> Table 
             [
                 Cell(arms.get(trial_id, trial_id)),
                 Cell(f"attempt {attempt}"),
-                Cell("lost, then tried again"),
+                Cell("lost"),
                 Cell(trial_id, True),
                 Cell(cause),
             ]

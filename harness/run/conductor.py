@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.cluster import ClusterError, Executor, Loss, Lost, Pack, open_executor
+from harness.cluster import ClusterError, Event, Executor, Lost, Notice, Pack, open_executor
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
+from harness.run.faults import FaultPolicy
+from harness.run.needs import needs_of
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import RunOptions, RunResult
 from harness.run.packing import PackQueue
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from harness.run.results import Results
 
 WAIT_SECONDS = 0.5
-NOT_CHARGED = {Loss.NODE, Loss.PREEMPTED}  # losses that say nothing about the trial
 
 
 def run_study(
@@ -126,7 +127,6 @@ class _Work:
 
     assignments: list[Assignment] = field(default_factory=list)
     attempt: int = 1
-    crashes: int = 0
 
 
 class Conductor:
@@ -141,7 +141,8 @@ class Conductor:
         self._schedule = Schedule(plan, store, next_round, best)
         self._states = store.states()
         self._work: dict[str, _Work] = {}
-        self._queue = PackQueue()
+        self._queue = PackQueue(packs=plan.study.resources.workers == 1)
+        self._faults = FaultPolicy(plan.study.faults)
         self._in_flight: dict[str, Pack] = {}
         self._planned = Counter(plan.trial_counts())
         self._noted: Counter[str] = Counter()
@@ -169,13 +170,12 @@ class Conductor:
             executor.close()
 
     def _open_executor(self) -> Executor:
-        resources, options = self.plan.study.resources, self.session.options
+        options = self.session.options
         try:
             return open_executor(
                 in_process=options.in_process,
                 address=options.address,
-                cpus=resources.cpus,
-                gpus=resources.gpus,
+                needs=needs_of(self.plan.study),
                 modules=_own_modules(self.plan),
             )
         except ClusterError as error:
@@ -255,12 +255,20 @@ class Conductor:
     def _packs_in_flight(self) -> int:
         return len({id(pack) for pack in self._in_flight.values()})
 
-    def _handle(self, events: Sequence[Progress | Record | Lost]) -> None:
-        records = [with_weights(event) for event in events if isinstance(event, Record)]
-        records += self._give_up([event for event in events if isinstance(event, Lost)])
+    def _handle(self, events: Sequence[Event]) -> None:
+        records, losses = [], []
         for event in events:
             if isinstance(event, Progress):
                 self.tell("progressed", event)
+            elif isinstance(event, Notice):
+                self.tell("noticed", event.text)
+            elif isinstance(event, Lost):
+                losses.append(event)
+            elif (loss := self._faults.lost_to_exception(event)) is not None:
+                losses.append(loss)
+            else:
+                records.append(with_weights(event))
+        records += self._give_up(losses)
         self._take(self._settle(records))
 
     def _settle(self, records: Sequence[Record]) -> list[Assignment]:
@@ -283,17 +291,16 @@ class Conductor:
         given_up = []
         for loss in losses:
             for trial in loss.pack.trials:
-                work = self._work[trial.id]
-                self.store.add_attempt(trial.id, loss.pack.attempt, loss.cause)
-                self.tell("lost", work.assignments[0], loss.cause)
-                work.crashes += loss.kind not in NOT_CHARGED
-                if work.crashes > self.plan.study.resources.retries:
-                    reason = f"lost {work.crashes} times; the last time: {loss.cause}"
+                work, cause = self._work[trial.id], f"{loss.kind}: {loss.cause}"
+                self.store.add_attempt(trial.id, loss.pack.attempt, cause)
+                self.tell("lost", work.assignments[0], cause)
+                reason = self._faults.why_given_up(trial.id, loss)
+                if reason:
                     given_up.append(_failure(trial, reason, work.attempt))
                 else:
                     work.attempt += 1
                     del self._in_flight[trial.id]
-                    self._queue.add(trial, work.attempt)
+                    self._queue.add(trial, work.attempt, alone=self._faults.goes_alone(trial.id))
         return given_up
 
 

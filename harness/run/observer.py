@@ -52,6 +52,9 @@ class Observer:
     def lost(self, assignment: Assignment, cause: str) -> None:
         """An attempt ended without a record; the trial is tried again or recorded as failed."""
 
+    def noticed(self, text: str) -> None:
+        """There is something to know while trials wait."""
+
     def closed(self, closing: Closing) -> None:
         """The run has ended."""
 

@@ -18,15 +18,18 @@ class PackQueue:
     which a pack is formed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, packs: bool = True) -> None:
+        """Make an empty queue; without `packs`, every trial leaves alone."""
+        self._packs = packs
         self._alike: OrderedDict[tuple[str, int], list[Trial]] = OrderedDict()
 
     def __bool__(self) -> bool:
         return bool(self._alike)
 
-    def add(self, trial: Trial, attempt: int) -> None:
-        """Queue a trial behind those like it."""
-        self._alike.setdefault((pack_key(trial), attempt), []).append(trial)
+    def add(self, trial: Trial, attempt: int, *, alone: bool = False) -> None:
+        """Queue a trial behind those like it; `alone` if it must not share a pack."""
+        key = trial.id if alone or not self._packs else pack_key(trial)
+        self._alike.setdefault((key, attempt), []).append(trial)
 
     def next_pack(self, workers: int) -> Pack:
         """Take a share of the trials whose shape has waited longest.

@@ -19,6 +19,7 @@ from harness.study.errors import InputError, Problem, nearest
 from harness.study.explain import explain
 from harness.study.inherit import KEY, read_document
 from harness.study.model import Study
+from harness.study.running_checks import check_running
 from harness.study.stages import build_stages, check_stages
 
 Built = TypeVar("Built")
@@ -105,6 +106,7 @@ def _resolve(
     stages = _report_invalid(merged, lambda report: build_stages(study, report))
     problems = check_references(study, arms, merged)
     problems += check_stages(study, arms, stages, merged)
+    problems += check_running(study, arms, merged)
     if problems:
         raise InputError(problems)
     return study, arms

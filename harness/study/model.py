@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from harness.study.claims import Claim
 from harness.study.components import Component, Probe, Workload
+from harness.study.running import Checkpoints, Faults, Resources
 from harness.study.search import Scalar, Search
 from harness.study.seeds import Seeds, SequentialSeeds
 
@@ -30,14 +31,6 @@ class Factor(Component):
         if isinstance(levels, list) and len({str(level) for level in levels}) < len(levels):
             raise ValueError("the same level stands here twice")
         return levels
-
-
-class Resources(Component):
-    """What one trial is given."""
-
-    cpus: int = Field(1, ge=1, description="cores, and threads of PyTorch")
-    gpus: float = Field(0, ge=0, description="a fraction shares a device")
-    retries: int = Field(2, ge=0, le=100, description="new attempts after a worker was lost")
 
 
 class Study(Component):
@@ -73,6 +66,10 @@ class Study(Component):
     claims: list[Claim] = Field(default_factory=list)
     alpha: float = Field(0.05, gt=0, lt=0.5, description="error rate of all claims together")
     resources: Resources = Field(default_factory=Resources)
+    faults: Faults = Field(default_factory=Faults)
+    checkpoints: Checkpoints | None = Field(
+        None, description="leave out where trials are short: a new attempt starts anew"
+    )
     profiles: dict[Name, dict[str, Any]] = Field(
         default_factory=dict, description="named variants: {dotted path: value}"
     )

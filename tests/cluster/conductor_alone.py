@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from cluster_models import custom
 
-from harness.cluster import Lost, Pack, open_executor
+from harness.cluster import Lost, Needs, Pack, open_executor
 from harness.study import load_study
 from harness.trial import Phase, Record, Trial
 from harness.workloads import load
@@ -42,7 +42,7 @@ def run(executor, digits, model):
 
 def main():
     options = json.loads(sys.argv[1])
-    executor = open_executor(**options)
+    executor = open_executor(needs=Needs(**options.pop("needs", {})), **options)
     try:
         started = [child.pid for child in psutil.Process().children(recursive=True)]
         tell(started=started, described=executor.describe())

@@ -76,7 +76,7 @@ def conductor(folder):
 
 def test_killed_and_started_again_and_interrupted(conductor, folder):
     """SIGKILL to the group leaves no process; the next start works at once; Ctrl-C is clean."""
-    first = conductor({"cpus": 2, "slots": 1})
+    first = conductor({"needs": {"cpus": 2}, "slots": 1})
     first.hear()
     assert first.ask("run linear")["threads"] == 2
     first.ask("wait")
@@ -88,7 +88,7 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     assert len(list(folder.glob("harness-ray-*"))) == 1
 
     stale = {"RAY_ADDRESS": "127.0.0.1:9"}  # what a killed cluster leaves in a shell
-    second = conductor({"cpus": 1, "slots": 1}, **stale)
+    second = conductor({"slots": 1}, **stale)
     second.hear()
     second.ask("wait")
     family = second.family()

@@ -255,7 +255,7 @@ def test_missing_trials_are_a_deviation(finished, tmp_path):
     assert "planned trials have no record" in shown
     assert "it has no record: the run ended before it" in shown
     assert "the worker died" in shown
-    assert "lost, then tried again" in shown
+    assert "attempt 1" in shown
 
 
 def test_nothing_but_missing_trials_is_still_a_report(finished, tmp_path):

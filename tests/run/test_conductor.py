@@ -138,21 +138,28 @@ class Flaky(LocalExecutor):
 
 @pytest.mark.parametrize(
     "case",
-    [(2, Loss.WORKER, 0), (3, Loss.WORKER, 10), (6, Loss.PREEMPTED, 0)],
+    [
+        (2, Loss.WORKER, 0, 20),
+        (4, Loss.WORKER, 10, 8 * 4 + 2 * 3),  # the first time in packs, but for simple baselines
+        (1, Loss.TIME, 2, 10),  # only those that were alone
+        (6, Loss.PREEMPTED, 0, 60),
+    ],
 )
 def test_lost_trials_are_tried_again_within_their_budget(tiny, tmp_path, monkeypatch, case):
-    losses, kind, failed = case
+    losses, kind, failed, attempts = case
 
     class ThisFlaky(Flaky):
         pass
 
     ThisFlaky.losses, ThisFlaky.kind = losses, kind
-    monkeypatch.setattr(conductor, "open_executor", lambda *_, cpus, **__: ThisFlaky(cpus))
-    result = run(tiny, tmp_path, "resources.retries=2")
+    monkeypatch.setattr(conductor, "open_executor", lambda *_, **__: ThisFlaky())
+    result = run(tiny, tmp_path, "faults.retries=2")
     assert result.counts["failed"] == failed
     assert result.counts["complete"] == 33 - failed
     store = open_store(tmp_path / "results")
-    assert len(store.lost_attempts(store.states())) == losses * 10
+    lost = store.lost_attempts(store.states())
+    assert len(lost) == attempts
+    assert {cause for _, _, cause in lost} == {f"{kind}: killed"}
 
 
 class Interrupt(Observer):

@@ -1,0 +1,64 @@
+"""What becomes of a trial whose attempt ended without a result."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.cluster import Loss, Lost, Pack
+from harness.study.running import Fault, Faults
+from harness.trial import Record, State
+
+MOST_FREE = 50  # lost nodes after which a trial is taken for what takes nodes down
+_FAULTS: dict[Loss, Fault] = {
+    Loss.WORKER: "crash",
+    Loss.ERROR: "crash",
+    Loss.MEMORY: "memory",
+    Loss.TIME: "time",
+    Loss.EXCEPTION: "exception",
+}
+_MEMORY_SIGNS = ("MemoryError", "OutOfMemoryError", "can't allocate memory")
+
+
+class FaultPolicy:
+    """Counts the faults of trials, and says which of them are tried again, and how."""
+
+    def __init__(self, faults: Faults):
+        self._faults = faults
+        self._charged: Counter[str] = Counter()
+        self._free: Counter[str] = Counter()
+        self._suspects: set[str] = set()
+
+    def goes_alone(self, trial_id: str) -> bool:
+        """Whether a trial must not share a worker with others any more."""
+        return trial_id in self._suspects
+
+    def why_given_up(self, trial_id: str, loss: Lost) -> str:
+        """Count a loss of a trial; say why it is not tried again, or nothing if it is.
+
+        Of several trials that were lost together it cannot be told whose fault it was. None is
+        charged then, and each goes alone: the one that takes its worker down does so again.
+        """
+        told = f"{loss.kind}: {loss.cause}"
+        if loss.kind not in _FAULTS:
+            self._free[trial_id] += 1
+            many = self._free[trial_id] >= MOST_FREE
+            return f"lost with its node {MOST_FREE} times; the last time: {told}" if many else ""
+        if len(loss.pack.trials) > 1:
+            self._suspects.add(trial_id)
+            return ""
+        self._charged[trial_id] += 1
+        count = self._charged[trial_id]
+        if _FAULTS[loss.kind] in self._faults.retry_on and count <= self._faults.retries:
+            return ""
+        return told if count == 1 else f"failed {count} times; the last time: {told}"
+
+    def lost_to_exception(self, record: Record) -> Lost | None:
+        """Return a failed record as a loss if its trial is to be tried again."""
+        if record.state is not State.FAILED:
+            return None
+        last = record.reason.strip().rpartition("\n")[2]
+        kind = Loss.MEMORY if any(sign in last for sign in _MEMORY_SIGNS) else Loss.EXCEPTION
+        left = self._charged[record.trial_id] < self._faults.retries
+        if _FAULTS[kind] not in self._faults.retry_on or not left:
+            return None
+        return Lost(Pack((record.trial,), record.attempt), last, kind)

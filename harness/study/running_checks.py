@@ -1,0 +1,32 @@
+"""What cannot be done where several workers train a trial together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.study.design import Arm
+from harness.study.document import Document
+from harness.study.errors import Problem
+from harness.study.model import Study
+
+BATCH_NORM = (
+    "batch normalization would see only its worker's part of each batch; use norm: layer or group,"
+    " or resources.workers: 1"
+)
+
+
+def check_running(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find what several workers for each trial would change, or could not measure."""
+    if study.resources.workers == 1:
+        return []
+    where = ("resources", "workers")
+    problems = [
+        document.problem(where, f"arm {arm.name}: {BATCH_NORM}")
+        for arm in arms
+        if arm.workload["model"].get("norm") == "batch"
+    ]
+    for i, probe in enumerate(study.probes):
+        if probe.name == "step_time":
+            message = "step_time is measured on one worker; leave it out, or resources.workers: 1"
+            problems.append(document.problem(("probes", i), message))
+    return problems
