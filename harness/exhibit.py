@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 Details = Mapping[str, Sequence[Any]]
 """As `harness.trial.Record.details`: lists of numbers or of texts by name."""
 
+Parts = Mapping[str, NDArray[Any] | Sequence[str]]
+"""What a probe shows, by name: arrays of finite numbers, of any shape, and lists of texts."""
+
 _PREFIX, _SHAPE = "inside", "shape"
 
 
-def as_details(probe: str, parts: Mapping[str, NDArray[Any] | Sequence[str]]) -> dict[str, Any]:
-    """Return arrays, flattened and with their shapes beside them, and lists of texts.
-
-    Args:
-        probe: name of the probe that made them.
-        parts: arrays of whole numbers or of finite ones, of any shape, and lists of texts.
-    """
+def as_details(probe: str, parts: Parts) -> dict[str, Any]:
+    """Return what a probe shows as lists: arrays are flattened, with their shapes beside them."""
     details: dict[str, Any] = {}
     for name, part in parts.items():
         key = f"{_PREFIX}.{probe}.{name}"

@@ -50,21 +50,39 @@ class Attention(nn.Module):
             causal: whether no step attends to a later one (then `seen` is None).
         """
         batch, steps, width = states.shape
-        split = self.joint(states).view(batch, steps, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
+        query, key, value = self._split(states)
         if self.fused:
             mixed = functional.scaled_dot_product_attention(
                 query, key, value, attn_mask=seen, is_causal=causal, scale=self.scale
             )
         else:
-            scores = (query * self.scale) @ key.transpose(-1, -2)
-            if causal:
-                seen = torch.ones(steps, steps, dtype=torch.bool, device=states.device).tril()
-            if seen is not None:
-                scores = scores.masked_fill(~seen, -math.inf)
-            mixed = scores.softmax(dim=-1) @ value
+            mixed = self._weights(query, key, seen, causal) @ value
         outputs: Tensor = self.output(mixed.transpose(1, 2).reshape(batch, steps, width))
         return outputs
+
+    def weights(self, states: Tensor, seen: Tensor | None, causal: bool) -> Tensor:
+        """Return how much each step attends to each, (batch, heads, steps, steps); rows sum to 1.
+
+        Arguments as of `forward`. They are written out whatever the kernel that trains.
+        """
+        query, key, _ = self._split(states)
+        return self._weights(query, key, seen, causal)
+
+    def _split(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values, each (batch, heads, steps, width of a head)."""
+        batch, steps, width = states.shape
+        split = self.joint(states).view(batch, steps, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
+        return query, key, value
+
+    def _weights(self, query: Tensor, key: Tensor, seen: Tensor | None, causal: bool) -> Tensor:
+        scores = (query * self.scale) @ key.transpose(-1, -2)
+        if causal:
+            steps = query.shape[-2]
+            seen = torch.ones(steps, steps, dtype=torch.bool, device=query.device).tril()
+        if seen is not None:
+            scores = scores.masked_fill(~seen, -math.inf)
+        return scores.softmax(dim=-1)
 
 
 class Layer(nn.Module):

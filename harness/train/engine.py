@@ -185,7 +185,7 @@ class _Session:
         data = resident(self.data.examples, self.device, self.data.handling)
         test = None if self.data.test is None else Resident(self.data.test, self.device)
         program = program_for(trial, self.data.form, self.device)
-        return Material(data, test, self.data.form, program, self.weights)
+        return Material(data, test, self.data.form, program, self.weights, self.data.tokens)
 
     def _start(self, trial: Trial) -> None:
         self.running[trial.id] = _Running(trial, time.time())

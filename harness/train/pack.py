@@ -35,7 +35,8 @@ Point = dict[str, float]
 class Material:
     """What the trials of a pack share: data on the device, and the program of their network.
 
-    `weights` are those of the pretraining trial that they start from, if any.
+    `weights` are those of the pretraining trial that they start from, if any; `tokens` the text of
+    each token id, where it is known.
     """
 
     data: Resident
@@ -43,6 +44,7 @@ class Material:
     form: Form
     program: Program
     weights: Weights | None = None
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass

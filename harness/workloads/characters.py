@@ -26,6 +26,8 @@ from harness.workloads.source import (
 )
 
 UNKNOWN = 1
+NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+"""Stands for a character that the vocabulary lacks."""
 TEST_FRACTION = 0.1
 _LENGTHS = {"python": 465_000, "tinyshakespeare": 1_115_394}  # python's depends on its version
 _NAMED = ("python", "tinyshakespeare")
@@ -83,7 +85,8 @@ def _load(config: Config, root: Path) -> Dataset:
         for begin, count in ((first, sizes[0]), (first_test, sizes[1]))
     ]
     handling = Handling("ordered", normalization="none")
-    return Dataset("characters", _form(config), parts[0], parts[1], handling)
+    tokens = ("", NO_CHARACTER, *ids)
+    return Dataset("characters", _form(config), parts[0], parts[1], handling, tokens=tokens)
 
 
 def _windows(text: str, ids: dict[str, int], size: int) -> Examples:

@@ -50,13 +50,17 @@ class Handling:
 
 @dataclass(frozen=True)
 class TrialData:
-    """What one trial is handed. `test` is None unless the trial may read the test split."""
+    """What one trial is handed. `test` is None unless the trial may read the test split.
+
+    `tokens` is the text of each token id, where inputs are such and it is known.
+    """
 
     name: str
     form: Form
     examples: Examples
     test: Examples | None
     handling: Handling = Handling()
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,12 @@ class Dataset:
     test: Examples
     handling: Handling = Handling()
     fingerprint: str = ""
+    tokens: tuple[str, ...] = ()
 
     def for_phase(self, phase: Phase) -> TrialData:
         """Return what a trial of this phase may see: only confirmation gets the test split."""
         test = self.test if phase is Phase.CONFIRMATION else None
-        return TrialData(self.name, self.form, self.examples, test, self.handling)
+        return TrialData(self.name, self.form, self.examples, test, self.handling, self.tokens)
 
 
 def split(

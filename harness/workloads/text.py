@@ -65,24 +65,25 @@ def _labelled(name: str, classes: Sequence[Sequence[str]], config: Config) -> Da
     rest, test = locked_split(targets, TEST_FRACTION)
     rest = rest[drawn(targets[rest], config.get("limit"))]
     test = test[drawn(targets[test], config.get("test_limit"))]
-    encoder, size = _encoder([sentences[i] for i in rest], config)
+    encoder, size, known = _encoder([sentences[i] for i in rest], config)
     train, held = (
         Examples(encoder([sentences[i] for i in index]), targets[index]) for index in (rest, test)
     )
-    return Dataset(name, Form((config["length"],), len(classes), "class", size), train, held)
+    form = Form((config["length"],), len(classes), "class", size)
+    return Dataset(name, form, train, held, tokens=known)
 
 
-def _encoder(known: Sequence[str], config: Config) -> tuple[Encoder, int]:
-    """Return what turns sentences into ids, and the number of ids."""
+def _encoder(known: Sequence[str], config: Config) -> tuple[Encoder, int, tuple[str, ...]]:
+    """Return what turns sentences into ids, the number of ids, and the text of each if known."""
     length = config["length"]
     if config.get("tokenizer"):
-        return tokenizer_encoder(config["tokenizer"], length)
+        return *tokenizer_encoder(config["tokenizer"], length), ()
     vocabulary = count_vocabulary(map(tokens, known), config["vocabulary"])
 
     def encoder(sentences: Sequence[str]) -> NDArray[np.int64]:
         return encode([tokens(sentence) for sentence in sentences], vocabulary, length)
 
-    return encoder, config["vocabulary"]
+    return encoder, config["vocabulary"], ("", "?", *vocabulary)
 
 
 def _reviews(root: Path) -> list[Path]:

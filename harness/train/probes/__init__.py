@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.train.inside import probe_confusion
+from harness.train.inside import (
+    probe_attention,
+    probe_confusion,
+    probe_embedding,
+    probe_filters,
+    probe_generation,
+    probe_grad_cam,
+)
 from harness.train.loop import Fitted, Outcome
 from harness.train.probes.ensemble import probe_ensemble
 from harness.train.probes.gradients import gradient_norms, probe_gradients
@@ -22,6 +29,11 @@ PROBES: Mapping[str, Callable[[Fitted, Mapping[str, Any]], None]] = {
     "monte_carlo_dropout": probe_ensemble,
     "saved_memory": probe_memory,
     "confusion_matrix": probe_confusion,
+    "embedding": probe_embedding,
+    "grad_cam": probe_grad_cam,
+    "first_layer_filters": probe_filters,
+    "attention_maps": probe_attention,
+    "generated_text": probe_generation,
 }
 
 
