@@ -14,6 +14,9 @@ Details = Mapping[str, Sequence[Any]]
 Parts = Mapping[str, NDArray[Any] | Sequence[str]]
 """What a probe shows, by name: arrays of finite numbers, of any shape, and lists of texts."""
 
+TEXTS = {"texts", "tokens"}
+"""Names of parts that are texts; all others are numbers."""
+
 _PREFIX, _SHAPE = "inside", "shape"
 
 
@@ -31,8 +34,8 @@ def as_details(probe: str, parts: Parts) -> dict[str, Any]:
 def exhibit(details: Details, probe: str, names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
     """Return the parts that a probe left in a record's details, each an array of its shape.
 
-    None if any of the named ones is missing, or has not as many values as its shape says: records
-    may come from elsewhere.
+    None if any of the named ones is missing, has not as many values as its shape says, or is text
+    where it should be numbers: records may come from elsewhere.
     """
     found = {}
     for name in names:
@@ -41,7 +44,8 @@ def exhibit(details: Details, probe: str, names: Sequence[str]) -> dict[str, NDA
             return None
         values = np.asarray(details[key])
         shape = details.get(f"{key}.{_SHAPE}", values.shape)
-        if values.size != np.prod(shape, dtype=np.int64):
+        kinds = "U" if name in TEXTS else "biuf"
+        if values.size != np.prod(shape, dtype=np.int64) or values.dtype.kind not in kinds:
             return None
         found[name] = values.reshape(tuple(int(side) for side in shape))
     return found

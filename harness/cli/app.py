@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from harness.cli import results, studies
+from harness.cli import cards, results, studies
 from harness.study.errors import InputError
 
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 studies.register(app)
 results.register(app)
+cards.register(app)
 
 
 def main() -> None:

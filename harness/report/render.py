@@ -15,6 +15,7 @@ from harness.report.inline import inline_svg
 from harness.report.view import ProfileView
 
 if TYPE_CHECKING:
+    from harness.report.card import Card
     from harness.report.scoreboard import Board
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]#!|<>~$&@])")
@@ -44,6 +45,20 @@ def scoreboard_markdown(board: Board) -> str:
     return _environment(html=False).get_template("scoreboard.md").render(_board_context(board))
 
 
+def card_markdown(card: Card) -> str:
+    """Return a model card as Markdown, with what machines read of it in front."""
+    return _environment(html=False).get_template("card.md").render(card=card)
+
+
+def card_page(card: Card, text: str) -> str:
+    """Return a model card, given as Markdown, as an HTML page."""
+    from markdown_it import MarkdownIt
+
+    shown = text.split("---\n", 2)[2]
+    body = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(shown))
+    return _environment(html=True).get_template("card.html").render(card=card, body=body)
+
+
 def _board_context(board: Board) -> dict[str, Any]:
     return {"board": board, "order": ORDER, "symbols": SYMBOLS}
 
@@ -62,7 +77,7 @@ def _contents(view: ProfileView) -> list[tuple[str, str]]:
         ("arms", "Arms and leaderboard", True),
         ("curves", "Learning curves", "learning-curves" in view.pictures),
         ("probes", "Probes", view.probes is not None),
-        ("inside", "Inside the networks", bool(view.inside)),
+        ("inside", "Inside the networks", bool(view.inside or view.samples)),
         ("search", "Search", bool(view.searches)),
         ("cost", "Cost", True),
         ("failures", "What did not complete", True),
@@ -85,6 +100,7 @@ def _environment(*, html: bool) -> Environment:
     )
     environment.filters["panels"] = _panels
     environment.filters["md"] = escape_markdown
+    environment.filters["fenced"] = fenced
     return environment
 
 
@@ -100,6 +116,12 @@ def _panels(picture: Picture, profile: str) -> list[Markup]:
 def _panel_label(picture: Picture, index: int) -> str:
     """The first panel carries the description of the whole picture; the others are silent."""
     return picture.alt if index == 0 else ""
+
+
+def fenced(text: str) -> str:
+    """Make any text safe inside a block of code: lines stay, and nothing can end the block."""
+    lines = [_CONTROL.sub(" ", line) for line in text.split("\n")]
+    return "\n".join(lines).replace("```", "``\u200b`")
 
 
 def escape_markdown(text: object) -> str:

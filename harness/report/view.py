@@ -10,6 +10,7 @@ from harness.evidence import Evidence
 from harness.figures import Picture, draw_all
 from harness.integrity import Check, Standing, check
 from harness.report import answer, facts, tables
+from harness.report.inside import Sample, written
 from harness.report.tables import Table
 from harness.trial import Verdict
 
@@ -112,6 +113,11 @@ class ProfileView:
     def inside(self) -> list[Picture]:
         """The figures of what networks are like inside."""
         return [p for name, p in self.pictures.items() if name.startswith("inside-")]
+
+    @cached_property
+    def samples(self) -> Sequence[Sample]:
+        """Texts that networks wrote."""
+        return written(self.evidence)
 
     @cached_property
     def leaderboard(self) -> Table:

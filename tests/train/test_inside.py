@@ -31,7 +31,7 @@ def network_of(config, form, seed=0):
 
 
 def test_arrays_and_texts_come_back_as_they_were():
-    parts = {"map": np.arange(12).reshape(3, 4), "row": np.array([0.5, 2]), "words": ["a", "b"]}
+    parts = {"map": np.arange(12).reshape(3, 4), "row": np.array([0.5, 2]), "texts": ["a", "b"]}
     details = as_details("probe", parts)
     found = exhibit(details, "probe", list(parts))
     assert found.keys() == parts.keys()
@@ -39,6 +39,8 @@ def test_arrays_and_texts_come_back_as_they_were():
     assert exhibit(details, "probe", ["map", "other"]) is None
     damaged = details | {"inside.probe.map.shape": [3, 5]}
     assert exhibit(damaged, "probe", ["map"]) is None
+    assert exhibit({"inside.probe.map": ["1", "2"]}, "probe", ["map"]) is None
+    assert exhibit({"inside.probe.texts": [1, 2]}, "probe", ["texts"]) is None
 
 
 IMAGES = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from harness.evidence import Evidence
+from harness.figures.inside.attention import attention
 from harness.figures.inside.confusion import confusion_matrices
+from harness.figures.inside.embedding import embeddings
+from harness.figures.inside.images import filters, grad_cams
 from harness.figures.style import Picture
 
-_DRAWN = (confusion_matrices,)
+_DRAWN = (confusion_matrices, embeddings, grad_cams, filters, attention)
 
 
 def draw_inside(evidence: Evidence) -> list[Picture]:

@@ -16,25 +16,24 @@ from harness.train.inside.examples import as_array, at_rest, is_shown, outputs_o
 from harness.train.loop import Fitted
 
 MOST_MAPS = 12
+LOOKED_AT = 200
+"""Test examples among which one is chosen."""
 
 
 def probe_attention(fitted: Fitted, probe: Mapping[str, Any]) -> None:
     """Give the weights of every head on one test example, in thousandths, and its tokens.
 
-    The example is the first whose tokens fit, or else the start of the first.
+    Of inputs that are tokens the example is the one with most different ones at its start, so that
+    there is something to attend to; else it is the first.
     """
     if not is_shown(fitted, probe):
         return
-    test = test_split(fitted, probe)
-    lengths = None
-    index = 0
-    if fitted.material.form.vocabulary is not None:
-        lengths = lengths_of(test.inputs)
-        fits = torch.nonzero((lengths <= probe["steps"]) & (lengths >= probe["steps"] // 2))
-        index = int(fits[0]) if len(fits) else 0
-    example = test.inputs[index : index + 1]
+    inputs = test_split(fitted, probe).inputs[:LOOKED_AT]
+    with_tokens = fitted.material.form.vocabulary is not None
+    index = most_varied(inputs[:, : probe["steps"]]) if with_tokens else 0
+    example = inputs[index : index + 1]
     maps = attention_maps(at_rest(fitted.network), example)
-    whole = maps.shape[-1] if lengths is None else int(lengths[index])
+    whole = int(lengths_of(example)) if with_tokens else maps.shape[-1]
     steps = min(whole, probe["steps"])
     layers, heads = maps.shape[:2]
     shown = maps.flatten(0, 1)[:MOST_MAPS, :steps, :steps]
@@ -46,6 +45,11 @@ def probe_attention(fitted: Fitted, probe: Mapping[str, Any]) -> None:
         "tokens": _tokens(fitted, example[0], steps),
     }
     fitted.outcome.details |= as_details(probe["name"], parts)
+
+
+def most_varied(tokens: Tensor) -> int:
+    """Return which row of token ids (n, steps) has most different ones; the first of equals."""
+    return int(np.argmax([len(row.unique()) for row in tokens]))
 
 
 def attention_maps(network: nn.Module, inputs: Tensor) -> Tensor:

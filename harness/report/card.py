@@ -1,0 +1,305 @@
+"""The model card of one arm (Mitchell et al. 2019), from its records and what was declared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.evidence import Evidence
+from harness.figures import primary_metric, validation_metric
+from harness.figures.arms import values_by_arm
+from harness.figures.inside.exhibits import exhibits
+from harness.figures.words import axis_label, listed, metric_name, number, plural
+from harness.integrity import Check
+from harness.plan import SIMPLE_BASELINE, data_key
+from harness.report import answer, facts
+from harness.report.files import write
+from harness.report.render import card_markdown, card_page
+from harness.report.tables import Cell, Table, best_arm, mean_cell
+from harness.report.view import ProfileResult
+from harness.stats.intervals import t_interval
+from harness.study import InputError
+from harness.study.errors import nearest
+from harness.trial import State
+from harness.workloads import summary
+
+_TASKS = {
+    "digits": "image-classification",
+    "mnist": "image-classification",
+    "cifar10": "image-classification",
+    "docstrings": "text-classification",
+    "rt_polarity": "text-classification",
+    "characters": "text-generation",
+    "series": "time-series-forecasting",
+}
+"""What Hugging Face's hub calls the task of each data set."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says of the networks of one arm: all that the records know, and no more."""
+
+    result: ProfileResult
+    arm: str
+
+    @property
+    def evidence(self) -> Evidence:
+        """The evidence of the profile."""
+        return self.result.evidence
+
+    @property
+    def name(self) -> str:
+        """The name of the model."""
+        return f"{self.result.study}-{self.result.profile}-{self.arm}"
+
+    @property
+    def winner(self) -> bool:
+        """Whether it is the arm with the best mean validation result."""
+        return self.arm == best_arm(self.evidence)
+
+    @property
+    def validation(self) -> str:
+        """The name of the metric that chose the winner."""
+        return metric_name(validation_metric(self.evidence))
+
+    @cached_property
+    def workload(self) -> Mapping[str, Any]:
+        """The resolved settings of the arm."""
+        arms = {arm.name: arm.workload for arm in self.evidence.plan.arms}
+        return arms[self.arm]
+
+    @property
+    def settings(self) -> str:
+        """The settings as text."""
+        return json.dumps(_given(self.workload), indent=2)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The confirmation trials of the arm that completed."""
+        rows = self.evidence.confirmation
+        return rows[(rows["arm"] == self.arm) & (rows["state"] == State.COMPLETE.value)]
+
+    @property
+    def ended(self) -> str:
+        """When the study was run."""
+        return facts.day(self.evidence.execution.ended)
+
+    @property
+    def code(self) -> str:
+        """The version of the training code."""
+        environment = self.evidence.execution.context.get("environment", {})
+        return str(environment.get("code", "not recorded"))
+
+    @property
+    def parameters(self) -> str:
+        """The number of parameters."""
+        if "cost.parameters" not in self.rows or self.rows["cost.parameters"].isna().all():
+            return "not recorded"
+        return f"{self.rows['cost.parameters'].iloc[0]:,.0f}"
+
+    @property
+    def tuned(self) -> list[str]:
+        """The values that the arm's search chose, once for each winner."""
+        columns = [str(c) for c in self.rows if str(c).startswith("parameter.")]
+        winners = self.rows[columns].dropna(axis="columns", how="all").drop_duplicates()
+        return [
+            listed(
+                [f"{str(name).partition('.')[2]} = {_value(value)}" for name, value in row.items()]
+            )
+            for row in winners.to_dict("records")
+            if row
+        ]
+
+    @property
+    def factors(self) -> list[str]:
+        """What the study varied, with its levels."""
+        return [
+            f"{name}: {listed([str(level) for level in factor.levels])}"
+            for name, factor in self.evidence.plan.study.factors.items()
+        ]
+
+    @property
+    def data(self) -> str:
+        """The data set with its settings and fingerprint."""
+        mark = self.evidence.plan.fingerprints.get(data_key(self.workload), "none recorded")
+        return f"{_in_words(self.workload['data'])}; fingerprint {mark}"
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """About how many examples there are outside the test split, and in it."""
+        found = summary(self.workload["data"])
+        return found.examples, found.test
+
+    @property
+    def duplicates(self) -> str:
+        """How many test inputs also stand among the other examples."""
+        found = self.evidence.execution.context.get("duplicates", {})
+        count = found.get(self.workload["data"]["name"])
+        return "not counted" if count is None else f"{count:,}"
+
+    @property
+    def seeds(self) -> str:
+        """On how many seeds the arm was confirmed."""
+        return plural(len(self.rows), "seed")
+
+    @property
+    def lacking(self) -> int:
+        """How many confirmation trials of the arm did not complete."""
+        rows = self.evidence.confirmation
+        return int((rows["arm"] == self.arm).sum()) - len(self.rows)
+
+    @property
+    def metric(self) -> str:
+        """The name of the primary metric."""
+        return metric_name(primary_metric(self.evidence))
+
+    @property
+    def results(self) -> Table:
+        """Every metric of every split, with intervals, beside the baseline arm and simple model."""
+        plan = self.evidence.plan
+        arms_of = [arm.name for arm in plan.all_arms]
+        wanted = [self.arm, plan.baseline.name, SIMPLE_BASELINE]
+        arms = [arm for arm in dict.fromkeys(wanted) if arm in arms_of]
+        known_of = [str(name) for name in self.rows.dropna(axis="columns", how="all")]
+        kinds = ("test.", "validation.", "train.", "probe.")
+        metrics = [name for kind in kinds for name in known_of if name.startswith(kind)]
+        values = {metric: values_by_arm(self.evidence, metric) for metric in metrics}
+        rows = [
+            [Cell(axis_label(metric))]
+            + [mean_cell(values[metric].get(arm), "not measured for this arm") for arm in arms]
+            for metric in metrics
+        ]
+        columns = ["Metric", *(self._role(arm) for arm in arms)]
+        return Table("Means over the confirmation seeds, with 95 % t intervals", columns, rows)
+
+    @property
+    def by_class(self) -> Table | None:
+        """The share of each class that was recognized, where confusion matrices were kept."""
+        found = [
+            shown
+            for shown in exhibits(self.evidence, "confusion_matrix", ["counts"])
+            if shown.arm == self.arm and shown.parts["counts"].ndim == 2
+        ]
+        if not found:
+            return None
+        recall = np.array([_recall(shown.parts["counts"]) for shown in found])
+        rows = [
+            [Cell(found[0].class_name(index)), mean_cell(values, "no such example")]
+            for index, values in enumerate(recall.T)
+        ]
+        caption = "Share of each class of the test split that is recognized, with 95 % t intervals"
+        return Table(caption, ["Class", "Recall"], rows)
+
+    @property
+    def claims(self) -> Sequence[answer.Row]:
+        """The verdicts of the study."""
+        return answer.rows(self.evidence.plan.study, self.result.verdicts)
+
+    @property
+    def checks(self) -> list[Check]:
+        """What was noted against the evidence."""
+        return [check for check in self.result.checks if check.outcome == "noted"]
+
+    @property
+    def environments(self) -> facts.Facts:
+        """Where it was trained."""
+        return facts.environments(self.evidence)
+
+    @property
+    def command(self) -> str:
+        """The command that trains it again."""
+        return facts.command(self.evidence)
+
+    @property
+    def front_matter(self) -> str:
+        """What machines read of a card, as YAML."""
+        from huggingface_hub import EvalResult, ModelCardData
+
+        primary, data = primary_metric(self.evidence), str(self.workload["data"]["name"])
+        values = values_by_arm(self.evidence, primary).get(self.arm, np.zeros(0))
+        metric = primary.partition(".")[2]
+        low, high = t_interval(values)
+        measured = EvalResult(
+            task_type=_TASKS.get(data, "other"),
+            dataset_type=data,
+            dataset_name=data,
+            dataset_split="test",
+            metric_type=metric,
+            metric_value=round(float(values.mean()), 6),
+            metric_name=f"{metric}, mean of {self.seeds}, 95 % interval {low:.4g} to {high:.4g}",
+        )
+        text: str = ModelCardData(
+            model_name=self.name,
+            license="unknown",
+            library_name="pytorch",
+            datasets=[data],
+            metrics=[metric],
+            tags=["ablation-study", str(self.workload["model"]["name"])],
+            eval_results=[measured],
+        ).to_yaml()
+        return text
+
+    def _role(self, arm: str) -> str:
+        roles = {self.arm: "this model", SIMPLE_BASELINE: "no deep learning"}
+        return f"{arm} ({roles.get(arm, 'the baseline arm')})"
+
+
+def card_of(result: ProfileResult, arm: str | None = None) -> Card:
+    """Return the card of an arm, or of the one with the best mean validation result.
+
+    Raises:
+        InputError: if there is no such arm, or none of its trials has completed.
+    """
+    evidence = result.evidence
+    where = f"study {result.study}, profile {result.profile}"
+    names = [one.name for one in evidence.plan.arms]
+    if arm is not None and arm not in names:
+        raise InputError(f"{where}, has no arm '{arm}'{nearest(arm, names)}")
+    chosen = arm or best_arm(evidence)
+    if chosen is None or chosen not in values_by_arm(evidence, primary_metric(evidence)):
+        whose = "no arm" if chosen is None else f"no confirmation trial of arm {chosen}"
+        raise InputError(f"{where}: {whose} has completed, so that nothing is known of it yet")
+    return Card(result, chosen)
+
+
+def write_card(card: Card, folder: Path) -> Path:
+    """Write a card as Markdown and as a page; return the Markdown file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = card_markdown(card)
+    file = folder / f"card-{card.result.profile}-{card.arm}.md"
+    write(file, text.encode())
+    write(file.with_suffix(".html"), card_page(card, text).encode())
+    return file
+
+
+def _recall(counts: Any) -> Any:
+    return np.diag(counts) / np.maximum(counts.sum(axis=1), 1)
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not set."""
+    return {
+        name: _given(value) if isinstance(value, Mapping) else value
+        for name, value in settings.items()
+        if value is not None
+    }
+
+
+def _in_words(settings: Mapping[str, Any]) -> str:
+    rest = [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in _given(settings).items()
+        if name != "name"
+    ]
+    return f"{settings['name']} ({', '.join(rest)})" if rest else str(settings["name"])
+
+
+def _value(value: Any) -> str:
+    return number(value) if isinstance(value, int | float) else str(value)

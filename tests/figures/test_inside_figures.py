@@ -1,0 +1,88 @@
+"""Pictures of what networks are like inside."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from inside_examples import NAMES, exhibits_of, with_insides
+
+from harness.exhibit import as_details
+from harness.figures import draw_all
+from harness.figures.inside import draw_inside
+from harness.figures.inside.exhibits import Shown, exhibits
+
+
+@pytest.fixture(scope="module")
+def evidence(finished):
+    return with_insides(finished.evidence)
+
+
+@pytest.fixture(scope="module")
+def pictures(evidence):
+    return {picture.name: picture for picture in draw_inside(evidence)}
+
+
+def test_a_picture_of_each_kind_with_a_panel_for_each_arm(finished, evidence, pictures):
+    assert pictures.keys() == NAMES
+    assert draw_inside(finished.evidence) == []
+    assert draw_all(evidence, finished.verdicts).keys() >= NAMES
+    for picture in pictures.values():
+        assert len(picture.panels) == (4 if picture.name == "inside-attention" else 2)
+        assert len({tuple(panel.get_size_inches()) for panel in picture.panels}) == 1
+        assert picture.caption.endswith(".")
+        assert picture.png().startswith(b"\x89PNG")
+
+
+def test_the_same_records_give_the_same_pictures(evidence, pictures):
+    for picture in draw_inside(evidence):
+        assert picture.svgs() == pictures[picture.name].svgs()
+
+
+def test_counts_are_summed_over_seeds_with_their_spread(evidence, pictures):
+    rows = evidence.confirmation
+    arm = evidence.plan.arms[0].name
+    seeds = sorted(rows[rows["arm"] == arm]["seed"])
+    picture = pictures["inside-confusion-matrix"]
+    confused = [2 + seed % 2 for seed in seeds]
+    texts = {text.get_text() for text in picture.panels[0].axes[0].texts}
+    assert {f"{9 * len(seeds)}", f"{sum(confused)}", f"±{np.std(confused, ddof=1):.2f}"} <= texts
+    assert f"{arm}: 3 taken for 8 ({sum(confused)} times)" in picture.alt
+
+
+def test_what_is_said_of_a_map_and_of_mistakes_stands_in_words(pictures):
+    embedding, looks = pictures["inside-embedding"], pictures["inside-grad-cam"]
+    assert "neighbour purity 0.875" in embedding.alt
+    assert "Purity 0.875, trustworthiness of the map 0.960" in embedding.svgs()[0]
+    assert "3 taken for 8, 4 taken for 9" in looks.alt
+    assert "3 → 8 (90 %)" in looks.svgs()[0]
+    assert "nothing" in looks.svgs()[0]  # the map without any evidence
+    assert "7 of 16; the largest weight is 0.71" in pictures["inside-filters"].svgs()[0]
+
+
+def test_tokens_are_texts_and_not_formulas_or_tags(pictures):
+    svg = pictures["inside-attention"].svgs()[0]
+    assert "$x_1$" in svg
+    assert "&lt;b&gt;" in svg
+    assert "␣" in svg
+    assert "↵" in svg
+
+
+@pytest.mark.parametrize("probe", sorted(exhibits_of()))
+def test_damaged_exhibits_are_left_out(finished, probe):
+    """Records may come from elsewhere: lists of another length must break no report."""
+    row = finished.evidence.confirmation.iloc[0]
+    whole = as_details(probe, exhibits_of()[probe])
+    for name in whole:
+        for damaged in ([], [1, 2, 3], ["a", "b"]):
+            details = {row["trial_id"]: {**whole, name: damaged}}
+            draw_inside(replace(finished.evidence, details=details))
+
+
+def test_classes_keep_the_names_that_they_had_before_some_were_chosen():
+    shown = Shown("arm", 0, {}, {"name": "digits", "classes": [3, 8]})
+    assert (shown.class_name(1), shown.class_name(7)) == ("8", "7")
+
+
+def test_failed_trials_show_nothing(evidence):
+    trials = evidence.trials.assign(state="failed")
+    assert exhibits(replace(evidence, trials=trials), "grad_cam", ["maps"]) == []
