@@ -44,7 +44,7 @@ def confusion_matrices(evidence: Evidence) -> Picture | None:
         "Which class is taken for which",
         "Examples of the test split by their true and their predicted class, with the weights of"
         " the selected epoch: the sum over all confirmation seeds and, below it, the standard"
-        " deviation between seeds. The darker a cell, the larger its share of its row."
+        " deviation between seeds. The stronger its colour, the larger a cell's share of its row."
         f"{left_out(len(fitting))}",
         f"Confusion matrices of {plural(len(panels), 'arm')}. "
         + " ".join(_in_words(arm, many) for arm, many in list(fitting.items())[:MOST_PANELS]),
