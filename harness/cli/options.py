@@ -22,6 +22,12 @@ StudyFile = Annotated[
     ),
 ]
 Profile = Annotated[str | None, typer.Option(help="a profile of the study")]
+ProfilePattern = Annotated[
+    str | None, typer.Option("--profile", help="a profile of the study, or a pattern: 'digits-*'")
+]
+AllProfiles = Annotated[
+    bool, typer.Option("--all-profiles", help="every profile, one after the other")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change one setting")
 ]

@@ -11,44 +11,21 @@ import typer
 
 from harness.cli import options
 from harness.cli.options import REPORTS, RESULTS
-from harness.study.errors import InputError, nearest
+from harness.study.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.run.outcome import Outcome
     from harness.store import Store
     from harness.trial import Record
 
     Weights = Mapping[str, NDArray[Any]]
-
-CLAIM_FIELDS = (
-    "id", "study", "profile", "source", "verdict", "effect", "ci_low", "ci_high", "p_value",
-    "p_corrected", "seeds", "trials",
-)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     for command in (report, claims, publish, trial, ui):
         app.command()(command)
-
-
-def claims_as_dicts(outcome: Outcome) -> list[dict[str, Any]]:
-    """Return the verdicts of one profile, with the fields that other tools rely on first.
-
-    `integrity` holds what was noted against the evidence as a whole, by check.
-    """
-    whole = {
-        "plan_hash": outcome.plan_hash,
-        "published": outcome.published,
-        "integrity": outcome.noted,
-    }
-    documents = []
-    for verdict in outcome.verdicts:
-        fields = verdict.to_dict()
-        documents.append({name: fields.pop(name) for name in CLAIM_FIELDS} | fields | whole)
-    return documents
 
 
 def report(
@@ -61,8 +38,7 @@ def report(
     from harness.run.results import open_results
 
     at_hand = open_results(results)
-    wanted = _wanted({entry.execution.study for entry in at_hand.entries()}, studies)
-    judged, folders = build_reports(at_hand, wanted, out)
+    judged, folders = build_reports(at_hand, at_hand.named(studies), out)
     for study, folder in folders.items():
         profiles = ", ".join(result.profile for result in judged if result.study == study)
         typer.echo(f"{study} ({profiles}): {folder / 'index.html'}")
@@ -70,25 +46,17 @@ def report(
     return 0
 
 
-def _wanted(known: set[str], studies: list[str] | None) -> list[str]:
-    """Return the studies that are named (by name or file), or all."""
-    names = {Path(name).stem for name in studies} if studies else known
-    for name in sorted(names - known):
-        raise InputError(f"there are no results of a study '{name}'{nearest(name, known)}")
-    return sorted(names)
-
-
 def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) -> int:
     """Show every claim with its verdict and its evidence, own and published, and count them."""
+    from harness.api import judge
     from harness.cli.verdict_table import print_counts, print_verdicts
-    from harness.run.outcome import Outcome
     from harness.run.results import open_results
 
-    judged = open_results(results).judged()
     if as_json:
-        found = [claim for result in judged for claim in claims_as_dicts(Outcome.of(result))]
+        found = [claim for result in judge(results=results) for claim in result.claims_as_dicts()]
         typer.echo(json.dumps(found))
         return 0
+    judged = open_results(results).judged()
     for result in judged:
         if result.verdicts:
             published = ", published records" if result.standing.published else ""
@@ -108,11 +76,12 @@ def publish(
 ) -> int:
     """Write the newest finished run of each study and profile to a small file, to be shared."""
     from harness.publish import FOLDER, publishable, write_file
+    from harness.run.results import known_studies
     from harness.store import open_store
 
     store = open_store(results, create=False)
     found = publishable(store)
-    wanted = _wanted({execution.study for execution in found}, studies)
+    wanted = known_studies({execution.study for execution in found}, studies)
     if not wanted:
         raise InputError("no run has finished with the settings that its profile declares")
     for execution in found:

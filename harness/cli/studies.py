@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +14,7 @@ from harness.cli.options import REPORTS, RESULTS
 from harness.study.errors import InputError, Problem, nearest
 
 if TYPE_CHECKING:
-    from harness.run.outcome import RunOptions, RunResult
+    from harness.run.observer import Observer
     from harness.study import LoadedStudy
 
 
@@ -51,27 +52,24 @@ def plan(
     as_json: options.AsJson = False,
 ) -> int:
     """Show the arms, the trials by phase, what is already done, and the time it will take."""
+    from harness.api import plan as make_plan
     from harness.cli.plan_view import plan_as_dict, print_plan
-    from harness.run.prepare import prepare
-    from harness.run.unchanged import look_ahead
-    from harness.store import DATABASE, open_store
     from harness.study import load_study
-    from harness.workloads.sources import data_root as find_root
 
-    loaded = load_study(study, profile, overrides or ())
-    prepared = prepare(loaded, find_root(data_root))
-    store = open_store(results) if (results / DATABASE).is_file() else None
-    outlook = look_ahead(prepared, store, loaded.file)
+    planned = make_plan(
+        load_study(study, profile, overrides or ()), results=results, data=data_root
+    )
     if as_json:
-        typer.echo(json.dumps(plan_as_dict(prepared, outlook)))
+        typer.echo(json.dumps(plan_as_dict(planned.plan, planned.outlook)))
     else:
-        print_plan(prepared, outlook)
+        print_plan(planned.plan, planned.outlook)
     return 0
 
 
 def run(
     studies: options.StudyFiles,
-    profile: options.Profile = None,
+    profile: options.ProfilePattern = None,
+    all_profiles: options.AllProfiles = False,
     overrides: options.Overrides = None,
     address: Annotated[
         str | None, typer.Option(help="a running Ray cluster: auto, or host:port")
@@ -88,58 +86,42 @@ def run(
     as_json: options.AsJson = False,
 ) -> int:
     """Run studies, or go on with them: train what has no record yet, judge, report."""
-    from harness.study import load_study
+    from harness.api import run_all
 
-    loaded = [load_study(file, profile, overrides or ()) for file in studies]
-    from harness.run.outcome import RunOptions
-
-    settings = RunOptions(results, out, data_root, address, in_process)
-    finished = [_run_one(study, settings, tracking_uri, as_json) for study in loaded]
-    _write_scoreboard(results, out)
+    loaded = _load_all(studies, profile, all_profiles, overrides or ())
+    finished = run_all(
+        loaded,
+        results=results,
+        reports=out,
+        data=data_root,
+        address=address,
+        in_process=in_process,
+        tracking_uri=tracking_uri,
+        observers=tuple if as_json else lambda: [_display(results, tracking_uri)],
+    )
     if as_json:
-        documents = [_result_as_dict(result) for result in finished]
+        documents = [result.to_dict() for result in finished]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
     return 1 if any(result.counts["failed"] for result in finished) else 0
 
 
-def _run_one(
-    loaded: LoadedStudy, settings: RunOptions, tracking_uri: str | None, as_json: bool
-) -> RunResult:
+def _load_all(
+    files: list[Path], profile: str | None, all_profiles: bool, overrides: Sequence[str]
+) -> list[LoadedStudy]:
+    from harness.study import load_profiles, load_study
+
+    if all_profiles and profile is not None:
+        raise InputError("give either --profile or --all-profiles")
+    pattern = "*" if all_profiles else profile
+    if pattern is None or not set(pattern) & set("*?["):
+        return [load_study(file, pattern, overrides) for file in files]
+    return [study for file in files for study in load_profiles(file, pattern, overrides)]
+
+
+def _display(results: Path, tracking_uri: str | None) -> Observer:
     from harness.cli.display import Display
-    from harness.run.conductor import run_study
-    from harness.run.mirroring import MirrorObserver
 
-    display = None if as_json else Display(settings.results, tracking_uri)
-    mirror = MirrorObserver(tracking_uri, settings.results)
-    observers = [mirror] if display is None else [display, mirror]
-    return run_study(loaded, settings, observers)
-
-
-def _write_scoreboard(results: Path, out: Path) -> None:
-    """Bring the page over all studies up to date, once for all that ran."""
-    from harness.run.pages import made_from, standing_page
-    from harness.store import open_store
-
-    store = open_store(results)
-    if standing_page(store, out, made_from(store)) is not None:
-        return
-    from harness.run.conclude import build_reports
-    from harness.run.results import open_results
-
-    build_reports(open_results(results), (), out)
-
-
-def _result_as_dict(result: RunResult) -> dict[str, Any]:
-    from harness.cli.results import claims_as_dicts
-
-    return {
-        "study": result.study,
-        "profile": result.profile,
-        "trials": dict(result.counts),
-        "wall_seconds": round(result.wall_seconds, 3),
-        "claims": claims_as_dicts(result.outcome),
-        "report": str(result.report / "index.html"),
-    }
+    return Display(results, tracking_uri)
 
 
 def new(

@@ -139,6 +139,8 @@ def data_facts(evidence: Evidence) -> Facts:
 def command(evidence: Evidence) -> str:
     """Return the command that runs this study again, as it was run."""
     execution = evidence.execution
+    if not execution.context["file"]:
+        return "harness.api.run(...), with the study that is declared below"
     parts = ["harness", "run", str(execution.context["file"])]
     if execution.profile != "default":
         parts += ["--profile", execution.profile]

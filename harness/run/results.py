@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from harness.judge import claim_declarations, judge
 from harness.publish import FOLDER, PublishedFile, read_all
 from harness.report import ProfileResult
 from harness.store import DATABASE, Execution, Store, open_store
+from harness.study.errors import InputError, nearest
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,14 @@ class Results:
                 key = (execution.study, execution.profile)
                 found[key] = Entry(execution, self.store, published=False)
         return [found[key] for key in sorted(found) if studies is None or key[0] in studies]
+
+    def named(self, studies: Iterable[str] | None = None) -> list[str]:
+        """Return the studies that are named, or all, in the order of their names.
+
+        Raises:
+            InputError: if there are no results of one that is named.
+        """
+        return known_studies({entry.execution.study for entry in self.entries()}, studies)
 
     def judged(self, studies: Collection[str] | None = None) -> list[ProfileResult]:
         """Judge each entry from its records; nothing is trained."""
@@ -90,3 +99,15 @@ def results_beside(store: Store) -> Results:
         StoreError: if a published file cannot be used.
     """
     return Results(store, read_all(store.folder / FOLDER))
+
+
+def known_studies(known: Collection[str], named: Iterable[str] | None = None) -> list[str]:
+    """Return the studies that are named (by name or file), or all that are known.
+
+    Raises:
+        InputError: if one is not known.
+    """
+    names = {Path(name).stem for name in named or ()} or set(known)
+    for name in sorted(names - set(known)):
+        raise InputError(f"there are no results of a study '{name}'{nearest(name, known)}")
+    return sorted(names)

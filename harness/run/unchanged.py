@@ -52,7 +52,12 @@ def identity(plan: Plan, file: str) -> str:
 
 
 def shown_path(file: str) -> str:
-    """Return a study file's path as it may stand in a report: never with folders of a machine."""
+    """Return a study file's path as it may stand in a report: never with folders of a machine.
+
+    Empty for a study that is in no file.
+    """
+    if not file:
+        return ""
     path = Path(file).resolve()
     inside = path.is_relative_to(Path.cwd())
     return str(path.relative_to(Path.cwd())) if inside else path.name

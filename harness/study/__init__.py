@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.study.design import Arm, cells, point_sides, select, sides, with_settings
     from harness.study.errors import InputError, Problem
     from harness.study.inherit import files_of
-    from harness.study.load import LoadedStudy, load_study, study_from_dict
+    from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
     from harness.study.model import Study
     from harness.study.search_space import (
         Space,
@@ -31,6 +31,7 @@ __all__ = [
     "InputError",
     "LoadedStudy",
     "Problem",
+    "Source",
     "Space",
     "Study",
     "build_stages",
@@ -40,6 +41,7 @@ __all__ = [
     "files_of",
     "is_asked",
     "kind_of",
+    "load_profiles",
     "load_study",
     "most_epochs",
     "point_sides",
@@ -55,7 +57,7 @@ _NAMES = {
     "design": ("Arm", "cells", "point_sides", "select", "sides", "with_settings"),
     "errors": ("InputError", "Problem"),
     "inherit": ("files_of",),
-    "load": ("LoadedStudy", "load_study", "study_from_dict"),
+    "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),
     "model": ("Study",),
     "search_space": (
         "Space", "arm_spaces", "candidate_workload", "is_asked", "kind_of", "most_epochs",

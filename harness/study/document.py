@@ -7,7 +7,9 @@ refused, so that a file from a stranger is nothing worse than an error message.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,22 @@ def read_yaml(file: Path) -> Document:
     except UnicodeDecodeError:
         raise InputError([Problem("is not a text file in UTF-8", str(file))]) from None
     return parse_document(text, str(file))
+
+
+def document_of(data: Mapping[str, Any]) -> Document:
+    """Take a study that is plain data already; its values have no place in a file.
+
+    Raises:
+        InputError: if it holds more than mappings, lists, texts, numbers, true, false and None.
+    """
+    try:
+        text = json.dumps(data, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the study is not plain data: {error}") from None
+    plain = json.loads(text)
+    if not isinstance(plain, dict):
+        raise InputError("a study is a mapping that has `study`, its name")
+    return Document(plain)
 
 
 def parse_document(text: str, file: str = "") -> Document:

@@ -17,8 +17,8 @@ KEY = "extends"
 LONGEST_CHAIN = 10
 
 
-def read_document(file: Path) -> Document:
-    """Read a study file and those that it extends into one document.
+def read_document(source: Path | Document) -> Document:
+    """Read a study (a file, or a document that is read already) and what it extends into one.
 
     Every value keeps the file, line and column where it stands.
 
@@ -26,7 +26,7 @@ def read_document(file: Path) -> Document:
         InputError: if one of the files cannot be read or is not plain YAML, if the chain has no
             end, or if the file gives itself no name.
     """
-    chain = _chain(file)
+    chain = _chain(source if isinstance(source, Document) else read_yaml(source))
     document = chain.pop()
     while chain:
         _lay_over(document, chain.pop())
@@ -36,14 +36,14 @@ def read_document(file: Path) -> Document:
 def files_of(file: Path) -> list[Path]:
     """Return a study file and those that it extends, nearest first; as many as can be read."""
     try:
-        return [Path(document.file) for document in _chain(file)]
+        return [Path(document.file) for document in _chain(read_yaml(file))]
     except InputError:
         return [file]
 
 
-def _chain(file: Path) -> list[Document]:
-    documents = [read_yaml(file)]
-    seen = {file.resolve()}
+def _chain(start: Document) -> list[Document]:
+    documents = [start]
+    seen = {Path(start.file).resolve()}
     while KEY in documents[-1].data:
         last = documents[-1]
         base = _find_base(last, Path(last.file).parent)

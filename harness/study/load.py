@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from pydantic import ValidationError
 from harness.study.checks import check_names, check_references
 from harness.study.components import Workload
 from harness.study.design import Arm, OnError, build_arms
-from harness.study.document import Document, Path_, assign, parse_value
+from harness.study.document import Document, Path_, assign, document_of, parse_value
 from harness.study.errors import InputError, Problem, nearest
 from harness.study.explain import explain
 from harness.study.inherit import KEY, read_document
+from harness.study.matrix import KEY as MATRIX
+from harness.study.matrix import expand_matrix
 from harness.study.model import Study
 from harness.study.running_checks import check_running
 from harness.study.stages import build_stages, check_stages
@@ -36,34 +39,70 @@ class LoadedStudy:
     file: str
 
 
+Source = Path | Mapping[str, Any]
+"""A study file, or what one would say as plain data."""
+
+
 def load_study(
-    file: Path, profile: str | None = None, overrides: Sequence[str] = ()
+    source: Source, profile: str | None = None, overrides: Sequence[str] = ()
 ) -> LoadedStudy:
-    """Read and check a study file.
+    """Read and check a study.
 
     Args:
-        file: the YAML file.
+        source: the YAML file, or a mapping that says the same.
         profile: one of its `profiles`; without one, the study as it stands ("default").
         overrides: `path=value` texts, applied last.
 
     Raises:
         InputError: with every mistake found, each at its place.
     """
-    document = read_document(file)
-    known = document.data.get("profiles")
-    known = known if isinstance(known, dict) else {}
+    document = _read(source)
+    known = _profiles(document)
     if profile is not None and profile not in known:
-        names = ", ".join(map(str, known)) or "none"
-        raise InputError(
-            [Problem(f"has no profile '{profile}' (it has: {names}){nearest(profile, known)}",
-                     str(file))]
-        )  # fmt: skip
-    settings = _parse_overrides(overrides)
-    study, arms = _resolve(document, profile, settings)
+        raise _no_profile(document, profile)
+    loaded = _load(document, profile, _parse_overrides(overrides))
     for name in known:  # every profile must be sound, not only the one that is asked for
         if name != profile:
             _resolve(document, name, {})
-    return LoadedStudy(study, arms, profile or "default", settings, str(file))
+    return loaded
+
+
+def load_profiles(source: Source, pattern: str, overrides: Sequence[str] = ()) -> list[LoadedStudy]:
+    """Read a study once for each of its profiles whose name fits a pattern such as `digits-*`.
+
+    Raises:
+        InputError: as `load_study` does, and if no profile fits.
+    """
+    document = _read(source)
+    fitting = fnmatch.filter(_profiles(document), pattern)
+    if not fitting:
+        raise _no_profile(document, pattern)
+    settings = _parse_overrides(overrides)
+    return [_load(document, name, settings) for name in fitting]
+
+
+def _read(source: Source) -> Document:
+    start = source if isinstance(source, Path) else document_of(source)
+    document = read_document(start)
+    expand_matrix(document)
+    return document
+
+
+def _profiles(document: Document) -> Mapping[str, Any]:
+    known = document.data.get("profiles")
+    return known if isinstance(known, dict) else {}
+
+
+def _no_profile(document: Document, wanted: str) -> InputError:
+    known = _profiles(document)
+    names = ", ".join(map(str, known)) or "none"
+    message = f"has no profile '{wanted}' (it has: {names}){nearest(wanted, known)}"
+    return InputError([Problem(message, document.file)])
+
+
+def _load(document: Document, profile: str | None, settings: dict[str, Any]) -> LoadedStudy:
+    study, arms = _resolve(document, profile, settings)
+    return LoadedStudy(study, arms, profile or "default", settings, document.file)
 
 
 def study_from_dict(data: Mapping[str, Any]) -> tuple[Study, list[Arm]]:
@@ -152,6 +191,14 @@ def schema() -> dict[str, Any]:
     found["properties"][KEY] = {
         "type": "string",
         "description": "a study file, or the name of a bundled study, that this one changes",
+    }
+    settings = {"type": "object", "additionalProperties": True}
+    labels = {"type": "object", "minProperties": 1, "additionalProperties": settings}
+    found["properties"][MATRIX] = {
+        "type": "object",
+        "description": "axes whose combinations are profiles: {axis: {label: {path: value}}}; two"
+        " data sets by two models give `digits-small`, `digits-large`, ...",
+        "additionalProperties": labels,
     }
     whole = {"required": found.pop("required")}
     return found | {"if": {"required": [KEY]}, "then": {"required": ["study"]}, "else": whole}

@@ -1,0 +1,208 @@
+"""The harness from Python: load, plan, run, judge, report; as small as the command line.
+
+    from harness import api
+
+    study = api.load("activations", profile="quick")
+    api.plan(study)                 # arms, trials, what is done, what the rest will take
+    result = api.run(study)         # train what has no record yet, judge, write the report
+    result.claims                   # verdicts as a pandas frame
+    result.evidence                 # one row per confirmation trial
+
+A study is a file, the name of a bundled study, a mapping that says what a file would say, or what
+`load` returned. Everything that is wrong with an input raises `InputError`, whose text says where
+and what was expected; nothing was run then. In a notebook, plans and results show as tables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.api.results import Planned, Result
+from harness.study.bundled import find_study
+from harness.study.errors import InputError
+
+if TYPE_CHECKING:
+    from harness.run.observer import Observer
+    from harness.study import LoadedStudy
+
+    StudyLike = str | Path | Mapping[str, Any] | LoadedStudy
+
+__all__ = ["InputError", "Planned", "Result", "judge", "load", "plan", "report", "run", "run_all"]
+
+RESULTS = Path("results")
+REPORTS = Path("reports")
+
+
+def load(
+    study: StudyLike, profile: str | None = None, settings: Mapping[str, Any] | None = None
+) -> LoadedStudy:
+    """Read and check a study.
+
+    Args:
+        study: a file, the name of a bundled study, or a mapping that says what a file would say.
+        profile: one of its profiles; without one, the study as it stands.
+        settings: changes by their dotted path, such as `{"workload.epochs": 3}`.
+
+    Raises:
+        InputError: with every mistake found, each at its place.
+    """
+    from harness.study import LoadedStudy, load_study
+
+    if isinstance(study, LoadedStudy):
+        if profile is not None or settings:
+            raise InputError("a study that is loaded already has its profile and settings")
+        return study
+    source = find_study(str(study)) if isinstance(study, (str, Path)) else study
+    texts = [f"{path}={json.dumps(value)}" for path, value in (settings or {}).items()]
+    return load_study(source, profile, texts)
+
+
+def plan(
+    study: StudyLike, *, results: str | Path = RESULTS, data: str | Path | None = None
+) -> Planned:
+    """Say what a run will do: arms, trials by phase, what is done, and the time the rest takes.
+
+    Args:
+        study: as for `load`.
+        results: the folder of the records; it need not exist.
+        data: the folder of data files; default: $HARNESS_DATA, or a cache.
+    """
+    from harness.run.prepare import prepare
+    from harness.run.unchanged import look_ahead
+    from harness.store import DATABASE, open_store
+    from harness.workloads.sources import data_root
+
+    loaded = load(study)
+    prepared = prepare(loaded, data_root(data))
+    store = open_store(Path(results)) if (Path(results) / DATABASE).is_file() else None
+    return Planned(prepared, look_ahead(prepared, store, loaded.file))
+
+
+def run(
+    study: StudyLike,
+    *,
+    results: str | Path = RESULTS,
+    reports: str | Path = REPORTS,
+    data: str | Path | None = None,
+    address: str | None = None,
+    in_process: bool = False,
+    tracking_uri: str | None = None,
+    observers: Sequence[Observer] = (),
+) -> Result:
+    """Run a study, or go on with it: train what has no record yet, judge, write the report.
+
+    Args:
+        study: as for `load`.
+        results: the folder of the records.
+        reports: the folder of the reports.
+        data: the folder of data files; default: $HARNESS_DATA, or a cache.
+        address: a running Ray cluster, `auto` or host:port; default: this machine.
+        in_process: without Ray, one trial at a time.
+        tracking_uri: an MLflow server elsewhere; default: a database beside the records.
+        observers: told of everything that happens (see `harness.run.observer`).
+
+    Raises:
+        InputError: if the study, or anything else that is given, is wrong; nothing was run then.
+        DataMissingError: if its data cannot be had.
+        ClusterError: if the cluster breaks down; everything recorded is safe.
+    """
+    return run_all(
+        [study],
+        results=results,
+        reports=reports,
+        data=data,
+        address=address,
+        in_process=in_process,
+        tracking_uri=tracking_uri,
+        observers=lambda: observers,
+    )[0]
+
+
+def run_all(
+    studies: Iterable[StudyLike],
+    *,
+    results: str | Path = RESULTS,
+    reports: str | Path = REPORTS,
+    data: str | Path | None = None,
+    address: str | None = None,
+    in_process: bool = False,
+    tracking_uri: str | None = None,
+    observers: Callable[[], Sequence[Observer]] = tuple,
+) -> list[Result]:
+    """Run several studies, one after the other; all are checked before the first one runs.
+
+    `observers` is called before each study; see `run` for the other arguments, and for what it
+    raises.
+    """
+    loaded = [load(study) for study in studies]
+    from harness.run.conductor import run_study
+    from harness.run.mirroring import MirrorObserver
+    from harness.run.outcome import RunOptions
+
+    folder, out = Path(results), Path(reports)
+    options = RunOptions(folder, out, Path(data) if data else None, address, in_process)
+    done = []
+    for study in loaded:
+        mirror = MirrorObserver(tracking_uri, folder)
+        done.append(Result.of_run(run_study(study, options, [*observers(), mirror]), folder))
+    _write_scoreboard(folder, out)
+    return done
+
+
+def judge(studies: Iterable[str] | None = None, *, results: str | Path = RESULTS) -> list[Result]:
+    """Judge what is recorded, own and published, training nothing: one result for each profile.
+
+    Args:
+        studies: names of studies; default: all that have records.
+        results: the folder of the records.
+
+    Raises:
+        InputError: if there are no results of a study that is named.
+        StoreError: if there are no results, or they cannot be used.
+    """
+    from harness.run.results import open_results
+
+    at_hand = open_results(Path(results))
+    wanted = at_hand.named(studies)
+    return [Result.of_profile(judged, Path(results)) for judged in at_hand.judged(wanted)]
+
+
+def report(
+    studies: Iterable[str] | None = None,
+    *,
+    results: str | Path = RESULTS,
+    reports: str | Path = REPORTS,
+) -> dict[str, Path]:
+    """Rebuild reports and the scoreboard from the records; nothing is trained.
+
+    Args:
+        studies: names of studies; default: all that have records.
+        results: the folder of the records.
+        reports: the folder that gets the reports.
+
+    Returns:
+        The page of each study by its name.
+    """
+    from harness.run.conclude import build_reports
+    from harness.run.results import open_results
+
+    at_hand = open_results(Path(results))
+    _, folders = build_reports(at_hand, at_hand.named(studies), Path(reports))
+    return {study: folder / "index.html" for study, folder in folders.items()}
+
+
+def _write_scoreboard(results: Path, reports: Path) -> None:
+    """Bring the page over all studies up to date, once for all that ran."""
+    from harness.run.pages import made_from, standing_page
+    from harness.store import open_store
+
+    store = open_store(results)
+    if standing_page(store, reports, made_from(store)) is not None:
+        return
+    from harness.run.conclude import build_reports
+    from harness.run.results import open_results
+
+    build_reports(open_results(results), (), reports)

@@ -1,0 +1,84 @@
+"""Plans and results as a notebook shows them: small tables that suit light and dark pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.api.results import Planned, Result
+    from harness.trial import Verdict
+
+MARKS = {"supported": "#1a7f37", "refuted": "#c0392b", "inconclusive": "#9a6700"}
+OTHER = "#8250df"
+
+
+def plan_page(planned: Planned) -> str:
+    """Show the arms and the trials of a plan."""
+    study = planned.plan.study
+    factors = list(study.factors)
+    arms = [
+        [arm.name + (" (baseline)" if arm.is_baseline else "")]
+        + [str(arm.levels.get(factor, "–")) for factor in factors]
+        for arm in planned.plan.all_arms
+    ]
+    done = planned.outlook.done
+    trials = [[phase, str(n), str(done[phase])] for phase, n in planned.outlook.total.items()]
+    return (
+        _title(study.study, planned.plan.profile, study.question)
+        + _table(["arm", *factors], _escaped(arms))
+        + _table(["phase", "trials", "done"], _escaped(trials))
+        + f"<p>{planned.to_run} trials to run, about {planned.seconds:.0f} s on one worker</p>"
+    )
+
+
+def result_page(result: Result) -> str:
+    """Show the verdicts of a result."""
+    rows = [
+        [_mark(verdict.verdict), escape(verdict.says), _effect(verdict), _p(verdict),
+         str(verdict.seeds)]
+        for verdict in result.verdicts
+    ]  # fmt: skip
+    counts = ", ".join(f"{count} {state}" for state, count in result.counts.items() if count)
+    notes = [escape(note) for notes in result.integrity.values() for note in notes]
+    return (
+        _title(result.study, result.profile, counts)
+        + _table(["verdict", "claim", "effect [interval]", "p", "seeds"], rows)
+        + "".join(f"<p><small>{note}</small></p>" for note in notes)
+    )
+
+
+def _title(study: str, profile: str, says: str) -> str:
+    return f"<p><b>{escape(study)}</b> ({escape(profile)}): {escape(says)}</p>"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f'<th style="text-align:left">{escape(heading)}</th>' for heading in headings)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _escaped(rows: Iterable[Iterable[str]]) -> list[list[str]]:
+    return [[escape(cell) for cell in row] for row in rows]
+
+
+def _mark(verdict: str) -> str:
+    return f'<b style="color:{MARKS.get(verdict, OTHER)}">{escape(verdict)}</b>'
+
+
+def _effect(verdict: Verdict) -> str:
+    if verdict.effect is None:
+        return "–"
+    low, high = (
+        "–" if bound is None else f"{bound:.3g}" for bound in (verdict.ci_low, verdict.ci_high)
+    )
+    return f"{verdict.effect:.3g} [{low}, {high}]"
+
+
+def _p(verdict: Verdict) -> str:
+    p = verdict.p_corrected
+    return "–" if p is None else "&lt; 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,206 @@
+"""What the Python interface answers with: a plan, and what came of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.api.notebook import plan_page, result_page
+from harness.trial import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.evidence import Evidence
+    from harness.plan import Plan
+    from harness.report import ProfileResult
+    from harness.run.outcome import RunResult
+    from harness.run.prepare import Outlook
+
+CLAIM_COLUMNS = (
+    "id", "says", "verdict", "effect", "ci_low", "ci_high", "p_value", "p_corrected", "seeds",
+    "seeds_needed", "reason", "study", "profile",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run will do.
+
+    Attributes:
+        plan: the arms and all trials (see `harness.plan.Plan`).
+        outlook: trials by phase, planned and done.
+    """
+
+    plan: Plan
+    outlook: Outlook
+
+    @property
+    def arms(self) -> list[str]:
+        """The names of the arms, the simple baseline last."""
+        return [arm.name for arm in self.plan.all_arms]
+
+    @property
+    def to_run(self) -> int:
+        """The number of trials that have no record yet."""
+        return self.outlook.to_run
+
+    @property
+    def seconds(self) -> float:
+        """The estimated time of these trials on one worker, in seconds."""
+        return self.outlook.seconds
+
+    def _repr_html_(self) -> str:
+        return plan_page(self)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one profile of a study.
+
+    Attributes:
+        study: the name of the study.
+        profile: the name of the profile.
+        verdicts: one for each claim.
+        results: the folder of the records.
+        counts: trials by what became of them in this run (complete, pruned, diverged, failed,
+            reused); empty where nothing was run.
+        wall_seconds: what the run took.
+        report: the folder of the report, of a run.
+        integrity: what was noted against the evidence as a whole, by check.
+        plan_hash: of what was declared.
+        published: whether the records come from a published file.
+    """
+
+    study: str
+    profile: str
+    verdicts: Sequence[Verdict]
+    results: Path
+    integrity: Mapping[str, list[str]]
+    plan_hash: str
+    published: bool
+    counts: Mapping[str, int] = field(default_factory=dict)
+    wall_seconds: float = 0.0
+    report: Path | None = None
+
+    @classmethod
+    def of_run(cls, done: RunResult, results: Path) -> Result:
+        """Show what came of a run."""
+        outcome = done.outcome
+        return cls(
+            done.study,
+            done.profile,
+            done.verdicts,
+            results,
+            outcome.noted,
+            outcome.plan_hash,
+            outcome.published,
+            done.counts,
+            done.wall_seconds,
+            done.report,
+        )
+
+    @classmethod
+    def of_profile(cls, judged: ProfileResult, results: Path) -> Result:
+        """Show a profile that was judged from its records."""
+        from harness.run.outcome import Outcome
+
+        outcome = Outcome.of(judged)
+        made = cls(
+            judged.study,
+            judged.profile,
+            outcome.verdicts,
+            results,
+            outcome.noted,
+            outcome.plan_hash,
+            outcome.published,
+        )
+        made.__dict__["_evidence"] = judged.evidence  # it is at hand and need not be read again
+        return made
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        from harness.evidence import gather
+        from harness.run.results import open_results
+
+        entries = open_results(self.results).entries({self.study})
+        entry = next(e for e in entries if e.execution.profile == self.profile)
+        return gather(entry.source, entry.execution)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row per trial of every phase; the columns are those of `harness.evidence.Evidence`.
+
+        `arm`, `phase`, `candidate`, `seed`, `state`, `level.<factor>`, `parameter.<path>`, the
+        metrics (`test.accuracy`) and what the trial cost (`cost.seconds`).
+        """
+        return self._evidence.trials
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """The rows of `trials` that verdicts rest on: the confirmation trials."""
+        return self._evidence.confirmation
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """One row per confirmation trial and epoch: arm, seed, epoch and the metrics."""
+        return self._evidence.curves
+
+    @property
+    def claims(self) -> pd.DataFrame:
+        """One row per claim: its verdict, effect with interval, corrected p-value and seeds."""
+        import pandas as pd
+
+        rows = [{name: v.to_dict()[name] for name in CLAIM_COLUMNS} for v in self.verdicts]
+        return pd.DataFrame(rows, columns=list(CLAIM_COLUMNS))
+
+    def __getitem__(self, claim: str) -> Verdict:
+        """Return the verdict of one claim by its id.
+
+        Raises:
+            KeyError: naming the claims that there are.
+        """
+        found = {verdict.id: verdict for verdict in self.verdicts}
+        if claim not in found:
+            raise KeyError(f"{claim} (the claims are: {', '.join(found)})")
+        return found[claim]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as `harness run --json` prints it."""
+        return {
+            "study": self.study,
+            "profile": self.profile,
+            "trials": dict(self.counts),
+            "wall_seconds": round(self.wall_seconds, 3),
+            "claims": self.claims_as_dicts(),
+            "report": str(self.report / "index.html") if self.report else None,
+        }
+
+    def claims_as_dicts(self) -> list[dict[str, Any]]:
+        """Return the verdicts as `harness claims --json` prints them.
+
+        The fields that other tools rely on come first; `integrity` holds what was noted against
+        the evidence as a whole.
+        """
+        whole = {
+            "plan_hash": self.plan_hash,
+            "published": self.published,
+            "integrity": dict(self.integrity),
+        }
+        documents = []
+        for verdict in self.verdicts:
+            fields = verdict.to_dict()
+            documents.append({name: fields.pop(name) for name in _FIRST} | fields | whole)
+        return documents
+
+    def _repr_html_(self) -> str:
+        return result_page(self)
+
+
+_FIRST = (
+    "id", "study", "profile", "source", "verdict", "effect", "ci_low", "ci_high", "p_value",
+    "p_corrected", "seeds", "trials",
+)  # fmt: skip
