@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.plan import Assignment
+from harness.plan import Assignment, Plan
 from harness.run.observer import Closing, Observer, Opening
+from harness.run.prepare import data_configs
 from harness.study import InputError, Problem
 from harness.track import ExecutionInfo, Mirror, TrialInfo
+from harness.track.facts import describe_data
 from harness.trial import Progress, Record
+from harness.workloads import summary
 
 
 class MirrorObserver(Observer):
@@ -36,6 +39,11 @@ class MirrorObserver(Observer):
                 question=plan.study.question,
                 plan_hash=plan.hash,
                 primary_metric="test." + plan.search_metric(plan.baseline).partition(".")[2],
+                selected_by=plan.search_metric(plan.baseline),
+                data=_data_sets(plan),
+                arms=tuple(arm.name for arm in plan.all_arms),
+                factors=tuple(plan.study.factors),
+                searched=_searched(plan),
             )
         )
 
@@ -82,3 +90,19 @@ class MirrorObserver(Observer):
             candidate=assignment.candidate,
             hyperparameters=assignment.parameters,
         )
+
+
+def _searched(plan: Plan) -> tuple[str, ...]:
+    """Return the paths that any search varies, each once."""
+    spaces = [plan.space(arm) for arm in plan.arms]
+    return tuple(dict.fromkeys(path for space in spaces if space for path in space.dimensions))
+
+
+def _data_sets(plan: Plan) -> dict[str, dict[str, str]]:
+    """Describe the data sets of a plan, by fingerprint."""
+    found = {}
+    for key, config in data_configs(plan).items():
+        sizes = summary(config)
+        dtype = "float32" if sizes.form.vocabulary is None else "int64"
+        found[plan.fingerprints[key]] = describe_data(sizes.examples, sizes.form.shape, dtype)
+    return found

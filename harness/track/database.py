@@ -30,7 +30,7 @@ from mlflow.utils.uri import append_to_uri_path
 from mlflow.utils.validation import _validate_tag_name
 from sqlalchemy import bindparam, insert, select, text, update
 
-from harness.track.facts import DATA_CONTEXT, DATA_SOURCE, Page, Point
+from harness.track.facts import DATA_CONTEXT, DATA_SOURCE, Page, Point, TrialFacts
 
 SCHEMAS = {"dc11669786a5"}
 """Versions of MLflow's tables (Alembic revisions) that the rows below fit: of MLflow 3.17."""
@@ -156,7 +156,7 @@ def _insert_runs(session: Any, new: Sequence[tuple[str, Page]], experiment: Any)
 
 def _insert_inputs(session: Any, new: Sequence[tuple[str, Page]], experiment_id: str) -> None:
     """Write the rows of `SqlAlchemyStore.log_inputs`: one data set for each run."""
-    wanted = {(page.facts.data_name, page.facts.data_digest) for _, page in new}
+    wanted = {(page.facts.data_name, page.facts.data_digest): page.facts for _, page in new}
     data = _data_sets(session, wanted, int(experiment_id))
     inputs, labels = [], []
     for run_id, page in new:
@@ -177,7 +177,7 @@ def _insert_inputs(session: Any, new: Sequence[tuple[str, Page]], experiment_id:
 
 
 def _data_sets(
-    session: Any, wanted: set[tuple[str, str]], experiment_id: int
+    session: Any, wanted: Mapping[tuple[str, str], TrialFacts], experiment_id: int
 ) -> dict[tuple[str, str], str]:
     """Return the ids of data sets by name and digest, made where need be."""
     if not wanted:
@@ -190,7 +190,7 @@ def _data_sets(
         )
     )
     ids: dict[tuple[str, str], str] = {(name, digest): known for name, digest, known in found}
-    missing = {data: uuid.uuid4().hex for data in sorted(wanted - set(ids))}
+    missing = {data: uuid.uuid4().hex for data in sorted(set(wanted) - set(ids))}
     kind, source = DATA_SOURCE
     rows = [
         {
@@ -200,8 +200,8 @@ def _data_sets(
             "digest": digest,
             "dataset_source_type": kind,
             "dataset_source": source,
-            "dataset_schema": None,
-            "dataset_profile": None,
+            "dataset_schema": wanted[name, digest].data_schema or None,
+            "dataset_profile": wanted[name, digest].data_profile or None,
         }
         for (name, digest), data_id in missing.items()
     ]

@@ -73,7 +73,6 @@ class Ending:
     status: str
     ended: float
     verdicts: Sequence[Mapping[str, Any]] = ()
-    text: str = ""
     report: Path | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +30,8 @@ RUN_STATUS = {
 _NOT_ALLOWED = re.compile(r"[^\w\-. :/]")
 _LONGEST_KEY = 250
 _LONGEST_PARAM = 6000
-_LONGEST_TAG = 8000
+LONGEST_TAG = 8000
+_LONGEST_NOTE = 19_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class TrialFacts:
     params: Mapping[str, str]
     data_name: str
     data_digest: str
+    data_schema: str = ""
+    data_profile: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,15 @@ def key(name: str) -> str:
     return _NOT_ALLOWED.sub("_", name)[:_LONGEST_KEY]
 
 
+def metric_key(name: str) -> str:
+    """Return the name of a metric in MLflow, which makes a section of charts of what stands before
+    a slash: `validation.loss` is `validation/loss` there."""
+    return key(name.replace(".", "/", 1))
+
+
 def tags_of(values: Mapping[str, object]) -> dict[str, str]:
     """Return tags that MLflow accepts."""
-    return {key(name): str(value)[:_LONGEST_TAG] for name, value in values.items()}
+    return {key(name): str(value)[:LONGEST_TAG] for name, value in values.items()}
 
 
 def describe_trial(trial: Trial, info: TrialInfo, execution: ExecutionInfo) -> TrialFacts:
@@ -104,13 +115,29 @@ def describe_trial(trial: Trial, info: TrialInfo, execution: ExecutionInfo) -> T
     params = {**flatten(trial.workload), **info.hyperparameters, **info.levels, "seed": trial.seed}
     data = trial.workload.get("data")
     data_name = data.get("name", "data") if isinstance(data, Mapping) else data
+    described = execution.data.get(trial.data_fingerprint, {})
     return TrialFacts(
         name=info.name or _run_name(trial, info),
         tags=tags_of(tags),
         params={key(name): str(value)[:_LONGEST_PARAM] for name, value in params.items()},
         data_name=str(data_name or "data")[:_LONGEST_KEY],
         data_digest=trial.data_fingerprint[:36],
+        data_schema=str(described.get("schema", "")),
+        data_profile=str(described.get("profile", "")),
     )
+
+
+def describe_data(examples: int, shape: Sequence[int], dtype: str) -> dict[str, str]:
+    """Return schema and profile of a data set, as the UI's panel of data sets reads them.
+
+    Args:
+        examples: outside the test split.
+        shape: of one input.
+        dtype: of the inputs.
+    """
+    spec = {"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": [-1, *shape]}}
+    schema = {"mlflow_tensorspec": {"features": json.dumps([spec])}}
+    return {"schema": json.dumps(schema), "profile": json.dumps({"num_rows": examples})}
 
 
 def _run_name(trial: Trial, info: TrialInfo) -> str:
@@ -138,7 +165,7 @@ def curve_points(
         step = int(values.get("epoch", position))
         time = time_of if isinstance(time_of, int) else time_of[step]
         points += [
-            Point(key(name), float(value), time, step)
+            Point(metric_key(name), float(value), time, step)
             for name, value in values.items()
             if name != "epoch" and _finite(value)
         ]
@@ -148,8 +175,9 @@ def curve_points(
 def record_points(record: Record, steps_present: Iterable[int] = ()) -> list[Point]:
     """Return what a finished run must hold and does not yet: missing epochs, results, costs.
 
-    A result that is also measured every epoch is called `selected.<name>`, so that MLflow's
-    newest-value columns mean one thing. Epochs are spread evenly over the time of the trial.
+    A result that is also measured every epoch is called `selected/<name>`, so that MLflow's
+    newest-value columns mean one thing. Results stand at step 0, of which MLflow makes bars where
+    it makes lines of later ones. Epochs are spread evenly over the time of the trial.
     """
     present = set(steps_present)
     missing = [
@@ -165,9 +193,8 @@ def record_points(record: Record, steps_present: Iterable[int] = ()) -> list[Poi
         **{f"selected.{k}" if k in measured else k: v for k, v in record.metrics.items()},
         **{f"cost.{k}": v for k, v in record.cost.items()},
     }
-    last = record.selected_epoch or (steps[-1] if steps else 0)
     return curve_points(missing, times) + [
-        Point(key(name), float(value), end, last)
+        Point(metric_key(name), float(value), end, 0)
         for name, value in results.items()
         if _finite(value)
     ]
@@ -193,22 +220,39 @@ def answers(found_state: str, record: Record) -> bool:
     return found_state in settled or found_state == record.state.value
 
 
-def note(question: str, sections: Mapping[str, str]) -> str:
-    """Return an experiment's description: the question, then the verdicts of each profile."""
-    return "\n\n".join([question, *(sections[name] for name in sorted(sections))])[:19000]
+def note(question: str, links: Sequence[tuple[str, str]], sections: Mapping[str, str]) -> str:
+    """Return an experiment's description: question, verdicts of each profile, where to look.
+
+    Args:
+        question: of the study.
+        links: pairs of a title and an address.
+        sections: Markdown by the name of its tag.
+    """
+    where = " · ".join(f"[{title}]({address})" for title, address in links)
+    answers = [sections[name] for name in sorted(sections)]
+    parts = [question, where, *answers]
+    return "\n\n".join(part for part in parts if part)[:_LONGEST_NOTE]
 
 
-def verdict_section(execution: ExecutionInfo, verdicts: Sequence[Mapping[str, Any]]) -> str:
-    """Return one profile's verdicts as a Markdown table."""
+def verdict_section(
+    execution: ExecutionInfo, verdicts: Sequence[Mapping[str, Any]], report: str = ""
+) -> str:
+    """Return one profile's verdicts as a Markdown table; `report` is the address of its report."""
+    counts = Counter(verdict["verdict"] for verdict in verdicts)
+    summary = ", ".join(f"{count} {answer}" for answer, count in counts.items())
     lines = [
-        f"### Verdicts, profile {execution.profile}",
+        f"### Profile {execution.profile}: {summary}",
         "",
-        "| claim | verdict | effect | seeds |",
+        "| claim | verdict | effect [interval] | seeds |",
         "|---|---|---|---|",
     ]
     for verdict in verdicts:
         says = str(verdict["says"]).replace("|", "\\|").replace("\n", " ")
-        lines.append(f"| {says} | {verdict['verdict']} | {_effect(verdict)} | {verdict['seeds']} |")
+        lines.append(
+            f"| {says} | **{verdict['verdict']}** | {_effect(verdict)} | {verdict['seeds']} |"
+        )
+    if report:
+        lines += ["", f"[The report of profile {execution.profile}]({report})"]
     return "\n".join(lines)
 
 

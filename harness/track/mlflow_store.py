@@ -160,7 +160,8 @@ class TrackingStore:
         """Say which data set a run trains on."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        data = Dataset(facts.data_name, facts.data_digest, *DATA_SOURCE)
+        described = (facts.data_schema or None, facts.data_profile or None)
+        data = Dataset(facts.data_name, facts.data_digest, *DATA_SOURCE, *described)
         context = [InputTag(*DATA_CONTEXT)]
         _asked(lambda: self._client.log_inputs(run_id, [DatasetInput(data, context)]))
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.track import facts
 from harness.track.entries import Batch, Ending, Entry, batches
-from harness.track.facts import Point, TrialFacts, milliseconds
+from harness.track.facts import Point, TrialFacts, metric_key, milliseconds
 from harness.track.inventory import lose, only, sweep
 from harness.track.mlflow_store import Found, Refused, TrackingStore
+from harness.track.views import run_link, views
 from harness.track.words import ExecutionInfo, MirrorStatus
 from harness.trial import Record
 
@@ -191,8 +192,9 @@ class Session:
         }
         labels = {
             "mlflow.experimentKind": "custom_model_development",
-            "mlflow.experiment.primaryMetric.name": execution.primary_metric,
+            "mlflow.experiment.primaryMetric.name": metric_key(execution.primary_metric),
             "question": execution.question,
+            **dict(view.tag for view in views(execution)),
         }
         self._describe_experiment(store, labels)
         name = f"{execution.study} {execution.profile} {moment}"
@@ -205,7 +207,8 @@ class Session:
         sections = {
             name: text for name, text in tags.items() if name.startswith("verdicts.") and text
         }
-        tags["mlflow.note.content"] = facts.note(self.execution.question, sections)
+        links = [(v.title, v.link(self._experiment)) for v in views(self.execution)]
+        tags["mlflow.note.content"] = facts.note(self.execution.question, links, sections)
         new = {name: tags[name] for name in tags if tags[name] != self._experiment_tags.get(name)}
         store.tag_experiment(self._experiment, new)
         self._experiment_tags = tags
@@ -352,13 +355,13 @@ class Session:
         self._live.clear()
         verdicts = {f"verdict.{verdict['id']}": verdict["verdict"] for verdict in ending.verdicts}
         tags = facts.tags_of({**verdicts, "state": ending.status})
-        if ending.text:
-            tags["mlflow.note.content"] = ending.text[:7900]
+        section = self._verdicts(ending)
+        if section:
+            tags["mlflow.note.content"] = section[: facts.LONGEST_TAG]
         end = milliseconds(ending.ended)
-        points = [Point(facts.key(k), float(v), end, 0) for k, v in ending.metrics.items()]
+        points = [Point(metric_key(k), float(v), end, 0) for k, v in ending.metrics.items()]
         store.log(self._parent, points, {}, tags)
-        if ending.verdicts:
-            section = facts.verdict_section(self.execution, ending.verdicts)
+        if section:
             self._describe_experiment(store, {f"verdicts.{self.execution.profile}": section})
         if ending.report is not None and self._uploads < TRIES:
             self._uploads += 1
@@ -366,3 +369,12 @@ class Session:
         status = {"finished": "FINISHED", "failed": "FAILED"}.get(ending.status, "KILLED")
         store.end(self._parent, status, end)
         self._closed = True
+
+    def _verdicts(self, ending: Ending) -> str:
+        """Return the verdicts in Markdown, with a link to the report; nothing without verdicts."""
+        if not ending.verdicts:
+            return ""
+        report = run_link(self._experiment, self._parent, "artifacts/report/index.html")
+        return facts.verdict_section(
+            self.execution, ending.verdicts, report if ending.report else ""
+        )

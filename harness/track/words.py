@@ -16,6 +16,9 @@ class ExecutionInfo:
     numbers of two results folders are not taken for one. `owner` names the results folder (any
     text that stays the same for it): runs that its earlier executions left running are dead,
     because one folder has one conductor. Left empty, host name and path stand in.
+
+    `primary_metric` is the one of results, `selected_by` that of searches; `arms` are their names,
+    `factors` what is varied, `searched` the paths of all searches. `data` describes data sets by fingerprint.
     """
 
     study: str
@@ -26,6 +29,11 @@ class ExecutionInfo:
     plan_hash: str = ""
     owner: str = ""
     primary_metric: str = "test.accuracy"
+    selected_by: str = "validation.accuracy"
+    arms: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     started: float = 0.0
     tags: Mapping[str, str] = field(default_factory=dict)
 

@@ -61,13 +61,13 @@ def test_everything_is_where_mlflow_users_look(tmp_path, capfd):
     experiment = store.get_experiment_by_name("activations")
     note = experiment.tags["mlflow.note.content"]
     assert note.startswith("Which one?")
-    assert "| supported | 0.25 [0.125, 0.5] | 5 |" in note
+    assert "| **supported** | 0.25 [0.125, 0.5] | 5 |" in note
     assert experiment.artifact_location == (results / "mlartifacts/activations").as_uri()
 
     [parent] = runs(store, children=False)
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["verdict.relu-wins"] == "supported"
-    assert parent.data.metrics == {"trials.complete": 1.0}
+    assert parent.data.metrics == {"trials/complete": 1.0}
     files = [file.path for file in store.list_artifacts(parent.info.run_id, "report")]
     assert files == ["report/figures", "report/index.html"]
     copy = store.download_artifacts(parent.info.run_id, "report/index.html", str(tmp_path))
@@ -83,8 +83,8 @@ def test_everything_is_where_mlflow_users_look(tmp_path, capfd):
     assert (tags | {"phase": "confirmation", "state": "complete"}).items() <= run.data.tags.items()
     assert run.data.params["activation"] == "relu"
     assert run.data.params["optimizer.lr"] == "0.01"
-    assert run.data.metrics["test.accuracy"] == 0.9
-    history = store.get_metric_history(run.info.run_id, "train.loss")
+    assert run.data.metrics["test/accuracy"] == 0.9
+    history = store.get_metric_history(run.info.run_id, "train/loss")
     assert [(m.step, m.value) for m in history] == [(n, 1.0 / n) for n in range(1, EPOCHS + 1)]
     [data] = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("digits", "abcdef0123456789")
@@ -105,14 +105,14 @@ def test_metrics_appear_while_the_trial_runs(results):
         until(lambda: store.get_run(run.info.run_id).data.metrics)
         assert run.info.status == "RUNNING"
         epochs(mirror, of, 3, 3)
-        until(lambda: len(store.get_metric_history(run.info.run_id, "train.loss")) == 3)
+        until(lambda: len(store.get_metric_history(run.info.run_id, "train/loss")) == 3)
         assert store.get_run(run.info.run_id).info.status == "RUNNING"
         mirror.trial_finished(record(of), INFO)
         assert mirror.finish("finished").sent == 1
     [after] = runs(store)
     assert after.info.run_id == run.info.run_id
     assert after.info.status == "FINISHED"
-    history = store.get_metric_history(run.info.run_id, "train.loss")
+    history = store.get_metric_history(run.info.run_id, "train/loss")
     assert [m.step for m in history] == [1, 2, 3, 4]
 
 
@@ -172,7 +172,7 @@ def test_runs_that_a_killed_group_left_running_are_found(results):
         "3": "KILLED",
     }
     assert len(runs(store)) == 3
-    history = store.get_metric_history(statuses["1"].info.run_id, "train.loss")
+    history = store.get_metric_history(statuses["1"].info.run_id, "train/loss")
     assert [m.step for m in history] == [1, 2, 3, 4]
     assert sorted(run.info.status for run in runs(store, children=False)) == ["FINISHED", "KILLED"]
     # The trials that never finished run again, and take the place of what is left of them.

@@ -12,27 +12,27 @@ def values(points):
 
 def test_a_result_that_has_a_curve_gets_a_name_of_its_own():
     found = values(facts.record_points(record(trial(1))))
-    assert found["test.accuracy", EPOCHS - 1] == 0.9
-    assert found["selected.validation.accuracy", EPOCHS - 1] == 0.4
-    assert found["validation.accuracy", EPOCHS] == 0.1 * EPOCHS
-    assert found["cost.seconds", EPOCHS - 1] == 0.2
+    assert found["test/accuracy", 0] == 0.9
+    assert found["selected/validation.accuracy", 0] == 0.4
+    assert found["validation/accuracy", EPOCHS] == 0.1 * EPOCHS
+    assert found["cost/seconds", 0] == 0.2
 
 
 def test_only_missing_epochs_are_sent():
     found = values(facts.record_points(record(trial(1)), [1, 2]))
-    assert {step for name, step in found if name == "train.loss"} == {3, 4}
+    assert {step for name, step in found if name == "train/loss"} == {3, 4}
 
 
 def test_what_is_no_number_is_absent():
     diverged = record(
         trial(1), State.DIVERGED, metrics={"a": math.nan, "b": math.inf, "c": 1.0}, curve=()
     )
-    assert {p.name for p in facts.record_points(diverged)} == {"c", "cost.seconds"}
+    assert {p.name for p in facts.record_points(diverged)} == {"c", "cost/seconds"}
 
 
 def test_epochs_lie_within_the_time_of_the_trial():
     one = record(trial(1), started=100.0, ended=108.0)
-    times = [p.time for p in facts.record_points(one) if p.name == "train.loss"]
+    times = [p.time for p in facts.record_points(one) if p.name == "train/loss"]
     assert times == [102_000, 104_000, 106_000, 108_000]
 
 
@@ -67,9 +67,11 @@ def test_a_failure_gives_way_and_an_outcome_stays():
 
 def test_the_description_is_a_table_in_markdown():
     section = facts.verdict_section(ExecutionInfo("s", "quick", "1"), [verdict().to_dict()])
-    assert "| ReLU \\| wins | supported | 0.25 [0.125, 0.5] | 5 |" in section
-    text = facts.note("Why?", {"verdicts.quick": section, "verdicts.full": "full"})
-    assert text.startswith("Why?\n\nfull\n\n### Verdicts, profile quick")
+    assert "| ReLU \\| wins | **supported** | 0.25 [0.125, 0.5] | 5 |" in section
+    sections = {"verdicts.quick": section, "verdicts.full": "full"}
+    text = facts.note("Why?", [("Runs", "#/runs"), ("Searches", "#/s")], sections)
+    links = "[Runs](#/runs) · [Searches](#/s)"
+    assert text.startswith(f"Why?\n\n{links}\n\nfull\n\n### Profile quick: 1 supported")
 
 
 def test_a_point_without_an_epoch_counts_its_place():

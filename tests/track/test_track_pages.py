@@ -53,17 +53,17 @@ def test_a_server_and_its_pages_show_what_was_written_beside_it(server, tmp_path
     assert seen(store, "beside") == seen(client(address(server.results)), "beside")
     experiment = store.get_experiment_by_name("beside").experiment_id
 
-    def search(wanted, order="metrics.`test.accuracy` DESC"):
+    def search(wanted, order="metrics.`test/accuracy` DESC"):
         asked = {"experiment_ids": [experiment], "filter": wanted, "order_by": [order]}
         url = f"{server.uri}/ajax-api/2.0/mlflow/runs/search"
         found = json.loads(get(url, json.dumps(asked).encode())).get("runs", [])
         return [run["info"]["run_name"].split()[-1] for run in found]
 
     assert search("metrics.`flat` < 0 and params.activation = 'relu'") == ["4"]
-    assert search("metrics.`cost.epochs` = 4 and status = 'KILLED'") == ["2"]
+    assert search("metrics.`cost/epochs` = 4 and status = 'KILLED'") == ["2"]
     assert search("tags.state = 'diverged'") == ["1"]
     assert search("params.seed = '3' and attributes.status = 'FAILED'") == ["3"]
-    assert search("metrics.`test.accuracy` > 0.95") == []
+    assert search("metrics.`test/accuracy` > 0.95") == []
     ordered = search("tags.role = 'trial'", "params.seed DESC")
     assert ordered == [str(seed) for seed in range(len(told_records()))][::-1]
     [run] = [run for run in runs(store, "beside") if run.data.params["seed"] == "4"]
@@ -195,5 +195,5 @@ def test_a_run_that_someone_deleted_while_it_was_live_is_made_anew(results):
         mirror.trial_finished(of, INFO)
         assert mirror.finish("finished", patience=30).sent == 1
     [after] = runs(store)
-    assert (after.info.status, after.data.metrics["train.loss"]) == ("FINISHED", 0.25)
+    assert (after.info.status, after.data.metrics["train/loss"]) == ("FINISHED", 0.25)
     assert after.info.run_id != run.info.run_id

@@ -129,7 +129,7 @@ def test_studies_at_once_while_the_database_crashes(postgres, tmp_path):
             assert parent.info.status == "FINISHED"
             for child in runs(store, study):
                 assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-                history = store.get_metric_history(child.info.run_id, "train.loss")
+                history = store.get_metric_history(child.info.run_id, "train/loss")
                 assert sorted(m.step for m in history) == [1, 2, 3, 4]
         again = mirrored(server.uri, tmp_path / "one", [record(trial(n)) for n in range(20)], "one")
         assert (again.sent, again.present) == (0, 20)

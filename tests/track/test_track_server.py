@@ -132,7 +132,7 @@ def test_a_server_that_dies_and_comes_back(tmp_path, template):
     after = store.get_run(before.info.run_id)
     assert after.data.tags["trial_id"] == records[2].trial_id
     assert after.info.status == "FINISHED"
-    history = store.get_metric_history(before.info.run_id, "train.loss")
+    history = store.get_metric_history(before.info.run_id, "train/loss")
     assert [m.step for m in history] == [1, 2, 3, 4]
     assert [run.info.status for run in runs(store, children=False)] == ["FINISHED"]
 

@@ -392,8 +392,8 @@ def test_profiles_keep_their_verdicts_in_the_description():
         rounds(one, store)
     text = store.experiments["activations"]["mlflow.note.content"]
     assert text.startswith("Which one?")
-    assert "profile quick" in text
-    assert "profile full" in text
+    assert "Profile quick" in text
+    assert "Profile full" in text
 
 
 def test_trials_that_end_together_are_written_together():
@@ -489,7 +489,7 @@ def test_a_watched_trial_needs_no_calls_of_its_own():
         one.progress(of.trial_id, [point(epoch)], of.started)
         one.work()
         assert [run["status"] for run in store.active()] == ["RUNNING"]
-        assert ("train.loss", epoch) in store.active()[0]["points"]
+        assert ("train/loss", epoch) in store.active()[0]["points"]
     one.record(described(of.trial, one.execution), of)
     one.work()
     assert len(store.written) == EPOCHS

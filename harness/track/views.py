@@ -1,0 +1,153 @@
+"""Views of an experiment in MLflow's UI: which runs, by what, with which columns and charts.
+
+MLflow's own button "Share" keeps such a view as a tag of the experiment, and a link names it. The
+mirror writes the same tags, so that the links in an experiment's description open runs by arm
+instead of a flat list. The words are those of MLflow 3.17's UI; one that does not know them
+shows its ordinary list.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.metrics import lower_is_better
+from harness.track.facts import metric_key
+from harness.track.words import ExecutionInfo
+
+TAG = "mlflow.sharedViewState."
+ARMS, SEARCH, EXECUTIONS = "arms", "search", "executions"
+_SECTION = "overview"
+
+
+@dataclass(frozen=True)
+class View:
+    """One view: its key, what a link to it says, and whether it opens with charts."""
+
+    key: str
+    title: str
+    state: Mapping[str, Any] = field(repr=False)
+    charts: bool = True
+
+    @property
+    def tag(self) -> tuple[str, str]:
+        """The experiment's tag that holds it, compressed as MLflow's UI does."""
+        packed = base64.b64encode(zlib.compress(json.dumps(self.state).encode(), 9)).decode()
+        return TAG + self.key, f"deflate;{packed}"
+
+    def link(self, experiment_id: str) -> str:
+        """Return its address, relative to the root of the tracking server."""
+        mode = "CHART" if self.charts else "TABLE"
+        return (
+            f"#/experiments/{experiment_id}/runs?viewStateShareKey={self.key}"
+            f"&compareRunsMode={mode}&workflowType=machine_learning"
+        )
+
+
+def views(execution: ExecutionInfo) -> list[View]:
+    """Return the views of a study's experiment."""
+    confirmed, searched = "tags.phase = 'confirmation'", "tags.phase = 'search'"
+    factors = [_column("params", name) for name in execution.factors]
+    hyperparameters = [_column("params", path) for path in execution.searched]
+    quality = execution.primary_metric
+    selected = execution.selected_by
+    shown = [_column("metrics", metric_key(name)) for name in (quality, "cost.seconds")]
+    arms = _state(confirmed, [*shown, *factors], quality) | {
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "tag", "groupByData": "arm"}],
+        },
+        "groupsExpanded": {f"tag.arm.{arm}": False for arm in execution.arms},
+        "runsHiddenMode": "SHOW_ALL",
+    }
+    arms |= _charts([_line(selected), _bar(quality), _scatter("cost.seconds", quality)])
+    search_columns = [_column("metrics", metric_key(selected)), *factors, *hyperparameters]
+    search = _state(searched, [_column("tags", "arm"), *search_columns], selected)
+    search |= {"groupBy": None, "runsHiddenMode": "SHOW_ALL"}
+    search |= _charts([_parallel(execution.searched, selected), _line(selected)])
+    executions = _state(
+        "tags.role = 'execution'",
+        [_column("tags", name) for name in ("profile", "state")]
+        + [_column("metrics", name) for name in ("trials/complete", "trials/failed")],
+        "",
+    )
+    found = [View(ARMS, "Confirmed runs by arm", arms)]
+    if execution.searched:
+        found.append(View(SEARCH, "The searches", search))
+    return [*found, View(EXECUTIONS, "Executions, with the report", executions, charts=False)]
+
+
+def run_link(experiment_id: str, run_id: str, page: str = "") -> str:
+    """Return the address of a run's page, relative to the root of the tracking server."""
+    place = f"#/experiments/{experiment_id}/runs/{run_id}" + (f"/{page}" if page else "")
+    return f"{place}?workflowType=machine_learning"
+
+
+def _state(search: str, columns: Sequence[str], order: str) -> dict[str, Any]:
+    """Return the filter, the order and the columns of a view."""
+    by = _column("metrics", metric_key(order)) if order else "attributes.start_time"
+    return {
+        "searchFilter": search,
+        "orderByKey": by,
+        "orderByAsc": bool(order) and lower_is_better(order),
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "selectedColumns": list(columns),
+        "groupBy": None,
+    }
+
+
+def _column(kind: str, name: str) -> str:
+    return f"{kind}.`{name}`"
+
+
+def _charts(cards: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return these charts in a section of their own, before those that MLflow makes."""
+    section = {
+        "uuid": _SECTION, "name": "Overview", "display": True, "isReordered": True,
+        "deleted": False, "isGenerated": False,
+    }  # fmt: skip
+    shared = {"metricSectionId": _SECTION, "deleted": False, "isGenerated": False}
+    numbered = [
+        {"uuid": f"{_SECTION}-{n}", **shared, **card} for n, card in enumerate(cards, start=1)
+    ]
+    return {
+        "compareRunCharts": numbered,
+        "compareRunSections": [section],
+        "isAccordionReordered": True,
+    }
+
+
+def _line(metric: str) -> dict[str, Any]:
+    name = metric_key(metric)
+    return {
+        "type": "LINE", "metricKey": name, "selectedMetricKeys": [name], "displayName": name,
+        "runsCountToCompare": 100, "lineSmoothness": 0, "scaleType": "linear",
+        "xAxisScaleType": "linear", "xAxisKey": "step", "yAxisKey": "metric", "range": {},
+        "selectedXAxisMetricKey": "", "yAxisExpressions": [], "ignoreOutliers": False,
+        "useGlobalXaxisKey": True, "useGlobalLineSmoothing": True,
+    }  # fmt: skip
+
+
+def _bar(metric: str) -> dict[str, Any]:
+    name = metric_key(metric)
+    return {"type": "BAR", "metricKey": name, "displayName": name, "runsCountToCompare": 100}
+
+
+def _scatter(across: str, up: str) -> dict[str, Any]:
+    axes = {
+        axis: {"key": metric_key(metric), "type": "METRIC"}
+        for axis, metric in (("xaxis", across), ("yaxis", up))
+    }
+    return {"type": "SCATTER", "runsCountToCompare": 100, **axes}
+
+
+def _parallel(params: Sequence[str], metric: str) -> dict[str, Any]:
+    return {
+        "type": "PARALLEL", "selectedParams": list(params), "runsCountToCompare": 100,
+        "selectedMetrics": [metric_key(metric)], "showAllRuns": True,
+    }  # fmt: skip
