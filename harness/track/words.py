@@ -18,7 +18,8 @@ class ExecutionInfo:
     because one folder has one conductor. Left empty, host name and path stand in.
 
     `primary_metric` is the one of results, `selected_by` that of searches; `arms` are their names,
-    `factors` what is varied, `searched` the paths of all searches. `data` describes data sets by fingerprint.
+    `factors` what is varied, `searched` the paths of all searches. `data` describes data sets by
+    fingerprint.
     """
 
     study: str
