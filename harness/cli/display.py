@@ -1,157 +1,205 @@
-"""How a run looks in the terminal: live bars for a person, plain lines for a log."""
+"""How a run looks in the terminal: a live picture for a person, plain lines for a log."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-from harness.cli.verdict_table import print_verdicts
-from harness.cli.words import duration, number
-from harness.metrics import lower_is_better
-from harness.plan import SIMPLE_BASELINE, Assignment
+from harness.cli.tally import TROUBLES, Tally
+from harness.cli.verdict_table import STYLES, print_verdicts
+from harness.cli.words import duration, number, pace
+from harness.plan import Assignment
 from harness.run.observer import Closing, Observer, Opening
-from harness.trial import Phase, Record, State
+from harness.trial import Record, State, Verdict
 
 SECONDS_BETWEEN_LINES = 10.0
+MOST_TROUBLES = 5
+"""Failures and losses that are told one by one; further ones are only counted."""
 
 
 class Display(Observer):
-    """Shows trials by phase, the time left, the best arm so far and what failed."""
+    """Shows trials by phase, the pace, the time left, the best arm so far and what failed."""
 
-    def __init__(self, results: Path, tracking_uri: str | None = None):
-        self.console = Console()
+    def __init__(
+        self, results: Path, tracking_uri: str | None = None, console: Console | None = None
+    ):
+        self.console = console or Console()
         self._results = results
         self._tracking_uri = tracking_uri
-        self._bars: dict[Phase, TaskID] = {}
-        self._progress: Progress | None = None
-        self._done = dict.fromkeys(Phase, 0)
-        self._planned = dict.fromkeys(Phase, 0)
-        self._reused = self._failed = 0
-        self._scores: dict[str, list[float]] = {}
+        self._tally: Tally | None = None
+        self._live: Live | None = None
+        self._failed: list[str] = []
+        self._told = 0
         self._begin = self._last_line = time.monotonic()
-        self._study = self._metric = ""
 
     def opened(self, opening: Opening) -> None:
-        """Name the study and start the bars."""
+        """Name the study and start the picture."""
         study = opening.plan.study
-        self._study = study.study
-        self._metric = opening.plan.search_metric(opening.plan.baseline)
-        self._planned = {Phase(phase): count for phase, count in opening.planned.items()}
-        self.console.print(
-            f"[bold]{study.study}[/bold] ({opening.plan.profile}): {study.question}",
-            highlight=False,
+        self._tally = Tally(opening.plan, opening.planned)
+        self._print(
+            f"[bold]{study.study}[/bold] ({opening.plan.profile}): {escape(study.question)}"
         )
-        if not self.console.is_terminal:
-            return
-        self._progress = Progress(
-            TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[note]}"),
-            console=self.console,
-            transient=True,
-        )
-        for phase, count in self._planned.items():
-            if count:
-                self._bars[phase] = self._progress.add_task(phase.value, total=count, note="")
-        self._progress.start()
+        if self.console.is_terminal:
+            self._live = Live(
+                get_renderable=self._picture,
+                console=self.console,
+                refresh_per_second=4,
+                transient=True,
+            )
+            self._live.start()
 
     def extended(self, planned: Mapping[str, int]) -> None:
         """Make room for more trials."""
-        for name, count in planned.items():
-            self._planned[Phase(name)] = count
-            if self._progress is not None and Phase(name) in self._bars:
-                self._progress.update(self._bars[Phase(name)], total=count)
+        assert self._tally is not None
+        self._tally.extend(planned)
+
+    def started(self, assignment: Assignment) -> None:
+        """Count a trial that runs."""
+        assert self._tally is not None
+        self._tally.start(assignment)
 
     def finished(self, record: Record, assignments: Sequence[Assignment], reused: bool) -> None:
-        """Count a trial, and note the best arm so far."""
-        for item in assignments:
-            self._done[item.phase] += 1
-        if reused:
-            self._reused += len(assignments)
+        """Count a trial, and tell of a failure."""
+        assert self._tally is not None
+        self._tally.finish(record, assignments, reused)
         if record.state is State.FAILED:
-            self._failed += 1
-            arm = assignments[0].arm
+            self._failed.append(record.trial_id)
             last_line = record.reason.strip().rpartition("\n")[2]
-            self._say(f"[red]failed[/red] {arm}, seed {record.trial.seed}: {last_line}")
-        value = record.metrics.get(self._metric)
-        for item in assignments:
-            an_arm = item.arm != SIMPLE_BASELINE and item.phase is not Phase.PRETRAINING
-            if value is not None and an_arm:
-                self._scores.setdefault(item.arm, []).append(value)
-        self._update(assignments)
+            where = f"{assignments[0].arm}, seed {record.trial.seed}"
+            self._trouble(f"[red]failed[/red] {escape(where)}: {escape(last_line)}")
+        if self._live is None and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._print(self._line(self._tally))
 
     def lost(self, assignment: Assignment, cause: str) -> None:
         """Say that a worker went away."""
-        self._say(f"[yellow]lost[/yellow] {assignment.arm}: {cause}")
+        assert self._tally is not None
+        self._tally.lost += 1
+        self._tally.running.discard(assignment.trial.id)
+        self._trouble(f"[yellow]lost[/yellow] {escape(assignment.arm)}: {escape(cause)}")
 
     def noticed(self, text: str) -> None:
         """Pass a notice on."""
-        self._say(f"[yellow]note[/yellow] {text}")
+        self._print(f"[yellow]note[/yellow] {escape(text)}")
 
     def closed(self, closing: Closing) -> None:
         """Show the verdicts and where to look next."""
-        if self._progress is not None:
-            self._progress.stop()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
         counts = closing.counts
         ran = sum(count for state, count in counts.items() if state != "reused")
         parts = [f"{ran} trials ran", f"{counts['reused']} were reused"]
         parts += [f"{counts[state]} {state}" for state in ("diverged", "failed") if counts[state]]
-        self.console.print(f"{', '.join(parts)}; {duration(closing.wall_seconds)}", highlight=False)
+        self._print(f"{', '.join(parts)}; {duration(closing.wall_seconds)}")
         if closing.report is None:
             return
         if closing.verdicts:
             self.console.print()
             print_verdicts(closing.verdicts, self.console)
-        self.console.print(f"\nreport: {closing.report / 'index.html'}", highlight=False)
-        if self._tracking_uri is None:
-            option = "" if self._results == Path("results") else f" --results {self._results}"
-            self.console.print(f"browse: {_program()} ui{option}", highlight=False)
+            self._print(f"\n{_count(closing.verdicts)}")
+        self._print_next(closing.report)
 
     def unchanged(self, opening: Opening, closing: Closing) -> None:
         """Show what came of it, as if it had been done again."""
-        self.opened(opening)
+        self._print(
+            f"[bold]{opening.plan.study.study}[/bold] ({opening.plan.profile}):"
+            f" {escape(opening.plan.study.question)}"
+        )
         self.closed(closing)
 
-    def _update(self, assignments: Sequence[Assignment]) -> None:
-        if self._progress is not None:
-            for item in assignments:
-                self._progress.update(self._bars[item.phase], advance=1, note=self._leader())
-        elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            done = ", ".join(
-                f"{phase.value} {self._done[phase]}/{count}"
-                for phase, count in self._planned.items()
-            )
-            self.console.print(
-                f"{duration(self._last_line - self._begin)}: {done}", highlight=False
-            )
+    def _print_next(self, report: Path) -> None:
+        """Say where to look next; paths stay on one line, so that they can be copied."""
+        option = "" if self._results == Path("results") else f" --results {self._results}"
+        steps = [("report", str(report / "index.html"))]
+        if self._tracking_uri is None:
+            steps.append(("browse", f"{_program()} ui{option}"))
+        if self._failed:
+            steps.append(("failed", f"{_program()} trial {self._failed[0]}{option}"))
+        for title, text in steps:
+            self.console.print(f"{title}: {text}", highlight=False, markup=False, soft_wrap=True)
 
-    def _leader(self) -> str:
-        """Name the arm with the best mean of the metric that the study searches by, so far."""
-        means = {arm: fmean(values) for arm, values in self._scores.items()}
-        choose = min if lower_is_better(self._metric) else max
-        best = choose(means, key=lambda arm: means[arm], default=None)
-        return f"best so far: {best} {number(means[best])}" if best else ""
+    def _picture(self) -> RenderableType:
+        """Draw bars by phase, and under them what else is known."""
+        tally = self._tally
+        assert tally is not None
+        bars = Table.grid(padding=(0, 1))
+        for phase in tally.phases:
+            done, count = tally.done[phase], tally.planned[phase]
+            bars.add_row(phase.value, ProgressBar(count, done, width=28), f"{done}/{count}")
+        lines = [Text(text) for text in (_pace(tally), _leader(tally)) if text]
+        troubles = _troubles(tally)
+        if troubles:
+            lines.append(Text(troubles, style="red"))
+        for line in lines:
+            line.truncate(self.console.width, overflow="ellipsis")
+        return Group(bars, *lines)
 
-    def _say(self, text: str) -> None:
-        console = self._progress.console if self._progress is not None else self.console
-        console.print(text, highlight=False)
+    def _line(self, tally: Tally) -> str:
+        done = ", ".join(f"{p.value} {tally.done[p]}/{tally.planned[p]}" for p in tally.phases)
+        left = tally.seconds_left()
+        rest = [
+            f"about {duration(left)} left" if left is not None else "",
+            _leader(tally),
+            _troubles(tally),
+        ]
+        spent = duration(self._last_line - self._begin)
+        return escape("; ".join([f"{spent}: {done}", *(text for text in rest if text)]))
+
+    def _trouble(self, text: str) -> None:
+        self._told += 1
+        if self._told <= MOST_TROUBLES:
+            self._print(text)
+        elif self._told == MOST_TROUBLES + 1:
+            self._print("further failures and losses are only counted")
+
+    def _print(self, text: str) -> None:
+        """Print a line; where lines are for a log, it is not broken."""
+        self.console.print(text, highlight=False, soft_wrap=not self.console.is_terminal)
+
+
+def _pace(tally: Tally) -> str:
+    left, rate = tally.seconds_left(), tally.per_second()
+    parts = [f"{len(tally.running)} handed out"] if tally.running else []
+    parts += [pace(rate)] if rate is not None else []
+    parts += [f"about {duration(left)} left"] if left is not None else []
+    return " · ".join(parts) or "starting"
+
+
+def _leader(tally: Tally) -> str:
+    best = tally.best()
+    if best is None:
+        return ""
+    return f"best so far: {best[0]}, {tally.metric.replace('.', ' ')} {number(best[1])}"
+
+
+def _troubles(tally: Tally) -> str:
+    parts = [f"{tally.states[s]} {s.value}" for s in TROUBLES if tally.states[s]]
+    parts += [f"{tally.lost} lost and tried again"] if tally.lost else []
+    return ", ".join(parts)
+
+
+def _count(verdicts: Sequence[Verdict]) -> str:
+    """Count the verdicts in a sentence."""
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    parts = [
+        f"[{style}]{counts[word]} {word}[/{style}]"
+        for word, style in STYLES.items()
+        if counts[word]
+    ]
+    claims = "1 claim" if len(verdicts) == 1 else f"{len(verdicts)} claims"
+    return f"{claims}: {', '.join(parts)}"
 
 
 def _program() -> str:

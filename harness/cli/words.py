@@ -29,3 +29,11 @@ def p_value(value: float | None) -> str:
     if value is None:
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def pace(per_second: float) -> str:
+    """Write how many trials end in a time, as "3.2 trials/s" or "14 trials/min"."""
+    if per_second >= 1:
+        return f"{per_second:.3g} trials/s"
+    per_minute = 60 * per_second
+    return f"{per_minute:.2g} trials/min" if per_minute >= 1 else f"{60 * per_minute:.2g} trials/h"

@@ -1,0 +1,99 @@
+"""What is known of a run while it goes on: counts, pace, time left, the best arm so far."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+
+from harness.metrics import lower_is_better
+from harness.plan import SIMPLE_BASELINE, Assignment, Plan, estimate_seconds
+from harness.trial import Phase, Record, State
+
+TROUBLES = (State.DIVERGED, State.FAILED)
+MEASURED_FROM = 3.0
+"""Seconds of work before a time left is told; what comes sooner is mostly the first imports."""
+
+
+class Tally:
+    """Counts trials by phase and weighs them by their guessed size, for the time that is left.
+
+    Args:
+        plan: of the run.
+        planned: number of trials by phase.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, plan: Plan, planned: Mapping[str, int], clock: Callable[[], float] = time.monotonic
+    ):
+        self.planned = {Phase(phase): count for phase, count in planned.items()}
+        self.done = dict.fromkeys(Phase, 0)
+        self.running: set[str] = set()
+        self.states: Counter[State] = Counter()
+        self.lost = self.ran = 0
+        self.metric = plan.search_metric(plan.baseline)
+        self._clock = clock
+        self._first: float | None = None
+        self._work = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
+        self._work |= {n: estimate_seconds(s.trial.workload) for n, s in plan.stages.items()}
+        self._mean_work = fmean(self._work.values()) if self._work else 1.0
+        self._left = sum(
+            (plan.search_count(arm) + plan.study.first_seeds) * self._work[arm.name]
+            for arm in plan.all_arms
+        ) + sum(self._work[name] for name in plan.stages)
+        self._worked = 0.0
+        self._scores: dict[str, list[float]] = {}
+
+    @property
+    def phases(self) -> list[Phase]:
+        """Phases that have any trials, in their order."""
+        return [phase for phase in Phase if self.planned.get(phase)]
+
+    def extend(self, planned: Mapping[str, int]) -> None:
+        """Make room for trials that were not planned at first."""
+        for name, count in planned.items():
+            self._left += (count - self.planned.get(Phase(name), 0)) * self._mean_work
+            self.planned[Phase(name)] = count
+
+    def start(self, assignment: Assignment) -> None:
+        """A trial was handed over."""
+        self._first = self._clock() if self._first is None else self._first
+        self.running.add(assignment.trial.id)
+
+    def finish(self, record: Record, assignments: Sequence[Assignment], reused: bool) -> None:
+        """Count a record, and note its value for its arm."""
+        self.running.discard(record.trial_id)
+        self.ran += not reused
+        self.states[record.state] += not reused
+        value = record.metrics.get(self.metric)
+        for item in assignments:
+            self.done[item.phase] += 1
+            work = self._work.get(item.arm, self._mean_work)
+            self._left = max(self._left - work, 0.0)
+            self._worked += 0.0 if reused else work
+            an_arm = item.arm != SIMPLE_BASELINE and item.phase is not Phase.PRETRAINING
+            if value is not None and an_arm:
+                self._scores.setdefault(item.arm, []).append(value)
+
+    def seconds_left(self) -> float | None:
+        """Return how long the rest takes at the pace so far; None before that can be told."""
+        if self._first is None or not self._worked:
+            return None
+        elapsed = self._clock() - self._first
+        return None if elapsed < MEASURED_FROM else elapsed * self._left / self._worked
+
+    def per_second(self) -> float | None:
+        """Return trials a second since the first was handed over; None before any has ended."""
+        elapsed = 0.0 if self._first is None else self._clock() - self._first
+        return self.ran / elapsed if self.ran and elapsed > 0 else None
+
+    def best(self) -> tuple[str, float] | None:
+        """Return the arm with the best mean of the metric to select by, and that mean."""
+        means = {arm: fmean(values) for arm, values in self._scores.items()}
+        if not means:
+            return None
+        choose = min if lower_is_better(self.metric) else max
+        arm = choose(means, key=lambda name: means[name])
+        return arm, means[arm]
