@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -41,11 +42,17 @@ class Handling:
             one reaches into the other.
         normalization: by the training part. "scalar": all values of an input alike. "feature":
             each value of an input by its own mean and deviation. "none": inputs stay as they are.
+        groups: of each example, or None; those of one group are never divided.
+        folds: of a cross-validation, or None; each seed validates on one of them.
+        validation: the examples that validate, whatever the seed, or None.
     """
 
     division: Literal["stratified", "random", "ordered"] = "stratified"
     gap: int = 0
     normalization: Literal["scalar", "feature", "none"] = "scalar"
+    groups: NDArray[np.int64] | None = field(default=None, compare=False)
+    folds: int | None = None
+    validation: NDArray[np.int64] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,11 @@ def split(
     """
     handling = handling or Handling()
     count = len(targets)
+    if handling.validation is not None:
+        return np.setdiff1d(np.arange(count), handling.validation), handling.validation
+    if handling.folds is not None or handling.groups is not None:
+        held_out = _fold(targets, fraction, seed, handling)
+        return np.setdiff1d(np.arange(count), held_out), held_out
     size = max(1, round(fraction * count))
     if handling.division == "ordered":
         return np.arange(count - size - handling.gap), np.arange(count - size, count)
@@ -112,6 +124,26 @@ def split(
         validation.append(members[: max(1, round(fraction * len(members)))])
     held_out = np.sort(np.concatenate(validation))
     return np.setdiff1d(np.arange(count), held_out), held_out
+
+
+def _fold(
+    targets: NDArray[Any], fraction: float, seed: int, handling: Handling
+) -> NDArray[np.int64]:
+    """Return the fold that a seed validates on; every `folds` seeds it is drawn anew."""
+    from sklearn import model_selection  # slow to import, and rarely needed
+
+    stratified, grouped = handling.division == "stratified", handling.groups is not None
+    drawing, place = divmod(seed, handling.folds) if handling.folds else (seed, 0)
+    name = {(False, False): "KFold", (True, False): "StratifiedKFold",
+            (False, True): "GroupKFold", (True, True): "StratifiedGroupKFold"}  # fmt: skip
+    folds = getattr(model_selection, name[stratified, grouped])(
+        handling.folds or max(2, round(1 / fraction)),
+        shuffle=True,
+        random_state=stream(drawing, "split") % 2**32,
+    )
+    parts = folds.split(np.zeros(len(targets)), targets, handling.groups)
+    held_out: NDArray[np.int64] = next(itertools.islice(parts, place, None))[1]
+    return np.sort(held_out)
 
 
 def count_duplicates(dataset: Dataset) -> int:

@@ -39,11 +39,15 @@ class Source:
     """
 
     files: Callable[[Config, Path], list[Path]]
-    load: Callable[[Config, Path], Dataset]
+    load: Callable[..., Dataset]
     summary: Callable[[Config], DataSummary]
     decides: tuple[str, ...]
     rule: str = ""
     """Version of the rule by which files become inputs, where it is ours."""
+    named: bool = False
+    """Whether the names of files say something, such as a class; they must be there for a plan."""
+    by_content: bool = False
+    """Whether only reading the data tells what they are; then `load` may take `download`."""
 
 
 def no_files(_config: Config, _root: Path) -> list[Path]:

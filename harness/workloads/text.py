@@ -65,7 +65,7 @@ def _labelled(name: str, classes: Sequence[Sequence[str]], config: Config) -> Da
     rest, test = locked_split(targets, TEST_FRACTION)
     rest = rest[drawn(targets[rest], config.get("limit"))]
     test = test[drawn(targets[test], config.get("test_limit"))]
-    encoder, size, known = _encoder([sentences[i] for i in rest], config)
+    encoder, size, known = sentence_encoder([sentences[i] for i in rest], config)
     train, held = (
         Examples(encoder([sentences[i] for i in index]), targets[index]) for index in (rest, test)
     )
@@ -73,7 +73,7 @@ def _labelled(name: str, classes: Sequence[Sequence[str]], config: Config) -> Da
     return Dataset(name, form, train, held, tokens=known)
 
 
-def _encoder(known: Sequence[str], config: Config) -> tuple[Encoder, int, tuple[str, ...]]:
+def sentence_encoder(known: Sequence[str], config: Config) -> tuple[Encoder, int, tuple[str, ...]]:
     """Return what turns sentences into ids, the number of ids, and the text of each if known."""
     length = config["length"]
     if config.get("tokenizer"):

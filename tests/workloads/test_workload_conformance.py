@@ -11,7 +11,10 @@ from harness.trial import Phase
 from harness.workloads import count_duplicates, fingerprint, load, split, summary
 
 DATA_TYPE = TypeAdapter(Data)
-FILES = {"mnist", "cifar10", "rt_polarity"}  # need files; they have tests of their own
+FILES = {  # need files; they have tests of their own
+    "mnist", "cifar10", "rt_polarity", "image_folder", "image_parquet", "table_file", "texts",
+    "arrays", "torchvision", "huggingface",
+}  # fmt: skip
 CONFIGS = [
     *sorted(set(DATA) - FILES),
     {"name": "digits", "classes": [7, 2, 5], "limit": 20},

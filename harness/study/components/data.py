@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Tag
 
 from harness.study.components.base import Component, named
 from harness.study.components.generated_data import Adding, Function, Recall
 from harness.study.components.image_data import CIFAR10, MNIST, Digits
 from harness.study.components.number_data import Series, Table
+from harness.study.components.own_data import (
+    Arrays,
+    HuggingFaceData,
+    ImageFolder,
+    ImageParquet,
+    OwnFunction,
+    TableFile,
+    TextFiles,
+    TorchvisionData,
+)
 from harness.study.components.text_data import Characters, Docstrings, RTPolarity
 
 __all__ = [
     "Adding",
+    "Arrays",
     "CIFAR10",
     "Characters",
     "DATA",
@@ -21,29 +32,18 @@ __all__ = [
     "Digits",
     "Docstrings",
     "Function",
+    "HuggingFaceData",
+    "ImageFolder",
+    "ImageParquet",
     "MNIST",
+    "OwnFunction",
     "RTPolarity",
     "Recall",
     "Series",
     "Table",
-]
-
-Data = Annotated[
-    Annotated[
-        Digits
-        | MNIST
-        | CIFAR10
-        | RTPolarity
-        | Docstrings
-        | Characters
-        | Recall
-        | Adding
-        | Function
-        | Series
-        | Table,
-        Field(discriminator="name"),
-    ],
-    BeforeValidator(named),
+    "TableFile",
+    "TextFiles",
+    "TorchvisionData",
 ]
 
 DATA: dict[str, type[Component]] = {
@@ -58,4 +58,41 @@ DATA: dict[str, type[Component]] = {
     "function": Function,
     "series": Series,
     "table": Table,
+    "image_folder": ImageFolder,
+    "image_parquet": ImageParquet,
+    "table_file": TableFile,
+    "texts": TextFiles,
+    "arrays": Arrays,
+    "torchvision": TorchvisionData,
+    "huggingface": HuggingFaceData,
 }
+
+
+def _data_kind(value: Any) -> str | None:
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    return None if name is None else "custom" if ":" in str(name) else str(name)
+
+
+Data = Annotated[
+    Annotated[Digits, Tag("digits")]
+    | Annotated[MNIST, Tag("mnist")]
+    | Annotated[CIFAR10, Tag("cifar10")]
+    | Annotated[RTPolarity, Tag("rt_polarity")]
+    | Annotated[Docstrings, Tag("docstrings")]
+    | Annotated[Characters, Tag("characters")]
+    | Annotated[Recall, Tag("recall")]
+    | Annotated[Adding, Tag("adding")]
+    | Annotated[Function, Tag("function")]
+    | Annotated[Series, Tag("series")]
+    | Annotated[Table, Tag("table")]
+    | Annotated[ImageFolder, Tag("image_folder")]
+    | Annotated[ImageParquet, Tag("image_parquet")]
+    | Annotated[TableFile, Tag("table_file")]
+    | Annotated[TextFiles, Tag("texts")]
+    | Annotated[Arrays, Tag("arrays")]
+    | Annotated[TorchvisionData, Tag("torchvision")]
+    | Annotated[HuggingFaceData, Tag("huggingface")]
+    | Annotated[OwnFunction, Tag("custom")],
+    Discriminator(_data_kind),
+    BeforeValidator(named),
+]

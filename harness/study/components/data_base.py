@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,9 @@ Limit = Annotated[int, Field(ge=SMALLEST_LIMIT)]
 
 class DataSet(Component):
     """A data set: what its targets are, and which simple model stands beside the networks."""
+
+    images: ClassVar[bool] = False
+    """Whether inputs are images, or may be."""
 
     @property
     def kind(self) -> Kind:

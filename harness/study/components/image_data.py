@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -12,6 +12,7 @@ from harness.study.components.data_base import ClassData, Fraction, Limit
 class ImageData(ClassData):
     """Images of ten classes."""
 
+    images: ClassVar[bool] = True
     classes: list[Annotated[int, Field(ge=0, le=9)]] | None = Field(
         None,
         min_length=2,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.study.components.base import Component
-from harness.study.components.image_data import ImageData
 
 if TYPE_CHECKING:
     from harness.study.components.workload import Workload
@@ -139,7 +138,7 @@ class GeneratedText(InsideProbe):
 
 
 def _needs_images(workload: Workload) -> str | None:
-    if isinstance(workload.data, ImageData):
+    if workload.data.images:
         return None
     return f"needs images; {workload.data.name} has none"
 

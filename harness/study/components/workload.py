@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from harness.study.components.augmentation import Augmentation
 from harness.study.components.base import Component
 from harness.study.components.data import Data
-from harness.study.components.image_data import ImageData
 from harness.study.components.models import Model
 from harness.study.components.optimizers import Adam, Constant, Optimizer, Schedule
 from harness.study.components.simple_models import SIMPLE_KINDS
@@ -68,6 +67,6 @@ class Workload(Component):
 
     @model_validator(mode="after")
     def _images_are_augmented(self) -> Self:
-        if self.augmentation is not None and not isinstance(self.data, ImageData):
+        if self.augmentation is not None and not self.data.images:
             raise ValueError(f"`augmentation` changes images; {self.data.name} has none")
         return self

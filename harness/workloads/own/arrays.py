@@ -1,0 +1,147 @@
+"""Arrays of one's own, from NumPy archives and from functions: checked before they are used."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.form import IGNORED, Form
+from harness.workloads.dataset import Dataset, Examples
+from harness.workloads.own.divide import PARTS, Labelled, divide
+from harness.workloads.own.files import check_files, files_under
+from harness.workloads.source import Config, DataMissingError
+
+Pair = tuple[NDArray[Any], NDArray[Any]]
+
+
+def load_archive(config: Config, root: Path) -> Dataset:
+    """Read an archive of `inputs` and `targets`; those of parts have `test_` etc. in front."""
+    files = files_under(config, root, (".npz",))
+    check_files(config, root, files)
+    name = config["path"]
+    try:
+        with np.load(files[0], allow_pickle=False) as archive:
+            found = {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise DataMissingError(
+            f"{name} cannot be read as a NumPy archive without running code from it: {error}"
+        ) from None
+    parts: dict[str, Pair] = {}
+    groups = found.pop("groups", None)
+    for key in [key for key in found if key.endswith("inputs")]:
+        prefix = key.removesuffix("inputs")
+        part = PARTS.get(prefix.rstrip("_") or "train")
+        if part is None or f"{prefix}targets" not in found:
+            raise DataMissingError(
+                f"{name}: the array '{key}' has no '{prefix}targets' beside it"
+                if part
+                else f"{name}: '{key}' is named after no part (inputs, test_inputs, ...)"
+            )
+        parts[part] = (found[key], found[f"{prefix}targets"])
+    if "train" not in parts:
+        raise DataMissingError(
+            f"{name} has no arrays `inputs` and `targets` (it has: {', '.join(found) or 'none'})"
+        )
+    return array_dataset("arrays", name, parts, groups, config)
+
+
+def array_dataset(
+    name: str, where: str, parts: Mapping[str, Pair], groups: NDArray[Any] | None, config: Config
+) -> Dataset:
+    """Make a data set of arrays, of one part or of several.
+
+    Args:
+        name: of the data set.
+        where: what an error names.
+        parts: "train", and perhaps "validation" and "test": inputs and targets of each.
+        groups: of all examples, in the order of the parts; or None.
+        config: with `targets`, `vocabulary` and how to divide.
+    """
+    kind, vocabulary = config["targets"], config.get("vocabulary")
+    for part, (inputs, targets) in parts.items():
+        _check_pair(f"{where}, {part}", inputs, targets, next(iter(parts.values()))[0])
+    inputs = np.concatenate([pair[0] for pair in parts.values()])
+    labels = np.concatenate([pair[1] for pair in parts.values()])
+    if groups is not None and len(groups) != len(labels):
+        raise DataMissingError(f"{where} has {len(groups)} groups for {len(labels)} examples")
+    inputs = _checked_inputs(inputs, vocabulary, where)
+    said = None
+    if len(parts) > 1:
+        said = np.concatenate([[part] * len(pair[1]) for part, pair in parts.items()])
+    if kind == "sequence":
+        _check_sequence(inputs, labels, vocabulary, where)
+    rule = "feature" if inputs.ndim == 2 else "scalar"
+    divided = divide(
+        config, Labelled(where, labels, said, groups), kind=kind,
+        normalization=rule if vocabulary is None else "none",
+    )  # fmt: skip
+    outputs = {"class": len(divided.classes), "sequence": vocabulary}.get(kind)
+    outputs = divided.targets.shape[1] if outputs is None else outputs
+    form = Form(inputs.shape[1:], outputs, kind, vocabulary)
+    rest, test = (
+        Examples(np.ascontiguousarray(inputs[index]), divided.targets[index])
+        for index in (divided.rest, divided.test)
+    )
+    return Dataset(name, form, rest, test, divided.handling)
+
+
+def _check_pair(
+    where: str, inputs: NDArray[Any], targets: NDArray[Any], first: NDArray[Any]
+) -> None:
+    if inputs.ndim < 2 or len(inputs) != len(targets):
+        raise DataMissingError(
+            f"{where}: inputs of shape {inputs.shape} and targets of shape {targets.shape}; "
+            "expected (n, ...) and (n, ...)"
+        )
+    if inputs.shape[1:] != first.shape[1:]:
+        raise DataMissingError(
+            f"{where}: an input has the shape {inputs.shape[1:]}, elsewhere {first.shape[1:]}"
+        )
+
+
+def _checked_inputs(inputs: NDArray[Any], vocabulary: int | None, where: str) -> NDArray[Any]:
+    """Return pixels as they are, token ids as int64, and other numbers as float32."""
+    if inputs.dtype.kind not in "fiub":
+        raise DataMissingError(f"{where}: the inputs are {inputs.dtype}; expected numbers")
+    if vocabulary is not None:
+        if inputs.dtype.kind not in "iu":
+            raise DataMissingError(f"{where}: token ids are whole numbers, not {inputs.dtype}")
+        if inputs.size and not 0 <= inputs.min() <= inputs.max() < vocabulary:
+            raise DataMissingError(
+                f"{where}: token ids reach from {inputs.min()} to {inputs.max()}; with "
+                f"`vocabulary: {vocabulary}` they must lie between 0 and {vocabulary - 1}"
+            )
+        return inputs.astype(np.int64)
+    if inputs.dtype == np.uint8:
+        return inputs
+    finite = np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1)
+    if not finite.all():
+        row = int(np.flatnonzero(~finite)[0])
+        raise DataMissingError(
+            f"{where}: the inputs of example {row + 1} are not all finite numbers "
+            f"({int((~finite).sum())} examples are like that); fill or remove them"
+        )
+    return inputs.astype(np.float32)
+
+
+def _check_sequence(
+    inputs: NDArray[Any], targets: NDArray[Any], vocabulary: int | None, where: str
+) -> None:
+    if vocabulary is None:
+        raise DataMissingError(f"{where}: `targets: sequence` needs `vocabulary`")
+    if targets.shape != inputs.shape[:2] or targets.dtype.kind not in "iu":
+        raise DataMissingError(
+            f"{where}: targets of shape {targets.shape}; expected a class at each position, "
+            f"{inputs.shape[:2]}"
+        )
+    counted = targets[targets != IGNORED]
+    if not counted.size or not 0 <= counted.min() <= counted.max() < vocabulary:
+        raise DataMissingError(
+            f"{where}: classes at positions must lie between 0 and {vocabulary - 1}, or "
+            f"be {IGNORED}"
+        )

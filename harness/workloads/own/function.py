@@ -1,0 +1,109 @@
+"""Data that a user's function returns: arrays, tensors, data sets or loaders of PyTorch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.workloads.dataset import Dataset
+from harness.workloads.own.arrays import Pair, array_dataset
+from harness.workloads.own.divide import PARTS
+from harness.workloads.source import LOCKED_SEED, Config, DataMissingError
+
+
+def load_function(config: Config, root: Path) -> Dataset:
+    """Call the function, always under the same seeds, and check what it returns.
+
+    Raises:
+        DataMissingError: if it raises, or returns something else.
+    """
+    del root  # it knows where its data are
+    name = config["name"]
+    found = _called(name, config["settings"])
+    groups = None
+    if isinstance(found, Mapping):
+        given = dict(found)
+        groups = given.pop("groups", None)
+        strange = [str(key) for key in given if PARTS.get(str(key)) is None]
+        if strange or "train" not in {PARTS[str(key)] for key in given}:
+            raise DataMissingError(
+                f"{name} returned a mapping of {', '.join(map(str, found)) or 'nothing'}; expected "
+                "train, and perhaps validation, test and groups"
+            )
+        parts = {PARTS[str(key)]: _pair(value, f"{name}, {key}") for key, value in given.items()}
+    else:
+        parts = {"train": _pair(found, name)}
+    groups = None if groups is None else np.asarray(groups)
+    return array_dataset(name, name, parts, groups, config)
+
+
+def _called(name: str, settings: Mapping[str, Any]) -> Any:
+    import torch
+
+    module, attribute = name.split(":")
+    state = np.random.get_state()  # noqa: NPY002  (a user's function may use it)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(LOCKED_SEED)
+            np.random.seed(LOCKED_SEED)  # noqa: NPY002
+            return getattr(importlib.import_module(module), attribute)(**settings)
+    except Exception as error:  # whatever a user's function raises
+        raise DataMissingError(
+            f"{name} raised {type(error).__name__}: {str(error).strip() or 'no message'}"
+        ) from error
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+
+
+def _pair(value: Any, where: str) -> Pair:
+    """Return inputs and targets of a pair of arrays, a data set or a loader of PyTorch."""
+    from torch.utils.data import DataLoader, IterableDataset
+    from torch.utils.data import Dataset as TorchDataset
+
+    if isinstance(value, DataLoader):
+        batches = [_items(batch, where) for batch in value]
+        if not batches:
+            raise DataMissingError(f"{where}: the loader gave no batch")
+        return tuple(np.concatenate(side) for side in zip(*batches, strict=True))  # type: ignore[return-value]
+    if isinstance(value, TorchDataset):
+        if isinstance(value, IterableDataset):
+            rows = [_items(row, where) for row in value]
+        else:
+            rows = [_items(value[i], where) for i in range(len(value))]  # type: ignore[arg-type]
+        if not rows:
+            raise DataMissingError(f"{where} holds no examples")
+        try:
+            return tuple(np.stack(side) for side in zip(*rows, strict=True))  # type: ignore[return-value]
+        except ValueError as error:
+            raise DataMissingError(f"{where}: examples differ in shape: {error}") from None
+    return _items(value, where)
+
+
+def _items(value: Any, where: str) -> Pair:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise DataMissingError(
+            f"{where} is {type(value).__name__}; expected (inputs, targets), a data set or a "
+            "DataLoader of PyTorch"
+        )
+    return _array(value[0], where), _array(value[1], where)
+
+
+def _array(value: Any, where: str) -> NDArray[Any]:
+    """Return an array; an image of Pillow becomes bytes (channels, height, width)."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    if hasattr(value, "convert"):
+        pixels = np.asarray(value, dtype=np.uint8)
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        raise DataMissingError(f"{where}: rows differ in length; expected arrays") from None
+    if found.dtype == object:
+        raise DataMissingError(f"{where} holds {type(value).__name__}; expected arrays of numbers")
+    return found
