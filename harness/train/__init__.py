@@ -4,12 +4,17 @@ PyTorch is imported when `train` is first asked for, so that `harness.train.pack
 without it.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from harness.train.packing_key import group, pack_key
 
 if TYPE_CHECKING:
     from harness.train.engine import train
+
+# Otherwise Intel's library rounds matrix products by how an operand is aligned in memory, so that a
+# trial's last digits depend on its place in a pack. It is read once, before the first product.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 __all__ = ["group", "pack_key", "train"]
 

@@ -163,13 +163,7 @@ class _Program:
             self.stands_for[id(call.result)] = id(original)
         elif self._is_constant(call):
             self.constants[id(call.result)] = call.result
-        elif (product := self._copied_product(call)) is not None:
-            # (A B)ᵀ = Bᵀ Aᵀ: gradients of weights are such products, and putting them in order
-            # afterwards takes as long as a quarter of a step
-            turned = [
-                _Call(aten.transpose.int, (factor, 1, 2), {}, factor.transpose(1, 2))
-                for factor in reversed(product.arguments)
-            ]
+        elif (turned := self._turned_product(call)) is not None:
             for part in turned:
                 self.add_simplified(part)
             factors = tuple(part.result for part in turned)
@@ -200,15 +194,28 @@ class _Program:
         inputs = [self.name(tensor) for tensor in _call_inputs(call)]
         return call.operation in _SHAPE_ONLY or all(name in self.constants for name in inputs)
 
-    def _copied_product(self, call: _Call) -> _Call | None:
-        """Return the batched product that the call copies into another order of its axes."""
+    def _turned_product(self, call: _Call) -> list[_Call] | None:
+        """Return what makes the factors of a product whose axes the call puts in another order.
+
+        (A B)ᵀ = Bᵀ Aᵀ: gradients of weights are such products, and putting them in order afterwards
+        takes as long as a quarter of a step. For some shapes the library rounds the two in
+        different ways; these are left as they are, so that a recording gives what the function
+        gives, to the last bit, and a trial what it gives in any other process.
+        """
         if call.operation is not aten.clone.default:
             return None
         view = self.maker(call.arguments[0])
         if view is None or view.operation is not aten.transpose.int or _axes(view) != {1, 2}:
             return None
         product = self.maker(view.arguments[0])
-        return product if product is not None and product.operation is aten.bmm.default else None
+        if product is None or product.operation is not aten.bmm.default:
+            return None
+        turned = [
+            _Call(aten.transpose.int, (factor, 1, 2), {}, factor.transpose(1, 2))
+            for factor in reversed(product.arguments)
+        ]
+        same = torch.equal(torch.bmm(*(part.result for part in turned)), call.result)
+        return turned if same else None
 
 
 def _simplify(calls: list[_Call], outputs: Sequence[Tensor]) -> _Program:

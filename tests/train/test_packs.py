@@ -64,6 +64,18 @@ def test_a_pack_is_bit_for_bit_its_trials_alone(make_trial, records_of, tiny, mo
         assert ours.deterministic_part() == theirs.deterministic_part()
 
 
+def test_the_place_in_a_pack_changes_no_product():
+    """With an odd number of rows, members of a stack are aligned in different ways."""
+    drawn = torch.Generator().manual_seed(0)
+    for rows in (33, 35):
+        inputs = torch.randn(5, rows, 8, generator=drawn)
+        weights, bias = torch.randn(5, 8, 10, generator=drawn), torch.randn(5, 1, 10)
+        together = torch.baddbmm(bias, inputs, weights)
+        for place in range(5):
+            own = [tensor[place : place + 1].clone() for tensor in (bias, inputs, weights)]
+            assert torch.equal(torch.baddbmm(*own)[0], together[place])
+
+
 def assert_within_tolerance(packed, alone, test_examples):
     for ours, theirs in zip(packed, alone, strict=True):
         assert ours.state is State.COMPLETE, ours.reason
