@@ -227,3 +227,21 @@ def test_repetitions_ask_other_candidates_of_the_same_space():
     assert all(round_[0] == DEFAULT for round_ in rounds)
     assert len({repr(round_[1:]) for round_ in rounds}) == 3
     assert searched.repeated(0).seed == searched.seed
+
+
+@pytest.mark.parametrize("when", [False, True], ids=["plain", "conditional"])
+def test_what_a_study_was_told_before_changes_no_candidate(when):
+    """A search that goes on asks what one does that starts with all of its history at once."""
+    dimensions = dict(DIMENSIONS)
+    if when:
+        dimensions["optimizer.momentum"] = {
+            **DIMENSIONS["optimizer.momentum"], "when": {"model.activation": "relu"},
+        }  # fmt: skip
+    searched = space(dimensions=dimensions, default=None, candidates=60)
+    going_on = []
+    while round_ := next_round(searched, going_on):
+        again = [Tried(dict(tried.parameters), tried.value) for tried in going_on]
+        assert next_round(searched, again) == round_
+        for number, candidate in enumerate(round_):
+            going_on.append(Tried(candidate, closeness(candidate) if number else None))
+    assert len(going_on) == 60

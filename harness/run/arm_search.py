@@ -86,6 +86,7 @@ class _Repetition:
         self._id = plan.search_id(arm, repetition)
         self._first_index = repetition * space.candidates
         self._memory = memory
+        self._asked = memory.candidates(self._id)
         self._ask_next, self._pick_best = sampler
         self._history: list[Tried] = []
         self._round: list[list[Assignment]] = []
@@ -132,12 +133,13 @@ class _Repetition:
         start, size = len(self._history), wanted(self._space, self._history)
         if size == 0:
             return []
-        known = self._memory.candidates(self._id)[start : start + size]
+        known = self._asked[start : start + size]
         if len(known) == size:
             return known
         asked = self._ask_next(self._space, self._history)
         if asked:
             self._memory.add_candidates(self._id, start, list(asked))
+            self._asked[start:] = asked
         return asked
 
     def _trials(self, position: int, parameters: Mapping[str, Any]) -> list[Assignment]:

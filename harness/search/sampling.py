@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.metrics import lower_is_better
@@ -58,15 +59,52 @@ def _told(space: SearchSpace, history: History) -> Study:
     from optuna.samplers import RandomSampler, TPESampler
 
     seed = (space.seed + len(history)) % 2**32
-    if space.sampler == "random":
-        optuna_study = _new_study(space, RandomSampler(seed=seed))
-    else:
-        conditional = any("when" in dimension for dimension in space.dimensions.values())
-        optuna_study = _new_study(space, TPESampler(seed=seed, group=conditional))
+    if space.sampler == "random":  # which looks at no history
+        return _new_study(space, RandomSampler(seed=seed))
+    conditional = any("when" in dimension for dimension in space.dimensions.values())
+    sampler = TPESampler(seed=seed, group=conditional)
+    known = _last_told(space, history)
+    optuna_study = known.optuna_study if known else _new_study(space, sampler)
+    optuna_study.sampler = sampler
     distributions = {path: _distribution(d) for path, d in space.dimensions.items()}
-    for tried in history:
+    for tried in history[len(known.history) if known else 0 :]:
         optuna_study.add_trial(_finished(tried, distributions))
+    if history:
+        _TOLD[id(history[0])] = _Told(optuna_study, space, tuple(history))
+        while len(_TOLD) > MOST_TOLD:
+            del _TOLD[next(iter(_TOLD))]
     return optuna_study
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A study, and the history that it was told."""
+
+    optuna_study: Study
+    space: SearchSpace
+    history: tuple[Tried, ...]
+
+
+_TOLD: dict[int, _Told] = {}
+"""Studies by the identity of the first candidate that they were told, which they keep alive: what a
+study was told once need not be told again in every round. They only save time."""
+MOST_TOLD = 256
+
+
+def _last_told(space: SearchSpace, history: History) -> _Told | None:
+    """Return a study that knows a beginning of just this history, and forget it."""
+    known = _TOLD.pop(id(history[0]), None) if history else None
+    if known is None or known.space != space or len(known.history) > len(history):
+        return None
+    same = all(a is b for a, b in zip(known.history, history, strict=False))
+    if not same:
+        return None
+    from optuna.trial import TrialState
+
+    # What it was asked last is told with its outcome; as it stands there, it counts for nothing.
+    for trial in known.optuna_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        known.optuna_study.tell(trial.number, state=TrialState.FAIL)
+    return known
 
 
 def _replayed(space: SearchSpace, history: History) -> Study:
