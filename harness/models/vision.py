@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.error import URLError
 
@@ -67,7 +70,8 @@ def vision(
         if weights not in ("DEFAULT", *known):
             raise ValueError(f"{architecture} has the weights {', '.join(known)}, not '{weights}'")
     try:
-        network = torchvision.models.get_model(architecture, weights=weights, **settings)
+        with _nothing_run():
+            network = torchvision.models.get_model(architecture, weights=weights, **settings)
     except (URLError, OSError) as error:
         raise WeightsMissingError(
             f"the weights {weights} of {architecture} are not in the local cache of torchvision "
@@ -76,6 +80,21 @@ def vision(
         ) from error
     _replace_last(network, outputs)
     return Vision(network, 3 // shape[0])
+
+
+@contextmanager
+def _nothing_run() -> Iterator[None]:
+    """Let PyTorch read downloaded files as weights only; torchvision asks for any objects."""
+    switch = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    usual = os.environ.get(switch)
+    os.environ[switch] = "1"
+    try:
+        yield
+    finally:
+        if usual is None:
+            del os.environ[switch]
+        else:
+            os.environ[switch] = usual
 
 
 def _replace_last(network: nn.Module, outputs: int) -> None:
