@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -11,6 +12,7 @@ from harness.cli import cards, results, studies
 from harness.study.errors import InputError
 
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 app = typer.Typer(
     name="harness",
@@ -43,12 +45,21 @@ def run(arguments: list[str]) -> int:
         status = _status_of(error)
         if status is None:
             raise
-        said = error.format_message() if hasattr(error, "format_message") else str(error)
-        for line in said.splitlines():
+        for line in _said(error).splitlines():
             sys.stderr.write(f"harness: {line}\n")
     if status == INTERRUPTED:
         sys.stderr.write("harness: interrupted; everything recorded is kept, run again to go on\n")
     return status if isinstance(status, int) else DONE
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError):
+        where = f"'{error.filename}'" if error.filename else "a file"
+        return (
+            f"{where} cannot be used: {error.strerror}; check the disk's free space and the "
+            "permissions, and run again: everything recorded is kept"
+        )
+    return str(error.format_message() if hasattr(error, "format_message") else error)
 
 
 def _status_of(error: Exception) -> int | None:
@@ -63,6 +74,8 @@ def _status_of(error: Exception) -> int | None:
 
     if isinstance(error, ClusterError):
         return SOME_FAILED
+    if isinstance(error, OSError):
+        return WRONG_INPUT if error.errno in _DISK else None
     wrong = (InputError, StoreError, DataMissingError, WeightsMissingError)
     in_command_line = hasattr(error, "format_message")
     return WRONG_INPUT if in_command_line or isinstance(error, wrong) else None

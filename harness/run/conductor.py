@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from harness.run.pretraining import why_hopeless, with_weights
 from harness.run.schedule import Schedule
 from harness.run.unchanged import identity, reuse, shown_path
 from harness.search import best, next_round
-from harness.store import AssignedRecord, Store, conductor_lock, open_store
+from harness.store import AssignedRecord, Store, StoreError, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
 from harness.trial import Phase, Progress, Record, State, Trial
 from harness.workloads import Dataset, count_duplicates, data_root, load
@@ -58,6 +59,7 @@ def run_study(
     with conductor_lock(options.results):
         store = open_store(options.results)
         try:
+            store.check()
             session = _Session(options, observers, begin, loaded.file, results_beside(store))
             return _run(plan, store, datasets, session)
         finally:
@@ -100,7 +102,8 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         conductor.run(datasets)
     except BaseException as error:
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        store.end_execution(execution, status, session.seconds())
+        with suppress(StoreError):  # it may be what is in trouble
+            store.end_execution(execution, status, session.seconds())
         conductor.tell("closed", Closing(status, conductor.counts, session.seconds(), (), None))
         raise
     status = "failed" if conductor.counts["failed"] else "finished"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class ArraysDamagedError(ValueError):
+    """Bytes that do not hold the arrays that were packed."""
 
 
 def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -19,7 +25,14 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    """Rebuild named arrays from `pack_arrays`, in their order."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        names = [str(name) for name in file["names"]]
-        return {name: file[f"arr_{index}"] for index, name in enumerate(names)}
+    """Rebuild named arrays from `pack_arrays`, in their order.
+
+    Raises:
+        ArraysDamagedError: if the bytes are not as they were written, which a checksum tells.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            names = [str(name) for name in file["names"]]
+            return {name: file[f"arr_{index}"] for index, name in enumerate(names)}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError) as error:
+        raise ArraysDamagedError(str(error) or type(error).__name__) from None

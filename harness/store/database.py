@@ -6,62 +6,27 @@ killed afterwards, it is there.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.store.arrays import pack_arrays, unpack_arrays
-from harness.store.pages import PAGES, Pages
+from harness.store.arrays import ArraysDamagedError, pack_arrays, unpack_arrays
+from harness.store.connection import Connection, damaged
+from harness.store.pages import Pages
 from harness.store.words import AssignedRecord, Execution, StoreError
 from harness.trial import Phase, Record, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SCHEMA_VERSION = 2  # 2: weights
-DATABASE = "harness.db"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS records (
-    trial_id TEXT PRIMARY KEY, state TEXT NOT NULL, phase TEXT NOT NULL, seconds REAL NOT NULL,
-    record TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS weights (trial_id TEXT PRIMARY KEY, data BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS attempts (
-    trial_id TEXT NOT NULL, attempt INTEGER NOT NULL, cause TEXT NOT NULL, at REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS candidates (
-    search_id TEXT NOT NULL, position INTEGER NOT NULL, parameters TEXT NOT NULL,
-    PRIMARY KEY (search_id, position)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS executions (
-    id INTEGER PRIMARY KEY, study TEXT NOT NULL, profile TEXT NOT NULL, plan_hash TEXT NOT NULL,
-    declaration TEXT NOT NULL, context TEXT NOT NULL, started REAL NOT NULL,
-    ended REAL, status TEXT NOT NULL, wall_seconds REAL
-);
-CREATE TABLE IF NOT EXISTS assignments (
-    execution INTEGER NOT NULL, trial_id TEXT NOT NULL, arm TEXT NOT NULL, phase TEXT NOT NULL,
-    candidate INTEGER, parameters TEXT NOT NULL, seed INTEGER NOT NULL, reused INTEGER NOT NULL,
-    PRIMARY KEY (execution, arm, phase, candidate, seed)
-);
-CREATE TABLE IF NOT EXISTS judged (
-    study TEXT NOT NULL, profile TEXT NOT NULL, claim TEXT NOT NULL, declaration TEXT NOT NULL,
-    at REAL NOT NULL, PRIMARY KEY (study, profile, claim, declaration)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS identities (execution INTEGER PRIMARY KEY, identity TEXT NOT NULL);
-"""
-
 
 class Store:
     """The database of one results folder. Open it with `open_store`."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path):
+    def __init__(self, connection: Connection, folder: Path):
         self._db = connection
         self.folder = folder
         self.pages = Pages(self._committing, connection)
@@ -97,14 +62,25 @@ class Store:
         row = self._db.execute(
             "SELECT record FROM records WHERE trial_id = ?", (trial_id,)
         ).fetchone()
-        return Record.from_dict(json.loads(row[0])) if row else None
+        return self._record(row[0]) if row else None
 
     def weights(self, trial_id: str) -> dict[str, NDArray[Any]] | None:
         """Return the weights that a trial was recorded with, by parameter name, or None."""
         row = self._db.execute(
             "SELECT data FROM weights WHERE trial_id = ?", (trial_id,)
         ).fetchone()
-        return unpack_arrays(row[0]) if row else None
+        if row is None:
+            return None
+        try:
+            return unpack_arrays(row[0])
+        except ArraysDamagedError as error:
+            with self._committing():
+                self._db.execute("DELETE FROM weights WHERE trial_id = ?", (trial_id,))
+            raise StoreError(
+                f"the weights of the pretraining trial '{trial_id}' in '{self._db.file}' were "
+                f"damaged ({error}) and are removed; run again to train them anew, and check the "
+                "disk"
+            ) from None
 
     def has_weights(self, trial_id: str) -> bool:
         """Tell whether a trial was recorded with weights."""
@@ -144,7 +120,7 @@ class Store:
         rows = self._db.execute(
             "SELECT parameters FROM candidates WHERE search_id = ? ORDER BY position", (search_id,)
         )
-        return [json.loads(row[0]) for row in rows]
+        return [self._loaded(row[0]) for row in rows]
 
     def add_candidates(
         self, search_id: str, start: int, candidates: list[Mapping[str, Any]]
@@ -206,7 +182,7 @@ class Store:
             " wall_seconds FROM executions WHERE ? IS NULL OR study = ? ORDER BY id",
             (study, study),
         )
-        return [_execution(row) for row in rows]
+        return [self._execution(row) for row in rows]
 
     def latest_executions(self) -> list[Execution]:
         """Return the newest execution of every study and profile that has any assignment."""
@@ -252,11 +228,11 @@ class Store:
                 arm,
                 Phase(phase),
                 None if candidate < 0 else candidate,
-                json.loads(parameters),
+                self._loaded(parameters),
                 seed,
                 bool(reused),
                 trial_id,
-                Record.from_dict(json.loads(record)) if record else None,
+                self._record(record) if record else None,
             )
 
     def assigned_states(self, execution: int) -> list[tuple[str, Phase, State | None]]:
@@ -304,86 +280,43 @@ class Store:
         )
         return [(claim, declared, at) for claim, declared, at in rows]
 
+    def check(self) -> None:
+        """Look for damage in the structure of the whole file, before more is written to it.
+
+        Raises:
+            StoreError: if there is any.
+        """
+        (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise StoreError(damaged(self._db.file, " ".join(found.split())))
+
+    def _record(self, text: str) -> Record:
+        try:
+            return Record.from_dict(self._loaded(text))
+        except (KeyError, TypeError, ValueError):
+            raise StoreError(damaged(self._db.file, "a record lacks what it had")) from None
+
+    def _execution(self, row: tuple[Any, ...]) -> Execution:
+        id_, study, profile, plan_hash, declaration, context, started, ended, status, seconds = row
+        declared, known = self._loaded(declaration), self._loaded(context)
+        return Execution(
+            id_, study, profile, plan_hash, declared, known, started, ended, status, seconds
+        )
+
+    def _loaded(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise StoreError(damaged(self._db.file, f"not as it was written: {error}")) from None
+
     def close(self) -> None:
         """Close the database."""
         self._db.close()
 
     @contextmanager
     def _committing(self) -> Iterator[None]:
-        try:
-            with self._db:
-                yield
-        except sqlite3.Error as error:
-            raise StoreError(_explain(error, self.folder)) from None
-
-
-def open_store(folder: Path, *, create: bool = True) -> Store:
-    """Open the database of a results folder.
-
-    Raises:
-        StoreError: if the folder cannot be written, or the database is damaged or too new.
-    """
-    file = folder / DATABASE
-    if not create and not file.is_file():
-        raise StoreError(f"there are no results in '{folder}' yet; run a study first")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(file, timeout=30)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StoreError(f"'{file}' was written by a newer version of harness; update harness")
-        with connection:
-            connection.executescript(_SCHEMA + PAGES)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    except OSError as error:
-        raise StoreError(
-            f"the results folder '{folder}' cannot be used: {error.strerror}"
-        ) from None
-    except sqlite3.Error as error:
-        raise StoreError(_explain(error, folder)) from None
-    return Store(connection, folder)
-
-
-@contextmanager
-def conductor_lock(folder: Path) -> Iterator[None]:
-    """Hold the right to write to a results folder; the system frees it when the process ends.
-
-    Raises:
-        StoreError: if another conductor holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "conductor.lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreError(
-                f"another run is writing to '{folder}'; wait for it, or choose another --results"
-            ) from None
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _explain(error: sqlite3.Error, folder: Path) -> str:
-    reason = str(error)
-    file = folder / DATABASE
-    if "malformed" in reason or "not a database" in reason:
-        return f"'{file}' is damaged ({reason}); move it away, or restore a copy"
-    if "full" in reason:
-        return f"there is no space left for '{file}'; free some and run again, nothing was lost"
-    if "readonly" in reason or "unable to open" in reason:
-        return f"'{file}' cannot be written ({reason}); check the folder's permissions"
-    return f"'{file}' cannot be used: {reason}"
-
-
-def _execution(row: tuple[Any, ...]) -> Execution:
-    id_, study, profile, plan_hash, declaration, context, started, ended, status, seconds = row
-    declared, known = json.loads(declaration), json.loads(context)
-    return Execution(
-        id_, study, profile, plan_hash, declared, known, started, ended, status, seconds
-    )
+        with self._db:
+            yield
 
 
 def _dump(value: object) -> str:

@@ -1,0 +1,293 @@
+"""Disks that are full or read-only, files that are damaged, two runs at once: said, nothing lost.
+
+Every case goes through the command: what it prints, how it ends, and what is there afterwards.
+"""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from harness.cli.app import run
+from harness.run import mirroring
+from harness.run.observer import Observer
+from harness.store import DATABASE, conductor_lock, open_store
+from harness.trial import Phase
+
+STUDY = """\
+study: bad
+question: What if?
+workload:
+  data: {name: digits, limit: 200}
+  model: {name: mlp, depth: 1, width: 8}
+  optimizer: adam
+  epochs: 2
+simple_baseline: none
+pretraining:
+  low: {data: {classes: [0, 1, 2, 3, 4]}}
+factors:
+  activation: {path: model.activation, levels: [relu, tanh]}
+arms:
+  tuned: {data.classes: [5, 6, 7, 8, 9], transfer: {from: low}}
+search: {space: {optimizer.lr: {log: [1.0e-3, 1.0e-1]}}, candidates: 2}
+seeds: 5
+claims:
+  - {id: c, says: alike, metric: test.accuracy, contrast: {activation: [relu, tanh]}, within: 0.5}
+"""
+TRIALS = 1 + 3 * (2 + 5)
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+
+
+class House:
+    """One study, its results and its reports, and the command on them."""
+
+    def __init__(self, folder, capsys):
+        self.study = folder / "bad.yaml"
+        self.study.write_text(STUDY)
+        self.results, self.reports = folder / "results", folder / "reports"
+        self._capsys = capsys
+
+    @property
+    def database(self):
+        return self.results / DATABASE
+
+    def run(self, *options):
+        """Return the exit status, and what was said on standard error."""
+        places = ["--results", str(self.results), "--out", str(self.reports)]
+        status = run(["run", str(self.study), "--in-process", "--json", *places, *options])
+        return status, self._capsys.readouterr().err
+
+    def records(self):
+        store = open_store(self.results)
+        found = {id_: store.record(id_) for id_ in store.states()}
+        store.close()
+        return found
+
+    def outcomes(self):
+        return {id_: record.deterministic_part() for id_, record in self.records().items()}
+
+
+@pytest.fixture
+def unmirrored(monkeypatch):
+    """Without MLflow, which has tests of its own and takes seconds to start."""
+    monkeypatch.setattr(mirroring, "MirrorObserver", lambda *_: Observer())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The results of an undisturbed run."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mirroring, "MirrorObserver", lambda *_: Observer())
+        (folder / "bad.yaml").write_text(STUDY)
+        places = ["--results", str(folder / "results"), "--out", str(folder / "reports")]
+        assert run(["run", str(folder / "bad.yaml"), "--in-process", "--json", *places]) == 0
+    return folder
+
+
+@pytest.fixture
+def house(tmp_path, capsys):
+    return House(tmp_path, capsys)
+
+
+@pytest.fixture
+def furnished(house, finished, unmirrored):
+    """A house with a copy of the finished results."""
+    for name in ("results", "reports"):
+        shutil.copytree(finished / name, getattr(house, name))
+    return house
+
+
+@contextmanager
+def mounted(folder, options):
+    """Mount a small disk of its own on a folder."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def remount(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+
+@AS_ROOT
+@pytest.mark.slow
+def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_space(house, finished):
+    """The mirror's database lies on the same disk."""
+    whole = House(finished, None).outcomes()
+    with mounted(house.results, "size=220k"):
+        status, said = house.run()
+        assert status == 2
+        assert f"there is no space left for '{house.database}'; free some and run again" in said
+        assert "Traceback" not in said
+        remount(house.results, "size=64m")
+        before = house.records()
+        assert 0 < len(before) < TRIALS
+        assert house.run()[0] == 0
+        after = house.records()
+        assert {id_: after[id_].started for id_ in before} == {
+            id_: record.started for id_, record in before.items()
+        }
+        assert house.outcomes() == whole
+
+
+@AS_ROOT
+def test_a_disk_too_full_to_begin(house, unmirrored):
+    with mounted(house.results, "size=4k"):
+        status, said = house.run()
+    assert status == 2
+    assert "space" in said
+    assert str(house.results) in said
+    assert "Traceback" not in said
+
+
+@AS_ROOT
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "with a study"])
+def test_a_read_only_results_folder(house, finished, unmirrored, filled):
+    with mounted(house.results, "size=8m"):
+        if filled:
+            shutil.copytree(finished / "results", house.results, dirs_exist_ok=True)
+        remount(house.results, "ro")
+        status, said = house.run()
+        remount(house.results, "rw")
+        if filled:
+            assert len(house.records()) == TRIALS
+    assert status == 2
+    assert f"the results folder '{house.results}' cannot be used (Read-only file system)" in said
+    assert "choose another --results" in said
+
+
+@AS_ROOT
+def test_a_full_disk_of_reports_keeps_the_records(furnished):
+    shutil.rmtree(furnished.reports)
+    with mounted(furnished.reports, "size=20k"):
+        status, said = furnished.run()
+    assert status == 2
+    assert "No space left on device" in said
+    assert "everything recorded is kept" in said
+    status, said = furnished.run()
+    assert (status, said) == (0, "")
+    assert (furnished.reports / "bad" / "index.html").is_file()
+
+
+def garble(file, start, size):
+    content = bytearray(file.read_bytes())
+    content[start : start + size] = b"\x5a" * size
+    file.write_bytes(content)
+
+
+DAMAGES = {
+    "truncated": lambda file: os.truncate(file, file.stat().st_size // 2),
+    "garbled in the middle": lambda file: garble(file, file.stat().st_size // 2, 20_000),
+    "garbled at its start": lambda file: garble(file, 0, 200),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_database_is_named_and_not_touched(furnished, damage):
+    DAMAGES[damage](furnished.database)
+    before = furnished.database.read_bytes()
+    for options in ([], ["--set", "seeds=6"]):
+        status, said = furnished.run(*options)
+        assert status == 2
+        assert f"'{furnished.database}' is damaged" in said
+        assert "restore a copy" in said
+        assert len(said.splitlines()) == 1
+        assert furnished.database.read_bytes() == before
+    for command in ("report", "claims"):
+        assert run([command, "--results", str(furnished.results)]) == 2
+
+
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        "UPDATE records SET record = substr(record, 1, 50)",
+        "UPDATE records SET record = replace(record, 'metrics', 'mEtrics')",
+        "UPDATE candidates SET parameters = '{'",
+        "UPDATE executions SET declaration = '{'",
+    ],
+)
+def test_a_row_that_is_not_as_it_was_written(furnished, garbled):
+    connection = sqlite3.connect(furnished.database)
+    with connection:
+        connection.execute(garbled)
+    connection.close()
+    status, said = furnished.run("--set", "seeds=6")
+    assert status == 2
+    assert f"'{furnished.database}' is damaged" in said
+
+
+def test_damaged_weights_are_named_and_trained_anew(furnished, finished):
+    with sqlite3.connect(furnished.database) as connection:
+        (data,) = connection.execute("SELECT data FROM weights").fetchone()
+        middle = len(data) // 2
+        spoilt = data[:middle] + bytes(byte ^ 0xFF for byte in data[middle:])
+        connection.execute("UPDATE weights SET data = ?", (spoilt,))
+        connection.execute(f"DELETE FROM records WHERE phase = '{Phase.CONFIRMATION}'")
+    connection.close()
+    status, said = furnished.run()
+    assert status == 2
+    assert f"in '{furnished.database}' were damaged" in said
+    assert "run again to train them anew" in said
+    assert furnished.run() == (0, "")
+    assert furnished.outcomes() == House(finished, None).outcomes()
+
+
+def test_a_damaged_published_file_stops_a_run_before_it_begins(furnished):
+    file = furnished.results / "published" / "bad.default.json.gz"
+    file.parent.mkdir()
+    file.write_bytes(b"\x1f\x8b not at all")
+    shutil.rmtree(furnished.reports)
+    status, said = furnished.run("--set", "seeds=6")
+    assert status == 2
+    assert f"'{file}' cannot be unpacked" in said
+    assert len(furnished.records()) == TRIALS
+
+
+def test_two_conductors_on_one_folder(furnished):
+    """The second one goes away and says who is there; the lock ends with its holder, however."""
+    code = (
+        "import sys, time; from pathlib import Path; from harness.store import conductor_lock\n"
+        f"with conductor_lock(Path({str(furnished.results)!r})):\n"
+        "    print('held', flush=True); time.sleep(600)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        status, said = furnished.run()
+        assert status == 2
+        assert f"another run is writing to '{furnished.results}' (process {holder.pid})" in said
+        assert "choose another --results" in said
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        holder.stdout.close()
+    assert furnished.run() == (0, "")
+
+
+def test_the_lock_is_not_handed_on_to_processes_that_a_conductor_starts(tmp_path):
+    """A mirror or a worker that outlives a killed conductor must not keep the next one out."""
+    code = (
+        "import os, subprocess, sys; from pathlib import Path\n"
+        "from harness.store import conductor_lock\n"
+        f"with conductor_lock(Path({str(tmp_path)!r})):\n"
+        "    child = subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL)\n"
+        "    print(child.pid, flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    child = psutil.Process(int(ended.stdout))
+    try:
+        with conductor_lock(tmp_path):
+            assert child.is_running()
+    finally:
+        child.kill()
