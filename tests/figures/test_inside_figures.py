@@ -10,6 +10,8 @@ from harness.exhibit import as_details
 from harness.figures import draw_all
 from harness.figures.inside import draw_inside
 from harness.figures.inside.exhibits import Shown, exhibits
+from harness.study.components.image_data import CIFAR10, Digits
+from harness.study.design import build_arms
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +81,20 @@ def test_damaged_exhibits_are_left_out(finished, probe):
 
 
 def test_classes_keep_the_names_that_they_had_before_some_were_chosen():
-    shown = Shown("arm", 0, {}, {"name": "digits", "classes": [3, 8]})
+    shown = Shown("arm", 0, {}, Digits(name="digits", classes=[3, 8]).class_names)
     assert (shown.class_name(1), shown.class_name(7)) == ("8", "7")
+
+
+def test_long_names_of_classes_have_room(finished, evidence):
+    study = finished.evidence.plan.study
+    data = CIFAR10(name="cifar10")
+    workload = study.workload.model_copy(update={"data": data})
+    arms = build_arms(study.model_copy(update={"workload": workload}))
+    plan = replace(evidence.plan, arms=arms)
+    pictures = {picture.name: picture for picture in draw_inside(replace(evidence, plan=plan))}
+    assert ">automobile</text>" in pictures["inside-confusion-matrix"].svgs()[0]
+    assert "cat taken for ship" in pictures["inside-grad-cam"].alt
+    assert "9 truck" in pictures["inside-embedding"].caption
 
 
 def test_failed_trials_show_nothing(evidence):

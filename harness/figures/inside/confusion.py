@@ -37,8 +37,10 @@ def confusion_matrices(evidence: Evidence) -> Picture | None:
     fitting = {arm: many for arm, many in by_arm.items() if _agree(many)}
     if not fitting:
         return None
+    named = [name for many in fitting.values() for name in _names(many[0])]
+    room = 0.062 * max(0, max(map(len, named)) - 2)
     with theme():
-        panels = tuple(_panel(arm, many) for arm, many in list(fitting.items())[:MOST_PANELS])
+        panels = tuple(_panel(arm, many, room) for arm, many in list(fitting.items())[:MOST_PANELS])
     return Picture(
         "inside-confusion-matrix",
         "Which class is taken for which",
@@ -73,10 +75,16 @@ def _in_words(arm: str, many: list[Shown]) -> str:
     return f"{arm}: {listed(named)}." if named else f"{arm}: no confusion."
 
 
-def _panel(arm: str, many: list[Shown]) -> Figure:
+def _names(shown: Shown) -> list[str]:
+    """Return the names of the classes, cut where they are long."""
+    return [wrapped(shown.class_name(i), 14, 1) for i in range(len(shown.parts["counts"]))]
+
+
+def _panel(arm: str, many: list[Shown], room: float) -> Figure:
+    """Draw the matrix of an arm; names of classes need some more room than a digit."""
     counts = np.array([one.parts["counts"] for one in many], dtype=float)
-    figure = new_figure(_SIDE, _SIDE)
-    axes = new_axes(figure, (0.62, 0.12, 0.56, 0.34))
+    figure = new_figure(_SIDE + room, _SIDE + room)
+    axes = new_axes(figure, (0.62 + room, 0.12, 0.56 + room, 0.34))
     classes = counts.shape[1]
     axes.set_xlim(-0.5, classes - 0.5)
     axes.set_ylim(classes - 0.5, -0.5)
@@ -87,7 +95,7 @@ def _panel(arm: str, many: list[Shown]) -> Figure:
     if classes <= MOST_WRITTEN:
         spread = counts.std(axis=0, ddof=1) if len(counts) > 1 else None
         _numbers(axes, total, share, spread)
-    _name_axes(axes, [many[0].class_name(index) for index in range(classes)])
+    _name_axes(axes, _names(many[0]))
     title = f"{arm}, {plural(len(many), 'seed')}"
     axes.set_title(wrapped(title, 40, 1), pad=6)
     return figure
@@ -127,6 +135,8 @@ def _name_axes(axes: Axes, names: list[str]) -> None:
     axes.set_xticks(ticks, [names[tick] for tick in ticks])
     axes.set_yticks(ticks, [names[tick] for tick in ticks])
     axes.tick_params(length=0)
+    if max(map(len, names)) > 2:
+        axes.tick_params(axis="x", rotation=90)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     axes.set_xlabel("Predicted class", labelpad=3)

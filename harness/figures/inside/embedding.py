@@ -16,6 +16,7 @@ from harness.figures.words import number, plural, wrapped
 
 MOST_NUMERALS = 20
 """Classes up to which an example is drawn as the numeral of its class."""
+_NUMERAL_LENGTH = 2
 _SIDE = 4.2
 _FONT = FontProperties(family=["DejaVu Sans"], weight="bold")
 
@@ -33,9 +34,10 @@ def embeddings(evidence: Evidence) -> Picture | None:
         "The last hidden layer, as a map",
         f"{whose(found)}: test examples placed by t-SNE so that neighbours in the last hidden"
         " layer stay neighbours; distances between groups mean little. A numeral is an example's"
-        " true class; rings mark wrong predictions. Purity: the share of the ten nearest"
-        " neighbours, in the layer itself, that are of the same class. Trustworthiness: how far"
-        f" neighbours on the map are neighbours in the layer (1: all).{left_out(len(found))}",
+        f" true class{_key(found[0])}; rings mark wrong predictions. Purity: the share of the ten"
+        " nearest neighbours, in the layer itself, that are of the same class. Trustworthiness:"
+        " how far neighbours on the map are neighbours in the layer (1: all)."
+        f"{left_out(len(found))}",
         f"Maps of the last hidden layer of {plural(len(panels), 'network')}. "
         + " ".join(
             f"{shown.arm}: neighbour purity {number(float(shown.parts['measures'][0]))}."
@@ -44,6 +46,17 @@ def embeddings(evidence: Evidence) -> Picture | None:
         panels,
         columns=min(2, len(panels)),
     )
+
+
+def _key(shown: Shown) -> str:
+    """Say which numeral stands for which class, where classes have names."""
+    classes = [int(label) for label in np.unique(shown.parts["classes"])]
+    named = [f"{label} {shown.class_name(label)}" for label in classes if _long(shown, label)]
+    return f" ({', '.join(named)})" if named else ""
+
+
+def _long(shown: Shown, label: int) -> bool:
+    return len(shown.class_name(label)) > _NUMERAL_LENGTH
 
 
 def _fits(shown: Shown) -> bool:
@@ -65,7 +78,8 @@ def _panel(shown: Shown) -> Figure:
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     for label in np.unique(parts["classes"]):
-        _class(axes, places[parts["classes"] == label], int(label), shown.class_name(int(label)))
+        name = str(label) if _long(shown, int(label)) else shown.class_name(int(label))
+        _class(axes, places[parts["classes"] == label], int(label), name)
     wrong = places[parts["classes"] != parts["predicted"]]
     axes.plot(
         wrong[:, 0], wrong[:, 1], linestyle="none", marker="o", markersize=9,

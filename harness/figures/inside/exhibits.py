@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from harness.evidence import Evidence
 from harness.exhibit import exhibit
 from harness.figures.words import listed, plural
+from harness.study import Arm
+from harness.study.components import Workload
 
 MOST_PANELS = 12
 NAME = "inside-{}"
@@ -23,26 +26,29 @@ class Shown:
     arm: str
     seed: int
     parts: Mapping[str, NDArray[Any]]
-    data: Mapping[str, Any]
+    class_names: tuple[str, ...] = ()
 
     def class_name(self, index: int) -> str:
-        """Return what the data call a class: its number, before some were chosen."""
-        chosen = self.data.get("classes")
-        return str(chosen[index] if chosen and index < len(chosen) else index)
+        """Return what the data call a class, or its number."""
+        return self.class_names[index] if 0 <= index < len(self.class_names) else str(index)
 
 
 def exhibits(evidence: Evidence, probe: str, names: Sequence[str]) -> list[Shown]:
     """Return what a probe left, in the order of arms and seeds."""
-    data = {arm.name: arm.workload["data"] for arm in evidence.plan.all_arms}
+    arms = {arm.name: arm for arm in evidence.plan.all_arms}
     rows = evidence.confirmation
     rows = rows[rows["state"] == "complete"]
     found = []
     for arm, seed, trial_id in zip(rows["arm"], rows["seed"], rows["trial_id"], strict=True):
         parts = exhibit(evidence.details.get(trial_id, {}), probe, names)
         if parts is not None:
-            found.append(Shown(str(arm), int(seed), parts, data.get(arm, {})))
-    order = list(data)
+            found.append(Shown(str(arm), int(seed), parts, _class_names(arms[arm])))
+    order = list(arms)
     return sorted(found, key=lambda shown: (order.index(shown.arm), shown.seed))
+
+
+def _class_names(arm: Arm) -> tuple[str, ...]:
+    return Workload.model_validate_json(json.dumps(arm.workload), strict=True).data.class_names
 
 
 def whose(shown: Sequence[Shown]) -> str:

@@ -18,6 +18,8 @@ from harness.figures.style import INK, MUTED, PAPER, SERIES, Picture, new_axes, 
 from harness.figures.words import number, plural, wrapped
 
 _CELL, _GAP = 0.74, 0.1
+_LINE = 16
+"""Characters above an image."""
 _HEAT = sns.color_palette("rocket", as_cmap=True)
 
 
@@ -105,10 +107,9 @@ def _looks(shown: Shown, across: int) -> Figure:
         for column, index in enumerate(np.flatnonzero(mask)):
             left = 0.65 + column * (_CELL + _GAP)
             heat = _upscaled(parts["maps"][index], parts["images"].shape[-2:])
-            said, true = (shown.class_name(int(parts[n][index])) for n in ("predicted", "classes"))
-            share = number(100 * float(parts["surety"][index]), 2)
-            text = f"{said} ({share} %)" if mask is right else f"{true} → {said} ({share} %)"
-            _write(figure, left, top + 0.2, text, size=6.5)
+            told = _told(shown, int(index))
+            size = min(6.5, 100 / max(map(len, told.split("\n"))))
+            _write(figure, left, top + 0.25, told, size, "bottom")
             upper = _cell(figure, left, top + 0.28)
             _image(upper, parts["images"][index])
             if heat.max() > 0:
@@ -122,11 +123,26 @@ def _looks(shown: Shown, across: int) -> Figure:
     return figure
 
 
-def _write(figure: Figure, left: float, top: float, text: str, size: float = 8) -> None:
+def _told(shown: Shown, index: int) -> str:
+    """Say what an example was taken for and how surely, and what it is if that is something else.
+
+    Two lines where one would be too long for the width of an image.
+    """
+    true, said = (shown.class_name(int(shown.parts[n][index])) for n in ("classes", "predicted"))
+    share = number(100 * float(shown.parts["surety"][index]), 2)
+    parts = [] if said == true else [f"{true} →"]
+    parts.append(f"{said} ({share} %)")
+    text = " ".join(parts)
+    return text if len(text) <= _LINE else "\n".join(parts)
+
+
+def _write(
+    figure: Figure, left: float, top: float, text: str, size: float = 8, anchor: str = "center"
+) -> None:
     """Write at a place that is measured in inches from the upper left corner."""
     width, height = figure.get_size_inches()
     colour = INK if size > 7 else MUTED
-    figure.text(left / width, 1 - top / height, text, fontsize=size, va="center", color=colour)
+    figure.text(left / width, 1 - top / height, text, fontsize=size, va=anchor, color=colour)
 
 
 def _cell(figure: Figure, left: float, top: float) -> Axes:

@@ -27,6 +27,11 @@ class DataSet(Component):
         return "class"
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """What classes are called, in their order; empty where they go by their numbers."""
+        return ()
+
+    @property
     def simple_model(self) -> str:
         """The name of the simple baseline for such data."""
         return {"class": "logistic_regression", "sequence": "ngram", "numbers": "ridge"}[self.kind]

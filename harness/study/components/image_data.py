@@ -25,6 +25,13 @@ class ImageData(ClassData):
         """The number of classes."""
         return 10 if self.classes is None else len(self.classes)
 
+    names: ClassVar[tuple[str, ...]] = tuple(str(digit) for digit in range(10))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes in use are called."""
+        return self.names if self.classes is None else tuple(self.names[c] for c in self.classes)
+
     @field_validator("classes")
     @classmethod
     def _distinct(cls, classes: list[int] | None) -> list[int] | None:
@@ -52,6 +59,10 @@ class MNIST(ImageData):
 
 class CIFAR10(ImageData):
     """60,000 colour images of 32x32 pixels, read from the data root or downloaded to it."""
+
+    names: ClassVar = (
+        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+    )  # fmt: skip
 
     name: Literal["cifar10"]
     validation_fraction: Fraction = 0.1

@@ -32,6 +32,15 @@ class Table(DataSet):
         """The kind of targets."""
         return "numbers" if self.source == "diabetes" else "class"
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called, where they have names."""
+        named = {
+            "breast_cancer": ("malignant", "benign"),
+            "iris": ("setosa", "versicolor", "virginica"),
+        }
+        return named.get(self.source, ())
+
     @model_validator(mode="after")
     def _two_of_each_class(self) -> Self:
         classes = {"breast_cancer": 2, "diabetes": SMALLEST_LIMIT // 2}.get(self.source, 3)

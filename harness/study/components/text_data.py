@@ -33,6 +33,11 @@ class RTPolarity(SentenceData):
 
     name: Literal["rt_polarity"]
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called."""
+        return ("blame", "praise")
+
 
 class Docstrings(SentenceData):
     """Sentences from the standard library's docstrings: networks, or numbers and data types?
@@ -44,6 +49,11 @@ class Docstrings(SentenceData):
     vocabulary: int = Field(
         5_000, ge=3, le=1_000_000, description="token ids: padding, unknown, commonest words"
     )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called."""
+        return ("networks", "data types")
 
 
 class Characters(DataSet):
