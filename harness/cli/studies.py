@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +25,12 @@ def register(app: typer.Typer) -> None:
         app.command(name=command.__name__.strip("_"))(command)
 
 
-def validate(studies: options.StudyFiles) -> int:
+def validate(
+    studies: options.StudyFiles,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="show each mistake in its file, and what is right")
+    ] = False,
+) -> int:
     """Check study files, every profile of each; say what is wrong and where."""
     from harness.study import load_study
 
@@ -38,6 +44,12 @@ def validate(studies: options.StudyFiles) -> int:
         claims = len(loaded.study.claims)
         profiles = ", ".join(loaded.study.profiles) or "none"
         typer.echo(f"{file}: fine ({len(loaded.arms)} arms, {claims} claims; profiles: {profiles})")
+    if problems and explain:
+        from harness.study.lessons import lesson
+
+        for problem in problems:
+            typer.echo("\n".join([str(problem), *lesson(problem), ""]), err=True)
+        raise InputError(f"{len(problems)} mistakes, shown above")
     if problems:
         raise InputError(problems)
     return 0
@@ -126,14 +138,39 @@ def _display(results: Path, tracking_uri: str | None) -> Observer:
 
 def new(
     name: Annotated[str, typer.Argument(help="name of the study")],
+    data: Annotated[str | None, typer.Option(help="its data: harness list data")] = None,
+    model: Annotated[str | None, typer.Option(help="its model, or my_module:function")] = None,
+    vary: Annotated[str | None, typer.Option(help="what is varied: model.depth, ...")] = None,
+    levels: Annotated[str | None, typer.Option(help="the levels, separated by commas")] = None,
+    metric: Annotated[str | None, typer.Option(help="what the claim measures")] = None,
+    seeds: Annotated[int | None, typer.Option(help="seeds of every arm")] = None,
     folder: Annotated[Path, typer.Option(help="where to write it")] = Path("studies"),
 ) -> int:
-    """Write a small commented study to start from."""
-    from harness.cli.template import write_study
+    """Write a commented study to start from; on a terminal, ask for what no option says."""
+    from harness.cli.template import Answers, write_study
 
-    file = write_study(name, folder)
+    given = {
+        "data": data, "model": model, "vary": vary, "levels": levels, "metric": metric,
+        "seeds": seeds,
+    }  # fmt: skip
+    answers = {key: value for key, value in given.items() if value is not None}
+    if sys.stdin.isatty():
+        _ask(answers)
+    file = write_study(name, folder, Answers(**answers))  # type: ignore[arg-type]
     typer.echo(f"{file} is written; try: harness plan {file}")
     return 0
+
+
+def _ask(answers: dict[str, str | int]) -> None:
+    """Ask for what is not answered yet, with an answer to choose by return."""
+    from harness.cli.template import QUESTIONS, Answers, default_metric
+
+    for key, question in QUESTIONS.items():
+        usual = getattr(Answers(), key)
+        if key == "metric":
+            usual = default_metric(str(answers["data"]))
+        if key not in answers:
+            answers[key] = typer.prompt(question, default=usual, type=type(usual))
 
 
 def list_(kind: Annotated[str, typer.Argument(help="what to list")] = "kinds") -> int:

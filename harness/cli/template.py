@@ -1,55 +1,143 @@
-"""A study to start from."""
+"""A study to start from: what the user answers, as a commented file that is sound."""
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from harness.study.errors import InputError
 
+SCHEMA = "study.schema.json"
+
 _STUDY = """\
-# yaml-language-server: $schema=study.schema.json
+# yaml-language-server: $schema={schema}
 study: {name}
-question: Which optimizer trains this network best?
+question: Does {factor} matter for {model} on {data}?
 
 workload:                       # what every arm has in common
-  data: digits                  # `harness list data` shows what there is
-  model: {{name: mlp, depth: 2, width: 64}}
+  data: {data:<23} # `harness list data` shows what there is
+  model: {model:<22} # `harness list models`; or my_module:my_function
   optimizer: {{name: adam, lr: 1.0e-3}}
   epochs: 10
   batch_size: 64
 
-factors:                        # what is varied
-  optimizer:
-    levels:                     # a level may set several things at once
-      adam: {{optimizer: {{name: adam}}}}
-      momentum: {{optimizer: {{name: sgd, lr: 1.0e-2, momentum: 0.9}}}}
-design: one-at-a-time
+factors:                        # what is varied: a path into the workload, and its levels
+  {factor}: {{path: {vary}, levels: {levels}}}
+design: factorial               # every combination; `harness list designs` shows the others
 
-search:                         # every arm is tuned with the same budget
+search:                         # every arm is tuned by its own search with the same budget
   space: {{optimizer.lr: {{log: [1.0e-4, 1.0e-1]}}}}
   candidates: 4
-seeds: 8                        # then retrained on seeds that the search never saw
+seeds: {seeds:<24} # then retrained on seeds that no search has seen
 
-claims:                         # written before the run
-  - id: adam-differs-from-momentum
-    says: Adam and SGD with momentum end with different accuracy
-    metric: test.accuracy
-    contrast: {{optimizer: [adam, momentum]}}
-    differs_by: 0.005
+claims:                         # written before the run; changing one afterwards is marked
+  - id: {factor_id}-matters
+    says: {first} and {second} end with different {metric}
+    metric: {metric}
+    contrast: {{{factor}: [{first}, {second}]}}
+    differs_by: {margin:<15} # the smallest difference that would matter
+
+profiles:                       # variants under a name: --profile quick
+  quick: {{workload.epochs: 2, search.candidates: 2}}
 """
 
 
-def write_study(name: str, folder: Path) -> Path:
-    """Write the study; refuse a bad name or a file that is there already."""
+@dataclass(frozen=True)
+class Answers:
+    """What a new study is about. Each has a question, for those who are asked."""
+
+    data: str = "digits"
+    model: str = "mlp"
+    vary: str = "model.activation"
+    levels: str = "relu, tanh"
+    metric: str = ""
+    seeds: int = 8
+
+
+QUESTIONS = {
+    "data": "Data (harness list data)",
+    "model": "Model (harness list models, or my_module:my_function)",
+    "vary": "What to vary: a path such as model.depth or optimizer.name",
+    "levels": "Its levels, separated by commas; the first is the baseline",
+    "metric": "Metric of the claim",
+    "seeds": "Seeds",
+}
+assert list(QUESTIONS) == [field.name for field in fields(Answers)]
+
+
+def default_metric(data: str) -> str:
+    """Return the metric that usually judges such data; accuracy where the data are unknown."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from harness.study.components import Data
+
+    try:
+        kind = TypeAdapter(Data).validate_python({"name": data}).kind
+    except ValidationError:  # which is told when the whole study is checked
+        return "test.accuracy"
+    return "test.root_mean_squared_error" if kind == "numbers" else "test.accuracy"
+
+
+def write_study(name: str, folder: Path, answers: Answers) -> Path:
+    """Write the study, and the schema that editors use if it is not there.
+
+    Raises:
+        InputError: if the name is bad, the file is there already, or the answers make no sound
+            study; nothing is written then.
+    """
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
         raise InputError(f"'{name}' is no name for a study; use a-z, 0-9 and -, at most 64")
     file = folder / f"{name}.yaml"
     if file.exists():
         raise InputError(f"'{file}' is there already; choose another name")
+    text = _fill(name, answers)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(_STUDY.format(name=name))
+        if not (folder / SCHEMA).exists():
+            from harness.study.load import schema
+
+            (folder / SCHEMA).write_text(json.dumps(schema(), indent=2) + "\n")
+        file.write_text(text)
     except OSError as error:
         raise InputError(f"'{file}' cannot be written: {error.strerror}") from None
     return file
+
+
+def _fill(name: str, answers: Answers) -> str:
+    """Write the text of the study, and check it."""
+    from harness.study import load_study
+    from harness.study.document import parse_document, parse_value
+
+    levels = parse_value(f"[{answers.levels}]")
+    if len(levels) < 2:
+        raise InputError("--levels: needs at least two, such as: relu, tanh")
+    words = [_shown(level) for level in levels]
+    factor = answers.vary.removesuffix(".name").rpartition(".")[2]
+    metric = answers.metric or default_metric(answers.data)
+    text = _STUDY.format(
+        schema=SCHEMA,
+        name=name,
+        data=answers.data,
+        model=answers.model,
+        vary=answers.vary,
+        factor=factor,
+        factor_id=re.sub(r"[^a-z0-9]+", "-", factor.lower()),
+        levels=f"[{', '.join(words)}]",
+        first=words[0],
+        second=words[1],
+        metric=metric,
+        margin="0.005" if metric.endswith("accuracy") else "0.05",
+        seeds=answers.seeds,
+    )
+    load_study(parse_document(text, "the new study").data)
+    return text
+
+
+def _shown(level: Any) -> str:
+    """Write a level as YAML that reads back as the same."""
+    if isinstance(level, str) and re.fullmatch(r"[A-Za-z][\w.-]*", level):
+        return level if level not in ("true", "false", "null") else f'"{level}"'
+    return json.dumps(level)

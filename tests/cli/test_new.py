@@ -1,0 +1,100 @@
+"""A new study by flags and by questions; what `validate --explain` teaches."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.cli.app import run
+from harness.study import load_study
+from harness.study.lessons import EXAMPLES
+
+CASES = [
+    ([], "test.accuracy", ["relu", "tanh"]),
+    (["--vary", "model.depth", "--levels", "1,2,4"], "test.accuracy", [1, 2, 4]),
+    (["--vary", "optimizer.name", "--levels", "adam, sgd", "--seeds", "6"], "test.accuracy",
+     ["adam", "sgd"]),
+    (["--data", "function", "--vary", "model.residual", "--levels", "true,false"],
+     "test.root_mean_squared_error", [True, False]),
+    (["--data", "recall", "--model", "transformer", "--vary", "model.heads", "--levels", "1,2",
+      "--metric", "validation.loss"], "validation.loss", [1, 2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("flags", "metric", "levels"), CASES)
+def test_what_the_flags_say_is_a_sound_study(tmp_path, capsys, flags, metric, levels):
+    assert run(["new", "mine", "--folder", str(tmp_path), *flags]) == 0
+    file = tmp_path / "mine.yaml"
+    study = load_study(file).study
+    assert study.claims[0].metric == metric
+    assert next(iter(study.factors.values())).levels == levels
+    assert "# what is varied" in file.read_text()
+    assert json.loads((tmp_path / "study.schema.json").read_text())["title"] == "Study"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--data", "digist"], "did you mean 'digits'"),
+        (["--levels", "relu"], "at least two"),
+        (["--levels", "relu, tahn"], "did you mean 'tanh'"),
+        (["--vary", "model.widht"], "did you mean"),
+        (["--metric", "accuracy"], "does not have the form"),
+        (["--seeds", "3"], "can support no claim"),
+        (["--data", "}: x"], "harness:"),
+    ],
+)
+def test_what_makes_no_study_is_said_and_not_written(tmp_path, capsys, flags, message):
+    assert run(["new", "mine", "--folder", str(tmp_path / "studies"), *flags]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "studies").exists()
+
+
+def test_on_a_terminal_it_asks(tmp_path):
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "harness", "new", "asked", "--model", "mlp"]
+    with subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, cwd=tmp_path,
+                          text=True) as process:  # fmt: skip
+        os.write(master, b"table\nmodel.width\n8, 16\n\n7\n")
+        out, _ = process.communicate(timeout=60)
+    os.close(slave)
+    os.close(master)
+    assert process.returncode == 0
+    assert "Data (harness list data) [digits]:" in out
+    assert "Model" not in out  # the option said it
+    study = load_study(tmp_path / "studies" / "asked.yaml").study
+    assert (study.workload.data.name, study.seeds) == ("table", 7)
+    assert study.factors["width"].levels == [8, 16]
+
+
+def test_validate_explains_a_mistake(tmp_path, capsys):
+    file = tmp_path / "wrong.yaml"
+    assert run(["new", "wrong", "--folder", str(tmp_path)]) == 0
+    file.write_text(file.read_text().replace("seeds: 8", "seeds: many").replace("epochs", "epoch"))
+    assert run(["validate", str(file)]) == 2
+    assert "for example" not in capsys.readouterr().err
+    assert run(["validate", "--explain", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert "seeds: many" in said
+    assert "  for example: seeds: 8" in said
+    number, mark = said.splitlines()[1:3]
+    assert number[mark.index("^") :].startswith("epoch")
+
+
+def test_the_examples_are_right():
+    base = ["study", "question", "workload", "factors", "claims"]
+    for key, line in EXAMPLES.items():
+        lines = [EXAMPLES[name] for name in base if name != key] + [line]
+        data = yaml.safe_load("\n".join(lines))
+        load_study(data if key != "extends" else {"study": "mine", "extends": data["extends"]})
+
+
+def test_a_link_to_the_schema_stands_in_the_first_line(tmp_path):
+    assert run(["new", "mine", "--folder", str(tmp_path)]) == 0
+    first = Path(tmp_path / "mine.yaml").read_text().splitlines()[0]
+    assert first.endswith("$schema=study.schema.json")
