@@ -10,6 +10,7 @@ from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.components import KINDS, Activation, Initialization
 from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
+from harness.study.plugins import GROUPS, plugins
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -18,6 +19,10 @@ def catalogue() -> dict[str, dict[str, str]]:
         kind: {name: _first_line(model.__doc__) for name, model in entries.items()}
         for kind, entries in KINDS.items()
     }
+    for plugin_kind in GROUPS:
+        for name, known in plugins(plugin_kind).items():
+            origin = " and ".join(f"{plugin.function}, of {plugin.package}" for plugin in known)
+            listed[plugin_kind].setdefault(name, origin)
     listed["activations"] = dict.fromkeys(get_args(Activation), "")
     listed["initializations"] = dict.fromkeys(get_args(Initialization), "")
     listed["designs"] = {name: _first_line(build.__doc__) for name, build in DESIGNS.items()}

@@ -11,6 +11,8 @@ from harness.study import components
 from harness.study.alternatives import closest
 from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
+from harness.study.plugins import Kind as PluginKind
+from harness.study.plugins import plugins
 
 _TYPE_WORDS = {
     "int_type": "a whole number", "float_type": "a number", "string_type": "a word or text",
@@ -84,6 +86,7 @@ _TAGS = _PLAIN_MEMBERS | {name for kind in components.KINDS.values() for name in
 }  # fmt: skip
 
 
+_PLUGGED: dict[str | int, PluginKind] = {"model": "models", "data": "data"}
 _WRITTEN = {"custom": "package.module:function", "torch_optimizer": "torch.optim.Class"}
 
 
@@ -105,6 +108,7 @@ def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
     if kind == "union_tag_invalid":
         valid = [part.strip("' ") for part in context["expected_tags"].split(",")]
         valid = [_WRITTEN.get(name, name) for name in valid]
+        valid += plugins(_PLUGGED[item["loc"][-1]]) if item["loc"][-1] in _PLUGGED else ()
         return (
             f"'{context['tag']}' is not one of {', '.join(valid)}{nearest(context['tag'], valid)}"
         )

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
-from torch.nn.functional import cross_entropy
 
 from harness.form import Form
 from harness.models import build, hidden_units, unpackable_reason
 from harness.models.dropout import Dropout
 from harness.study.components import Model
+from harness.testing.models import ModelConformance, draw
 
 IMAGE, TOKENS, SERIES = (1, 8, 8), (9,), (9, 2)
 VOCABULARY = 20
@@ -54,76 +54,16 @@ def complete(config):
     return TypeAdapter(Model).validate_json(json.dumps(config)).model_dump()
 
 
+def form(shape, classes=3):
+    return Form(shape, classes, "class", VOCABULARY if shape == TOKENS else None)
+
+
 def make(config, shape, seed=0, classes=3):
-    return build(
-        complete(config),
-        Form(shape, classes, "class", VOCABULARY if shape == TOKENS else None),
-        seed,
-    )
+    return build(complete(config), form(shape, classes), seed)
 
 
-def draw(shape, count=12):
-    generator = torch.Generator().manual_seed(1)
-    if shape == TOKENS:
-        inputs = torch.randint(2, VOCABULARY, (count, *shape), generator=generator)
-        inputs[: count // 2, -3:] = 0
-        return inputs
-    return torch.randn(count, *shape, generator=generator)
-
-
-def label(value):
-    return "-".join(map(str, value.values())) if isinstance(value, dict) else ""
-
-
-every_model = pytest.mark.parametrize(("config", "shape"), CASES, ids=label)
-
-
-@every_model
-def test_scores_have_a_row_for_each_input_and_do_not_change_when_asked_again(config, shape):
-    network = make(config, shape).eval()
-    inputs = draw(shape)
-    with torch.no_grad():
-        outputs = network(inputs)
-        assert outputs.shape == (12, 3)
-        assert torch.equal(outputs, network(inputs))
-        torch.testing.assert_close(outputs[:5], network(inputs[:5]))  # no input sees another
-
-
-@every_model
-def test_the_gradient_reaches_every_parameter(config, shape):
-    network = make(config, shape)
-    cross_entropy(network(draw(shape)), torch.arange(12) % 3).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert torch.isfinite(parameter.grad).all(), name
-        # what stands before a batch norm is shifted in vain: such a bias has a gradient of noise
-        assert parameter.grad.abs().sum() > 0, name
-
-
-@every_model
-def test_equal_seeds_give_equal_networks(config, shape):
-    torch.manual_seed(1)
-    before = torch.get_rng_state()
-    one, same, other = (make(config, shape, seed).state_dict() for seed in (1, 1, 2))
-    assert torch.equal(torch.get_rng_state(), before)
-    assert all(torch.equal(one[name], same[name]) for name in one)
-    assert any(not torch.equal(one[name], other[name]) for name in one if "weight" in name)
-
-
-@every_model
-def test_a_small_batch_can_be_learned_by_heart(config, shape):
-    network = make(config, shape)
-    for layer in network.modules():
-        if isinstance(layer, Dropout):
-            layer.eval()  # by heart, undisturbed
-    inputs, targets = draw(shape), torch.arange(12) % 3
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    for _ in range(150):
-        optimizer.zero_grad()
-        loss = cross_entropy(network(inputs), targets)
-        loss.backward()
-        optimizer.step()
-    assert float(loss.detach()) < 0.1
+class TestModels(ModelConformance):
+    harness_cases = tuple((config, form(shape)) for config, shape in CASES)
 
 
 def test_the_defaults_are_the_handbooks():
@@ -145,7 +85,7 @@ def test_the_defaults_are_the_handbooks():
 def test_padding_changes_nothing_for_a_reader_forwards(cell, pooling):
     config = {"name": "recurrent", "cell": cell, "width": 8, "pooling": pooling}
     network = make(config, TOKENS).eval()
-    sentence = draw(TOKENS)[6:, :5]
+    sentence = draw(form(TOKENS))[6:, :5]
     padded = torch.cat([sentence, torch.zeros(6, 4, dtype=torch.int64)], dim=1)
     with torch.no_grad():
         torch.testing.assert_close(network(sentence), network(padded))
@@ -232,7 +172,7 @@ def test_masks_belong_to_the_seed_and_leave_the_weights_alone():
     with_dropout, without = make(config, IMAGE, 3), make({"name": "mlp"}, IMAGE, 3)
     for ours, theirs in zip(with_dropout.parameters(), without.parameters(), strict=True):
         assert torch.equal(ours, theirs)
-    inputs = draw(IMAGE)
+    inputs = draw(form(IMAGE))
     torch.manual_seed(0)
     first = with_dropout(inputs)
     torch.manual_seed(1)

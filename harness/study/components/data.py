@@ -21,6 +21,7 @@ from harness.study.components.own_data import (
     TorchvisionData,
 )
 from harness.study.components.text_data import Characters, Docstrings, RTPolarity
+from harness.study.plugins import registered
 
 __all__ = [
     "Adding",
@@ -94,5 +95,6 @@ Data = Annotated[
     | Annotated[HuggingFaceData, Tag("huggingface")]
     | Annotated[OwnFunction, Tag("custom")],
     Discriminator(_data_kind),
+    BeforeValidator(registered("data", DATA)),
     BeforeValidator(named),
 ]

@@ -19,6 +19,7 @@ from harness.study.components.simple_models import (
     SeasonalNaive,
 )
 from harness.study.errors import nearest
+from harness.study.plugins import registered
 
 Activation = Literal[
     "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softmax", "identity"
@@ -302,6 +303,20 @@ def _model_kind(value: Any) -> str:
     return "custom" if ":" in str(name) else str(name)
 
 
+MODELS: dict[str, type[Component]] = {
+    "mlp": MLP,
+    "cnn": CNN,
+    "resnet": ResNet,
+    "recurrent": Recurrent,
+    "transformer": Transformer,
+    "torchvision": Torchvision,
+    "transformers": TransformersEncoder,
+    "logistic_regression": LogisticRegression,
+    "ridge": Ridge,
+    "seasonal_naive": SeasonalNaive,
+    "ngram": NGram,
+}
+
 Model = Annotated[
     Annotated[MLP, Tag("mlp")]
     | Annotated[CNN, Tag("cnn")]
@@ -316,19 +331,6 @@ Model = Annotated[
     | Annotated[NGram, Tag("ngram")]
     | Annotated[CustomModel, Tag("custom")],
     Discriminator(_model_kind),
+    BeforeValidator(registered("models", MODELS)),
     BeforeValidator(named),
 ]
-
-MODELS: dict[str, type[Component]] = {
-    "mlp": MLP,
-    "cnn": CNN,
-    "resnet": ResNet,
-    "recurrent": Recurrent,
-    "transformer": Transformer,
-    "torchvision": Torchvision,
-    "transformers": TransformersEncoder,
-    "logistic_regression": LogisticRegression,
-    "ridge": Ridge,
-    "seasonal_naive": SeasonalNaive,
-    "ngram": NGram,
-}

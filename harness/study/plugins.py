@@ -1,0 +1,68 @@
+"""Names that installed packages add to study files, by standard entry points.
+
+A package that has in its pyproject.toml
+
+    [project.entry-points."harness.models"]
+    acme_net = "acme.nets:network"
+
+lets a study say `model: {name: acme_net, settings: {...}}`, which is the same as naming the
+function itself, `acme.nets:network`. Only the metadata of packages are read here: their code is
+imported where a trial of a study that names it is trained, and never for a study that does not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+Kind = Literal["models", "data"]
+GROUPS: Mapping[Kind, str] = {"models": "harness.models", "data": "harness.data"}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A registered name: the function that it stands for, and the package that says so."""
+
+    name: str
+    function: str
+    package: str
+
+
+def plugins(kind: Kind) -> dict[str, list[Plugin]]:
+    """Return what installed packages register, by name; more than one is a clash."""
+    return _read(GROUPS[kind], tuple(sys.path))
+
+
+@cache
+def _read(group: str, path: tuple[str, ...]) -> dict[str, list[Plugin]]:
+    del path  # the key: where packages are looked for
+    found: dict[str, list[Plugin]] = {}
+    for entry in entry_points(group=group):
+        package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
+        known = found.setdefault(entry.name, [])
+        if all(plugin.package != package for plugin in known):
+            known.append(Plugin(entry.name, entry.value, package))
+    return dict(sorted(found.items()))
+
+
+def registered(kind: Kind, built_in: Collection[str]) -> Callable[[Any], Any]:
+    """Return a validator that puts a registered function in the place of its name.
+
+    What is built in goes first, so that no package can change what a study means.
+    """
+
+    def replace(value: Any) -> Any:
+        name = value.get("name") if isinstance(value, dict) else None
+        if not isinstance(name, str) or ":" in name or name in built_in:
+            return value
+        known = plugins(kind).get(name, [])
+        if len(known) > 1:
+            packages = " and ".join(plugin.package for plugin in known)
+            raise ValueError(f"{packages} both register '{name}'; name the function itself")
+        return {**value, "name": known[0].function} if known else value
+
+    return replace
