@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.notebook import plan_page, result_page
+from harness.run.costs import Costs
 from harness.trial import Verdict
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Result:
             reused); empty where nothing was run.
         wall_seconds: what the run took.
         report: the folder of the report, of a run.
+        costs: of the trials of a run: what was forecast, what was spent.
         integrity: what was noted against the evidence as a whole, by check.
         plan_hash: of what was declared.
         published: whether the records come from a published file.
@@ -85,6 +87,7 @@ class Result:
     counts: Mapping[str, int] = field(default_factory=dict)
     wall_seconds: float = 0.0
     report: Path | None = None
+    costs: Costs = field(default_factory=Costs)
 
     @classmethod
     def of_run(cls, done: RunResult, results: Path) -> Result:
@@ -101,6 +104,7 @@ class Result:
             done.counts,
             done.wall_seconds,
             done.report,
+            done.costs,
         )
 
     @classmethod
@@ -175,6 +179,7 @@ class Result:
             "profile": self.profile,
             "trials": dict(self.counts),
             "wall_seconds": round(self.wall_seconds, 3),
+            "cost": self.costs.to_dict(),
             "claims": self.claims_as_dicts(),
             "report": str(self.report / "index.html") if self.report else None,
         }

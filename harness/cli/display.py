@@ -18,8 +18,9 @@ from rich.text import Text
 
 from harness.cli.tally import TROUBLES, Tally
 from harness.cli.verdict_table import STYLES, print_verdicts
-from harness.cli.words import duration, number, pace
+from harness.cli.words import amount, duration, number, pace
 from harness.plan import Assignment
+from harness.run.costs import Costs
 from harness.run.observer import Closing, Observer, Opening
 from harness.trial import Record, State, Verdict
 
@@ -103,6 +104,8 @@ class Display(Observer):
         parts = [f"{ran} trials ran", f"{counts['reused']} were reused"]
         parts += [f"{counts[state]} {state}" for state in ("diverged", "failed") if counts[state]]
         self._print(f"{', '.join(parts)}; {duration(closing.wall_seconds)}")
+        if closing.costs.spent:
+            self._print(_costs(closing.costs))
         if closing.report is None:
             return
         if closing.verdicts:
@@ -167,6 +170,16 @@ class Display(Observer):
     def _print(self, text: str) -> None:
         """Print a line; where lines are for a log, it is not broken."""
         self.console.print(text, highlight=False, soft_wrap=not self.console.is_terminal)
+
+
+def _costs(costs: Costs) -> str:
+    """Say what was spent, each beside its forecast."""
+    parts = []
+    for unit, value in costs.spent.items():
+        expected = costs.forecast.get(unit)
+        beside = f" (forecast: {amount(unit, expected)})" if expected else ""
+        parts.append(amount(unit, value) + beside)
+    return f"cost: {', '.join(parts)}"
 
 
 def _pace(tally: Tally) -> str:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
-from harness.cli.words import duration
+from harness.cli.words import amount, duration
 from harness.plan import SIMPLE_BASELINE, Plan
+from harness.run.costs import SECONDS
 from harness.run.prepare import Outlook
 from harness.stats.power import Rule, detectable_difference, fewest_seeds
 from harness.study import Study
@@ -46,6 +47,7 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
         "pretraining": list(plan.stages),
         "power": _power(plan),
         "seconds_on_one_worker": round(outlook.seconds, 1),
+        "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
         "data_present": bool(plan.fingerprints),
         "resources": study_part(plan.study, "resources"),
         "faults": study_part(plan.study, "faults"),
@@ -157,6 +159,12 @@ def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:
     else:
         console.print(
             f"to run        {outlook.to_run:>6} trials, about {duration(outlook.seconds)} of work "
-            "for one worker",
+            f"for one worker{_further(outlook)}",
             highlight=False,
         )
+
+
+def _further(outlook: Outlook) -> str:
+    """Say what else the rest costs, where earlier trials tell."""
+    costs = {unit: value for unit, value in outlook.costs.items() if unit != SECONDS}
+    return "".join(f", {amount(unit, value)}" for unit, value in costs.items())

@@ -37,3 +37,10 @@ def pace(per_second: float) -> str:
         return f"{per_second:.3g} trials/s"
     per_minute = 60 * per_second
     return f"{per_minute:.2g} trials/min" if per_minute >= 1 else f"{60 * per_minute:.2g} trials/h"
+
+
+def amount(unit: str, value: float) -> str:
+    """Write an amount of a cost, such as `joules`, with its unit."""
+    if unit == "joules":
+        return f"{value / 1000:.3g} kJ" if value >= 1000 else f"{value:.3g} J"
+    return duration(value) + (" of GPU" if unit == "gpu_seconds" else " of work")

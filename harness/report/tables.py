@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ from harness.trial import Phase, State
 
 MOST_TRIALS = 1_000
 _COUNTED = {"cost.parameters", "cost.steps"}
+_MEASURED = {"cost.gpu_seconds": "GPU time", "cost.joules": "Energy"}
 
 
 @dataclass(frozen=True)
@@ -228,21 +229,23 @@ def costs(evidence: Evidence) -> Table:
     """Return trials and training seconds by phase; each distinct trial counts once."""
     rows = []
     trials = evidence.trials
+    measured = {unit: title for unit, title in _MEASURED.items() if unit in trials}
     for phase in Phase:
         mine = trials[trials["phase"] == phase.value].drop_duplicates("trial_id")
         if len(mine):
-            rows.append(_cost_row(phase.value.capitalize(), mine))
-    rows.append(_cost_row("Together", trials.drop_duplicates("trial_id")))
+            rows.append(_cost_row(phase.value.capitalize(), mine, measured))
+    rows.append(_cost_row("Together", trials.drop_duplicates("trial_id"), measured))
+    columns = ["Phase", "Distinct trials", "Taken from earlier records", "Training time", "Steps"]
     return Table(
         "Cost by phase",
-        ["Phase", "Distinct trials", "Taken from earlier records", "Training time", "Steps"],
+        [*columns, *measured.values()],
         rows,
         "Training time is that of the trials that ended, wherever and whenever they ran; loading,"
         " evaluation and probes are not in it.",
     )
 
 
-def _cost_row(name: str, rows: pd.DataFrame) -> list[Cell]:
+def _cost_row(name: str, rows: pd.DataFrame, measured: Collection[str]) -> list[Cell]:
     spent, steps = _values(rows, "cost.seconds"), _values(rows, "cost.steps")
     return [
         Cell(name),
@@ -254,7 +257,17 @@ def _cost_row(name: str, rows: pd.DataFrame) -> list[Cell]:
         Cell(f"{steps.sum():,.0f}", True)
         if len(steps)
         else Cell(ABSENT, True, "no trial of this phase counts steps"),
+        *(_measured_cell(rows, unit) for unit in measured),
     ]
+
+
+def _measured_cell(rows: pd.DataFrame, unit: str) -> Cell:
+    """Write the sum of a cost that all of these trials have."""
+    values = rows[unit]
+    if values.isna().any():
+        return Cell(ABSENT, True, f"not measured in {int(values.isna().sum())} trials")
+    total = float(values.sum())
+    return Cell(f"{total:,.0f} J" if unit == "cost.joules" else seconds(total), True)
 
 
 def failures(evidence: Evidence, lost: Sequence[tuple[str, int, str]]) -> Table | None:

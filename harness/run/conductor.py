@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from harness.cluster import ClusterError, Event, Executor, Lost, Notice, Pack, open_executor
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
+from harness.run.costs import Costs, Ledger
 from harness.run.faults import FaultPolicy
 from harness.run.needs import needs_of
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import RunOptions, RunResult
 from harness.run.packing import PackQueue
-from harness.run.prepare import REUSABLE, data_configs, prepare
+from harness.run.prepare import REUSABLE, count_done, data_configs, prepare
 from harness.run.pretraining import why_hopeless, with_weights
 from harness.run.schedule import Schedule
 from harness.run.unchanged import identity, reuse, shown_path
@@ -104,14 +105,16 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         with suppress(StoreError):  # it may be what is in trouble
             store.end_execution(execution, status, session.seconds())
-        conductor.tell("closed", Closing(status, conductor.counts, session.seconds(), (), None))
+        closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
+        conductor.tell("closed", closing)
         raise
     status = "failed" if conductor.counts["failed"] else "finished"
     store.end_execution(execution, status, session.seconds())
     by_profile, report = conclude(session.results, plan.study.study, session.options.reports)
     outcome = by_profile[plan.profile]
     verdicts = outcome.verdicts
-    closing = Closing(status, conductor.counts, session.seconds(), verdicts, report)
+    costs = conductor.costs()
+    closing = Closing(status, conductor.counts, session.seconds(), verdicts, report, costs)
     conductor.tell("closed", closing)
     return RunResult(
         plan.study.study,
@@ -121,6 +124,7 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         verdicts,
         report,
         outcome,
+        costs,
     )
 
 
@@ -150,15 +154,22 @@ class Conductor:
         self._planned = Counter(plan.trial_counts())
         self._noted: Counter[str] = Counter()
         self._provided: set[str] = set()
+        self._forecast: Mapping[str, float] = {}
+        self._ledger = Ledger()
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
         for observer in self.session.observers:
             getattr(observer, event)(*arguments)
 
+    def costs(self) -> Costs:
+        """Return what the trials of this run cost so far, and what they were forecast to."""
+        return self._ledger.costs(self._forecast)
+
     def run(self, datasets: Sequence[Dataset]) -> None:
         """Run every trial that has no record yet; return when all have one."""
         self.tell("opened", Opening(self.plan, self.execution, dict(self._planned), {}))
+        self._forecast = count_done(self.plan, self.store).costs
         self._take(self._schedule.start())
         if not self._queue:
             return
@@ -284,6 +295,7 @@ class Conductor:
             work = self._work.pop(record.trial_id)
             self._in_flight.pop(record.trial_id, None)
             self.counts[record.state.value] += 1
+            self._ledger.add(work.assignments[0].arm, record)
             self.counts["reused"] += len(work.assignments) - 1
             self.tell("finished", record, work.assignments, False)
             unlocked += self._schedule.completed(record)

@@ -62,11 +62,13 @@ class MirrorObserver(Observer):
     def closed(self, closing: Closing) -> None:
         """Close the parent run with the verdicts and the report."""
         counts = {f"trials.{state}": float(count) for state, count in closing.counts.items()}
+        costs = {f"cost.{unit}": value for unit, value in closing.costs.spent.items()}
+        costs |= {f"forecast.{unit}": value for unit, value in closing.costs.forecast.items()}
         status = self._mirror.finish(
             closing.status,
             closing.verdicts,
             report=closing.report,
-            metrics=counts | {"wall_seconds": closing.wall_seconds},
+            metrics=counts | costs | {"wall_seconds": closing.wall_seconds},
         )
         self._mirror.close()
         if status.pending:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.plan import Assignment, Plan
+from harness.run.costs import Costs
 from harness.trial import Progress, Record, Verdict
 
 
@@ -29,6 +30,7 @@ class Closing:
     wall_seconds: float
     verdicts: Sequence[Verdict]
     report: Path | None
+    costs: Costs = field(default_factory=Costs)
 
 
 class Observer:

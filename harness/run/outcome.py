@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.run.costs import Costs
 from harness.trial import Verdict
 
 if TYPE_CHECKING:
@@ -69,3 +70,4 @@ class RunResult:
     verdicts: Sequence[Verdict]
     report: Path
     outcome: Outcome
+    costs: Costs = field(default_factory=Costs)

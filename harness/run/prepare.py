@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.plan import Plan, data_key, estimate_seconds, make_plan
+from harness.run.costs import SECONDS, forecast
 from harness.run.schedule import Schedule
 from harness.search import best
 from harness.store import Store
 from harness.study import LoadedStudy
-from harness.trial import Phase, State
+from harness.trial import Phase, Record, State
 from harness.workloads import fingerprint
 
 REUSABLE = {State.COMPLETE, State.DIVERGED, State.PRUNED}
@@ -47,12 +48,17 @@ def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:
 class Outlook:
     """How much of a plan is done, and what the rest will cost.
 
-    Counts are of assignments, by phase; `seconds` is the estimated work left for one worker.
+    Counts are of assignments, by phase; `costs` of the rest, as far as they can be forecast.
     """
 
     total: Mapping[str, int]
     done: Mapping[str, int]
-    seconds: float
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """The estimated work left for one worker."""
+        return self.costs.get(SECONDS, 0.0)
 
     @property
     def to_run(self) -> int:
@@ -72,7 +78,7 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
     left |= dict.fromkeys(plan.stages, 1)
     searched: Counter[str] = Counter()
     confirmed: set[str] = set()
-    measured: list[tuple[float, float]] = []
+    measured: list[tuple[Record, float]] = []
     if store is not None:
         states = store.states()
         schedule = Schedule(plan, store, lambda *_: [], best)
@@ -94,7 +100,7 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
                 record = store.record(item.trial.id)
                 assert record is not None
                 guess = estimate_seconds(item.trial.workload)
-                measured.append((record.ended - record.started, guess))
+                measured.append((record, guess))
                 queue.extend(schedule.completed(record))
     for arm in plan.all_arms:
         # With a budget in epochs, candidates that end early make room for others.
@@ -105,11 +111,4 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
     guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
     guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
     seconds = sum(left[name] * guess for name, guess in guesses.items())
-    return Outlook(total, done, seconds * _correction(measured))
-
-
-def _correction(measured: list[tuple[float, float]]) -> float:
-    """Return how much longer trials took than was guessed, once enough have been measured."""
-    if len(measured) < 5:
-        return 1.0
-    return sum(taken for taken, _ in measured) / sum(guess for _, guess in measured)
+    return Outlook(total, done, forecast(seconds, measured))

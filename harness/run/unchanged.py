@@ -89,7 +89,7 @@ def look_ahead(plan: Plan, store: Store | None, file: str) -> Outlook:
         return count_done(plan, store)
     done = dict.fromkeys(plan.trial_counts(), 0)
     done |= Counter(phase.value for _, phase, _ in store.assigned_states(execution.id))
-    return Outlook(done, done, 0.0)
+    return Outlook(done, done)
 
 
 def reuse(

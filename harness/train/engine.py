@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.form import SIMPLE_MODELS
 from harness.train.choice import choose_size
+from harness.train.energy import Meter, sensors
 from harness.train.environment import computing, describe_environment
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.pack import Material, Point
@@ -62,6 +63,23 @@ def train(
                 yield from session.train_alike(alike, largest_pack)
 
 
+def train_again(
+    trial: Trial, data: TrialData, *, threads: int, weights: Weights | None = None
+) -> Record:
+    """Train a network that has a record once more, for its weights; see `train`.
+
+    On a CPU, with the threads that it was trained with, they are those of the record bit for bit.
+
+    Returns:
+        Its record, with weights if it completed.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    session = _Session(data, device, 1, weights, keep_weights=True)
+    with computing(threads):
+        events = session.train_alike([trial], 1)
+        return next(event for event in events if isinstance(event, Record))
+
+
 @dataclass
 class _Running:
     """What is known of a trial that has no record yet."""
@@ -77,17 +95,26 @@ class _Session:
     """One call of `train`."""
 
     def __init__(
-        self, data: TrialData, device: torch.device, attempt: int, weights: Weights | None
+        self,
+        data: TrialData,
+        device: torch.device,
+        attempt: int,
+        weights: Weights | None,
+        *,
+        keep_weights: bool = False,
     ):
         self.data = data
+        self.keep_weights = keep_weights
         self.weights = weights
         self.device = device
         self.attempt = attempt
+        self.meter = Meter(device.type, sensors(device.type))
         self.running: dict[str, _Running] = {}
 
     def simple_baseline(self, trial: Trial) -> Record:
         """Fit a simple model."""
         self._start(trial)
+        self.meter.enter([trial.id])
         try:
             from harness.train.simple_baseline import fit_simple_baseline  # scikit-learn is slow
 
@@ -145,6 +172,7 @@ class _Session:
         for trial in pack:
             self.running[trial.id].curve.clear()
             self.running[trial.id].started = time.time()
+        self.meter.enter(trial.id for trial in pack)
         material = self._material(pack[0])
         how["precision"] = material.program.precision
         for trial, event in fit(pack, material):
@@ -169,7 +197,7 @@ class _Session:
         except Exception:  # a probe's failure is its trial's, not the pack's
             return self._failed(member.trial)
         record = self._complete(member.trial, outcome, how)
-        if member.trial.phase is Phase.PRETRAINING:
+        if self.keep_weights or member.trial.phase is Phase.PRETRAINING:
             return replace(record, weights=member.weights())
         return record
 
@@ -208,7 +236,10 @@ class _Session:
         reason: str = "",
     ) -> Record:
         running = self.running.pop(trial.id)
-        environment, cost = describe_environment(self.device), dict(outcome.cost)
+        environment = describe_environment(self.device)
+        cost = {**outcome.cost, **self.meter.leave(trial.id)}
+        if "joules" in cost:
+            environment["energy"] = " and ".join(sensor.name for sensor in self.meter.sensors)
         if how:
             environment["packing"] = how["reason"]
             environment["precision"] = how.get("precision", "float32")

@@ -17,13 +17,9 @@ from harness.trial import Phase, Record, State, Trial, Verdict
 from harness.workloads import data_root
 
 
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    from conftest import TINY  # the study that the other tests run
-
-    file = tmp_path_factory.mktemp("study") / "tiny.yaml"
-    file.write_text(TINY)
-    return prepare(load_study(file), data_root())
+@pytest.fixture
+def plan(tiny):
+    return prepare(load_study(tiny), data_root())
 
 
 def assignment(arm, seed, phase=Phase.CONFIRMATION):

@@ -1,0 +1,186 @@
+"""The network of each arm's winner: found in the records, trained again, handed to MLflow."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from harness.form import SELECTED_BY, SIMPLE_MODELS
+from harness.metrics import lower_is_better
+from harness.store import AssignedRecord, Execution, Store
+from harness.study import InputError
+from harness.study.errors import nearest
+from harness.track import resolve_uri
+from harness.track.models import Logged, ModelError, ModelStore, NetworkModel
+from harness.trial import TIMED, Phase, Record, State
+from harness.workloads import data_root, load, summary
+
+LARGEST = 500_000_000
+"""Bytes of weights above which a model is not logged."""
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one arm's network; `note` says what to know about it."""
+
+    arm: str
+    logged: Logged | None
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """Say it in a line."""
+        if self.logged is None:
+            return f"{self.arm}: {self.note}"
+        found = self.logged
+        text = f"{self.arm}: {found.uri}" + ("" if found.new else " (was there)")
+        text += f", registered as {found.registered}" if found.registered else ""
+        return text + (f"; {self.note}" if self.note else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        uri, registered = (self.logged.uri, self.logged.registered) if self.logged else ("", "")
+        return {"arm": self.arm, "model": uri, "registered": registered, "note": self.note}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which networks are asked for, and where they go."""
+
+    study: str
+    profile: str | None = None
+    arms: Sequence[str] = ()
+    register: bool = False
+    tracking_uri: str | None = None
+    data: Path | None = None
+
+
+def log_networks(store: Store, wanted: Wanted) -> Iterator[Outcome]:
+    """Log the network of each arm: its winner's, on the first confirmation seed.
+
+    Records hold no weights. The trial is trained again, which on a CPU gives the same weights bit
+    for bit; if it gives other results, as other hardware may, the model has its own and says so.
+
+    Raises:
+        InputError: if the study, profile or an arm has no results, or MLflow lacks the trial.
+        DataMissingError: if the data are not at hand.
+    """
+    execution = _execution(store, wanted)
+    records = [r for r in store.assigned_records(execution.id) if _is_network(r)]
+    firsts: dict[str, AssignedRecord] = {}
+    for item in sorted(records, key=lambda r: r.seed):
+        firsts.setdefault(item.arm, item)
+    for arm in wanted.arms:
+        if arm not in firsts:
+            known = ", ".join(firsts)
+            raise InputError(f"no network of an arm '{arm}' (known: {known}){nearest(arm, firsts)}")
+    chosen = [item for arm, item in firsts.items() if arm in (wanted.arms or firsts)]
+    best = _best(records)
+    models = ModelStore(resolve_uri(wanted.tracking_uri, store.folder))
+    try:
+        for item in chosen:
+            yield _log(store, models, item, execution, wanted, item.arm == best)
+    except ModelError as error:
+        raise InputError(str(error)) from None
+
+
+def _execution(store: Store, wanted: Wanted) -> Execution:
+    found = [e for e in store.latest_executions() if e.study == wanted.study]
+    if not found:
+        known = {e.study for e in store.latest_executions()}
+        near = nearest(wanted.study, known)
+        raise InputError(f"there are no results of a study '{wanted.study}'{near}")
+    profiles = {e.profile: e for e in found}
+    if wanted.profile is None:
+        return max(found, key=lambda e: e.id)
+    if wanted.profile not in profiles:
+        near = nearest(wanted.profile, profiles)
+        raise InputError(f"'{wanted.study}' has no results of profile '{wanted.profile}'{near}")
+    return profiles[wanted.profile]
+
+
+def _is_network(item: AssignedRecord) -> bool:
+    record = item.record
+    if item.phase is not Phase.CONFIRMATION or record is None:
+        return False
+    return (
+        record.state is State.COMPLETE
+        and record.trial.workload["model"]["name"] not in SIMPLE_MODELS
+    )
+
+
+def _best(records: Sequence[AssignedRecord]) -> str | None:
+    """Return the arm whose confirmation trials are best on average by the validation metric."""
+    values: dict[str, list[float]] = {}
+    metric = ""
+    for item in records:
+        assert item.record is not None
+        kind = summary(item.record.trial.workload["data"]).form.kind
+        metric = f"validation.{SELECTED_BY[kind]}"
+        values.setdefault(item.arm, []).append(item.record.metrics[metric])
+    means = {arm: fmean(found) for arm, found in values.items()}
+    choose = min if lower_is_better(metric) else max
+    return choose(means, key=lambda arm: means[arm], default=None)
+
+
+def _log(
+    store: Store,
+    models: ModelStore,
+    item: AssignedRecord,
+    execution: Execution,
+    wanted: Wanted,
+    best: bool,
+) -> Outcome:
+    from harness.train.engine import train_again
+    from harness.train.serving import Predictor, save_network
+
+    record = item.record
+    assert record is not None
+    trial = record.trial
+    dataset = load(trial.workload["data"], data_root(wanted.data))
+    data = dataset.for_phase(trial.phase)
+    source = None if trial.source is None else store.weights(trial.source)
+    size = 4 * record.cost.get("parameters", 0)
+    if size > LARGEST:
+        return Outcome(item.arm, None, f"not logged: {size / 1e6:.0f} MB of weights")
+    known = models.find(execution.study, trial.id)
+    if known is not None and not wanted.register:
+        return Outcome(item.arm, Logged(item.arm, f"models:/{known}", new=False))
+    threads = int(record.environment.get("threads", 1))
+    again = train_again(trial, data, threads=threads, weights=source)
+    if again.weights is None:
+        return Outcome(item.arm, None, f"not logged: {again.reason.strip() or again.state}")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "network"
+        save_network(folder, again, data)
+        example = data.examples.inputs[:EXAMPLES].copy()
+        model = NetworkModel(
+            study=execution.study,
+            profile=execution.profile,
+            arm=item.arm,
+            trial_id=trial.id,
+            folder=folder,
+            example=example,
+            outputs=Predictor(folder)(example),
+            metrics=_untimed(again),
+            params={**item.parameters, "seed": item.seed},
+            best=best,
+        )
+        return Outcome(item.arm, models.log(model, register=wanted.register), _note(record, again))
+
+
+def _note(before: Record, again: Record) -> str:
+    """Say it if the second training came out otherwise by more than rounding."""
+    pairs = [(v, again.metrics.get(n, math.nan)) for n, v in _untimed(before).items()]
+    same = all(math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-6) for a, b in pairs)
+    return "" if same else "trained again with other results than recorded (other hardware?)"
+
+
+def _untimed(record: Record) -> dict[str, float]:
+    return {name: value for name, value in record.metrics.items() if not name.startswith(TIMED)}
