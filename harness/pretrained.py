@@ -66,22 +66,35 @@ def source_fingerprint(source: str, *, pretrained: bool = True) -> str:
     return hashlib.sha256("".join(_hash(file) for file in files).encode()).hexdigest()[:16]
 
 
-OUTSIDE = ("model", "model.name", "model.source", "model.pretrained", "model.weights")
-"""The settings of a workload that decide what `outside_version` says."""
+OUTSIDE = (
+    "model", "model.name", "model.source", "model.pretrained", "model.weights", "training",
+    "training.name", "loss", "metrics",
+)  # fmt: skip
+"""The settings of a workload that decide what `outside_versions` says."""
 
 
-def outside_version(model: Mapping[str, Any]) -> str | None:
-    """Return what identifies the part of a model that is not this package's, None if all is.
+def own_code(workload: Mapping[str, Any]) -> list[str]:
+    """Return the functions of a workload that are a user's own, but for the data."""
+    training = workload.get("training") or {}
+    names = [workload["model"]["name"], training.get("name", ""), workload.get("loss", "")]
+    names += (workload.get("metrics") or {}).values()
+    return [name for name in names if ":" in name]
 
-    Args:
-        model: configuration of a workload's model.
+
+def outside_versions(workload: Mapping[str, Any]) -> list[str]:
+    """Return what identifies the parts of a workload that are not this package's.
 
     Raises:
-        ModuleNotFoundError: if a custom model's module does not exist.
+        CodeMissingError: if there is no such module or function.
         WeightsMissingError: if an encoder is not to be had.
     """
-    if ":" in model["name"]:
-        return source_version(model["name"])
+    found = [source_version(name) for name in own_code(workload)]
+    outside = _model_version(workload["model"])
+    return found if outside is None else [*found, outside]
+
+
+def _model_version(model: Mapping[str, Any]) -> str | None:
+    """Return what identifies weights from elsewhere, None if there are none."""
     if model["name"] == "transformers":
         return source_fingerprint(model["source"], pretrained=model["pretrained"])
     if model["name"] == "torchvision" and model["weights"] is not None:

@@ -70,6 +70,7 @@ def _status_of(error: Exception) -> int | None:
     """
     from harness.cluster.executor import ClusterError
     from harness.pretrained import WeightsMissingError
+    from harness.provenance import CodeMissingError
     from harness.store import StoreError
     from harness.workloads.sources import DataMissingError
 
@@ -77,6 +78,6 @@ def _status_of(error: Exception) -> int | None:
         return SOME_FAILED
     if isinstance(error, OSError):
         return WRONG_INPUT if error.errno in _DISK else None
-    wrong = (InputError, StoreError, DataMissingError, WeightsMissingError)
+    wrong = (InputError, StoreError, DataMissingError, WeightsMissingError, CodeMissingError)
     in_command_line = hasattr(error, "format_message")
     return WRONG_INPUT if in_command_line or isinstance(error, wrong) else None

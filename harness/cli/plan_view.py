@@ -89,6 +89,8 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
     for phase, count in outlook.total.items():
         done = outlook.done[phase]
         console.print(f"{phase:<13} {count:>6} trials, {done} done", highlight=False)
+    for line in _own_code_lines(plan):
+        console.print(line, highlight=False)
     for line in running_lines(study):
         console.print(line, highlight=False)
     _print_rest(console, plan, outlook)
@@ -149,6 +151,19 @@ def _print_power(console: Console, power: dict[str, Any]) -> None:
         else:
             text = f"At the first look, at {seeds} seeds, no claim can be supported yet."
         console.print(text, highlight=False)
+
+
+def _own_code_lines(plan: Plan) -> list[str]:
+    """Say what does not apply to code that is not the harness's."""
+    lines = []
+    if any(arm.workload["training"] for arm in plan.arms):
+        lines.append(
+            "own training: each trial alone (no packs), no probe of networks, no transfer; test "
+            "results count from confirmation trials only"
+        )
+    if any(arm.workload["metrics"] or ":" in arm.workload["loss"] for arm in plan.arms):
+        lines.append("own loss or metrics: networks are trained one by one unless it is `packable`")
+    return lines
 
 
 def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:

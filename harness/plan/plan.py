@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.form import SELECTED_BY, SIMPLE_MODELS
 from harness.plan.space import SearchSpace, make_space
-from harness.pretrained import outside_version
+from harness.pretrained import outside_versions
 from harness.provenance import code_version
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
 from harness.study import (
@@ -86,7 +86,8 @@ class Plan:
         if self.study.simple_model is None:
             return list(self.arms)
         shared = self.study.workload.model_dump(mode="json")
-        shared.pop("transfer", None)
+        for part in ("transfer", "training", "metrics"):
+            shared.pop(part, None)
         workload = with_settings({**shared, "model": self.study.simple_model}, {})
         return [*self.arms, Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)]
 
@@ -125,6 +126,9 @@ class Plan:
         """Return the metric that chooses an arm's winner: the study's, else the objective's own."""
         if self.study.search is not None and self.study.search.metric is not None:
             return self.study.search.metric
+        if arm.workload["training"] is not None:
+            metric: str = arm.workload["training"]["metric"]
+            return metric
         return f"validation.{SELECTED_BY[summary(arm.workload['data']).form.kind]}"
 
     def search_id(self, arm: Arm, repetition: int = 0) -> str:
@@ -209,9 +213,9 @@ class Plan:
         probes: tuple[Mapping[str, Any], ...] = (),
     ) -> Trial:
         version = code_version()
-        outside = outside_version(workload["model"])
-        if outside is not None:
-            version = digest([version, outside])
+        outside = outside_versions(workload)
+        if outside:
+            version = digest([version, *outside])
         fingerprint = self.fingerprints.get(data_key(workload), "")
         return Trial(workload, seed, phase, fingerprint, version, probes)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cluster import ClusterError, Event, Executor, Lost, Notice, Pack, open_executor
 from harness.plan import Assignment, Plan
+from harness.pretrained import own_code
 from harness.provenance import environment
 from harness.run.costs import Costs, Ledger
 from harness.run.faults import FaultPolicy
@@ -321,8 +322,8 @@ class Conductor:
 
 def _own_modules(plan: Plan) -> list[str]:
     """Return the top-level modules of the user's own code."""
-    names = {arm.workload["model"]["name"] for arm in plan.all_arms}
-    return sorted({name.partition(":")[0].partition(".")[0] for name in names if ":" in name})
+    names = {name for arm in plan.all_arms for name in own_code(arm.workload)}
+    return sorted({name.partition(":")[0].partition(".")[0] for name in names})
 
 
 def _failure(trial: Trial, reason: str, attempt: int) -> Record:

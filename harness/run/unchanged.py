@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.plan import Plan
-from harness.pretrained import OUTSIDE, outside_version
+from harness.pretrained import OUTSIDE, outside_versions
 from harness.provenance import package_version
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
@@ -45,7 +45,7 @@ def identity(plan: Plan, file: str) -> str:
             plan.hash,
             dict(plan.overrides),
             dict(plan.fingerprints),
-            [outside_version(workload["model"]) for workload in workloads],
+            [outside_versions(workload) for workload in workloads],
             file,
         ]
     )

@@ -108,6 +108,11 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
 def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
     """Say of which arm a probe can show nothing, and why. Simple models are passed over."""
     for arm in arms:
+        if arm.workload["training"] is not None and probe.name != "epochs_to_target":
+            return (
+                f"{probe.name} looks into networks that the harness trains; arm {arm.name} has a "
+                "`training` of its own"
+            )
         if isinstance(probe, InsideProbe) and arm.workload["model"]["name"] not in SIMPLE_MODELS:
             workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
             reason = probe.refusal(workload)

@@ -17,7 +17,8 @@ from harness.study.components.base import named
 from harness.study.document import Path_, assign
 from harness.study.model import Study
 
-NAMED_PARTS = {"data", "model", "optimizer", "schedule"}  # `optimizer: sgd` is `{name: sgd}`
+# `optimizer: sgd` is `{name: sgd}`
+NAMED_PARTS = {"data", "model", "optimizer", "schedule", "training"}
 OnError = Callable[[ValidationError, Path_, Sequence[str]], None]
 
 

@@ -216,8 +216,11 @@ def _budget_problems(study: Study, arms: Sequence[Arm], spaces: Mapping[str, Spa
 def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:
     if search.metric is None:
         return
-    for data in {repr(arm.workload["data"]): arm.workload["data"] for arm in arms}.values():
-        known = METRICS[_DATA.validate_python(data).kind]
+    for arm in arms:
+        if arm.workload["training"] is not None:
+            continue  # what it reports is known when it does
+        data = arm.workload["data"]
+        known = [*METRICS[_DATA.validate_python(data).kind], *arm.workload["metrics"]]
         name = search.metric.partition(".")[2]
         if name not in known:
             listed = ", ".join(f"validation.{metric}" for metric in known)
@@ -225,3 +228,4 @@ def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:
                 ("metric",),
                 f"{data['name']} is measured by {listed}{nearest(name, known)}",
             )
+            return

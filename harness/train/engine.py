@@ -17,6 +17,7 @@ from harness.train.choice import choose_size
 from harness.train.energy import Meter, sensors
 from harness.train.environment import computing, describe_environment
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
+from harness.train.own_training import OwnFit, fit_own
 from harness.train.pack import Material, Point
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probes import run_probes
@@ -57,7 +58,9 @@ def train(
     session = _Session(data, device, attempt, weights)
     with computing(threads):
         for alike in by_key(trials):
-            if alike[0].workload["model"]["name"] in SIMPLE_MODELS:
+            if alike[0].workload.get("training"):
+                yield from session.train_own(alike[0], threads)
+            elif alike[0].workload["model"]["name"] in SIMPLE_MODELS:
                 yield session.simple_baseline(alike[0])
             else:
                 yield from session.train_alike(alike, largest_pack)
@@ -122,6 +125,18 @@ class _Session:
         except Exception:  # whatever a trial raises is its outcome
             return self._failed(trial)
 
+    def train_own(self, trial: Trial, threads: int) -> Iterator[Progress | Record]:
+        """Let a user's own function train."""
+        self._start(trial)
+        how: dict[str, object] = {"size": 1, "reason": "alone: a training of your own"}
+        try:
+            for event in fit_own(trial, self.data, threads):
+                told = self._told(trial, event, how)
+                if told is not None:
+                    yield told
+        except Exception:
+            yield self._failed(trial)
+
     def train_alike(self, trials: Sequence[Trial], largest: int) -> Iterator[Progress | Record]:
         """Train trials of one shape: choose a size, and halve it when memory runs out."""
         for trial in trials:
@@ -180,9 +195,16 @@ class _Session:
             if told is not None:
                 yield told
 
-    def _told(self, trial: Trial, event: Event, how: dict[str, object]) -> Progress | Record | None:
+    def _told(
+        self, trial: Trial, event: Event | OwnFit, how: dict[str, object]
+    ) -> Progress | Record | None:
         if isinstance(event, Fitted):
             return self._probed(event, how)
+        if isinstance(event, OwnFit):
+            record = self._complete(trial, event.outcome, how)
+            if event.left:
+                return replace(record, environment={**record.environment, "left": event.left})
+            return record
         if isinstance(event, Diverged):
             outcome = Outcome({}, cost=dict(event.cost))
             return self._record(trial, State.DIVERGED, how, reason=event.reason, outcome=outcome)

@@ -155,7 +155,8 @@ def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
     for row, member in enumerate(pack.members):
         if member.gone:
             continue
-        reason = None if last else _pruning(member, pack.workload.get("stop_rules") or (), epoch)
+        rules = pack.workload.get("stop_rules") or ()
+        reason = None if last else pruning_reason(member.curve, rules, epoch)
         if reason is not None:
             member.gone = True
             yield member.trial, Pruned(reason, _pruned_outcome(pack, member, epoch))
@@ -203,12 +204,14 @@ def is_worse(value: float, other: float, metric: str) -> bool:
     return value > other if lower_is_better(metric) else value < other
 
 
-def _pruning(member: Member, rules: Sequence[Mapping[str, Any]], epoch: int) -> str | None:
+def pruning_reason(
+    curve: Sequence[Point], rules: Sequence[Mapping[str, Any]], epoch: int
+) -> str | None:
     """Say which rule ends the training after this epoch, None if none does."""
     for rule in rules:
         if rule["epoch"] != epoch:
             continue
-        value, metric = best_so_far(member.curve, rule["metric"])[-1], rule["metric"]
+        value, metric = best_so_far(curve, rule["metric"])[-1], rule["metric"]
         if is_worse(value, rule["worse_than"], metric):
             return f"{metric} was {value:.6g} after epoch {epoch}, worse than {rule['worse_than']}"
     return None

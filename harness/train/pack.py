@@ -17,7 +17,8 @@ from harness.seeding import stream
 from harness.train.augmentation import Augmentation
 from harness.train.clipping import clipped
 from harness.train.layered import LayeredUpdate
-from harness.train.program import Program, program_for
+from harness.train.own_objective import measure
+from harness.train.program import PlainProgram, Program, program_for
 from harness.train.resident import Division, Normalization, Resident
 from harness.train.schedules import Horizon, rate_factor
 from harness.train.stack import Stack, state_names
@@ -206,6 +207,7 @@ class Pack:
         objective = self.material.program.objective
         shape = (len(objective.reductions), len(stack))
         totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
+        own, seen = self.workload.get("metrics") or {}, []
         for examples in parts:
             inputs, targets = data.gather(examples, normalization, axis=0)
             scores = self.material.program.scores(stack, inputs, targets)
@@ -214,7 +216,17 @@ class Pack:
                     total.add_(found)
                 else:
                     torch.maximum(total, found, out=total)
-        return objective.metrics(totals, n)
+            if own:
+                assert isinstance(self.material.program, PlainProgram)
+                seen.append((self.material.program.outputs(stack, inputs), targets[0]))
+        if not own:
+            return objective.metrics(totals, n)
+        outputs, targets = (torch.cat(side) for side in zip(*seen, strict=True))
+        measured = {
+            name: torch.tensor([value], dtype=torch.float64)
+            for name, value in measure(own, outputs, targets).items()
+        }
+        return {**objective.metrics(totals, n), **measured}
 
     def _make_update(self, configs: Sequence[Mapping[str, Any]]) -> Update:
         template = self.material.program.template

@@ -20,11 +20,12 @@ def pack_key(trial: Trial) -> str:
     """Return a key that trials share if they can be one program.
 
     They may differ in seed, in initial weights and in the numbers of their optimizer; all else,
-    whatever it is called, must be equal. Trials of simple models share their key with none.
+    whatever it is called, must be equal. Trials of simple models and of trainings that are
+    not ours share their key with none.
     """
     workload = dict(trial.workload)
     model, optimizer = dict(workload["model"]), dict(workload["optimizer"])
-    if model["name"] in SIMPLE_MODELS:
+    if model["name"] in SIMPLE_MODELS or workload.get("training"):
         return trial.id
     for setting in INITIAL:
         model.pop(setting, None)

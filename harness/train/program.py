@@ -13,6 +13,7 @@ from harness.form import Form
 from harness.models import UNDECLARED, build, layer_groups, unpackable_reason
 from harness.seeding import stream
 from harness.train.objective import Classes, Objective, objective_for
+from harness.train.own_objective import OwnLoss, own_refusal
 from harness.train.packing_key import INITIAL
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
@@ -201,6 +202,14 @@ class PlainProgram:
             totals = self.objective.scores(self.template(inputs[0]), targets[0])
         return [total[None] for total in totals]
 
+    def outputs(self, stack: Stack, inputs: Tensor) -> Tensor:
+        """Return what the network says of inputs (1, batch, ...), shape (batch, ...)."""
+        self._bind(stack)
+        self.template.eval()
+        with torch.no_grad():
+            found: Tensor = self.template(inputs[0])
+        return found
+
     def _bind(self, stack: Stack) -> None:
         """Let the network's own tensors be the stack's first row."""
         if self._bound is stack:
@@ -226,18 +235,21 @@ def program_for(
     settings = {key: value for key, value in config.items() if key not in INITIAL}
     loss, transfer = trial.workload.get("loss", "auto"), transfer_of(trial.workload)
     kept = transfer.get("freeze", 0) if frozen is None else frozen
-    key = repr((sorted(settings.items(), key=str), form, loss, kept, str(device)))
+    own = bool(trial.workload.get("metrics"))
+    key = repr((sorted(settings.items(), key=str), form, loss, own, kept, str(device)))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
     weights = stream(trial.seed, "weights")
-    objective = objective_for(trial.workload, form)
+    objective: Objective = objective_for(trial.workload, form)
+    if ":" in loss:
+        objective = OwnLoss(objective, loss)
     network = build(config, form, weights).to(device)
     if kept:
         if frozen is None:
             frozen = frozen_groups(transfer, len(layer_groups(network)))
         freeze(network, frozen)
-    refusal = unpackable_reason(config, network)
+    refusal = unpackable_reason(config, network) or own_refusal(trial.workload)
     if refusal is not None:
         return PlainProgram(network, objective, refusal)
     size = sum(parameter.numel() for parameter in network.parameters())

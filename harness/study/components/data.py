@@ -21,6 +21,7 @@ from harness.study.components.own_data import (
     TorchvisionData,
 )
 from harness.study.components.text_data import Characters, Docstrings, RTPolarity
+from harness.study.components.training import NoData
 from harness.study.plugins import registered
 
 __all__ = [
@@ -93,6 +94,7 @@ Data = Annotated[
     | Annotated[Arrays, Tag("arrays")]
     | Annotated[TorchvisionData, Tag("torchvision")]
     | Annotated[HuggingFaceData, Tag("huggingface")]
+    | Annotated[NoData, Tag("none")]
     | Annotated[OwnFunction, Tag("custom")],
     Discriminator(_data_kind),
     BeforeValidator(registered("data", DATA)),

@@ -32,7 +32,7 @@ class DataSet(Component):
         return ()
 
     @property
-    def simple_model(self) -> str:
+    def simple_model(self) -> str | None:
         """The name of the simple baseline for such data."""
         return {"class": "logistic_regression", "sequence": "ngram", "numbers": "ridge"}[self.kind]
 

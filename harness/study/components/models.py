@@ -18,6 +18,7 @@ from harness.study.components.simple_models import (
     Ridge,
     SeasonalNaive,
 )
+from harness.study.components.training import NoModel
 from harness.study.errors import nearest
 from harness.study.plugins import registered
 
@@ -329,6 +330,7 @@ Model = Annotated[
     | Annotated[Ridge, Tag("ridge")]
     | Annotated[SeasonalNaive, Tag("seasonal_naive")]
     | Annotated[NGram, Tag("ngram")]
+    | Annotated[NoModel, Tag("none")]
     | Annotated[CustomModel, Tag("custom")],
     Discriminator(_model_kind),
     BeforeValidator(registered("models", MODELS)),

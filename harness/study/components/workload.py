@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from harness.form import METRICS
 from harness.study.components.augmentation import Augmentation
-from harness.study.components.base import Component
+from harness.study.components.base import Component, named
 from harness.study.components.data import Data
 from harness.study.components.models import Model
 from harness.study.components.optimizers import Adam, Constant, Optimizer, Schedule
+from harness.study.components.own_data import FUNCTION
 from harness.study.components.simple_models import SIMPLE_KINDS
+from harness.study.components.training import OwnTraining
 from harness.study.components.transfer import Transfer
+from harness.study.errors import nearest
+
+LOSSES = ("auto", "cross_entropy", "mean_squared_error", "mean_absolute_error")
+
+
+def _known_loss(loss: str) -> str:
+    if loss not in LOSSES and not re.match(FUNCTION, loss):
+        known = ", ".join(LOSSES)
+        raise ValueError(
+            f"'{loss}' is not one of {known}, package.module:function{nearest(loss, LOSSES)}"
+        )
+    return loss
+
+
+Loss = Annotated[
+    str,
+    AfterValidator(_known_loss),
+    WithJsonSchema({"anyOf": [{"enum": list(LOSSES)}, {"pattern": FUNCTION}], "type": "string"}),
+]
+
+
+def _allow_training(schema: dict[str, Any]) -> None:
+    """Data and model are required only where our own training needs them."""
+    schema.pop("required")
+    schema["anyOf"] = [{"required": ["data", "model"]}, {"required": ["training"]}]
 
 
 class EarlyStopping(Component):
@@ -21,8 +58,17 @@ class EarlyStopping(Component):
     patience: int = Field(ge=1, description="epochs without a better one before training ends")
 
 
+_OURS = (
+    "optimizer", "schedule", "loss", "metrics", "batch_size", "clip", "early_stopping",
+    "augmentation", "transfer",
+)  # fmt: skip
+"""What only our own training makes use of."""
+
+
 class Workload(Component):
     """Data, model, loss and metric, and how long to train: the resolved setting of one trial."""
+
+    model_config = ConfigDict(json_schema_extra=_allow_training)
 
     data: Data
     model: Model
@@ -31,8 +77,21 @@ class Workload(Component):
         default_factory=lambda: Constant(name="constant"),
         description="how the learning rate changes from step to step",
     )
-    loss: Literal["auto", "cross_entropy", "mean_squared_error", "mean_absolute_error"] = Field(
-        "auto", description="auto: cross entropy for classes, the squared error for numbers"
+    loss: Loss = Field(
+        "auto",
+        description="auto: cross entropy for classes, the squared error for numbers; or your own "
+        "function of (outputs, targets), which returns the mean loss of a batch",
+    )
+    metrics: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+        Annotated[str, Field(pattern=FUNCTION)],
+    ] = Field(
+        default_factory=dict,
+        description="your own, name: package.module:function of (outputs, targets) of a whole "
+        "split, which returns a number",
+    )
+    training: Annotated[OwnTraining, BeforeValidator(named)] | None = Field(
+        None, description="your own function in place of the training by the harness"
     )
     epochs: int = Field(10, ge=1, le=100_000)
     batch_size: int = Field(64, ge=1)
@@ -48,10 +107,43 @@ class Workload(Component):
         None, description="weights from a pretraining stage, frozen layers, rates by layer"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _training_needs_neither(cls, value: Any) -> Any:
+        """A training of one's own may read its data and build its network itself."""
+        if isinstance(value, dict) and value.get("training") is not None:
+            return {"data": "none", "model": "none", **value}
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _new_names(cls, metrics: dict[str, str]) -> dict[str, str]:
+        for name in metrics:
+            if any(name in known for known in METRICS.values()):
+                raise ValueError(f"'{name}' is measured already; give yours another name")
+        return metrics
+
+    @model_validator(mode="after")
+    def _training_does_it_all(self) -> Self:
+        if self.training is None:
+            for part in ("data", "model"):
+                if getattr(self, part).name == "none":
+                    raise ValueError(f"`{part}: none` is for a `training` of your own")
+            return self
+        if self.model.name != "none":
+            raise ValueError("`model` is of no use with `training`: pass it in training.settings")
+        for part in _OURS:
+            default = type(self).model_fields[part].get_default(call_default_factory=True)
+            if getattr(self, part) != default:
+                raise ValueError(
+                    f"`{part}` is of no use with `training`: pass it in training.settings"
+                )
+        return self
+
     @model_validator(mode="after")
     def _targets_suit(self) -> Self:
         kind, loss = self.data.kind, self.loss
-        if loss != "auto" and (kind == "numbers") != loss.startswith("mean_"):
+        if loss != "auto" and ":" not in loss and (kind == "numbers") != loss.startswith("mean_"):
             raise ValueError(
                 f"`loss: {loss}` does not suit the targets of {self.data.name}: {kind}"
             )

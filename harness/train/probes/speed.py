@@ -23,11 +23,17 @@ WARM_UP_STEPS = 10
 
 def probe_epochs(fitted: Fitted, probe: Mapping[str, Any]) -> None:
     """Give the first epoch whose metric reaches the target."""
-    metric = probe["metric"] or f"validation.{fitted.material.program.objective.selects}"
-    epoch = first_epoch(fitted.curve, metric, probe["target"])
+    metric = f"validation.{fitted.material.program.objective.selects}"
+    fitted.outcome.metrics.update(epochs_to_target(fitted.curve, probe, metric))
+
+
+def epochs_to_target(
+    curve: Sequence[Point], probe: Mapping[str, Any], selects: str
+) -> dict[str, float]:
+    """Return the metric that the probe gives; `selects` is the metric if it names none."""
+    epoch = first_epoch(curve, probe["metric"] or selects, probe["target"])
     value = probe["unreached"] if epoch is None else epoch
-    if value is not None:
-        fitted.outcome.metrics[f"probe.epochs_to_{probe['label']}"] = float(value)
+    return {} if value is None else {f"probe.epochs_to_{probe['label']}": float(value)}
 
 
 def first_epoch(curve: Sequence[Point], metric: str, target: float) -> int | None:

@@ -1,0 +1,250 @@
+"""Trials that a user's own function trains: told of every epoch, stopped where they fall behind.
+
+The function runs in a thread of its own and knows only `config` and `report`. What it reports comes
+back through a queue while it trains.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from harness.metrics import lower_is_better
+from harness.seeding import stream
+from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
+from harness.train.pack import Point
+from harness.train.probes.speed import epochs_to_target
+from harness.train.resident import place_splits
+from harness.trial import Phase, Trial
+from harness.workloads import TrialData
+
+Metrics = dict[str, float]
+
+
+class OwnCodeError(Exception):
+    """A user's function does what it must not; the message says what to do."""
+
+
+class StopTraining(BaseException):
+    """Raised by `report` where training is to end."""
+
+
+@dataclass
+class _Run:
+    """What came of a function so far."""
+
+    events: queue.Queue[Point | None] = field(default_factory=queue.Queue)
+    curve: list[Point] = field(default_factory=list)
+    tests: list[Metrics] = field(default_factory=list)
+    returned: Metrics = field(default_factory=dict)
+    pruned: str | None = None
+    diverged: str | None = None
+    error: BaseException | None = None
+    closed: bool = False
+
+
+@dataclass(frozen=True)
+class OwnFit:
+    """A training that came to its end."""
+
+    outcome: Outcome
+    left: str
+    """What it left running, empty if nothing."""
+
+
+def fit_own(
+    trial: Trial, data: TrialData, threads: int
+) -> Iterator[Point | Diverged | Pruned | OwnFit]:
+    """Call a trial's own function; tell what each epoch gave, and how it ended.
+
+    Raises:
+        OwnCodeError: if it reports or returns something else than numbers.
+        Exception: whatever the function raises.
+    """
+    run, begin = _Run(), time.perf_counter()
+    before = set(threading.enumerate())
+    worker = threading.Thread(
+        target=_call, args=(trial, data, threads, run), name="own training", daemon=True
+    )
+    worker.start()
+    try:
+        while (point := run.events.get()) is not None:
+            yield point
+    finally:
+        run.closed = True  # the next report ends the function, if nobody listens any more
+    worker.join()
+    seconds = time.perf_counter() - begin
+    cost = {"seconds": seconds, "epochs": float(len(run.curve))}
+    if run.error is not None:
+        raise run.error
+    if run.diverged:
+        yield Diverged(run.diverged, cost)
+        return
+    if not run.curve:
+        raise OwnCodeError(
+            f"{trial.workload['training']['name']} reported nothing; call "
+            'report({"validation.accuracy": value}) after every epoch'
+        )
+    outcome = _outcome(trial, run, cost)
+    if run.pruned:
+        kept = {k: v for k, v in outcome.metrics.items() if k.startswith("validation.")}
+        yield Pruned(run.pruned, Outcome(kept, outcome.selected_epoch, cost))
+        return
+    left = [t.name for t in threading.enumerate() if t not in before and t.is_alive()]
+    yield OwnFit(outcome, ", ".join(left))
+
+
+def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
+    """Call the function in this thread; its end is told by None."""
+    name, process = trial.workload["training"]["name"], os.getpid()
+    torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
+    try:
+        module, attribute = name.split(":")
+        function = getattr(importlib.import_module(module), attribute)
+        seed = stream(trial.seed, "training")
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002  (a user's function may use it)
+        torch.manual_seed(seed)
+        with threadpool_limits(threads):  # of NumPy, scikit-learn and others
+            returned = function(_config(trial, data), _reporter(trial, run))
+        run.returned = _final(returned, name, trial)
+    except StopTraining:
+        pass
+    except BaseException as error:  # SystemExit as well: it is the function's outcome
+        run.error = (
+            error
+            if isinstance(error, Exception)
+            else OwnCodeError(f"{name} ended with {type(error).__name__}: {error}")
+        )
+    finally:
+        if os.getpid() != process:  # a child that the function forked came back: it ends here
+            os._exit(0)
+        run.events.put(None)
+
+
+def _config(trial: Trial, data: TrialData) -> dict[str, Any]:
+    workload = trial.workload
+    return {
+        **workload["training"]["settings"],
+        "seed": trial.seed,
+        "epochs": workload["epochs"],
+        "phase": trial.phase.value,
+        "data": None if workload["data"]["name"] == "none" else _arrays(trial, data),
+    }
+
+
+def _arrays(trial: Trial, data: TrialData) -> dict[str, tuple[Any, Any] | None]:
+    """Return normalized inputs and targets of each split; `test` is None in a search."""
+    splits = place_splits(trial, data, torch.device("cpu"))
+    named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    return {
+        name: None if split is None else (split.inputs.numpy(), split.targets.numpy())
+        for name, split in named.items()
+    }
+
+
+def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
+    workload, process = trial.workload, os.getpid()
+    name, metric = workload["training"]["name"], workload["training"]["metric"]
+
+    def report(metrics: Mapping[str, float] | None = None, /, **more: float) -> None:
+        """Tell the metrics of an epoch; those without a dot are of the validation part."""
+        if os.getpid() != process:
+            os._exit(0)
+        if run.closed or run.pruned or run.diverged:
+            raise StopTraining
+        found = _numbers({**(metrics or {}), **more}, f"{name} reported")
+        epoch = len(run.curve) + 1
+        if epoch > workload["epochs"]:
+            raise OwnCodeError(
+                f"{name} reported epoch {epoch} of {workload['epochs']}; train for "
+                'config["epochs"] epochs, so that budgets are equal'
+            )
+        if metric not in found:
+            raise OwnCodeError(
+                f"{name} reported {', '.join(found) or 'nothing'}, and not {metric}, which chooses "
+                "the epoch; report it, or name another one with `training.metric`"
+            )
+        run.tests.append({k: v for k, v in found.items() if k.startswith("test.")})
+        shown = {k: v for k, v in found.items() if not k.startswith("test.")}
+        run.diverged = _divergence(shown, metric, epoch)
+        if run.diverged:
+            raise StopTraining
+        point: Point = {"epoch": epoch, **shown}
+        run.curve.append(point)
+        run.events.put(point)
+        if epoch < workload["epochs"]:
+            run.pruned = pruning_reason(run.curve, workload.get("stop_rules") or (), epoch)
+            if run.pruned:
+                raise StopTraining
+
+    return report
+
+
+def _divergence(point: Metrics, metric: str, epoch: int) -> str | None:
+    for name, value in point.items():
+        if not math.isfinite(value) and (name == metric or name.endswith("loss")):
+            return f"{name} became {value} in epoch {epoch}"
+    return None
+
+
+def _numbers(given: Any, what: str) -> Metrics:
+    """Return metrics as numbers, by names of the form split.metric."""
+    found = {}
+    for key, value in given.items():
+        if hasattr(value, "item") and getattr(value, "size", 1) in (1, None):
+            value = value.item()  # noqa: PLW2901  (a tensor or an array of one number)
+        elif callable(getattr(value, "numel", None)) and value.numel() == 1:
+            value = value.item()  # noqa: PLW2901
+        if not isinstance(value, Real):
+            raise OwnCodeError(f"{what} '{key}' as {type(value).__name__}; expected a number")
+        name = str(key) if "." in str(key) else f"validation.{key}"
+        if name.partition(".")[0] not in ("train", "validation", "test", "probe"):
+            raise OwnCodeError(
+                f"{what} '{key}'; a metric is called train.NAME, validation.NAME or test.NAME"
+            )
+        found[name] = float(value)
+    return found
+
+
+def _final(returned: Any, name: str, trial: Trial) -> Metrics:
+    if returned is None:
+        return {}
+    if not isinstance(returned, Mapping):
+        raise OwnCodeError(
+            f"{name} returned {type(returned).__name__}; expected nothing, or a mapping of metrics "
+            'such as {"test.accuracy": value}'
+        )
+    found = _numbers(returned, f"{name} returned")
+    if trial.phase is not Phase.CONFIRMATION:
+        return {k: v for k, v in found.items() if not k.startswith("test.")}
+    return found
+
+
+def _outcome(trial: Trial, run: _Run, cost: Mapping[str, float]) -> Outcome:
+    """Return the metrics of the selected epoch, and what the function returned beside them."""
+    metric = trial.workload["training"]["metric"]
+    values = [point[metric] for point in run.curve]
+    best = min(values) if lower_is_better(metric) else max(values)
+    last = trial.workload.get("keep") == "last"
+    place = len(values) - 1 if last else values.index(best)
+    metrics = {k: v for k, v in run.curve[place].items() if k != "epoch"}
+    if trial.phase is Phase.CONFIRMATION:  # a search never hears of the test split
+        metrics |= run.tests[place]
+    metrics |= {k: v for k, v in run.returned.items() if math.isfinite(v)}
+    for probe in trial.probes:  # the only one that needs no network
+        metrics |= epochs_to_target(run.curve, probe, metric)
+    return Outcome(metrics, place + 1, dict(cost))
