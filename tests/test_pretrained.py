@@ -9,7 +9,7 @@ import pytest
 
 from harness.pretrained import (
     WeightsMissingError,
-    outside_version,
+    outside_versions,
     resolve_source,
     source_fingerprint,
 )
@@ -106,11 +106,14 @@ def test_a_fingerprint_follows_what_counts(folder):
 
 
 def test_only_what_comes_from_elsewhere_has_a_version_of_its_own(folder):
-    assert outside_version({"name": "mlp"}) is None
-    assert outside_version({"name": "torchvision", "weights": None}) is None
-    assert "torchvision" in outside_version({"name": "torchvision", "weights": "DEFAULT"})
+    assert outside_versions({"model": {"name": "mlp"}}) == []
+    assert outside_versions({"model": {"name": "torchvision", "weights": None}}) == []
+    assert (
+        "torchvision"
+        in outside_versions({"model": {"name": "torchvision", "weights": "DEFAULT"}})[0]
+    )
     encoder = {"name": "transformers", "source": str(folder), "pretrained": True}
-    assert outside_version(encoder) == source_fingerprint(str(folder))
-    assert outside_version({"name": "torch.nn:Linear"})
+    assert outside_versions({"model": encoder}) == [source_fingerprint(str(folder))]
+    assert outside_versions({"model": {"name": "torch.nn:Linear"}})
     with pytest.raises(ModuleNotFoundError):
-        outside_version({"name": "no_such_module:function"})
+        outside_versions({"model": {"name": "no_such_module:function"}})

@@ -48,8 +48,8 @@ Loss = Annotated[
 
 def _allow_training(schema: dict[str, Any]) -> None:
     """Data and model are required only where our own training needs them."""
-    schema.pop("required")
-    schema["anyOf"] = [{"required": ["data", "model"]}, {"required": ["training"]}]
+    whole = {"required": schema.pop("required")}
+    schema.update({"if": {"required": ["training"]}, "then": {}, "else": whole})
 
 
 class EarlyStopping(Component):
