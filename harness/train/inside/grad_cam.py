@@ -17,7 +17,7 @@ from harness.models.resnet import ResidualBlock
 from harness.train.inside.examples import as_array, at_rest, is_shown, outputs_of, test_split
 from harness.train.loop import Fitted
 
-LARGEST_SIDE = 64
+LARGEST_SIDE = 32
 
 
 def probe_grad_cam(fitted: Fitted, probe: Mapping[str, Any]) -> None:
@@ -106,7 +106,7 @@ def chosen(predicted: Tensor, targets: Tensor, surety: Tensor, count: int) -> Te
 def pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
     """Return images (n, channels, height, width), pixels 0 to 1 or 0 to 255, as bytes.
 
-    Of images beyond 64 pixels a side, every second pixel is kept, or every third, ...
+    Of images beyond 32 pixels a side, every second pixel is kept, or every third, ...
     """
     step = -(-max(images.shape[-2:]) // LARGEST_SIDE)
     small = images[..., ::step, ::step]
