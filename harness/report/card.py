@@ -65,6 +65,11 @@ class Card:
         return self.arm == best_arm(self.evidence)
 
     @property
+    def mixed(self) -> bool:
+        """Whether the arms of the study have different data, so that none is best at the same."""
+        return len({data_key(arm.workload) for arm in self.evidence.plan.arms}) > 1
+
+    @property
     def validation(self) -> str:
         """The name of the metric that chose the winner."""
         return metric_name(validation_metric(self.evidence))
