@@ -177,7 +177,9 @@ def _costs(costs: Costs) -> str:
     parts = []
     for unit, value in costs.spent.items():
         expected = costs.forecast.get(unit)
-        beside = f" (forecast: {amount(unit, expected)})" if expected else ""
+        beside = (
+            f" (forecast: {amount(unit, expected).removesuffix(' of work')})" if expected else ""
+        )
         parts.append(amount(unit, value) + beside)
     return f"cost: {', '.join(parts)}"
 

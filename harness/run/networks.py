@@ -168,7 +168,7 @@ def _log(
             folder=folder,
             example=example,
             outputs=Predictor(folder)(example),
-            metrics=_untimed(again),
+            metrics=_results(record),
             params={**item.parameters, "seed": item.seed},
             best=best,
         )
@@ -180,6 +180,12 @@ def _note(before: Record, again: Record) -> str:
     pairs = [(v, again.metrics.get(n, math.nan)) for n, v in _untimed(before).items()]
     same = all(math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-6) for a, b in pairs)
     return "" if same else "trained again with other results than recorded (other hardware?)"
+
+
+def _results(record: Record) -> dict[str, float]:
+    """Return what stands once for a trial; the validation of epochs is its run's alone."""
+    by_epoch = {name for point in record.curve for name in point}
+    return {name: value for name, value in _untimed(record).items() if name not in by_epoch}
 
 
 def _untimed(record: Record) -> dict[str, float]:

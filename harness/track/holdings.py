@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from harness.track.views import ARMS, TAG, view_link
 from harness.trial import State
 
 _TAG = "(SELECT value FROM tags WHERE tags.run_uuid = r.run_uuid AND tags.key = '{}')"
@@ -26,6 +27,11 @@ _PARENT = f"""
 """
 _TRIALS = f"""
     SELECT {_TAG.format("trial_id")}, {_TAG.format("state")} {_ACTIVE} AND r.status <> 'RUNNING'
+"""
+_VIEWS = """
+    SELECT e.name, e.experiment_id FROM experiments e
+    JOIN experiment_tags t ON t.experiment_id = e.experiment_id
+    WHERE e.lifecycle_stage = 'active' AND t.key = ? ORDER BY e.last_update_time DESC LIMIT ?
 """
 _SETTLED = {State.COMPLETE.value, State.PRUNED.value, State.DIVERGED.value}
 
@@ -53,6 +59,18 @@ def holds_all(
             return {id_ for id_, state in found if state in _SETTLED} >= set(trial_ids)
     except sqlite3.Error:
         return False
+
+
+def views_of_newest(database: Path | None, most: int = 5) -> list[tuple[str, str]]:
+    """Return the newest studies, each with the link to its runs by arm, as far as can be told."""
+    if database is None or not database.is_file():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute(_VIEWS, (TAG + ARMS, most)).fetchall()
+    except sqlite3.Error:
+        return []
+    return [(name, view_link(str(number), ARMS)) for name, number in found]
 
 
 def _has_report(artifacts: str) -> bool:

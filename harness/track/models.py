@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,18 +135,15 @@ class ModelStore:
 
     def _register(self, model: NetworkModel, model_id: str) -> str:
         """Make it a version of the study's registered model, with the arm as its alias."""
+        import mlflow
+
         name = model.study
-        known = self._client.search_registered_models(f"name = '{name}'")
-        if not known:
-            self._client.create_registered_model(name)
         versions = self._client.search_model_versions(f"name = '{name}'")
         version = next((v.version for v in versions if v.model_id == model_id), None)
         if version is None:
             tags = {"arm": model.arm, "profile": model.profile, "trial_id": model.trial_id}
-            made = self._client.create_model_version(
-                name, f"models:/{model_id}", tags=tags, model_id=model_id
-            )
-            version = made.version
+            with contextlib.redirect_stderr(io.StringIO()):  # it says what it did, at length
+                version = mlflow.register_model(f"models:/{model_id}", name, tags=tags).version
         for alias in [model_name(model.arm), *(["best"] if model.best else [])]:
             self._client.set_registered_model_alias(name, alias, version)
         return f"models:/{name}@{model_name(model.arm)}"
@@ -171,7 +170,7 @@ def model_name(arm: str) -> str:
     return _NOT_IN_NAMES.sub("-", arm).strip("-") or "arm"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _saved(model: NetworkModel, model_id: str, run_id: str) -> Iterator[Path]:
     """Write the files of an MLflow model to a folder, which is gone afterwards."""
     import mlflow.pyfunc
@@ -181,8 +180,9 @@ def _saved(model: NetworkModel, model_id: str, run_id: str) -> Iterator[Path]:
     def schema(array: NDArray[Any]) -> Schema:
         return Schema([TensorSpec(np.dtype(array.dtype), (-1, *array.shape[1:]))])
 
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
         folder = Path(place) / "model"
+        warnings.simplefilter("ignore")  # MLflow would like type hints, the signature says more
         mlflow.pyfunc.save_model(
             folder,
             mlflow_model=Model(run_id=run_id, model_id=model_id),

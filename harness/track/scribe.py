@@ -17,12 +17,14 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from harness.track.addresses import redact
 from harness.track.entries import Ending
-from harness.track.facts import describe_trial
+from harness.track.facts import Point, describe_trial
+from harness.track.machine import Machine
 from harness.track.mlflow_store import TrackingStore, import_without_pandas, settle_database
 from harness.track.session import Session
 from harness.track.words import ExecutionInfo, TrialInfo
@@ -51,6 +53,7 @@ class Scribe:
         self._uri = ""
         self._artifact_root: Path | None = None
         self._said = ""
+        self._machine = Machine() if nice else None
 
     def serve(self, messages: queue.Queue[Message | None]) -> None:
         """Work until the messages end."""
@@ -76,7 +79,9 @@ class Scribe:
             root = message["artifact_root"]
             self._artifact_root = Path(root) if root else None
         elif kind == "start":
-            self._session = Session(ExecutionInfo(**message["execution"]), self._connect)
+            self._session = Session(
+                ExecutionInfo(**message["execution"]), self._connect, self._sample
+            )
             self._not_before = self._pause = 0.0
         elif self._session is not None:
             self._tell(self._session, kind, message)
@@ -104,6 +109,10 @@ class Scribe:
         if self._nice:
             _be_nicer(WORKING)
         return store
+
+    def _sample(self) -> Sequence[Point]:
+        """Measure this machine, where this is a process of its own."""
+        return self._machine.sample() if self._machine is not None else ()
 
     def _work(self) -> None:
         session = self._session

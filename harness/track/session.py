@@ -30,8 +30,14 @@ HEARTBEAT = 60.0
 class Session:
     """Mirrors one execution. All methods but `work` and `abandon` are instant and never fail."""
 
-    def __init__(self, execution: ExecutionInfo, connect: Callable[[], TrackingStore]) -> None:
+    def __init__(
+        self,
+        execution: ExecutionInfo,
+        connect: Callable[[], TrackingStore],
+        sample: Callable[[], Sequence[Point]] = tuple,
+    ) -> None:
         self.execution = execution
+        self._sample = sample
         self.status = MirrorStatus()
         self._connect = connect
         self._store: TrackingStore | None = None
@@ -172,6 +178,9 @@ class Session:
         if time.monotonic() - self._beat > HEARTBEAT:
             self._beat = time.monotonic()
             store.log(self._parent, tags={"heartbeat": str(int(time.time()))})
+        measured = self._sample()
+        if measured:
+            store.log(self._parent, measured)
         return store
 
     def _create_parent(self, store: TrackingStore) -> str:

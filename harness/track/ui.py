@@ -19,11 +19,18 @@ from typing import IO
 
 import psutil
 
-from harness.track.addresses import SERVERS, artifact_root_for, redact, resolve_uri
+from harness.track.addresses import (
+    SERVERS,
+    artifact_root_for,
+    redact,
+    resolve_uri,
+    sqlite_path,
+)
+from harness.track.holdings import views_of_newest
 from harness.track.mirror import QUIET
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that the server may take to answer for the first time."""
 
 
@@ -64,7 +71,7 @@ def serve_ui(
             stderr=log,
         )
         try:
-            return _attend(process, host, port, log)
+            return _attend(process, host, port, log, sqlite_path(uri))
         except KeyboardInterrupt:
             return 0
         finally:
@@ -115,7 +122,9 @@ def _free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _attend(process: subprocess.Popen[bytes], host: str, port: int, log: IO[str]) -> int:
+def _attend(
+    process: subprocess.Popen[bytes], host: str, port: int, log: IO[str], database: Path | None
+) -> int:
     """Wait for the server to answer, say where it is, and wait for its end."""
     shown = f"[{host}]" if ":" in host else host
     reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, shown)
@@ -123,6 +132,8 @@ def _attend(process: subprocess.Popen[bytes], host: str, port: int, log: IO[str]
     while process.poll() is None and time.monotonic() < deadline:
         if _answers(f"http://{reached}:{port}/health"):
             _tell(f"MLflow UI: http://{reached}:{port}  (Ctrl-C ends it)")
+            for study, link in views_of_newest(database):
+                _tell(f"  {study}: http://{reached}:{port}/{link}")
             process.wait()
             break
         time.sleep(0.1)

@@ -41,11 +41,16 @@ class View:
 
     def link(self, experiment_id: str) -> str:
         """Return its address, relative to the root of the tracking server."""
-        mode = "CHART" if self.charts else "TABLE"
-        return (
-            f"#/experiments/{experiment_id}/runs?viewStateShareKey={self.key}"
-            f"&compareRunsMode={mode}&workflowType=machine_learning"
-        )
+        return view_link(experiment_id, self.key, charts=self.charts)
+
+
+def view_link(experiment_id: str, key: str, *, charts: bool = True) -> str:
+    """Return the address of a view, relative to the root of the tracking server."""
+    mode = "CHART" if charts else "TABLE"
+    return (
+        f"#/experiments/{experiment_id}/runs?viewStateShareKey={key}"
+        f"&compareRunsMode={mode}&workflowType=machine_learning"
+    )
 
 
 def views(execution: ExecutionInfo) -> list[View]:

@@ -12,7 +12,7 @@ import shutil
 
 import numpy as np
 import pytest
-from tracking_examples import Server, client, with_database
+from tracking_examples import Server, client, runs, with_database
 
 from harness.cli.app import run
 from harness.workloads import data_root, load
@@ -38,7 +38,7 @@ arms:
 search:
   space: {optimizer.lr: {log: [1e-3, 1e-1]}}
   candidates: 2
-seeds: 4
+seeds: 5
 claims:
   - id: relu-beats-sigmoid
     says: ReLU beats sigmoid
@@ -131,9 +131,8 @@ def test_the_description_leads_to_runs_by_arm_and_their_charts(page, address, ra
     number = experiment(ran).experiment_id
     page.goto(f"{address}/#/experiments/{number}/runs?workflowType=machine_learning")
     page.get_by_text("Does the activation matter?").first.wait_for()
-    page.get_by_test_id("experiment-notes-expand-button").or_(
-        page.locator("button:has(svg)").filter(has=page.locator("[class*=hevron]"))
-    ).first.click()
+    page.locator("[data-component-id='mlflow.experiment.metadata_editor.expand_button']").click()
+    page.get_by_text("ReLU beats sigmoid").wait_for()
     page.get_by_role("link", name="Confirmed runs by arm").click()
     for arm in ("relu", "sigmoid", "linear"):
         page.get_by_text(f"Group: {arm}").first.wait_for()
@@ -150,8 +149,14 @@ def test_a_run_has_curves_its_data_set_and_its_parent(page, address, ran, models
     page.get_by_text("digits").first.wait_for()
     page.get_by_role("link", name="relu", exact=True).first.wait_for()
     page.get_by_role("tab", name="Model metrics").click()
-    page.get_by_text(re.compile(r"^validation \(")).wait_for()
+    page.get_by_text("cost (").wait_for()
     page.locator(".js-plotly-plot").first.wait_for()
+
+
+def test_the_execution_shows_how_busy_the_machine_was(ran):
+    [parent] = runs(client(f"sqlite:///{ran}/results/mlflow.db"), "tiny", children=False)
+    assert 0 <= parent.data.metrics["system/cpu_utilization_percentage"] <= 100
+    assert parent.data.metrics["cost/worker_seconds"] > 0
 
 
 def test_the_report_opens_among_the_artifacts(page, address, ran):
