@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +13,9 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
+SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+SHORTEST_SECRET = 3
+"""Characters; hiding every occurrence of less would make a message unreadable."""
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _HIDDEN = "***"
@@ -19,6 +24,23 @@ _HIDDEN = "***"
 def redact(text: str) -> str:
     """Return a URI, or any text that contains URIs, without passwords, user names and queries."""
     return _URI.sub(lambda match: _redact_one(match.group()), text)
+
+
+def conceal(text: str, tracking_uri: str) -> str:
+    """Return a text without addresses' secrets, nor those of this one wherever they are quoted.
+
+    A server may repeat what it was sent: a password, a token, or the header that carried them.
+    """
+    parts = urlsplit(tracking_uri)
+    values = [parts.password or "", unquote(parts.password or "")]
+    values += [value for _, value in parse_qsl(parts.query)]
+    values += [os.environ.get(name, "") for name in SECRET_VARIABLES]
+    user = unquote(parts.username or "") or os.environ.get("MLFLOW_TRACKING_USERNAME", "")
+    values += [b64encode(f"{user}:{value}".encode()).decode() for value in values if value]
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= SHORTEST_SECRET:
+            text = text.replace(value, _HIDDEN)
+    return redact(text)
 
 
 def _redact_one(uri: str) -> str:

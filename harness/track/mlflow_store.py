@@ -107,9 +107,13 @@ class TrackingStore:
         for name, value in tags.items():
             self._client.set_experiment_tag(experiment_id, name, value)
 
-    def runs(self, experiment_id: str, mirror: str = "") -> Iterator[Found]:
+    def runs(
+        self, experiment_id: str, mirror: str = "", *, running: bool = False
+    ) -> Iterator[Found]:
         """Yield the harness's runs in an experiment, of one execution or of all."""
         wanted = f"tags.mirror = '{mirror}'" if mirror else "tags.role != ''"
+        if running:
+            wanted += " and attributes.status = 'RUNNING'"
         token = None
         while True:
             page = self._client.search_runs(

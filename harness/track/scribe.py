@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness.track.addresses import redact
+from harness.track.addresses import conceal
 from harness.track.entries import Ending
 from harness.track.facts import Point, describe_trial
 from harness.track.machine import Machine
@@ -123,7 +123,7 @@ class Scribe:
             self._pause = 0.0
         except Exception as error:  # the mirror never fails: it waits, and tries again
             text = " ".join(str(error).split()) or type(error).__name__
-            session.trouble(redact(text)[:500])
+            session.trouble(self.conceal(text)[:500])
             self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
             self._not_before = time.monotonic() + self._pause
 
@@ -132,11 +132,16 @@ class Scribe:
         if session is None:
             return
         status = {"mirror": session.execution.mirror, **vars(session.status)}
+        status["error"] = self.conceal(session.status.error)
         text = json.dumps(status)
         if text != self._said:
             self._said = text
             with contextlib.suppress(OSError):  # nobody listens any more
                 print(text, file=self._out, flush=True)
+
+    def conceal(self, text: str) -> str:
+        """Return a text without the secrets of the address that this writes to."""
+        return conceal(text, self._uri)
 
     def _part(self) -> None:
         if self._session is None:
@@ -181,10 +186,11 @@ def main() -> None:
 
     threading.Thread(target=read, daemon=True).start()
     import_without_pandas()
+    scribe = Scribe(out, nice=True)
     try:
-        Scribe(out, nice=True).serve(messages)
+        scribe.serve(messages)
     except Exception:  # a fault of ours: say so before the process ends
-        said = redact(traceback.format_exc(limit=-3))
+        said = scribe.conceal(traceback.format_exc(limit=-3))
         print(json.dumps({"crash": said[-1000:]}), file=out, flush=True)
     os._exit(0)  # no library's exit handlers: all that counts is written
 

@@ -357,6 +357,8 @@ class Session:
         """Close the parent run, with verdicts and report, and what never came to a record."""
         if self._had_trouble:  # an answer that got lost may have left a double behind
             self._look(store)
+        # A slow server may have begun a run for a conductor that was killed, after we looked.
+        sweep(store, list(store.runs(self._experiment, running=True)), self.execution)
         for entries in (self._live, self._refused):
             for entry in entries.values():
                 if entry.run_id:

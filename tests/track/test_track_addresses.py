@@ -1,3 +1,4 @@
+import base64
 import subprocess
 import sys
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.track import redact, resolve_uri
-from harness.track.addresses import artifact_root_for, without_credentials
+from harness.track.addresses import artifact_root_for, conceal, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,20 @@ from harness.track.addresses import artifact_root_for, without_credentials
 def test_secrets_are_not_shown(uri, shown):
     assert redact(uri) == shown
     assert "secret" not in redact(uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://me:se%20cret@host/?token=tok-en", "postgresql://me:se%20cret@host/db?x=tok-en"],
+)
+def test_secrets_that_a_server_repeats_are_not_shown(uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "from-outside")
+    header = base64.b64encode(b"me:se cret").decode()
+    text = f"no 'se cret', 'se%20cret', 'tok-en', 'from-outside', 'Basic {header}' at {uri}"
+    said = conceal(text, uri)
+    for secret in ("se cret", "se%20cret", "tok-en", "from-outside", header):
+        assert secret not in said
+    assert said.startswith("no '***', '***'")
 
 
 def test_the_default_is_a_database_under_results(tmp_path):

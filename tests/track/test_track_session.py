@@ -45,12 +45,14 @@ class FlakyStore:
     def tag_experiment(self, experiment_id, tags):
         self._maybe(lambda: self.experiments[experiment_id].update(tags))
 
-    def runs(self, experiment_id, mirror=""):
+    def runs(self, experiment_id, mirror="", *, running=False):
         def look():
             return [
                 Found(run_id, run["status"], run["started"], dict(run["tags"]))
                 for run_id, run in self.runs_by_id.items()
-                if not run["removed"] and (not mirror or run["tags"]["mirror"] == mirror)
+                if not run["removed"]
+                and (not mirror or run["tags"]["mirror"] == mirror)
+                and (not running or run["status"] == "RUNNING")
             ]
 
         self._perhaps_late()
@@ -315,6 +317,21 @@ def test_a_live_run_of_another_results_folder_is_left_alone(monkeypatch):
     rounds(later, store)
     assert [run["status"] for run in store.active()] == ["KILLED"]
     assert {run["status"] for run in store.active("execution")} == {"KILLED", "FINISHED"}
+
+
+def test_what_a_slow_server_began_for_a_killed_conductor_does_not_run_for_ever():
+    store = FlakyStore()
+    killed = Session(execution(owner="here", started=1.0), lambda: store)
+    killed.work()
+    present = Session(execution(owner="here", started=2.0), lambda: store)
+    present.work()  # it has looked at what there is
+    killed.begin(trial(1).id, described(trial(1), killed.execution), 1.0)
+    killed._live[trial(1).id].seen = 0.0
+    killed.work()  # as if its last request was answered only now
+    assert [run["status"] for run in store.active()] == ["RUNNING"]
+    present.end(Ending("finished", 9.0))
+    rounds(present, store)
+    assert [run["status"] for run in store.active()] == ["KILLED"]
 
 
 @pytest.mark.parametrize("pages", [False, True])
