@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench calibration schema lock ui clean
+.PHONY: demo test check bench calibration schema docs lock ui clean
 
 demo: $(STAMP)  ## set up, then run the activations study on bundled data
 	$(BIN)/harness run studies/activations.yaml --profile quick
@@ -25,6 +25,9 @@ calibration: $(STAMP)  ## simulate how often verdicts err; writes docs/calibrati
 
 schema: $(STAMP)  ## write the JSON Schema that editors use for study files
 	$(BIN)/harness schema > studies/study.schema.json
+
+docs: $(STAMP)  ## build the site of the documentation in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir site
 
 lock:  ## resolve the dependencies again
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \

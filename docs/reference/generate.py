@@ -1,0 +1,131 @@
+"""Writes the reference pages from the code, whenever the site is built (`make docs`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from harness.cli.app import app
+from harness.study.claims import CompositeClaim, SingleClaim, Trend
+from harness.study.components import KINDS, Augmentation, Component, Transfer, Workload
+from harness.study.lessons import EXAMPLES
+from harness.study.model import Factor, Study
+from harness.study.search import Search
+
+FOLDER = Path(__file__).parent
+PARTS: Mapping[str, type[Component]] = {
+    "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,
+    "claims of several parts": CompositeClaim, "trend": Trend, "augmentation": Augmentation,
+    "transfer": Transfer,
+}  # fmt: skip
+
+
+def study_file() -> str:
+    """Return the page about study files."""
+    parts = ["# Study file\n", "A study is a YAML file with these keys.\n", _fields(Study)]
+    parts += ["## A line of each\n", "```text", *EXAMPLES.values(), "```\n"]
+    for title, model in PARTS.items():
+        parts += [f"## {title[0].upper()}{title[1:]}\n", _first_line(model), _fields(model)]
+    for kind, models in KINDS.items():
+        parts.append(f"## {kind[0].upper()}{kind[1:]} by name\n")
+        for name, model in models.items():
+            parts += [f"### `{name}`\n", f"{(model.__doc__ or '').strip()}\n", _fields(model)]
+    return "\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+def commands() -> str:
+    """Return the page about commands."""
+    parts = ["# Commands\n"]
+    parts.append(
+        "Exit status: 0 done, 1 some trials failed, 2 the input is wrong, 130 interrupted.\n"
+    )
+    parts.append("`harness --install-completion` lets a shell complete commands and options.\n")
+    group: Any = typer.main.get_command(app)
+    for name, command in sorted(group.commands.items()):
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        usage = "".join(f" {argument.metavar or argument.name.upper()}" for argument in arguments)
+        parts.append(f"## `harness {name}{usage}`\n")
+        parts.append(f"{' '.join((command.help or '').split())}\n")
+        options = [p for p in command.params if p.param_type_name == "option"]
+        if options:
+            parts += ["| option | what it does | default |", "|---|---|---|"]
+            parts += [_option(option) for option in options] + [""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _option(option: Any) -> str:
+    default = option.default
+    shown = "" if default in (None, False) or callable(default) else f"`{default}`"
+    return f"| `{', '.join(option.opts)}` | {_cell(option.help or '')} | {shown} |"
+
+
+def _fields(model: type[Component]) -> str:
+    """Return a table of the keys of a part."""
+    schema = model.model_json_schema()
+    rows = []
+    for key, field in schema.get("properties", {}).items():
+        if key == "name" and "const" in field:
+            continue
+        default = "required" if key in schema.get("required", ()) else _shown(field.get("default"))
+        rows.append(f"| `{key}` | {_type(field)} | {default} | {_cell(_says(field))} |")
+    if not rows:
+        return ""
+    return "\n".join(["| key | is | default | |", "|---|---|---|---|", *rows, ""])
+
+
+def _says(field: Mapping[str, Any]) -> str:
+    limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    found = [f"{sign} {field[key]:g}" for key, sign in limits.items() if key in field]
+    return "; ".join(part for part in (field.get("description", ""), ", ".join(found)) if part)
+
+
+def _type(field: Mapping[str, Any]) -> str:
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    for union in ("anyOf", "oneOf"):
+        if union in field:
+            return _joined(_type(option) for option in field[union])
+    if "$ref" in field:
+        return field["$ref"].rpartition("/")[2]
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}))}"
+    words = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or "
+             "false", "object": "mapping", "null": "nothing"}  # fmt: skip
+    return words.get(str(field.get("type")), "anything")
+
+
+def _joined(words: Iterable[str]) -> str:
+    found = list(dict.fromkeys(words))
+    return " or ".join(found) if len(found) <= 4 else "one of those below, by name"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    text = {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
+    return f"`{text}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _first_line(model: type[Component]) -> str:
+    return f"{(model.__doc__ or '').strip().partition(chr(10))[0]}\n"
+
+
+PAGES = {"study-file.md": study_file, "commands.md": commands}
+
+
+def on_pre_build(config: object) -> None:
+    """Write the pages; MkDocs calls this before it reads any."""
+    del config
+    for name, write in PAGES.items():
+        text = write()
+        if not (FOLDER / name).is_file() or (FOLDER / name).read_text(encoding="utf-8") != text:
+            (FOLDER / name).write_text(text, encoding="utf-8")

@@ -1,0 +1,93 @@
+"""Every command and snippet of the README and the documentation is carried out.
+
+A page's blocks run in order in one folder. YAML that starts with `study:` becomes
+`studies/<study>.yaml` and must be sound; Python whose first line is `# name.py` becomes that file,
+any other runs; commands run as `harness` does, `run` with little training. Other languages are
+pictures of output. What cannot run here is marked before the block or, for a whole page, before
+its title: `<!-- not run: reason -->`, or `<!-- run instead: command -->`.
+"""
+
+import glob
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.cli.app import run
+from harness.study import load_study
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+BLOCK = re.compile(
+    r"(?:<!-- (not run|run instead): ([^\n]+) -->\n+)?^```(\w*)\n(.*?)^```", re.M | re.S
+)
+LITTLE = ["--in-process", "--set", "search=null", "--set", "workload.epochs=1", "--set", "seeds=6"]
+RUNNABLE = {"bash", "yaml", "python"}
+
+
+@dataclass
+class Block:
+    language: str
+    text: str
+    mark: str
+    reason: str
+
+
+def blocks(page):
+    text = page.read_text()
+    if re.match(r"<!-- not run: [^\n]+ -->", text):
+        return []
+    found = [Block(language, body, mark, reason)
+             for mark, reason, language, body in BLOCK.findall(text)]  # fmt: skip
+    return [block for block in found if block.language in RUNNABLE and block.mark != "not run"]
+
+
+def commands(text):
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            yield [name for word in words for name in sorted(glob.glob(word)) or [word]]
+
+
+def carry_out(block, names):
+    if block.mark == "run instead" or block.language == "bash":
+        for words in commands(block.reason if block.mark else block.text):
+            assert Path(words[0]).name == "harness", f"{words}: mark it, or let a test run it"
+            more = LITTLE if words[1] == "run" else []
+            assert run([*words[1:], *more]) == 0, words
+    elif block.language == "yaml" and re.search(r"^study: ", block.text, re.M):
+        name = re.search(r"^study: ([\w-]+)", block.text, re.M).group(1)
+        file = Path("studies") / f"{name}.yaml"
+        file.unlink(missing_ok=True)
+        file.write_text(block.text)
+        load_study(file)
+    elif block.language == "python":
+        first = re.match(r"# (\w+\.py)\n", block.text)
+        if first and not first.group(1).startswith("test_"):
+            Path(first.group(1)).write_text(block.text)
+        else:
+            exec(compile(block.text, "snippet", "exec"), names)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda page: page.name)
+def test_what_a_page_shows_works(page, tmp_path, monkeypatch, capsys):
+    published = ROOT.glob("results/published/dropout.*")
+    for file in [*(ROOT / "studies").iterdir(), *published]:
+        copy = tmp_path / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
+    names = {"__name__": page.stem}
+    for block in blocks(page):
+        carry_out(block, names)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
