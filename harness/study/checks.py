@@ -9,6 +9,7 @@ from typing import Any
 from harness.form import SIMPLE_MODELS
 from harness.study.claims import CompositeClaim, Test, Trend
 from harness.study.components import InsideProbe, Probe, Workload
+from harness.study.components.simple_models import SIMPLE_KINDS
 from harness.study.design import TWO_LEVELS, Arm, select, sides
 from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
@@ -32,6 +33,7 @@ def check_names(study: Study, document: Document) -> list[Problem]:
             if name not in profiles:
                 message = f"there is no profile '{name}'{nearest(name, profiles)}"
                 problems.append(document.problem(("claims", i, "discussion", name), message))
+    problems += _simple_baseline_problems(study, document)
     if study.design == "explicit" and not study.arms:
         problems.append(document.problem(("design",), "the design explicit needs `arms`"))
     for name, factor in study.factors.items():
@@ -45,6 +47,21 @@ def check_names(study: Study, document: Document) -> list[Problem]:
             message = "levels that are mappings carry their own paths"
             problems.append(document.problem((*where, "path"), message))
     return problems + _too_few_seeds(study, document)
+
+
+def _simple_baseline_problems(study: Study, document: Document) -> list[Problem]:
+    """Find a simple baseline that is not for such data."""
+    model, data = study.simple_model, study.workload.data
+    if study.simple_baseline in ("auto", "none") or model is None:
+        return []
+    wanted, message = SIMPLE_KINDS[model], ""
+    if data.name == "none":
+        message = f"{model} needs data, and this `training` reads its own; say none"
+    elif wanted != data.kind:
+        message = f"{model} needs targets of kind {wanted}; those of {data.name} are {data.kind}"
+    elif model == "seasonal_naive" and data.name != "series":
+        message = "seasonal_naive forecasts a series"
+    return [document.problem(("simple_baseline",), message)] if message else []
 
 
 def _too_few_seeds(study: Study, document: Document) -> list[Problem]:

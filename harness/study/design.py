@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import InitErrorDetails
 
 from harness.study.claims import Selector, Test, Trend
 from harness.study.components import Workload
@@ -186,15 +187,25 @@ def checked_workload(
 ) -> Mapping[str, Any] | None:
     """Return a workload with some dotted paths set, resolved; None after telling of an error."""
     data = copy.deepcopy(dict(base))
-    for path, value in assignments.items():
-        assign(data, path, copy.deepcopy(value))
     try:
+        for path, value in assignments.items():
+            _assign(data, path, copy.deepcopy(value))
         return Workload.model_validate_json(json.dumps(data), strict=True).model_dump(mode="json")
     except ValidationError as error:
         if on_error is None:
             raise
         on_error(error, origin, tuple(assignments))
         return None
+
+
+def _assign(data: dict[str, Any], path: str, value: Any) -> None:
+    """Assign a dotted path; one that leads through a plain value is a mistake like any other."""
+    try:
+        assign(data, path, value)
+    except (KeyError, AttributeError, TypeError):
+        where, error = tuple(path.split(".")), ValueError("leads through a plain value")
+        details = InitErrorDetails(type="value_error", loc=where, input=value, ctx={"error": error})
+        raise ValidationError.from_exception_data("Workload", [details]) from None
 
 
 def with_settings(workload: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def _one_of(alternatives: list[dict[str, Any]], schema: dict[str, Any]) -> str:
     if len(kinds) > 1 and all(kind in _TYPE_WORDS for kind in kinds):
         words = dict.fromkeys(_TYPE_WORDS[kind] for kind in kinds)
         return f"expected {' or '.join(words)}, found {_shown(alternatives[0]['input'])}"
-    return _sentence(alternatives[0], schema)
+    meant = next((item for item in alternatives if item["type"] not in _TYPE_WORDS), None)
+    return _sentence(meant or alternatives[0], schema)
 
 
 def _is_plain_member(part: str | int) -> bool:

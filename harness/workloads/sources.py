@@ -16,7 +16,7 @@ from harness.workloads.dataset import Dataset
 from harness.workloads.generated import GENERATED
 from harness.workloads.images import IMAGES
 from harness.workloads.own import OWN, own_function
-from harness.workloads.own.files import check_files, shown
+from harness.workloads.own.files import check_files, is_there, shown
 from harness.workloads.series import SERIES
 from harness.workloads.source import (
     DATA_ROOT_VARIABLE,
@@ -99,7 +99,7 @@ def fingerprint(config: Config, root: Path) -> str | None:
             return None
     files = source.files(config, root)
     if source.named:
-        check_files(config, root, [file for file in files if file.is_file()])
+        check_files(config, root, [file for file in files if is_there(file)])
     elif not all(file.is_file() for file in files):
         return None
     hashed = hashlib.sha256(repr(sorted(_identity(config, source).items())).encode())

@@ -98,6 +98,8 @@ def _check_pair(
             f"{where}: inputs of shape {inputs.shape} and targets of shape {targets.shape}; "
             "expected (n, ...) and (n, ...)"
         )
+    if not len(inputs):
+        raise DataMissingError(f"{where} holds no examples")
     if inputs.shape[1:] != first.shape[1:]:
         raise DataMissingError(
             f"{where}: an input has the shape {inputs.shape[1:]}, elsewhere {first.shape[1:]}"

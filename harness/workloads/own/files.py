@@ -31,6 +31,14 @@ def place_of(config: Config, root: Path) -> Path:
         return here
 
 
+def is_there(file: Path) -> bool:
+    """Whether there is such a file; False for a name that no file can have."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
+
+
 def shown(file: Path, config: Config, root: Path) -> str:
     """Return a file's name as errors show it: as the study file wrote it."""
     place = place_of(config, root)

@@ -52,7 +52,7 @@ def _called(name: str, settings: Mapping[str, Any]) -> Any:
             torch.default_generator.manual_seed(LOCKED_SEED)
             np.random.seed(LOCKED_SEED)  # noqa: NPY002
             return getattr(importlib.import_module(module), attribute)(**settings)
-    except Exception as error:  # whatever a user's function raises
+    except (Exception, SystemExit) as error:  # whatever a user's function raises
         raise DataMissingError(
             f"{name} raised {type(error).__name__}: {str(error).strip() or 'no message'}"
         ) from error
