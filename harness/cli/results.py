@@ -1,4 +1,4 @@
-"""Commands about results: report, claims, publish, trial, ui."""
+"""Commands about results: report, claims, publish, trial, ui, export-optuna."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (report, claims, publish, trial, ui):
+    for command in (report, claims, publish, trial, ui, export_optuna):
         app.command()(command)
 
 
@@ -160,6 +160,32 @@ def _run_again(record: Record, store: Store, root: Path | None) -> Record:
         if isinstance(event, RecordType):
             return event
     raise AssertionError("a trial always ends with a record")
+
+
+def export_optuna(
+    study: Annotated[str, typer.Argument(help="name of a study that was run")],
+    storage: Annotated[str, typer.Option(help="address of the storage")] = "sqlite:///optuna.db",
+    results: options.Results = RESULTS,
+) -> int:
+    """Write the searches of a study into an Optuna storage, for optuna-dashboard."""
+    from harness.evidence import gather
+    from harness.run.results import open_results
+    from harness.run.searches import searches
+    from harness.search import export_search
+
+    at_hand = open_results(results)
+    for entry in at_hand.entries(at_hand.named([study])):
+        evidence = gather(entry.source, entry.execution)
+        for arm, space, history in searches(evidence):
+            name = f"{study}/{entry.execution.profile}/{arm}"
+            try:
+                written = export_search(space, history, storage, name)
+            except ValueError as error:
+                raise InputError(f"--storage: {error}") from None
+            said = f"{len(history)} candidates" if written else "is there already"
+            typer.echo(f"{name}: {said}")
+    typer.echo(f"browse: optuna-dashboard {storage}")
+    return 0
 
 
 def ui(

@@ -1,5 +1,6 @@
 """Which candidates to try next, which to stop, which won: pure functions of the history."""
 
+from harness.search.export import export_search
 from harness.search.history import History, Tried, best, wanted
 from harness.search.pruning import bracket_of, rungs, stop_rules
 from harness.search.sampling import next_round
@@ -9,6 +10,7 @@ __all__ = [
     "Tried",
     "best",
     "bracket_of",
+    "export_search",
     "next_round",
     "rungs",
     "stop_rules",

@@ -66,9 +66,9 @@ def _told(space: SearchSpace, history: History) -> Study:
     known = _last_told(space, history)
     optuna_study = known.optuna_study if known else _new_study(space, sampler)
     optuna_study.sampler = sampler
-    distributions = {path: _distribution(d) for path, d in space.dimensions.items()}
+    distributions = {path: distribution(d) for path, d in space.dimensions.items()}
     for tried in history[len(known.history) if known else 0 :]:
-        optuna_study.add_trial(_finished(tried, distributions))
+        optuna_study.add_trial(finished_trial(tried, distributions))
     if history:
         _TOLD[id(history[0])] = _Told(optuna_study, space, tuple(history))
         while len(_TOLD) > MOST_TOLD:
@@ -163,8 +163,8 @@ def _replace(optuna_study: Study, trial: Trial, tried: Tried, space: SearchSpace
 
     attributes = optuna_study.get_trials(deepcopy=False)[trial.number].system_attrs
     optuna_study.tell(trial, state=TrialState.FAIL)
-    distributions = {path: _distribution(d) for path, d in space.dimensions.items()}
-    finished = _finished(tried, distributions)
+    distributions = {path: distribution(d) for path, d in space.dimensions.items()}
+    finished = finished_trial(tried, distributions)
     finished.system_attrs = dict(attributes)
     optuna_study.add_trial(finished)
 
@@ -185,7 +185,8 @@ def _suggest(trial: Trial, space: SearchSpace) -> dict[str, Any]:
     return chosen
 
 
-def _distribution(dimension: Mapping[str, Any]) -> BaseDistribution:
+def distribution(dimension: Mapping[str, Any]) -> BaseDistribution:
+    """Return Optuna's word for what a setting may be."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     kind, values = kind_of(dimension)
@@ -197,9 +198,10 @@ def _distribution(dimension: Mapping[str, Any]) -> BaseDistribution:
     return FloatDistribution(low, high, log=kind == "log")
 
 
-def _finished(tried: Tried, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    """A candidate without a value counts as pruned, which TPE takes as worse than any value.
+def finished_trial(tried: Tried, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
+    """Return a candidate as a trial of Optuna.
 
+    A candidate without a value counts as pruned, which TPE takes as worse than any value.
     Among the pruned, those that came further are better, and then those with the better value.
     """
     from optuna.trial import TrialState, create_trial
