@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from harness.train import Checkpoints
 from harness.trial import Progress, Record, Trial
 from harness.workloads import Dataset
 
@@ -45,6 +46,7 @@ class Needs:
         labels: of the node, in Ray's language (`value`, `!value`, `in(a, b)`).
         workers: that train a trial together.
         time_limit: seconds that an attempt may take; None for no limit.
+        checkpoints: where trials are saved while they train; None for nowhere.
     """
 
     cpus: int = 1
@@ -54,6 +56,7 @@ class Needs:
     labels: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
     time_limit: float | None = None
+    checkpoints: Checkpoints | None = None
 
 
 @dataclass(frozen=True)

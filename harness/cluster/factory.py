@@ -31,7 +31,7 @@ def open_executor(
     """
     needs = needs or Needs()
     if in_process:
-        return LocalExecutor(needs.cpus)
+        return LocalExecutor(needs.cpus, needs.checkpoints)
     # Ray prints what happens to its workers straight to standard output, where a JSON document may
     # have to stand alone. Its own switch against that is read once, when it is imported.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")

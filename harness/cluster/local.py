@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from harness.cluster.executor import Event, Pack, UnknownDataError, UnknownWeightsError, Weights
+from harness.train import Checkpoints
 from harness.workloads import Dataset
 
 
@@ -14,8 +15,9 @@ class LocalExecutor:
 
     slots = 1
 
-    def __init__(self, cpus: int = 1):
+    def __init__(self, cpus: int = 1, checkpoints: Checkpoints | None = None):
         self.cpus = cpus
+        self.checkpoints = checkpoints
         self._datasets: dict[str, Dataset] = {}
         self._weights: dict[str, Weights] = {}
         self._waiting: deque[Pack] = deque()
@@ -55,14 +57,13 @@ class LocalExecutor:
         return []
 
     def _start(self, pack: Pack) -> Iterator[Event]:
-        from harness.train import train
+        from harness.train import Setting, train_in
 
         first = pack.trials[0]
         data = self._datasets[first.data_fingerprint].for_phase(first.phase)
         weights = None if first.source is None else self._weights[first.source]
-        return iter(
-            train(pack.trials, data, threads=self.cpus, attempt=pack.attempt, weights=weights)
-        )
+        setting = Setting(self.cpus, pack.attempt, weights=weights, checkpoints=self.checkpoints)
+        return iter(train_in(setting, pack.trials, data))
 
     def describe(self) -> dict[str, str | int | float]:
         """Say that everything ran in this process."""

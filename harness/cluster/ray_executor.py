@@ -230,8 +230,10 @@ class RayExecutor:
             self._workers.append(self._hire())
 
     def _hire(self) -> _Slot:
-        remote: Any = ray.remote(Worker)
         needs = self.needs
+        if needs.workers > 1:
+            return self._hire_group()
+        remote: Any = ray.remote(Worker)
         actor = remote.options(
             num_cpus=needs.cpus,
             num_gpus=needs.gpus,
@@ -239,7 +241,17 @@ class RayExecutor:
             resources=dict(needs.custom),
             label_selector=dict(needs.labels),
             max_restarts=0,
-        ).remote(needs.cpus, PROGRESS_SECONDS)
+        ).remote(needs.cpus, PROGRESS_SECONDS, needs.checkpoints)
+        return _Slot(actor, actor.ready.remote(), since=time.monotonic())
+
+    def _hire_group(self) -> _Slot:
+        """Start what has a trial trained by several workers; it needs next to nothing itself."""
+        from harness.cluster.ray_group import Group  # Ray Train is slow to import
+
+        remote: Any = ray.remote(Group)
+        actor = remote.options(num_cpus=0, max_restarts=0, max_concurrency=4).remote(
+            self.needs, PROGRESS_SECONDS
+        )
         return _Slot(actor, actor.ready.remote(), since=time.monotonic())
 
     def _dispatch(self) -> None:
@@ -250,7 +262,10 @@ class RayExecutor:
                 worker.pack = self._waiting.popleft()
                 worker.finished.clear()
                 worker.since = worker.heard = time.monotonic()
-                worker.stream = worker.actor.run.remote(worker.pack, *self.references(worker.pack))
+                given = self.references(worker.pack)
+                several = self.needs.workers > 1  # then the references are to be passed on as such
+                given_as: tuple[Any, ...] = (list(given),) if several else given
+                worker.stream = worker.actor.run.remote(worker.pack, *given_as)
 
     def _awaited(self) -> dict[Any, _Slot]:
         """Return what to wait for. Workers that start count only while a pack needs them."""
@@ -284,6 +299,10 @@ class RayExecutor:
         return bool(done)
 
     def _accept(self, worker: _Slot, batch: list[Event]) -> None:
+        for event in batch:
+            if isinstance(event, Lost):  # by the workers of a trial that has several
+                self._lose(worker, event.kind, event.cause)
+                return
         self._ready.extend(batch)
         records = [event.trial_id for event in batch if isinstance(event, Record)]
         if records and worker.pack is not None:

@@ -7,27 +7,40 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from harness.cluster.executor import Pack, Weights
+from harness.train import Checkpoints
 from harness.trial import Progress, Record
 from harness.workloads import Examples, TrialData
+
+if TYPE_CHECKING:
+    from harness.train.ranks import Ranks
 
 
 class Worker:
     """Imports PyTorch once, then trains one pack after another."""
 
-    def __init__(self, threads: int, interval: float):
-        # Ctrl-C in a terminal is the conductor's to handle; it stops the workers itself.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def __init__(
+        self,
+        threads: int,
+        interval: float,
+        checkpoints: Checkpoints | None = None,
+        ranks: Ranks | None = None,
+    ):
+        if threading.current_thread() is threading.main_thread():
+            # Ctrl-C in a terminal is the conductor's to handle; it stops the workers itself.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         import torch._dynamo  # noqa: F401  (else PyTorch does, for seconds, in the first trial)
 
-        from harness.train import train
+        from harness.train import Setting, train_in
 
-        self._train = train
-        self._threads = threads
+        self._train = train_in
+        self._setting = Setting(threads, checkpoints=checkpoints, ranks=ranks)
         self._interval = interval
         self._open_data: dict[str, TrialData] = {}
 
@@ -53,10 +66,8 @@ class Worker:
         data = self._open_data.setdefault(fingerprint, open_data)
         if test is not None:
             data = replace(data, test=test)
-        events = self._train(
-            pack.trials, data, threads=self._threads, attempt=pack.attempt, weights=weights
-        )
-        yield from batches(events, self._interval)
+        setting = replace(self._setting, attempt=pack.attempt, weights=weights)
+        yield from batches(self._train(setting, pack.trials, data), self._interval)
 
 
 def batches(

@@ -8,6 +8,7 @@ from harness.models.build import (
     unpackable_reason,
     weight_layers,
 )
+from harness.models.dropout import seed_dropout
 from harness.models.groups import layer_groups
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "hidden_units",
     "layer_groups",
     "packable",
+    "seed_dropout",
     "unpackable_reason",
     "weight_layers",
 ]

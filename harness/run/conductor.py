@@ -15,7 +15,7 @@ from harness.pretrained import own_code
 from harness.provenance import environment
 from harness.run.costs import Costs, Ledger
 from harness.run.faults import FaultPolicy
-from harness.run.needs import needs_of
+from harness.run.needs import checkpoints_of, needs_of
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import RunOptions, RunResult
 from harness.run.packing import PackQueue
@@ -151,6 +151,7 @@ class Conductor:
         self._work: dict[str, _Work] = {}
         self._queue = PackQueue(packs=plan.study.resources.workers == 1)
         self._faults = FaultPolicy(plan.study.faults)
+        self._checkpoints = checkpoints_of(plan.study, session.options.results)
         self._in_flight: dict[str, Pack] = {}
         self._planned = Counter(plan.trial_counts())
         self._noted: Counter[str] = Counter()
@@ -190,7 +191,7 @@ class Conductor:
             return open_executor(
                 in_process=options.in_process,
                 address=options.address,
-                needs=needs_of(self.plan.study),
+                needs=needs_of(self.plan.study, options.results),
                 modules=_own_modules(self.plan),
             )
         except ClusterError as error:
@@ -289,6 +290,8 @@ class Conductor:
     def _settle(self, records: Sequence[Record]) -> list[Assignment]:
         """Store records, then tell everyone; return the assignments that they unlock."""
         self.store.add_records(records)
+        if self._checkpoints is not None:
+            self._checkpoints.remove(record.trial_id for record in records)
         unlocked: list[Assignment] = []
         for stored in records:
             record = replace(stored, weights=None)  # they are safe, and large

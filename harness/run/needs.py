@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.cluster import Needs
 from harness.study import Study
-from harness.study.quantities import seconds, size_in_bytes
+from harness.study.quantities import interval, seconds, size_in_bytes
+from harness.train import Checkpoints
+
+FOLDER = "checkpoints"
 
 
-def needs_of(study: Study) -> Needs:
-    """Return what each trial of a study is given."""
+def needs_of(study: Study, results: Path) -> Needs:
+    """Return what each trial of a study is given.
+
+    Args:
+        study: the study.
+        results: the folder of results, which checkpoints lie in unless the study says otherwise.
+    """
     resources, limit = study.resources, study.faults.time_limit
     return Needs(
         cpus=resources.cpus,
@@ -18,4 +28,15 @@ def needs_of(study: Study) -> Needs:
         labels=dict(resources.labels),
         workers=resources.workers,
         time_limit=None if limit is None else seconds(limit),
+        checkpoints=checkpoints_of(study, results),
     )
+
+
+def checkpoints_of(study: Study, results: Path) -> Checkpoints | None:
+    """Return where and how often trials are saved, or None."""
+    if study.checkpoints is None:
+        return None
+    epochs, pause = interval(study.checkpoints.every)
+    folder = study.checkpoints.folder or str(results / FOLDER)
+    local = "://" not in folder and "::" not in folder
+    return Checkpoints(str(Path(folder).resolve()) if local else folder, epochs, pause)

@@ -7,21 +7,22 @@ without it.
 import os
 from typing import TYPE_CHECKING, Any
 
+from harness.train.checkpoints import Checkpoints
 from harness.train.packing_key import group, pack_key
 
 if TYPE_CHECKING:
-    from harness.train.engine import train
+    from harness.train.engine import Setting, train, train_in
 
 # Otherwise Intel's library rounds matrix products by how an operand is aligned in memory, so that a
 # trial's last digits depend on its place in a pack. It is read once, before the first product.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
-__all__ = ["group", "pack_key", "train"]
+__all__ = ["Checkpoints", "Setting", "group", "pack_key", "train", "train_in"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "train":
-        from harness.train.engine import train
+    if name in ("Setting", "train", "train_in"):
+        from harness.train import engine
 
-        return train
+        return getattr(engine, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,6 +28,13 @@ class _Adaptive(Grouped):
         super().__init__(configs, parameters)
         self._step = 0
 
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "step": self._step}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        super().load(state)
+        self._step = state["step"]
+
     def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
         self._step += 1
         for config, parameters, *moments, own in self._with_gradients(gradients):
@@ -85,6 +92,15 @@ class NAdam(_Adaptive):
     def __init__(self, configs: Sequence[Settings], parameters: Sequence[Tensor]):
         super().__init__(configs, parameters)
         self._products: dict[tuple[float, float], tuple[int, float]] = {}
+
+    def state(self) -> dict[str, Any]:
+        """See `Update`."""
+        return {**super().state(), "products": self._products}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """See `Update`."""
+        super().load(state)
+        self._products = dict(state["products"])
 
     def _update(
         self, config: Settings, lr: float, parameters: Tensors, own: Tensors, moments: list[Tensors]

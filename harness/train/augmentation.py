@@ -39,6 +39,15 @@ class Augmentation:
         """Go on with some members only."""
         self._generators = [self._generators[row] for row in rows]
 
+    def state(self) -> list[dict[str, Any]]:
+        """Return where the draws of each member stand."""
+        return [dict(generator.bit_generator.state) for generator in self._generators]
+
+    def load(self, state: Sequence[Mapping[str, Any]]) -> None:
+        """Go on with draws from where they stood."""
+        for generator, saved in zip(self._generators, state, strict=True):
+            generator.bit_generator.state = dict(saved)
+
     def draw(self, examples: int, device: torch.device) -> None:
         """Draw the changes of one epoch: for each place in the order of examples."""
         moves, flips = [], []

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness.form import SIMPLE_MODELS
+from harness.train.checkpoints import Checkpoints
 from harness.train.choice import choose_size
 from harness.train.energy import Meter, sensors
 from harness.train.environment import computing, describe_environment
@@ -22,6 +23,7 @@ from harness.train.pack import Material, Point
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probes import run_probes
 from harness.train.program import program_for
+from harness.train.ranks import Ranks
 from harness.train.resident import Resident, resident
 from harness.train.transfer import Weights
 from harness.train.updates import alone_reason
@@ -29,6 +31,27 @@ from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
 
 _OUT_OF_MEMORY = "out of memory"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How trials are run; no setting changes what comes of them.
+
+    Attributes:
+        threads: of PyTorch on the CPU. One thread replays bit for bit.
+        attempt: which execution of these trials this is.
+        largest_pack: most trials to train at once; 1 trains them one after another.
+        weights: of the trial that these transfer from, by parameter name; None if from nowhere.
+        checkpoints: where trials that train alone are saved, and taken up again.
+        ranks: the processes that train each trial together, this one among them.
+    """
+
+    threads: int = 1
+    attempt: int = 1
+    largest_pack: int = LARGEST_PACK
+    weights: Weights | None = None
+    checkpoints: Checkpoints | None = None
+    ranks: Ranks | None = None
 
 
 def train(
@@ -54,16 +77,26 @@ def train(
         Progress after every epoch, and one Record per trial. An exception inside a trial becomes
         a failed record with its traceback, and the other trials go on.
     """
+    yield from train_in(Setting(threads, attempt, largest_pack, weights), trials, data)
+
+
+def train_in(
+    setting: Setting, trials: Sequence[Trial], data: TrialData
+) -> Iterator[Progress | Record]:
+    """Run trials in a setting; see `train`.
+
+    Where several processes train together, each has to run the same trials, and gives the same.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    session = _Session(data, device, attempt, weights)
-    with computing(threads):
+    session = _Session(data, device, setting)
+    with computing(setting.threads):
         for alike in by_key(trials):
             if alike[0].workload.get("training"):
-                yield from session.train_own(alike[0], threads)
+                yield from session.train_own(alike[0], setting.threads)
             elif alike[0].workload["model"]["name"] in SIMPLE_MODELS:
                 yield session.simple_baseline(alike[0])
             else:
-                yield from session.train_alike(alike, largest_pack)
+                yield from session.train_alike(alike, setting.largest_pack)
 
 
 def train_again(
@@ -77,7 +110,7 @@ def train_again(
         Its record, with weights if it completed.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    session = _Session(data, device, 1, weights, keep_weights=True)
+    session = _Session(data, device, Setting(threads, weights=weights), keep_weights=True)
     with computing(threads):
         events = session.train_alike([trial], 1)
         return next(event for event in events if isinstance(event, Record))
@@ -101,16 +134,14 @@ class _Session:
         self,
         data: TrialData,
         device: torch.device,
-        attempt: int,
-        weights: Weights | None,
+        setting: Setting,
         *,
         keep_weights: bool = False,
     ):
         self.data = data
         self.keep_weights = keep_weights
-        self.weights = weights
         self.device = device
-        self.attempt = attempt
+        self.setting = setting
         self.meter = Meter(device.type, sensors(device.type))
         self.running: dict[str, _Running] = {}
 
@@ -235,7 +266,17 @@ class _Session:
         data = resident(self.data.examples, self.device, self.data.handling)
         test = None if self.data.test is None else Resident(self.data.test, self.device)
         program = program_for(trial, self.data.form, self.device)
-        return Material(data, test, self.data.form, program, self.weights, self.data.tokens)
+        setting = self.setting
+        return Material(
+            data,
+            test,
+            self.data.form,
+            program,
+            setting.weights,
+            self.data.tokens,
+            setting.checkpoints,
+            setting.ranks,
+        )
 
     def _start(self, trial: Trial) -> None:
         self.running[trial.id] = _Running(trial, time.time())
@@ -278,7 +319,7 @@ class _Session:
             cost=cost,
             selected_epoch=outcome.selected_epoch,
             environment=environment,
-            attempt=self.attempt,
+            attempt=self.setting.attempt,
             started=running.started,
             ended=time.time(),
         )

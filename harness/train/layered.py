@@ -66,3 +66,12 @@ class LayeredUpdate:
         by_name = dict(zip(self._order, parameters, strict=True))
         for part in self._parts:
             part.update.keep(rows, [by_name[name] for name in part.names])
+
+    def state(self) -> dict[str, Any]:
+        """See `Update`."""
+        return {"parts": [part.update.state() for part in self._parts]}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """See `Update`."""
+        for part, saved in zip(self._parts, state["parts"], strict=True):
+            part.update.load(saved)

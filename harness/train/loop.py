@@ -16,6 +16,7 @@ from harness.metrics import lower_is_better
 from harness.seeding import stream
 from harness.train.pack import Material, Member, Pack, Point, division_of
 from harness.train.resident import Splits, splits_of
+from harness.train.resume import resume, save
 from harness.train.stack import Stack
 from harness.train.transfer import Weights
 from harness.trial import Trial
@@ -105,13 +106,20 @@ def fit(trials: Sequence[Trial], material: Material) -> Iterator[tuple[Trial, Ev
     if material.data.device.type == "cuda":
         torch.cuda.manual_seed(stream(trials[0].seed, "dropout"))
     pack = Pack(trials, material)
-    for epoch in range(1, pack.workload["epochs"] + 1):
+    done, saved = resume(pack), time.monotonic()
+    for point in pack.members[0].curve:
+        yield trials[0], point
+    for epoch in range(done + 1, pack.workload["epochs"] + 1):
         pack.begin_epoch(epoch)
         yield from _train_epoch(pack, epoch)
         yield from _leave(pack, epoch)
         if not pack.live:
             return
         pack.drop_gone()
+        checkpoints = material.checkpoints
+        if checkpoints and len(trials) == 1 and checkpoints.is_due(epoch, saved):
+            save(pack, epoch)
+            saved = time.monotonic()
 
 
 def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
@@ -231,6 +239,7 @@ def _cost(pack: Pack, member: Member, epoch: int) -> dict[str, float]:
         "step_seconds": member.seconds / pack.steps,
         "epochs": float(epoch),
         **pack.sizes(),
+        **pack.noted,
     }
 
 

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from harness.form import Form
-from harness.models import build, layer_groups
+from harness.models import build, layer_groups, seed_dropout
 from harness.seeding import stream
 from harness.train.augmentation import Augmentation
+from harness.train.checkpoints import Checkpoints
 from harness.train.clipping import clipped
 from harness.train.layered import LayeredUpdate
 from harness.train.own_objective import measure
 from harness.train.program import PlainProgram, Program, program_for
+from harness.train.ranks import Ranks, shared_gradients, why_not_shared
 from harness.train.resident import Division, Normalization, Resident
 from harness.train.schedules import Horizon, rate_factor
 from harness.train.stack import Stack, state_names
@@ -37,7 +39,8 @@ class Material:
     """What the trials of a pack share: data on the device, and the program of their network.
 
     `weights` are those of the pretraining trial that they start from, if any; `tokens` the text of
-    each token id, where it is known.
+    each token id, where it is known; `checkpoints` are made of a trial alone; `ranks` are the
+    processes that train one together, if there are several.
     """
 
     data: Resident
@@ -46,6 +49,8 @@ class Material:
     program: Program
     weights: Weights | None = None
     tokens: tuple[str, ...] = ()
+    checkpoints: Checkpoints | None = None
+    ranks: Ranks | None = None
 
 
 @dataclass
@@ -89,6 +94,7 @@ class Pack:
         self.update = self._make_update([trial.workload["optimizer"] for trial in trials])
         self.frozen = self._frozen(1)
         self.steps = 0
+        self.noted: dict[str, float] = {}
         self._normalize()
 
     @property
@@ -137,7 +143,11 @@ class Pack:
 
         Learning rates are multiplied by the factor.
         """
-        gradients, losses = self.material.program.gradients(self.stack, inputs, targets)
+        program, ranks = self.material.program, self.material.ranks
+        if ranks is None:
+            gradients, losses = program.gradients(self.stack, inputs, targets)
+        else:
+            gradients, losses = shared_gradients(program, ranks, self.stack, inputs, targets)
         if self.clip is not None:
             gradients = clipped(gradients, self.clip)
         self.update.step(gradients, factor)
@@ -200,6 +210,12 @@ class Pack:
             data, index = test, np.arange(len(test))[None]
         else:
             index = np.stack([getattr(member.division, part) for member in members])
+        ranks, count = self.material.ranks, index.shape[1]
+        own, seen = self.workload.get("metrics") or {}, []
+        shared = ranks is not None and not own and count >= ranks.count
+        if shared:
+            assert ranks is not None
+            index = index[:, ranks.rank :: ranks.count]
         rows = torch.from_numpy(index).to(data.device).expand(len(stack), -1)
         limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
         n = rows.shape[1]
@@ -207,7 +223,6 @@ class Pack:
         objective = self.material.program.objective
         shape = (len(objective.reductions), len(stack))
         totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
-        own, seen = self.workload.get("metrics") or {}, []
         for examples in parts:
             inputs, targets = data.gather(examples, normalization, axis=0)
             scores = self.material.program.scores(stack, inputs, targets)
@@ -216,17 +231,21 @@ class Pack:
                     total.add_(found)
                 else:
                     torch.maximum(total, found, out=total)
+        if shared:
+            assert ranks is not None
+            for total, reduction in zip(totals, objective.reductions, strict=True):
+                ranks.add(total) if reduction == "sum" else ranks.largest(total)
             if own:
                 assert isinstance(self.material.program, PlainProgram)
                 seen.append((self.material.program.outputs(stack, inputs), targets[0]))
         if not own:
-            return objective.metrics(totals, n)
+            return objective.metrics(totals, count)
         outputs, targets = (torch.cat(side) for side in zip(*seen, strict=True))
         measured = {
             name: torch.tensor([value], dtype=torch.float64)
             for name, value in measure(own, outputs, targets).items()
         }
-        return {**objective.metrics(totals, n), **measured}
+        return {**objective.metrics(totals, count), **measured}
 
     def _make_update(self, configs: Sequence[Mapping[str, Any]]) -> Update:
         template = self.material.program.template
@@ -267,6 +286,12 @@ def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
             if material.weights is None:
                 raise ValueError(f"the weights of {transfer['from']} are not here")
             load_weights(network, material.weights)
+        if material.ranks is not None:
+            refusal = why_not_shared(network)
+            if refusal is not None:
+                raise ValueError(refusal)
+            if material.ranks.rank > 0:  # the same masks on each part would be masks of a pattern
+                seed_dropout(network, stream(trial.seed, f"rank {material.ranks.rank}"))
         if transfer:
             freeze(network, frozen_groups(transfer, len(layer_groups(network))))
         networks.append(network)

@@ -37,3 +37,11 @@ class TorchUpdate:
         del rows  # there is one
         for view, parameter in zip(self._views, parameters, strict=True):
             view.data = parameter[0]
+
+    def state(self) -> dict[str, Any]:
+        """See `Update`."""
+        return dict(self._optimizer.state_dict())
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """See `Update`."""
+        self._optimizer.load_state_dict(dict(state))

@@ -30,6 +30,12 @@ class Update(Protocol):
     def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
         """Go on with some members only, whose parameters are given."""
 
+    def state(self) -> dict[str, Any]:
+        """Return all that the next steps depend on beside parameters, as tensors and numbers."""
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of an equal update."""
+
 
 def build_update(configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tensor]) -> Update:
     """Return the optimizer of a stack.
@@ -111,6 +117,16 @@ class Grouped:
         moments = [[value.index_select(0, index) for value in kind] for kind in self.moments]
         self._arrange([self.configs[row] for row in rows], list(parameters), moments)
 
+    def state(self) -> dict[str, Any]:
+        """See `Update`."""
+        return {"moments": self.moments}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """See `Update`."""
+        for own, saved in zip(self.moments, state["moments"], strict=True):
+            for tensor, value in zip(own, saved, strict=True):
+                tensor.copy_(value)
+
 
 class _Adam(Grouped):
     """Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019)."""
@@ -123,6 +139,13 @@ class _Adam(Grouped):
             configs[0]["name"]
         ]
         self._step = torch.zeros((), device=parameters[0].device)
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "step": self._step}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        super().load(state)
+        self._step.copy_(state["step"])
 
     def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
         self._step += 1

@@ -1,5 +1,7 @@
 """Resources, faults and checkpoints: what a study file may say of them."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.cli.running_view import running_lines
@@ -58,11 +60,12 @@ def test_mistakes_are_told_with_what_was_expected(load, text, words):
 
 def test_a_study_asks_for_what_its_trials_need(load):
     text = "resources: {cpus: 2, gpus: 0.5, memory: 4 GB, custom: {tpu: 1}, labels: {zone: a}}\n"
-    needs = needs_of(load(text + "faults: {time_limit: 2 min}").study)
+    needs = needs_of(load(text + "faults: {time_limit: 2 min}").study, Path("results"))
     assert (needs.cpus, needs.gpus, needs.memory) == (2, 0.5, 4_000_000_000)
     assert (needs.custom, needs.labels) == ({"tpu": 1.0}, {"zone": "a"})
     assert (needs.workers, needs.time_limit) == (1, 120.0)
-    default = needs_of(load().study)
+    default = needs_of(load().study, Path("results"))
+    assert default.checkpoints is None
     assert (default.cpus, default.gpus, default.memory, default.time_limit) == (1, 0, None, None)
 
 
@@ -103,3 +106,11 @@ def test_the_plan_says_how_it_is_run(load):
     assert "never for faults of its own" in shown
     assert "it may take 1 h" in shown
     assert "every 5 epochs in a folder beside the results" in shown
+
+
+def test_checkpoints_lie_beside_the_results_or_where_the_study_says(load, tmp_path):
+    found = needs_of(load("checkpoints: {every: 10 min}").study, tmp_path).checkpoints
+    assert (found.folder, found.epochs, found.seconds) == (str(tmp_path / "checkpoints"), None, 600)
+    text = "checkpoints: {every: 5 epochs, folder: 's3://bucket/ablations'}"
+    found = needs_of(load(text).study, tmp_path).checkpoints
+    assert (found.folder, found.epochs, found.seconds) == ("s3://bucket/ablations", 5, None)

@@ -1,0 +1,103 @@
+"""Several processes that train one network together, each on a part of every batch."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, distributed, nn
+
+from harness.form import IGNORED
+from harness.train.program import Program
+from harness.train.stack import Stack
+
+
+class Ranks(Protocol):
+    """The processes that train a network together; each holds all of it, and all its data."""
+
+    rank: int
+    """Of this process, from 0."""
+    count: int
+    """Of all processes."""
+
+    def add(self, values: Tensor) -> None:
+        """Replace values by their sums over all processes: the same bits in each."""
+
+    def largest(self, values: Tensor) -> None:
+        """Replace values by the largest of all processes."""
+
+    def agree(self, number: int) -> bool:
+        """Tell whether all processes have the same number."""
+
+
+class TorchRanks:
+    """The processes of PyTorch's default group, which must have been set up."""
+
+    def __init__(self, device: torch.device):
+        self.rank, self.count = distributed.get_rank(), distributed.get_world_size()
+        self._device = device
+
+    def add(self, values: Tensor) -> None:
+        """See `Ranks`."""
+        distributed.all_reduce(values)
+
+    def largest(self, values: Tensor) -> None:
+        """See `Ranks`."""
+        distributed.all_reduce(values, op=distributed.ReduceOp.MAX)
+
+    def agree(self, number: int) -> bool:
+        """See `Ranks`."""
+        bounds = torch.tensor([number, -number], device=self._device)
+        self.largest(bounds)
+        return bool(bounds[0] == -bounds[1])
+
+
+def shared_gradients(
+    program: Program, ranks: Ranks, stack: Stack, inputs: Tensor, targets: Tensor
+) -> tuple[list[Tensor], Tensor]:
+    """Return the gradients and losses of a whole batch, each process having computed its part.
+
+    The parts are weighted by what their mean losses are means of, so that the sum is the mean over
+    the batch, however it divides.
+
+    Args:
+        program: of the network.
+        ranks: that call this together, with the same batch.
+        stack: of one member.
+        inputs: of shape (1, batch, ...).
+        targets: of shape (1, batch, ...).
+    """
+    part = slice(ranks.rank, None, ranks.count)
+    own = targets[:, part]
+    # a last batch may be smaller than the number of processes: then some compute without counting
+    idle = own.shape[1] == 0
+    part = slice(0, 1) if idle else part
+    gradients, losses = program.gradients(stack, inputs[:, part], targets[:, part])
+    weight = 0.0 if idle else _counted(own)
+    sizes = [gradient.numel() for gradient in gradients]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    total = torch.cat([losses.double() * weight, losses.new_tensor([weight]).double()])
+    flat.mul_(weight)
+    ranks.add(total)
+    ranks.add(flat)
+    flat.div_(total[-1].to(flat.dtype))
+    parts = flat.split(sizes)
+    shared = [new.view_as(old) for new, old in zip(parts, gradients, strict=True)]
+    return shared, (total[:-1] / total[-1]).to(losses.dtype)
+
+
+def why_not_shared(network: nn.Module) -> str | None:
+    """Say why a network cannot be trained on parts of its batches, or None if it can."""
+    if any(name.rpartition(".")[2] == "running_mean" for name, _ in network.named_buffers()):
+        return (
+            "batch normalization would see only a part of each batch on each of several workers;"
+            " use norm: layer or group, or resources.workers: 1"
+        )
+    return None
+
+
+def _counted(targets: Tensor) -> float:
+    """Return how many targets a mean loss is a mean of."""
+    if targets.is_floating_point() or targets.ndim == 2:
+        return float(targets.shape[1])
+    return float((targets != IGNORED).sum())

@@ -1,0 +1,87 @@
+"""A trial in training as plain values and tensors, and back: bit for bit where it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from harness.train.pack import Pack
+
+
+def resume(pack: Pack) -> int:
+    """Take over the newest sound checkpoint of a trial that trains alone.
+
+    Returns:
+        The epoch after which it was saved; 0 if the training begins anew.
+    """
+    checkpoints, ranks = pack.material.checkpoints, pack.material.ranks
+    if checkpoints is None or len(pack.members) > 1:
+        return 0
+    state, damaged = checkpoints.load(pack.members[0].trial.id)
+    epoch: int = 0 if state is None else state["epoch"]
+    if damaged:
+        pack.noted["damaged_checkpoints"] = float(damaged)
+    if ranks is not None and not ranks.agree(epoch):
+        return 0  # not every worker sees the same files
+    if state is not None:
+        _restore(pack, state)
+        pack.noted["resumed_after_epoch"] = float(epoch)
+    return epoch
+
+
+def save(pack: Pack, epoch: int) -> None:
+    """Save a trial that trains alone; a checkpoint that cannot be written is noted, no more."""
+    checkpoints, ranks = pack.material.checkpoints, pack.material.ranks
+    if checkpoints is None or (ranks is not None and ranks.rank > 0):
+        return
+    try:
+        checkpoints.save(pack.members[0].trial.id, epoch, _state(pack, epoch))
+    except Exception:  # the storage may raise anything, and the training needs it not
+        pack.noted["failed_checkpoints"] = pack.noted.get("failed_checkpoints", 0.0) + 1
+
+
+def _state(pack: Pack, epoch: int) -> dict[str, Any]:
+    """Return all that the rest of the training depends on."""
+    (member,) = pack.members
+    augmentation = pack.augmentation
+    state = {
+        "epoch": epoch,
+        "steps": pack.steps,
+        "stack": pack.stack.tensors,
+        "best": pack.best.tensors,
+        "update": pack.update.state(),
+        "member": {
+            "best": member.best,
+            "best_epoch": member.best_epoch,
+            "seconds": member.seconds,
+            "curve": [dict(point) for point in member.curve],
+            "order": member.order.bit_generator.state,
+        },
+        "augmentation": None if augmentation is None else augmentation.state(),
+        "generator": torch.get_rng_state(),
+    }
+    if pack.material.data.device.type == "cuda":
+        state["cuda_generator"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _restore(pack: Pack, state: dict[str, Any]) -> None:
+    """Bring a pack that has just been made to a saved state."""
+    for epoch in range(1, state["epoch"] + 1):
+        pack.begin_epoch(epoch)  # layers that are no longer frozen join one after another
+    for own, saved in ((pack.stack, state["stack"]), (pack.best, state["best"])):
+        for tensor, value in zip(own.tensors, saved, strict=True):
+            tensor.copy_(value)
+    pack.update.load(state["update"])
+    pack.steps = state["steps"]
+    (member,) = pack.members
+    saved = state["member"]
+    member.best, member.best_epoch = saved["best"], saved["best_epoch"]
+    member.seconds, member.curve = saved["seconds"], list(saved["curve"])
+    member.order.bit_generator.state = saved["order"]
+    if pack.augmentation is not None:
+        pack.augmentation.load(state["augmentation"])
+    torch.set_rng_state(state["generator"])
+    if "cuda_generator" in state:
+        torch.cuda.set_rng_state(state["cuda_generator"])
