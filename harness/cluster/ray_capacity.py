@@ -48,8 +48,8 @@ def is_autoscaled() -> bool:
     if state.get_cluster_config() is not None:
         return True
     written = internal_kv._internal_kv_get(ray_constants.DEBUG_AUTOSCALING_STATUS)
-    report = json.loads(written).get("autoscaler_report") if written else None
-    types = (report or {}).get("active_nodes") or {}
+    report = (json.loads(written) if written else {}).get("autoscaler_report") or {}
+    types = [*(report.get("active_nodes") or {}), *(report.get("node_type_mapping") or {}).values()]
     return any(not str(name).startswith("node_") for name in types)
 
 

@@ -249,7 +249,8 @@ class RayExecutor:
         from harness.cluster.ray_group import Group  # Ray Train is slow to import
 
         remote: Any = ray.remote(Group)
-        actor = remote.options(num_cpus=0, max_restarts=0, max_concurrency=4).remote(
+        threads = 2 * self.needs.workers + 4  # workers that ask for a trial wait in one each
+        actor = remote.options(num_cpus=0, max_restarts=0, max_concurrency=threads).remote(
             self.needs, PROGRESS_SECONDS
         )
         return _Slot(actor, actor.ready.remote(), since=time.monotonic())
@@ -346,7 +347,7 @@ class RayExecutor:
             return
         self._noticed = now
         if self._room:
-            text = "waiting for room on the cluster, which others occupy"
+            text = "no worker is up yet: the cluster is occupied, or its workers start slowly"
         elif self._autoscaled:
             text = f"waiting for the autoscaler to start a node: {why_none(nodes(), self.needs)}"
         else:

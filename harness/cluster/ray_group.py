@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import queue
 import shutil
@@ -10,6 +9,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import ray
@@ -20,9 +20,13 @@ from harness.cluster.executor import Event, Loss, Lost, Needs, Pack
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
 from harness.trial import Record, State
-from harness.workloads import TrialData
 
 PREEMPTED = (Loss.PREEMPTED, "a worker's node was preempted")
+PAUSE_SECONDS = 10.0  # after which a worker that waits for a trial asks again
+
+
+Job = tuple[Pack, list[Any]]
+"""A pack of one trial, and references to its open data, test split and initial weights."""
 
 
 class TrialFailedError(Exception):
@@ -30,77 +34,96 @@ class TrialFailedError(Exception):
 
 
 class Group:
-    """Stands where a `Worker` does, and has each pack, of one trial, trained by several."""
+    """Stands where a `Worker` does, and has each pack, of one trial, trained by several.
+
+    The workers stay for one trial after another, and ask for each by its number. A trial that
+    fails in one of them ends them all; the next one gets others.
+    """
 
     def __init__(self, needs: Needs, interval: float):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        logging.getLogger("ray.train").setLevel(logging.CRITICAL)
+        os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # the user's modules may lie where we are
         self._needs = needs
         self._interval = interval
-        self._told: dict[tuple[str, int], queue.Queue[list[Event]]] = {}
-        os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # the user's modules may lie where we are
+        self._number = 0
+        self._job: Job | None = None
+        self._asked = threading.Condition()
+        self._told: queue.Queue[list[Event]] = queue.Queue()
+        self._workers: threading.Thread | None = None
 
     def ready(self) -> int:
         """Answer that this process is up, with its id."""
         return os.getpid()
-
-    def take(self, attempt: tuple[str, int], batch: list[Event]) -> None:
-        """Take events of a trial from one of its workers."""
-        if attempt in self._told:
-            self._told[attempt].put(batch)
 
     def run(self, pack: Pack, references: Sequence[Any]) -> Iterator[list[Event]]:
         """Train a pack of one trial and yield batches of events.
 
         Args:
             pack: of one trial.
-            references: in the object store, of open data, test split and initial weights, which the
-                workers fetch themselves; None where there is none.
+            references: in the object store, which the workers fetch themselves; None where there
+                is nothing.
         """
-        attempt = (pack.trials[0].id, pack.attempt)
-        told = self._told.setdefault(attempt, queue.Queue())
-        me = ray.get_runtime_context().current_actor
-        thread = threading.Thread(target=self._fit, args=(pack, references, me), daemon=True)
-        thread.start()
+        with self._asked:
+            self._number += 1
+            self._job, self._told = (pack, list(references)), queue.Queue()
+            self._asked.notify_all()
+        self._have_workers()
         while True:
-            batch = told.get()
-            ended = any(isinstance(event, Record | Lost) for event in batch)
-            if ended:
-                thread.join()  # the next pack needs what these workers have
-                del self._told[attempt]
+            batch = self._told.get()
+            failed = any(isinstance(e, Record) and e.state is State.FAILED for e in batch)
+            if failed and self._workers is not None:
+                self._workers.join()  # they end, and others need what they have
             yield batch
-            if ended:
+            if any(isinstance(event, Record | Lost) for event in batch):
                 return
 
-    def _fit(self, pack: Pack, references: Sequence[Any], me: Any) -> None:
-        """Train; say at the end what went wrong, if nothing else was said."""
+    def job(self, number: int) -> Job | None:
+        """Return the job of a number to one of the workers; None if it has not come yet."""
+        with self._asked:
+            self._asked.wait_for(lambda: self._number >= number, timeout=PAUSE_SECONDS)
+            return self._job if self._number >= number else None
+
+    def take(self, number: int, batch: list[Event]) -> None:
+        """Take events of a trial from one of its workers."""
+        if number == self._number:
+            self._told.put(batch)
+
+    def _have_workers(self) -> None:
+        """Start workers unless there are some."""
+        if self._workers is None or not self._workers.is_alive():
+            me = ray.get_runtime_context().current_actor
+            first = self._number
+            self._workers = threading.Thread(target=self._fit, args=(first, me), daemon=True)
+            self._workers.start()
+
+    def _fit(self, first: int, me: Any) -> None:
+        """Have workers train until one of them fails, and say why."""
         folder = tempfile.mkdtemp(prefix="harness-group-")
         try:
-            self._trainer(pack, references, me, folder).fit()
+            self._trainer(first, me, folder).fit()
             kind, cause = Loss.ERROR, "the workers ended without a record"
         except Exception as error:  # whatever Ray Train raises
-            kind, cause = _why(error)
+            kind, cause = why_ended(error)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        self.take((pack.trials[0].id, pack.attempt), [Lost(pack, cause, kind)])
+        if self._job is not None:
+            self.take(self._number, [Lost(self._job[0], cause, kind)])
 
-    def _trainer(self, pack: Pack, references: Sequence[Any], me: Any, folder: str) -> TorchTrainer:
+    def _trainer(self, first: int, me: Any, folder: str) -> TorchTrainer:
         needs = self._needs
         resources = {"CPU": needs.cpus, "GPU": needs.gpus, **needs.custom}
         if needs.memory:
             resources["memory"] = needs.memory
         scaling: Any = train.ScalingConfig  # whose arguments are not those that types tell of
         failures: Any = train.FailureConfig
-        config = {
-            "pack": pack,
-            "references": list(references),
-            "group": me,
-            "needs": needs,
-            "interval": self._interval,
-        }
         return TorchTrainer(
             train_together,
-            train_loop_config=config,
+            train_loop_config={
+                "group": me,
+                "first": first,
+                "needs": needs,
+                "interval": self._interval,
+            },
             torch_config=TorchConfig(backend="nccl" if needs.gpus >= 1 else "gloo"),
             scaling_config=scaling(
                 num_workers=needs.workers,
@@ -109,7 +132,7 @@ class Group:
                 label_selector=dict(needs.labels) or None,
             ),
             run_config=train.RunConfig(
-                name=pack.trials[0].id,
+                name="harness",
                 storage_path=folder,
                 failure_config=failures(max_failures=0, max_preemption_failures=0),
             ),
@@ -117,31 +140,32 @@ class Group:
 
 
 def train_together(config: Mapping[str, Any]) -> None:
-    """Train a trial as one of its workers. The first tells what happens.
+    """Train one trial after another as one of their workers. The first tells what happens.
 
     Raises:
-        TrialFailedError: if the trial failed here, so that the other workers do not wait for ever.
+        TrialFailedError: if a trial failed here, so that the other workers do not wait for ever.
     """
     import torch
 
     from harness.train.ranks import TorchRanks
 
-    pack, needs = config["pack"], config["needs"]
-    device = torch.device("cuda" if needs.gpus else "cpu")
-    worker = Worker(needs.cpus, config["interval"], needs.checkpoints, TorchRanks(device))
-    data, test, weights = (
-        None if reference is None else ray.get(reference) for reference in config["references"]
-    )
-    assert isinstance(data, TrialData)
-    for batch in worker.run(pack, data, test, weights):
-        failed = any(isinstance(e, Record) and e.state is State.FAILED for e in batch)
-        if failed or train.get_context().get_world_rank() == 0:
-            ray.get(config["group"].take.remote((pack.trials[0].id, pack.attempt), batch))
-        if failed:
-            raise TrialFailedError("the trial failed; its record says why")
+    group, needs = config["group"], config["needs"]
+    ranks = TorchRanks(torch.device("cuda" if needs.gpus else "cpu"))
+    worker = Worker(needs.cpus, config["interval"], needs.checkpoints, ranks)
+    for number in count(config["first"]):
+        while (job := ray.get(group.job.remote(number))) is None:
+            pass
+        pack, references = job
+        given: list[Any] = [None if one is None else ray.get(one) for one in references]
+        for batch in worker.run(pack, *given):
+            failed = any(isinstance(e, Record) and e.state is State.FAILED for e in batch)
+            if failed or ranks.rank == 0:
+                ray.get(group.take.remote(number, batch))
+            if failed:
+                raise TrialFailedError("the trial failed; its record says why")
 
 
-def _why(error: Exception) -> tuple[Loss, str]:
+def why_ended(error: Exception) -> tuple[Loss, str]:
     """Return the kind and the cause of what ended a group, by its first failure that says most."""
     if type(error).__name__ == "PreemptionError":
         return PREEMPTED

@@ -1,5 +1,6 @@
 """One data set, one Ray and one way to make trials for all tests of the executors."""
 
+import tempfile
 import time
 from pathlib import Path
 
@@ -79,3 +80,10 @@ def points():
         return curves
 
     return gather
+
+
+@pytest.fixture
+def folder():
+    """A folder whose name is short enough for Ray's sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as short:
+        yield Path(short)

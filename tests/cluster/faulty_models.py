@@ -51,13 +51,3 @@ def waiting(shape, classes, folder):
     while not (Path(folder) / "go").exists():
         time.sleep(0.05)
     return linear(shape, classes)
-
-
-def hungry(shape, classes, gigabytes):
-    """Fill memory, up to a bound, and hold it for a while."""
-    held = []
-    for _ in range(int(gigabytes * 20)):
-        held.append(bytearray(os.urandom(1 << 20) * 50))
-        time.sleep(0.02)
-    time.sleep(20)
-    raise RuntimeError(f"nobody minded {len(held) * 50} MB")

@@ -47,7 +47,6 @@ def test_workers_are_spot_gpus_and_the_head_trains_nothing():
     assert "InstanceMarketOptions" not in head["node_config"]
     spot, steady = types["gpu-spot"], types["gpu-on-demand"]
     assert spot["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
-    assert spot["min_workers"] >= 1, "a run refuses to begin on a cluster without a worker"
     assert spot["max_workers"] == config["max_workers"] > spot["min_workers"]
     assert steady["max_workers"] == 0
     assert spot["resources"]["GPU"] == steady["resources"]["GPU"] == 1

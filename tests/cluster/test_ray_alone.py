@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -55,12 +54,6 @@ class Conductor:
 
 
 @pytest.fixture
-def folder():
-    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as short:
-        yield Path(short)
-
-
-@pytest.fixture
 def conductor(folder):
     started = []
 
@@ -106,8 +99,7 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
 @pytest.fixture
 def cluster(folder):
     """Start a real cluster of one node on loopback, with a token; yield address and environment."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
@@ -130,6 +122,11 @@ def cluster(folder):
         for process in [*psutil.Process(head.pid).children(recursive=True), head]:
             process.kill()
         head.wait()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 def wait_for_port(port):
@@ -158,3 +155,17 @@ def test_a_running_cluster_is_joined_and_gets_our_code(cluster, conductor):
     assert joined.process.wait(10) == 0
     assert joined.process.stderr.read() == ""
     wait_for_port(int(address.partition(":")[2]))  # it is still there
+
+
+def test_memory_that_a_trial_fills_is_told_apart_from_a_crash(conductor):
+    """Ray's monitor is told to allow 1.5 GB more than is in use; the trial takes twice that."""
+    memory = psutil.virtual_memory()
+    allowed = min(0.98, (memory.total - memory.available + 1.5e9) / memory.total)
+    watched = {"RAY_memory_usage_threshold": f"{allowed:.4f}"}
+    watched["RAY_memory_monitor_refresh_ms"] = "100"
+    alone = conductor({"slots": 1}, **watched)
+    alone.hear()
+    said = alone.ask("run hungry")
+    assert said["kind"] == "out of memory", said
+    assert "ran out of memory" in said["lost"]
+    assert alone.ask("run linear")["state"] == "complete"  # another worker took its place

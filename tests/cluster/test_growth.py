@@ -1,0 +1,112 @@
+"""A cluster that begins without a single worker, and Ray's own autoscaler, which starts some."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+from test_ray_alone import free_port, wait_for_port
+
+from harness.store import open_store
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+HERE = Path(__file__).parent
+STUDY = """\
+study: growth
+question: Does a run grow into the nodes that an autoscaler starts?
+workload:
+  data: {name: digits, limit: 200}
+  model: {name: "cluster_models:slow", settings: {seconds: 0.2}}
+  epochs: 3
+simple_baseline: none
+seeds: 6
+"""
+NOTHING_TO_DO = (
+    "head_start_ray_commands", "worker_start_ray_commands", "setup_commands",
+    "head_setup_commands", "worker_setup_commands", "initialization_commands",
+    "cluster_synced_files", "rsync_exclude", "rsync_filter",
+)  # fmt: skip
+
+
+def autoscaling(port):
+    """Return a cluster file whose nodes are processes of this machine: up to two, of one CPU."""
+    small = {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 2}
+    head = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
+    return {
+        "cluster_name": "growth",
+        "max_workers": 2,
+        "idle_timeout_minutes": 5,
+        "upscaling_speed": 1.0,
+        "provider": {
+            "type": "fake_multinode",
+            "gcs_address": f"127.0.0.1:{port}",
+            "disable_node_updaters": True,
+        },
+        "auth": {"ssh_user": "nobody"},
+        "docker": {},
+        "file_mounts": {},
+        "file_mounts_sync_continuously": False,
+        "head_node_type": "ray.head.default",
+        "available_node_types": {"ray.head.default": head, "small": small},
+        **{name: [] for name in NOTHING_TO_DO},
+    }
+
+
+@pytest.fixture
+def cluster(tmp_path, folder):
+    port = free_port()
+    config = tmp_path / "cluster.json"
+    config.write_text(json.dumps(autoscaling(port)))
+    environment = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
+        "RAY_FAKE_CLUSTER": "1",
+        "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+    }
+    ray = Path(sys.executable).with_name("ray")
+    head = subprocess.Popen(
+        [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=0",
+         "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder / 'head'}",
+         f"--autoscaling-config={config}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    try:
+        wait_for_port(port)
+        yield f"127.0.0.1:{port}", environment
+    finally:
+        for process in [*psutil.Process(head.pid).children(recursive=True), head]:
+            process.kill()
+        head.wait()
+
+
+def test_a_run_begins_without_workers_and_grows(cluster, tmp_path):
+    address, environment = cluster
+    (tmp_path / "growth.yaml").write_text(STUDY)
+    run = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "growth.yaml", "--address", address],
+        cwd=tmp_path,
+        env={**os.environ, **environment, "PYTHONPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    said = " ".join(run.stdout.split())
+    assert "waiting for the autoscaler to start a node" in said
+    assert "(CPUs: at most 0 on a node)" in said
+    store = open_store(tmp_path / "results")
+    records = [store.record(id_) for id_ in store.states()]
+    assert len(records) == 6
+    spans = sorted((record.started, record.ended) for record in records)
+    together = [one for one, other in pairwise(spans) if other[0] < one[1]]
+    assert together, "two nodes came, and no two trials ran at the same time"
