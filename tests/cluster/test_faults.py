@@ -58,7 +58,7 @@ def cluster():
         os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=300):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline
