@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -22,6 +23,7 @@ from harness.cluster.ray_worker import Worker
 from harness.trial import Record, State
 
 PREEMPTED = (Loss.PREEMPTED, "a worker's node was preempted")
+GRACE_SECONDS = 10.0
 PAUSE_SECONDS = 10.0  # after which a worker that waits for a trial asks again
 
 
@@ -147,7 +149,7 @@ def train_together(config: Mapping[str, Any]) -> None:
     """
     import torch
 
-    from harness.train.ranks import TorchRanks
+    from harness.train.ranks import RankLostError, TorchRanks
 
     group, needs = config["group"], config["needs"]
     ranks = TorchRanks(torch.device("cuda" if needs.gpus else "cpu"))
@@ -157,12 +159,16 @@ def train_together(config: Mapping[str, Any]) -> None:
             pass
         pack, references = job
         given: list[Any] = [None if one is None else ray.get(one) for one in references]
-        for batch in worker.run(pack, *given):
-            failed = any(isinstance(e, Record) and e.state is State.FAILED for e in batch)
-            if failed or ranks.rank == 0:
-                ray.get(group.take.remote(number, batch))
-            if failed:
-                raise TrialFailedError("the trial failed; its record says why")
+        try:
+            for batch in worker.run(pack, *given):
+                failed = any(isinstance(e, Record) and e.state is State.FAILED for e in batch)
+                if failed or ranks.rank == 0:
+                    ray.get(group.take.remote(number, batch))
+                if failed:
+                    raise TrialFailedError("the trial failed; its record says why")
+        except RankLostError:
+            time.sleep(GRACE_SECONDS)  # let Ray Train find the one that is gone, and why, first
+            raise TrialFailedError("another worker of the trial is gone") from None
 
 
 def why_ended(error: Exception) -> tuple[Loss, str]:
@@ -175,4 +181,6 @@ def why_ended(error: Exception) -> tuple[Loss, str]:
     found += [explain(inner)] if inner is not None else []
     # the others end because one did: what they say is no cause
     telling = [one for one in found if one[0] is not Loss.ERROR]
-    return (telling or found or [explain(error)])[0]
+    kind, cause = (telling or found or [explain(error)])[0]
+    gone = kind is Loss.ERROR and "another worker of the trial is gone" in cause
+    return (Loss.WORKER, "a worker of the trial is gone") if gone else (kind, cause)

@@ -231,13 +231,13 @@ class Pack:
                     total.add_(found)
                 else:
                     torch.maximum(total, found, out=total)
+            if own:
+                assert isinstance(self.material.program, PlainProgram)
+                seen.append((self.material.program.outputs(stack, inputs), targets[0]))
         if shared:
             assert ranks is not None
             for total, reduction in zip(totals, objective.reductions, strict=True):
                 ranks.add(total) if reduction == "sum" else ranks.largest(total)
-            if own:
-                assert isinstance(self.material.program, PlainProgram)
-                seen.append((self.material.program.outputs(stack, inputs), targets[0]))
         if not own:
             return objective.metrics(totals, count)
         outputs, targets = (torch.cat(side) for side in zip(*seen, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, distributed, nn
@@ -30,8 +30,16 @@ class Ranks(Protocol):
         """Tell whether all processes have the same number."""
 
 
+class RankLostError(BaseException):
+    """Another process is gone: nothing that the trial did, and so none of its exceptions."""
+
+
 class TorchRanks:
-    """The processes of PyTorch's default group, which must have been set up."""
+    """The processes of PyTorch's default group, which must have been set up.
+
+    Raises:
+        RankLostError: by all that needs the other processes, if one of them is gone.
+    """
 
     def __init__(self, device: torch.device):
         self.rank, self.count = distributed.get_rank(), distributed.get_world_size()
@@ -39,17 +47,23 @@ class TorchRanks:
 
     def add(self, values: Tensor) -> None:
         """See `Ranks`."""
-        distributed.all_reduce(values)
+        self._reduce(values, distributed.ReduceOp.SUM)
 
     def largest(self, values: Tensor) -> None:
         """See `Ranks`."""
-        distributed.all_reduce(values, op=distributed.ReduceOp.MAX)
+        self._reduce(values, distributed.ReduceOp.MAX)
 
     def agree(self, number: int) -> bool:
         """See `Ranks`."""
         bounds = torch.tensor([number, -number], device=self._device)
         self.largest(bounds)
         return bool(bounds[0] == -bounds[1])
+
+    def _reduce(self, values: Tensor, operation: Any) -> None:
+        try:
+            distributed.all_reduce(values, op=operation)
+        except RuntimeError as error:
+            raise RankLostError(str(error).partition("\n")[0]) from error
 
 
 def shared_gradients(

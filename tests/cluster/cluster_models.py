@@ -49,13 +49,3 @@ def telling(shape, classes):
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     signals = "SIGINT ignored" if ignored else "SIGINT not ignored"
     raise RuntimeError(" ".join([*variables, f"torch {torch.get_num_threads()}", signals]))
-
-
-def hungry(shape, classes):
-    """Fill memory, up to a bound, and hold it for a while."""
-    held = []
-    for _ in range(60):
-        held.append(bytearray(os.urandom(1 << 20) * 50))
-        time.sleep(0.02)
-    time.sleep(20)
-    raise RuntimeError("nobody minded 3 GB")
