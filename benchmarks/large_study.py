@@ -1,4 +1,4 @@
-"""A finished study of up to 10,000 trials: to run it again, to plan it, to report it.
+"""A finished study of up to 10,000 trials: to run it again, to plan, report and open it.
 
 Run alone: `python -m benchmarks.large_study [--quick]`.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks._browser import Opened, opened
 from benchmarks._processes import Ran, load_average, python
 from benchmarks._synthetic import EPOCHS, SIZES, Size, finish, write_study
 from benchmarks.measure import Row
@@ -46,6 +48,18 @@ class Measured:
     database_mb: float
     mirror_seconds: float
     costs: dict[str, Cost]
+    pages: Pages
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Size of a report in MB, with all its files; and how its pages open in Chromium."""
+
+    page_mb: float
+    folder_mb: float
+    files: int
+    report: Opened | None
+    trials: Opened | None
 
 
 def rows(quick: bool) -> list[Row]:
@@ -72,7 +86,7 @@ def rows(quick: bool) -> list[Row]:
             + f" s; median of {repeats}; {load_average()}",
         )
         for name in COMMANDS
-    ]
+    ] + [_opens(found)]
 
 
 def measure(size: Size, repeats: int) -> Measured:
@@ -97,6 +111,7 @@ def measure(size: Size, repeats: int) -> Measured:
         reused = json.loads(times["run again"][-1].output.splitlines()[0])["trials"]["reused"]
         if reused != count:
             raise RuntimeError(f"{reused} of {count} trials were reused")
+        pages = _pages(folder / "reports" / "synthetic", repeats)
         database_mb = (results / "harness.db").stat().st_size / 1e6
     costs = {
         way: Cost(
@@ -106,7 +121,42 @@ def measure(size: Size, repeats: int) -> Measured:
         )
         for way, ran in times.items()
     }
-    return Measured(count, database_mb, mirror_seconds, costs)
+    return Measured(count, database_mb, mirror_seconds, costs, pages)
+
+
+def _pages(folder: Path, repeats: int) -> Pages:
+    sizes = [file.stat().st_size / 1e6 for file in folder.rglob("*") if file.is_file()]
+    page, trials = folder / "index.html", folder / "trials" / "default-1.html"
+    return Pages(
+        page.stat().st_size / 1e6,
+        sum(sizes),
+        len(sizes),
+        opened(page, repeats),
+        opened(trials, repeats) if trials.is_file() else None,
+    )
+
+
+def _opens(found: Sequence[Measured]) -> Row:
+    said = []
+    for one in found:
+        text = (
+            f"{one.trials:,} trials: page of {one.pages.page_mb:.1f} MB,"
+            f" {one.pages.files} files of {one.pages.folder_mb:.1f} MB"
+        )
+        for name, page in (("report", one.pages.report), ("page of trials", one.pages.trials)):
+            if page is not None:
+                text += (
+                    f", {name} painted after {page.painted:.0f} ms and loaded after"
+                    f" {page.loaded:.0f} ms ({page.elements:,} elements)"
+                )
+        said.append(text)
+    return Row(
+        f"the report of {found[-1].trials:,} trials: to open it in Chromium",
+        "–",
+        None,
+        "loaded ≤ 3 s" if found[-1].trials == 10_000 else "–",
+        "; ".join(said) + f"; {load_average()}",
+    )
 
 
 def main() -> None:

@@ -32,17 +32,64 @@ def report(
     studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY...]")] = None,
     results: options.Results = RESULTS,
     out: options.Reports = REPORTS,
+    export_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", metavar="DIR", help="write LaTeX tables, PDF figures, CSV and Parquet there"
+        ),
+    ] = None,
+    compared: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--compare", metavar="A B", help="compare two folders of results or files"),
+    ] = None,
+    as_json: options.AsJson = False,
 ) -> int:
-    """Rebuild reports and the scoreboard from records, own and published; nothing is trained."""
+    """Rebuild reports and the scoreboard from records, own and published; nothing is trained.
+
+    With --export, write files for a paper and for other tools instead; with --compare, a page on
+    what differs between two sets of results beyond noise.
+    """
     from harness.run.conclude import build_reports
     from harness.run.results import open_results
 
+    if compared is not None:
+        return _compare(compared, studies, out, as_json=as_json)
+    if as_json:
+        raise InputError("--json goes with --compare; 'harness claims --json' gives the verdicts")
+    if export_to is not None:
+        return _export(results, studies, export_to)
     at_hand = open_results(results)
     judged, folders = build_reports(at_hand, at_hand.named(studies), out)
     for study, folder in folders.items():
         profiles = ", ".join(result.profile for result in judged if result.study == study)
         typer.echo(f"{study} ({profiles}): {folder / 'index.html'}")
     typer.echo(f"scoreboard: {out / 'index.html'}")
+    return 0
+
+
+def _export(results: Path, studies: list[str] | None, folder: Path) -> int:
+    from harness.report import export
+    from harness.run.results import open_results
+
+    at_hand = open_results(results)
+    for written in export(at_hand.judged(at_hand.named(studies)), folder):
+        typer.echo(f"{written}")
+    return 0
+
+
+def _compare(
+    folders: tuple[Path, Path], studies: list[str] | None, out: Path, *, as_json: bool
+) -> int:
+    from harness.report import build_comparison, compare
+    from harness.run.results import known_studies, open_any
+
+    sets = [open_any(folder) for folder in folders]
+    known = {entry.execution.study for one in sets for entry in one.entries()}
+    wanted = set(known_studies(known, studies))
+    first, second = (one.judged(wanted) for one in sets)
+    view = compare(first, second, (str(folders[0]), str(folders[1])))
+    page = build_comparison(view, out)
+    typer.echo(json.dumps(view.to_dict()) if as_json else f"{view.headline}\ncomparison: {page}")
     return 0
 
 

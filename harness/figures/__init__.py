@@ -8,12 +8,14 @@ from harness.evidence import Evidence
 from harness.figures.arms import arms_compared
 from harness.figures.curves import gradient_norms, learning_curves, searches
 from harness.figures.forest import forest
+from harness.figures.glance import at_a_glance
 from harness.figures.inside import draw_inside
+from harness.figures.interactions import interactions
 from harness.figures.style import Picture
 from harness.figures.tradeoff import quality_and_cost
 from harness.trial import Verdict
 
-__all__ = ["Picture", "draw_all", "primary_metric", "validation_metric"]
+__all__ = ["Picture", "at_a_glance", "draw_all", "primary_metric", "validation_metric"]
 
 
 def primary_metric(evidence: Evidence) -> str:
@@ -38,6 +40,7 @@ def draw_all(evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Pictu
     drawn = [
         forest(evidence.plan.study, verdicts),
         arms_compared(evidence, test),
+        interactions(evidence, test),
         learning_curves(evidence, validation),
         gradient_norms(evidence),
         quality_and_cost(evidence, test),

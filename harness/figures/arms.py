@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from harness.evidence import Evidence
-from harness.figures.layout import SINGLE_ARMS, Layout, lay_out
+from harness.figures.layout import Layout, lay_out
 from harness.figures.lines import Floats, padded
 from harness.figures.style import (
     GRID,
@@ -37,7 +38,8 @@ from harness.figures.words import (
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 
-ROW = 0.185
+ROW, LEGEND_ROW = 0.185, 0.18
+_WIDTH = 4.9
 MOST_ROWS = 90
 
 
@@ -49,6 +51,7 @@ class _Row:
     values: Floats
     first: bool
     group: str
+    single: bool
 
     @property
     def mean(self) -> float:
@@ -105,6 +108,7 @@ def _rows(layout: Layout, values: dict[str, Floats]) -> list[_Row]:
             values.get(member.arm, np.zeros(0)),
             index == 0,
             group.title,
+            group.single,
         )
         for group in layout.groups
         for index, member in enumerate(group.members)
@@ -113,7 +117,7 @@ def _rows(layout: Layout, values: dict[str, Floats]) -> list[_Row]:
 
 def _key(layout: Layout) -> list[tuple[str, int]]:
     """Return label and style of every level of the factor that styles stand for."""
-    crossed = [group for group in layout.groups if group.title != SINGLE_ARMS]
+    crossed = [group for group in layout.groups if not group.single]
     found = {member.style: member.label for group in crossed for member in group.members}
     return [(label, style) for style, label in sorted(found.items())]
 
@@ -152,11 +156,12 @@ def _arms_panel(
 ) -> Figure:
     metric, key = words
     places, separators = _places(rows)
-    height = ROW * (places[-1] + 1.2) + 0.55 + (0.28 if key else 0.12)
-    figure = new_figure(4.9, max(height, 1.5))
-    axes = new_axes(figure, (1.3, 0.12, 0.45, 0.34 if key else 0.12))
+    top = 0.12 + LEGEND_ROW * legend_rows(key, _WIDTH)
+    figure = new_figure(_WIDTH, max(ROW * (places[-1] + 1.2) + 0.5 + top, 1.5))
+    axes = new_axes(figure, (1.3, 0.12, 0.45, top))
     axes.set_ylim(places[-1] + 0.8, -0.8)
     axes.set_xlim(*limits)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", visible=False)
     for separator in separators:
         axes.axhline(separator, color=GRID, linewidth=0.7)
@@ -167,7 +172,7 @@ def _arms_panel(
     _name_rows(axes, rows, places, bool(key))
     axes.set_xlabel(axis_label(metric), labelpad=3)
     if key:
-        _legend(axes, key)
+        legend(axes, key)
     return figure
 
 
@@ -189,7 +194,7 @@ def _arm(axes: Axes, row: _Row, place: float) -> None:
     marker = MARKERS[row.style % len(MARKERS)]
     if not len(row.values):
         axes.annotate(
-            "no complete trial", (0.02, place), xycoords=("axes fraction", "data"),
+            "no value", (0.02, place), xycoords=("axes fraction", "data"),
             va="center", fontsize=7, color=MUTED,
         )  # fmt: skip
         return
@@ -227,7 +232,7 @@ def _name_rows(axes: Axes, rows: Sequence[_Row], places: Sequence[float], keyed:
     for index, row in enumerate(rows):
         groups.setdefault(row.group, []).append(index)
     for title, members in groups.items():
-        if keyed and title != SINGLE_ARMS:
+        if keyed and not rows[members[0]].single:
             ticks.append(float(np.mean([places[i] for i in members])))
             labels.append(wrapped(title, 20))
         else:
@@ -237,7 +242,14 @@ def _name_rows(axes: Axes, rows: Sequence[_Row], places: Sequence[float], keyed:
     axes.tick_params(axis="y", length=0)
 
 
-def _legend(axes: Axes, key: Sequence[tuple[str, int]]) -> None:
+def legend(axes: Axes, key: Sequence[tuple[str, int]]) -> None:
+    """Name styles above the axes, each by its label; as many in a row as their words allow."""
+    figure = axes.get_figure()
+    assert figure is not None
+    width = float(figure.get_size_inches()[0])  # type: ignore[union-attr]
+    columns = _columns(key, width)
+    box = axes.get_position()
+    left = -0.02 if columns >= len(key) else 0.02 - box.x0 / box.width
     handles = [
         Line2D(
             [], [], marker=MARKERS[style % len(MARKERS)], color=SERIES[style % len(SERIES)],
@@ -246,6 +258,16 @@ def _legend(axes: Axes, key: Sequence[tuple[str, int]]) -> None:
         for label, style in key
     ]  # fmt: skip
     axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 0.995), ncols=len(handles),
+        handles=handles, loc="lower left", bbox_to_anchor=(left, 0.995), ncols=columns,
         frameon=False, fontsize=8, handlelength=1.6, columnspacing=1.2, borderaxespad=0.2,
     )  # fmt: skip
+
+
+def legend_rows(key: Sequence[tuple[str, int]], width: float) -> int:
+    """Return how many rows `legend` takes in a figure so many inches wide; none without a key."""
+    return math.ceil(len(key) / _columns(key, width)) if key else 0
+
+
+def _columns(key: Sequence[tuple[str, int]], width: float) -> int:
+    widest = 0.42 + 0.07 * max(len(label) for label, _ in key)
+    return max(1, min(len(key), int((width - 0.3) / widest)))

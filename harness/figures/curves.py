@@ -17,6 +17,8 @@ from harness.figures.words import (
     metric_name,
     parameter_name,
     plural,
+    short_label,
+    unit_in_words,
 )
 from harness.seeding import stream
 from harness.stats.intervals import bootstrap_band, t_interval
@@ -55,13 +57,14 @@ def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
     facets, left_out = _facets(lay_out(evidence.plan), line)
     if not facets:
         return None
-    panels = draw_facets(facets, Frame("Epoch", capitalized(metric_name(metric)), whole_x=True))
+    panels = draw_facets(facets, Frame("Epoch", short_label(metric), whole_x=True))
     name = metric_name(metric)
     return Picture(
         "learning-curves",
         f"{capitalized(name)} by epoch",
         f"Mean over the confirmation seeds that trained to the end (as “n/m” where some of"
-        f" m did not), with the pointwise 95 % bootstrap band of the mean. {_GREY}{left_out}",
+        f" m did not), with the pointwise 95 % bootstrap band of the mean. {_GREY}{left_out}"
+        f"{unit_in_words(metric)}",
         f"Learning curves of {_counted(facets)}: {name} against epoch, one panel per group.",
         panels,
         columns=_columns(len(panels)),
@@ -142,12 +145,13 @@ def _search(
     if not facets:
         return None
     name = parameter_name(path)
-    frame = Frame(capitalized(name), capitalized(metric_name(metric)), log_x=log)
+    frame = Frame(capitalized(name), short_label(metric), log_x=log)
     return Picture(
         f"search-{path.replace('.', '-').replace('_', '-')}",
         f"Search: {metric_name(metric)} over {name}",
         f"Every candidate of each arm's search, on search seeds; the ring marks the best. These"
-        f" trials choose hyperparameters and are no evidence for a claim. {_GREY}{left_out}",
+        f" trials choose hyperparameters and are no evidence for a claim. {_GREY}{left_out}"
+        f"{unit_in_words(metric)}",
         f"Search results of {_counted(facets)}: {metric_name(metric)} against {name}.",
         draw_facets(facets, frame),
         columns=_columns(len(facets)),

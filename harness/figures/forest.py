@@ -26,9 +26,9 @@ from harness.study import Study
 from harness.study.claims import Claim, Test
 from harness.trial import Verdict
 
-WIDTH = 6.2
+WIDTH = 6.4
 _STRIP, _TICKS, _LINE, _TITLE, _GAP = 0.2, 0.2, 0.145, 0.16, 0.14
-_WORDS, _INDENT = 1.75, 0.04
+_WORDS, _INDENT = 1.95, 0.14
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.plan import Plan
 from harness.study import Arm
@@ -11,7 +11,7 @@ from harness.study import Arm
 MOST_SERIES = 8
 """Line styles and markers that can be told apart."""
 
-SINGLE_ARMS = "Single arms"
+_SINGLE, _ALL = "Single arms", "Arms"
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """Arms that are shown together."""
+    """Arms that are shown together; `single` ones have their own names and styles."""
 
     title: str
     members: tuple[Member, ...]
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def lay_out(plan: Plan) -> Layout:
     else:
         groups = _by_first_factor(designed, plan, factors)
     taken = len(list(plan.study.factors[hue].levels)) if hue else 0
-    return Layout((*groups, *_plain(SINGLE_ARMS, named, taken)), hue)
+    singles = [replace(group, single=True) for group in _plain(_SINGLE, named, taken)]
+    return Layout((*groups, *singles), hue)
 
 
 def _crossed(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> tuple[list[Group], str | None]:
@@ -116,7 +118,8 @@ def _chunks(title: str, arms: Sequence[tuple[str, str]], first_style: int = 0) -
     groups = []
     for start in range(0, len(arms), MOST_SERIES):
         part = arms[start : start + MOST_SERIES]
-        heading = f"{title} ({start // MOST_SERIES + 1})" if len(arms) > MOST_SERIES else title
+        several = len(arms) > MOST_SERIES
+        heading = f"{title or _ALL} ({start // MOST_SERIES + 1})" if several else title
         members = tuple(Member(arm, label, first_style + i) for i, (arm, label) in enumerate(part))
         groups.append(Group(heading, members))
     return groups

@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 
 _LEFT = 0.68
 """Inches for the label and the numbers of the vertical axis."""
+_MOST_GREY_POINTS = 40
+_LONGEST_NAME = 16
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,11 @@ class Facet:
 
 @dataclass(frozen=True)
 class Frame:
-    """What all panels share: labels and scales. Limits are those of all lines together."""
+    """What all panels share: labels and scales. Limits are those of all lines together.
+
+    `categories` names the places 0, 1, ... of a horizontal axis that stands for no number; there
+    every point is marked, and intervals are upright lines.
+    """
 
     x_label: str
     y_label: str
@@ -63,6 +69,7 @@ class Frame:
     whole_x: bool = False
     width: float = 3.3
     height: float = 2.35
+    categories: tuple[str, ...] = ()
 
 
 def draw_facets(facets: Sequence[Facet], frame: Frame) -> tuple[Figure, ...]:
@@ -76,14 +83,15 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
     figure = new_figure(frame.width, frame.height)
     widest = max((len(line.label) for line in everything), default=0)
     right = min(1.25, 0.16 + 0.068 * widest)
-    axes = new_axes(figure, (_LEFT, right, 0.46, 0.3))
+    axes = new_axes(figure, (_LEFT, right, _bottom(frame), 0.3))
     _scale(axes, everything, frame)
     own = {id(line) for line in facet.lines}
     for line in everything:
         if id(line) not in own:
-            axes.plot(line.x, line.y, color=FAINT, linewidth=0.6, alpha=0.8, zorder=1)
+            few = np.unique(np.linspace(0, len(line.x) - 1, _MOST_GREY_POINTS).astype(int))
+            axes.plot(line.x[few], line.y[few], color=FAINT, linewidth=0.6, alpha=0.8, zorder=1)
     for line in facet.lines:
-        _line(axes, line)
+        _line(axes, line, whiskers=bool(frame.categories))
     _label_ends(axes, facet.lines)
     axes.set_title(wrapped(facet.title, 34, 1), pad=6)
     axes.set_xlabel(frame.x_label, labelpad=2)
@@ -94,9 +102,23 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
     return figure
 
 
-def _line(axes: Axes, line: Line) -> None:
+def _turned(frame: Frame) -> bool:
+    """Whether the names on the axis are too long to stand side by side."""
+    return max(map(len, frame.categories), default=0) * len(frame.categories) > 45
+
+
+def _bottom(frame: Frame) -> float:
+    """Inches for the numbers or names of the horizontal axis and its label."""
+    if not _turned(frame):
+        return 0.46
+    return 0.42 + 0.04 * min(max(map(len, frame.categories)), _LONGEST_NAME)
+
+
+def _line(axes: Axes, line: Line, whiskers: bool) -> None:
     colour = SERIES[line.style % len(SERIES)]
-    if line.low is not None and line.high is not None:
+    if whiskers and line.low is not None and line.high is not None:
+        axes.vlines(line.x, line.low, line.high, color=colour, linewidth=1.1, zorder=2)
+    elif line.low is not None and line.high is not None:
         drawn = np.isfinite(line.low) & np.isfinite(line.high)
         axes.fill_between(
             line.x, line.low, line.high, where=drawn.tolist(), color=colour, alpha=0.2, linewidth=0
@@ -111,7 +133,7 @@ def _line(axes: Axes, line: Line) -> None:
         markersize=3.6,
         markeredgewidth=0.5,
         markeredgecolor=PAPER,
-        markevery=max(1, len(line.x) // 6),
+        markevery=1 if whiskers else max(1, len(line.x) // 6),
         zorder=3,
     )
     if line.marked is not None:
@@ -137,6 +159,13 @@ def _scale(axes: Axes, lines: Sequence[Line], frame: Frame) -> None:
         axes.set_yscale("log")
     axes.set_xlim(*padded(xs, 0.03, frame.log_x))
     axes.set_ylim(*padded(ys, 0.05, frame.log_y))
+    if frame.categories:
+        axes.set_xlim(-0.25, len(frame.categories) - 0.75)
+        names = [wrapped(name, _LONGEST_NAME, 1) for name in frame.categories]
+        axes.set_xticks(range(len(names)), names)
+        if _turned(frame):
+            for label in axes.get_xticklabels():
+                label.set(rotation=30, ha="right", rotation_mode="anchor")
     if frame.whole_x:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     for log, axis in ((frame.log_x, axes.xaxis), (frame.log_y, axes.yaxis)):

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import matplotlib as mpl
 import numpy as np
@@ -44,6 +45,7 @@ PNG_DPI = 160
 _RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "harness",
+    "pdf.fonttype": 42,
     "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -105,7 +107,15 @@ class Picture:
 
     def svgs(self) -> list[str]:
         """Return the SVG text of each panel; equal panels give equal texts."""
+        return self._svgs
+
+    @cached_property
+    def _svgs(self) -> list[str]:  # both a page and a file are made of them
         return [svg_text(panel) for panel in self.panels]
+
+    def pdfs(self) -> list[bytes]:
+        """Return each panel as a PDF with embedded fonts; equal panels give equal bytes."""
+        return [pdf_bytes(panel) for panel in self.panels]
 
     def png(self) -> bytes:
         """Return all panels as one PNG on white, twice as fine as a plain screen."""
@@ -149,6 +159,15 @@ def svg_text(figure: Figure) -> str:
     empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
     with theme():
         figure.savefig(buffer, format="svg", metadata=empty, transparent=True)
+    return buffer.getvalue()
+
+
+def pdf_bytes(figure: Figure) -> bytes:
+    """Draw a figure as PDF; the same figure gives the same bytes on any day."""
+    buffer = io.BytesIO()
+    empty = {"CreationDate": None, "Creator": None, "Producer": None}
+    with theme():
+        figure.savefig(buffer, format="pdf", metadata=empty)
     return buffer.getvalue()
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.evidence import Evidence
 from harness.figures.arms import near_and_far, values_by_arm
-from harness.figures.layout import Layout, lay_out
+from harness.figures.layout import Group, Layout, lay_out
 from harness.figures.lines import Floats, padded, spread
 from harness.figures.style import (
     INK,
@@ -38,8 +38,9 @@ from harness.figures.words import (
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 
-_WIDTH, _HEIGHT = 4.9, 3.9
-_MARGINS = (0.68, 0.15, 1.0, 0.12)
+_WIDTH, _PLOT = 4.9, 2.8
+_MARGINS = (0.68, 0.15, 0.58, 0.12)
+_COLUMNS, _LEGEND_ROW = 4, 0.16
 _OTHER = -1
 
 
@@ -94,15 +95,26 @@ def _styles(layout: Layout) -> dict[str, int]:
     several = len(layout.groups) > 1
     return {
         member.arm: index if several else member.style
-        for index, group in enumerate(layout.groups)
+        for index, group in _numbered(layout)
         for member in group.members
     }
+
+
+def _numbered(layout: Layout) -> list[tuple[int, Group]]:
+    """Number the groups; all groups of single arms have one number."""
+    crossed = sum(not group.single for group in layout.groups)
+    return [(min(i, crossed) if g.single else i, g) for i, g in enumerate(layout.groups)]
 
 
 def _key(layout: Layout, drawn: set[int]) -> list[tuple[str, int]]:
     """Return label and style of every group or arm that is drawn."""
     if len(layout.groups) > 1:
-        named = [(group.title, index) for index, group in enumerate(layout.groups)]
+        named = list(
+            dict.fromkeys(
+                ("single arms" if group.single else group.title, index)
+                for index, group in _numbered(layout)
+            )
+        )
     else:
         named = [(m.label, m.style) for group in layout.groups for m in group.members]
     return [(label, style) for label, style in named if style in drawn]
@@ -115,8 +127,11 @@ def _panel(
     words: tuple[Sequence[_Point], list[tuple[str, int]]],
 ) -> Figure:
     named, key = words
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = new_axes(figure, _MARGINS)
+    simple = any(point.arm == SIMPLE_BASELINE for point in points)
+    left, right, bottom, top = _MARGINS
+    bottom += _LEGEND_ROW * math.ceil((len(key) + simple) / _COLUMNS)
+    figure = new_figure(_WIDTH, _PLOT + bottom + top)
+    axes = new_axes(figure, (left, right, bottom, top))
     times = np.array([point.seconds for point in points])
     log = bool(times.min() > 0 and times.max() / times.min() > 5)
     if log:
@@ -132,14 +147,15 @@ def _panel(
         _name(axes, named)
     axes.set_xlabel("Training time of one trial (s)", labelpad=3)
     axes.set_ylabel(axis_label(metric), labelpad=4)
-    _legend(axes, key, any(point.arm == SIMPLE_BASELINE for point in points))
+    _legend(axes, key, simple)
     return figure
 
 
 def _look(style: int) -> dict[str, str]:
     if style == _OTHER:
         return {"marker": "*", "color": INK}
-    return {"marker": MARKERS[style % len(MARKERS)], "color": SERIES[style % len(SERIES)]}
+    marker = MARKERS[(style + style // len(SERIES)) % len(MARKERS)]  # none looks as another does
+    return {"marker": marker, "color": SERIES[style % len(SERIES)]}
 
 
 def _draw(axes: Axes, point: _Point) -> None:
@@ -174,9 +190,8 @@ def _name(axes: Axes, points: Sequence[_Point]) -> None:
     places: Mapping[str, tuple[float, float]] = {
         point.arm: tuple(to_axes.transform((point.seconds, point.mean))) for point in points
     }
-    height = (_HEIGHT - _MARGINS[2] - _MARGINS[3]) * 72
     seen = [arm for arm, (_, y) in places.items() if 0 <= y <= 1]
-    moved = spread([places[arm][1] + 0.03 for arm in seen], 11 / height)
+    moved = spread([places[arm][1] + 0.03 for arm in seen], 11 / (72 * _PLOT))
     for arm, y in zip(seen, moved, strict=True):
         right = places[arm][0] > 0.55
         axes.annotate(
@@ -188,6 +203,13 @@ def _name(axes: Axes, points: Sequence[_Point]) -> None:
             ha="right" if right else "left",
             va="center",
             fontsize=8,
+            zorder=5,
+            bbox={
+                "boxstyle": "square,pad=0.1",
+                "facecolor": PAPER,
+                "edgecolor": "none",
+                "alpha": 0.7,
+            },
         )
 
 
@@ -201,6 +223,6 @@ def _legend(axes: Axes, key: Sequence[tuple[str, int]], simple: bool) -> None:
         for label, style in entries
     ]  # fmt: skip
     axes.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.155), ncols=4, frameon=False,
-        fontsize=7.5, handletextpad=0.1, columnspacing=0.8, labelspacing=0.35,
+        handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.155), ncols=_COLUMNS,
+        frameon=False, fontsize=7.5, handletextpad=0.1, columnspacing=0.8, labelspacing=0.35,
     )  # fmt: skip

@@ -32,6 +32,7 @@ _UNITS = {
     "step_time": "s",
     "dead_units": "0 to 1",
 }
+_SHORT = 30
 _HYPHEN = re.compile(r"(?<![\w.])-(?=\d)")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -55,6 +56,18 @@ def axis_label(metric: str) -> str:
     unit = metric_unit(metric)
     name = capitalized(metric_name(metric))
     return f"{name} ({unit})" if unit else name
+
+
+def short_label(metric: str) -> str:
+    """Return a short label of an axis; where the unit does not fit, the caption has to say it."""
+    label = axis_label(metric)
+    return label if len(label) <= _SHORT else capitalized(metric_name(metric))
+
+
+def unit_in_words(metric: str) -> str:
+    """Say the unit of a metric as a further sentence; empty where `short_label` has it."""
+    unit = metric_unit(metric)
+    return f" Unit: {unit}." if unit and len(axis_label(metric)) > _SHORT else ""
 
 
 def lower_is_better(metric: str) -> bool:

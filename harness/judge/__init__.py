@@ -1,14 +1,17 @@
 """A claim and its evidence give a verdict."""
 
 from harness.judge.looks import arms_to_continue, judge
+from harness.judge.measures import MissingEvidence, numbers_per_seed
 from harness.judge.verdicts import claim_declarations, declared_claims
 from harness.judge.words import describe_hypothesis, describe_measure
 
 __all__ = [
+    "MissingEvidence",
     "arms_to_continue",
     "claim_declarations",
     "declared_claims",
     "describe_hypothesis",
     "describe_measure",
     "judge",
+    "numbers_per_seed",
 ]

@@ -1,7 +1,17 @@
 """Verdicts and evidence to pages under reports/."""
 
 from harness.report.build import build_page
+from harness.report.compare import build_comparison, compare
+from harness.report.export import export
 from harness.report.scoreboard import build_scoreboard, make_board
 from harness.report.view import ProfileResult
 
-__all__ = ["ProfileResult", "build_page", "build_scoreboard", "make_board"]
+__all__ = [
+    "ProfileResult",
+    "build_comparison",
+    "build_page",
+    "build_scoreboard",
+    "compare",
+    "export",
+    "make_board",
+]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.report.files import write
-from harness.report.render import markdown, page
-from harness.report.view import ProfileResult, views_of
+from harness.report.files import write, write_all
+from harness.report.inline import svg_file
+from harness.report.render import markdown, page, trial_page
+from harness.report.trials import FOLDER as TRIALS
+from harness.report.view import ProfileResult, ProfileView, views_of
 
 
 def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
@@ -18,8 +20,9 @@ def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
 
     Args:
         results: the newest execution of each profile of one study, judged; at least one.
-        folder: gets `index.html` (which needs no other file), `report.md` and
-            `figures/<profile>/*.png`.
+        folder: gets `index.html` (which needs no other file), `report.md`,
+            `figures/<profile>/*` in PNG and SVG, and `trials/*.html` where the trials are too
+            many for the page.
 
     Returns:
         The folder.
@@ -33,14 +36,23 @@ def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
     views = views_of(results)
     folder.mkdir(parents=True, exist_ok=True)
     for view in views:
-        figures = folder / "figures" / view.name
-        figures.mkdir(parents=True, exist_ok=True)
-        for name, picture in view.pictures.items():
-            write(figures / f"{name}.png", picture.png())
-        kept = {f"{name}.png" for name in view.pictures}
-        for stale in figures.glob("*.png"):
-            if stale.name not in kept:
-                stale.unlink()
+        write_all(folder / "figures" / view.name, _figures(view), "*.*")
+    write_all(folder / TRIALS, _trial_pages(views), "*.html")
     write(folder / "report.md", markdown(views).encode())
     write(folder / "index.html", page(views).encode())
     return folder
+
+
+def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
+    pictures = dict(view.pictures)
+    if view.glance is not None:
+        pictures[view.glance.name] = view.glance
+    for name, picture in pictures.items():
+        yield f"{name}.png", picture.png()
+        yield f"{name}.svg", svg_file(picture.svgs(), picture.columns, picture.alt).encode()
+
+
+def _trial_pages(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:
+    for view in views:
+        for index in range(len(view.trials.tables) if view.trials.apart else 0):
+            yield Path(view.trials.page_name(index)).name, trial_page(view, index).encode()

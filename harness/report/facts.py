@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from harness.study import Study
 from harness.study.search import Search
 
 Facts = list[tuple[str, str]]
+_AT_MOST = re.compile(r"^(\d+) at most")
 
 
 def when(moment: float | None) -> str:
@@ -106,16 +108,28 @@ def environments(evidence: Evidence) -> Facts:
     """Say what the trials ran on, and what the conductor ran with."""
     words = {"device": "Device", "device_name": "Processor", "system": "System",
              "threads": "threads", "torch": "PyTorch", "python": "Python"}  # fmt: skip
+    alike: dict[str, list[str]] = {}
+    for found in evidence.environments:
+        parts = [f"{words.get(k, k)} {value}" for k, value in found.items() if k != "packing"]
+        alike.setdefault(", ".join(parts), []).append(str(found.get("packing", "")))
     facts = []
-    for index, found in enumerate(evidence.environments, 1):
-        parts = [f"{words.get(name, name)} {value}" for name, value in found.items()]
-        several = len(evidence.environments) > 1
-        facts.append((f"Trials, environment {index}" if several else "Trials", ", ".join(parts)))
+    for index, (text, packings) in enumerate(alike.items(), 1):
+        name = f"Trials, environment {index}" if len(alike) > 1 else "Trials"
+        facts.append((name, text + _packing(packings)))
     packages = evidence.execution.context.get("environment", {})
     if packages:
         text = ", ".join(f"{name} {value}" for name, value in packages.items())
         facts.append(("Study", text))
     return facts
+
+
+def _packing(said: Sequence[str]) -> str:
+    """Say how many networks trained together, of texts such as "8 at most: 2 ms a step"."""
+    sizes = [int(size) for text in said for size in _AT_MOST.findall(text)]
+    if not sizes:
+        return ""
+    alone = ", or alone" if any(text.startswith("alone") for text in said) else ""
+    return f"; up to {max(sizes)} networks trained together{alone}"
 
 
 def data_facts(evidence: Evidence) -> Facts:

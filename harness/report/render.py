@@ -11,11 +11,13 @@ from markupsafe import Markup
 
 from harness.figures import Picture
 from harness.report.answer import ORDER, SYMBOLS
-from harness.report.inline import inline_svg
+from harness.report.inline import inline_svg, shared_styles
+from harness.report.trials import MOST_LINKS
 from harness.report.view import ProfileView
 
 if TYPE_CHECKING:
     from harness.report.card import Card
+    from harness.report.compare import ComparisonView
     from harness.report.scoreboard import Board
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]#!|<>~$&@])")
@@ -25,8 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 def page(views: list[ProfileView]) -> str:
     """Return the HTML page of a study."""
-    text = _environment(html=True).get_template("page.html").render(_context(views))
-    return _PERCENT.sub("\\1\u00a0%", text)  # no line ends between a number and its sign
+    return _whole_page("page.html", _context(views))
 
 
 def markdown(views: list[ProfileView]) -> str:
@@ -36,8 +37,7 @@ def markdown(views: list[ProfileView]) -> str:
 
 def scoreboard_page(board: Board) -> str:
     """Return the HTML page of all studies."""
-    text = _environment(html=True).get_template("scoreboard.html").render(_board_context(board))
-    return _PERCENT.sub("\\1\u00a0%", text)
+    return _whole_page("scoreboard.html", _board_context(board))
 
 
 def scoreboard_markdown(board: Board) -> str:
@@ -59,6 +59,28 @@ def card_page(card: Card, text: str) -> str:
     return _environment(html=True).get_template("card.html").render(card=card, body=body)
 
 
+def trial_page(view: ProfileView, number: int) -> str:
+    """Return one page of the confirmation trials of a profile that has too many for its report."""
+    return _whole_page("trials.html", {"view": view, "number": number})
+
+
+def comparison_page(view: ComparisonView) -> str:
+    """Return the HTML page that compares two sets of results."""
+    return _whole_page("comparison.html", {"view": view})
+
+
+def comparison_markdown(view: ComparisonView) -> str:
+    """Return the same as Markdown."""
+    return _environment(html=False).get_template("comparison.md").render(view=view)
+
+
+def _whole_page(template: str, context: dict[str, Any]) -> str:
+    text = _environment(html=True).get_template(template).render(context)
+    text, rules = shared_styles(text)
+    text = text.replace("</style>", f"{rules}</style>", 1)
+    return _PERCENT.sub("\\1\u00a0%", text)  # no line ends between a number and its sign
+
+
 def _board_context(board: Board) -> dict[str, Any]:
     return {"board": board, "order": ORDER, "symbols": SYMBOLS}
 
@@ -66,7 +88,13 @@ def _board_context(board: Board) -> dict[str, Any]:
 def _context(views: list[ProfileView]) -> dict[str, Any]:
     study = views[0].evidence.plan.study
     claims = list(dict.fromkeys(row.id for view in views for row in view.rows))
-    return {"study": study, "views": views, "claims": claims, "parts_of": _contents}
+    return {
+        "study": study,
+        "views": views,
+        "claims": claims,
+        "parts_of": _contents,
+        "most_links": MOST_LINKS,
+    }
 
 
 def _contents(view: ProfileView) -> list[tuple[str, str]]:
@@ -75,13 +103,15 @@ def _contents(view: ProfileView) -> list[tuple[str, str]]:
         ("verdicts", "Verdicts", True),
         ("effects", "Effects", bool(view.rows)),
         ("arms", "Arms and leaderboard", True),
+        ("ablations", "Ablations", view.ablations is not None),
+        ("interactions", "Interactions", "interactions" in view.pictures),
         ("curves", "Learning curves", "learning-curves" in view.pictures),
         ("probes", "Probes", view.probes is not None),
         ("inside", "Inside the networks", bool(view.inside or view.samples)),
         ("search", "Search", bool(view.searches)),
         ("cost", "Cost", True),
         ("failures", "What did not complete", True),
-        ("integrity", "Integrity", True),
+        ("integrity", "Deviations and integrity", True),
         ("plan", "Plan", True),
         ("origin", "Data and environment", True),
     ]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
+from harness.figures import Picture
 from harness.figures.forest import Effect, effects
 from harness.figures.words import plural, seconds
 from harness.report import answer, facts
@@ -77,6 +78,31 @@ class StudyBoard:
         self._views = views_of(results)
         self.name = results[0].study
         self.question = self._views[0].evidence.plan.study.question
+
+    @property
+    def leader(self) -> str:
+        """The profile with most examples, by which the study is summed up."""
+        return self._views[0].name
+
+    @property
+    def setting(self) -> str:
+        """Data, epochs, seeds and arms of that profile in a line."""
+        return self._views[0].setting
+
+    @property
+    def headline(self) -> str:
+        """The counts of its verdicts in a sentence."""
+        return self._views[0].headline
+
+    @property
+    def best(self) -> str:
+        """Its best arm beside the simple baseline, in a sentence."""
+        return self._views[0].best
+
+    @cached_property
+    def picture(self) -> Picture | None:
+        """Its arms at a glance."""
+        return self._views[0].glance
 
     @cached_property
     def lines(self) -> list[ClaimLine]:

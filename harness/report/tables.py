@@ -29,7 +29,6 @@ from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.trial import Phase, State
 
-MOST_TRIALS = 1_000
 _COUNTED = {"cost.parameters", "cost.steps"}
 _MEASURED = {"cost.gpu_seconds": "GPU time", "cost.joules": "Energy"}
 
@@ -303,38 +302,3 @@ def failures(evidence: Evidence, lost: Sequence[tuple[str, int, str]]) -> Table 
         ["Arm", "Phase", "Outcome", "Seeds or trial", "Reason"],
         rows,
     )
-
-
-def trials(evidence: Evidence, prefix: str) -> Table | None:
-    """Return every confirmation trial; claims point to its rows by the prefix and the trial id."""
-    rows = evidence.confirmation
-    if rows.empty or len(rows) > MOST_TRIALS:
-        return None
-    test, validation = primary_metric(evidence), validation_metric(evidence)
-    cells, anchors = [], []
-    seen: set[str] = set()
-    for row in rows.to_dict("records"):
-        absent = (
-            f"{row['state']}: {row['reason']}" if row["state"] != "complete" else "not measured"
-        )
-        anchors.append("" if row["trial_id"] in seen else f"{prefix}{row['trial_id']}")
-        seen.add(row["trial_id"])
-        cells.append(
-            [
-                Cell(row["trial_id"]),
-                Cell(row["arm"]),
-                Cell(str(row["seed"]), True),
-                Cell(row["state"]),
-                number_cell(row.get(test), absent, 4),
-                number_cell(row.get(validation), absent, 4),
-                number_cell(row.get("cost.seconds"), absent, 2),
-            ]
-        )
-    return Table(
-        "Confirmation trials: the evidence",
-        ["Trial", "Arm", "Seed", "State", capitalized(metric_name(test)),
-         capitalized(metric_name(validation)), "Seconds"],
-        cells,
-        "The command “harness trial ID” shows one of them in full.",
-        tuple(anchors),
-    )  # fmt: skip

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.evidence import Evidence
-from harness.figures import Picture, draw_all
+from harness.figures import Picture, at_a_glance, draw_all, primary_metric
 from harness.integrity import Check, Standing, check
 from harness.report import answer, facts, tables
+from harness.report.ablation import ablations
+from harness.report.importance import importance
 from harness.report.inside import Sample, written
 from harness.report.tables import Table
+from harness.report.trials import TrialList
 from harness.trial import Verdict
 
 Lost = Sequence[tuple[str, int, str]]
@@ -104,6 +107,11 @@ class ProfileView:
         """The figures by name."""
         return draw_all(self.evidence, self.result.verdicts)
 
+    @cached_property
+    def glance(self) -> Picture | None:
+        """The study at a glance, for the scoreboard."""
+        return at_a_glance(self.evidence, primary_metric(self.evidence))
+
     @property
     def searches(self) -> list[Picture]:
         """The figures of the search."""
@@ -130,6 +138,16 @@ class ProfileView:
         return tables.all_arms(self.evidence)
 
     @cached_property
+    def ablations(self) -> Table | None:
+        """What each change is worth, in a design that makes one at a time."""
+        return ablations(self.evidence)
+
+    @cached_property
+    def importance(self) -> Table | None:
+        """How much each searched hyperparameter mattered."""
+        return importance(self.evidence)
+
+    @cached_property
     def probes(self) -> Table | None:
         """Probes by arm."""
         return tables.probes(self.evidence)
@@ -145,9 +163,9 @@ class ProfileView:
         return tables.failures(self.evidence, self.result.lost)
 
     @cached_property
-    def trials(self) -> Table | None:
+    def trials(self) -> TrialList:
         """The confirmation trials."""
-        return tables.trials(self.evidence, f"{self.name}-trial-")
+        return TrialList(self.evidence, self.name)
 
     @property
     def planned(self) -> facts.Facts:
@@ -158,6 +176,11 @@ class ProfileView:
     def checks(self) -> list[Check]:
         """What was looked for that could weaken the verdicts."""
         return self.result.checks
+
+    @property
+    def deviations(self) -> list[str]:
+        """What did not go as planned, or weakens the evidence, in sentences."""
+        return [says for check in self.checks if check.outcome == "noted" for says in check.says]
 
     @property
     def origin(self) -> str:

@@ -92,6 +92,17 @@ def open_results(folder: Path) -> Results:
     return Results(open_store(folder, create=False), published)
 
 
+def open_any(folder: Path) -> Results:
+    """Open a folder of results, or one that holds published files and nothing else.
+
+    Raises:
+        StoreError: if it is neither, or cannot be used.
+    """
+    has_database = (folder / DATABASE).is_file() or (folder / FOLDER).is_dir()
+    published = [] if has_database else read_all(folder)
+    return Results(None, published) if published else open_results(folder)
+
+
 def results_beside(store: Store) -> Results:
     """Return the results of a store that is open, with those published beside it.
 

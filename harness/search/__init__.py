@@ -2,6 +2,7 @@
 
 from harness.search.export import export_search
 from harness.search.history import History, Tried, best, wanted
+from harness.search.importance import importances
 from harness.search.pruning import bracket_of, rungs, stop_rules
 from harness.search.sampling import next_round
 
@@ -11,6 +12,7 @@ __all__ = [
     "best",
     "bracket_of",
     "export_search",
+    "importances",
     "next_round",
     "rungs",
     "stop_rules",

@@ -84,6 +84,26 @@ def test_claims_and_report_are_rebuilt_from_the_records(ran, tmp_path, where, ca
     assert (tmp_path / "reports" / "tiny" / "report.md").is_file()
 
 
+def test_reports_are_exported_and_compared(ran, tmp_path, where, capsys):
+    assert run(["report", "tiny", *where, "--export", str(tmp_path / "paper")]) == 0
+    written = tmp_path / "paper" / "tiny" / "default"
+    assert capsys.readouterr().out.split() == [str(written)]
+    assert {file.suffix for file in written.rglob("*.*")} == {".tex", ".pdf", ".csv", ".parquet"}
+    results = where[1]
+    both = ["report", "--compare", results, results, "--out", str(tmp_path / "compared")]
+    assert run(both) == 0
+    assert "no effects differ beyond noise" in capsys.readouterr().out
+    assert run([*both, "--json"]) == 0
+    (profile,) = json.loads(capsys.readouterr().out)["profiles"]
+    assert profile["identical"] == profile["pairs"] > 0
+    assert (tmp_path / "compared" / "comparison.html").is_file()
+    assert run(["report", "--compare", results, str(tmp_path / "nowhere")]) == 2
+    assert "no results" in capsys.readouterr().err
+    assert run([*both, "tyni"]) == 2
+    assert "did you mean 'tiny'" in capsys.readouterr().err
+    assert run(["report", "--json", *where]) == 2
+
+
 def test_a_trial_replays_bit_for_bit(ran, where, capsys):
     trial = ran["claims"][0]["trials"][0]
     assert run(["trial", trial[:10], *where]) == 0

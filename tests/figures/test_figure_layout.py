@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.figures.forest import claimed_ranges
-from harness.figures.layout import SINGLE_ARMS, lay_out
+from harness.figures.layout import lay_out
 from harness.figures.lines import padded, spread
 from harness.plan import make_plan
 from harness.study import study_from_dict
@@ -35,7 +35,8 @@ WIDTH = {"path": "model.width", "levels": [64, 128]}
 def test_two_crossed_factors_give_a_group_per_level_of_the_longer_one():
     layout = layout_of({"depth": DEPTH, "activation": ACTIVATION}, arms={"odd": {"model.depth": 0}})
     assert layout.hue == "depth"
-    assert [group.title for group in layout.groups] == ["relu", "tanh", "gelu", SINGLE_ARMS]
+    assert [group.title for group in layout.groups] == ["relu", "tanh", "gelu", "Single arms"]
+    assert [group.single for group in layout.groups] == [False, False, False, True]
     assert [(m.label, m.style) for m in layout.groups[0].members] == [
         ("depth 2", 0),
         ("depth 8", 1),

@@ -15,6 +15,7 @@ from harness.figures.forest import forest
 ALL = {
     "effects",
     "arms",
+    "interactions",
     "learning-curves",
     "gradient-norms",
     "quality-and-cost",
@@ -86,7 +87,7 @@ def test_an_arm_without_results_is_shown_as_such(finished):
     evidence = finished.evidence
     picture = arms_compared(evidence, primary_metric(evidence))
     assert picture is not None
-    assert "no complete trial" in picture.svgs()[0]  # the arm that diverged
+    assert "no value" in picture.svgs()[0]  # the arm that diverged
 
 
 def test_seeds_that_did_not_finish_are_counted(finished):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import build_page
+from harness.report import build_comparison, build_page, build_scoreboard, compare, trials
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -57,9 +57,23 @@ OVERLAPS = """
 
 
 @pytest.fixture(scope="module")
-def address(finished, tmp_path_factory):
-    folder = build_page(list(finished.profiles.values()), tmp_path_factory.mktemp("page"))
-    return (folder / "index.html").as_uri()
+def site(finished, tmp_path_factory):
+    """All kinds of pages as `harness report` lays them out, and one with its trials apart."""
+    folder = tmp_path_factory.mktemp("site")
+    results = list(finished.profiles.values())
+    build_scoreboard(results, folder)
+    build_page(results, folder / "odd-words")
+    build_comparison(compare(results, results, ("one", "other")), folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials, "MOST_ON_THE_REPORT", 10)
+        patch.setattr(trials, "MOST_ON_A_PAGE", 15)
+        build_page(results[:1], folder / "many")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    return (site / "odd-words" / "index.html").as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -76,18 +90,18 @@ def open_page(browser, address):
     """Open the page; at the end nothing may have been fetched or complained about."""
     complaints, contexts = [], []
 
-    def note(fetched):
-        if fetched != address and not fetched.startswith("data:"):
-            complaints.append(fetched)
+    def note(request):
+        if not (request.is_navigation_request() or request.url.startswith("data:")):
+            complaints.append(request.url)
 
-    def opened(width, height, **settings):
+    def opened(width, height, target=address, **settings):
         context = browser.new_context(viewport={"width": width, "height": height}, **settings)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: note(request.url))
-        page.goto(address)
+        page.on("request", note)
+        page.goto(target)
         return page
 
     yield opened
@@ -133,6 +147,46 @@ def test_a_reader_gets_to_a_single_trial_in_three_clicks(open_page):
     target = page.locator("tr:target")
     assert target.is_visible()
     assert target.get_by_role("rowheader").inner_text()
+
+
+def test_three_clicks_lead_from_a_claim_on_the_scoreboard_to_a_single_trial(open_page, site):
+    page = open_page(1280, 800, (site / "index.html").as_uri())
+    page.get_by_role("link", name="Evidence for relu-beats-softmax in profile default").click()
+    trial = page.locator("#default-claim-relu-beats-softmax-trials a").first
+    trial.click()  # the list is open, for the address names it
+    assert page.locator("tr:target").is_visible()
+    assert page.locator("tr:target th").inner_text() == trial.inner_text()
+
+
+def test_trials_on_pages_of_their_own_can_be_reached_and_left(open_page, site):
+    page = open_page(1280, 800, (site / "many" / "index.html").as_uri())
+    page.get_by_text("Evidence:").first.click()
+    page.locator(".trials a").last.click()
+    assert "/many/trials/" in page.url
+    assert page.locator("tr:target").is_visible()
+    page.get_by_role("navigation", name="Pages of trials").get_by_role("link").first.click()
+    assert page.get_by_role("row").count() == 1 + 15
+    page.get_by_role("link", name="odd-words").click()
+    assert page.locator("h1").inner_text() == "Does <b>depth</b> pay, at $5 | a_layer?"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "name",
+    ["index.html", "odd-words/index.html", "many/trials/default-1.html", "comparison.html"],
+)
+def test_an_accessibility_checker_finds_no_fault(open_page, site, name, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = open_page(1280, 800, (site / name).as_uri(), color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    found = axe.Axe().run(page).response["violations"]
+    assert [(fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in found] == []
+
+
+@pytest.mark.parametrize("name", ["index.html", "comparison.html", "many/trials/default-1.html"])
+def test_the_other_pages_fit_a_phone(open_page, site, name):
+    page = open_page(390, 844, (site / name).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_it_works_with_the_keyboard(open_page):

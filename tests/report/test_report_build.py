@@ -7,13 +7,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from report_examples import without_trials
 
 from harness.figures.forest import forest
-from harness.report import ProfileResult, build_page
+from harness.report import ProfileResult, build_page, render, trials
 from harness.report.inline import inline_svg
 from harness.report.render import escape_markdown
 
@@ -81,7 +82,11 @@ def test_the_page_needs_nothing_else(built):
     assert [link["href"] for link in reader.of("link")] == ["data:,"]
     assert not re.search(r"@import|url\((?!#)", page)
     outside = [a["href"] for a in reader.of("a") if not a["href"].startswith("#")]
-    assert outside == ["../index.html", "report.md"]
+    files = [link for link in outside if link.startswith("figures/")]
+    assert sorted(outside) == sorted(["../index.html", "report.md", *files])
+    assert len(files) == 2 * 7
+    for file in files:
+        assert (folder / file).is_file()
     assert (folder / "report.md").is_file()
 
 
@@ -109,7 +114,7 @@ def test_tables_and_pictures_have_words(built):
     assert len(pictures) > 8
     for attributes in pictures:
         assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
-    assert page.count("<figure") == page.count("<figcaption>") == 6
+    assert page.count("<figure") == page.count("<figcaption>") == 7
 
 
 def test_study_texts_are_shown_and_harmless(built):
@@ -182,7 +187,7 @@ def test_markdown_tables_are_whole_and_pictures_exist(built):
         assert width in (0, cells) or cells == 0
         width = cells
     pictures = re.findall(r"\]\((figures/[^)]*)\)", markdown)
-    assert len(pictures) == 6
+    assert len(pictures) == 7
     for picture in pictures:
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
@@ -233,7 +238,43 @@ def test_a_rebuild_gives_the_same_bytes_and_needs_no_training_code(finished, tmp
             if file.is_file()
         }
     assert built["1"] == built["2"]
-    assert len(built["1"]) == 2 + 2 * 6
+    assert len(built["1"]) == 2 + 2 * 2 * 8
+
+
+def test_every_figure_lies_there_as_svg_and_png(built):
+    folder = built[0] / "figures" / "default"
+    assert len(list(folder.glob("*.png"))) == len(list(folder.glob("*.svg"))) == 8
+    for file in folder.glob("*.svg"):
+        root = ElementTree.fromstring(file.read_text())
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert root[0].text
+        assert "var(" not in file.read_text()  # a drawing program knows no page's colours
+
+
+@pytest.mark.usefixtures("one_figure")
+def test_many_trials_get_pages_of_their_own_which_claims_point_to(finished, tmp_path, monkeypatch):
+    result = finished.profiles["default"]
+    build_page([result], tmp_path)
+    assert not (tmp_path / "trials").exists()
+    monkeypatch.setattr(trials, "MOST_ON_THE_REPORT", 10)
+    monkeypatch.setattr(trials, "MOST_ON_A_PAGE", 15)
+    monkeypatch.setattr(render, "MOST_LINKS", 5)
+    build_page([result], tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    pages = {file.name: file.read_text() for file in (tmp_path / "trials").iterdir()}
+    total = len(result.evidence.confirmation)
+    assert len(pages) == -(-total // 15)
+    assert sum(text.count("<tr id=") for text in pages.values()) == total
+    addresses = re.findall(r'href="trials/([^"#]*)#([^"]*)">([^<]*)</a>, 5', page)
+    assert {arm for *_, arm in addresses} >= {"relu-1", "softmax-3", "tanh-1"}
+    for file, anchor, arm in addresses:
+        row = re.search(rf'<tr id="{anchor}".*?</tr>', pages[file], re.DOTALL).group()
+        assert f"<td>{arm}</td>" in row
+    for text in pages.values():
+        read(text)
+    monkeypatch.undo()
+    build_page([result], tmp_path)
+    assert not (tmp_path / "trials").exists()
 
 
 @pytest.fixture
@@ -243,6 +284,7 @@ def one_figure(monkeypatch):
         "harness.report.view.draw_all",
         lambda evidence, verdicts: {"effects": forest(evidence.plan.study, verdicts)},
     )
+    monkeypatch.setattr("harness.report.view.at_a_glance", lambda evidence, metric: None)
 
 
 @pytest.mark.usefixtures("one_figure")
@@ -320,7 +362,7 @@ def test_inlined_svg_keeps_its_texts_and_loses_only_digits_of_geometry():
     text = inline_svg(svg, "p-", 'a "label"')
     assert text.startswith("<svg role=")
     assert "0.78055 #a" in text
-    assert 'd="M 1.23 2.34"' in text
+    assert 'd="M 1.2 2.3"' in text
     assert "var(--ink)" in text
     assert 'id="p-0"' in text
     assert 'href="#p-0"' in text

@@ -51,7 +51,8 @@ def test_every_claim_stands_there_once_with_every_profile(folder, finished):
     shown = " ".join("".join(reader.text).split())
     assert page.count('<tbody role="rowgroup" class="claim"') == 8
     assert page.count('<tr role="row" class="result"') == 12
-    assert page.count("<svg class=") == 12
+    assert page.count('<svg class="strip') == 12
+    assert page.count('<figure class="glance">') == 2
     for verdict in finished.verdicts:
         assert verdict.says in shown
     assert "What the evidence says about 8 claims of 2 studies" in shown
@@ -72,7 +73,7 @@ def test_the_counts_are_those_of_the_verdicts(results, finished):
 def test_links_lead_to_the_claims_of_the_study_pages(folder, built):
     page = (folder / "index.html").read_text()
     links = set(re.findall(r'href="odd-words/index\.html#(default-claim-[^"]*)"', page))
-    assert len(links) == 4
+    assert len(links) == 8  # to the claim, and to its trials
     assert all(f'id="{link}"' in built[1] for link in links)
     assert 'id="default-integrity"' in built[1]
 

@@ -1,0 +1,95 @@
+"""The table of a design that changes one thing at a time: what each change is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from harness.evidence import Evidence
+from harness.figures import primary_metric
+from harness.figures.words import ABSENT, axis_label, estimate, lower_is_better, number
+from harness.report.answer import p_text
+from harness.report.tables import Cell, Table, mean_cell
+from harness.stats.hypotheses import Different, p_value
+from harness.stats.intervals import t_interval
+from harness.stats.multiplicity import holm
+from harness.study import Arm
+
+DESIGNS = {"leave-one-out": "Without", "one-at-a-time": "Changed"}
+
+
+def ablations(evidence: Evidence) -> Table | None:
+    """Compare every arm that differs in one factor with the baseline arm, paired over seeds.
+
+    Returns:
+        None for a design that changes several factors at once, or without results of the baseline.
+    """
+    study, baseline = evidence.plan.study, evidence.plan.baseline
+    others = [arm for arm in evidence.plan.arms if not arm.named and arm.name != baseline.name]
+    metric = primary_metric(evidence)
+    rows = evidence.confirmation
+    if study.design not in DESIGNS or not others or metric not in rows:
+        return None
+    table = rows.pivot_table(index="seed", columns="arm", values=metric)
+    if baseline.name not in table:
+        return None
+    differences = {
+        arm.name: (table[arm.name] - table[baseline.name]).dropna().to_numpy(dtype=float)
+        for arm in others
+        if arm.name in table
+    }
+    tested = [name for name, values in differences.items() if len(values) > 1]
+    corrected = holm([p_value(differences[name], Different(0.0)) for name in tested])
+    p_values = dict(zip(tested, corrected, strict=True))
+    times = rows.pivot_table(index="seed", columns="arm", values="cost.seconds")
+    itself = Cell(ABSENT, True, "it is what the others are compared with")
+    own = mean_cell(table[baseline.name].dropna(), "")
+    first = [Cell("the baseline arm"), own, itself, itself, Cell("1", True)]
+    direction = "lower" if lower_is_better(metric) else "higher"
+    return Table(
+        "What each change is worth, one at a time",
+        [
+            DESIGNS[study.design],
+            axis_label(metric),
+            "Change",
+            "p, corrected",
+            "Training time, ratio",
+        ],
+        [first, *(_row(arm, baseline, table, differences, (p_values, times)) for arm in others)],
+        f"Baseline arm: {baseline.name}. Change: the arm minus the baseline, paired over seeds,"
+        f" with its 95 % t interval ({direction} is better). p: exact sign-flip test of no change,"
+        " corrected for these rows (Holm); it explores, and is no verdict on a claim.",
+    )
+
+
+def _row(
+    arm: Arm,
+    baseline: Arm,
+    table: pd.DataFrame,
+    differences: dict[str, np.ndarray],
+    more: tuple[dict[str, float], pd.DataFrame],
+) -> list[Cell]:
+    p_values, times = more
+    values = differences.get(arm.name, np.zeros(0))
+    absent = "no seed is complete in both arms"
+    cells = [
+        Cell(_change(arm, baseline)),
+        mean_cell(table.get(arm.name, pd.Series()).dropna(), absent),
+    ]
+    if len(values) > 1:
+        mean, low, high = estimate(float(values.mean()), *t_interval(values))
+        cells += [Cell(f"{mean} [{low}, {high}]", True), Cell(p_text(p_values[arm.name]), True)]
+    else:
+        cells += [Cell(ABSENT, True, absent)] * 2
+    if {arm.name, baseline.name} <= set(times):
+        ratio = float(np.exp(np.log(times[arm.name] / times[baseline.name]).mean()))
+        return [*cells, Cell(number(ratio), True)]
+    return [*cells, Cell(ABSENT, True, absent)]
+
+
+def _change(arm: Arm, baseline: Arm) -> str:
+    changed = [factor for factor in arm.levels if arm.levels[factor] != baseline.levels[factor]]
+    return ", ".join(
+        f"{factor} ({arm.levels[factor]} instead of {baseline.levels[factor]})"
+        for factor in changed
+    )

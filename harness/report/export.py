@@ -1,0 +1,100 @@
+"""Files for a paper and for other tools: LaTeX tables, PDF figures, tidy data."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from harness.evidence import Evidence
+from harness.report.files import write, write_all
+from harness.report.latex import latex_table, verdict_table
+from harness.report.view import ProfileResult, ProfileView, views_of
+from harness.trial import Verdict
+
+
+def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
+    """Write what papers and other tools need of these results; the same results, the same bytes.
+
+    Each profile gets `<study>/<profile>/` with `tables/*.tex` (booktabs), `figures/*.pdf` (one for
+    each panel), and the tidy evidence as CSV and Parquet: `trials` (a row per trial, its states,
+    settings, metrics and costs), `curves` (a row per confirmation trial and epoch) and `verdicts`.
+
+    Returns:
+        The folder of each profile.
+    """
+    folders = []
+    for result in results:
+        (view,) = views_of([result])
+        target = folder / result.study / result.profile
+        write_all(target / "tables", _tables(view), "*.tex")
+        write_all(target / "figures", _figures(view), "*.pdf")
+        for name, frame in _frames(view).items():
+            write(target / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+            write(target / f"{name}.parquet", _parquet(frame))
+        folders.append(target)
+    return folders
+
+
+def _tables(view: ProfileView) -> Iterator[tuple[str, bytes]]:
+    tables = {
+        "verdicts": verdict_table(view.rows) if view.rows else None,
+        "leaderboard": view.leaderboard,
+        "arms": view.arms,
+        "ablations": view.ablations,
+        "importance": view.importance,
+        "costs": view.costs,
+    }
+    for name, table in tables.items():
+        if table is not None:
+            label = f"tab:{view.result.study}-{view.name}-{name}"
+            yield f"{name}.tex", latex_table(table, label).encode()
+
+
+def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
+    for name, picture in view.pictures.items():
+        pages = picture.pdfs()
+        for index, content in enumerate(pages, 1):
+            yield f"{name}.pdf" if len(pages) == 1 else f"{name}-{index}.pdf", content
+
+
+def _frames(view: ProfileView) -> dict[str, pd.DataFrame]:
+    return {
+        "trials": tidy_trials(view.evidence),
+        "curves": view.evidence.curves,
+        "verdicts": tidy_verdicts(view.result.verdicts),
+    }
+
+
+def tidy_trials(evidence: Evidence) -> pd.DataFrame:
+    """Return a row per trial, with the study and profile it belongs to; each column of one type."""
+    frame = evidence.trials.copy()
+    for column in frame:
+        kinds = {type(value) for value in frame[column].dropna()}
+        if len(kinds) > 1 and not kinds <= {int, float}:  # such as levels "none" and 0.5
+            frame[column] = [str(v) if pd.notna(v) else None for v in frame[column]]
+    execution = evidence.execution
+    frame.insert(0, "study", execution.study)
+    frame.insert(1, "profile", execution.profile)
+    return frame
+
+
+def tidy_verdicts(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Return a row per claim; lists are texts, parts are JSON."""
+    rows = []
+    for verdict in verdicts:
+        row = verdict.to_dict()
+        row["source"] = "; ".join(verdict.source)
+        row["trials"] = " ".join(verdict.trials)
+        row["parts"] = json.dumps(verdict.parts)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
