@@ -5,16 +5,14 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from benchmarks.loops import loop_by_hand
 from benchmarks.measure import Row, both_ratios, in_turn, ratio
-from benchmarks.trials import adam, made_up, make_trial, mlp, run
-from harness.form import Form
+from benchmarks.trials import adam, cell, made_up, make_trial, mlp, run
 from harness.models import build
 from harness.train.packing_key import group
 from harness.trial import Phase, Trial
@@ -23,27 +21,27 @@ from harness.workloads import TrialData, load
 SEEDS = 8
 EPOCHS = 10
 RATES = [1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 1e-2, 2e-2, 3e-2]
-SWEEP = [  # features, width, depth, batch, members, steps
-    (64, 8, 1, 16, 32, 2000),
-    (64, 16, 2, 32, 8, 2000),
-    (64, 64, 2, 64, 2, 3000),
-    (64, 64, 2, 64, 4, 2000),
-    (64, 64, 2, 64, 16, 600),
-    (64, 64, 2, 64, 64, 200),
-    (64, 64, 2, 64, 256, 60),
-    (64, 64, 16, 64, 8, 300),
-    (64, 64, 16, 64, 32, 100),
-    (64, 256, 2, 64, 8, 400),
-    (64, 256, 4, 256, 8, 80),
-    (64, 512, 2, 32, 8, 200),
-    (784, 128, 1, 128, 8, 300),
-    (784, 512, 2, 64, 4, 200),
-    (784, 512, 2, 64, 16, 60),
-    (784, 1024, 3, 128, 4, 40),
-    (784, 1024, 3, 512, 8, 12),
-    (784, 2048, 2, 32, 4, 30),
-    (10, 4, 0, 512, 64, 300),
-    (3072, 256, 2, 16, 8, 200),
+SWEEP = [  # model, features, width, depth (steps of a sequence), batch, members, steps
+    ("mlp", 64, 8, 1, 16, 32, 400),
+    ("mlp", 64, 16, 2, 32, 8, 600),
+    ("mlp", 64, 64, 2, 64, 2, 1200),
+    ("mlp", 64, 64, 2, 64, 16, 200),
+    ("mlp", 64, 64, 2, 64, 256, 40),
+    ("mlp", 64, 64, 16, 64, 8, 120),
+    ("mlp", 64, 256, 2, 64, 8, 120),
+    ("mlp", 64, 256, 4, 256, 8, 30),
+    ("mlp", 64, 512, 2, 32, 8, 80),
+    ("mlp", 784, 128, 1, 128, 8, 120),
+    ("mlp", 784, 512, 2, 64, 4, 60),
+    ("mlp", 784, 1024, 3, 128, 4, 15),
+    ("mlp", 784, 2048, 2, 32, 4, 12),
+    ("mlp", 10, 4, 0, 512, 64, 100),
+    ("mlp", 3072, 256, 2, 16, 8, 80),
+    ("gru", 8, 16, 20, 16, 8, 60),
+    ("gru", 8, 16, 20, 16, 8, 20),
+    ("gru", 16, 48, 40, 32, 8, 40),
+    ("rnn", 32, 64, 60, 64, 4, 30),
+    ("lstm", 8, 16, 20, 16, 8, 40),
 ]
 
 
@@ -89,11 +87,7 @@ def _work_by_hand(trials: Sequence[Trial]) -> float:
     begin = time.process_time()
     for trial in trials:
         model, rate = trial.workload["model"], trial.workload["optimizer"]["lr"]
-
-        def fresh(shape: tuple[int, ...], n: int, model: Any = model) -> Any:
-            return build(model, Form(shape, n), 0)
-
-        loop_by_hand(*parts, fresh, EPOCHS, rate)
+        loop_by_hand(*parts, partial(build, model, data.form, 0), EPOCHS, rate)
     return time.process_time() - begin
 
 
@@ -144,29 +138,39 @@ def study_rows(repeats: int) -> list[Row]:
     return found
 
 
-def sweep(repeats: int) -> list[str]:
+def sweep(repeats: int, quick: bool) -> list[str]:
     """Measure the engine's own choice against never packing; return the lines of a table."""
     lines = [
-        "| features | width | depth | batch | trials | unpacked, µs a step | chosen | × quicker |",
-        "|---|---|---|---|---|---|---|---|",
+        "| model | features | width | depth, or steps | batch | trials | unpacked, µs a step "
+        "| chosen | × quicker |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for case in SWEEP:
+    for case in SWEEP[::4] if quick else SWEEP:
         lines.append(_case(*case, repeats=repeats))
         print(lines[-1], flush=True)
     return lines
 
 
 def _case(  # noqa: PLR0913, PLR0917  (the sizes that the sweep varies)
-    features: int, width: int, depth: int, batch: int, members: int, steps: int, repeats: int
+    name: str,
+    features: int,
+    width: int,
+    depth: int,
+    batch: int,
+    members: int,
+    steps: int,
+    repeats: int,
 ) -> str:
     per_epoch = max(1, min(20, steps))
     examples = round(batch * per_epoch / 0.8)
-    data = made_up(examples, features)
+    recurrent = name != "mlp"
+    data = made_up(examples, features, depth if recurrent else None)
+    model = cell(name, width) if recurrent else mlp(depth, width)
     trials = [
         make_trial(
             "made-up",
             seed,
-            model=mlp(depth, width),
+            model=model,
             optimizer=adam(1e-3 * (1 + seed / 100)),
             epochs=max(1, steps // per_epoch),
             batch_size=batch,
@@ -187,10 +191,15 @@ def _case(  # noqa: PLR0913, PLR0917  (the sizes that the sweep varies)
     # CPU time: on one thread it is what the trial costs, whatever the neighbours do
     quicker = ratio(times["unpacked"], times["chosen"], cpu=not torch.cuda.is_available())
     return (
-        f"| {features} | {width} | {depth} | {batch} | {members} | {step:.0f} "
+        f"| {name} | {features} | {width} | {depth} | {batch} | {members} | {step:.0f} "
         f"| {_words(sizes)} | {quicker:.2f} |"
     )
 
 
 def _words(sizes: Iterable[int]) -> str:
     return " or ".join("alone" if size == 1 else f"packs of {size}" for size in sorted(sizes))
+
+
+def work_packed(trials: Sequence[Trial]) -> float:
+    """Train in a worker, packed as the engine chooses; return the CPU seconds that it took."""
+    return _work(trials, 64)

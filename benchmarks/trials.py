@@ -27,6 +27,22 @@ def mlp(depth: int, width: int, activation: str = "relu") -> dict[str, Any]:
     }
 
 
+def cell(name: str, width: int) -> dict[str, Any]:
+    """The settings of a recurrent network of one layer."""
+    return {
+        "name": "recurrent",
+        "cell": name,
+        "layers": 1,
+        "width": width,
+        "embedding": 8,
+        "bidirectional": False,
+        "pooling": "last",
+        "dropout": 0.0,
+        "initialization": "torch",
+        "forget_bias": None,
+    }
+
+
 def make_trial(  # noqa: PLR0913  (the settings of a trial, by name)
     data: str,
     seed: int,
@@ -58,12 +74,13 @@ def run(trials: Sequence[Trial], data: TrialData, **options: Any) -> list[Record
     return records
 
 
-def made_up(examples: int, features: int, classes: int = 10) -> TrialData:
-    """Return noise of a given size with a small test part."""
+def made_up(examples: int, features: int, steps: int | None = None) -> TrialData:
+    """Return noise of ten classes with a small test part, a sequence where there are steps."""
     generator = np.random.default_rng(0)
+    shape = (features,) if steps is None else (steps, features)
 
     def part(count: int) -> Examples:
-        inputs = generator.normal(size=(count, features)).astype(np.float32)
-        return Examples(inputs, np.arange(count) % classes)
+        inputs = generator.normal(size=(count, *shape)).astype(np.float32)
+        return Examples(inputs, np.arange(count) % 10)
 
-    return TrialData("made-up", Form((features,), classes), part(examples), part(100))
+    return TrialData("made-up", Form(shape, 10), part(examples), part(100))

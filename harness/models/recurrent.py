@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from harness.form import Form
 from harness.models.dropout import Dropout
+from harness.models.reading import is_written_out, read_cells, read_without_padding
 from harness.models.sequences import (
-    PADDING,
+    Embedding,
     as_steps,
     features,
     lengths_of,
     mean_state,
     state_at,
+    steps_of,
 )
 
-# PyTorch's own layers: measured against loops of cells, written out with the inputs' products
-# taken beforehand, they are the quickest on a CPU for LSTM and GRU, and near it for the plain cell
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -48,7 +48,7 @@ class Recurrent(nn.Module):
         numbers = features(form.shape, "recurrent")
         if form.vocabulary is not None:
             numbers = settings["embedding"]
-            self.embedding = nn.Embedding(form.vocabulary, numbers, padding_idx=PADDING)
+            self.embedding = Embedding(form.vocabulary, numbers)
         both = settings["bidirectional"]
         directions, layers = 2 if both else 1, settings["layers"]
         sizes = [numbers] + [directions * width] * (layers - 1)
@@ -56,6 +56,7 @@ class Recurrent(nn.Module):
         self.layers = nn.ModuleList(
             kind(size, width, batch_first=True, bidirectional=both) for size in sizes
         )
+        self.written_out = is_written_out(self.layers, steps_of(form.shape))
         rate = settings["dropout"]
         self.dropouts = nn.ModuleList(Dropout(rate) for _ in range(layers if rate else 0))
         self.last = nn.Linear(directions * width, form.outputs)
@@ -71,7 +72,7 @@ class Recurrent(nn.Module):
         else:
             steps, lengths = as_steps(inputs), None
         for index, layer in enumerate(self.layers):
-            steps = layer(steps)[0]
+            steps = self._read(layer, steps, lengths)
             if index < len(self.layers) - 1 and self.dropouts:
                 steps = self.dropouts[index](steps)
         states = steps if self.sequence else self._pool(steps, lengths)
@@ -79,6 +80,17 @@ class Recurrent(nn.Module):
             states = self.dropouts[-1](states)
         outputs: Tensor = self.last(states)
         return outputs
+
+    def _read(self, layer: nn.Module, steps: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return a layer's states by whatever way is quickest."""
+        if not steps.is_cuda:
+            assert isinstance(layer, nn.RNNBase)
+            if self.written_out:
+                return read_cells(layer, steps)
+            if lengths is not None and not (self.sequence or layer.bidirectional):
+                return read_without_padding(layer, steps, lengths)
+        states: Tensor = layer(steps)[0]
+        return states
 
     def _pool(self, states: Tensor, lengths: Tensor | None) -> Tensor:
         if self.pooling == "mean":

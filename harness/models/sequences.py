@@ -5,9 +5,25 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 PADDING = 0  # the token id that fills a sequence up at its end
+
+
+class Embedding(nn.Embedding):
+    """Numbers for each token; padding has none, and never gets any."""
+
+    def __init__(self, vocabulary: int, width: int):
+        super().__init__(vocabulary, width, padding_idx=PADDING)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map ids (batch, steps) to (batch, steps, width)."""
+        if not torch._C._functorch.is_batchedtensor(self.weight):
+            return super().forward(tokens)
+        # vmap knows the padding of the first member alone, and would train that of the others
+        numbers = functional.embedding(tokens, self.weight)
+        return numbers * (tokens != PADDING).unsqueeze(-1)
 
 
 def features(shape: tuple[int, ...], name: str) -> int:

@@ -15,6 +15,7 @@ from harness.models.dropout import Dropout
 from harness.models.layers import ACTIVATIONS
 from harness.models.sequences import (
     PADDING,
+    Embedding,
     as_steps,
     features,
     is_real,
@@ -154,7 +155,7 @@ class Transformer(nn.Module):
         steps, numbers = _reading(form.shape, self.patch)
         self.embedding, self.projection = None, None
         if form.vocabulary is not None:
-            self.embedding = nn.Embedding(form.vocabulary, width, padding_idx=PADDING)
+            self.embedding = Embedding(form.vocabulary, width)
         else:
             self.projection = nn.Linear(numbers, width)
         self.positions = settings["positions"]

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.train.updates import EPSILON, Grouped
+from harness.train.updates import EPSILON, Grouped, Rate, unchanged
 
 Settings = Mapping[str, Any]
 Tensors = list[Tensor]
@@ -35,12 +35,12 @@ class _Adaptive(Grouped):
         super().load(state)
         self._step = state["step"]
 
-    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+    def step(self, gradients: Sequence[Tensor], rate: Rate = unchanged) -> None:
         self._step += 1
         for config, parameters, *moments, own in self._with_gradients(gradients):
             if config["weight_decay"]:
                 own = torch._foreach_add(own, parameters, alpha=config["weight_decay"])  # noqa: PLW2901
-            self._update(config, config["lr"] * factor, parameters, own, moments)
+            self._update(config, config["lr"] * rate(config), parameters, own, moments)
 
     def _update(
         self, config: Settings, lr: float, parameters: Tensors, own: Tensors, moments: list[Tensors]

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from harness.train.pack import EVALUATION_BATCH, Material, initial_stack
+from harness.train.pack import EVALUATION_BATCH, Material, initial_stack, optimizer_settings
 from harness.train.program import Program
 from harness.train.resident import Normalization
 from harness.train.updates import alone_reason, build_update
@@ -23,6 +23,7 @@ TIMED_STEPS = 3
 PREPARING = 5e-3  # seconds that it takes to record a step
 AFFORDABLE = 0.03  # of the time that all trials would take alone, for one measurement
 UNMEASURED_BELOW = 1e-3  # seconds of a step alone; up to here overhead was seen to dominate
+SHORT_CALL = 8e-6  # seconds of an operation of a step alone; up to here as well
 UNMEASURED_SIZE = 16
 MEMORY_SHARE = {"cuda": 0.8, "cpu": 0.25}
 
@@ -59,7 +60,8 @@ def choose_size(trials: Sequence[Trial], material: Material, largest: int) -> Ch
     if fitting == 1:
         return Choice(1, "alone: the memory holds no two")
     _measure_sizes(trials, material, _sizes(fitting), seconds)
-    return _decide({size: value for size, value in seconds.items() if size <= fitting}, fitting)
+    known = {size: value for size, value in seconds.items() if size <= fitting}
+    return _decide(known, fitting, getattr(material.program, "step_calls", 0))
 
 
 def _measure_sizes(
@@ -87,10 +89,10 @@ def _measure_sizes(
             seconds[size] = min(seconds[size], measure(trials[:size], material))
 
 
-def _decide(seconds: dict[int, float], fitting: int) -> Choice:
+def _decide(seconds: dict[int, float], fitting: int, calls: int) -> Choice:
     alone = seconds[1]
     if len(seconds) == 1:
-        if alone < UNMEASURED_BELOW:
+        if alone < max(UNMEASURED_BELOW, SHORT_CALL * calls):
             size = min(fitting, UNMEASURED_SIZE)
             return Choice(
                 size, f"{size} at most: short steps ({_micro(alone)} alone), not measured"
@@ -115,7 +117,7 @@ def measure(trials: Sequence[Trial], material: Material) -> float:
     """Return the seconds of one training step of these trials, divided by their number."""
     program, data = material.program, material.data
     stack = initial_stack(trials[:1], material).rows([0] * len(trials))
-    configs = [trial.workload["optimizer"] for trial in trials]
+    configs = [optimizer_settings(trial) for trial in trials]
     update = build_update(configs, stack.parameters)
     batch = min(trials[0].workload["batch_size"], len(data))
     index = torch.arange(batch, device=data.device).expand(len(trials), -1)
@@ -171,8 +173,8 @@ def free_bytes(device: torch.device) -> float:
 
 
 def _known_timings(trials: Sequence[Trial], material: Material) -> dict[int, float]:
-    config = trials[0].workload
-    equal = all(trial.workload["optimizer"] == config["optimizer"] for trial in trials)
+    config, settings = trials[0].workload, optimizer_settings(trials[0])
+    equal = all(optimizer_settings(trial) == settings for trial in trials)
     key = (config["optimizer"]["name"], config["batch_size"], equal, torch.get_num_threads())
     return _timings.setdefault(material.program, {}).setdefault(key, {})
 

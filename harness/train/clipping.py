@@ -10,17 +10,17 @@ from torch import Tensor
 _EPSILON = 1e-6  # as in torch.nn.utils.clip_grad_norm_
 
 
-def clipped(gradients: Sequence[Tensor], limit: float) -> list[Tensor]:
-    """Scale each member's gradient down to a norm of at most `limit` (Pascanu et al. 2013).
+def clipped(gradients: Sequence[Tensor], limits: Tensor) -> list[Tensor]:
+    """Scale each member's gradient down to a norm of at most its limit (Pascanu et al. 2013).
 
     Args:
         gradients: of each parameter, each (members, ...).
-        limit: of the Euclidean norm over all parameters of a member.
+        limits: of the Euclidean norm over all parameters of a member, (members,).
     """
     squares = torch.zeros(len(gradients[0]), device=gradients[0].device)
     for gradient in gradients:
         squares += _norms(gradient).square()
-    factors = (limit / (squares.sqrt() + _EPSILON)).clamp(max=1.0)
+    factors = (limits / (squares.sqrt() + _EPSILON)).clamp(max=1.0)
     return [
         gradient * factors.view(-1, *[1] * (gradient.ndim - 1)).to(gradient.dtype)
         for gradient in gradients

@@ -19,7 +19,7 @@ from harness.train.energy import Meter, sensors
 from harness.train.environment import computing, describe_environment
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
-from harness.train.pack import Material, Point
+from harness.train.pack import Material, Point, optimizer_settings
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probes import run_probes
 from harness.train.program import program_for
@@ -173,7 +173,7 @@ class _Session:
         for trial in trials:
             self._start(trial)
         try:
-            ordered = sorted(trials, key=lambda t: canonical_json(t.workload["optimizer"]))
+            ordered = sorted(trials, key=lambda t: canonical_json(optimizer_settings(t)))
             choice = choose_size(ordered, self._material(trials[0]), largest)
             size, reason = choice.size, choice.reason
         except Exception:
@@ -221,7 +221,10 @@ class _Session:
         self.meter.enter(trial.id for trial in pack)
         material = self._material(pack[0])
         how["precision"] = material.program.precision
+        if material.data.streamed:
+            how["data"] = "streamed from the host: too large for the device's memory"
         for trial, event in fit(pack, material):
+            how["launching"] = material.program.launching
             told = self._told(trial, event, how)
             if told is not None:
                 yield told
@@ -306,6 +309,9 @@ class _Session:
         if how:
             environment["packing"] = how["reason"]
             environment["precision"] = how.get("precision", "float32")
+            for said in ("data", "launching"):
+                if how.get(said):
+                    environment[said] = how[said]
             cost["pack_size"] = float(str(how["size"]))
             if alone_reason(trial.workload["optimizer"]) is not None:
                 environment["optimizer"] = f"{trial.workload['optimizer']['name']} itself"

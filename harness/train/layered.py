@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from harness.train.updates import Update, build_update
+from harness.train.updates import Rate, Update, build_update, unchanged
 
 
 @dataclass
@@ -54,11 +54,12 @@ class LayeredUpdate:
             update = build_update(self._configs, [by_name[name] for name in own])
             self._parts.append(_Part(own, rate, update))
 
-    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+    def step(self, gradients: Sequence[Tensor], rate: Rate = unchanged) -> None:
         """See `Update`."""
         by_name = dict(zip(self._order, gradients, strict=True))
         for part in self._parts:
-            part.update.step([by_name[name] for name in part.names], factor * part.rate)
+            own = [by_name[name] for name in part.names]
+            part.update.step(own, _scaled(rate, part.rate))
 
     def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
         """See `Update`."""
@@ -75,3 +76,7 @@ class LayeredUpdate:
         """See `Update`."""
         for part, saved in zip(self._parts, state["parts"], strict=True):
             part.update.load(saved)
+
+
+def _scaled(rate: Rate, factor: float) -> Rate:
+    return lambda settings: rate(settings) * factor

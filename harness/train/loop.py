@@ -158,12 +158,13 @@ def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
 def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
     """Let those go that are pruned, that stop early, or that have trained to the end."""
     last = epoch == pack.workload["epochs"]
-    stopping = pack.workload.get("early_stopping")
     done = []
     for row, member in enumerate(pack.members):
         if member.gone:
             continue
-        rules = pack.workload.get("stop_rules") or ()
+        own = member.trial.workload
+        stopping = own.get("early_stopping")
+        rules = own.get("stop_rules") or ()
         reason = None if last else pruning_reason(member.curve, rules, epoch)
         if reason is not None:
             member.gone = True

@@ -25,7 +25,7 @@ from harness.train.resident import Division, Normalization, Resident
 from harness.train.schedules import Horizon, rate_factor
 from harness.train.stack import Stack, state_names
 from harness.train.transfer import Weights, freeze, frozen_groups, load_weights, rates, transfer_of
-from harness.train.updates import Update, build_update
+from harness.train.updates import Rate, Update, build_update, unchanged
 from harness.trial import Trial
 
 EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
@@ -86,16 +86,14 @@ class Pack:
         everyone = range(len(trials))
         self.initial = self.stack.rows(everyone) if wants_initial else None
         self.best = self.stack.rows(everyone)
-        self.schedule = self.workload.get("schedule", {"name": "constant"})
-        self.clip = self.workload.get("clip")
         self.augmentation = _augmentation(self.workload, trials, material.data.shape)
         self.transfer = transfer_of(self.workload)
         self.layered: LayeredUpdate | None = None
-        self.update = self._make_update([trial.workload["optimizer"] for trial in trials])
+        self.update = self._make_update([optimizer_settings(trial) for trial in trials])
         self.frozen = self._frozen(1)
         self.steps = 0
         self.noted: dict[str, float] = {}
-        self._normalize()
+        self._arrange()
 
     @property
     def live(self) -> list[Member]:
@@ -133,24 +131,20 @@ class Pack:
         for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
             if self.augmentation is not None:
                 inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
-            factor = rate_factor(self.schedule, self.steps + step, horizon)
-            total += self.step(inputs, targets, factor)
+            total += self.step(inputs, targets, _scheduled(self.steps + step, horizon))
         self.steps += per_epoch
         return total.div_(per_epoch).float()
 
-    def step(self, inputs: Tensor, targets: Tensor, factor: float = 1.0) -> Tensor:
-        """Take one step on batches of shape (members, batch, ...); return losses (members,).
-
-        Learning rates are multiplied by the factor.
-        """
+    def step(self, inputs: Tensor, targets: Tensor, rate: Rate = unchanged) -> Tensor:
+        """Take one step on batches of shape (members, batch, ...); return losses (members,)."""
         program, ranks = self.material.program, self.material.ranks
         if ranks is None:
             gradients, losses = program.gradients(self.stack, inputs, targets)
         else:
             gradients, losses = shared_gradients(program, ranks, self.stack, inputs, targets)
-        if self.clip is not None:
-            gradients = clipped(gradients, self.clip)
-        self.update.step(gradients, factor)
+        if self.limits is not None:
+            gradients = clipped(gradients, self.limits)
+        self.update.step(gradients, rate)
         return losses
 
     def validate(self) -> dict[str, Tensor]:
@@ -174,7 +168,7 @@ class Pack:
         self.update.keep(rows, self.stack.parameters)
         if self.augmentation is not None:
             self.augmentation.keep(rows)
-        self._normalize()
+        self._arrange()
 
     def final_metrics(self, rows: Sequence[int], best: Stack) -> list[dict[str, float]]:
         """Return the metrics of some members with their best weights; reads the test split."""
@@ -262,8 +256,11 @@ class Pack:
         groups = len(layer_groups(self.material.program.template))
         return frozen_groups(self.transfer, groups, epoch)
 
-    def _normalize(self) -> None:
+    def _arrange(self) -> None:
+        """Put the members' own numbers side by side, in the order of the rows."""
         data = self.material.data
+        limits = [member.trial.workload.get("clip") for member in self.members]
+        self.limits = None if limits[0] is None else torch.tensor(limits, device=data.device)
         divisions = [member.division for member in self.members]
         self.normalization = Normalization(divisions, data.device)
         if self.augmentation is not None:
@@ -301,6 +298,17 @@ def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
         [tensor.to(device) for tensor in stack.parameters],
         [tensor.to(device) for tensor in stack.buffers],
     )
+
+
+def optimizer_settings(trial: Trial) -> dict[str, Any]:
+    """Return what decides a member's steps: its optimizer's settings, and its schedule."""
+    schedule = trial.workload.get("schedule", {"name": "constant"})
+    return {**trial.workload["optimizer"], "schedule": schedule}
+
+
+def _scheduled(step: int, horizon: Horizon) -> Rate:
+    """Return each member's own factor of the learning rate at a step."""
+    return lambda settings: rate_factor(settings["schedule"], step, horizon)
 
 
 def division_of(material: Material, trial: Trial) -> Division:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness.form import SIMPLE_MODELS
 from harness.trial import Trial, digest
@@ -14,24 +15,36 @@ GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
 _TENSORS = {  # an optimizer's numbers, which each member has for itself
     "lr", "weight_decay", "momentum", "beta1", "beta2", "smoothing", "lr_decay", "momentum_decay",
 }  # fmt: skip
+_OWN_DROPOUT = ("mlp", "cnn", "recurrent", "transformer")  # whose rates are tensors
+_MEMBERS_OWN = ("schedule", "early_stopping", "stop_rules")  # what the loop asks each member for
 
 
 def pack_key(trial: Trial) -> str:
     """Return a key that trials share if they can be one program.
 
-    They may differ in seed, in initial weights and in the numbers of their optimizer; all else,
-    whatever it is called, must be equal. Trials of simple models and of trainings that are
-    not ours share their key with none.
+    They may differ in seed, initial weights, the numbers of their optimizer, schedule, dropout
+    rates (but for none at all), the bound on gradients, and rules that end training early; all
+    else, whatever it is called, must be equal. Trials of simple models and of
+    trainings that are not ours share their key with none.
     """
-    workload = dict(trial.workload)
-    model, optimizer = dict(workload["model"]), dict(workload["optimizer"])
-    if model["name"] in SIMPLE_MODELS or workload.get("training"):
+    workload = {key: value for key, value in trial.workload.items() if key not in _MEMBERS_OWN}
+    optimizer = workload["optimizer"]
+    if workload["model"]["name"] in SIMPLE_MODELS or workload.get("training"):
         return trial.id
-    for setting in INITIAL:
-        model.pop(setting, None)
-    workload["model"] = model
+    workload["model"] = structure(workload["model"])
+    workload["clip"] = workload.get("clip") is not None
     workload["optimizer"] = {k: v for k, v in optimizer.items() if k not in _TENSORS}
     return digest([workload, trial.phase.value, trial.data_fingerprint, trial.code_version])
+
+
+def structure(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a model's settings is not in its tensors: the same for all of one pack."""
+    kept = {key: value for key, value in model.items() if key not in INITIAL}
+    if model["name"] in _OWN_DROPOUT:
+        for name in ("dropout", "dropout_conv"):
+            rates = kept.get(name, 0.0)
+            kept[name] = [rate > 0 for rate in rates] if isinstance(rates, list) else rates > 0
+    return kept
 
 
 def group(

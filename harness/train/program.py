@@ -14,13 +14,14 @@ from harness.models import UNDECLARED, build, layer_groups, unpackable_reason
 from harness.seeding import stream
 from harness.train.objective import Classes, Objective, objective_for
 from harness.train.own_objective import OwnLoss, own_refusal
-from harness.train.packing_key import INITIAL
+from harness.train.packing_key import structure
+from harness.train.replay import Replayed
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
 from harness.train.transfer import freeze, frozen_groups, set_mode, transfer_of
 from harness.trial import Trial
 
-RECORD_AT_USE = 3  # of the same shapes: recording costs a few steps, too much for rare shapes
+RECORD_SCORES_AT_USE = 3  # of the same shapes: recording costs as much as a few evaluations
 LARGEST_PROGRAMS = 32
 _BFLOAT16_FROM = 1_000_000  # parameters of a member; below, launching kernels dominates
 
@@ -36,6 +37,10 @@ class Program(Protocol):
     """Why it takes no more than one, if so."""
     precision: str
     """Of the forward pass: float32 or bfloat16."""
+
+    @property
+    def launching(self) -> str | None:
+        """How steps are launched on a GPU and why, once it has been measured."""
 
     def gradients(
         self, stack: Stack, inputs: Tensor, targets: Tensor
@@ -79,6 +84,15 @@ class PackedProgram:
         self._functions: dict[tuple[bool, torch.Size], Function] = {}
         self.step_bytes = 0
         """Memory of the intermediate results of a step, for one member, once it is known."""
+        self.step_calls = 0
+        """Operations of a recorded step, whatever the number of members."""
+
+    @property
+    def launching(self) -> str | None:
+        """How steps are launched on a GPU and why, once it has been measured."""
+        functions = (function for (training, _), function in self._functions.items() if training)
+        said = [function.reason for function in functions if isinstance(function, Replayed)]
+        return next(filter(None, said), None)
 
     def gradients(
         self, stack: Stack, inputs: Tensor, targets: Tensor
@@ -92,8 +106,6 @@ class PackedProgram:
 
     def prepare(self, stack: Stack, inputs: Tensor, targets: Tensor) -> None:
         """See `Program`."""
-        uses = self._uses.get((True, inputs.shape), 0)
-        self._uses[True, inputs.shape] = RECORD_AT_USE - 1 if uses >= 0 else uses
         self.gradients(stack, inputs, targets)
 
     def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
@@ -103,25 +115,36 @@ class PackedProgram:
     def _run(self, training: bool, arguments: list[Tensor]) -> Sequence[Tensor]:
         key = (training, arguments[0].shape)
         function = self._functions.get(key)
-        if function is not None:
-            return function(*arguments)
-        set_mode(self.template, training)
+        if function is None:
+            function = self._prepared(training, arguments)
+        return function(*arguments)
+
+    def _prepared(self, training: bool, arguments: list[Tensor]) -> Function:
+        """Return what computes such arguments from now on, or once for shapes that may be rare.
+
+        A step is recorded at its first use: the recording rounds products of matrices in another
+        way (it turns them round), and results must not depend on how often a shape was met.
+        """
+        key = (training, arguments[0].shape)
         plain = self._stacked_gradients if training else self._stacked_scores
         self._uses[key] = self._uses.get(key, 0) + 1
-        if self._uses[key] < RECORD_AT_USE:
-            return plain(*arguments)
+        if not training and self._uses[key] < RECORD_SCORES_AT_USE:
+            return plain
         try:
             recording = record(plain, arguments)
         except NotRecordableError:
-            self._uses[key] = -(2**62)  # the plain function from now on
-            return plain(*arguments)
-        self._functions[key] = recording.run
+            self._functions[key] = plain
+            return plain
+        on_gpu = arguments[0].is_cuda
+        self._functions[key] = Replayed(recording.run) if on_gpu else recording.run
         if training:
             members = arguments[0].shape[0]
             self.step_bytes = max(self.step_bytes, recording.bytes // members)
-        return recording.outputs
+            self.step_calls = max(self.step_calls, recording.calls)
+        return self._functions[key]
 
     def _stacked_gradients(self, inputs: Tensor, targets: Tensor, *state: Tensor) -> list[Tensor]:
+        set_mode(self.template, True)
         count = len(self._trained)
         leaves = [parameter.detach().requires_grad_() for parameter in state[:count]]
         with torch.enable_grad():
@@ -131,6 +154,7 @@ class PackedProgram:
         return [*(gradient.contiguous() for gradient in gradients), *moved, losses.detach()]
 
     def _stacked_scores(self, inputs: Tensor, targets: Tensor, *state: Tensor) -> list[Tensor]:
+        set_mode(self.template, False)
         count = len(self._trained)
         with torch.no_grad():
             score = vmap(self._score)
@@ -160,21 +184,30 @@ class PackedProgram:
 
 
 class PlainProgram:
-    """One member, by the network as it is: for networks that may do anything in Python."""
+    """One member, by the network as it is: for networks that may do anything in Python.
+
+    Images go to convolutions with their channels last: kernels that read them so take two
+    thirds of the time on a CPU (docs/log.md), and are those with tensor cores on a GPU.
+    """
 
     largest: int | None = 1
     refusal: str | None
-    precision = "float32"
+    launching: str | None = None
 
     def __init__(
         self,
         template: nn.Module,
         objective: Objective | None = None,
         refusal: str = UNDECLARED,
+        *,
+        bfloat16: bool = False,
     ):
         self.template = template
         self.objective: Objective = objective or Classes()
         self.refusal = refusal
+        self._bfloat16 = bfloat16
+        self.precision = "bfloat16" if bfloat16 else "float32"
+        self._channels_last = any(isinstance(part, nn.Conv2d) for part in template.modules())
         names = dict(template.named_parameters())
         self._parameters = [names[name] for name in state_names(template)[0]]
         self._bound: Stack | None = None
@@ -186,7 +219,7 @@ class PlainProgram:
         self._bind(stack)
         set_mode(self.template, True)
         with torch.enable_grad():
-            loss = self.objective.plain_loss(self.template(inputs[0]), targets[0])
+            loss = self.objective.plain_loss(self._outputs(inputs[0]), targets[0])
             gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
         return [gradient[None].contiguous() for gradient in gradients], loss.detach()[None]
 
@@ -199,7 +232,7 @@ class PlainProgram:
         self._bind(stack)
         self.template.eval()
         with torch.no_grad():
-            totals = self.objective.scores(self.template(inputs[0]), targets[0])
+            totals = self.objective.scores(self._outputs(inputs[0]), targets[0])
         return [total[None] for total in totals]
 
     def outputs(self, stack: Stack, inputs: Tensor) -> Tensor:
@@ -207,8 +240,14 @@ class PlainProgram:
         self._bind(stack)
         self.template.eval()
         with torch.no_grad():
-            found: Tensor = self.template(inputs[0])
-        return found
+            return self._outputs(inputs[0])
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
+        if self._channels_last and inputs.ndim == 4:
+            inputs = inputs.to(memory_format=torch.channels_last)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
+            outputs: Tensor = self.template(inputs)
+        return outputs.float() if self._bfloat16 else outputs
 
     def _bind(self, stack: Stack) -> None:
         """Let the network's own tensors be the stack's first row."""
@@ -232,7 +271,7 @@ def program_for(
     `frozen` is the number of layer groups that are not trained; without it, as in the first epoch.
     """
     config = trial.workload["model"]
-    settings = {key: value for key, value in config.items() if key not in INITIAL}
+    settings = structure(config)
     loss, transfer = trial.workload.get("loss", "auto"), transfer_of(trial.workload)
     kept = transfer.get("freeze", 0) if frozen is None else frozen
     own = bool(trial.workload.get("metrics"))
@@ -249,11 +288,12 @@ def program_for(
         if frozen is None:
             frozen = frozen_groups(transfer, len(layer_groups(network)))
         freeze(network, frozen)
+    size = sum(parameter.numel() for parameter in network.parameters())
+    bfloat16 = uses_bfloat16(device, size)
     refusal = unpackable_reason(config, network) or own_refusal(trial.workload)
     if refusal is not None:
-        return PlainProgram(network, objective, refusal)
-    size = sum(parameter.numel() for parameter in network.parameters())
-    program = PackedProgram(network, objective, bfloat16=uses_bfloat16(device, size))
+        return PlainProgram(network, objective, refusal, bfloat16=bfloat16)
+    program = PackedProgram(network, objective, bfloat16=bfloat16)
     _programs[key] = program
     while len(_programs) > LARGEST_PROGRAMS:
         del _programs[next(iter(_programs))]

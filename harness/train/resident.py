@@ -20,6 +20,7 @@ from harness.workloads import Examples, Handling, TrialData, split
 
 KEPT_DATASETS = 2
 KEPT_DIVISIONS = 256
+RESIDENT_SHARE = 0.5  # of a device's free memory; larger data stay with the host
 CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}  # gathered at once; the CPU's stays in its cache
 
 
@@ -81,15 +82,20 @@ class Resident:
     """One set of examples as tensors on a device.
 
     On the CPU the arrays are used where they lie, read-only ones included: nothing here writes to
-    them. Inputs of type uint8 are pixels: they become numbers 0 to 1 when they are gathered.
+    them. Data too large for a GPU's memory stay with the host, and are streamed in chunks through
+    pinned memory: the device trains on one chunk while the host gathers the next. Inputs of type
+    uint8 are pixels: they become numbers 0 to 1 when they are gathered.
     """
 
     def __init__(self, examples: Examples, device: torch.device, handling: Handling | None = None):
         self.source = examples
         self.device = device
         self.handling = handling or Handling()
-        self.inputs = _tensor(examples.inputs).to(device)
-        self.targets = _tensor(examples.targets).to(device)
+        size = examples.inputs.nbytes + examples.targets.nbytes
+        self.streamed = size > RESIDENT_SHARE * free_memory(device)
+        home = torch.device("cpu") if self.streamed else device
+        self.inputs = _tensor(examples.inputs).to(home)
+        self.targets = _tensor(examples.targets).to(home)
         self._divisions: OrderedDict[tuple[float, int], Division] = OrderedDict()
 
     def __len__(self) -> int:
@@ -153,12 +159,21 @@ class Resident:
         self, index: Tensor, normalization: Normalization, axis: int
     ) -> tuple[Tensor, Tensor]:
         """Return normalized inputs (*index.shape, ...) and targets; `axis` counts the members."""
-        flat = index.reshape(-1)
-        inputs = self.inputs.index_select(0, flat).view(*index.shape, *self.shape)
+        flat = index.reshape(-1).to(self.inputs.device)
+        inputs = self._rows(self.inputs, flat).view(*index.shape, *self.shape)
         if inputs.dtype == torch.uint8:
             inputs = inputs.float().div_(255)
-        targets = self.targets.index_select(0, flat).view(*index.shape, *self.targets.shape[1:])
+        targets = self._rows(self.targets, flat).view(*index.shape, *self.targets.shape[1:])
         return normalization.apply_(inputs, axis), targets
+
+    def _rows(self, values: Tensor, flat: Tensor) -> Tensor:
+        if not self.streamed:
+            return values.index_select(0, flat)
+        # PyTorch's allocator keeps a pinned block until the copy from it has been made
+        shape = (len(flat), *values.shape[1:])
+        chosen = torch.empty(shape, dtype=values.dtype, pin_memory=self.device.type == "cuda")
+        torch.index_select(values, 0, flat, out=chosen)
+        return chosen.to(self.device, non_blocking=True)
 
     def batches(
         self, order: NDArray[np.int64], batch_size: int, normalization: Normalization
@@ -170,7 +185,7 @@ class Resident:
             batch_size: of all batches but the last.
             normalization: of the members.
         """
-        index = torch.from_numpy(order).to(self.device)
+        index = torch.from_numpy(order).to(self.inputs.device)
         members, n = order.shape
         whole = n // batch_size
         limit = CHUNK_BYTES.get(self.device.type, CHUNK_BYTES["cpu"])
@@ -207,6 +222,11 @@ def splits_of(resident: Resident, division: Division, test: Resident | None) -> 
         place(resident, division.validation),
         None if test is None else place(test, np.arange(len(test))),
     )
+
+
+def free_memory(device: torch.device) -> float:
+    """Return the free bytes of a device; without bound on a CPU, where data lie anyway."""
+    return float(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else math.inf
 
 
 _kept: list[Resident] = []

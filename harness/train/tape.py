@@ -94,12 +94,14 @@ class Recording:
     """A function that was run once.
 
     `run` gives the same outputs for the same inputs; `outputs` are those of the first time; `bytes`
-    is the memory of all results along the way, more than is held at any one time.
+    is the memory of all results along the way, more than is held at any one time; `calls` is the
+    number of operations.
     """
 
     run: Function
     outputs: list[Tensor]
     bytes: int
+    calls: int
 
 
 def record(function: Function, inputs: Sequence[Tensor]) -> Recording:
@@ -123,7 +125,8 @@ def record(function: Function, inputs: Sequence[Tensor]) -> Recording:
         for tensor in _tensors(call.result)
         if tensor.untyped_storage().data_ptr() not in given
     }
-    return Recording(_compile(program, inputs, outputs), outputs, sum(memory.values()))
+    run = _compile(program, inputs, outputs)
+    return Recording(run, outputs, sum(memory.values()), len(program.calls))
 
 
 class _Program:
@@ -199,8 +202,8 @@ class _Program:
 
         (A B)ᵀ = Bᵀ Aᵀ: gradients of weights are such products, and putting them in order afterwards
         takes as long as a quarter of a step. For some shapes the library rounds the two in
-        different ways; these are left as they are, so that a recording gives what the function
-        gives, to the last bit, and a trial what it gives in any other process.
+        different ways, so that a trial must take all its steps by a recording or none (see
+        `PackedProgram`).
         """
         if call.operation is not aten.clone.default:
             return None
@@ -210,12 +213,10 @@ class _Program:
         product = self.maker(view.arguments[0])
         if product is None or product.operation is not aten.bmm.default:
             return None
-        turned = [
+        return [
             _Call(aten.transpose.int, (factor, 1, 2), {}, factor.transpose(1, 2))
             for factor in reversed(product.arguments)
         ]
-        same = torch.equal(torch.bmm(*(part.result for part in turned)), call.result)
-        return turned if same else None
 
 
 def _simplify(calls: list[_Call], outputs: Sequence[Tensor]) -> _Program:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.train.updates import Rate, unchanged
+
 
 class TorchUpdate:
     """Any class of torch.optim, on a stack of one member, whose tensors it changes in place."""
@@ -15,21 +17,23 @@ class TorchUpdate:
     def __init__(self, configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tensor]):
         if len(configs) != 1:
             raise ValueError(f"{configs[0]['name']} takes one network at a time")
-        name, self._rate = configs[0]["name"], configs[0]["lr"]
+        self._config, name = configs[0], configs[0]["name"]
         settings = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in configs[0].get("settings", {}).items()
         }
         self._views = [nn.Parameter(parameter[0]) for parameter in parameters]
         kind = getattr(torch.optim, name.rpartition(".")[2])
-        self._optimizer: torch.optim.Optimizer = kind(self._views, lr=self._rate, **settings)
+        self._optimizer: torch.optim.Optimizer = kind(
+            self._views, lr=self._config["lr"], **settings
+        )
 
-    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+    def step(self, gradients: Sequence[Tensor], rate: Rate = unchanged) -> None:
         """See `Update`."""
         for view, gradient in zip(self._views, gradients, strict=True):
             view.grad = gradient[0]
         for group in self._optimizer.param_groups:
-            group["lr"] = self._rate * factor
+            group["lr"] = self._config["lr"] * rate(self._config)
         self._optimizer.step()
 
     def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:

@@ -8,23 +8,31 @@ compiler, which takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, groupby, pairwise
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+Rate = Callable[[Mapping[str, Any]], float]
+"""From a member's settings to what its learning rate is multiplied by."""
+
 EPSILON = 1e-8  # of Adam, as in its paper and in torch.optim
+
+
+def unchanged(_: Mapping[str, Any]) -> float:
+    """Leave learning rates as they are."""
+    return 1.0
 
 
 class Update(Protocol):
     """Changes a stack's parameters by their gradients."""
 
-    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+    def step(self, gradients: Sequence[Tensor], rate: Rate = unchanged) -> None:
         """Take one step. Gradients have the parameters' order and shapes.
 
-        Every member's learning rate is multiplied by the factor, for this step.
+        Each member's learning rate is multiplied by what `rate` says, for this step.
         """
 
     def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
@@ -147,7 +155,7 @@ class _Adam(Grouped):
         super().load(state)
         self._step.copy_(state["step"])
 
-    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+    def step(self, gradients: Sequence[Tensor], rate: Rate = unchanged) -> None:
         self._step += 1
         for config, parameters, first, second, own in self._with_gradients(gradients):
             self._kernel(
@@ -157,7 +165,7 @@ class _Adam(Grouped):
                 second,
                 [],
                 [self._step] * len(parameters),
-                lr=config["lr"] * factor,
+                lr=config["lr"] * rate(config),
                 beta1=config["beta1"],
                 beta2=config["beta2"],
                 weight_decay=config["weight_decay"],
@@ -172,7 +180,7 @@ class _SGD(Grouped):
 
     moments_needed = 1
 
-    def step(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+    def step(self, gradients: Sequence[Tensor], rate: Rate = unchanged) -> None:
         for config, parameters, velocity, own in self._with_gradients(gradients):
             torch._fused_sgd_(
                 parameters,
@@ -180,7 +188,7 @@ class _SGD(Grouped):
                 velocity if config["momentum"] else [],
                 weight_decay=config["weight_decay"],
                 momentum=config["momentum"],
-                lr=config["lr"] * factor,
+                lr=config["lr"] * rate(config),
                 dampening=0.0,
                 nesterov=config["nesterov"] and config["momentum"] > 0,
                 maximize=False,

@@ -135,7 +135,9 @@ def test_a_network_says_what_it_cannot_read():
 
 def test_packing_is_refused_with_a_reason():
     reasons = {
-        config["name"]: unpackable_reason(config, make(config, shape)) for config, shape in CASES
+        config["name"]: unpackable_reason(config, make(config, shape))
+        for config, shape in CASES
+        if config.get("cell") not in ("rnn", "gru")  # small ones are written out
     }
     assert reasons["mlp"] is None
     assert "slower" in reasons["cnn"]

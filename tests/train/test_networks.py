@@ -26,7 +26,7 @@ CASES = {
         {"name": "recurrent", "width": 8, "dropout": 0.1, "forget_bias": 1.0},
         {"name": "transformers", "pretrained": False},
     ],
-    "numbers": [SMALL, {"name": "recurrent", "cell": "gru", "width": 8}],
+    "numbers": [SMALL, {"name": "recurrent", "cell": "gru", "width": 32}],
 }
 
 

@@ -10,6 +10,9 @@ SAME = [
     {"model": {"initialization": "he"}},
     {"model": {"initialization_scale": 2.0}},
     {"probes": [{"name": "dead_units"}]},
+    {"schedule": {"name": "cosine", "final": 0.0}},
+    {"early_stopping": {"patience": 3}},
+    {"stop_rules": [{"epoch": 1, "metric": "validation.loss", "worse_than": 1.0}]},
 ]
 OTHER = [
     {"model": {"activation": "tanh"}},
@@ -21,6 +24,8 @@ OTHER = [
     {"phase": Phase.SEARCH},
     {"data": {"name": "tiny", "validation_fraction": 0.3}},
     {"something_new": 1},
+    {"clip": 1.0},
+    {"model": {"dropout": 0.1}},
 ]
 
 
@@ -32,6 +37,18 @@ def test_what_can_be_a_tensor_may_differ(make_trial, settings):
 @pytest.mark.parametrize("settings", OTHER, ids=str)
 def test_all_else_must_be_equal(make_trial, settings):
     assert pack_key(make_trial(**settings)) != pack_key(make_trial())
+
+
+def test_rates_and_bounds_may_differ_where_there_are_any(make_trial):
+    for one, other in (
+        ({"clip": 1.0}, {"clip": 0.1}),
+        ({"model": {"dropout": 0.1}}, {"model": {"dropout": 0.6}}),
+        ({"model": {"dropout": [0.1, 0.0]}}, {"model": {"dropout": [0.6, 0.0]}}),
+    ):
+        assert pack_key(make_trial(**one)) == pack_key(make_trial(**other))
+    outside = {"name": "transformers", "source": "there"}
+    keys = [pack_key(make_trial(model={**outside, "dropout": rate})) for rate in (0.1, 0.6)]
+    assert keys[0] != keys[1]
 
 
 def test_nesterov_is_not_a_number(make_trial):

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+import harness.train.resident as module
 from harness.train import train
 from harness.train.resident import Normalization, Resident, place_splits, resident
+from harness.trial import Record
 from harness.workloads import Examples, Handling, split
 
 CPU = torch.device("cpu")
@@ -130,3 +132,20 @@ def test_columns_are_normalized_each_by_its_own_training_part():
     torch.testing.assert_close(batch.mean(dim=1), torch.zeros(2, 3), rtol=0, atol=1e-5)
     expected = torch.tensor([[1.0, 1, 0]] * 2)  # a constant column stays one
     torch.testing.assert_close(batch.std(dim=1, correction=0), expected, rtol=0, atol=1e-5)
+
+
+def test_data_too_large_for_the_device_are_streamed_and_change_nothing(
+    make_trial, tiny, monkeypatch
+):
+    def train_two():
+        monkeypatch.setattr(module, "_kept", [])
+        events = train([make_trial(0), make_trial(1)], tiny)
+        return [event for event in events if isinstance(event, Record)]
+
+    resident_records = train_two()
+    monkeypatch.setattr(module, "free_memory", lambda _: 0)
+    streamed = train_two()
+    for ours, theirs in zip(streamed, resident_records, strict=True):
+        assert ours.deterministic_part() == theirs.deterministic_part()
+        assert "streamed" in ours.environment["data"]
+        assert "data" not in theirs.environment

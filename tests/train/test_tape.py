@@ -33,20 +33,6 @@ def test_results_used_twice_are_not_overwritten():
     check(function, X, Y)
 
 
-@pytest.mark.parametrize("shape", [(64, 64, 8), (64, 8, 10), (64, 64, 64), (23, 12, 7)])
-def test_gradients_of_weights_are_rounded_as_the_function_rounds_them(shape):
-    """A product and its turned twin differ in the last bit for some shapes, not for others."""
-    rows, inputs, outputs = shape
-    drawn = torch.Generator().manual_seed(0)
-    x = torch.randn(3, rows, inputs, generator=drawn)
-    y = torch.randn(3, rows, outputs, generator=drawn)
-
-    def function(x, y):
-        return [torch.bmm(x.transpose(1, 2), y).transpose(1, 2).contiguous()]
-
-    check(function, x, y)
-
-
 def test_views_of_a_result_keep_it_whole():
     def function(x, y):
         product = x * y

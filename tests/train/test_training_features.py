@@ -114,7 +114,7 @@ def test_clipping_bounds_each_members_gradient_by_its_own_norm():
         torch.randn(shape, generator=generator) * torch.tensor([0.01, 3.0]).view(2, *[1] * more)
         for shape, more in [((2, 5, 4), 2), ((2, 7), 1), ((2,), 0)]
     ]
-    ours = clipped(gradients, 1.0)
+    ours = clipped(gradients, torch.tensor([1.0, 1.0]))
     for row in range(2):
         alone = [gradient[row] for gradient in gradients]
         norm = torch.linalg.vector_norm(torch.cat([gradient.flatten() for gradient in alone]))
