@@ -141,6 +141,7 @@ def run_all(
     from harness.run.conductor import run_study
     from harness.run.mirroring import MirrorObserver
     from harness.run.outcome import RunOptions
+    from harness.run.pages import refresh_scoreboard
 
     folder, out = Path(results), Path(reports)
     options = RunOptions(folder, out, Path(data) if data else None, address, in_process)
@@ -148,7 +149,7 @@ def run_all(
     for study in loaded:
         mirror = MirrorObserver(tracking_uri, folder)
         done.append(Result.of_run(run_study(study, options, [*observers(), mirror]), folder))
-    _write_scoreboard(folder, out)
+    refresh_scoreboard(folder, out)
     return done
 
 
@@ -192,17 +193,3 @@ def report(
     at_hand = open_results(Path(results))
     _, folders = build_reports(at_hand, at_hand.named(studies), Path(reports))
     return {study: folder / "index.html" for study, folder in folders.items()}
-
-
-def _write_scoreboard(results: Path, reports: Path) -> None:
-    """Bring the page over all studies up to date, once for all that ran."""
-    from harness.run.pages import made_from, standing_page
-    from harness.store import open_store
-
-    store = open_store(results)
-    if standing_page(store, reports, made_from(store)) is not None:
-        return
-    from harness.run.conclude import build_reports
-    from harness.run.results import open_results
-
-    build_reports(open_results(results), (), reports)

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.provenance import package_version
 from harness.publish import FOLDER
-from harness.store import Execution, Page, Store
+from harness.store import Execution, Page, Store, open_store
 from harness.study import files_of
 from harness.trial import digest
 
@@ -66,6 +66,22 @@ def keep_page(
         files = [file.relative_to(folder).as_posix() for file in inside]
     contents = {name: _content(folder / name) for name in files}
     store.pages.keep(_name(folder), Page(key, contents, outcomes))
+
+
+def refresh_scoreboard(results: Path, reports: Path) -> None:
+    """Write the scoreboard over all studies again, unless it would come out the same.
+
+    Args:
+        results: the folder of the records.
+        reports: the folder that holds the scoreboard.
+    """
+    store = open_store(results)
+    if standing_page(store, reports, made_from(store)) is not None:
+        return
+    from harness.run.conclude import build_reports  # what judges and draws is slow to import
+    from harness.run.results import open_results
+
+    build_reports(open_results(results), (), reports)
 
 
 def _name(folder: Path) -> str:

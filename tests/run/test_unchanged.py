@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from harness.cli.studies import _write_scoreboard
 from harness.report import build_scoreboard
 from harness.run import conclude, unchanged
 from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
+from harness.run.pages import refresh_scoreboard
 from harness.run.prepare import count_done, prepare
 from harness.store import open_store
 from harness.study import load_study
@@ -290,6 +290,6 @@ def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, tmp_path, m
         (3, lambda: None),
     ]:
         change()
-        _write_scoreboard(tmp_path / "results", out)
+        refresh_scoreboard(tmp_path / "results", out)
         assert len(made) == count
         assert (out / "index.html").is_file()
