@@ -176,9 +176,11 @@ def why_ended(error: Exception) -> tuple[Loss, str]:
     if type(error).__name__ == "PreemptionError":
         return PREEMPTED
     failures: Mapping[int, Exception] = getattr(error, "worker_failures", {})
-    found = [explain(failure) for _, failure in sorted(failures.items())]
-    inner = getattr(error, "controller_failure", None)
-    found += [explain(inner)] if inner is not None else []
+    # of a worker that is gone Ray Train says so in an error of its own, around Ray's
+    inner = [getattr(one, "health_check_failure", one) for _, one in sorted(failures.items())]
+    found = [explain(failure) for failure in inner]
+    controller = getattr(error, "controller_failure", None)
+    found += [explain(controller)] if controller is not None else []
     # the others end because one did: what they say is no cause
     telling = [one for one in found if one[0] is not Loss.ERROR]
     kind, cause = (telling or found or [explain(error)])[0]

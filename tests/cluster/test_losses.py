@@ -49,3 +49,18 @@ def test_kinds(error, kind, words):
     assert found is kind
     assert words in cause
     assert "10.1.2.3" not in cause
+
+
+def test_a_dead_worker_of_several_is_told_from_those_that_waited_for_it():
+    from ray.train import WorkerGroupError
+    from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
+
+    from harness.cluster.ray_group import why_ended
+
+    waited = exceptions.RayTaskError("run", "ValueError: another worker of the trial is gone", None)
+    dead = WorkerHealthCheckFailedError("a check failed", death(CRASH))
+    kind, cause = why_ended(WorkerGroupError("two failed", {0: waited, 1: dead}))
+    assert kind is Loss.WORKER
+    assert "10.1.2.3" not in cause
+    alone = why_ended(WorkerGroupError("one failed", {0: waited}))
+    assert alone == (Loss.WORKER, "a worker of the trial is gone")
