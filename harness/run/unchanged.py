@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.plan import Plan
 from harness.pretrained import OUTSIDE, outside_versions
 from harness.provenance import package_version
+from harness.run.costs import SECONDS
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.pages import made_from, standing_page
@@ -89,7 +90,7 @@ def look_ahead(plan: Plan, store: Store | None, file: str) -> Outlook:
         return count_done(plan, store)
     done = dict.fromkeys(plan.trial_counts(), 0)
     done |= Counter(phase.value for _, phase, _ in store.assigned_states(execution.id))
-    return Outlook(done, done)
+    return Outlook(done, done, {SECONDS: 0.0})
 
 
 def reuse(
