@@ -177,7 +177,8 @@ def test_trials_on_pages_of_their_own_can_be_reached_and_left(open_page, site):
 )
 def test_an_accessibility_checker_finds_no_fault(open_page, site, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    page = open_page(1280, 800, (site / name).as_uri(), color_scheme=scheme)
+    width = {"light": 1280, "dark": 390}[scheme]
+    page = open_page(width, 800, (site / name).as_uri(), color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     found = axe.Axe().run(page).response["violations"]
     assert [(fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in found] == []
