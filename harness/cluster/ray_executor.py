@@ -32,6 +32,7 @@ from harness.workloads import Dataset
 
 PROGRESS_SECONDS = 0.3
 LOOK_SECONDS = 2.0  # between two looks at the nodes of the cluster
+AUTOSCALER_SECONDS = 15.0  # until a cluster without room has said whether it can grow
 IDLE_SECONDS = 60.0  # until a worker that is not needed leaves its node to the autoscaler
 NOTICE_SECONDS = 60.0  # between two notices about waiting
 GROWING = 4  # slots at least that an autoscaled cluster is asked for
@@ -113,12 +114,22 @@ class RayExecutor:
         try:
             self._autoscaled = address is not None and is_autoscaled()
             self._look()
-            if self._room == 0 and not self._autoscaled:
-                raise ClusterError(why_none(nodes(), needs))
+            if self._room == 0:
+                self._await_autoscaler(joined=address is not None)
             self._staff()
         except BaseException:
             self._session.stop()
             raise
+
+    def _await_autoscaler(self, joined: bool) -> None:
+        """Give a head that has just started the time to say that it has an autoscaler."""
+        end = time.monotonic() + (AUTOSCALER_SECONDS if joined else 0)
+        while not self._autoscaled and self._room == 0:
+            if time.monotonic() > end:
+                raise ClusterError(why_none(nodes(), self.needs))
+            time.sleep(0.5)
+            self._autoscaled = is_autoscaled()
+            self._look()
 
     def provide(self, dataset: Dataset) -> None:
         """Put a data set into the object store: the open part and the locked test split apart."""
