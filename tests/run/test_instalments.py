@@ -198,6 +198,6 @@ def test_interruptions_and_workers_change_no_verdict(doubtful, tmp_path, monkeyp
             run(doubtful, tmp_path / "pieces", observers=[Interrupt(after)])
     assert answers(run(doubtful, tmp_path / "pieces")) == answers(whole)
     assert trained(tmp_path / "pieces") == trained(tmp_path / "whole")
-    monkeypatch.setattr(conductor, "open_executor", lambda *_, cpus, **__: Shuffled(cpus))
+    monkeypatch.setattr(conductor, "open_executor", lambda *_, needs, **__: Shuffled(needs.cpus))
     assert answers(run(doubtful, tmp_path / "shuffled")) == answers(whole)
     assert trained(tmp_path / "shuffled") == trained(tmp_path / "whole")

@@ -219,7 +219,7 @@ def test_a_stage_without_weights_has_failed(borrowed, tmp_path, monkeypatch):
                     object.__setattr__(event, "weights", None)
             return events
 
-    monkeypatch.setattr(conductor, "open_executor", lambda *_, cpus, **__: Forgetful(cpus))
+    monkeypatch.setattr(conductor, "open_executor", lambda *_, needs, **__: Forgetful(needs.cpus))
     result = run(borrowed, tmp_path)
     assert (result.counts["failed"], result.counts["complete"]) == (11, 5)
     (stage,) = of_phase(records(tmp_path), Phase.PRETRAINING)
