@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.whole_study import ARMS, STUDY
+from benchmarks.whole_study import study_text
 from harness.cluster import Event, Pack
 from harness.cluster.executor import Weights
 from harness.run import conductor
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
     file = options.folder / "whole.yaml"
-    file.write_text(STUDY.format(epochs=1, half=options.trials // 2 // ARMS))
+    file.write_text(study_text(options.trials, epochs=1))
     if options.where == "conductor":
         vars(conductor)["open_executor"] = lambda **_: NullExecutor()
     else:

@@ -42,7 +42,7 @@ def rows(repeats: int, quick: bool) -> list[Row]:
 def _trials(quick: bool) -> Row:
     """Whole studies whose trials do nothing, start and end included."""
     found = []
-    for trials in (32, 128, 1024) if quick else (32, 128, 1024, 9984):
+    for trials in (64, 256, 1024) if quick else (64, 256, 1024, 9984):
         with tempfile.TemporaryDirectory() as folder:
             said = python(
                 *("-m", "benchmarks._null_study", "--where", "conductor"),

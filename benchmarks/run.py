@@ -7,6 +7,7 @@ smaller work, to see that all of it works.
 
 import argparse
 import datetime
+import os
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -59,6 +60,8 @@ def main() -> None:
         parser.error(f"--only takes some of {','.join(names)}")
     repeats = 1 if options.quick else options.repeats
     torch.set_num_threads(1)
+    # as in any ordinary installation, processes find the compiled files of those before them
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     begin = time.monotonic()
     print(machine())
     rows: list[Row] = []
