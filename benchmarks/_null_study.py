@@ -82,8 +82,8 @@ class NullExecutor:
 class NullWorker:
     """What `harness.cluster.ray_worker.Worker` is, without training."""
 
-    def __init__(self, threads: int, interval: float):
-        del threads, interval
+    def __init__(self, *settings: Any):
+        del settings
 
     def ready(self) -> int:
         """Answer."""

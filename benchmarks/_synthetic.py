@@ -68,8 +68,8 @@ class Size:
         return self.arms * (self.candidates + self.seeds)
 
 
-SIZES = (Size(2, 2, 3), Size(10, 4, 6), Size(20, 25, 25), Size(100, 50, 50))
-"""10, 100, 1,000 and 10,000 trials."""
+SIZES = (Size(2, 1, 5), Size(10, 4, 6), Size(20, 25, 25), Size(100, 50, 50))
+"""12, 100, 1,000 and 10,000 trials."""
 
 
 def write_study(size: Size, folder: Path) -> Path:

@@ -8,6 +8,7 @@ smaller work, to see that all of it works.
 import argparse
 import datetime
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -65,14 +66,20 @@ def main() -> None:
     begin = time.monotonic()
     print(machine())
     rows: list[Row] = []
+    failed: list[str] = []
     for name in [name for name in GROUPS if name in chosen]:
-        found = GROUPS[name](repeats, options.quick)
+        try:
+            found = GROUPS[name](repeats, options.quick)
+        except Exception as error:  # the other rows are worth having
+            failed.append(name)
+            last = str(error).strip().splitlines()[-1:]
+            found = [Row(f"group {name}", "–", "failed", "–", " ".join(last))]
         rows += found
         print("\n".join(_line(row) for row in found), flush=True)
         print(f"({name}: {time.monotonic() - begin:.0f} s since the start)", flush=True)
     lines = packs.sweep(repeats, options.quick) if SWEEP in chosen else []
     if options.only:
-        return
+        sys.exit(bool(failed))
     page = PREAMBLE.format(
         date=datetime.date.today().isoformat(),
         minutes=(time.monotonic() - begin) / 60,
@@ -82,6 +89,7 @@ def main() -> None:
     )
     options.out.write_text(page + _table(rows, lines))
     print(f"written to {options.out}")
+    sys.exit(bool(failed))
 
 
 def _table(rows: Sequence[Row], sweep: Sequence[str]) -> str:
