@@ -46,10 +46,10 @@ SWEEP = [  # model, features, width, depth (steps of a sequence), batch, members
 
 
 def studies() -> dict[str, list[Trial]]:
-    """Two studies of 64 trials: arms that are shapes of their own, and arms of one shape."""
-    shapes = [(depth, name) for depth in (2, 8) for name in ("relu", "tanh", "gelu", "sigmoid")]
+    """Two studies of 64 trials: the arms of `whole_study`, each a shape, and arms of one shape."""
+    shapes = [(depth, name) for depth in (2, 4) for name in ("relu", "leaky_relu", "gelu", "tanh")]
     return {
-        "8 arms: 4 activations × depths 2 and 8": [
+        "8 arms: 4 activations × depths 2 and 4": [
             make_trial("digits", seed, model=mlp(d, 64, name), optimizer=adam(1e-3), epochs=EPOCHS)
             for d, name in shapes
             for seed in range(SEEDS)
