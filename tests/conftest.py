@@ -2,6 +2,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from browsing import CHROMIUM, FLAGS
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that; the tests that
 # interrupt a run need it as a terminal would have it.
@@ -50,3 +51,15 @@ def tiny(tmp_path: Path) -> Path:
     file = tmp_path / "tiny.yaml"
     file.write_text(TINY)
     return file
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium of the system, for the pages of one module."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed on this machine")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()

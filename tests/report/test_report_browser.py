@@ -1,22 +1,14 @@
 """The page in a real browser: at phone, laptop and print size, light and dark."""
 
-import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from browsing import needs_chromium
 
 from harness.report import build_comparison, build_page, build_scoreboard, compare, trials
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed on this machine"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 CONTRAST = """
 () => {
@@ -74,15 +66,6 @@ def site(finished, tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(site):
     return (site / "odd-words" / "index.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

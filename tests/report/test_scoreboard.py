@@ -2,20 +2,17 @@
 
 import math
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_report_browser import CONTRAST, FLAGS
+from test_report_browser import CONTRAST
 from test_report_build import read
 
 from harness.figures.forest import Effect
 from harness.integrity import Standing
 from harness.report import build_scoreboard, make_board
 from harness.report.strip import WIDTH, strips
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def under_another_name(result, name):
@@ -121,17 +118,6 @@ def test_drawings_of_a_claim_share_a_scale_and_stay_inside():
     assert "interval" not in empty
     crosses = strips([effect(verdict="refuted")])[0]
     assert "cross" in crosses
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed on this machine")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

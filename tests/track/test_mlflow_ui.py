@@ -8,20 +8,15 @@ import io
 import json
 import os
 import re
-import shutil
 
 import numpy as np
 import pytest
+from browsing import needs_chromium
 from tracking_examples import Server, client, runs, with_database
 
 from harness.cli.app import run
 from harness.workloads import data_root, load
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 STUDY = """\
 study: tiny
 question: Does the activation matter?
@@ -51,10 +46,7 @@ PATIENCE = 60_000.0
 NOT_OURS = ("users/current", "ResizeObserver", "AG Grid")
 """What MLflow's own pages complain about by themselves."""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed on this machine"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +77,6 @@ def address(ran, models):
     server = Server(ran / "results")
     yield server.start().uri
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture
