@@ -194,16 +194,12 @@ def _same_weights(again: Weights | None, before: Weights | None) -> bool:
 
 
 def _run_again(record: Record, store: Store, root: Path | None) -> Record:
+    from harness.run.ingredients import ingredients
     from harness.train import train
     from harness.trial import Record as RecordType
-    from harness.workloads import data_root, load
 
-    dataset = load(record.trial.workload["data"], data_root(root))
-    threads = int(record.environment.get("threads", 1))
-    data = dataset.for_phase(record.trial.phase)
-    source = record.trial.source
-    weights = None if source is None else store.weights(source)
-    for event in train([record.trial], data, threads=threads, weights=weights):
+    of = ingredients(record, store, root)
+    for event in train([record.trial], of.data, threads=of.threads, weights=of.weights):
         if isinstance(event, RecordType):
             return event
     raise AssertionError("a trial always ends with a record")

@@ -12,13 +12,14 @@ from typing import Any
 
 from harness.form import SELECTED_BY, SIMPLE_MODELS
 from harness.metrics import lower_is_better
+from harness.run.ingredients import ingredients
 from harness.store import AssignedRecord, Execution, Store
 from harness.study import InputError
 from harness.study.errors import nearest
 from harness.track import resolve_uri
 from harness.track.models import Logged, ModelError, ModelStore, NetworkModel
 from harness.trial import TIMED, Phase, Record, State
-from harness.workloads import data_root, load, summary
+from harness.workloads import summary
 
 LARGEST = 500_000_000
 """Bytes of weights above which a model is not logged."""
@@ -143,23 +144,20 @@ def _log(
     record = item.record
     assert record is not None
     trial = record.trial
-    dataset = load(trial.workload["data"], data_root(wanted.data))
-    data = dataset.for_phase(trial.phase)
-    source = None if trial.source is None else store.weights(trial.source)
     size = 4 * record.cost.get("parameters", 0)
     if size > LARGEST:
         return Outcome(item.arm, None, f"not logged: {size / 1e6:.0f} MB of weights")
     known = models.find(execution.study, trial.id)
     if known is not None and not wanted.register:
         return Outcome(item.arm, Logged(item.arm, f"models:/{known}", new=False))
-    threads = int(record.environment.get("threads", 1))
-    again = train_again(trial, data, threads=threads, weights=source)
+    of = ingredients(record, store, wanted.data)
+    again = train_again(trial, of.data, threads=of.threads, weights=of.weights)
     if again.weights is None:
         return Outcome(item.arm, None, f"not logged: {again.reason.strip() or again.state}")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "network"
-        save_network(folder, again, data)
-        example = data.examples.inputs[:EXAMPLES].copy()
+        save_network(folder, again, of.data)
+        example = of.data.examples.inputs[:EXAMPLES].copy()
         model = NetworkModel(
             study=execution.study,
             profile=execution.profile,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ class Store:
     def __init__(self, connection: Connection, folder: Path):
         self._db = connection
         self.folder = folder
-        self.pages = Pages(self._committing, connection)
+        self.pages = Pages(connection)
 
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
@@ -45,7 +44,7 @@ class Store:
             )
             for r in records
         ]
-        with self._committing():
+        with self._db:
             self._db.executemany(
                 "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT (trial_id) DO UPDATE SET"
                 " state = excluded.state, seconds = excluded.seconds, record = excluded.record"
@@ -74,7 +73,7 @@ class Store:
         try:
             return unpack_arrays(row[0])
         except ArraysDamagedError as error:
-            with self._committing():
+            with self._db:
                 self._db.execute("DELETE FROM weights WHERE trial_id = ?", (trial_id,))
             raise StoreError(
                 f"the weights of the pretraining trial '{trial_id}' in '{self._db.file}' were "
@@ -103,7 +102,7 @@ class Store:
 
     def add_attempt(self, trial_id: str, attempt: int, cause: str) -> None:
         """Note that an attempt ended without a record, and why."""
-        with self._committing():
+        with self._db:
             self._db.execute(
                 "INSERT INTO attempts VALUES (?, ?, ?, ?)", (trial_id, attempt, cause, time.time())
             )
@@ -127,7 +126,7 @@ class Store:
     ) -> None:
         """Keep a round of candidates; once asked, a candidate never changes."""
         rows = [(search_id, start + i, _dump(c)) for i, c in enumerate(candidates)]
-        with self._committing():
+        with self._db:
             self._db.executemany("INSERT OR IGNORE INTO candidates VALUES (?, ?, ?)", rows)
 
     # --- executions ------------------------------------------------------------------------
@@ -150,7 +149,7 @@ class Store:
             context: where and on what it runs.
             identity: of all that decides its trials; empty if that cannot be told.
         """
-        with self._committing():
+        with self._db:
             cursor = self._db.execute(
                 "INSERT INTO executions (study, profile, plan_hash, declaration, context, started,"
                 " status) VALUES (?, ?, ?, ?, ?, ?, 'running')",
@@ -169,7 +168,7 @@ class Store:
 
     def end_execution(self, execution: int, status: str, wall_seconds: float) -> None:
         """Close an execution as finished, failed or interrupted."""
-        with self._committing():
+        with self._db:
             self._db.execute(
                 "UPDATE executions SET ended = ?, status = ?, wall_seconds = ? WHERE id = ?",
                 (time.time(), status, wall_seconds, execution),
@@ -210,7 +209,7 @@ class Store:
             )
             for row in rows
         ]
-        with self._committing():
+        with self._db:
             self._db.executemany(
                 "INSERT OR IGNORE INTO assignments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
             )
@@ -268,7 +267,7 @@ class Store:
         """Note that these claims (id: hash of the declaration) have met their evidence."""
         now = time.time()
         rows = [(study, profile, claim, declared, now) for claim, declared in claims.items()]
-        with self._committing():
+        with self._db:
             self._db.executemany("INSERT OR IGNORE INTO judged VALUES (?, ?, ?, ?, ?)", rows)
 
     def judged(self, study: str, profile: str) -> list[tuple[str, str, float]]:
@@ -312,11 +311,6 @@ class Store:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
-
-    @contextmanager
-    def _committing(self) -> Iterator[None]:
-        with self._db:
-            yield
 
 
 def _dump(value: object) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,16 +33,13 @@ class Page:
 class Pages:
     """The pages that were made from the records of one results folder."""
 
-    def __init__(
-        self, committing: Callable[[], AbstractContextManager[None]], db: sqlite3.Connection
-    ):
-        self._committing = committing
+    def __init__(self, db: sqlite3.Connection):
         self._db = db
 
     def keep(self, folder: str, page: Page) -> None:
         """Note what was written to a folder."""
         row = (folder, page.made_from, json.dumps(page.files), json.dumps(page.outcomes))
-        with self._committing():
+        with self._db:
             self._db.execute("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?)", row)
 
     def find(self, folder: str) -> Page | None:
