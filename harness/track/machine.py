@@ -8,8 +8,9 @@ from typing import Any
 from harness.track.facts import Point, milliseconds
 
 SHORTEST = 2.0
-"""Seconds between the first samples; later ones come at a hundredth of the time so far, so that a
-run of a day has some hundred samples and not ten thousand."""
+"""Seconds between the first samples, of which the very first is due at once, so that the shortest
+run has one. Later ones come at a hundredth of the time so far, so that a run of a day has some
+hundred samples and not ten thousand."""
 
 
 class Machine:
@@ -27,7 +28,11 @@ class Machine:
             self._monitors.append(GPUMonitor())  # type: ignore[no-untyped-call]
         except Exception:  # no GPU, or nothing to ask it with
             pass
-        self._begin = self._last = time.monotonic()
+        for monitor in self._monitors:  # the load of the processor is measured since the last time
+            monitor.collect_metrics()
+            monitor.clear_metrics()
+        self._begin = time.monotonic()
+        self._last = self._begin - SHORTEST
         self._step = 0
 
     def sample(self) -> list[Point]:
