@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.study import Study
+from harness.wording import listed
 
 
 def study_part(study: Study, name: str) -> dict[str, Any] | None:
@@ -17,7 +18,7 @@ def running_lines(study: Study) -> list[str]:
     """Say what a trial is given, what happens when it is lost, and where it is saved."""
     lines = [f"a trial gets  {_resources(study)}"]
     faults = study.faults
-    again = f"{faults.retries} times after {_either(faults.retry_on)}"
+    again = f"{faults.retries} times after {listed(faults.retry_on, 'or')}"
     if not (faults.retries and faults.retry_on):
         again = "never for faults of its own"
     limit = f"; it may take {faults.time_limit}" if faults.time_limit else ""
@@ -47,7 +48,3 @@ def _resources(study: Study) -> str:
             " formed, and dropout draws other masks than on one worker"
         )
     return text
-
-
-def _either(words: list[Any]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

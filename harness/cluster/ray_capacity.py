@@ -15,6 +15,7 @@ from ray._private.state import state
 from ray.experimental import internal_kv
 
 from harness.cluster.executor import Needs
+from harness.wording import listed
 
 _MEMBERS = re.compile(r"in\((.*)\)")
 _GIGABYTE = 10**9
@@ -60,8 +61,8 @@ def why_none(cluster: Sequence[Node], needs: Needs) -> str:
     wanted = [f"{amount:g} {_named(name)}" for name, amount in _amounts(needs).items()]
     wanted += [f"the label {name}: {value}" for name, value in needs.labels.items()]
     if needs.workers > 1 and any(_fitting(node, needs) > 0 for node in cluster):
-        return f"the cluster has no room for {some}{_listed(wanted)}"
-    text = f"no node of the cluster has room for {some or 'a trial with '}{_listed(wanted)}"
+        return f"the cluster has no room for {some}{listed(wanted)}"
+    text = f"no node of the cluster has room for {some or 'a trial with '}{listed(wanted)}"
     if needs.labels and not labelled:
         return f"{text}: none has these labels"
     lacking = [
@@ -102,10 +103,6 @@ def _has(node: Node, name: str) -> float:
 
 def _named(name: str) -> str:
     return {"CPU": "CPUs", "GPU": "GPUs", "memory": "GB of memory"}.get(name, name)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _has_labels(node: Node, wanted: Mapping[str, str]) -> bool:

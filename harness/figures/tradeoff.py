@@ -30,13 +30,13 @@ from harness.figures.style import (
 from harness.figures.words import (
     axis_label,
     capitalized,
-    listed,
     lower_is_better,
     metric_name,
     wrapped,
 )
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
+from harness.wording import listed
 
 _WIDTH, _PLOT = 4.9, 2.8
 _MARGINS = (0.68, 0.15, 0.58, 0.12)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Sequence
 
 from harness.metrics import LOWER_IS_BETTER
 
@@ -95,11 +94,6 @@ def plural(count: int, word: str, words: str | None = None) -> str:
 def with_minus(text: str) -> str:
     """Put a minus sign where a text has a hyphen before a number."""
     return _HYPHEN.sub(MINUS, text)
-
-
-def listed(items: Sequence[str]) -> str:
-    """Join texts the way a sentence does: "a, b and c"."""
-    return ", ".join(items[:-1]) + " and " + items[-1] if len(items) > 1 else "".join(items)
 
 
 def wrapped(text: str, width: int, lines: int = 2) -> str:

@@ -11,6 +11,7 @@ from harness.evidence import Evidence
 from harness.integrity.budgets import Spending, spending
 from harness.integrity.standing import Standing
 from harness.trial import State, Verdict
+from harness.wording import listed
 
 FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
 FEWEST_SEEDS = 5
@@ -214,8 +215,7 @@ def _count(count: int, word: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = list(_first(names))
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return listed(list(_first(names)))
 
 
 def _first(names: Sequence[str]) -> Iterator[str]:

@@ -11,7 +11,6 @@ from harness.figures.words import (
     ABSENT,
     capitalized,
     estimate,
-    listed,
     metric_name,
     number,
     plural,
@@ -20,6 +19,7 @@ from harness.figures.words import (
 from harness.study import Study
 from harness.study.claims import Claim, Test
 from harness.trial import Verdict
+from harness.wording import listed
 
 ORDER = ("supported", "refuted", "inconclusive", "incomplete")
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplete": "…"}

@@ -16,7 +16,7 @@ from harness.evidence import Evidence
 from harness.figures import primary_metric, validation_metric
 from harness.figures.arms import values_by_arm
 from harness.figures.inside.exhibits import exhibits
-from harness.figures.words import axis_label, listed, metric_name, number, plural
+from harness.figures.words import axis_label, metric_name, number, plural
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
 from harness.report import answer, facts
@@ -28,6 +28,7 @@ from harness.stats.intervals import t_interval
 from harness.study import InputError
 from harness.study.errors import nearest
 from harness.trial import State
+from harness.wording import listed
 from harness.workloads import summary
 
 _TASKS = {

@@ -16,7 +16,6 @@ from harness.figures.forest import Effect, effects
 from harness.figures.words import (
     axis_label,
     estimate,
-    listed,
     number,
     plural,
     seconds,
@@ -29,6 +28,7 @@ from harness.report.tables import Cell, Table
 from harness.report.view import ProfileResult
 from harness.stats.paired import PairedT
 from harness.trial import Verdict
+from harness.wording import listed
 
 MOST_METRICS = 100
 NAME = "comparison"

@@ -11,10 +11,11 @@ from typing import Any
 
 from harness.evidence import Evidence
 from harness.figures import primary_metric
-from harness.figures.words import listed, metric_name, parameter_name, plural, seconds
+from harness.figures.words import metric_name, parameter_name, plural, seconds
 from harness.plan import data_key
 from harness.study import Study
 from harness.study.search import Search
+from harness.wording import listed
 
 Facts = list[tuple[str, str]]
 _AT_MOST = re.compile(r"^(\d+) at most")

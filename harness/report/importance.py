@@ -9,10 +9,11 @@ import pandas as pd
 
 from harness.evidence import Evidence
 from harness.figures import validation_metric
-from harness.figures.words import ABSENT, capitalized, listed, metric_name, parameter_name
+from harness.figures.words import ABSENT, capitalized, metric_name, parameter_name
 from harness.report.tables import Cell, Table
 from harness.search import importances
 from harness.trial import Phase
+from harness.wording import listed
 
 _MOST_NAMED = 4
 _Candidates = list[tuple[Mapping[str, Any], float]]

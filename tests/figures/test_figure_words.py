@@ -3,6 +3,7 @@ import math
 import pytest
 
 from harness.figures import words
+from harness.wording import listed
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,6 @@ def test_small_words():
     assert words.with_minus("from -1 to 1e-3, relu-8") == "from −1 to 1e-3, relu-8"
     assert words.plural(1, "seed") == "1 seed"
     assert words.plural(1200, "seed") == "1,200 seeds"
-    assert words.listed(["a", "b", "c"]) == "a, b and c"
-    assert words.listed([]) == ""
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed([]) == ""
     assert words.wrapped("one two three four", 9) == "one two\nthree …"

@@ -21,7 +21,8 @@ from harness.figures.style import (
     new_figure,
     theme,
 )
-from harness.figures.words import listed, number, plural, wrapped
+from harness.figures.words import number, plural, wrapped
+from harness.wording import listed
 
 MOST_WRITTEN = 12
 """Classes up to which counts are written into the cells."""

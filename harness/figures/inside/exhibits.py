@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.exhibit import exhibit
-from harness.figures.words import listed, plural
+from harness.figures.words import plural
 from harness.study import Arm
 from harness.study.components import Workload
+from harness.wording import listed
 
 MOST_PANELS = 12
 NAME = "inside-{}"
