@@ -106,7 +106,8 @@ def test_a_server_that_dies_and_comes_back(tmp_path, template):
         assert (status.sent, status.pending, status.done) == (0, 2, False)
         assert "cannot reach 127.0.0.1" in status.error
 
-        server.start()
+    server.start()
+    with InThread(server.uri, tmp_path / "here") as mirror:
         mirror.start(execution())
         for one in records[:2]:
             mirror.trial_finished(one, INFO)
