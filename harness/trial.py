@@ -58,6 +58,11 @@ def source_of(workload: Mapping[str, Any]) -> str | None:
     return source
 
 
+def trained_elsewhere(workload: Mapping[str, Any]) -> bool:
+    """Tell whether a workload's trials are runs that other code trained and logged in MLflow."""
+    return (workload.get("training") or {}).get("name") == "mlflow"
+
+
 @dataclass(frozen=True)
 class Trial:
     """One arm, one candidate, one seed, one budget.

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
     StudyLike = str | Path | Mapping[str, Any] | LoadedStudy
 
-__all__ = ["InputError", "Planned", "Result", "judge", "load", "plan", "report", "run", "run_all"]
+__all__ = [
+    "InputError", "Planned", "Result", "import_mlflow", "judge", "load", "plan", "report", "run",
+    "run_all",
+]  # fmt: skip
 
 RESULTS = Path("results")
 REPORTS = Path("reports")
@@ -151,6 +154,36 @@ def run_all(
         done.append(Result.of_run(run_study(study, options, [*observers(), mirror]), folder))
     refresh_scoreboard(folder, out)
     return done
+
+
+def import_mlflow(
+    study: StudyLike,
+    tracking_uri: str | None = None,
+    *,
+    results: str | Path = RESULTS,
+    reports: str | Path = REPORTS,
+) -> Result:
+    """Judge claims over runs that other code trained and logged in MLflow; nothing is trained.
+
+    Args:
+        study: as for `load`; its `training` is `mlflow`.
+        tracking_uri: where the runs were logged; default: $MLFLOW_TRACKING_URI.
+        results: the folder of the records.
+        reports: the folder of the reports.
+
+    Raises:
+        InputError: if the runs cannot be read or do not fit the study; nothing was written then.
+        StoreError: if the results cannot be used.
+    """
+    loaded = load(study)
+    from harness.run.importing import import_runs
+    from harness.run.outcome import RunOptions
+    from harness.run.pages import refresh_scoreboard
+
+    folder, out = Path(results), Path(reports)
+    done = import_runs(loaded, tracking_uri, RunOptions(folder, out))
+    refresh_scoreboard(folder, out)
+    return Result.of_run(done, folder)
 
 
 def judge(studies: Iterable[str] | None = None, *, results: str | Path = RESULTS) -> list[Result]:

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from harness.cli import cards, models, results, studies
+from harness.cli import cards, importing, models, results, studies
 from harness.study.errors import InputError
 
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -25,6 +25,7 @@ studies.register(app)
 results.register(app)
 cards.register(app)
 models.register(app)
+importing.register(app)
 
 
 def main() -> None:

@@ -36,6 +36,9 @@ Reports = Annotated[Path, typer.Option("--out", help="folder of the reports")]
 DataRoot = Annotated[
     Path | None, typer.Option(help="folder of the data files; or set HARNESS_DATA")
 ]
+TrackingUri = Annotated[
+    str | None, typer.Option(help="where runs were logged; or set MLFLOW_TRACKING_URI")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document and nothing else")]
 
 RESULTS = Path("results")

@@ -106,8 +106,10 @@ def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) 
     judged = open_results(results).judged()
     for result in judged:
         if result.verdicts:
-            published = ", published records" if result.standing.published else ""
-            typer.echo(f"\n{result.study} ({result.profile}{published})")
+            origin = ", published records" if result.standing.published else ""
+            if result.imported:
+                origin += ", imported runs"
+            typer.echo(f"\n{result.study} ({result.profile}{origin})")
             print_verdicts(result.verdicts)
     typer.echo("")
     print_counts(judged)

@@ -145,18 +145,36 @@ def new(
     metric: Annotated[str | None, typer.Option(help="what the claim measures")] = None,
     seeds: Annotated[int | None, typer.Option(help="seeds of every arm")] = None,
     folder: Annotated[Path, typer.Option(help="where to write it")] = Path("studies"),
+    experiment: Annotated[
+        str | None, typer.Option(help="of MLflow: a study of runs that other code logged there")
+    ] = None,
+    tracking_uri: options.TrackingUri = None,
 ) -> int:
-    """Write a commented study to start from; on a terminal, ask for what no option says."""
-    from harness.cli.template import Answers, write_study
+    """Write a commented study to start from; on a terminal, ask for what no option says.
+
+    With --experiment it is about runs that are in MLflow already: --vary and --metric name a
+    parameter and a metric of theirs, and the rest is found out.
+    """
+    from harness.cli.template import Answers, fill, write_study
 
     given = {
         "data": data, "model": model, "vary": vary, "levels": levels, "metric": metric,
         "seeds": seeds,
     }  # fmt: skip
     answers = {key: value for key, value in given.items() if value is not None}
+    if experiment is not None:
+        from harness.cli.logged_template import Draft, draft
+
+        unused = sorted(set(answers) - {"vary", "metric"})
+        if unused:
+            raise InputError(f"--{unused[0]} is found out from the runs of the experiment")
+        asked = Draft(name, experiment, tracking_uri, vary, metric)
+        file = write_study(name, folder, lambda: draft(asked))
+        typer.echo(f"{file} is written; read it, then: harness import-mlflow {file}")
+        return 0
     if sys.stdin.isatty():
         _ask(answers)
-    file = write_study(name, folder, Answers(**answers))  # type: ignore[arg-type]
+    file = write_study(name, folder, lambda: fill(name, Answers(**answers)))  # type: ignore[arg-type]
     typer.echo(f"{file} is written; try: harness plan {file}")
     return 0
 

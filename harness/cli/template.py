@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -81,19 +82,28 @@ def default_metric(data: str) -> str:
     return "test.root_mean_squared_error" if kind == "numbers" else "test.accuracy"
 
 
-def write_study(name: str, folder: Path, answers: Answers) -> Path:
+def write_study(name: str, folder: Path, fill: Callable[[], str]) -> Path:
     """Write the study, and the schema that editors use if it is not there.
+
+    Args:
+        name: of the study, and of its file.
+        folder: that gets it.
+        fill: returns the text of the study; it is checked before anything is written.
 
     Raises:
         InputError: if the name is bad, the file is there already, or the answers make no sound
             study; nothing is written then.
     """
+    from harness.study import load_study
+    from harness.study.document import parse_document
+
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
         raise InputError(f"'{name}' is no name for a study; use a-z, 0-9 and -, at most 64")
     file = folder / f"{name}.yaml"
     if file.exists():
         raise InputError(f"'{file}' is there already; choose another name")
-    text = _fill(name, answers)
+    text = fill()
+    load_study(parse_document(text, "the new study").data)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / SCHEMA).exists():
@@ -106,37 +116,44 @@ def write_study(name: str, folder: Path, answers: Answers) -> Path:
     return file
 
 
-def _fill(name: str, answers: Answers) -> str:
-    """Write the text of the study, and check it."""
-    from harness.study import load_study
-    from harness.study.document import parse_document, parse_value
+def fill(name: str, answers: Answers) -> str:
+    """Return the text of a study that trains."""
+    from harness.study.document import parse_value
 
     levels = parse_value(f"[{answers.levels}]")
     if len(levels) < 2:
         raise InputError("--levels: needs at least two, such as: relu, tanh")
-    words = [_shown(level) for level in levels]
+    words = [shown(level) for level in levels]
     factor = answers.vary.removesuffix(".name").rpartition(".")[2]
     metric = answers.metric or default_metric(answers.data)
-    text = _STUDY.format(
+    return _STUDY.format(
         schema=SCHEMA,
         name=name,
         data=answers.data,
         model=answers.model,
         vary=answers.vary,
         factor=factor,
-        factor_id=re.sub(r"[^a-z0-9]+", "-", factor.lower()),
+        factor_id=claim_id(factor),
         levels=f"[{', '.join(words)}]",
         first=words[0],
         second=words[1],
         metric=metric,
-        margin="0.005" if metric.endswith("accuracy") else "0.05",
+        margin=margin(metric),
         seeds=answers.seeds,
     )
-    load_study(parse_document(text, "the new study").data)
-    return text
 
 
-def _shown(level: Any) -> str:
+def margin(metric: str) -> str:
+    """Return a difference that may matter, to start from."""
+    return "0.005" if metric.endswith("accuracy") else "0.05"
+
+
+def claim_id(factor: str) -> str:
+    """Return a factor's name as the beginning of a claim's id."""
+    return re.sub(r"[^a-z0-9]+", "-", factor.lower()).strip("-")
+
+
+def shown(level: Any) -> str:
     """Write a level as YAML that reads back as the same."""
     if isinstance(level, str) and re.fullmatch(r"[A-Za-z][\w.-]*", level):
         return level if level not in ("true", "false", "null") else f'"{level}"'

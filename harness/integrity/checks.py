@@ -38,6 +38,7 @@ def check(
 ) -> list[Check]:
     """Look for everything that could weaken the verdicts of an execution."""
     return [
+        *_imported(evidence),
         _plan_hash(evidence),
         _study_file(evidence, standing),
         _claims(verdicts, standing),
@@ -54,6 +55,20 @@ def check(
 def _made(id_: str, title: str, noted: Iterable[str], otherwise: str) -> Check:
     found = tuple(noted)
     return Check(id_, title, NOTED if found else FINE, found or (otherwise,))
+
+
+def _imported(evidence: Evidence) -> list[Check]:
+    """Say of runs that other code logged what nobody can know of them here."""
+    found = evidence.execution.context.get("imported")
+    if not found:
+        return []
+    unknown = (
+        f"The runs were trained elsewhere and imported from the MLflow experiment"
+        f" “{found.get('experiment')}”: how they were tuned, what their test split was, and whether"
+        " the claims were written before they ran, cannot be told here."
+    )
+    says = (unknown, *(str(note) for note in found.get("notes", ())))
+    return [Check("imported", "Trained elsewhere", NOTED, says)]
 
 
 def _plan_hash(evidence: Evidence) -> Check:

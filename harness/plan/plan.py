@@ -126,9 +126,10 @@ class Plan:
         """Return the metric that chooses an arm's winner: the study's, else the objective's own."""
         if self.study.search is not None and self.study.search.metric is not None:
             return self.study.search.metric
-        if arm.workload["training"] is not None:
-            metric: str = arm.workload["training"]["metric"]
-            return metric
+        training = arm.workload["training"]
+        if training is not None:
+            own: str = training.get("metric") or next(iter(training["metrics"]))
+            return f"validation.{own.partition('.')[2]}"
         return f"validation.{SELECTED_BY[summary(arm.workload['data']).form.kind]}"
 
     def search_id(self, arm: Arm, repetition: int = 0) -> str:

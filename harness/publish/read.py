@@ -178,9 +178,11 @@ def _execution(part: _Part) -> Execution:
             raise part.wrong(name, f"'{getattr(execution, name)}' is no name")
     if not _DIGEST.fullmatch(execution.plan_hash):
         raise part.wrong("plan_hash", "is no hash")
-    for name in ("overrides", "fingerprints", "environment", "duplicates"):
+    for name in ("overrides", "fingerprints", "environment", "duplicates", "imported"):
         if not isinstance(execution.context.get(name, {}), dict):
             raise part.wrong(f"context.{name}", "is no mapping")
+    if not isinstance(execution.context.get("imported", {}).get("notes", []), list):
+        raise part.wrong("context.imported.notes", "is no list")
     if not isinstance(execution.context.get("file"), str):
         raise part.wrong("context.file", "is no text")
     try:

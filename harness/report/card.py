@@ -261,9 +261,15 @@ def card_of(result: ProfileResult, arm: str | None = None) -> Card:
     """Return the card of an arm, or of the one with the best mean validation result.
 
     Raises:
-        InputError: if there is no such arm, or none of its trials has completed.
+        InputError: if there is no such arm, none of its trials has completed, or other code
+            trained them.
     """
     evidence = result.evidence
+    if result.imported:
+        raise InputError(
+            f"the networks of {result.study} were trained elsewhere; what a card has to say of them"
+            " is not known here"
+        )
     where = f"study {result.study}, profile {result.profile}"
     names = [one.name for one in evidence.plan.arms]
     if arm is not None and arm not in names:

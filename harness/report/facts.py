@@ -15,6 +15,7 @@ from harness.figures.words import metric_name, parameter_name, plural, seconds
 from harness.plan import data_key
 from harness.study import Study
 from harness.study.search import Search
+from harness.trial import trained_elsewhere
 from harness.wording import listed
 
 Facts = list[tuple[str, str]]
@@ -64,7 +65,7 @@ def planned(evidence: Evidence) -> Facts:
         ),
         ("Baseline arm", plan.baseline.name),
         ("Simple baseline", (study.simple_model or "none").replace("_", " ")),
-        ("Workload", _settings(study.workload.model_dump(mode="json"))),
+        ("Workload", _workload(study)),
     ]
     if study.search is None:
         facts.append(("Search", "none: hyperparameters are fixed"))
@@ -96,9 +97,13 @@ def planned(evidence: Evidence) -> Facts:
     return facts
 
 
-def published_in_words(evidence: Evidence) -> str:
-    """Say of which day published records are, and which code made them."""
+def origin(evidence: Evidence, *, published: bool) -> str:
+    """Say where records come from that were not made here; else nothing."""
     execution = evidence.execution
+    if execution.context.get("imported"):
+        return f"Runs trained elsewhere, imported from MLflow on {day(execution.ended)}"
+    if not published:
+        return ""
     code = execution.context.get("environment", {}).get("code", "not recorded")
     return (
         f"Published records: run on {day(execution.ended)} by version {code} of the training code"
@@ -136,6 +141,8 @@ def _packing(said: Sequence[str]) -> str:
 def data_facts(evidence: Evidence) -> Facts:
     """Name the data sets with their fingerprints and duplicates."""
     context = evidence.execution.context
+    if context.get("imported"):
+        return [("Data", "not known here: the runs were trained elsewhere")]
     duplicates = context.get("duplicates", {})
     facts: Facts = []
     for arm in evidence.plan.all_arms:
@@ -156,7 +163,8 @@ def command(evidence: Evidence) -> str:
     execution = evidence.execution
     if not execution.context["file"]:
         return "harness.api.run(...), with the study that is declared below"
-    parts = ["harness", "run", str(execution.context["file"])]
+    imported = execution.context.get("imported")
+    parts = ["harness", "import-mlflow" if imported else "run", str(execution.context["file"])]
     if execution.profile != "default":
         parts += ["--profile", execution.profile]
     for path, value in evidence.plan.overrides.items():
@@ -167,12 +175,20 @@ def command(evidence: Evidence) -> str:
 
 def setting_in_short(evidence: Evidence) -> str:
     """Say in a line what a profile consists of: data, epochs, seeds."""
-    study = evidence.plan.study
+    study, imported = evidence.plan.study, evidence.execution.context.get("imported")
+    trained = f"{study.workload.data.name}, {plural(study.workload.epochs, 'epoch')}"
+    if imported:
+        trained = f"MLflow experiment {imported.get('experiment')}"
     return (
-        f"{study.workload.data.name}, {plural(study.workload.epochs, 'epoch')},"
-        f" {_seeds(study)}, {plural(len(evidence.plan.arms), 'arm')},"
+        f"{trained}, {_seeds(study)}, {plural(len(evidence.plan.arms), 'arm')},"
         f" measured by {metric_name(primary_metric(evidence))}"
     )
+
+
+def _workload(study: Study) -> str:
+    """Write the workload; of runs that were trained elsewhere, what is said of them."""
+    workload = study.workload.model_dump(mode="json")
+    return _settings(workload["training"] if trained_elsewhere(workload) else workload)
 
 
 def _seeds(study: Study) -> str:

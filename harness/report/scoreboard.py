@@ -122,7 +122,7 @@ class StudyBoard:
                 view.name,
                 Counter(verdict.verdict for verdict in view.result.verdicts),
                 seconds(view.training_seconds),
-                "published" if view.result.standing.published else "run here",
+                _origin(view.result),
                 facts.day(view.evidence.execution.ended),
                 sum(check.outcome == "noted" for check in view.checks),
                 f"{self.name}/index.html#{view.name}",
@@ -154,6 +154,12 @@ class StudyBoard:
             )
             for view, strip in zip(views, shown, strict=True)
         ]
+
+
+def _origin(result: ProfileResult) -> str:
+    """Say where the records of a profile come from."""
+    made = "imported" if result.imported else "run here"
+    return "published" if result.standing.published else made
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,11 @@ class ProfileResult:
         """The name of the profile."""
         return self.evidence.execution.profile
 
+    @property
+    def imported(self) -> bool:
+        """Whether other code trained its runs, which were logged in MLflow."""
+        return bool(self.evidence.execution.context.get("imported"))
+
     @cached_property
     def checks(self) -> list[Check]:
         """What was looked for that could weaken the verdicts."""
@@ -185,7 +190,7 @@ class ProfileView:
     @property
     def origin(self) -> str:
         """Where the records come from, if they were not made here; else empty."""
-        return facts.published_in_words(self.evidence) if self.result.standing.published else ""
+        return facts.origin(self.evidence, published=self.result.standing.published)
 
     @property
     def execution(self) -> facts.Facts:

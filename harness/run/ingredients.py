@@ -10,7 +10,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from harness.store import Store
-from harness.trial import Record
+from harness.study import InputError
+from harness.trial import Record, trained_elsewhere
 from harness.workloads import TrialData, data_root, load
 
 
@@ -33,8 +34,14 @@ def ingredients(record: Record, store: Store, root: Path | None) -> Ingredients:
 
     Raises:
         DataMissingError: if the data are not at hand.
+        InputError: if other code trained it.
     """
     trial = record.trial
+    if trained_elsewhere(trial.workload):
+        name = trial.workload["run"]["name"]
+        raise InputError(
+            f"{trial.id} is the run '{name}' of MLflow: other code trained it, which is not at hand"
+        )
     data = load(trial.workload["data"], data_root(root)).for_phase(trial.phase)
     weights = None if trial.source is None else store.weights(trial.source)
     return Ingredients(data, int(record.environment.get("threads", 1)), weights)

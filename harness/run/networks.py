@@ -73,6 +73,8 @@ def log_networks(store: Store, wanted: Wanted) -> Iterator[Outcome]:
         DataMissingError: if the data are not at hand.
     """
     execution = _execution(store, wanted)
+    if execution.context.get("imported"):
+        raise InputError(f"the networks of '{wanted.study}' were trained elsewhere, by other code")
     records = [r for r in store.assigned_records(execution.id) if _is_network(r)]
     firsts: dict[str, AssignedRecord] = {}
     for item in sorted(records, key=lambda r: r.seed):

@@ -13,15 +13,22 @@ from harness.run.costs import SECONDS, forecast
 from harness.run.schedule import Schedule
 from harness.search import best
 from harness.store import Store
-from harness.study import LoadedStudy
-from harness.trial import Phase, Record, State
+from harness.study import InputError, LoadedStudy, Problem
+from harness.trial import Phase, Record, State, trained_elsewhere
 from harness.workloads import fingerprint
 
 REUSABLE = {State.COMPLETE, State.DIVERGED, State.PRUNED}
 
 
 def prepare(loaded: LoadedStudy, root: Path) -> Plan:
-    """Make the plan of a study, with the fingerprints of the data that is on this machine."""
+    """Make the plan of a study, with the fingerprints of the data that is on this machine.
+
+    Raises:
+        InputError: if there is nothing to be trained, because other code has done it.
+    """
+    if any(trained_elsewhere(arm.workload) for arm in loaded.arms):
+        message = "its runs were trained elsewhere; `harness import-mlflow` reads and judges them"
+        raise InputError([Problem(message, loaded.file)])
     plan = make_plan(loaded.study, loaded.arms, profile=loaded.profile, overrides=loaded.overrides)
     found = {
         key: mark

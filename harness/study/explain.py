@@ -82,8 +82,8 @@ _PLAIN_MEMBERS = {
     "constrained-float", "constrained-int",
 }  # fmt: skip
 _TAGS = _PLAIN_MEMBERS | {name for kind in components.KINDS.values() for name in kind} | {
-    "custom", "torch_optimizer", "single", "composite", "fixed", "instalments",
-    "function-before", "function-after",
+    "custom", "torch_optimizer", "own_training", "mlflow", "single", "composite", "fixed",
+    "instalments", "function-before", "function-after",
 }  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def _names(option: dict[str, Any], tag: str) -> bool:
     name = option.get("properties", {}).get("name", {})
     special = {
         "single": "metric", "composite": "all_of", "custom": "settings",
-        "torch_optimizer": "settings",
+        "torch_optimizer": "settings", "own_training": "settings",
     }  # fmt: skip
     return name.get("const") == tag or special.get(tag, "\0") in option.get("properties", {})
 

@@ -19,6 +19,7 @@ from harness.study.document import Document, Path_, assign, document_of, parse_v
 from harness.study.errors import InputError, Problem, nearest
 from harness.study.explain import explain
 from harness.study.inherit import KEY, read_document
+from harness.study.logged_checks import check_logged
 from harness.study.matrix import KEY as MATRIX
 from harness.study.matrix import expand_matrix
 from harness.study.model import Study
@@ -146,6 +147,7 @@ def _resolve(
     problems = check_references(study, arms, merged)
     problems += check_stages(study, arms, stages, merged)
     problems += check_running(study, arms, merged)
+    problems += check_logged(study, arms, merged)
     if problems:
         raise InputError(problems)
     return study, arms

@@ -62,7 +62,7 @@ class TrackingStore:
         os.environ.update(address.environment)
         database = sqlite_path(tracking_uri)
         if database is None:
-            _reach(address.uri)
+            reach(address.uri)
         else:
             _prepare_database(database)
         from mlflow.tracking.client import MlflowClient
@@ -231,7 +231,7 @@ def settle_database(tracking_uri: str) -> None:
         connection.close()
 
 
-def _reach(uri: str) -> None:
+def reach(uri: str) -> None:
     """Fail at once, and in plain words, where MLflow would try for minutes and then say much."""
     parts = urlsplit(uri)
     host = parts.hostname

@@ -2,14 +2,16 @@
 
 A page's blocks run in order in one folder. YAML that starts with `study:` becomes
 `studies/<study>.yaml` and must be sound; Python whose first line is `# name.py` becomes that file,
-any other runs; commands run as `harness` does, `run` with little training. Other languages are
-pictures of output. What cannot run here is marked before the block or, for a whole page, before
-its title: `<!-- not run: reason -->`, or `<!-- run instead: command -->`.
+any other runs; commands run as `harness` or `python` do, `run` with little training. Other
+languages are pictures of output. What cannot run here is marked before the block or, for a whole
+page, before its title: `<!-- not run: reason -->`, or `<!-- run instead: command -->`.
 """
 
 import glob
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,9 @@ def commands(text):
 def carry_out(block, names):
     if block.mark == "run instead" or block.language == "bash":
         for words in commands(block.reason if block.mark else block.text):
+            if words[0] == "python":
+                subprocess.run([sys.executable, *words[1:]], check=True)
+                continue
             assert Path(words[0]).name == "harness", f"{words}: mark it, or let a test run it"
             more = LITTLE if words[1] == "run" else []
             assert run([*words[1:], *more]) == 0, words

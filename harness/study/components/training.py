@@ -1,13 +1,13 @@
-"""A training of your own in place of ours."""
+"""A training of your own in place of ours, or runs that others trained and logged."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from harness.form import Kind
-from harness.study.components.base import Component
+from harness.study.components.base import Component, named
 from harness.study.components.data_base import DataSet
 from harness.study.components.own_data import FUNCTION
 
@@ -38,6 +38,46 @@ class OwnTraining(Component):
             if name in settings:
                 raise ValueError(f"`{name}` is told to every training; call the setting otherwise")
         return settings
+
+
+class LoggedRuns(Component):
+    """Runs that other code trained and logged in MLflow stand for trials; nothing is trained.
+
+    `harness import-mlflow` reads them. The runs of an arm are the finished ones that have its
+    `params`; what varies is a path such as `training.params.activation`.
+    """
+
+    name: Literal["mlflow"]
+    experiment: str = Field(min_length=1, description="the name of the experiment in MLflow")
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="parameters, and their values, that every run has"
+    )
+    seed: str = Field(
+        "seed",
+        min_length=1,
+        description="parameter that holds a run's seed: runs of different arms with equal seeds "
+        "are compared as pairs",
+    )
+    metrics: dict[
+        Annotated[str, Field(pattern=r"^(test|validation|train)\.[a-z_0-9]+$")],
+        Annotated[str, Field(min_length=1)],
+    ] = Field(
+        min_length=1,
+        description="what a metric is called here, and in the runs: {test.accuracy: test_acc}; "
+        "better low if it is called loss or error here",
+    )
+
+
+def _training_kind(value: Any) -> str:
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", "")
+    return "mlflow" if name == "mlflow" else "own_training"
+
+
+Training = Annotated[
+    Annotated[LoggedRuns, Tag("mlflow")] | Annotated[OwnTraining, Tag("own_training")],
+    Discriminator(_training_kind),
+    BeforeValidator(named),
+]
 
 
 class NoData(DataSet):

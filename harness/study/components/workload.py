@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     ConfigDict,
     Field,
     WithJsonSchema,
@@ -17,13 +16,13 @@ from pydantic import (
 
 from harness.form import METRICS
 from harness.study.components.augmentation import Augmentation
-from harness.study.components.base import Component, named
+from harness.study.components.base import Component
 from harness.study.components.data import Data
 from harness.study.components.models import Model
 from harness.study.components.optimizers import Adam, Constant, Optimizer, Schedule
 from harness.study.components.own_data import FUNCTION
 from harness.study.components.simple_models import SIMPLE_KINDS
-from harness.study.components.training import OwnTraining
+from harness.study.components.training import LoggedRuns, Training
 from harness.study.components.transfer import Transfer
 from harness.study.errors import nearest
 
@@ -64,6 +63,9 @@ _OURS = (
 )  # fmt: skip
 """What only our own training makes use of."""
 
+_NOT_OF_RUNS = ("epochs", "keep")
+"""What is of no use beside where runs are trained already."""
+
 
 class Workload(Component):
     """Data, model, loss and metric, and how long to train: the resolved setting of one trial."""
@@ -90,8 +92,10 @@ class Workload(Component):
         description="your own, name: package.module:function of (outputs, targets) of a whole "
         "split, which returns a number",
     )
-    training: Annotated[OwnTraining, BeforeValidator(named)] | None = Field(
-        None, description="your own function in place of the training by the harness"
+    training: Training | None = Field(
+        None,
+        description="in place of the training by the harness: your own function, or `name: mlflow` "
+        "for runs that other code logged",
     )
     epochs: int = Field(10, ge=1, le=100_000)
     batch_size: int = Field(64, ge=1)
@@ -130,15 +134,19 @@ class Workload(Component):
                 if getattr(self, part).name == "none":
                     raise ValueError(f"`{part}: none` is for a `training` of your own")
             return self
-        if self.model.name != "none":
-            raise ValueError("`model` is of no use with `training`: pass it in training.settings")
-        for part in _OURS:
-            default = type(self).model_fields[part].get_default(call_default_factory=True)
-            if getattr(self, part) != default:
-                raise ValueError(
-                    f"`{part}` is of no use with `training`: pass it in training.settings"
-                )
+        logged = isinstance(self.training, LoggedRuns)
+        advice = f"pass it in training.{'params, where the runs have it' if logged else 'settings'}"
+        unused = [part for part in (*_OURS, *(_NOT_OF_RUNS if logged else ())) if self._sets(part)]
+        unused += ["model"] if self.model.name != "none" else []
+        unused += ["data"] if logged and self.data.name != "none" else []
+        if unused:
+            raise ValueError(f"`{unused[-1]}` is of no use with `training`: {advice}")
         return self
+
+    def _sets(self, part: str) -> bool:
+        """Whether a part is another than what it is where nothing is said."""
+        default = type(self).model_fields[part].get_default(call_default_factory=True)
+        return bool(getattr(self, part) != default)
 
     @model_validator(mode="after")
     def _targets_suit(self) -> Self:

@@ -1,0 +1,205 @@
+"""A study to start from of runs that are in MLflow: what they vary in, as a commented file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.cli.template import SCHEMA, claim_id, margin, shown
+from harness.study.errors import InputError, Problem, nearest
+from harness.track.reading import LoggedRun, ReadingError, RunReader
+
+MOST_LEVELS = 6
+"""Values of a parameter above which it is taken for something else than a factor."""
+
+_STUDY = """\
+# yaml-language-server: $schema={schema}
+study: {name}
+question: Does {factor} matter in the runs of {experiment}?
+
+workload:
+  training:                     # runs that other code logged in MLflow; nothing is trained
+    name: mlflow
+    experiment: {experiment}
+    params: {params:<19} # what every run that counts has; others are left out
+    seed: {seed:<21} # parameter with the seed: runs of equal seeds are pairs
+    metrics:                    # name here (test., validation. or train.): name in the runs
+{metrics}
+
+factors:                        # parameters that the runs vary in, and their values
+{factors}
+design: factorial               # every combination; `harness list designs` shows the others
+seeds: {seeds:<24} # as many as the runs have
+
+claims:                         # yours, not this example: write them before you see the results
+  - id: {claim}-matters
+    says: {first} and {second} end with different {metric}
+    metric: {metric}
+    contrast: {{{factor}: [{first}, {second}]}}
+    differs_by: {margin:<15} # the smallest difference that would matter
+"""
+_SPLITS = {
+    "test": "test", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "eval": "validation", "train": "train", "training": "train",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is asked: the study's name, where the runs are, a parameter and a metric of theirs."""
+
+    name: str
+    experiment: str
+    tracking_uri: str | None = None
+    vary: str | None = None
+    metric: str | None = None
+
+
+def draft(asked: Draft) -> str:
+    """Return the text of a study of the finished runs of an experiment.
+
+    Raises:
+        InputError: if they cannot be read, have no seed, or vary in nothing else.
+    """
+    runs = _finished(asked)
+    seed = _seed(runs)
+    varied = {name: found for name, found in _values(runs).items() if name != seed}
+    factors, held = _factors(asked.vary, varied)
+    metrics = _metrics(asked.metric, runs)
+    names = _factor_names(factors)
+    first = names[0]
+    levels = [shown(_typed(value)) for value in next(iter(factors.values()))]
+    metric = next((m for m, theirs in metrics.items() if theirs == asked.metric), None)
+    metric = metric or next((m for m in metrics if m.startswith("test.")), next(iter(metrics)))
+    return _STUDY.format(
+        schema=SCHEMA,
+        name=asked.name,
+        experiment=shown(asked.experiment),
+        params=_flow({name: shown(_typed(value)) for name, value in held.items()}),
+        seed=shown(seed),
+        metrics="\n".join(f"      {ours}: {shown(theirs)}" for ours, theirs in metrics.items()),
+        factors="\n".join(
+            f"  {name}: {_factor(parameter, values)}"
+            for name, (parameter, values) in zip(names, factors.items(), strict=True)
+        ),
+        seeds=len({run.params[seed] for run in runs if seed in run.params}),
+        factor=first,
+        claim=claim_id(first),
+        first=levels[0],
+        second=levels[1],
+        metric=metric,
+        margin=margin(metric),
+    )
+
+
+def _finished(asked: Draft) -> list[LoggedRun]:
+    try:
+        reader = RunReader(asked.tracking_uri)
+        runs = [run for run in reader.runs(asked.experiment) if run.status == "FINISHED"]
+        known = [] if runs else reader.experiments()
+    except ReadingError as error:
+        raise InputError([Problem(str(error), "--tracking-uri")]) from None
+    if not runs:
+        near = nearest(asked.experiment, known)
+        message = f"MLflow has no finished run in an experiment '{asked.experiment}'{near}"
+        raise InputError([Problem(message, "--experiment")])
+    return runs
+
+
+def _seed(runs: Sequence[LoggedRun]) -> str:
+    known = list(dict.fromkeys(name for run in runs for name in run.params))
+    like = [name for name in known if re.search("seed|random_state", name.lower())]
+    if not like:
+        raise InputError(
+            f"no parameter of the runs is called like a seed (they have: {', '.join(known)}); write"
+            " the study by hand, and name the parameter with `training.seed`"
+        )
+    return "seed" if "seed" in like else like[0]
+
+
+def _values(runs: Sequence[LoggedRun]) -> dict[str, list[str]]:
+    """Return the values of every parameter that varies, the commonest first."""
+    counted: dict[str, Counter[str]] = {}
+    for run in runs:
+        for name, value in run.params.items():
+            counted.setdefault(name, Counter())[value] += 1
+    return {
+        name: [value for value, _ in found.most_common()]
+        for name, found in counted.items()
+        if len(found) > 1
+    }
+
+
+def _factors(
+    vary: str | None, varied: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return what varies, in the order of its values, and the rest with its commonest value."""
+    if vary is not None and vary not in varied:
+        known = ", ".join(varied) or "nothing"
+        message = f"the runs do not vary in '{vary}' (they do in: {known}){nearest(vary, varied)}"
+        raise InputError([Problem(message, "--vary")])
+    few = [name for name, values in varied.items() if len(values) <= MOST_LEVELS]
+    chosen = [vary] if vary is not None else few
+    if not chosen:
+        raise InputError("the runs vary in nothing but the seed; there is nothing to compare")
+    held = {name: values[0] for name, values in varied.items() if name not in chosen}
+    return {name: sorted(varied[name], key=_order) for name in chosen}, held
+
+
+def _metrics(wanted: str | None, runs: Sequence[LoggedRun]) -> dict[str, str]:
+    """Return the names of metrics here and in the runs, as far as they tell their split."""
+    known = list(dict.fromkeys(name for run in runs for name in sorted(run.metrics)))
+    if wanted is not None and wanted not in known:
+        message = f"no run has the metric '{wanted}'{nearest(wanted, known)}"
+        raise InputError([Problem(message, "--metric")])
+    named: dict[str, str] = {}
+    for theirs in known:
+        words = re.findall("[a-z0-9]+", theirs.lower())
+        splits = [_SPLITS[word] for word in words if word in _SPLITS]
+        rest = ["accuracy" if word == "acc" else word for word in words if word not in _SPLITS]
+        if words[:1] != ["system"] and rest and (splits or theirs == wanted):
+            named.setdefault(f"{(splits or ['test'])[0]}.{'_'.join(rest)}", theirs)
+    if not named:
+        raise InputError(
+            f"no metric of the runs says which split it is of (they have: {', '.join(known)}); "
+            "choose one with --metric"
+        )
+    return named
+
+
+def _factor_names(factors: Mapping[str, object]) -> list[str]:
+    short = [re.sub(r"[^\w.+-]", "_", name.rpartition(".")[2]).lstrip("_-.+") for name in factors]
+    whole = [re.sub(r"[^\w+-]", "_", name).lstrip("_-+") for name in factors]
+    return short if len(set(short)) == len(short) else whole
+
+
+def _factor(parameter: str, values: Sequence[str]) -> str:
+    levels = ", ".join(shown(_typed(value)) for value in values)
+    return f"{{path: {shown(f'training.params.{parameter}')}, levels: [{levels}]}}"
+
+
+def _flow(values: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{shown(name)}: {value}" for name, value in values.items()) + "}"
+
+
+def _typed(value: str) -> Any:
+    """Return the number that a text is if it is written like it, else the text."""
+    for kind in (int, float):
+        try:
+            number = kind(value)
+        except ValueError:
+            continue
+        if str(number) == value and math.isfinite(number):
+            return number
+    return value
+
+
+def _order(value: str) -> tuple[float, str]:
+    try:
+        return float(value), value
+    except ValueError:
+        return float("inf"), value

@@ -1,0 +1,182 @@
+"""Runs that other code logged in MLflow become records, and are judged as all others are.
+
+A record of a logged run has an identity of its own, of the run's id and content, so that it is
+never taken for a trial that was trained here.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.plan import Plan, make_plan
+from harness.provenance import environment
+from harness.run.conclude import conclude
+from harness.run.logged_runs import Match, match_runs
+from harness.run.outcome import RunOptions, RunResult
+from harness.run.results import results_beside
+from harness.run.unchanged import shown_path
+from harness.store import AssignedRecord, conductor_lock, open_store
+from harness.study import InputError, LoadedStudy, Problem
+from harness.study.errors import nearest
+from harness.track.reading import ReadingError, RunReader
+from harness.trial import Phase, Record, State, Trial, digest, trained_elsewhere
+
+MOST_POINTS = 200
+"""Points of a learning curve; of longer histories, evenly spaced ones are kept."""
+
+
+def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptions) -> RunResult:
+    """Read the runs of a study, keep them as records, judge its claims and write its report.
+
+    Args:
+        loaded: a study whose `training` is `mlflow`.
+        tracking_uri: where the runs were logged; None for what $MLFLOW_TRACKING_URI says.
+        options: where results and reports are.
+
+    Raises:
+        InputError: if the study trains, the runs cannot be read, or do not fit the study; nothing
+            was written then.
+        StoreError: if the results folder cannot be used.
+    """
+    begin = time.monotonic()
+    plan = make_plan(loaded.study, loaded.arms, profile=loaded.profile, overrides=loaded.overrides)
+    training = plan.baseline.workload["training"]
+    if not trained_elsewhere(plan.baseline.workload):
+        raise InputError(
+            [Problem("is trained by `harness run`; only a study with `training: {name: mlflow, "
+                     "...}` is imported", loaded.file)]
+        )  # fmt: skip
+    records, notes = _read(plan, training, tracking_uri, loaded.file)
+    with conductor_lock(options.results):
+        store = open_store(options.results)
+        try:
+            store.check()
+            known = store.states()
+            context = {
+                "overrides": dict(plan.overrides),
+                "fingerprints": {},
+                "environment": environment(),
+                "duplicates": {},
+                "file": shown_path(loaded.file),
+                "imported": {"experiment": training["experiment"], "notes": notes},
+            }
+            execution = store.start_execution(
+                plan.study.study, plan.profile, plan.hash, plan.declaration, context
+            )
+            store.add_records([record for _, record in records])
+            store.add_assignments(execution, [_assigned(*item, known) for item in records])
+            store.end_execution(execution, "finished", time.monotonic() - begin)
+            results = results_beside(store)
+            by_profile, report = conclude(results, plan.study.study, options.reports)
+        finally:
+            store.close()
+    counts = Counter(complete=0, diverged=0, failed=0, reused=0)
+    counts.update(
+        "reused" if record.trial_id in known else record.state.value for _, record in records
+    )
+    outcome = by_profile[plan.profile]
+    return RunResult(
+        plan.study.study,
+        plan.profile,
+        counts,
+        time.monotonic() - begin,
+        outcome.verdicts,
+        report,
+        outcome,
+    )
+
+
+def _read(
+    plan: Plan, training: Mapping[str, Any], tracking_uri: str | None, file: str
+) -> tuple[list[tuple[Match, Record]], list[str]]:
+    """Return the matched runs with their records, and what was left out."""
+    name = training["experiment"]
+    try:
+        reader = RunReader(tracking_uri)
+        runs = reader.runs(name)
+        if not runs:
+            known = reader.experiments()
+            said = f"has no run in an experiment '{name}'{nearest(name, known)}"
+            raise InputError([Problem(f"MLflow {said}", file, path="workload.training.experiment")])
+        matched = match_runs(plan, runs, file)
+        _check_metrics(matched.matches, training["metrics"], file)
+        return [(match, _record(match, reader)) for match in matched.matches], list(matched.notes)
+    except ReadingError as error:
+        raise InputError([Problem(str(error), "--tracking-uri")]) from None
+
+
+def _check_metrics(matches: Sequence[Match], metrics: Mapping[str, str], file: str) -> None:
+    """Refuse a metric that no run has; where some lack it, their records say so."""
+    known = dict.fromkeys(name for match in matches for name in match.run.metrics)
+    problems = [
+        Problem(
+            f"no run has the metric '{theirs}'{nearest(theirs, known)} (they have:"
+            f" {', '.join(sorted(known)) or 'none'})",
+            file,
+            path=f"workload.training.metrics.{ours}",
+        )
+        for ours, theirs in metrics.items()
+        if theirs not in known
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _record(match: Match, reader: RunReader) -> Record:
+    run, metrics = match.run, match.arm.workload["training"]["metrics"]
+    found = {ours: run.metrics[theirs] for ours, theirs in metrics.items() if theirs in run.metrics}
+    absent = [theirs for theirs in metrics.values() if theirs not in run.metrics]
+    endless = [ours for ours, value in found.items() if not math.isfinite(value)]
+    curve = _curve({m: reader.history(run, metrics[m]) for m in found})
+    state, reason = State.COMPLETE, ""
+    if absent:
+        near = nearest(absent[0], run.metrics)
+        state, reason = State.FAILED, f"the run {run.label} has no metric '{absent[0]}'{near}"
+    elif endless:
+        name = endless[0]
+        state = State.DIVERGED
+        reason = f"{metrics[name]} of the run {run.label} is {found[name]}"
+    content = [run.id, run.params, {k: repr(v) for k, v in found.items()}, curve]
+    workload = {
+        **match.arm.workload,
+        "run": {"id": run.id, "name": run.name, "seed": match.seed, "content": digest(content)},
+    }
+    return Record(
+        Trial(workload, match.block, Phase.CONFIRMATION, "", "imported from MLflow"),
+        state,
+        reason,
+        metrics={k: v for k, v in found.items() if state is State.COMPLETE},
+        curve=tuple(curve),
+        cost={"seconds": run.ended - run.started, "epochs": len(curve)},
+        environment={"trained": "elsewhere, logged in MLflow"},
+        started=run.started,
+        ended=run.ended,
+    )
+
+
+def _curve(histories: Mapping[str, Mapping[int, float]]) -> list[dict[str, float]]:
+    """Join the histories of metrics that were logged more than once, by step."""
+    told = {name: found for name, found in histories.items() if len(found) > 1}
+    steps = sorted({step for found in told.values() for step in found})
+    if len(steps) > MOST_POINTS:
+        last = len(steps) - 1
+        steps = [steps[round(i * last / (MOST_POINTS - 1))] for i in range(MOST_POINTS)]
+    first = 1 if steps and steps[0] == 0 else 0  # epochs count from 1
+    points: list[dict[str, float]] = []
+    for step in steps:
+        values = {
+            m: found[step] for m, found in told.items() if math.isfinite(found.get(step, math.nan))
+        }
+        points.append({"epoch": step + first, **values})
+    return points
+
+
+def _assigned(match: Match, record: Record, known: Mapping[str, State]) -> AssignedRecord:
+    id_ = record.trial_id
+    return AssignedRecord(
+        match.arm.name, Phase.CONFIRMATION, None, {}, match.block, id_ in known, id_, None
+    )
