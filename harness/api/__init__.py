@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.api.results import Planned, Result
 from harness.study.bundled import find_study
@@ -26,6 +26,7 @@ from harness.study.errors import InputError
 
 if TYPE_CHECKING:
     from harness.run.observer import Observer
+    from harness.run.outcome import RunOptions, RunResult
     from harness.study import LoadedStudy
 
     StudyLike = str | Path | Mapping[str, Any] | LoadedStudy
@@ -37,6 +38,7 @@ __all__ = [
 
 RESULTS = Path("results")
 REPORTS = Path("reports")
+MODELS = ("log", "register")
 
 
 def load(
@@ -93,6 +95,7 @@ def run(
     address: str | None = None,
     in_process: bool = False,
     tracking_uri: str | None = None,
+    models: Literal["log", "register"] | None = None,
     observers: Sequence[Observer] = (),
 ) -> Result:
     """Run a study, or go on with it: train what has no record yet, judge, write the report.
@@ -105,6 +108,8 @@ def run(
         address: a running Ray cluster, `auto` or host:port; default: this machine.
         in_process: without Ray, one trial at a time.
         tracking_uri: an MLflow server elsewhere; default: a database beside the records.
+        models: `log` the network of each arm's winner to MLflow at the end, or `register` it there
+            as well; each that is not there yet is trained once more.
         observers: told of everything that happens (see `harness.run.observer`).
 
     Raises:
@@ -120,6 +125,7 @@ def run(
         address=address,
         in_process=in_process,
         tracking_uri=tracking_uri,
+        models=models,
         observers=lambda: observers,
     )[0]
 
@@ -133,6 +139,7 @@ def run_all(
     address: str | None = None,
     in_process: bool = False,
     tracking_uri: str | None = None,
+    models: Literal["log", "register"] | None = None,
     observers: Callable[[], Sequence[Observer]] = tuple,
 ) -> list[Result]:
     """Run several studies, one after the other; all are checked before the first one runs.
@@ -140,6 +147,8 @@ def run_all(
     `observers` is called before each study; see `run` for the other arguments, and for what it
     raises.
     """
+    if models not in (None, *MODELS):
+        raise InputError(f"models: '{models}' is not one of {', '.join(MODELS)}")
     loaded = [load(study) for study in studies]
     from harness.run.conductor import run_study
     from harness.run.mirroring import MirrorObserver
@@ -150,8 +159,10 @@ def run_all(
     options = RunOptions(folder, out, Path(data) if data else None, address, in_process)
     done = []
     for study in loaded:
-        mirror = MirrorObserver(tracking_uri, folder)
-        done.append(Result.of_run(run_study(study, options, [*observers(), mirror]), folder))
+        watching = [*observers(), MirrorObserver(tracking_uri, folder)]
+        ran = run_study(study, options, watching)
+        logged = _log_networks(ran, models, options, tracking_uri, watching) if models else []
+        done.append(Result.of_run(ran, folder, logged))
     refresh_scoreboard(folder, out)
     return done
 
@@ -226,3 +237,17 @@ def report(
     at_hand = open_results(Path(results))
     _, folders = build_reports(at_hand, at_hand.named(studies), Path(reports))
     return {study: folder / "index.html" for study, folder in folders.items()}
+
+
+def _log_networks(
+    ran: RunResult,
+    models: str,
+    options: RunOptions,
+    tracking_uri: str | None,
+    observers: Sequence[Observer],
+) -> Sequence[Mapping[str, Any]]:
+    from harness.run.networks import Wanted, log_after_run
+
+    register = models == "register"
+    wanted = Wanted(ran.study, ran.profile, (), register, tracking_uri, options.data)
+    return log_after_run(options.results, wanted, observers)

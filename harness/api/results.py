@@ -75,6 +75,8 @@ class Result:
         integrity: what was noted against the evidence as a whole, by check.
         plan_hash: of what was declared.
         published: whether the records come from a published file.
+        models: of a run that was asked for them, for each arm its `model` in MLflow (what
+            `mlflow.pyfunc.load_model` takes; empty if there is none), `registered`, and a `note`.
     """
 
     study: str
@@ -88,10 +90,13 @@ class Result:
     wall_seconds: float = 0.0
     report: Path | None = None
     costs: Costs = field(default_factory=Costs)
+    models: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
-    def of_run(cls, done: RunResult, results: Path) -> Result:
-        """Show what came of a run."""
+    def of_run(
+        cls, done: RunResult, results: Path, models: Sequence[Mapping[str, Any]] = ()
+    ) -> Result:
+        """Show what came of a run, and of the networks that it was asked to log."""
         outcome = done.outcome
         return cls(
             done.study,
@@ -105,6 +110,7 @@ class Result:
             done.wall_seconds,
             done.report,
             done.costs,
+            models,
         )
 
     @classmethod
@@ -181,6 +187,7 @@ class Result:
             "wall_seconds": round(self.wall_seconds, 3),
             "cost": self.costs.to_dict(),
             "claims": self.claims_as_dicts(),
+            "models": [dict(model) for model in self.models],
             "report": str(self.report / "index.html") if self.report else None,
         }
 

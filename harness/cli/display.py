@@ -122,6 +122,10 @@ class Display(Observer):
         )
         self.closed(closing)
 
+    def modelled(self, text: str) -> None:
+        """Say where an arm's network is, on one line, so that its address can be copied."""
+        self.console.print(f"model: {text}", highlight=False, markup=False, soft_wrap=True)
+
     def _print_next(self, report: Path) -> None:
         """Say where to look next; paths stay on one line, so that they can be copied."""
         option = "" if self._results == Path("results") else f" --results {self._results}"

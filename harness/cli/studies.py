@@ -92,6 +92,12 @@ def run(
     tracking_uri: Annotated[
         str | None, typer.Option(help="an MLflow server elsewhere; default: results/mlflow.db")
     ] = None,
+    models: Annotated[
+        bool, typer.Option("--models", help="at the end, log each arm's network to MLflow")
+    ] = False,
+    register: Annotated[
+        bool, typer.Option("--register", help="as --models, and in MLflow's model registry")
+    ] = False,
     results: options.Results = RESULTS,
     out: options.Reports = REPORTS,
     data_root: options.DataRoot = None,
@@ -109,12 +115,14 @@ def run(
         address=address,
         in_process=in_process,
         tracking_uri=tracking_uri,
+        models="register" if register else "log" if models else None,
         observers=tuple if as_json else lambda: [_display(results, tracking_uri)],
     )
     if as_json:
         documents = [result.to_dict() for result in finished]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
-    return 1 if any(result.counts["failed"] for result in finished) else 0
+    lacking = any(not model["model"] for result in finished for model in result.models)
+    return 1 if lacking or any(result.counts["failed"] for result in finished) else 0
 
 
 def _load_all(

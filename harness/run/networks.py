@@ -13,11 +13,12 @@ from typing import Any
 from harness.form import SELECTED_BY, SIMPLE_MODELS
 from harness.metrics import lower_is_better
 from harness.run.ingredients import ingredients
-from harness.store import AssignedRecord, Execution, Store
+from harness.run.observer import Observer
+from harness.store import AssignedRecord, Execution, Store, open_store
 from harness.study import InputError
 from harness.study.errors import nearest
 from harness.track import resolve_uri
-from harness.track.models import Logged, ModelError, ModelStore, NetworkModel
+from harness.track.models import Logged, ModelError, ModelStore, NetworkModel, Subject, open_models
 from harness.trial import TIMED, Phase, Record, State
 from harness.workloads import summary
 
@@ -68,8 +69,10 @@ def log_networks(store: Store, wanted: Wanted) -> Iterator[Outcome]:
     Records hold no weights. The trial is trained again, which on a CPU gives the same weights bit
     for bit; if it gives other results, as other hardware may, the model has its own and says so.
 
+    What MLflow does not take ends it, with an outcome that says so.
+
     Raises:
-        InputError: if the study, profile or an arm has no results, or MLflow lacks the trial.
+        InputError: if the study, profile or an arm has no results.
         DataMissingError: if the data are not at hand.
     """
     execution = _execution(store, wanted)
@@ -85,12 +88,30 @@ def log_networks(store: Store, wanted: Wanted) -> Iterator[Outcome]:
             raise InputError(f"no network of an arm '{arm}' (known: {known}){nearest(arm, firsts)}")
     chosen = [item for arm, item in firsts.items() if arm in (wanted.arms or firsts)]
     best = _best(records)
-    models = ModelStore(resolve_uri(wanted.tracking_uri, store.folder))
-    try:
+    with open_models(resolve_uri(wanted.tracking_uri, store.folder)) as models:
         for item in chosen:
-            yield _log(store, models, item, execution, wanted, item.arm == best)
-    except ModelError as error:
-        raise InputError(str(error)) from None
+            try:
+                yield _log(store, models, item, execution, wanted, item.arm == best)
+            except ModelError as error:
+                yield Outcome(item.arm, None, f"not logged, nor what follows: {error}")
+                return
+
+
+def log_after_run(
+    results: Path, wanted: Wanted, observers: Sequence[Observer]
+) -> list[dict[str, Any]]:
+    """Log the networks of a run that has ended, tell the observers, and return what became of them.
+
+    Raises:
+        InputError: never, for a run has arms.
+        DataMissingError: if the data are not at hand.
+    """
+    done = []
+    for outcome in log_networks(open_store(results, create=False), wanted):
+        for observer in observers:
+            observer.modelled(outcome.text)
+        done.append(outcome.to_dict())
+    return done
 
 
 def _execution(store: Store, wanted: Wanted) -> Execution:
@@ -149,30 +170,22 @@ def _log(
     size = 4 * record.cost.get("parameters", 0)
     if size > LARGEST:
         return Outcome(item.arm, None, f"not logged: {size / 1e6:.0f} MB of weights")
-    known = models.find(execution.study, trial.id)
-    if known is not None and not wanted.register:
-        return Outcome(item.arm, Logged(item.arm, f"models:/{known}", new=False))
-    of = ingredients(record, store, wanted.data)
-    again = train_again(trial, of.data, threads=of.threads, weights=of.weights)
+    of = Subject(execution.study, execution.profile, item.arm, trial.id, best)
+    known = models.known(of, register=wanted.register)
+    if known is not None:
+        return Outcome(item.arm, known)
+    made_of = ingredients(record, store, wanted.data)
+    again = train_again(trial, made_of.data, threads=made_of.threads, weights=made_of.weights)
     if again.weights is None:
         return Outcome(item.arm, None, f"not logged: {again.reason.strip() or again.state}")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "network"
-        save_network(folder, again, of.data)
-        example = of.data.examples.inputs[:EXAMPLES].copy()
-        model = NetworkModel(
-            study=execution.study,
-            profile=execution.profile,
-            arm=item.arm,
-            trial_id=trial.id,
-            folder=folder,
-            example=example,
-            outputs=Predictor(folder)(example),
-            metrics=_results(record),
-            params={**item.parameters, "seed": item.seed},
-            best=best,
-        )
-        return Outcome(item.arm, models.log(model, register=wanted.register), _note(record, again))
+        save_network(folder, again, made_of.data)
+        example = made_of.data.examples.inputs[:EXAMPLES].copy()
+        params = {**item.parameters, "seed": item.seed}
+        model = NetworkModel(folder, example, Predictor(folder)(example), _results(record), params)
+        logged = models.log(of, model, register=wanted.register)
+    return Outcome(item.arm, logged, _note(record, again))
 
 
 def _note(before: Record, again: Record) -> str:

@@ -60,6 +60,9 @@ class Observer:
     def closed(self, closing: Closing) -> None:
         """The run has ended."""
 
+    def modelled(self, text: str) -> None:
+        """After the end: the network of an arm's winner was logged, or could not be."""
+
     def lacks(self, study: str, execution: int, trial_ids: Sequence[str]) -> bool:
         """Whether anything of a finished execution never arrived here, so that it is to be told."""
         del study, execution, trial_ids

@@ -10,8 +10,8 @@ from pathlib import Path
 import mlflow
 from mlflow.pyfunc import PythonModel
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # MLflow would have the inputs' shape, which the data decide
+# MLflow would have the inputs' shape, which the data decide. It warns whatever the filters say.
+with warnings.catch_warnings(record=True):
 
     class Network(PythonModel):
         """Predicts with a network that the package `harness` builds from plain numbers."""

@@ -190,6 +190,36 @@ def test_a_network_that_is_there_is_not_logged_twice(ran, models, capsys):
     assert json.loads(capsys.readouterr().out)[0]["model"] == models[0]["model"]
 
 
+def test_a_run_logs_the_networks_that_are_missing(ran, models, capsys, monkeypatch):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    mlflow.set_tracking_uri("http://127.0.0.1:1")
+    where = ["--results", str(ran / "results"), "--out", str(ran / "reports")]
+    again = ["run", str(ran / "tiny.yaml"), "--in-process", "--models", *where]
+    assert run([*again, "--json"]) == 0
+    assert mlflow.get_tracking_uri() == "http://127.0.0.1:1", "a notebook keeps its own"
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+    logged = {
+        model["arm"]: model["model"] for model in json.loads(capsys.readouterr().out)["models"]
+    }
+    assert set(logged) == {"relu", "sigmoid", "linear"}
+    assert {model["arm"]: model["model"] for model in models}.items() <= logged.items()
+    store = client(f"sqlite:///{ran}/results/mlflow.db")
+    assert len(store.search_logged_models([experiment(ran).experiment_id])) == 3
+    assert run(again) == 0
+    assert f"model: sigmoid: {logged['sigmoid']} (was there)" in capsys.readouterr().out
+
+
+def test_what_mlflow_lacks_is_said(ran, tmp_path, template, capsys):
+    elsewhere = with_database(tmp_path / "results", template)
+    where = ["--results", str(ran / "results")]
+    uri = ["--tracking-uri", f"sqlite:///{elsewhere}/mlflow.db"]
+    assert run(["models", "tiny", *where, *uri]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("relu: not logged, nor what follows: MLflow has no experiment 'tiny'")
+
+
 def test_what_is_not_there_is_named(ran, capsys):
     results = ["--results", str(ran / "results")]
     assert run(["models", "tiny", "--arm", "rellu", *results]) == 2
