@@ -68,7 +68,7 @@ def source_fingerprint(source: str, *, pretrained: bool = True) -> str:
 
 OUTSIDE = (
     "model", "model.name", "model.source", "model.pretrained", "model.weights", "training",
-    "training.name", "loss", "metrics",
+    "training.name", "loss", "metrics", "optimizer", "optimizer.name",
 )  # fmt: skip
 """The settings of a workload that decide what `outside_versions` says."""
 
@@ -76,7 +76,9 @@ OUTSIDE = (
 def own_code(workload: Mapping[str, Any]) -> list[str]:
     """Return the functions of a workload that are a user's own, but for the data."""
     training = workload.get("training") or {}
+    optimizer = workload.get("optimizer") or {}
     names = [workload["model"]["name"], training.get("name", ""), workload.get("loss", "")]
+    names += [optimizer.get("name", "")]
     names += (workload.get("metrics") or {}).values()
     return [name for name in names if ":" in name]
 

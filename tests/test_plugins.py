@@ -46,6 +46,36 @@ def rings(examples=300):
     radii = 1 + targets + generator.normal(0, 0.1, examples)
     return np.stack([radii * np.cos(angles), radii * np.sin(angles)], 1).astype("float32"), targets
 """
+TRAINING = """\
+import torch
+
+
+class SignDescent(torch.optim.Optimizer):
+    def __init__(self, params, lr, decay=0.0):
+        super().__init__(params, {"lr": lr, "decay": decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.sub_(group["lr"] * (p.grad.sign() + group["decay"] * p))
+
+
+def no_optimizer(params, lr):
+    return params
+
+
+def smoothed(outputs, targets):
+    return torch.nn.functional.cross_entropy(outputs, targets, label_smoothing=0.1)
+
+
+def summed(outputs, targets):
+    return torch.nn.functional.cross_entropy(outputs, targets, reduction="sum")
+
+
+def top_two(outputs, targets):
+    return (outputs.topk(2).indices == targets[:, None]).any(1).float().mean()
+"""
 STUDY = {
     "study": "plugged",
     "question": "Does width matter?",
@@ -62,6 +92,8 @@ TESTS = """\
 from harness.form import Form
 from harness.testing.models import ModelConformance
 from harness.testing.data import DataConformance
+from harness.testing.objectives import LossConformance, MetricConformance
+from harness.testing.optimizers import OptimizerConformance
 
 SEEN = Form((1, 8, 8), 3)
 
@@ -77,6 +109,18 @@ class TestNoisy(ModelConformance):
 class TestData(DataConformance):
     harness_cases = ["digits", {"name": "recall", "lag": 40},
                      {"name": "rings", "settings": {"examples": 200}}]
+
+
+class TestOptimizer(OptimizerConformance):
+    harness_cases = [{"name": "sign_descent", "lr": 0.01, "settings": {"decay": 0.1}}]
+
+
+class TestLoss(LossConformance):
+    harness_cases = [("smoothed", SEEN), ("acme.training:summed", SEEN)]
+
+
+class TestMetric(MetricConformance):
+    harness_cases = [({"top": "top_two"}, SEEN)]
 """
 
 
@@ -97,9 +141,17 @@ def acme(tmp_path, monkeypatch):
     (folder / "acme" / "__init__.py").write_text("")
     (folder / "acme" / "nets.py").write_text(NETS)
     (folder / "acme" / "data.py").write_text(DATA)
-    entries = "acme_net = acme.nets:network\nmlp = acme.nets:network"
+    (folder / "acme" / "training.py").write_text(TRAINING)
     install(
-        folder, "acme", [("harness.models", entries), ("harness.data", "rings = acme.data:rings")]
+        folder,
+        "acme",
+        [
+            ("harness.models", "acme_net = acme.nets:network\nmlp = acme.nets:network"),
+            ("harness.data", "rings = acme.data:rings"),
+            ("harness.optimizers", "sign_descent = acme.training:SignDescent"),
+            ("harness.losses", "smoothed = acme.training:smoothed"),
+            ("harness.metrics", "top_two = acme.training:top_two"),
+        ],
     )
     monkeypatch.syspath_prepend(str(folder))
     yield folder
@@ -130,12 +182,51 @@ def test_a_registered_network_is_trained(acme, tmp_path):
     assert result["wide-wins"].verdict == "supported"
 
 
+def test_a_registered_optimizer_loss_and_metric_train(acme, tmp_path):
+    from harness import api
+
+    where = {"results": tmp_path / "results", "reports": tmp_path / "reports"}
+    workload = {
+        "data": {"name": "digits", "limit": 200}, "model": "acme_net", "epochs": 2,
+        "optimizer": {"name": "sign_descent", "lr": 0.01}, "loss": "smoothed",
+        "metrics": {"top": "top_two"},
+    }  # fmt: skip
+    study = STUDY | {"workload": workload, "factors": {}, "claims": [], "seeds": 2}
+    loaded = load_study(study)
+    assert loaded.study.workload.optimizer.name == "acme.training:SignDescent"
+    assert "acme.training" not in sys.modules
+    trial, _ = api.run(loaded, **where, in_process=True).evidence.to_dict("records")
+    assert trial["state"] == "complete"
+    assert 0 < trial["test.top"] <= 1
+    workload["optimizer"] = {"name": "acme.training:no_optimizer", "lr": 0.01}
+    trial, _ = api.run(study, **where, in_process=True).evidence.to_dict("records")
+    assert "expected a torch.optim.Optimizer" in trial["reason"]
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"optimizer": {"name": "sign_descend", "lr": 0.1}}, "did you mean 'sign_descent'"),
+        ({"optimizer": "sign_descent"}, "lr: is missing"),
+        ({"loss": "smothed"}, "did you mean 'smoothed'"),
+        ({"metrics": {"top": "top_tow"}}, "nor one of top_two; did you mean 'top_two'"),
+    ],
+)
+def test_mistakes_in_registered_names_are_told(acme, part, says):
+    with pytest.raises(InputError, match=says):
+        load_study(STUDY | {"workload": {**STUDY["workload"], **part}})
+
+
 def test_names_are_listed_with_their_origin_and_suggested(acme, capsys):
     assert run(["list", "models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [" ".join(line.split()) for line in lines if line.startswith("acme_net")] == [
         "acme_net acme.nets:network, of acme 1.2"
     ]
+    for kind, name in [("optimizers", "sign_descent"), ("losses", "smoothed"),
+                       ("metrics", "top_two")]:  # fmt: skip
+        assert run(["list", kind]) == 0
+        assert f"{name} " in capsys.readouterr().out
     wrong = STUDY | {"workload": {"data": "digits", "model": "acme_nte"}}
     with pytest.raises(InputError, match="did you mean 'acme_net'"):
         load_study(wrong)
@@ -160,6 +251,7 @@ def test_the_suites_pass_what_is_right_and_find_what_is_not(acme, tmp_path):
         text=True,
         check=False,
     )
-    assert "1 failed, 16 passed" in done.stdout
+    assert "2 failed, 27 passed" in done.stdout
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert "TestNoisy::test_scores_have_a_row" in failed[0]
+    assert "TestLoss::test_it_is_a_mean" in failed[1]

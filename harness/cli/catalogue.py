@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
+from harness.form import METRICS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.components import KINDS, Activation, Initialization
+from harness.study.components.workload import LOSSES
 from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
 from harness.study.plugins import GROUPS, plugins
@@ -18,6 +20,12 @@ def catalogue() -> dict[str, dict[str, str]]:
     listed = {
         kind: {name: _first_line(model.__doc__) for name, model in entries.items()}
         for kind, entries in KINDS.items()
+    }
+    listed["losses"] = dict.fromkeys(LOSSES, "")
+    listed["metrics"] = {
+        name: f"of targets of kind {', '.join(k for k, names in METRICS.items() if name in names)}"
+        for names in METRICS.values()
+        for name in names
     }
     for plugin_kind in GROUPS:
         for name, known in plugins(plugin_kind).items():

@@ -82,13 +82,18 @@ _PLAIN_MEMBERS = {
     "constrained-float", "constrained-int",
 }  # fmt: skip
 _TAGS = _PLAIN_MEMBERS | {name for kind in components.KINDS.values() for name in kind} | {
-    "custom", "torch_optimizer", "own_training", "mlflow", "single", "composite", "fixed",
-    "instalments", "function-before", "function-after",
+    "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
+    "fixed", "instalments", "function-before", "function-after",
 }  # fmt: skip
 
 
-_PLUGGED: dict[str | int, PluginKind] = {"model": "models", "data": "data"}
-_WRITTEN = {"custom": "package.module:function", "torch_optimizer": "torch.optim.Class"}
+_PLUGGED: dict[str | int, PluginKind] = {
+    "model": "models", "data": "data", "optimizer": "optimizers",
+}  # fmt: skip
+_WRITTEN = {
+    "custom": "package.module:function", "torch_optimizer": "torch.optim.Class",
+    "own_optimizer": "package.module:Class",
+}  # fmt: skip
 
 
 def _is_tag(part: str | int) -> bool:
@@ -154,7 +159,7 @@ def _names(option: dict[str, Any], tag: str) -> bool:
     name = option.get("properties", {}).get("name", {})
     special = {
         "single": "metric", "composite": "all_of", "custom": "settings",
-        "torch_optimizer": "settings", "own_training": "settings",
+        "torch_optimizer": "settings", "own_optimizer": "settings", "own_training": "settings",
     }  # fmt: skip
     return name.get("const") == tag or special.get(tag, "\0") in option.get("properties", {})
 

@@ -17,10 +17,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-Kind = Literal["models", "data"]
-GROUPS: Mapping[Kind, str] = {"models": "harness.models", "data": "harness.data"}
+Kind = Literal["models", "data", "optimizers", "losses", "metrics"]
+GROUPS: Mapping[Kind, str] = {kind: f"harness.{kind}" for kind in get_args(Kind)}
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,19 @@ def _read(group: str, path: tuple[str, ...]) -> dict[str, list[Plugin]]:
 def registered(kind: Kind, built_in: Collection[str]) -> Callable[[Any], Any]:
     """Return a validator that puts a registered function in the place of its name.
 
-    What is built in goes first, so that no package can change what a study means.
+    The name stands alone, or as the `name` of a mapping. What is built in goes first, so that no
+    package can change what a study means.
     """
 
     def replace(value: Any) -> Any:
-        name = value.get("name") if isinstance(value, dict) else None
-        if not isinstance(name, str) or ":" in name or name in built_in:
+        if isinstance(value, dict):
+            return {**value, "name": replace(value["name"])} if "name" in value else value
+        if not isinstance(value, str) or ":" in value or value in built_in:
             return value
-        known = plugins(kind).get(name, [])
+        known = plugins(kind).get(value, [])
         if len(known) > 1:
             packages = " and ".join(plugin.package for plugin in known)
-            raise ValueError(f"{packages} both register '{name}'; name the function itself")
-        return {**value, "name": known[0].function} if known else value
+            raise ValueError(f"{packages} both register '{value}'; name the function itself")
+        return known[0].function if known else value
 
     return replace

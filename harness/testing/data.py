@@ -71,6 +71,7 @@ class DataConformance:
         )
         assert not set(train) & set(validation)
         assert min(len(train), len(validation)) > 0
+        assert len(dataset.examples) - len(train) - len(validation) == dataset.handling.gap
         assert dataset.for_phase(Phase.SEARCH).test is None
         assert dataset.for_phase(Phase.CONFIRMATION).test is dataset.test
         if dataset.form.kind == "class":

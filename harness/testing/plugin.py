@@ -12,7 +12,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest.register_assert_rewrite("harness.testing.models", "harness.testing.data")
+pytest.register_assert_rewrite(
+    *(f"harness.testing.{suite}" for suite in ("models", "data", "optimizers", "objectives"))
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

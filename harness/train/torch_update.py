@@ -1,4 +1,4 @@
-"""A step by an optimizer of PyTorch itself, for a network that is trained alone."""
+"""A step by an optimizer of PyTorch itself, or of a user, for a network that is trained alone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.train.own_objective import own_function
 from harness.train.updates import Rate, unchanged
 
 
 class TorchUpdate:
-    """Any class of torch.optim, on a stack of one member, whose tensors it changes in place."""
+    """An optimizer of torch.optim's kind on a stack of one member, whose tensors it changes."""
 
     def __init__(self, configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tensor]):
         if len(configs) != 1:
@@ -23,10 +24,14 @@ class TorchUpdate:
             for key, value in configs[0].get("settings", {}).items()
         }
         self._views = [nn.Parameter(parameter[0]) for parameter in parameters]
-        kind = getattr(torch.optim, name.rpartition(".")[2])
+        own = ":" in name
+        kind: Any = own_function(name) if own else getattr(torch.optim, name.rpartition(".")[2])
         self._optimizer: torch.optim.Optimizer = kind(
             self._views, lr=self._config["lr"], **settings
         )
+        if not isinstance(self._optimizer, torch.optim.Optimizer):
+            found = type(self._optimizer).__name__
+            raise TypeError(f"{name} returned {found}; expected a torch.optim.Optimizer")
 
     def step(self, gradients: Sequence[Tensor], rate: Rate = unchanged) -> None:
         """See `Update`."""

@@ -69,7 +69,7 @@ def build_update(configs: Sequence[Mapping[str, Any]], parameters: Sequence[Tens
 
 def alone_reason(config: Mapping[str, Any]) -> str | None:
     """Say why an optimizer takes one network at a time, or None where it takes a stack."""
-    if config["name"].startswith("torch.optim."):
+    if config["name"].startswith("torch.optim.") or ":" in config["name"]:
         return f"{config['name']} takes one network at a time"
     return None
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from harness.study.components.base import Component, named
+from harness.study.components.own_data import FUNCTION
 from harness.study.components.torch_optimizers import PREFIX, TorchOptimizer
+from harness.study.plugins import registered
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -82,23 +84,24 @@ class RAdam(Component):
     weight_decay: float = Field(0.0, ge=0)
 
 
+class OwnOptimizer(Component):
+    """Your own class, `package.module:Class`, of torch.optim.Optimizer.
+
+    It is called as Class(parameters, lr=lr, **settings). Its networks are trained alone, not in
+    packs.
+    """
+
+    name: str = Field(pattern=FUNCTION)
+    lr: float = Field(gt=0, description="learning rate")
+    settings: dict[str, Any] = Field(default_factory=dict, description="its other arguments")
+
+
 def _optimizer_kind(value: Any) -> str:
-    name = value.get("name", "") if isinstance(value, dict) else getattr(value, "name", "")
-    return "torch_optimizer" if str(name).startswith(PREFIX) else str(name)
+    name = str(value.get("name", "") if isinstance(value, dict) else getattr(value, "name", ""))
+    if ":" in name:
+        return "own_optimizer"
+    return "torch_optimizer" if name.startswith(PREFIX) else name
 
-
-Optimizer = Annotated[
-    Annotated[Adam, Tag("adam")]
-    | Annotated[AdamW, Tag("adamw")]
-    | Annotated[SGD, Tag("sgd")]
-    | Annotated[RMSprop, Tag("rmsprop")]
-    | Annotated[Adagrad, Tag("adagrad")]
-    | Annotated[NAdam, Tag("nadam")]
-    | Annotated[RAdam, Tag("radam")]
-    | Annotated[TorchOptimizer, Tag("torch_optimizer")],
-    Discriminator(_optimizer_kind),
-    BeforeValidator(named),
-]
 
 OPTIMIZERS: dict[str, type[Component]] = {
     "adam": Adam,
@@ -110,6 +113,21 @@ OPTIMIZERS: dict[str, type[Component]] = {
     "radam": RAdam,
     "torch.optim.Class": TorchOptimizer,
 }
+
+Optimizer = Annotated[
+    Annotated[Adam, Tag("adam")]
+    | Annotated[AdamW, Tag("adamw")]
+    | Annotated[SGD, Tag("sgd")]
+    | Annotated[RMSprop, Tag("rmsprop")]
+    | Annotated[Adagrad, Tag("adagrad")]
+    | Annotated[NAdam, Tag("nadam")]
+    | Annotated[RAdam, Tag("radam")]
+    | Annotated[TorchOptimizer, Tag("torch_optimizer")]
+    | Annotated[OwnOptimizer, Tag("own_optimizer")],
+    Discriminator(_optimizer_kind),
+    BeforeValidator(registered("optimizers", OPTIMIZERS)),
+    BeforeValidator(named),
+]
 
 
 class Constant(Component):

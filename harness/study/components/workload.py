@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     WithJsonSchema,
@@ -25,23 +26,45 @@ from harness.study.components.simple_models import SIMPLE_KINDS
 from harness.study.components.training import LoggedRuns, Training
 from harness.study.components.transfer import Transfer
 from harness.study.errors import nearest
+from harness.study.plugins import plugins, registered
 
 LOSSES = ("auto", "cross_entropy", "mean_squared_error", "mean_absolute_error")
 
 
 def _known_loss(loss: str) -> str:
     if loss not in LOSSES and not re.match(FUNCTION, loss):
-        known = ", ".join(LOSSES)
+        known = [*LOSSES, *plugins("losses")]
         raise ValueError(
-            f"'{loss}' is not one of {known}, package.module:function{nearest(loss, LOSSES)}"
+            f"'{loss}' is not one of {', '.join(known)}, package.module:function"
+            f"{nearest(loss, known)}"
         )
     return loss
 
 
+def _known_metric(metric: str) -> str:
+    if not re.match(FUNCTION, metric):
+        known = plugins("metrics")
+        registered_ones = f" nor one of {', '.join(known)}" if known else ""
+        raise ValueError(
+            f"'{metric}' does not have the form package.module:function{registered_ones}"
+            f"{nearest(metric, known)}"
+        )
+    return metric
+
+
 Loss = Annotated[
     str,
+    BeforeValidator(registered("losses", LOSSES)),
     AfterValidator(_known_loss),
     WithJsonSchema({"anyOf": [{"enum": list(LOSSES)}, {"pattern": FUNCTION}], "type": "string"}),
+]
+
+
+OwnMetric = Annotated[
+    str,
+    BeforeValidator(registered("metrics", ())),
+    AfterValidator(_known_metric),
+    WithJsonSchema({"type": "string"}),
 ]
 
 
@@ -86,7 +109,7 @@ class Workload(Component):
     )
     metrics: dict[
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
-        Annotated[str, Field(pattern=FUNCTION)],
+        OwnMetric,
     ] = Field(
         default_factory=dict,
         description="your own, name: package.module:function of (outputs, targets) of a whole "
