@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from harness.extras import need
 from harness.provenance import source_version
 
 PACKAGE = "package:"
@@ -89,10 +90,22 @@ def outside_versions(workload: Mapping[str, Any]) -> list[str]:
     Raises:
         CodeMissingError: if there is no such module or function.
         WeightsMissingError: if an encoder is not to be had.
+        ExtraMissingError: if the library of a network is not installed.
     """
+    need_library(workload["model"])
     found = [source_version(name) for name in own_code(workload)]
     outside = _model_version(workload["model"])
     return found if outside is None else [*found, outside]
+
+
+def need_library(model: Mapping[str, Any]) -> None:
+    """Refuse a network of a library that is not installed.
+
+    Raises:
+        ExtraMissingError: naming what brings it.
+    """
+    if model["name"] in ("torchvision", "transformers"):
+        need(model["name"], f"`model: {model['name']}`")
 
 
 def _model_version(model: Mapping[str, Any]) -> str | None:

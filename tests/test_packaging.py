@@ -80,6 +80,16 @@ def test_the_wheel_alone_runs_a_bundled_study_and_a_users_own(wheel, tmp_path):
     assert answer["study"] == "dropout"
     assert answer["trials"]["failed"] == 0
 
+    (tmp_path / "vision.yaml").write_text(OWN_STUDY.replace(
+        '{name: "my_networks:network"}', "{name: torchvision, architecture: resnet18}"
+    ).replace("model.settings.width: 2}", "epochs: 1}").replace("model.settings.width: 32}",
+                                                               "epochs: 2}"))  # fmt: skip
+    refused = subprocess.run([harness, "plan", "vision.yaml"], cwd=tmp_path, capture_output=True,
+                             text=True, check=False)  # fmt: skip
+    assert refused.returncode == 2
+    assert "needs the package torchvision" in refused.stderr
+    assert "pip install 'harness[vision]'" in refused.stderr
+
     (tmp_path / "my_networks.py").write_text(OWN_NETWORK)
     (tmp_path / "mine.yaml").write_text(OWN_STUDY)
     answer = json.loads(call([harness, "run", "mine.yaml", "--json"], tmp_path))

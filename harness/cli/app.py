@@ -70,6 +70,7 @@ def _status_of(error: Exception) -> int | None:
     The kinds of errors are imported here, where one has come up: their modules are slow to import.
     """
     from harness.cluster.executor import ClusterError
+    from harness.extras import ExtraMissingError
     from harness.pretrained import WeightsMissingError
     from harness.provenance import CodeMissingError
     from harness.store import StoreError
@@ -79,6 +80,7 @@ def _status_of(error: Exception) -> int | None:
         return SOME_FAILED
     if isinstance(error, OSError):
         return WRONG_INPUT if error.errno in _DISK else None
-    wrong = (InputError, StoreError, DataMissingError, WeightsMissingError, CodeMissingError)
+    wrong = (InputError, StoreError, DataMissingError, WeightsMissingError, CodeMissingError,
+             ExtraMissingError)  # fmt: skip
     in_command_line = hasattr(error, "format_message")
     return WRONG_INPUT if in_command_line or isinstance(error, wrong) else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan import Plan, data_key, estimate_seconds, make_plan
+from harness.pretrained import need_library
 from harness.run.costs import SECONDS, forecast
 from harness.run.schedule import Schedule
 from harness.search import best
@@ -25,10 +26,13 @@ def prepare(loaded: LoadedStudy, root: Path) -> Plan:
 
     Raises:
         InputError: if there is nothing to be trained, because other code has done it.
+        ExtraMissingError: if a network's library is not installed.
     """
     if any(trained_elsewhere(arm.workload) for arm in loaded.arms):
         message = "its runs were trained elsewhere; `harness import-mlflow` reads and judges them"
         raise InputError([Problem(message, loaded.file)])
+    for arm in loaded.arms:
+        need_library(arm.workload["model"])
     plan = make_plan(loaded.study, loaded.arms, profile=loaded.profile, overrides=loaded.overrides)
     found = {
         key: mark

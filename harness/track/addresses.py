@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+from harness.extras import need
+
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
 SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
@@ -78,6 +80,8 @@ def resolve_uri(tracking_uri: str | None, results: Path | str) -> str:
         parts.port  # noqa: B018  (parsed on access)
     except ValueError:
         raise ValueError(f"not an address: {redact(tracking_uri)}") from None
+    if scheme == "postgresql+psycopg":
+        need("psycopg", "a tracking URI of PostgreSQL")
     if not parts.hostname and base in SERVERS:
         raise ValueError(f"a tracking URI needs a host: {redact(tracking_uri)}")
     return tracking_uri

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.extras import need
 from harness.form import Form
 from harness.workloads.dataset import Dataset, Examples
 from harness.workloads.selection import count_selected, drawn, relabelled, selected
@@ -63,6 +64,7 @@ def _mnist_files(_config: Config, root: Path) -> list[Path]:
 
 
 def _load_mnist(config: Config, root: Path) -> Dataset:
+    need("torchvision", "MNIST")
     from torchvision.datasets import MNIST
 
     present = all(file.is_file() for file in _mnist_files(config, root))
@@ -132,6 +134,7 @@ def _read_table(file: Path, limit: int | None, classes: Sequence[int] | None) ->
 
 
 def _read_torchvision(config: Config, root: Path, *, train: bool) -> Examples:
+    need("torchvision", "CIFAR-10")
     from torchvision.datasets import CIFAR10
 
     present = _cifar10_files(config, root)[0].parent.name == "cifar-10-batches-py"

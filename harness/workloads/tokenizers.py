@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.extras import need
 from harness.pretrained import WeightsMissingError, resolve_source
 from harness.workloads.source import Config, DataMissingError
 
@@ -37,6 +38,7 @@ def tokenizer_encoder(name: str, length: int) -> tuple[Encoder, int]:
         DataMissingError: if there is no such tokenizer, or its padding is not id 0, which is how
             every network here knows padding.
     """
+    need("transformers", f"the tokenizer '{name}'")
     from transformers import AutoTokenizer
 
     folder = _folder(name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.extras import need
 from harness.study.errors import nearest
 from harness.workloads.dataset import Dataset
 from harness.workloads.own.arrays import array_dataset
@@ -24,6 +25,7 @@ def load_torchvision(config: Config, root: Path, *, download: bool = True) -> Da
     Raises:
         DataMissingError: if there is none of that name, or it is not to be had.
     """
+    need("torchvision", "`data: torchvision`")
     from torchvision import datasets
 
     name = config["source"]
@@ -82,12 +84,9 @@ def _open(kind: Any, name: str, settings: dict[str, Any], root: Path, download: 
 def load_huggingface(config: Config, root: Path, *, download: bool = True) -> Dataset:
     """Read a data set of the Hugging Face hub: images, texts, or lists of numbers."""
     del root  # the library has a cache of its own
-    try:
-        import datasets
-    except ImportError:
-        raise DataMissingError(
-            f"the data set '{config['source']}' needs the package `datasets` (pip install datasets)"
-        ) from None
+    need("datasets", f"the data set '{config['source']}'")
+    import datasets
+
     source = config["source"]
     try:
         found = datasets.load_dataset(
