@@ -27,6 +27,12 @@ def slow(shape, classes, seconds):
     return network
 
 
+def hanging(*_, **__):
+    """Never come back, as a network or as a training."""
+    while True:
+        time.sleep(0.1)
+
+
 def raising(shape, classes):
     raise RuntimeError("this model cannot be built")
 

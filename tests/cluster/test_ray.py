@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -134,6 +135,24 @@ def test_killed_workers_cost_their_pack_only(ray_executor, make_trial, collect):
     assert "killed" in lost.cause
     ray_executor.submit(Pack((make_trial(5),)))
     assert collect(ray_executor, 1)[-1].state is State.COMPLETE
+
+
+def test_a_network_and_a_training_that_hang_are_ended_at_the_time_limit(
+    ray_executor, make_trial, collect, monkeypatch
+):
+    limited = replace(ray_executor.needs, time_limit=2.0)
+    monkeypatch.setattr(ray_executor, "needs", limited)
+    training = {"name": "cluster_models:hanging", "settings": {}, "metric": "validation.accuracy"}
+    packs = [
+        Pack((make_trial(0, model=custom("hanging")),)),
+        Pack((make_trial(1, training=training),)),
+    ]
+    for pack in packs:
+        ray_executor.submit(pack)
+    lost = [event for event in collect(ray_executor, 2) if isinstance(event, Lost)]
+    assert [event.kind for event in lost] == [Loss.TIME, Loss.TIME]
+    assert all(pack in [event.pack for event in lost] for pack in packs)
+    assert {event.cause for event in lost} == {"it took longer than 2 seconds"}
 
 
 def workers():

@@ -242,14 +242,6 @@ def test_torchvision_reads_files_that_are_there_and_says_what_is_not(tmp_path):
     assert fingerprint(resolved("torchvision", source="KMNIST"), tmp_path) is None
 
 
-def test_hugging_face_by_name_says_what_it_needs(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    config = resolved("huggingface", source="stanfordnlp/imdb", input="text")
-    assert fingerprint(config, tmp_path) is None
-    with pytest.raises(DataMissingError, match="pip install datasets"):
-        load(config, tmp_path)
-
-
 OWN = """\
 import numpy as np
 import torch
