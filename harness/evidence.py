@@ -12,7 +12,7 @@ from harness.plan import Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.store import AssignedRecord, Execution
 from harness.study import study_from_dict
-from harness.trial import Phase, State
+from harness.trial import Phase, State, cost_of
 
 
 class RecordSource(Protocol):
@@ -36,7 +36,8 @@ class Evidence:
             reason, trial_id, reused, one column `level.<factor>` per factor, `parameter.<path>`
             per searched path, and the metrics and costs (`test.accuracy`, `cost.seconds`, ...).
             A metric that a trial does not have is missing (NaN), whatever its state. Only
-            `epochs_spent` is there for every record, for it is what a trial cost and no result.
+            `epochs_spent` and `spent.worker_seconds` (`spent.gpu_seconds`, `spent.joules` where
+            they were measured) are there for every record: what a trial cost is no result.
         curves: one row per confirmation trial and epoch: arm, seed, epoch and the metrics.
         details: trial_id to lists such as gradient norms by layer, or what a probe shows.
         environments: the distinct environments that trials ran in.
@@ -102,6 +103,7 @@ def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
     row |= {f"parameter.{path}": value for path, value in item.parameters.items()}
     if item.record is not None:
         row["epochs_spent"] = epochs_of(item.record)
+        row |= {f"spent.{unit}": value for unit, value in cost_of(item.record).items()}
     if item.record is not None and item.record.state is State.COMPLETE:
         row |= item.record.metrics
         row |= _gaps(item.record.metrics)

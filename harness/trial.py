@@ -177,6 +177,17 @@ class Record:
         )
 
 
+SECONDS = "worker_seconds"
+COSTS = (SECONDS, "gpu_seconds", "joules")
+"""What a trial may cost; one that is not known, as without a sensor, is absent."""
+
+
+def cost_of(record: Record) -> dict[str, float]:
+    """Return what one trial cost; records of older versions know the time of their whole pack."""
+    known = {unit: record.cost[unit] for unit in COSTS if unit in record.cost}
+    return {SECONDS: record.ended - record.started} | known
+
+
 @dataclass(frozen=True)
 class Progress:
     """Epochs that a running trial has finished since it last reported."""

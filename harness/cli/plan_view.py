@@ -8,11 +8,10 @@ from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.words import amount, duration
 from harness.plan import SIMPLE_BASELINE, Plan
-from harness.run.costs import SECONDS
 from harness.run.prepare import Outlook
 from harness.stats.power import Rule, detectable_difference, fewest_seeds
 from harness.study import Study
-from harness.trial import source_of
+from harness.trial import SECONDS, source_of
 
 if TYPE_CHECKING:
     from rich.console import Console

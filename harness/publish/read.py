@@ -183,6 +183,9 @@ def _execution(part: _Part) -> Execution:
             raise part.wrong(f"context.{name}", "is no mapping")
     if not isinstance(execution.context.get("imported", {}).get("notes", []), list):
         raise part.wrong("context.imported.notes", "is no list")
+    for costs in execution.context.get("forecast", {}).values():
+        if not isinstance(costs, dict) or not all(_is(cost, float) for cost in costs.values()):
+            raise part.wrong("context.forecast", "holds something else than numbers by arm")
     if not isinstance(execution.context.get("file"), str):
         raise part.wrong("context.file", "is no text")
     try:

@@ -47,6 +47,7 @@ def _tables(view: ProfileView) -> Iterator[tuple[str, bytes]]:
         "ablations": view.ablations,
         "importance": view.importance,
         "costs": view.costs,
+        "costs-by-arm": view.arm_costs,
     }
     for name, table in tables.items():
         if table is not None:

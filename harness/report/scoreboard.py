@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 from markupsafe import Markup
 
 from harness.figures import Picture
 from harness.figures.forest import Effect, effects
 from harness.figures.words import plural, seconds
-from harness.report import answer, facts
+from harness.report import answer, costs, facts
 from harness.report.files import write
 from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.strip import strips
@@ -33,6 +32,7 @@ class Result:
     row: answer.Row
     strip: Markup
     cost: str
+    energy: str
     link: str
 
 
@@ -149,7 +149,7 @@ class StudyBoard:
                 view.name,
                 view.by_claim[id_],
                 strip,
-                seconds(_cost(view, view.by_claim[id_])),
+                *costs.of_claim(view.evidence, view.by_claim[id_].trials),
                 f"{self.name}/index.html#{view.name}-claim-{id_}",
             )
             for view, strip in zip(views, shown, strict=True)
@@ -255,12 +255,3 @@ def _leading_effect(view: ProfileView, id_: str) -> Effect:
     verdict = next(v for v in view.result.verdicts if v.id == id_)
     rows = effects(view.evidence.plan.study, [verdict])
     return next((row for row in rows if row.measures == verdict.measures), rows[0])
-
-
-def _cost(view: ProfileView, row: answer.Row) -> float:
-    """Return the training seconds of the trials behind a claim; each trial counts once."""
-    trials = view.evidence.confirmation.drop_duplicates("trial_id")
-    if "cost.seconds" not in trials:
-        return float("nan")
-    mine = trials[trials["trial_id"].isin(list(row.trials))]["cost.seconds"].dropna()
-    return float(np.sum(mine)) if len(mine) else float("nan")

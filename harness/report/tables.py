@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,14 +23,10 @@ from harness.figures.words import (
     number,
     parameter_name,
     plural,
-    seconds,
 )
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
-from harness.trial import Phase, State
-
-_COUNTED = {"cost.parameters", "cost.steps"}
-_MEASURED = {"cost.gpu_seconds": "GPU time", "cost.joules": "Energy"}
+from harness.trial import State
 
 
 @dataclass(frozen=True)
@@ -164,11 +160,14 @@ def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
     absent = _why_absent(rows)
     planned = max(evidence.plan.study.first_seeds, len(rows))
     cells = [
-        mean_cell(_values(complete, metric), absent)
+        mean_cell(values_of(complete, metric), absent)
         for metric in (primary_metric(evidence), validation_metric(evidence))
     ]
     seeds = f"{len(complete)}" if len(complete) == planned else f"{len(complete)} of {planned}"
-    parameters, duration = _values(complete, "cost.parameters"), _values(complete, "cost.seconds")
+    parameters, duration = (
+        values_of(complete, "cost.parameters"),
+        values_of(complete, "cost.seconds"),
+    )
     return [
         *cells,
         Cell(seeds, True),
@@ -177,7 +176,8 @@ def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
     ]
 
 
-def _values(rows: pd.DataFrame, column: str) -> Any:
+def values_of(rows: pd.DataFrame, column: str) -> Any:
+    """Return the numbers of a column as an array; none if there is no such column."""
     return rows[column].dropna().to_numpy(dtype=float) if column in rows else np.zeros(0)
 
 
@@ -222,51 +222,6 @@ def probes(evidence: Evidence) -> Table | None:
         return None
     columns = ["Arm", *(axis_label(metric) for metric in metrics)]
     return Table("Probes by arm, with 95 % t intervals", columns, rows)
-
-
-def costs(evidence: Evidence) -> Table:
-    """Return trials and training seconds by phase; each distinct trial counts once."""
-    rows = []
-    trials = evidence.trials
-    measured = {unit: title for unit, title in _MEASURED.items() if unit in trials}
-    for phase in Phase:
-        mine = trials[trials["phase"] == phase.value].drop_duplicates("trial_id")
-        if len(mine):
-            rows.append(_cost_row(phase.value.capitalize(), mine, measured))
-    rows.append(_cost_row("Together", trials.drop_duplicates("trial_id"), measured))
-    columns = ["Phase", "Distinct trials", "Taken from earlier records", "Training time", "Steps"]
-    return Table(
-        "Cost by phase",
-        [*columns, *measured.values()],
-        rows,
-        "Training time is that of the trials that ended, wherever and whenever they ran; loading,"
-        " evaluation and probes are not in it.",
-    )
-
-
-def _cost_row(name: str, rows: pd.DataFrame, measured: Collection[str]) -> list[Cell]:
-    spent, steps = _values(rows, "cost.seconds"), _values(rows, "cost.steps")
-    return [
-        Cell(name),
-        Cell(f"{len(rows):,}", True),
-        Cell(f"{int(rows['reused'].sum()):,}", True),
-        Cell(seconds(float(spent.sum())), True)
-        if len(spent)
-        else Cell(ABSENT, True, "no trial has ended with a measured time"),
-        Cell(f"{steps.sum():,.0f}", True)
-        if len(steps)
-        else Cell(ABSENT, True, "no trial of this phase counts steps"),
-        *(_measured_cell(rows, unit) for unit in measured),
-    ]
-
-
-def _measured_cell(rows: pd.DataFrame, unit: str) -> Cell:
-    """Write the sum of a cost that all of these trials have."""
-    values = rows[unit]
-    if values.isna().any():
-        return Cell(ABSENT, True, f"not measured in {int(values.isna().sum())} trials")
-    total = float(values.sum())
-    return Cell(f"{total:,.0f} J" if unit == "cost.joules" else seconds(total), True)
 
 
 def failures(evidence: Evidence, lost: Sequence[tuple[str, int, str]]) -> Table | None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from harness.evidence import Evidence
 from harness.figures import Picture, at_a_glance, draw_all, primary_metric
 from harness.integrity import Check, Standing, check
-from harness.report import answer, facts, tables
+from harness.report import answer, costs, facts, tables
 from harness.report.ablation import ablations
 from harness.report.importance import importance
 from harness.report.inside import Sample, written
@@ -160,7 +160,12 @@ class ProfileView:
     @cached_property
     def costs(self) -> Table:
         """Cost by phase."""
-        return tables.costs(self.evidence)
+        return costs.by_phase(self.evidence)
+
+    @cached_property
+    def arm_costs(self) -> Table | None:
+        """Cost by arm, where a forecast or a sensor has more to say than the arms' times."""
+        return costs.by_arm(self.evidence)
 
     @cached_property
     def failures(self) -> Table | None:
@@ -194,8 +199,11 @@ class ProfileView:
 
     @property
     def execution(self) -> facts.Facts:
-        """When it ran, and how it ended."""
-        return facts.execution_facts(self.evidence)
+        """When it ran, how it ended, and what that cost beside its forecast."""
+        spent = costs.in_words(self.evidence)
+        return facts.execution_facts(self.evidence) + (
+            [("Its trials took", spent)] if spent else []
+        )
 
     @property
     def environments(self) -> facts.Facts:

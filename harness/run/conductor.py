@@ -19,7 +19,7 @@ from harness.run.needs import checkpoints_of, needs_of
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import RunOptions, RunResult
 from harness.run.packing import PackQueue
-from harness.run.prepare import REUSABLE, count_done, data_configs, prepare
+from harness.run.prepare import REUSABLE, Walk, data_configs, prepare
 from harness.run.pretraining import why_hopeless, with_weights
 from harness.run.schedule import Schedule
 from harness.run.unchanged import identity, reuse, shown_path
@@ -171,8 +171,11 @@ class Conductor:
     def run(self, datasets: Sequence[Dataset]) -> None:
         """Run every trial that has no record yet; return when all have one."""
         self.tell("opened", Opening(self.plan, self.execution, dict(self._planned), {}))
-        self._forecast = count_done(self.plan, self.store).costs
-        self._take(self._schedule.start())
+        walk = Walk(self.plan)
+        self._take(self._schedule.start(), walk)
+        outlook = walk.outlook()
+        self._forecast = outlook.costs
+        self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
         executor = self._open_executor()
@@ -199,8 +202,11 @@ class Conductor:
                 [Problem(str(error), "--address" if options.address else "")]
             ) from None
 
-    def _take(self, assignments: Iterable[Assignment]) -> None:
-        """Queue what must run; what has a record counts at once and may unlock more."""
+    def _take(self, assignments: Iterable[Assignment], walk: Walk | None = None) -> None:
+        """Queue what must run; what has a record counts at once and may unlock more.
+
+        The walk, if there is one, is told of all that is met.
+        """
         todo, noted = deque(assignments), []
         hopeless: list[Record] = []
         while todo or hopeless:
@@ -212,9 +218,13 @@ class Conductor:
             id_ = item.trial.id
             usable = self._is_usable(item.trial)
             noted.append(_assigned(item, usable))
+            if walk is not None:
+                walk.meet(item, done=usable)
             if usable:
                 record = self.store.record(id_)
                 assert record is not None
+                if walk is not None and walk.wants(item):
+                    walk.measure(record)
                 self.counts["reused"] += 1
                 self.tell("finished", record, [item], True)
                 todo.extend(self._schedule.completed(record))

@@ -1,7 +1,6 @@
 """What the trials of a run are forecast to cost, and what they did cost.
 
-Costs are `worker_seconds`, `gpu_seconds` and `joules`. One that is not known, because no earlier
-trial tells or because there is no sensor, is absent.
+What is not known, because no earlier trial tells or because there is no sensor, is absent.
 """
 
 from __future__ import annotations
@@ -11,18 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.trial import Record
+from harness.trial import COSTS, SECONDS, Record, cost_of
 
-SECONDS = "worker_seconds"
-UNITS = (SECONDS, "gpu_seconds", "joules")
 ENOUGH = 5
 """Measured trials from which on they decide a forecast."""
-
-
-def cost_of(record: Record) -> dict[str, float]:
-    """Return what one trial cost; records of older versions know the time of their whole pack."""
-    known = {unit: record.cost[unit] for unit in UNITS if unit in record.cost}
-    return {SECONDS: record.ended - record.started} | known
 
 
 def forecast(guess: float, measured: Sequence[tuple[Record, float]]) -> dict[str, float]:
@@ -33,7 +24,7 @@ def forecast(guess: float, measured: Sequence[tuple[Record, float]]) -> dict[str
         measured: records, each with the guess for it.
     """
     found = {SECONDS: guess}
-    for unit in UNITS:
+    for unit in COSTS:
         known = [(cost_of(r)[unit], g) for r, g in measured if unit in cost_of(r)]
         if len(known) >= ENOUGH:
             found[unit] = guess * sum(cost for cost, _ in known) / sum(g for _, g in known)
@@ -79,5 +70,5 @@ class Ledger:
 
 def _sum(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
     found = list(costs)
-    complete = [unit for unit in UNITS if found and all(unit in cost for cost in found)]
+    complete = [unit for unit in COSTS if found and all(unit in cost for cost in found)]
     return {unit: sum(cost[unit] for cost in found) for unit in complete}

@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.plan import Plan, data_key, estimate_seconds, make_plan
+from harness.plan import Assignment, Plan, data_key, estimate_seconds, make_plan
 from harness.pretrained import need_library
-from harness.run.costs import SECONDS, forecast
+from harness.run.costs import forecast
 from harness.run.schedule import Schedule
 from harness.search import best
 from harness.store import Store
 from harness.study import InputError, LoadedStudy, Problem
-from harness.trial import Phase, Record, State, trained_elsewhere
+from harness.trial import SECONDS, Phase, Record, State, trained_elsewhere
 from harness.workloads import fingerprint
 
 REUSABLE = {State.COMPLETE, State.DIVERGED, State.PRUNED}
+ENOUGH_CONFIRMED = 200
 
 
 def prepare(loaded: LoadedStudy, root: Path) -> Plan:
@@ -59,12 +60,14 @@ def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:
 class Outlook:
     """How much of a plan is done, and what the rest will cost.
 
-    Counts are of assignments, by phase; `costs` of the rest, as far as they can be forecast.
+    Counts are of assignments, by phase; `costs` of the rest, as far as they can be forecast, in all
+    and by arm (or stage).
     """
 
     total: Mapping[str, int]
     done: Mapping[str, int]
     costs: Mapping[str, float] = field(default_factory=dict)
+    by_arm: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -77,49 +80,78 @@ class Outlook:
         return sum(self.total.values()) - sum(self.done.values())
 
 
+class Walk:
+    """Counts what a schedule hands out on its way through a plan, as far as records lead it."""
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+        self._total = plan.trial_counts()
+        self._done = dict.fromkeys(self._total, 0)
+        arms = plan.all_arms
+        self._left = {arm.name: plan.search_count(arm) + plan.study.first_seeds for arm in arms}
+        self._left |= dict.fromkeys(plan.stages, 1)
+        self._searched: Counter[str] = Counter()
+        self._confirmed: set[str] = set()
+        self._measured: list[tuple[Record, float]] = []
+
+    def meet(self, item: Assignment, *, done: bool) -> None:
+        """Count an assignment; `done` says whether it has a usable record."""
+        phase, name = item.phase, item.arm
+        self._searched[name] += phase is Phase.SEARCH
+        if phase is Phase.CONFIRMATION:
+            self._confirmed.add(name)
+            if item.trial.seed >= self._plan.study.first_seeds:
+                self._total[phase.value] += 1  # a later instalment, which was not counted yet
+                self._left[name] += 1
+        if done:
+            self._done[phase.value] += 1
+            self._left[name] -= 1
+
+    def wants(self, item: Assignment) -> bool:
+        """Whether a forecast gets better by what this trial cost; that of thousands says enough."""
+        return item.phase is not Phase.CONFIRMATION or len(self._measured) < ENOUGH_CONFIRMED
+
+    def measure(self, record: Record) -> None:
+        """Take what a trial cost as a measure for those to come."""
+        self._measured.append((record, estimate_seconds(record.trial.workload)))
+
+    def outlook(self) -> Outlook:
+        """Return what was counted, and forecast the rest."""
+        plan, total, left = self._plan, dict(self._total), dict(self._left)
+        for arm in plan.all_arms:
+            # With a budget in epochs, candidates that end early make room for others.
+            more_asked = self._searched[arm.name] - plan.search_count(arm)
+            if more_asked > 0 or arm.name in self._confirmed:
+                total[Phase.SEARCH.value] += more_asked
+                left[arm.name] += more_asked
+        guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
+        guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
+        shares = {name: left[name] * guess for name, guess in guesses.items()}
+        by_arm = {name: forecast(share, self._measured) for name, share in shares.items() if share}
+        return Outlook(total, self._done, forecast(sum(shares.values()), self._measured), by_arm)
+
+
 def count_done(plan: Plan, store: Store | None) -> Outlook:
     """Say how much of a plan has been run, and estimate the rest.
 
     Walks the searches as far as the recorded candidates lead, and the looks of a sequential study
     as far as they are decided, so that neither Optuna nor any training code is needed.
     """
-    total = plan.trial_counts()
-    done = dict.fromkeys(total, 0)
-    left = {arm.name: plan.search_count(arm) + plan.study.first_seeds for arm in plan.all_arms}
-    left |= dict.fromkeys(plan.stages, 1)
-    searched: Counter[str] = Counter()
-    confirmed: set[str] = set()
-    measured: list[tuple[Record, float]] = []
-    if store is not None:
-        states = store.states()
-        schedule = Schedule(plan, store, lambda *_: [], best)
-        queue = deque(schedule.start())
-        while queue:
-            item = queue.popleft()
-            searched[item.arm] += item.phase is Phase.SEARCH
-            if item.phase is Phase.CONFIRMATION:
-                confirmed.add(item.arm)
-            if item.phase is Phase.CONFIRMATION and item.trial.seed >= plan.study.first_seeds:
-                total[item.phase.value] += 1  # a later instalment, which was not counted yet
-                left[item.arm] += 1
-            if states.get(item.trial.id) not in REUSABLE:
-                continue
-            done[item.phase.value] += 1
-            left[item.arm] -= 1
-            more = item.phase is not Phase.CONFIRMATION or len(plan.study.looks) > 1
-            if more or len(measured) < 200:
-                record = store.record(item.trial.id)
-                assert record is not None
-                guess = estimate_seconds(item.trial.workload)
-                measured.append((record, guess))
-                queue.extend(schedule.completed(record))
-    for arm in plan.all_arms:
-        # With a budget in epochs, candidates that end early make room for others.
-        more_asked = searched[arm.name] - plan.search_count(arm)
-        if more_asked > 0 or (arm.name in confirmed and store is not None):
-            total[Phase.SEARCH.value] += more_asked
-            left[arm.name] += more_asked
-    guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
-    guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
-    seconds = sum(left[name] * guess for name, guess in guesses.items())
-    return Outlook(total, done, forecast(seconds, measured))
+    walk = Walk(plan)
+    if store is None:
+        return walk.outlook()
+    states = store.states()
+    schedule = Schedule(plan, store, lambda *_: [], best)
+    queue = deque(schedule.start())
+    while queue:
+        item = queue.popleft()
+        usable = states.get(item.trial.id) in REUSABLE
+        walk.meet(item, done=usable)
+        leads_on = item.phase is not Phase.CONFIRMATION or len(plan.study.looks) > 1
+        if usable and (leads_on or walk.wants(item)):
+            record = store.record(item.trial.id)
+            assert record is not None
+            if walk.wants(item):
+                walk.measure(record)
+            queue.extend(schedule.completed(record))
+    return walk.outlook()

@@ -15,14 +15,13 @@ from pathlib import Path
 from harness.plan import Plan
 from harness.pretrained import OUTSIDE, outside_versions
 from harness.provenance import package_version
-from harness.run.costs import SECONDS
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.pages import made_from, standing_page
 from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs, prepare
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
 from harness.study import LoadedStudy
-from harness.trial import Phase, State, digest
+from harness.trial import SECONDS, Phase, State, digest
 from harness.workloads import data_root
 
 

@@ -21,6 +21,9 @@ from harness.trial import Phase, Record, State
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Through the index, which holds a state beside every id; the records themselves are a thousandfold.
+_STATES = "FROM assignments a LEFT JOIN records r INDEXED BY states ON r.trial_id = a.trial_id"
+
 
 class Store:
     """The database of one results folder. Open it with `open_store`."""
@@ -166,6 +169,15 @@ class Store:
         ).fetchone()
         return row[0] if row else ""
 
+    def note_context(self, execution: int, name: str, value: Mapping[str, Any]) -> None:
+        """Add to the context of an execution what was not known yet when it was opened."""
+        with self._db:
+            self._db.execute(
+                "UPDATE executions SET context = json_set(context, '$.' || ?, json(?))"
+                " WHERE id = ?",
+                (name, _dump(value), execution),
+            )
+
     def end_execution(self, execution: int, status: str, wall_seconds: float) -> None:
         """Close an execution as finished, failed or interrupted."""
         with self._db:
@@ -237,9 +249,7 @@ class Store:
     def assigned_states(self, execution: int) -> list[tuple[str, Phase, State | None]]:
         """Return (trial_id, phase, state of its record) of an execution's assignments."""
         rows = self._db.execute(
-            "SELECT a.trial_id, a.phase, r.state FROM assignments a"
-            " LEFT JOIN records r ON r.trial_id = a.trial_id WHERE a.execution = ?",
-            (execution,),
+            f"SELECT a.trial_id, a.phase, r.state {_STATES} WHERE a.execution = ?", (execution,)
         )
         return [(id_, Phase(phase), State(state) if state else None) for id_, phase, state in rows]
 
@@ -249,7 +259,7 @@ class Store:
         Outcomes are final, so that their numbers by state do; a failed record gives way to a later
         one, so that it stands here itself; and so does what was lost.
         """
-        assigned = "FROM assignments a LEFT JOIN records r USING (trial_id) WHERE a.execution = ?"
+        assigned = f"{_STATES} WHERE a.execution = ?"
         counts = self._db.execute(
             f"SELECT 'state', coalesce(r.state, ''), count(*) {assigned} GROUP BY r.state",
             (execution,),

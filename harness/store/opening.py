@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS records (
     trial_id TEXT PRIMARY KEY, state TEXT NOT NULL, phase TEXT NOT NULL, seconds REAL NOT NULL,
     record TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS states ON records (trial_id, state);
 CREATE TABLE IF NOT EXISTS weights (trial_id TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS attempts (
     trial_id TEXT NOT NULL, attempt INTEGER NOT NULL, cause TEXT NOT NULL, at REAL NOT NULL

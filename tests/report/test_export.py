@@ -60,7 +60,7 @@ def test_figures_are_pdfs_with_fonts_and_tables_are_whole(exported):
     assert {"learning-curves-1.pdf", "learning-curves-2.pdf"} <= pdfs
     assert (exported / "figures" / "effects.pdf").read_bytes().startswith(b"%PDF")
     names = {file.stem for file in (exported / "tables").iterdir()}
-    assert names == {"verdicts", "leaderboard", "arms", "costs"}
+    assert names == {"verdicts", "leaderboard", "arms", "costs", "costs-by-arm"}
     for file in (exported / "tables").iterdir():
         text = file.read_text()
         columns = len(
