@@ -12,7 +12,7 @@ import torch
 
 from harness.train.pack import EVALUATION_BATCH, Material, initial_stack, optimizer_settings
 from harness.train.program import Program
-from harness.train.resident import Normalization
+from harness.train.resident import Normalization, free_memory
 from harness.train.updates import alone_reason, build_update
 from harness.trial import Trial
 
@@ -155,13 +155,13 @@ def members_that_fit(material: Material, trial: Trial) -> int:
         + step_bytes * (1 + evaluated / (2 * batch))
         + 2 * data.row_bytes * (batch + evaluated)
     )
-    return max(1, int(free_bytes(data.device) / member))
+    return max(1, int(memory_for_packs(data.device) / member))
 
 
-def free_bytes(device: torch.device) -> float:
-    """Return the memory that packs may fill."""
+def memory_for_packs(device: torch.device) -> float:
+    """Return the bytes that packs may fill: a share of what is free."""
     if device.type == "cuda":
-        return MEMORY_SHARE["cuda"] * torch.cuda.mem_get_info(device)[0]
+        return MEMORY_SHARE["cuda"] * free_memory(device)
     try:
         with open("/proc/meminfo") as lines:
             for line in lines:
