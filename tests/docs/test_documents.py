@@ -1,24 +1,32 @@
 """Every command and snippet of the README and the documentation is carried out.
 
 A page's blocks run in order in one folder. YAML that starts with `study:` becomes
-`studies/<study>.yaml` and must be sound; Python whose first line is `# name.py` becomes that file,
-any other runs; commands run as `harness` or `python` do, `run` with little training. Other
-languages are pictures of output. What cannot run here is marked before the block or, for a whole
-page, before its title: `<!-- not run: reason -->`, or `<!-- run instead: command -->`.
+`studies/<study>.yaml` and must be sound; other YAML is a part of a study and is checked as such.
+Python whose first line is `# name.py` becomes that file, any other runs; commands run as `harness`
+or `python` do, `run` with little training. Other languages are pictures of output. What cannot run
+here is marked before the block or, for a whole page, before its title: `<!-- not run: reason -->`,
+or `<!-- run instead: command -->`.
 """
 
 import glob
+import json
 import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from harness.cli.app import run
 from harness.study import load_study
+from harness.study.claims import SingleClaim
+from harness.study.components import Workload
+from harness.study.document import parse_document
+from harness.study.model import Study
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -90,6 +98,49 @@ def test_what_a_page_shows_works(page, tmp_path, monkeypatch, capsys):
     for block in blocks(page):
         carry_out(block, names)
     assert "Traceback" not in capsys.readouterr().err
+
+
+def parts(page):
+    """Return the YAML of a page that is a part of a study file, with its place; marks or not."""
+    text = page.read_text()
+    for found in re.finditer(r"^```yaml\n(.*?)^```", text, re.M | re.S):
+        if not re.search("^study: ", found.group(1), re.M):
+            yield f"{page.name}:{text.count(chr(10), 0, found.start()) + 1}", found.group(1)
+
+
+def mistakes(part):
+    """Return what is wrong in a part of a study, or of what stands in one; not what is left out."""
+    given = parse_document(textwrap.dedent(part), "part").data
+    kind = next((kind for kind in (Study, Workload, SingleClaim)
+                 if given.keys() <= kind.model_fields.keys()), Study)  # fmt: skip
+    try:
+        kind.model_validate_json(json.dumps(given), strict=True)
+    except ValidationError as error:
+        return [e for e in error.errors() if e["type"] != "missing" or len(e["loc"]) > 1]
+    return []
+
+
+PARTS = [pytest.param(part, id=place) for page in PAGES for place, part in parts(page)]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_a_study_that_a_page_shows_is_right(part):
+    assert mistakes(part) == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "faults: {retrys: 2}",
+        "seeds: many",
+        "workload: {training: {name: no function}}",
+        "probes: [{name: grad_cam, no: 1}]",
+        "  discussion: 3",
+        "claimz: []",
+    ],
+)
+def test_a_mistake_in_a_part_is_noticed(part):
+    assert mistakes(part)
 
 
 def test_links_between_pages_lead_somewhere():
