@@ -28,7 +28,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("verdict")
     table.add_column("claim", overflow="fold", min_width=20)
-    table.add_column("effect [interval]", justify="right")
+    table.add_column(r"effect \[interval]", justify="right")
     table.add_column("p", justify="right")
     table.add_column("seeds", justify="right")
     for verdict in verdicts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -43,10 +44,11 @@ def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
     }
     assigned = evidence.confirmation["arm"].value_counts()
 
-    def line(member: Member) -> Line | None:
+    def line(member: Member) -> Callable[[], Line] | None:
         table = tables.get(member.arm)
-        if table is None or table.empty:
-            return None
+        return None if table is None or table.empty else partial(drawn, member, table)
+
+    def drawn(member: Member, table: pd.DataFrame) -> Line:
         generator = np.random.default_rng(stream(0, f"band:{member.arm}:{metric}"))
         band = bootstrap_band(table.to_numpy(), generator, resamples=1_999)
         planned = max(evidence.plan.study.first_seeds, assigned[member.arm])
@@ -80,7 +82,7 @@ def gradient_norms(evidence: Evidence) -> Picture | None:
         if values and len(values) > 1:
             norms.setdefault(arm, []).append(values)
 
-    def line(member: Member) -> Line | None:
+    def line(member: Member) -> Callable[[], Line] | None:
         rows = norms.get(member.arm, [])
         if not rows or len({len(row) for row in rows}) > 1:
             return None
@@ -88,9 +90,8 @@ def gradient_norms(evidence: Evidence) -> Picture | None:
         table = np.where(table > 0, table, np.nan)
         if np.isnan(table).any():
             return None
-        mean, low, high = _logarithmic_band(table)
         layers = np.arange(1, table.shape[1] + 1, dtype=float)
-        return Line(member.label, member.style, layers, mean, low, high)
+        return lambda: Line(member.label, member.style, layers, *_logarithmic_band(table))
 
     facets, left_out = _facets(lay_out(evidence.plan), line)
     if not facets:
@@ -132,10 +133,11 @@ def _search(
     column = f"parameter.{path}"
     sign = 1 if lower_is_better(metric) else -1
 
-    def line(member: Member) -> Line | None:
+    def line(member: Member) -> Callable[[], Line] | None:
         mine = rows[rows["arm"] == member.arm]
-        if mine.empty:
-            return None
+        return None if mine.empty else partial(drawn, member, mine)
+
+    def drawn(member: Member, mine: pd.DataFrame) -> Line:
         valued = mine.groupby("candidate").agg({column: "first", metric: "mean"})
         valued = valued.sort_values(column, kind="stable")
         x, y = valued[column].to_numpy(dtype=float), valued[metric].to_numpy(dtype=float)
@@ -158,16 +160,22 @@ def _search(
     )
 
 
-def _facets(layout: Layout, line: Callable[[Member], Line | None]) -> tuple[list[Facet], str]:
-    """Make a facet of each group that has any line; say how many panels had to stay out."""
-    facets = []
+def _facets(
+    layout: Layout, line: Callable[[Member], Callable[[], Line] | None]
+) -> tuple[list[Facet], str]:
+    """Make a facet of each group that has any line; say how many panels had to stay out.
+
+    Of those that stay out no line is computed; `line` only tells whether there is one.
+    """
+    groups = []
     for group in layout.groups:
-        lines = [made for member in group.members if (made := line(member)) is not None]
+        lines = [make for member in group.members if (make := line(member)) is not None]
         if lines:
-            facets.append(Facet(group.title, lines))
-    left = len(facets) - MOST_PANELS
+            groups.append((group.title, lines))
+    left = len(groups) - MOST_PANELS
     note = f" {plural(left, 'more panel')} left out." if left > 0 else ""
-    return facets[:MOST_PANELS], note
+    shown = groups[:MOST_PANELS]
+    return [Facet(title, [make() for make in lines]) for title, lines in shown], note
 
 
 def _logarithmic_band(table: Floats) -> tuple[Floats, Floats, Floats]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -29,7 +30,7 @@ _EXTENT = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _ID = re.compile(r'\sid="([^"]*)"')
 _REFERENCE = re.compile(r'(url\(#|href="#)([^)"]+)')
 _GEOMETRY = re.compile(r'\s(?:d|x|y|transform|points|width|height|viewBox|cx|cy|r)="[^"]*"')
-_LONG_NUMBER = re.compile(r"(\d+\.\d)\d+")
+_LONG_TAIL = re.compile(r"(?<=\d\.\d)\d+")
 _FONT = re.compile(r"font-family: [^;\"]*;? ?|(?<=font: )([^;\"]*?)([\d.]+px)\s+[^;\"]*")
 _NO_TURN = re.compile(r' transform="rotate\(-?0 [^"]*"')
 _GROUP = re.compile(r"<g>|<g [^>]*>|</g>")
@@ -98,15 +99,20 @@ def shared_styles(text: str) -> tuple[str, str]:
 
 def _small(svg: str, prefix: str) -> str:
     """Drop from a document what nobody sees, and give the names that are used a prefix."""
-    text = _METADATA.sub("", _HEAD.sub("", svg))
-    text = _SIZE_UNIT.sub(r'\1"', text)
-    text = _GEOMETRY.sub(lambda m: _LONG_NUMBER.sub(r"\1", _on_one_line(m.group())), text)
-    text = _FONT.sub(lambda m: f"{m.group(1)}{m.group(2)} sans-serif" if m.group(2) else "", text)
-    text = _NO_TURN.sub("", text)
+    text = _slim(svg)
     names = {name: f"{prefix}{i}" for i, name in enumerate(_referenced(text))}
     text = _ID.sub(lambda m: f' id="{names[m.group(1)]}"' if m.group(1) in names else "", text)
     text = _REFERENCE.sub(lambda m: m.group(1) + names[m.group(2)], text)
     return _without_empty_groups(re.sub(r">\s+<", "><", text).strip())
+
+
+@lru_cache(maxsize=128)  # of each panel, once for its file and once for the page
+def _slim(svg: str) -> str:
+    text = _METADATA.sub("", _HEAD.sub("", svg))
+    text = _SIZE_UNIT.sub(r'\1"', text)
+    text = _GEOMETRY.sub(lambda m: _LONG_TAIL.sub("", _on_one_line(m.group())), text)
+    text = _FONT.sub(lambda m: f"{m.group(1)}{m.group(2)} sans-serif" if m.group(2) else "", text)
+    return _NO_TURN.sub("", text)
 
 
 def _on_one_line(attribute: str) -> str:
