@@ -122,6 +122,7 @@ def study(name: str, says: str, **change: Any) -> Bad:
 
 
 LONG = "x" * 300
+LOGGED = {"name": "mlflow", "experiment": "theirs", "metrics": {"test.loss": "loss"}}
 HOSTILE = [
     Bad("empty", "is empty; a study starts with", text=""),
     Bad("a list", "mapping", text="- a\n- b\n"),
@@ -184,6 +185,21 @@ STUDIES = [
           workload={"training": "a:b"}, probes=["dead_units"], factors={}, claims=[]),
     study("training and baseline", "simple_baseline", workload={"training": "a:b"},
           simple_baseline="ridge", factors={}, claims=[]),
+    study("logged runs of nothing", "training.experiment: is missing",
+          workload={"training": {"name": "mlflow", "metrics": {"test.accuracy": "acc"}}}),
+    study("logged runs and epochs", "`epochs` is of no use", claims=[],
+          workload={"training": LOGGED, "epochs": 3}),
+    study("logged runs and a claim", "does not say what 'test.accuracy' is called in the runs",
+          workload={"training": LOGGED},
+          factors={"width": {"path": "training.params.width", "levels": [4, 8]}}),
+    study("logged runs in instalments", "cannot come in instalments", workload={"training": LOGGED},
+          factors={}, claims=[], seeds={"start": 6, "step": 2, "max": 8}),
+    study("logged runs and a search", "these runs are trained already",
+          workload={"training": LOGGED}, factors={}, claims=[],
+          search={"space": {"epochs": {"integer": [1, 3]}}, "candidates": 2}),
+    study("optimizer without a class", "'my.module' is not one of",
+          workload__optimizer="my.module"),
+    study("optimizer without a rate", "lr: is missing", workload__optimizer="a:B"),
     study("wrong baseline", "ridge|simple_baseline", simple_baseline="ridge"),
     study("augmented table", "changes images", workload__data={"name": "table"},
           workload__augmentation={"flip": True}),

@@ -160,6 +160,8 @@ def _own_code_lines(plan: Plan) -> list[str]:
             "own training: each trial alone (no packs), no probe of networks, no transfer; test "
             "results count from confirmation trials only"
         )
+    if any(":" in arm.workload["optimizer"]["name"] for arm in plan.arms):
+        lines.append("own optimizer: networks are trained one by one")
     if any(arm.workload["metrics"] or ":" in arm.workload["loss"] for arm in plan.arms):
         lines.append("own loss or metrics: networks are trained one by one unless it is `packable`")
     return lines
