@@ -9,7 +9,7 @@ compiler, which takes seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate, chain, groupby, pairwise
+from itertools import groupby
 from typing import Any, Protocol
 
 import torch
@@ -17,6 +17,10 @@ from torch import Tensor
 
 Rate = Callable[[Mapping[str, Any]], float]
 """From a member's settings to what its learning rate is multiplied by."""
+
+VECTOR = 32
+"""Numbers that a CPU's kernels take at once. What is left at a tensor's end is rounded otherwise:
+a member's tensor must end where it would end alone, or be made of whole vectors."""
 
 EPSILON = 1e-8  # of Adam, as in its paper and in torch.optim
 
@@ -99,20 +103,14 @@ class Grouped:
         self.groups = list(zip([config for config, _ in runs], *views, strict=True))
 
     def _by_group(self, tensors: Sequence[Tensor]) -> list[list[Tensor]]:
-        if tensors[0].device.type == "cpu":
-            # one view for each member: the kernel rounds differently at a tensor's end, and a
-            # member's tensor must end where it would end alone
-            if self.sizes == [1]:
-                return [list(tensors)]
-            if len(self.sizes) == 1:
-                return [[view for tensor in tensors for view in tensor.unbind()]]
-            views = list(zip(*(tensor.unbind() for tensor in tensors), strict=True))
-            bounds = [0, *accumulate(self.sizes)]
-            return [list(chain(*views[a:b])) for a, b in pairwise(bounds)]
-        if len(self.sizes) == 1:
+        if self.sizes == [1]:
             return [list(tensors)]
-        columns = [tensor.split(self.sizes) for tensor in tensors]
-        return [list(group) for group in zip(*columns, strict=True)]
+        groups: list[list[Tensor]] = [[] for _ in self.sizes]
+        for tensor in tensors:
+            whole = tensor.device.type != "cpu" or tensor[0].numel() % VECTOR == 0
+            for group, part in zip(groups, tensor.split(self.sizes), strict=True):
+                group.extend([part] if whole else part.unbind())
+        return groups
 
     def _with_gradients(self, gradients: Sequence[Tensor]) -> Iterator[tuple[Any, ...]]:
         """Yield each group's settings, parameters, moments and gradients."""
