@@ -35,8 +35,6 @@ class Worker:
         if threading.current_thread() is threading.main_thread():
             # Ctrl-C in a terminal is the conductor's to handle; it stops the workers itself.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        import torch._dynamo  # noqa: F401  (else PyTorch does, for seconds, in the first trial)
-
         from harness.train import Setting, train_in
 
         self._train = train_in
