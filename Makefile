@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench chaos calibration schema docs lock ui clean
+.PHONY: demo test check bench chaos scale calibration schema docs lock ui clean
 
 demo: $(STAMP)  ## set up, then run the activations study on bundled data
 	$(BIN)/harness run studies/activations.yaml --profile quick
@@ -22,6 +22,9 @@ bench: $(STAMP)  ## measure speed against other ways to do the same; writes docs
 
 chaos: $(STAMP)  ## 20 rounds of a study while workers, nodes, conductor and MLflow are killed
 	$(BIN)/python tests/chaos/chaos_rounds.py --rounds 20
+
+scale: $(STAMP)  ## 10,000 trials that do nothing, beside Ray Tune; writes docs/scale.md
+	$(BIN)/python -m benchmarks.scale
 
 calibration: $(STAMP)  ## simulate how often verdicts err; writes docs/calibration.md
 	$(BIN)/python benchmarks/calibration.py

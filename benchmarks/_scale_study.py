@@ -1,0 +1,126 @@
+"""A study of trials that do nothing, or sleep, on a Ray cluster: one JSON object on what it took.
+
+Run by `benchmarks.scale` in a process of its own. Only what trains is replaced; plan, search by
+Optuna, schedule, Ray, store, mirror, verdicts and report are those of every run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks._null_study import NullExecutor, Watch, nothing
+from benchmarks._synthetic import STUDY
+from harness.cluster import Pack
+from harness.run import conductor
+from harness.run.conductor import RunOptions, run_study
+from harness.run.mirroring import MirrorObserver
+from harness.study import load_study
+from harness.trial import Progress, Record
+
+PARTS = 10
+
+
+class IdleWorker:
+    """What `harness.cluster.ray_worker.Worker` is, but its trials only sleep."""
+
+    seconds = 0.0
+
+    def __init__(self, *settings: Any):
+        del settings
+
+    def ready(self) -> int:
+        """Answer."""
+        return 0
+
+    def run(self, pack: Pack, *data: Any) -> Iterator[list[Progress | Record]]:
+        """Sleep for each trial, and say so one by one as training does."""
+        del data
+        for trial in pack.trials:
+            if self.seconds:
+                time.sleep(self.seconds)
+            yield [nothing(trial, pack.attempt)]
+
+
+class SleepingWorker(IdleWorker):
+    """A trial takes a second."""
+
+    seconds = 1.0
+
+
+class Growth(Watch):
+    """Notes time, processor time and memory whenever a tenth of the trials is done."""
+
+    def __init__(self, trials: int):
+        self.trials = trials
+        self.done = 0
+        self.marks: list[dict[str, float]] = []
+
+    def finished(self, record: Record, assignments: Any, reused: bool) -> None:
+        """Note a mark at each tenth."""
+        super().finished(record, assignments, reused)
+        self.done += 1
+        if self.done == 1 or self.done % max(1, self.trials // PARTS) == 0:
+            memory = psutil.Process().memory_info().rss / 1e6
+            used = time.process_time()
+            self.marks.append(
+                {"trials": self.done, "time": time.time(), "cpu": used, "memory": memory}
+            )
+
+
+def main() -> None:
+    """Run the study and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--arms", type=int, required=True)
+    parser.add_argument("--half", type=int, required=True, help="candidates, and seeds, of an arm")
+    parser.add_argument("--address", help="of a cluster; without it, trials never leave here")
+    parser.add_argument("--sleep", action="store_true", help="a second in each trial")
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    trials = 2 * options.arms * options.half
+    levels = ", ".join(str(8 * (index + 1)) for index in range(options.arms // 2))
+    file = options.folder / "scale.yaml"
+    file.write_text(
+        STUDY.format(epochs=1, levels=levels, candidates=options.half, seeds=options.half)
+    )
+    if options.address is None:
+        vars(conductor)["open_executor"] = lambda **_: NullExecutor()
+    else:
+        from harness.cluster import ray_executor
+
+        vars(ray_executor)["Worker"] = SleepingWorker if options.sleep else IdleWorker
+    results = options.folder / "results"
+    growth = Growth(trials)
+    begin = time.time()
+    run_options = RunOptions(results, options.folder / "reports", address=options.address)
+    result = run_study(load_study(file), run_options, [growth, MirrorObserver(None, results)])
+    ended = time.time()
+    mirrored = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(
+        json.dumps(
+            {
+                "trials": result.counts["complete"],
+                "wall": ended - begin,
+                "start": growth.first - begin,
+                "running": growth.last - growth.first,
+                "concluding": growth.closed_at - growth.last,
+                "mirroring": ended - growth.closed_at,
+                "cpu": time.process_time(),
+                "mirror_cpu": mirrored.ru_utime + mirrored.ru_stime,
+                "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+                "database": (results / "harness.db").stat().st_size / 1e6,
+                "marks": growth.marks,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""10,000 trials that do nothing and 1,000 that take a second, on a cluster of several nodes.
+
+Beside Ray Tune's own on the same cluster in the same run. Writes docs/scale.md; run alone:
+`python -m benchmarks.scale [--quick]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks._processes import ROOT, load_average, python
+from benchmarks.measure import machine
+from benchmarks.scale_page import page
+
+NODES, CPUS = 4, 2
+SLOTS = NODES * CPUS
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Arms and candidates (as many seeds) of each study, and how long Ray Tune may take."""
+
+    idle: tuple[int, int]
+    second: tuple[int, int]
+    search: tuple[int, int]
+    tune_trials: int
+    tune_seconds: tuple[float, float]
+
+
+FULL = Sizes((100, 50), (10, 50), (2, 1000), 10_000, (240.0, 150.0))
+QUICK = Sizes((10, 10), (4, 5), (2, 100), 200, (60.0, 60.0))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What each run took, as its process said."""
+
+    idle: dict[str, Any]
+    second: dict[str, Any]
+    search: dict[str, Any]
+    tune: dict[str, Any]
+    tune_second: dict[str, Any]
+    slots: int
+    machine: str
+    load: str
+    date: str
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """Start a simulated cluster on loopback, whose head trains nothing; yield its address."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(
+        prefix="scale-", dir="/tmp", ignore_cleanup_errors=True
+    ) as name:
+        Path(name, "ray").mkdir()
+        os.environ |= {
+            "RAY_TMPDIR": name,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": os.urandom(32).hex(),
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "PYTHONPATH": str(ROOT),
+        }
+        from ray.cluster_utils import Cluster
+
+        nodes = Cluster()
+        try:
+            nodes.add_node(num_cpus=0, include_dashboard=False, node_ip_address="127.0.0.1")
+            for _ in range(NODES):
+                nodes.add_node(wait=False, num_cpus=CPUS, node_ip_address="127.0.0.1")
+            nodes.wait_for_nodes(120)
+            yield str(nodes.address)
+        finally:
+            nodes.shutdown()
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def measure(sizes: Sizes) -> Measured:
+    """Run everything, one after the other."""
+    with cluster() as address:
+        idle = _ours(sizes.idle, address)
+        second = _ours(sizes.second, address, "--sleep")
+        idle_budget, second_budget = sizes.tune_seconds
+        tune = _tune(sizes.tune_trials, address, idle_budget)
+        tune_second = _tune(second["trials"], address, second_budget, seconds=1.0)
+    search = _ours(sizes.search, None)
+    date = datetime.date.today().isoformat()
+    return Measured(idle, second, search, tune, tune_second, SLOTS, machine(), load_average(), date)
+
+
+def _ours(size: tuple[int, int], address: str | None, *more: str) -> dict[str, Any]:
+    arms, half = (str(number) for number in size)
+    where = () if address is None else ("--address", address)
+    return _said("benchmarks._scale_study", "--arms", arms, "--half", half, *where, *more)
+
+
+def _tune(trials: int, address: str, budget: float, seconds: float = 0.0) -> dict[str, Any]:
+    return _said(
+        "benchmarks._scale_tune", "--trials", str(trials), "--budget", str(budget),
+        "--seconds", str(seconds), "--slots", str(SLOTS), "--address", address,
+    )  # fmt: skip
+
+
+def _said(module: str, *arguments: str) -> dict[str, Any]:
+    began = time.time()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        ran = python("-m", module, *arguments, "--folder", folder)
+    said: dict[str, Any] = json.loads(ran.output.splitlines()[-1])
+    print(f"{module} {' '.join(arguments)}: {said['trials']} trials, {time.time() - began:.0f} s")
+    return said
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print the page, and write it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes; writes nothing")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "scale.md")
+    parser.add_argument("--keep", type=Path, help="keep what was measured in this file")
+    parser.add_argument("--again", type=Path, help="write the page from what was kept")
+    options = parser.parse_args(arguments)
+    if options.again:
+        found = Measured(**json.loads(options.again.read_text()))
+    else:
+        found = measure(QUICK if options.quick else FULL)
+    if options.keep:
+        options.keep.write_text(json.dumps(vars(found)))
+    text = page(found)
+    print(text)
+    if not options.quick:
+        options.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""A study on a real cluster on which all that can happen to a trial happens: each is told apart."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+from ray.core.generated import autoscaler_pb2
+
+from harness.store import open_store
+from harness.trial import State
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+HERE = Path(__file__).parent
+STUDY = """\
+study: faults
+question: What happens to a trial?
+workload:
+  data: {{name: digits, limit: 200}}
+  model: {{name: mlp, depth: 1, width: 8}}
+  optimizer: adam
+  epochs: 2
+design: explicit
+simple_baseline: none
+arms:
+  fine: {{model.width: 9}}
+  crashing: {{model: {{name: "faulty_models:crashing", settings: {{folder: {folder}}}}}}}
+  poisonous: {{model: {{name: "faulty_models:poisonous"}}}}
+  hanging: {{model: {{name: "faulty_models:hanging"}}}}
+  raising: {{model: {{name: "faulty_models:raising", settings: {{folder: {folder}}}}}}}
+  waiting: {{model: {{name: "faulty_models:waiting", settings: {{folder: {folder}}}}}}}
+seeds: 2
+faults: {{retries: 1, retry_on: [crash, exception], time_limit: 40 s}}
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head without CPUs, and two nodes of two."""
+    environment = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # Ray's switch for loopback
+    usual = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    started = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 0, "include_dashboard": False},
+    )
+    for _ in range(2):
+        started.add_node(num_cpus=2)
+    yield started
+    started.shutdown()
+    for name, value in usual.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def wait_for(condition, seconds=300):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+def preempt(cluster, node_id):
+    """Announce the end of a node, as a cloud does, for half a second from now."""
+    client = ray._raylet.GcsClient(address=cluster.address)
+    reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+    accepted, why = client.drain_node(node_id, reason, "spot", time.time_ns() // 10**6 + 500)
+    assert accepted, why
+    time.sleep(0.7)  # the deadline has to be over for Ray to call it preemption
+
+
+@pytest.fixture(scope="module")
+def outcome(cluster, tmp_path_factory):
+    """Run the study, and take away the node on which a trial waits: twice."""
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "faults.yaml").write_text(STUDY.format(folder=folder))
+    with (folder / "log").open("w") as log:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "harness", "run", "faults.yaml", "--address", cluster.address],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(HERE)},
+            stdout=log,
+            stderr=log,
+        )
+    seen = set()
+    for ending in ("loss", "preemption"):
+
+        def fresh():
+            assert run.poll() is None, (folder / "log").read_text()
+            return {path.name for path in folder.glob("node-*")} - seen
+
+        (mark,) = wait_for(fresh)
+        seen.add(mark)
+        cluster.add_node(num_cpus=2)
+        node_id = mark.removeprefix("node-")
+        (node,) = [one for one in cluster.worker_nodes if one.node_id == node_id]
+        if ending == "preemption":
+            preempt(cluster, node_id)
+        cluster.remove_node(node, allow_graceful=False)
+    wait_for(lambda: {path.name for path in folder.glob("node-*")} - seen)
+    (folder / "go").touch()
+    try:
+        run.wait(180)
+    finally:
+        run.kill()
+    store = open_store(folder / "results")
+    (execution,) = store.executions()
+    rows = list(store.assigned_records(execution.id))
+    arms = {row.trial_id: row.arm for row in rows}
+    causes = {arm: [] for arm in arms.values()}
+    for trial_id, _, cause in store.lost_attempts(arms):
+        causes[arms[trial_id]].append(cause)
+    records = {arm: [row.record for row in rows if row.arm == arm] for arm in causes}
+    return run.returncode, records, causes, folder
+
+
+def kinds(causes):
+    return {cause.partition(":")[0] for cause in causes}
+
+
+def test_each_fault_is_told_apart(outcome):
+    _, _, causes, folder = outcome
+    log = (folder / "log").read_text()
+    taken = {"node lost", "node preempted"}  # may happen to whatever runs there
+    assert kinds(causes["fine"]) <= taken, log
+    assert kinds(causes["crashing"]) - taken == {"worker crashed"}
+    assert kinds(causes["poisonous"]) - taken == {"worker crashed"}
+    assert kinds(causes["hanging"]) - taken == {"time limit"}
+    assert any("it took longer than 40 seconds" in cause for cause in causes["hanging"])
+    assert kinds(causes["raising"]) - taken == {"exception"}
+    assert any("OSError: the file is not there yet" in cause for cause in causes["raising"])
+    assert kinds(causes["waiting"]) == taken
+    everything = " ".join(cause for arm in causes.values() for cause in arm)
+    assert socket.gethostname() not in everything
+    assert "127.0.0.1" not in everything
+
+
+def test_each_trial_ends_as_the_policy_says(outcome):
+    code, records, causes, _ = outcome
+    assert code == 1  # some trials failed
+    for arm in ("fine", "crashing", "raising", "waiting"):
+        assert {record.state for record in records[arm]} == {State.COMPLETE}, arm
+    for record in records["poisonous"]:
+        assert record.state is State.FAILED
+        assert "failed 2 times; the last time: worker crashed" in record.reason
+    for record in records["hanging"]:
+        assert record.state is State.FAILED
+        assert record.reason.startswith("time limit: it took longer than 40 seconds")
+    # one retry is allowed, and the losses of two nodes were not charged
+    assert max(record.attempt for record in records["waiting"]) >= 3
+    assert len(causes["waiting"]) >= 2
+
+
+def test_the_report_tells_them_apart(outcome):
+    *_, folder = outcome
+    page = (folder / "reports" / "faults" / "report.md").read_text()
+    for words in ("worker crashed", "time limit", "node preempted", "node lost", "OSError"):
+        assert words in page
+
+
+def test_what_no_node_can_give_is_told_at_once(outcome, cluster):
+    *_, folder = outcome
+    run = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "faults.yaml", "--results", "other",
+         "--address", cluster.address, "--set", "resources.gpus=4"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert "no node of the cluster has room for a trial with 1 CPUs and 4 GPUs" in run.stderr
