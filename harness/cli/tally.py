@@ -14,6 +14,8 @@ from harness.trial import Phase, Record, State
 TROUBLES = (State.DIVERGED, State.FAILED)
 MEASURED_FROM = 3.0
 """Seconds of work before a time left is told; what comes sooner is mostly the first imports."""
+TOLD_FROM = 0.02
+"""Share of the work that has to be done, too: one early trial says little about the pace of all."""
 
 
 class Tally:
@@ -82,7 +84,9 @@ class Tally:
         if self._first is None or not self._worked:
             return None
         elapsed = self._clock() - self._first
-        return None if elapsed < MEASURED_FROM else elapsed * self._left / self._worked
+        share = self._worked / (self._worked + self._left)
+        known = elapsed >= MEASURED_FROM and share >= TOLD_FROM
+        return elapsed * self._left / self._worked if known else None
 
     def per_second(self) -> float | None:
         """Return trials a second since the first was handed over; None before any has ended."""
