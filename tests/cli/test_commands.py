@@ -1,11 +1,14 @@
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from harness.cli.app import run
+from tests.conftest import TINY
 
 CLAIM_FIELDS = [
     "id", "study", "profile", "source", "verdict", "effect", "ci_low", "ci_high", "p_value",
@@ -19,12 +22,26 @@ def where(tmp_path):
     return ["--results", str(tmp_path / "results")]
 
 
-@pytest.fixture
-def ran(tiny, tmp_path, where, capsys):
-    """A finished run, and what `run --json` printed."""
-    arguments = [str(tiny), *FAST, "--in-process", "--json", "--out", str(tmp_path / "reports")]
-    assert run(["run", *arguments, *where]) == 0
-    return json.loads(capsys.readouterr().out)
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The folder of a run that several tests look at."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def there(home):
+    return ["--results", str(home / "results")]
+
+
+@pytest.fixture(scope="module")
+def ran(home, there):
+    """What `run --json` printed at the end of that run."""
+    study = home / "tiny.yaml"
+    study.write_text(TINY)
+    arguments = [str(study), *FAST, "--in-process", "--json", "--out", str(home / "reports")]
+    with redirect_stdout(StringIO()) as said:
+        assert run(["run", *arguments, *there]) == 0
+    return json.loads(said.getvalue())
 
 
 def test_run_json_is_one_document_with_the_promised_fields(ran):
@@ -70,26 +87,26 @@ def test_plan_says_what_the_seeds_can_show(tiny, where, capsys):
     assert "beyond its margin" in " ".join(capsys.readouterr().out.split())
 
 
-def test_claims_and_report_are_rebuilt_from_the_records(ran, tmp_path, where, capsys):
-    assert run(["claims", "--json", *where]) == 0
+def test_claims_and_report_are_rebuilt_from_the_records(ran, home, there, capsys):
+    assert run(["claims", "--json", *there]) == 0
     claims = json.loads(capsys.readouterr().out)
     assert claims == ran["claims"]
-    assert run(["claims", *where]) == 0
+    assert run(["claims", *there]) == 0
     assert "tiny (default)" in capsys.readouterr().out
-    page = tmp_path / "reports" / "tiny" / "index.html"
+    page = home / "reports" / "tiny" / "index.html"
     before = page.read_bytes()
     page.unlink()
-    assert run(["report", "tiny", *where, "--out", str(tmp_path / "reports")]) == 0
+    assert run(["report", "tiny", *there, "--out", str(home / "reports")]) == 0
     assert page.read_bytes() == before
-    assert (tmp_path / "reports" / "tiny" / "report.md").is_file()
+    assert (home / "reports" / "tiny" / "report.md").is_file()
 
 
-def test_reports_are_exported_and_compared(ran, tmp_path, where, capsys):
-    assert run(["report", "tiny", *where, "--export", str(tmp_path / "paper")]) == 0
+def test_reports_are_exported_and_compared(ran, tmp_path, there, capsys):
+    assert run(["report", "tiny", *there, "--export", str(tmp_path / "paper")]) == 0
     written = tmp_path / "paper" / "tiny" / "default"
     assert capsys.readouterr().out.split() == [str(written)]
     assert {file.suffix for file in written.rglob("*.*")} == {".tex", ".pdf", ".csv", ".parquet"}
-    results = where[1]
+    results = there[1]
     both = ["report", "--compare", results, results, "--out", str(tmp_path / "compared")]
     assert run(both) == 0
     assert "no effects differ beyond noise" in capsys.readouterr().out
@@ -101,21 +118,21 @@ def test_reports_are_exported_and_compared(ran, tmp_path, where, capsys):
     assert "no results" in capsys.readouterr().err
     assert run([*both, "tyni"]) == 2
     assert "did you mean 'tiny'" in capsys.readouterr().err
-    assert run(["report", "--json", *where]) == 2
+    assert run(["report", "--json", *there]) == 2
 
 
-def test_a_trial_replays_bit_for_bit(ran, where, capsys):
+def test_a_trial_replays_bit_for_bit(ran, there, capsys):
     trial = ran["claims"][0]["trials"][0]
-    assert run(["trial", trial[:10], *where]) == 0
+    assert run(["trial", trial[:10], *there]) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "complete"
-    assert run(["trial", trial, "--replay", *where]) == 0
+    assert run(["trial", trial, "--replay", *there]) == 0
     assert "identical" in capsys.readouterr().out
 
 
-def test_the_mirror_has_one_finished_run_per_record(ran, tmp_path):
+def test_the_mirror_has_one_finished_run_per_record(ran, home):
     code = (
         "from mlflow import MlflowClient\n"
-        f"client = MlflowClient('sqlite:///{tmp_path}/results/mlflow.db')\n"
+        f"client = MlflowClient('sqlite:///{home}/results/mlflow.db')\n"
         "experiment = client.get_experiment_by_name('tiny')\n"
         "runs = client.search_runs([experiment.experiment_id], max_results=1000)\n"
         "children = [r for r in runs if 'trial_id' in r.data.tags]\n"
@@ -162,11 +179,11 @@ def test_wrong_input_is_said_in_a_line_with_status_2(tiny, tmp_path, capsys, arg
     assert not results.exists()
 
 
-def test_unknown_studies_and_trials(ran, where, capsys):
-    assert run(["report", "tyni", *where]) == 2
+def test_unknown_studies_and_trials(ran, there, capsys):
+    assert run(["report", "tyni", *there]) == 2
     assert "did you mean 'tiny'" in capsys.readouterr().err
-    assert run(["trial", "zzzz", *where]) == 2
-    assert run(["trial", "", *where]) == 2
+    assert run(["trial", "zzzz", *there]) == 2
+    assert run(["trial", "", *there]) == 2
     assert "give more digits" in capsys.readouterr().err
 
 
