@@ -37,9 +37,12 @@ def hanging(shape, classes):
     time.sleep(3600)
 
 
-def raising(shape, classes, folder):
-    """Raise the first time, as a file that is not there yet would."""
-    if is_first(folder, "raised"):
+def raising(shape, classes, folder, times):
+    """Raise so many times, as a file that is not there yet would.
+
+    Twice for one failure: a trial that could be in a pack is tried alone before it fails.
+    """
+    if any(is_first(folder, f"raised-{number}") for number in range(times)):
         raise OSError("the file is not there yet")
     return linear(shape, classes)
 
