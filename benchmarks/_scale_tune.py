@@ -23,6 +23,12 @@ import psutil
 MARKS = 20
 
 
+def propose(trial: Any) -> dict[str, Any]:
+    """Ask Optuna for one hyperparameter; at module level, since Tune keeps its searcher."""
+    trial.suggest_float("lr", 1e-4, 3e-2, log=True)
+    return {}
+
+
 def main() -> None:
     """Run until the trials, or the time, are over; print the marks."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -81,10 +87,6 @@ def main() -> None:
                 self.marks.append({"trials": self.done, **mark})
 
     marks = Marks()
-
-    def propose(trial: Any) -> dict[str, Any]:
-        trial.suggest_float("lr", 1e-4, 3e-2, log=True)
-        return {}
 
     tuner = tune.Tuner(
         tune.with_resources(Idle, {"cpu": 1}),
