@@ -9,7 +9,8 @@ demo: $(STAMP)  ## set up, then run the activations study on bundled data
 	$(BIN)/harness run studies/activations.yaml --profile quick
 
 test: $(STAMP)  ## set up, then run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow
 
 check: $(STAMP)  ## lint, types, and the contracts between the layers
 	$(BIN)/ruff check .

@@ -101,6 +101,10 @@ def furnished(house, finished, unmirrored):
     """A house with a copy of the finished results."""
     for name in ("results", "reports"):
         shutil.copytree(finished / name, getattr(house, name))
+    # all of it in one file: what a log beside it holds is brought into it when it is opened
+    connection = sqlite3.connect(house.database)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
     return house
 
 
