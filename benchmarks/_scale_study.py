@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks._null_study import NullExecutor, Watch, nothing
+from benchmarks._null_study import NullExecutor, NullWorker, Watch, nothing
 from benchmarks._synthetic import STUDY
 from harness.cluster import Pack
 from harness.run import conductor
@@ -28,31 +28,15 @@ from harness.trial import Progress, Record
 PARTS = 10
 
 
-class IdleWorker:
-    """What `harness.cluster.ray_worker.Worker` is, but its trials only sleep."""
-
-    seconds = 0.0
-
-    def __init__(self, *settings: Any):
-        del settings
-
-    def ready(self) -> int:
-        """Answer."""
-        return 0
+class SleepingWorker(NullWorker):
+    """Its trials take a second each."""
 
     def run(self, pack: Pack, *data: Any) -> Iterator[list[Progress | Record]]:
         """Sleep for each trial, and say so one by one as training does."""
         del data
         for trial in pack.trials:
-            if self.seconds:
-                time.sleep(self.seconds)
+            time.sleep(1.0)
             yield [nothing(trial, pack.attempt)]
-
-
-class SleepingWorker(IdleWorker):
-    """A trial takes a second."""
-
-    seconds = 1.0
 
 
 class Growth(Watch):
@@ -95,7 +79,7 @@ def main() -> None:
     else:
         from harness.cluster import ray_executor
 
-        vars(ray_executor)["Worker"] = SleepingWorker if options.sleep else IdleWorker
+        vars(ray_executor)["Worker"] = SleepingWorker if options.sleep else NullWorker
     results = options.folder / "results"
     growth = Growth(trials)
     begin = time.time()
