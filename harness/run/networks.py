@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -103,14 +104,14 @@ def log_after_run(
     """Log the networks of a run that has ended, tell the observers, and return what became of them.
 
     Raises:
-        InputError: never, for a run has arms.
         DataMissingError: if the data are not at hand.
     """
     done = []
-    for outcome in log_networks(open_store(results, create=False), wanted):
-        for observer in observers:
-            observer.modelled(outcome.text)
-        done.append(outcome.to_dict())
+    with closing(open_store(results, create=False)) as store:
+        for outcome in log_networks(store, wanted):
+            for observer in observers:
+                observer.modelled(outcome.text)
+            done.append(outcome.to_dict())
     return done
 
 
