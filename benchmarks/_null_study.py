@@ -75,8 +75,11 @@ class NullExecutor:
         """Say that nothing runs."""
         return {"executor": "none", "slots": self.slots}
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Have nothing to stop."""
+
+    def close(self) -> None:
+        """Have nothing to wait for."""
 
 
 class NullWorker:

@@ -14,7 +14,7 @@ study: tiny
 question: Does the activation matter?
 workload:
   data: digits
-  model: {name: mlp, depth: 1, width: 8, activation: relu}
+  model: {name: mlp, depth: 1, width: 32, activation: relu}
   optimizer: {name: adam, lr: 1e-2}
   epochs: 2
   batch_size: 128

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 
@@ -34,7 +35,9 @@ def main() -> None:
     The working directory is searched last for modules, so that a study can name your own code.
     """
     sys.path.append(os.getcwd())
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    gc.freeze()  # what is left goes with the process: to collect it first takes up to a second
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:

@@ -149,5 +149,8 @@ class Executor(Protocol):
     def describe(self) -> dict[str, str | int | float]:
         """Say what runs the trials, for the report's environment section."""
 
+    def release(self) -> None:
+        """Begin to stop the workers; what was not recorded yet is forgotten."""
+
     def close(self) -> None:
-        """Stop the workers; what was not recorded yet is forgotten."""
+        """Return when the workers are gone."""

@@ -69,7 +69,11 @@ class LocalExecutor:
         """Say that everything ran in this process."""
         return {"executor": "in-process", "slots": self.slots, "cpus per trial": self.cpus}
 
-    def close(self) -> None:
+    def release(self) -> None:
         """Forget what was queued."""
         self._waiting.clear()
         self._running = None
+
+    def close(self) -> None:
+        """Forget what was queued."""
+        self.release()

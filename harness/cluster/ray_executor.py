@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import ray
@@ -105,6 +106,7 @@ class RayExecutor:
         self._ready: list[Event] = []
         self._failed_starts, self._deaths, self._last_cause = 0, 0, ""
         self._workers: list[_Slot] = []
+        self._stopping: Thread | None = None
         self._waited_since, self._noticed = time.monotonic(), -NOTICE_SECONDS
         if address is None:
             own = None if slots is None else slots * needs.cpus * needs.workers
@@ -201,15 +203,24 @@ class RayExecutor:
             "gpus per trial": self.needs.gpus,
         }
 
-    def close(self) -> None:
-        """Stop the workers, and Ray itself if it was started here."""
+    def release(self) -> None:
+        """Begin to stop the workers, and Ray itself if it was started here: a second's work."""
+        if self._stopping is not None:
+            return
         self._waiting.clear()
         for worker in self._workers:
             _fire(worker)
         self._workers.clear()
         self._provided.clear()
         self._weights.clear()
-        self._session.stop()
+        self._stopping = Thread(target=self._session.stop, name="stop Ray")
+        self._stopping.start()
+
+    def close(self) -> None:
+        """Return when the workers are gone, and Ray itself if it was started here."""
+        self.release()
+        assert self._stopping is not None
+        self._stopping.join()
 
     # --- workers ---------------------------------------------------------------------------------
     def _look(self) -> None:

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from typing import IO, Any
 import psutil
 import ray
 from ray._private import ray_constants, services
+from ray._private.node import Node
 from ray.job_config import JobConfig
 
 from harness.cluster.executor import ClusterError
@@ -28,6 +30,8 @@ from harness.cluster.executor import ClusterError
 _PREFIX = "harness-ray-"
 _SHORT = 16  # characters of a temporary folder that leave room for a unix socket's name (107)
 _STOP_SECONDS = 5.0
+_START_SECONDS, _LOOK_SECONDS = 20.0, 0.02
+_HELPERS = ("start_monitor", "start_api_server", "start_log_monitor")
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
 
@@ -73,7 +77,13 @@ def start(cpus: int | None, threads: int) -> Session:
     before = set(_children())
     session = Session(folder, lock)
     try:
-        with _loopback_only(), _signal_handlers_kept(), _inherited(_thread_variables(threads)):
+        with (
+            _loopback_only(),
+            _helpers_left_out(),
+            _found_at_once(),
+            _signal_handlers_kept(),
+            _inherited(_thread_variables(threads)),
+        ):
             # "local" is what makes Ray ignore RAY_ADDRESS and the address file of another Ray.
             ray.init(
                 "local",
@@ -175,6 +185,43 @@ def _loopback_only() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = usual
+
+
+@contextmanager
+def _helpers_left_out() -> Iterator[None]:
+    """Leave out of a Ray of one machine what serves an autoscaler, a dashboard and a log reader.
+
+    Nobody would see what they do, and every study would wait a second for them. Ray has no public
+    switch; should these methods ever be gone, it starts what it likes.
+    """
+    usual = {name: getattr(Node, name) for name in _HELPERS if hasattr(Node, name)}
+    for name in usual:
+        setattr(Node, name, lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        for name, method in usual.items():
+            setattr(Node, name, method)
+
+
+@contextmanager
+def _found_at_once() -> Iterator[None]:
+    """Look for the node that starts every few milliseconds; Ray itself looks once a second."""
+    usual: Any = services.get_node
+
+    def get_node(gcs_address: str, node_id: str) -> Any:
+        raylet: Any = ray._raylet
+        client = raylet.GcsClient(address=gcs_address)
+        end = time.monotonic() + _START_SECONDS
+        while not client.get_all_node_info() and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
+        return usual(gcs_address, node_id)
+
+    services.get_node = get_node
+    try:
+        yield
+    finally:
+        services.get_node = usual
 
 
 @contextmanager

@@ -7,12 +7,15 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from threading import Thread
+from typing import Any
 
 from harness.cluster import ClusterError, Event, Executor, Lost, Notice, Pack, open_executor
 from harness.plan import Assignment, Plan
 from harness.pretrained import own_code
 from harness.provenance import environment
+from harness.publish import FOLDER, PublishedFile, read_all
 from harness.run.costs import Costs, Ledger
 from harness.run.faults import FaultPolicy
 from harness.run.needs import checkpoints_of, needs_of
@@ -28,9 +31,6 @@ from harness.store import AssignedRecord, Store, StoreError, conductor_lock, ope
 from harness.study import InputError, LoadedStudy, Problem
 from harness.trial import Phase, Progress, Record, State, Trial
 from harness.workloads import Dataset, count_duplicates, data_root, load
-
-if TYPE_CHECKING:
-    from harness.run.results import Results
 
 WAIT_SECONDS = 0.5
 
@@ -53,8 +53,19 @@ def run_study(
     found = reuse(loaded, options, observers)
     if found is not None:
         return found
-    from harness.run.results import results_beside  # what judges and draws is slow to import
+    for observer in observers:
+        observer.awaited()
+    try:
+        return _run_anew(loaded, options, observers, begin)
+    except BaseException:
+        for observer in observers:
+            observer.called_off()
+        raise
 
+
+def _run_anew(
+    loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer], begin: float
+) -> RunResult:
     root = data_root(options.data)
     datasets = [load(config, root) for config in data_configs(prepare(loaded, root)).values()]
     plan = prepare(loaded, root)
@@ -62,7 +73,8 @@ def run_study(
         store = open_store(options.results)
         try:
             store.check()
-            session = _Session(options, observers, begin, loaded.file, results_beside(store))
+            published = read_all(options.results / FOLDER)
+            session = _Session(options, observers, begin, loaded.file, published)
             return _run(plan, store, datasets, session)
         finally:
             store.close()
@@ -74,15 +86,13 @@ class _Session:
     observers: Sequence[Observer]
     begin: float
     file: str
-    results: Results
+    published: Sequence[PublishedFile]
 
     def seconds(self) -> float:
         return time.monotonic() - self.begin
 
 
 def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> RunResult:
-    from harness.run.conclude import conclude
-
     file = shown_path(session.file)
     context = {
         "overrides": dict(plan.overrides),
@@ -101,17 +111,29 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
     )
     conductor = Conductor(plan, store, execution, session)
     try:
+        return _train_and_judge(conductor, datasets)
+    finally:
+        conductor.close()
+
+
+def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunResult:
+    plan, store, session = conductor.plan, conductor.store, conductor.session
+    try:
         conductor.run(datasets)
     except BaseException as error:
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         with suppress(StoreError):  # it may be what is in trouble
-            store.end_execution(execution, status, session.seconds())
+            store.end_execution(conductor.execution, status, session.seconds())
         closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
         conductor.tell("closed", closing)
         raise
     status = "failed" if conductor.counts["failed"] else "finished"
-    store.end_execution(execution, status, session.seconds())
-    by_profile, report = conclude(session.results, plan.study.study, session.options.reports)
+    store.end_execution(conductor.execution, status, session.seconds())
+    from harness.run.conclude import conclude
+    from harness.run.results import Results
+
+    results = Results(store, session.published)
+    by_profile, report = conclude(results, plan.study.study, session.options.reports)
     outcome = by_profile[plan.profile]
     verdicts = outcome.verdicts
     costs = conductor.costs()
@@ -127,6 +149,11 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         outcome,
         costs,
     )
+
+
+def _import_what_judges() -> None:
+    """Import what judges and draws while Ray starts: both take a second or two."""
+    import_module("harness.run.conclude")
 
 
 @dataclass
@@ -158,6 +185,7 @@ class Conductor:
         self._provided: set[str] = set()
         self._forecast: Mapping[str, float] = {}
         self._ledger = Ledger()
+        self._executor: Executor | None = None
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
@@ -169,7 +197,10 @@ class Conductor:
         return self._ledger.costs(self._forecast)
 
     def run(self, datasets: Sequence[Dataset]) -> None:
-        """Run every trial that has no record yet; return when all have one."""
+        """Run every trial that has no record yet; return when all have one.
+
+        The workers may still be stopping then; `close` returns when they are gone.
+        """
         self.tell("opened", Opening(self.plan, self.execution, dict(self._planned), {}))
         walk = Walk(self.plan)
         self._take(self._schedule.start(), walk)
@@ -178,7 +209,7 @@ class Conductor:
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
-        executor = self._open_executor()
+        executor = self._executor = self._open_executor()
         try:
             for dataset in datasets:
                 executor.provide(dataset)
@@ -186,9 +217,15 @@ class Conductor:
                 self._submit(executor)
                 self._handle(executor.events(WAIT_SECONDS))
         finally:
-            executor.close()
+            executor.release()
+
+    def close(self) -> None:
+        """Return when the workers are gone."""
+        if self._executor is not None:
+            self._executor.close()
 
     def _open_executor(self) -> Executor:
+        Thread(target=_import_what_judges).start()
         options = self.session.options
         try:
             return open_executor(

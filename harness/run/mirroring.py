@@ -27,6 +27,14 @@ class MirrorObserver(Observer):
             raise InputError([Problem(str(error), "--tracking-uri")]) from None
         self._levels: dict[str, Mapping[str, Any]] = {}
 
+    def awaited(self) -> None:
+        """Import MLflow meanwhile."""
+        self._mirror.prepare()
+
+    def called_off(self) -> None:
+        """Leave no process behind."""
+        self._mirror.close()
+
     def opened(self, opening: Opening) -> None:
         """Open the parent run."""
         plan = opening.plan

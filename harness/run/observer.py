@@ -36,6 +36,12 @@ class Closing:
 class Observer:
     """Told of everything, after it is safe in the store. Override what matters to you."""
 
+    def awaited(self) -> None:
+        """There is something to do: `opened` follows in a second or so, or `called_off`."""
+
+    def called_off(self) -> None:
+        """What was awaited could not begin, or ended in an error that is on its way."""
+
     def opened(self, opening: Opening) -> None:
         """The run starts."""
 

@@ -84,6 +84,11 @@ class Mirror:
             return not self._enabled
         return holds_all(database, study, execution_id, self._owner, trial_ids)
 
+    def prepare(self) -> None:
+        """Start the mirror's process, which imports MLflow before there is anything to write."""
+        if self._enabled and self._process is None:
+            self._spawn()
+
     def start(self, execution: ExecutionInfo) -> None:
         """Begin an execution; what is still pending of the one before is left to the next run."""
         self._execution = execution.mirror
@@ -91,8 +96,9 @@ class Mirror:
         self._status = MirrorStatus()
         started = execution.started or time.time()
         execution = replace(execution, owner=execution.owner or self._owner, started=started)
-        if self._enabled and self._process is None:
-            self._spawn()
+        self.prepare()
+        if self._process is not None and not self._threads:
+            self._serve(self._process)
         self._put(lambda: {"kind": "start", "execution": asdict(execution)})
 
     def trial_started(self, trial: Trial, info: TrialInfo) -> None:
@@ -191,7 +197,10 @@ class Mirror:
         process, self._process = self._process, None
         if process is None:
             return
-        self._outbox.put(None)
+        if self._threads:
+            self._outbox.put(None)
+        elif process.stdin is not None:  # it was prepared for an execution that never began
+            process.stdin.close()
         try:
             process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
@@ -199,6 +208,7 @@ class Mirror:
             process.wait()
         for thread in self._threads:
             thread.join(timeout=1.0)
+        self._threads = []
         if process.stdout is not None:
             process.stdout.close()
 
@@ -234,6 +244,8 @@ class Mirror:
             self._dead = f"the mirror's process did not start: {error}"
             return
         self._process = process
+
+    def _serve(self, process: subprocess.Popen[str]) -> None:
         root = str(self._artifact_root) if self._artifact_root else ""
         opening = {"kind": "open", "uri": self.tracking_uri, "artifact_root": root}
         self._put(lambda: opening)

@@ -39,7 +39,7 @@ def _fixed(device: str) -> dict[str, Any]:
     return {
         "device": device,
         "device_name": name,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a text that no reader needs PyTorch for
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }

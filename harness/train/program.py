@@ -131,7 +131,7 @@ class PackedProgram:
         if not training and self._uses[key] < RECORD_SCORES_AT_USE:
             return plain
         try:
-            recording = record(plain, arguments)
+            recording = record(plain, arguments, quick_products=training)
         except NotRecordableError:
             self._functions[key] = plain
             return plain

@@ -21,6 +21,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from harness.train.products import is_large, multiply
+
 Function = Callable[..., Sequence[Tensor]]
 
 aten = torch.ops.aten
@@ -58,7 +60,7 @@ class NotRecordableError(RuntimeError):
 
 @dataclass
 class _Call:
-    """One operation; `operation` is an OpOverload."""
+    """One operation; `operation` is an OpOverload, or in the end a function."""
 
     operation: Any
     arguments: tuple[Any, ...]
@@ -104,12 +106,16 @@ class Recording:
     calls: int
 
 
-def record(function: Function, inputs: Sequence[Tensor]) -> Recording:
+def record(
+    function: Function, inputs: Sequence[Tensor], *, quick_products: bool = False
+) -> Recording:
     """Run a function once and return it as a recording.
 
     Args:
         function: takes tensors and gives tensors; it must not change its arguments in place.
         inputs: of the shapes, types and devices that the recording will be used for.
+        quick_products: whether to multiply large matrices by the library that is quicker at it,
+            which rounds otherwise than the function itself.
 
     Raises:
         NotRecordableError: if the function draws random numbers or looks at values.
@@ -118,6 +124,10 @@ def record(function: Function, inputs: Sequence[Tensor]) -> Recording:
     with torch.no_grad(), recorder:
         outputs = list(function(*inputs))
     program = _simplify(recorder.calls, outputs)
+    if quick_products:
+        for call in program.calls:
+            if call.operation is aten.bmm.default and is_large(*call.arguments):
+                call.operation = multiply
     given = {tensor.untyped_storage().data_ptr() for tensor in inputs}
     memory = {
         tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()

@@ -38,6 +38,13 @@ def test_every_port_is_on_the_loopback_interface(ray_executor):
     assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
 
 
+def test_no_process_serves_a_dashboard_an_autoscaler_or_a_log_reader(ray_executor):
+    commands = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
+    assert any("gcs_server" in command for command in commands)
+    left_out = ("dashboard/dashboard.py", "monitor.py", "log_monitor.py")
+    assert not [command for command in commands if any(name in command for name in left_out)]
+
+
 def test_progress_arrives_while_the_trial_runs_and_is_throttled(ray_executor, make_trial, collect):
     arrivals = []
     ray_executor.submit(Pack((make_trial(0, model=custom("slow", seconds=0.002), epochs=25),)))

@@ -2,11 +2,13 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pytest
 
 from harness.cluster import LocalExecutor, Loss, Lost, Pack
 from harness.run import conductor
 from harness.run.conductor import RunOptions, run_study
+from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Observer
 from harness.store import open_store
 from harness.study import load_study
@@ -191,6 +193,15 @@ def test_a_missing_data_root_writes_nothing(tiny, tmp_path):
     with pytest.raises(DataMissingError):
         run(tiny, tmp_path / "new", data=tmp_path / "nowhere")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_run_that_cannot_begin_is_called_off(tiny, tmp_path):
+    mirror = MirrorObserver(None, tmp_path / "results")
+    before = psutil.Process().children()
+    with pytest.raises(DataMissingError):
+        run(tiny, tmp_path, "workload.data=mnist", observers=[mirror], data=tmp_path / "none")
+    assert set(psutil.Process().children()) <= set(before)
+    assert not (tmp_path / "results").exists()
 
 
 def test_progress_comes_before_the_record_and_the_store_before_the_news(tiny, tmp_path):

@@ -1,5 +1,6 @@
 """What `train` tells, in which order, and how it survives what goes wrong."""
 
+import pickle
 import subprocess
 import sys
 import warnings
@@ -37,6 +38,12 @@ def test_the_record_says_how_it_was_trained(make_trial, records_of, tiny):
     assert 0 < record.cost["seconds"] < record.ended - record.started
     alone = records_of(trials[:1], tiny)[0]
     assert alone.environment["packing"] == "alone: no other trial of its shape"
+
+
+def test_what_is_told_is_read_without_pytorch(make_trial, tiny):
+    """The conductor does not train: it need not wait for PyTorch's import."""
+    told = list(train([make_trial(0), make_trial(0, model={"depth": 1})], tiny))
+    assert b"torch." not in pickle.dumps([pickle.dumps(event) for event in told])
 
 
 def test_trials_of_any_shape_may_come_together(make_trial, records_of, tiny):
