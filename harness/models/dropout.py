@@ -19,8 +19,8 @@ class Dropout(nn.Module):
 
     Which ones is computed from a counter in a buffer, by a hash of the counter and the position.
     So a network's masks depend on its own seed and step alone, on no generator that others draw
-    from: they are the same in a pack and alone, on a CPU and on a GPU. The rate is a buffer too,
-    so that members of a pack may differ in it.
+    from: they are the same in a pack and alone. The rate is a buffer too, so that members of a pack
+    may differ in it.
     """
 
     state: Tensor

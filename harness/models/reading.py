@@ -1,4 +1,4 @@
-"""Layers of recurrent cells at work: written out for packs, and without reading padding.
+"""Layers of recurrent cells at work: written out for packs, and sentences by their length.
 
 What is quickest was measured on a CPU (docs/log.md): PyTorch's own layers take one network at a
 time; its GRU and plain cells spend most of their time on overhead where they are small.
@@ -6,6 +6,7 @@ time; its GRU and plain cells spend most of their time on overhead where they ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -66,46 +67,26 @@ def _gru(given: Tensor, carried: Tensor, state: Tensor) -> Tensor:
     return new + update * (state - new)
 
 
-def read_without_padding(layer: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
-    """Return the states of a forward layer; those of padding are zero, or left out at the end.
-
-    Sentences of like length are read together, and no further than the longest of them.
+def by_length(lengths: list[int], layers: Sequence[nn.RNNBase]) -> list[tuple[int, int]]:
+    """Divide sentences into groups of like length, where reading all layers takes least.
 
     Args:
-        layer: of one direction, the batch in front.
-        inputs: of shape (batch, steps, features).
-        lengths: steps of each that are no padding, (batch,).
+        lengths: of the sentences, in order.
+        layers: of one direction, that read one after another.
 
     Returns:
-        The states, (batch, steps of the longest, width).
+        How many sentences each group has, and how far it is to be read.
     """
-    order = lengths.argsort(stable=True)
-    ends = _groups(lengths[order].tolist(), layer)
-    if len(ends) == 1:
-        states: Tensor = layer(inputs[:, : ends[0][1]])[0]
-        return states
-    longest, parts = ends[-1][1], []
-    for (start, _), (stop, steps) in pairwise([(0, 0), *ends]):
-        rows = inputs.index_select(0, order[start:stop])
-        states = layer(rows[:, :steps])[0]
-        parts.append(functional.pad(states, (0, 0, 0, longest - steps)))
-    return torch.cat(parts).index_select(0, order.argsort())
-
-
-def _groups(lengths: list[int], layer: nn.RNNBase) -> list[tuple[int, int]]:
-    """Divide sorted lengths where reading takes least; return each group's end and steps."""
-    sizes = layer.hidden_size * (layer.hidden_size + layer.input_size)
-    fixed = _FIXED_COST[type(layer)] / sizes  # as if so many rows more were read
+    sizes = sum(layer.hidden_size * (layer.hidden_size + layer.input_size) for layer in layers)
+    # what a step costs beside its rows, as if so many rows more were read
+    fixed = len(layers) * _FIXED_COST[type(layers[0])] / sizes
 
     def divided(count: int) -> list[tuple[int, int]]:
-        stops = [round(len(lengths) * (part + 1) / count) for part in range(count)]
-        return [(stop, lengths[stop - 1]) for stop in stops]
+        stops = [round(len(lengths) * part / count) for part in range(count + 1)]
+        return [(stop - start, lengths[stop - 1]) for start, stop in pairwise(stops)]
 
-    def cost(ends: list[tuple[int, int]]) -> float:
-        return sum(
-            steps * (stop - start + fixed)
-            for (start, _), (stop, steps) in pairwise([(0, 0), *ends])
-        )
+    def cost(groups: list[tuple[int, int]]) -> float:
+        return sum(steps * (rows + fixed) for rows, steps in groups)
 
     most = min(MOST_GROUPS, len(lengths))
     return min((divided(count) for count in range(1, most + 1)), key=cost)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harness.form import Form
 from harness.models.dropout import Dropout
-from harness.models.reading import is_written_out, read_cells, read_without_padding
+from harness.models.reading import by_length, is_written_out, read_cells
 from harness.models.sequences import (
     Embedding,
     as_steps,
@@ -49,7 +49,7 @@ class Recurrent(nn.Module):
         if form.vocabulary is not None:
             numbers = settings["embedding"]
             self.embedding = Embedding(form.vocabulary, numbers)
-        both = settings["bidirectional"]
+        self.bidirectional = both = settings["bidirectional"]
         directions, layers = 2 if both else 1, settings["layers"]
         sizes = [numbers] + [directions * width] * (layers - 1)
         kind = CELLS[settings["cell"]]
@@ -67,30 +67,55 @@ class Recurrent(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map token ids (batch, steps), or numbers, to (batch, outputs), or one row a step."""
-        if self.embedding is not None:
-            steps, lengths = self.embedding(inputs), lengths_of(inputs)
-        else:
-            steps, lengths = as_steps(inputs), None
+        if self.embedding is None:
+            return self._answer(self._read(as_steps(inputs)), None)
+        lengths = lengths_of(inputs)
+        if inputs.is_cuda or self.written_out or self.sequence or self.bidirectional:
+            return self._answer(self._read(self.embedding(inputs)), lengths)
+        return self._answer_without_padding(inputs, lengths)
+
+    def _read(self, steps: Tensor) -> Tensor:
+        """Return the last layer's states, (batch, steps, directions * width)."""
         for index, layer in enumerate(self.layers):
-            steps = self._read(layer, steps, lengths)
+            assert isinstance(layer, nn.RNNBase)
+            written_out = self.written_out and not steps.is_cuda
+            steps = read_cells(layer, steps) if written_out else layer(steps)[0]
             if index < len(self.layers) - 1 and self.dropouts:
                 steps = self.dropouts[index](steps)
-        states = steps if self.sequence else self._pool(steps, lengths)
-        if self.dropouts:
-            states = self.dropouts[-1](states)
-        outputs: Tensor = self.last(states)
+        return steps
+
+    def _answer(self, states: Tensor, lengths: Tensor | None) -> Tensor:
+        return self._decide(states if self.sequence else self._pool(states, lengths))
+
+    def _decide(self, states: Tensor) -> Tensor:
+        outputs: Tensor = self.last(self.dropouts[-1](states) if self.dropouts else states)
         return outputs
 
-    def _read(self, layer: nn.Module, steps: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return a layer's states by whatever way is quickest."""
-        if not steps.is_cuda:
-            assert isinstance(layer, nn.RNNBase)
-            if self.written_out:
-                return read_cells(layer, steps)
-            if lengths is not None and not (self.sequence or layer.bidirectional):
-                return read_without_padding(layer, steps, lengths)
-        states: Tensor = layer(steps)[0]
-        return states
+    def _answer_without_padding(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Read sentences of like length together, and no further than the longest of them."""
+        assert self.embedding is not None
+        order = lengths.argsort(stable=True)
+        lengths = lengths.index_select(0, order)
+        groups = by_length(lengths.tolist(), self._recurrent_layers())
+        sizes = [size for size, _ in groups]
+        rows = self.embedding(tokens.index_select(0, order)).split(sizes)
+        parts = [part[:, :steps] for part, (_, steps) in zip(rows, groups, strict=True)]
+        for index, layer in enumerate(self.layers):
+            parts = [layer(part)[0] for part in parts]
+            if index < len(self.layers) - 1 and self.dropouts:
+                parts = self._dropped(self.dropouts[index], parts)
+        pooled = [self._pool(*part) for part in zip(parts, lengths.split(sizes), strict=True)]
+        return self._decide(torch.cat(pooled).index_select(0, order.argsort()))
+
+    def _recurrent_layers(self) -> list[nn.RNNBase]:
+        return [layer for layer in self.layers if isinstance(layer, nn.RNNBase)]
+
+    @staticmethod
+    def _dropped(dropout: nn.Module, parts: list[Tensor]) -> list[Tensor]:
+        """Drop units of all parts by one mask."""
+        flat = dropout(torch.cat([part.flatten() for part in parts]))
+        pieces = flat.split([part.numel() for part in parts])
+        return [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
 
     def _pool(self, states: Tensor, lengths: Tensor | None) -> Tensor:
         if self.pooling == "mean":
