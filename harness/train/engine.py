@@ -150,9 +150,13 @@ class _Session:
         self._start(trial)
         self.meter.enter([trial.id])
         try:
+            from threadpoolctl import threadpool_limits
+
             from harness.train.simple_baseline import fit_simple_baseline  # scikit-learn is slow
 
-            return self._complete(trial, fit_simple_baseline(trial, self.data), {})
+            with threadpool_limits(self.setting.threads):  # more would only wait for each other
+                outcome = fit_simple_baseline(trial, self.data)
+            return self._complete(trial, outcome, {})
         except Exception:  # whatever a trial raises is its outcome
             return self._failed(trial)
 
