@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,15 @@ from harness.stats.multiplicity import holm, intersection_union
 p_values = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20)
 
 
+@pytest.fixture(scope="module")
+def frozen():
+    """Spare what is in memory the collections that statsmodels asks for, one at every call."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("frozen")
 @given(p_values)
 def test_holm_is_statsmodels(values):
     assert holm(values) == pytest.approx(multipletests(values, method="holm")[1], abs=1e-12)
