@@ -25,6 +25,7 @@ AFFORDABLE = 0.03  # of the time that all trials would take alone, for one measu
 UNMEASURED_BELOW = 1e-3  # seconds of a step alone; up to here overhead was seen to dominate
 SHORT_CALL = 8e-6  # seconds of an operation of a step alone; up to here as well
 UNMEASURED_SIZE = 16
+HEAVY = 512 * 1024  # bytes of parameters from which to read them is most of a small step on a CPU
 MEMORY_SHARE = {"cuda": 0.8, "cpu": 0.25}
 
 _Timings = dict[tuple[object, ...], dict[int, float]]
@@ -61,6 +62,10 @@ def choose_size(trials: Sequence[Trial], material: Material, largest: int) -> Ch
         return Choice(1, "alone: the memory holds no two")
     _measure_sizes(trials, material, _sizes(fitting), seconds)
     known = {size: value for size, value in seconds.items() if size <= fitting}
+    if len(known) == 1 and _is_heavy(material):
+        return Choice(
+            1, f"alone: many parameters ({_micro(known[1])} a step), and too few to measure"
+        )
     return _decide(known, fitting, getattr(material.program, "step_calls", 0))
 
 
@@ -142,9 +147,7 @@ def measure(trials: Sequence[Trial], material: Material) -> float:
 def members_that_fit(material: Material, trial: Trial) -> int:
     """Estimate how many members the memory holds, once a step of one has been recorded."""
     program, data = material.program, material.data
-    parameters = sum(
-        value.numel() * value.element_size() for value in program.template.parameters()
-    )
+    parameters = _parameter_bytes(material)
     batch = trial.workload["batch_size"]
     evaluated = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
     step_bytes: int = getattr(program, "step_bytes", 0)
@@ -156,6 +159,16 @@ def members_that_fit(material: Material, trial: Trial) -> int:
         + 2 * data.row_bytes * (batch + evaluated)
     )
     return max(1, int(memory_for_packs(data.device) / member))
+
+
+def _is_heavy(material: Material) -> bool:
+    """Whether packs of unknown times do not pay: their weights and moments leave the caches."""
+    return material.data.device.type == "cpu" and _parameter_bytes(material) > HEAVY
+
+
+def _parameter_bytes(material: Material) -> int:
+    parameters = material.program.template.parameters()
+    return sum(value.numel() * value.element_size() for value in parameters)
 
 
 def memory_for_packs(device: torch.device) -> float:

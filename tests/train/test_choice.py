@@ -110,3 +110,14 @@ def test_memory_is_estimated_from_a_recorded_step(make_trial, tiny):
     seconds = choice.measure([trial], material)
     assert seconds > 0
     assert 1 < choice.members_that_fit(material, trial) < before
+
+
+def test_many_parameters_are_not_packed_unmeasured(choose, monkeypatch):
+    """They leave the caches: a step may be short, and a pack still slower."""
+    short = {"count": 4, "epochs": 1}
+    assert choose(lambda members: 1e-4 * members, **short)[:2] == (
+        4, "4 at most: short steps (100 µs alone), not measured",
+    )  # fmt: skip
+    monkeypatch.setattr(choice, "HEAVY", 100)
+    size, reason, _ = choose(lambda members: 1e-4 * members, **short)
+    assert (size, reason.partition(" (")[0]) == (1, "alone: many parameters")
