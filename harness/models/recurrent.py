@@ -96,19 +96,17 @@ class Recurrent(nn.Module):
         assert self.embedding is not None
         order = lengths.argsort(stable=True)
         lengths = lengths.index_select(0, order)
-        groups = by_length(lengths.tolist(), self._recurrent_layers())
+        layers = [layer for layer in self.layers if isinstance(layer, nn.RNNBase)]
+        groups = by_length(lengths.tolist(), layers)
         sizes = [size for size, _ in groups]
         rows = self.embedding(tokens.index_select(0, order)).split(sizes)
         parts = [part[:, :steps] for part, (_, steps) in zip(rows, groups, strict=True)]
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(layers):
             parts = [layer(part)[0] for part in parts]
-            if index < len(self.layers) - 1 and self.dropouts:
+            if index < len(layers) - 1 and self.dropouts:
                 parts = self._dropped(self.dropouts[index], parts)
         pooled = [self._pool(*part) for part in zip(parts, lengths.split(sizes), strict=True)]
         return self._decide(torch.cat(pooled).index_select(0, order.argsort()))
-
-    def _recurrent_layers(self) -> list[nn.RNNBase]:
-        return [layer for layer in self.layers if isinstance(layer, nn.RNNBase)]
 
     @staticmethod
     def _dropped(dropout: nn.Module, parts: list[Tensor]) -> list[Tensor]:

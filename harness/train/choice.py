@@ -62,11 +62,8 @@ def choose_size(trials: Sequence[Trial], material: Material, largest: int) -> Ch
         return Choice(1, "alone: the memory holds no two")
     _measure_sizes(trials, material, _sizes(fitting), seconds)
     known = {size: value for size, value in seconds.items() if size <= fitting}
-    if len(known) == 1 and _is_heavy(material):
-        return Choice(
-            1, f"alone: many parameters ({_micro(known[1])} a step), and too few to measure"
-        )
-    return _decide(known, fitting, getattr(material.program, "step_calls", 0))
+    calls = getattr(material.program, "step_calls", 0)
+    return _decide(known, fitting, calls, heavy=_is_heavy(material))
 
 
 def _measure_sizes(
@@ -94,9 +91,13 @@ def _measure_sizes(
             seconds[size] = min(seconds[size], measure(trials[:size], material))
 
 
-def _decide(seconds: dict[int, float], fitting: int, calls: int) -> Choice:
+def _decide(seconds: dict[int, float], fitting: int, calls: int, *, heavy: bool) -> Choice:
     alone = seconds[1]
     if len(seconds) == 1:
+        if heavy:
+            return Choice(
+                1, f"alone: many parameters ({_micro(alone)} a step), and too few to measure"
+            )
         if alone < max(UNMEASURED_BELOW, SHORT_CALL * calls):
             size = min(fitting, UNMEASURED_SIZE)
             return Choice(

@@ -35,7 +35,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 @cache
 def _fixed(device: str) -> dict[str, Any]:
-    name = torch.cuda.get_device_name() if device == "cuda" else _processor()
+    name = torch.cuda.get_device_name() if device == "cuda" else processor()
     return {
         "device": device,
         "device_name": name,
@@ -45,7 +45,8 @@ def _fixed(device: str) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of this machine's processor, or of its kind."""
     try:
         with open("/proc/cpuinfo") as lines:
             for line in lines:

@@ -13,6 +13,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from harness.train.environment import processor
+
 LARGE = 3_000_000  # multiplications of a member, from which on every shape measured was quicker
 
 
@@ -43,13 +45,5 @@ def prefers_onednn() -> bool:
         and torch.backends.mkldnn.is_available()
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         and torch.backends.cpu.get_cpu_capability() == "AVX512"
-        and "AuthenticAMD" in _processors()
+        and "AMD" in processor()
     )
-
-
-def _processors() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return lines.read()
-    except OSError:
-        return ""
