@@ -1,6 +1,9 @@
-"""Which way is better: what the name of a metric says about its direction."""
+"""Metrics that know themselves: name, goal, unit, meaning."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
 
 LOWER_IS_BETTER = (
     "loss",
@@ -12,6 +15,16 @@ LOWER_IS_BETTER = (
     "max_error",
 )
 """Last parts of the names of metrics that are better low; every other one is better high."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is measured: its name without the split, which way is better, its unit, its meaning."""
+
+    name: str
+    goal: Literal["minimize", "maximize"]
+    unit: str = ""
+    meaning: str = ""
 
 
 def lower_is_better(metric: str) -> bool:

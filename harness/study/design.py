@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
+from harness.component import named
 from harness.study.claims import Selector, Test, Trend
 from harness.study.components import Workload
-from harness.study.components.base import named
 from harness.study.document import Path_, assign
 from harness.study.model import Study
 

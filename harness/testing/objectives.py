@@ -12,7 +12,7 @@ from torch import Tensor
 from harness.form import Form
 from harness.metrics import lower_is_better
 from harness.study.components.workload import Loss, OwnMetric
-from harness.train.objective import evaluate_outputs, objective_for
+from harness.tasks import objective_for, total
 from harness.train.own_objective import OwnLoss, measure
 
 EXAMPLES = 24
@@ -94,7 +94,7 @@ def loss_of(case: LossCase, outputs: Tensor, targets: Tensor) -> Tensor:
 def metric_of(case: MetricCase, outputs: Tensor, targets: Tensor) -> float:
     """Return the metric of the predictions for a split."""
     if isinstance(case[0], str):
-        return evaluate_outputs(outputs, targets, objective_for({}, case[1]))[case[0]]
+        return total(objective_for({}, case[1]), outputs, targets)[case[0]]
     named = TypeAdapter(dict[str, OwnMetric]).validate_python(case[0])
     return measure(named, outputs, targets)[name_of(case)]
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from harness.train.pack import EVALUATION_BATCH, Material, initial_stack, optimizer_settings
-from harness.train.program import Program
+from harness.train.program import PackedProgram, Program
 from harness.train.resident import Normalization, free_memory
 from harness.train.updates import alone_reason, build_update
 from harness.trial import Trial
@@ -122,6 +122,7 @@ def _at(size: int, seconds: dict[int, float]) -> str:
 def measure(trials: Sequence[Trial], material: Material) -> float:
     """Return the seconds of one training step of these trials, divided by their number."""
     program, data = material.program, material.data
+    assert isinstance(program, PackedProgram)
     stack = initial_stack(trials[:1], material).rows([0] * len(trials))
     configs = [optimizer_settings(trial) for trial in trials]
     update = build_update(configs, stack.parameters)
@@ -134,7 +135,7 @@ def measure(trials: Sequence[Trial], material: Material) -> float:
         gradients, _ = program.gradients(stack, inputs, targets)
         update.step(gradients)
 
-    program.prepare(stack, inputs, targets)
+    program.gradients(stack, inputs, targets)  # which records it
     step()
     clock = _clock(data.device)
     times = []

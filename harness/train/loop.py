@@ -17,6 +17,7 @@ from harness.seeding import stream
 from harness.train.pack import Material, Member, Pack, Point, division_of
 from harness.train.resident import Splits, splits_of
 from harness.train.resume import resume, save
+from harness.train.single import networks_of
 from harness.train.stack import Stack
 from harness.train.transfer import Weights
 from harness.trial import Trial
@@ -61,16 +62,27 @@ class Fitted:
     row: int
 
     @cached_property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The task's networks with the weights of the selected epoch, by the names of the parts."""
+        return networks_of(self._template, self.material.program.task)
+
+    @property
     def network(self) -> nn.Module:
-        """The network with the weights of the selected epoch."""
-        return self.best.network(self.material.program.template, self.row)
+        """The main network with the weights of the selected epoch."""
+        return self.networks[self.material.program.task.main]
 
     @cached_property
     def initial(self) -> nn.Module | None:
-        """The network before the first step, where a probe needs it."""
+        """The main network before the first step, where a probe needs it."""
         if self.initial_weights is None:
             return None
-        return self.initial_weights.network(self.material.program.template, self.row)
+        program = self.material.program
+        template = self.initial_weights.network(program.template, self.row)
+        return networks_of(template, program.task)[program.task.main]
+
+    @cached_property
+    def _template(self) -> nn.Module:
+        return self.best.network(self.material.program.template, self.row)
 
     @cached_property
     def splits(self) -> Splits:
@@ -80,7 +92,8 @@ class Fitted:
 
     def weights(self) -> Weights:
         """Return the parameters and buffers of the selected epoch, by name."""
-        state = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
+        whole = self._template
+        state = {**dict(whole.named_parameters()), **dict(whole.named_buffers())}
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
 
 
@@ -124,10 +137,10 @@ def fit(trials: Sequence[Trial], material: Material) -> Iterator[tuple[Trial, Ev
 
 def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
     """Train for one epoch, validate, and remember the weights of those that got better."""
-    objective = pack.material.program.objective
-    sign = 1.0 if objective.higher_is_better else -1.0
+    task = pack.material.program.task
+    sign = 1.0 if task.maximizes else -1.0
     begin = time.perf_counter()
-    losses = pack.train_epoch().tolist()
+    losses = {name: values.tolist() for name, values in pack.train_epoch().items()}
     share = (time.perf_counter() - begin) / len(pack.live)
     validation = {name: values.tolist() for name, values in pack.validate().items()}
     improved = []
@@ -135,20 +148,18 @@ def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
         if member.gone:
             continue
         member.seconds += share
-        reason = _divergence(losses[row], validation["loss"][row], epoch)
+        mine = {f"train.{name}": values[row] for name, values in losses.items()}
+        mine |= {f"validation.{name}": values[row] for name, values in validation.items()}
+        reason = _divergence(mine, f"validation.{task.selects}", epoch)
         if reason is not None:
             member.gone = True
             yield member.trial, Diverged(reason, _cost(pack, member, epoch))
             continue
-        value = sign * validation[objective.selects][row]
+        value = sign * mine[f"validation.{task.selects}"]
         if value > member.best:
             member.best, member.best_epoch = value, epoch
             improved.append(row)
-        point: Point = {
-            "epoch": epoch,
-            "train.loss": losses[row],
-            **{f"validation.{name}": values[row] for name, values in validation.items()},
-        }
+        point: Point = {"epoch": epoch, **mine}
         member.curve.append(point)
         yield member.trial, point
     if pack.workload.get("keep") != "last":
@@ -244,8 +255,12 @@ def _cost(pack: Pack, member: Member, epoch: int) -> dict[str, float]:
     }
 
 
-def _divergence(training: float, validation: float, epoch: int) -> str | None:
-    for name, loss in (("training", training), ("validation", validation)):
-        if not math.isfinite(loss):
-            return f"the {name} loss became {loss} in epoch {epoch}"
+def _divergence(point: Mapping[str, float], selects: str, epoch: int) -> str | None:
+    """Say which loss of training or validation, or selecting metric, is no finite number."""
+    for name, value in point.items():
+        decides = name.startswith("train.") or name in ("validation.loss", selects)
+        if decides and not math.isfinite(value):
+            split, _, metric = name.partition(".")
+            split = "training" if split == "train" else split
+            return f"the {split} {metric} became {value} in epoch {epoch}"
     return None

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.train.objective import Objective, Reduction
+from harness.tasks.base import Objective, Reduction
 
 Function = Callable[[Tensor, Tensor], Any]
 

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.form import Form
-from harness.models import build, layer_groups, seed_dropout
+from harness.models import layer_groups, seed_dropout
 from harness.seeding import stream
+from harness.tasks import Batch, Supervised
 from harness.train.augmentation import Augmentation
 from harness.train.checkpoints import Checkpoints
 from harness.train.clipping import clipped
 from harness.train.layered import LayeredUpdate
 from harness.train.own_objective import measure
-from harness.train.program import PlainProgram, Program, program_for
-from harness.train.ranks import Ranks, shared_gradients, why_not_shared
+from harness.train.program import PackedProgram, Program, program_for
+from harness.train.ranks import Ranks, averaged, own_part, why_not_shared
 from harness.train.resident import Division, Normalization, Resident
 from harness.train.schedules import Horizon, rate_factor
+from harness.train.single import SingleProgram, TrialState, build_template
 from harness.train.stack import Stack, state_names
 from harness.train.transfer import Weights, freeze, frozen_groups, load_weights, rates, transfer_of
 from harness.train.updates import Rate, Update, build_update, unchanged
@@ -89,8 +92,9 @@ class Pack:
         self.augmentation = _augmentation(self.workload, trials, material.data.shape)
         self.transfer = transfer_of(self.workload)
         self.layered: LayeredUpdate | None = None
-        self.update = self._make_update([optimizer_settings(trial) for trial in trials])
+        self.updates = self._make_updates([optimizer_settings(trial) for trial in trials])
         self.frozen = self._frozen(1)
+        self.generator = torch.Generator().manual_seed(stream(trials[0].seed, self._draws()))
         self.steps = 0
         self.noted: dict[str, float] = {}
         self._arrange()
@@ -116,8 +120,8 @@ class Pack:
         assert self.layered is not None
         self.layered.extend(after[0], self.stack.parameters)
 
-    def train_epoch(self) -> Tensor:
-        """Take one step per batch; return each member's mean loss, of shape (members,)."""
+    def train_epoch(self) -> dict[str, Tensor]:
+        """Take one step per batch; return each member's mean losses, each of shape (members,)."""
         data, size = self.material.data, self.workload["batch_size"]
         order = np.stack(
             [member.division.train[member.order.permutation(len(member.division.train))]
@@ -125,27 +129,66 @@ class Pack:
         )  # fmt: skip
         if self.augmentation is not None:
             self.augmentation.draw(order.shape[1], data.device)
-        total = torch.zeros(len(self.stack), dtype=torch.float64, device=data.device)
+        totals: dict[str, Tensor] = {}
         per_epoch = math.ceil(order.shape[1] / size)
         horizon = Horizon(self.workload["epochs"] * per_epoch, per_epoch)
         for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
             if self.augmentation is not None:
                 inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
-            total += self.step(inputs, targets, _scheduled(self.steps + step, horizon))
+            losses = self.step(inputs, targets, _scheduled(self.steps + step, horizon))
+            for name, values in losses.items():
+                if name in totals:
+                    totals[name] += values
+                else:
+                    totals[name] = values.double()
         self.steps += per_epoch
-        return total.div_(per_epoch).float()
+        return {name: total.div_(per_epoch).float() for name, total in totals.items()}
 
-    def step(self, inputs: Tensor, targets: Tensor, rate: Rate = unchanged) -> Tensor:
-        """Take one step on batches of shape (members, batch, ...); return losses (members,)."""
-        program, ranks = self.material.program, self.material.ranks
-        if ranks is None:
+    def step(self, inputs: Tensor, targets: Tensor, rate: Rate = unchanged) -> dict[str, Tensor]:
+        """Take one step on batches of shape (members, batch, ...); return losses (members,).
+
+        A pack of several members computes at once what the step of their task would do for each.
+        """
+        program, ranks, weight = self.material.program, self.material.ranks, 1.0
+        if ranks is not None:
+            part, weight = own_part(ranks, targets)
+            inputs, targets = inputs[:, part], targets[:, part]
+
+        def follow(part: str, gradients: list[Tensor]) -> None:
+            if ranks is not None:
+                gradients = averaged(ranks, gradients, weight)
+            if self.limits is not None:
+                gradients = clipped(gradients, self.limits)
+            self.updates[part].step(gradients, rate)
+
+        if isinstance(program, PackedProgram):
             gradients, losses = program.gradients(self.stack, inputs, targets)
+            follow(program.task.main, gradients)
+            shown = {"loss": losses}
         else:
-            gradients, losses = shared_gradients(program, ranks, self.stack, inputs, targets)
-        if self.limits is not None:
-            gradients = clipped(gradients, self.limits)
-        self.update.step(gradients, rate)
-        return losses
+            program.bind(self.stack, training=True)
+            state = self._state(program, self.generator, follow)
+            found = program.task.step(state, Batch(inputs[0], targets[0]))
+            shown = {name: value.detach().reshape(1) for name, value in found.items()}
+        if ranks is not None:
+            values = averaged(ranks, [value.double() for value in shown.values()], weight)
+            shown = dict(zip(shown, values, strict=True))
+        return shown
+
+    def _state(
+        self,
+        program: SingleProgram,
+        generator: torch.Generator,
+        follow: Callable[[str, list[Tensor]], None],
+    ) -> TrialState:
+        material = self.material
+        given = {} if material.weights is None else {"initial": material.weights}
+        return TrialState(program, material.form, material.data.device, generator, given, follow)
+
+    def _draws(self) -> str:
+        """The stream that a task's own random draws come from; each process has another one."""
+        ranks = self.material.ranks
+        return "task" if ranks is None or ranks.rank == 0 else f"task rank {ranks.rank}"
 
     def validate(self) -> dict[str, Tensor]:
         """Return each metric on the validation parts, of shape (members,)."""
@@ -165,7 +208,8 @@ class Pack:
         self.members = self.live
         self.stack, self.best = self.stack.rows(rows), self.best.rows(rows)
         self.initial = self.initial.rows(rows) if self.initial else None
-        self.update.keep(rows, self.stack.parameters)
+        for update in self.updates.values():  # of one part: tasks of several train alone
+            update.keep(rows, self.stack.parameters)
         if self.augmentation is not None:
             self.augmentation.keep(rows)
         self._arrange()
@@ -197,13 +241,16 @@ class Pack:
     def _evaluate(
         self, stack: Stack, part: str, members: Sequence[Member], normalization: Normalization
     ) -> dict[str, Tensor]:
-        """Return each metric of the objective, of shape (members,), in double precision."""
+        """Return each metric of the task, of shape (members,), in double precision."""
         data, test = self.material.data, self.material.test
         if part == "test":
             assert test is not None
             data, index = test, np.arange(len(test))[None]
         else:
             index = np.stack([getattr(member.division, part) for member in members])
+        objective = self.material.program.objective
+        if objective is None:
+            return self._measured_by_task(stack, data, index, normalization)
         ranks, count = self.material.ranks, index.shape[1]
         own, seen = self.workload.get("metrics") or {}, []
         shared = ranks is not None and not own and count >= ranks.count
@@ -214,7 +261,6 @@ class Pack:
         limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
         n = rows.shape[1]
         parts = rows.split(math.ceil(n / math.ceil(n / limit)), dim=1)
-        objective = self.material.program.objective
         shape = (len(objective.reductions), len(stack))
         totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
         for examples in parts:
@@ -226,8 +272,10 @@ class Pack:
                 else:
                     torch.maximum(total, found, out=total)
             if own:
-                assert isinstance(self.material.program, PlainProgram)
-                seen.append((self.material.program.outputs(stack, inputs), targets[0]))
+                program = self.material.program
+                assert isinstance(program, SingleProgram)
+                with torch.no_grad():
+                    seen.append((program.outputs(program.task.main, inputs[0]), targets[0]))
         if shared:
             assert ranks is not None
             for total, reduction in zip(totals, objective.reductions, strict=True):
@@ -241,14 +289,48 @@ class Pack:
         }
         return {**objective.metrics(totals, count), **measured}
 
-    def _make_update(self, configs: Sequence[Mapping[str, Any]]) -> Update:
-        template = self.material.program.template
+    def _measured_by_task(
+        self, stack: Stack, data: Resident, index: NDArray[Any], normalization: Normalization
+    ) -> dict[str, Tensor]:
+        """Return what a task that is not supervised measures; its draws are always the same."""
+        program, trial = self.material.program, self.members[0].trial
+        assert isinstance(program, SingleProgram)
+        inputs, targets = data.gather(
+            torch.from_numpy(index).to(data.device), normalization, axis=0
+        )
+        program.bind(stack, training=False)
+        generator = torch.Generator().manual_seed(stream(trial.seed, "evaluation"))
+        with torch.no_grad():
+            state = self._state(program, generator, _no_update)
+            found = program.task.evaluate(state, Batch(inputs[0], targets[0]))
+        if set(found) != set(program.task.measures):
+            raise ValueError(
+                f"the task {program.task.name} measured {', '.join(found)}; it declares "
+                f"{', '.join(program.task.measures)}"
+            )
+        return {
+            name: torch.tensor([float(value)], dtype=torch.float64) for name, value in found.items()
+        }
+
+    def _make_updates(self, configs: Sequence[Mapping[str, Any]]) -> dict[str, Update]:
+        """Return the optimizer of each part."""
+        program, stack = self.material.program, self.stack
+        template, task = program.template, program.task
+        if isinstance(program, SingleProgram) and not isinstance(task, Supervised):
+            schedule = {"schedule": configs[0]["schedule"]}
+            return {
+                part: build_update(
+                    [{**settings, **schedule}],
+                    [stack.parameters[place] for place in program.places[part]],
+                )
+                for part, settings in task.optimizers(self.workload).items()
+            }
         plain = self.transfer.get("rate_decay", 1.0) == 1.0
         if plain and self.transfer.get("unfreeze_every") is None:
-            return build_update(configs, self.stack.parameters)
+            return {task.main: build_update(configs, stack.parameters)}
         self.layered = LayeredUpdate(configs, rates(template, self.transfer))
-        self.layered.extend(state_names(template)[0], self.stack.parameters)
-        return self.layered
+        self.layered.extend(state_names(template)[0], stack.parameters)
+        return {task.main: self.layered}
 
     def _frozen(self, epoch: int) -> int:
         if not self.transfer:
@@ -277,8 +359,7 @@ def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
     transfer = transfer_of(trials[0].workload)
     networks = []
     for trial in trials:
-        weights = stream(trial.seed, "weights")
-        network = build(trial.workload["model"], material.form, weights)
+        network = build_template(material.program.task, trial, material.form)
         if transfer.get("from") is not None:
             if material.weights is None:
                 raise ValueError(f"the weights of {transfer['from']} are not here")
@@ -298,6 +379,11 @@ def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
         [tensor.to(device) for tensor in stack.parameters],
         [tensor.to(device) for tensor in stack.buffers],
     )
+
+
+def _no_update(part: str, gradients: list[Tensor]) -> None:
+    del gradients
+    raise RuntimeError(f"an evaluation must not train: it asked for an update of {part}")
 
 
 def optimizer_settings(trial: Trial) -> dict[str, Any]:

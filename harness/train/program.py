@@ -1,21 +1,21 @@
-"""What one step and one evaluation compute, for all members of a stack at once."""
+"""What one step and one evaluation of many members at once compute."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from harness.form import Form
-from harness.models import UNDECLARED, build, layer_groups, unpackable_reason
-from harness.seeding import stream
-from harness.train.objective import Classes, Objective, objective_for
+from harness.models import layer_groups, unpackable_reason
+from harness.tasks import Objective, Supervised, Task, objective_for, task_of, usual_task
 from harness.train.own_objective import OwnLoss, own_refusal
 from harness.train.packing_key import structure
 from harness.train.replay import Replayed
+from harness.train.single import SingleProgram, build_template
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
 from harness.train.transfer import freeze, frozen_groups, set_mode, transfer_of
@@ -26,44 +26,8 @@ LARGEST_PROGRAMS = 32
 _BFLOAT16_FROM = 1_000_000  # parameters of a member; below, launching kernels dominates
 
 
-class Program(Protocol):
-    """Gradients and scores of networks of one shape."""
-
-    template: nn.Module
-    objective: Objective
-    largest: int | None
-    """Most members that it takes at once; None where only memory limits it."""
-    refusal: str | None
-    """Why it takes no more than one, if so."""
-    precision: str
-    """Of the forward pass: float32 or bfloat16."""
-
-    @property
-    def launching(self) -> str | None:
-        """How steps are launched on a GPU and why, once it has been measured."""
-
-    def gradients(
-        self, stack: Stack, inputs: Tensor, targets: Tensor
-    ) -> tuple[list[Tensor], Tensor]:
-        """Return each parameter's gradient of the mean loss, and that loss, for each member.
-
-        Running statistics in the stack's buffers move on.
-
-        Args:
-            stack: of any number of members.
-            inputs: of shape (members, batch, ...).
-            targets: of shape (members, batch, ...).
-        """
-
-    def prepare(self, stack: Stack, inputs: Tensor, targets: Tensor) -> None:
-        """Do at once what the first steps of this size would do beside their gradients."""
-
-    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
-        """Return the totals of the objective, each (members,)."""
-
-
 class PackedProgram:
-    """Any number of members at once, by vmap, recorded when it is used again.
+    """The step of a supervised task for any number of members, by vmap, recorded for later steps.
 
     Member by member, the operations are the same for every number of members: a pack of one is how
     a trial runs alone.
@@ -73,10 +37,16 @@ class PackedProgram:
     refusal: str | None = None
 
     def __init__(
-        self, template: nn.Module, objective: Objective | None = None, *, bfloat16: bool = False
+        self,
+        template: nn.Module,
+        objective: Objective,
+        task: Task | None = None,
+        *,
+        bfloat16: bool = False,
     ):
         self.template = template
-        self.objective: Objective = objective or Classes()
+        self.objective = objective
+        self.task = task or usual_task("class")
         self._trained, self._held = state_names(template)
         self._bfloat16 = bfloat16
         self.precision = "bfloat16" if bfloat16 else "float32"
@@ -97,19 +67,23 @@ class PackedProgram:
     def gradients(
         self, stack: Stack, inputs: Tensor, targets: Tensor
     ) -> tuple[list[Tensor], Tensor]:
-        """See `Program`."""
+        """Return each parameter's gradient of the mean loss, and that loss, for each member.
+
+        Running statistics in the stack's buffers move on.
+
+        Args:
+            stack: of any number of members.
+            inputs: of shape (members, batch, ...).
+            targets: of shape (members, batch, ...).
+        """
         results = self._run(True, [inputs, targets, *stack.parameters, *stack.buffers])
         trained = len(stack.parameters)
         for buffer, moved in zip(stack.buffers, results[trained:-1], strict=True):
             buffer.copy_(moved)
         return list(results[:trained]), results[-1]
 
-    def prepare(self, stack: Stack, inputs: Tensor, targets: Tensor) -> None:
-        """See `Program`."""
-        self.gradients(stack, inputs, targets)
-
     def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
-        """See `Program`."""
+        """Return the totals of the objective, each (members,)."""
         return self._run(False, [inputs, targets, *stack.parameters, *stack.buffers])
 
     def _run(self, training: bool, arguments: list[Tensor]) -> Sequence[Tensor]:
@@ -183,82 +157,13 @@ class PackedProgram:
         return outputs.float()
 
 
-class PlainProgram:
-    """One member, by the network as it is: for networks that may do anything in Python.
+Program = PackedProgram | SingleProgram
+"""What computes the steps and evaluations of trials of one shape.
 
-    Images go to convolutions with their channels last: kernels that read them so take two
-    thirds of the time on a CPU (docs/log.md), and are those with tensor cores on a GPU.
-    """
-
-    largest: int | None = 1
-    refusal: str | None
-    launching: str | None = None
-
-    def __init__(
-        self,
-        template: nn.Module,
-        objective: Objective | None = None,
-        refusal: str = UNDECLARED,
-        *,
-        bfloat16: bool = False,
-    ):
-        self.template = template
-        self.objective: Objective = objective or Classes()
-        self.refusal = refusal
-        self._bfloat16 = bfloat16
-        self.precision = "bfloat16" if bfloat16 else "float32"
-        self._channels_last = any(isinstance(part, nn.Conv2d) for part in template.modules())
-        names = dict(template.named_parameters())
-        self._parameters = [names[name] for name in state_names(template)[0]]
-        self._bound: Stack | None = None
-
-    def gradients(
-        self, stack: Stack, inputs: Tensor, targets: Tensor
-    ) -> tuple[list[Tensor], Tensor]:
-        """See `Program`."""
-        self._bind(stack)
-        set_mode(self.template, True)
-        with torch.enable_grad():
-            loss = self.objective.plain_loss(self._outputs(inputs[0]), targets[0])
-            gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
-        return [gradient[None].contiguous() for gradient in gradients], loss.detach()[None]
-
-    def prepare(self, stack: Stack, inputs: Tensor, targets: Tensor) -> None:
-        """See `Program`."""
-        self.gradients(stack, inputs, targets)
-
-    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
-        """See `Program`."""
-        self._bind(stack)
-        self.template.eval()
-        with torch.no_grad():
-            totals = self.objective.scores(self._outputs(inputs[0]), targets[0])
-        return [total[None] for total in totals]
-
-    def outputs(self, stack: Stack, inputs: Tensor) -> Tensor:
-        """Return what the network says of inputs (1, batch, ...), shape (batch, ...)."""
-        self._bind(stack)
-        self.template.eval()
-        with torch.no_grad():
-            return self._outputs(inputs[0])
-
-    def _outputs(self, inputs: Tensor) -> Tensor:
-        if self._channels_last and inputs.ndim == 4:
-            inputs = inputs.to(memory_format=torch.channels_last)
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
-            outputs: Tensor = self.template(inputs)
-        return outputs.float() if self._bfloat16 else outputs
-
-    def _bind(self, stack: Stack) -> None:
-        """Let the network's own tensors be the stack's first row."""
-        if self._bound is stack:
-            return
-        trained, held = state_names(self.template)
-        own = {**dict(self.template.named_parameters()), **dict(self.template.named_buffers())}
-        for name, tensor in zip([*trained, *held], stack.tensors, strict=True):
-            own[name].data = tensor[0]
-        self._bound = stack
-
+`template` holds the network, or the networks; `largest` is the most members that it takes at once
+(None: only memory limits it), and `refusal` says why it takes no more than one, if so; `precision`
+is that of the forward pass; `launching` says how steps are launched on a GPU, once it is known.
+"""
 
 _programs: dict[str, PackedProgram] = {}
 
@@ -266,38 +171,51 @@ _programs: dict[str, PackedProgram] = {}
 def program_for(
     trial: Trial, form: Form, device: torch.device, frozen: int | None = None
 ) -> Program:
-    """Return the program of a trial's model; those used lately are kept, with their recordings.
+    """Return the program of a trial; packed ones used lately are kept, with their recordings.
 
     `frozen` is the number of layer groups that are not trained; without it, as in the first epoch.
     """
-    config = trial.workload["model"]
-    settings = structure(config)
-    loss, transfer = trial.workload.get("loss", "auto"), transfer_of(trial.workload)
+    workload = trial.workload
+    config = workload["model"]
+    loss, transfer = workload.get("loss", "auto"), transfer_of(workload)
     kept = transfer.get("freeze", 0) if frozen is None else frozen
-    own = bool(trial.workload.get("metrics"))
-    key = repr((sorted(settings.items(), key=str), form, loss, own, kept, str(device)))
+    own = bool(workload.get("metrics"))
+    settings = sorted(structure(config).items(), key=str)
+    key = repr((settings, workload.get("task"), form, loss, own, kept, str(device)))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
-    weights = stream(trial.seed, "weights")
-    objective: Objective = objective_for(trial.workload, form)
-    if ":" in loss:
-        objective = OwnLoss(objective, loss)
-    network = build(config, form, weights).to(device)
+    task = task_of(workload, form.kind)
+    objective = _objective(workload, form, task)
+    template = build_template(task, trial, form).to(device)
     if kept:
         if frozen is None:
-            frozen = frozen_groups(transfer, len(layer_groups(network)))
-        freeze(network, frozen)
-    size = sum(parameter.numel() for parameter in network.parameters())
+            frozen = frozen_groups(transfer, len(layer_groups(template)))
+        freeze(template, frozen)
+    size = sum(parameter.numel() for parameter in template.parameters())
     bfloat16 = uses_bfloat16(device, size)
-    refusal = unpackable_reason(config, network) or own_refusal(trial.workload)
-    if refusal is not None:
-        return PlainProgram(network, objective, refusal, bfloat16=bfloat16)
-    program = PackedProgram(network, objective, bfloat16=bfloat16)
+    refusal = _refusal(workload, task, template)
+    if objective is None or refusal is not None:
+        return SingleProgram(task, template, objective, str(refusal), bfloat16=bfloat16)
+    program = PackedProgram(template, objective, task, bfloat16=bfloat16)
     _programs[key] = program
     while len(_programs) > LARGEST_PROGRAMS:
         del _programs[next(iter(_programs))]
     return program
+
+
+def _objective(workload: Mapping[str, Any], form: Form, task: Task) -> Objective | None:
+    if not isinstance(task, Supervised):
+        return None
+    objective, loss = objective_for(workload, form), workload.get("loss", "auto")
+    return OwnLoss(objective, loss) if ":" in loss else objective
+
+
+def _refusal(workload: Mapping[str, Any], task: Task, template: nn.Module) -> str | None:
+    """Say why trials of a workload are trained one by one; None where packs are possible."""
+    if not task.packable:
+        return f"the task {task.name} takes steps of its own"
+    return unpackable_reason(workload["model"], template) or own_refusal(workload)
 
 
 def uses_bfloat16(device: torch.device, parameters: int) -> bool:

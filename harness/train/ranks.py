@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, distributed, nn
 
 from harness.form import IGNORED
-from harness.train.program import Program
-from harness.train.stack import Stack
 
 
 class Ranks(Protocol):
@@ -66,38 +65,36 @@ class TorchRanks:
             raise RankLostError(str(error).partition("\n")[0]) from error
 
 
-def shared_gradients(
-    program: Program, ranks: Ranks, stack: Stack, inputs: Tensor, targets: Tensor
-) -> tuple[list[Tensor], Tensor]:
-    """Return the gradients and losses of a whole batch, each process having computed its part.
+def own_part(ranks: Ranks, targets: Tensor) -> tuple[slice, float]:
+    """Return which examples of a batch a process computes, and what its means are weighted by.
 
-    The parts are weighted by what their mean losses are means of, so that the sum is the mean over
-    the batch, however it divides.
+    A last batch may be smaller than the number of processes: then some compute without counting.
 
     Args:
-        program: of the network.
-        ranks: that call this together, with the same batch.
-        stack: of one member.
-        inputs: of shape (1, batch, ...).
-        targets: of shape (1, batch, ...).
+        ranks: that train together, with the same batch.
+        targets: of one member, (1, batch, ...).
     """
     part = slice(ranks.rank, None, ranks.count)
     own = targets[:, part]
-    # a last batch may be smaller than the number of processes: then some compute without counting
-    idle = own.shape[1] == 0
-    part = slice(0, 1) if idle else part
-    gradients, losses = program.gradients(stack, inputs[:, part], targets[:, part])
-    weight = 0.0 if idle else _counted(own)
-    sizes = [gradient.numel() for gradient in gradients]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    total = torch.cat([losses.double() * weight, losses.new_tensor([weight]).double()])
+    if own.shape[1] == 0:
+        return slice(0, 1), 0.0
+    return part, _counted(own)
+
+
+def averaged(ranks: Ranks, values: Sequence[Tensor], weight: float) -> list[Tensor]:
+    """Return the weighted mean over all processes of some tensors of one kind of number.
+
+    The parts are weighted by what their means are means of, so that the result is the mean over the
+    batch, however it divides.
+    """
+    flat = torch.cat([value.flatten() for value in values])
+    total = torch.tensor([weight], dtype=torch.float64, device=flat.device)
     flat.mul_(weight)
     ranks.add(total)
     ranks.add(flat)
-    flat.div_(total[-1].to(flat.dtype))
-    parts = flat.split(sizes)
-    shared = [new.view_as(old) for new, old in zip(parts, gradients, strict=True)]
-    return shared, (total[:-1] / total[-1]).to(losses.dtype)
+    flat.div_(total[0].to(flat.dtype))
+    parts = flat.split([value.numel() for value in values])
+    return [new.view_as(old) for new, old in zip(parts, values, strict=True)]
 
 
 def why_not_shared(network: nn.Module) -> str | None:

@@ -50,7 +50,7 @@ def _state(pack: Pack, epoch: int) -> dict[str, Any]:
         "steps": pack.steps,
         "stack": pack.stack.tensors,
         "best": pack.best.tensors,
-        "update": pack.update.state(),
+        "updates": {part: update.state() for part, update in pack.updates.items()},
         "member": {
             "best": member.best,
             "best_epoch": member.best_epoch,
@@ -59,6 +59,7 @@ def _state(pack: Pack, epoch: int) -> dict[str, Any]:
             "order": member.order.bit_generator.state,
         },
         "augmentation": None if augmentation is None else augmentation.state(),
+        "task_generator": pack.generator.get_state(),
         "generator": torch.get_rng_state(),
     }
     if pack.material.data.device.type == "cuda":
@@ -73,7 +74,9 @@ def _restore(pack: Pack, state: dict[str, Any]) -> None:
     for own, saved in ((pack.stack, state["stack"]), (pack.best, state["best"])):
         for tensor, value in zip(own.tensors, saved, strict=True):
             tensor.copy_(value)
-    pack.update.load(state["update"])
+    for part, update in pack.updates.items():
+        update.load(state["updates"][part])
+    pack.generator.set_state(state["task_generator"])
     pack.steps = state["steps"]
     (member,) = pack.members
     saved = state["member"]

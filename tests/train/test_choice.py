@@ -3,11 +3,14 @@
 import pytest
 import torch
 
+from harness.tasks import usual_task
+from harness.tasks.classification import Classes
 from harness.train import choice
 from harness.train.choice import choose_size
 from harness.train.pack import Material
-from harness.train.program import PlainProgram, program_for
+from harness.train.program import program_for
 from harness.train.resident import Resident
+from harness.train.single import SingleProgram
 
 
 @pytest.fixture
@@ -96,7 +99,7 @@ def test_a_measurement_is_made_once(choose, make_trial, tiny, monkeypatch):
 def test_it_says_why_a_trial_is_alone(choose, make_trial, tiny):
     assert choose(lambda _: 1e-3, count=1)[1] == "alone: no other trial of its shape"
     assert choose(lambda _: 1e-3, largest=1)[1] == "alone: as asked"
-    plain = PlainProgram(torch.nn.Linear(12, 3))
+    plain = SingleProgram(usual_task("class"), torch.nn.Linear(12, 3), Classes(), "alone")
     data = Resident(tiny.examples, torch.device("cpu"))
     found = choose_size([make_trial(0), make_trial(1)], Material(data, None, tiny.form, plain), 64)
     assert found.reason == "alone: the network does not declare itself packable"

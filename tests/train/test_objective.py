@@ -10,9 +10,12 @@ from torch import nn
 
 from harness.form import IGNORED, METRICS, Form
 from harness.study.components import Workload
+from harness.tasks import objective_for, total, usual_task
+from harness.tasks.regression import Numbers
+from harness.tasks.token_classification import Sequences
 from harness.train import train
-from harness.train.objective import Numbers, Sequences, evaluate_outputs, objective_for
-from harness.train.program import PackedProgram, PlainProgram
+from harness.train.program import PackedProgram
+from harness.train.single import SingleProgram
 from harness.train.stack import Stack
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import Examples, Handling, TrialData
@@ -52,13 +55,15 @@ def test_a_packed_step_is_that_of_a_network_alone(kind, loss):
         totals = program.scores(stack, inputs, targets)
     for row, network in enumerate(networks):
         own = slice(row, row + 1)
-        alone = PlainProgram(network, objective)
-        expected, loss_alone = alone.gradients(Stack.of([network]), inputs[own], targets[own])
-        torch.testing.assert_close(losses[own].float(), loss_alone)
+        alone = SingleProgram(usual_task(kind), network, objective, "alone")
+        alone.bind(Stack.of([network]), training=True)
+        loss_alone = objective.plain_loss(alone.outputs("model", inputs[row]), targets[row])
+        expected = alone.gradients("model", loss_alone)
+        torch.testing.assert_close(losses[row].float(), loss_alone.detach())
         for ours, theirs in zip(gradients, expected, strict=True):
             torch.testing.assert_close(ours[own], theirs, rtol=1e-4, atol=1e-6)
         found = objective.metrics(torch.stack([t.double() for t in totals]), 8)
-        direct = evaluate_outputs(network(inputs[row]).detach(), targets[row], objective)
+        direct = total(objective, network(inputs[row]).detach(), targets[row])
         assert set(direct) == set(METRICS[FORMS[kind].kind])
         for name, value in direct.items():
             assert float(found[name][row]) == pytest.approx(value, rel=1e-5)
@@ -67,28 +72,28 @@ def test_a_packed_step_is_that_of_a_network_alone(kind, loss):
 
 def test_numbers_are_measured_by_their_definitions():
     outputs, targets = torch.tensor([[1.0, 2], [3, 4]]), torch.tensor([[1.0, 0], [4, 4]])
-    found = evaluate_outputs(outputs, targets, Numbers(2, absolute=False))
+    found = total(Numbers(2, absolute=False), outputs, targets)
     assert found == pytest.approx({
         "loss": 5 / 4, "mean_absolute_error": 3 / 4, "root_mean_squared_error": math.sqrt(5 / 4),
         "max_error": 2.0,
     })  # fmt: skip
-    assert evaluate_outputs(outputs, targets, Numbers(2, absolute=True))["loss"] == 3 / 4
+    assert total(Numbers(2, absolute=True), outputs, targets)["loss"] == 3 / 4
 
 
 def test_ignored_positions_do_not_count():
     outputs = torch.zeros(2, 3, 4)
     outputs[0, 1, 2] = 50
     targets = torch.tensor([[IGNORED, 2, IGNORED], [IGNORED, IGNORED, 1]])
-    found = evaluate_outputs(outputs, targets, Sequences())
+    found = total(Sequences(), outputs, targets)
     assert found["loss"] == pytest.approx(math.log(4) / 2, rel=1e-5)
     assert found["bits"] == pytest.approx(1.0, rel=1e-5)
     assert found["accuracy"] == 0.5
 
 
 def test_a_loss_must_suit_its_targets():
-    with pytest.raises(ValueError, match="needs classes"):
+    with pytest.raises(ValueError, match="cross_entropy does not suit"):
         objective_for({"loss": "cross_entropy"}, FORMS["numbers"])
-    with pytest.raises(ValueError, match="needs numbers"):
+    with pytest.raises(ValueError, match="mean_squared_error does not suit"):
         objective_for({"loss": "mean_squared_error"}, FORMS["class"])
     base = {"data": "adding", "model": "mlp"}
     with pytest.raises(ValueError, match="does not suit"):

@@ -12,7 +12,7 @@ from harness.form import Form
 from harness.models import build
 from harness.models.dropout import Dropout
 from harness.study.components import Model
-from harness.train.objective import Classes
+from harness.tasks.classification import Classes
 from harness.train.probes.ensemble import ensemble_outputs
 from harness.train.probes.gradients import gradient_norms
 from harness.train.probes.memory import saved_bytes

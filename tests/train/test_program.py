@@ -5,7 +5,10 @@ import torch
 
 from harness.form import Form
 from harness.models import build
-from harness.train.program import PackedProgram, PlainProgram
+from harness.tasks import usual_task
+from harness.tasks.classification import Classes
+from harness.train.program import PackedProgram
+from harness.train.single import SingleProgram
 from harness.train.stack import Stack
 
 MLP = {"name": "mlp", "depth": 2, "width": 16, "activation": "tanh", "initialization": "auto"}
@@ -22,7 +25,7 @@ def pack():
 
 def test_the_first_step_of_a_shape_is_as_every_later_one(pack):
     networks, inputs, targets = pack
-    program, stack = PackedProgram(networks[0]), Stack.of(networks)
+    program, stack = PackedProgram(networks[0], Classes()), Stack.of(networks)
     first, losses = program.gradients(stack, inputs, targets)
     again, same = program.gradients(stack, inputs, targets)
     assert torch.equal(losses, same)
@@ -33,12 +36,16 @@ def test_the_first_step_of_a_shape_is_as_every_later_one(pack):
 
 def test_packed_gradients_are_those_of_each_network(pack):
     networks, inputs, targets = pack
-    packed, losses = PackedProgram(networks[0]).gradients(Stack.of(networks), inputs, targets)
+    packed, losses = PackedProgram(networks[0], Classes()).gradients(
+        Stack.of(networks), inputs, targets
+    )
     for row, network in enumerate(networks):
-        program, stack = PlainProgram(network), Stack.of([network])
+        program = SingleProgram(usual_task("class"), network, Classes(), "alone")
+        program.bind(Stack.of([network]), training=True)
         rows = slice(row, row + 1)
-        alone, loss = program.gradients(stack, inputs[rows], targets[rows])
-        torch.testing.assert_close(losses[rows].float(), loss)
+        loss = Classes().plain_loss(program.outputs("model", inputs[row]), targets[row])
+        alone = program.gradients("model", loss)
+        torch.testing.assert_close(losses[row].float(), loss.detach())
         for ours, theirs in zip(packed, alone, strict=True):
             torch.testing.assert_close(ours[rows], theirs, rtol=1e-4, atol=1e-6)
 
@@ -46,10 +53,10 @@ def test_packed_gradients_are_those_of_each_network(pack):
 def test_bfloat16_is_close_and_can_be_recorded(pack):
     networks, inputs, targets = pack
     stack = Stack.of(networks)
-    exact, _ = PackedProgram(networks[0]).gradients(stack, inputs, targets)
-    program = PackedProgram(networks[0], bfloat16=True)
+    exact, _ = PackedProgram(networks[0], Classes()).gradients(stack, inputs, targets)
+    program = PackedProgram(networks[0], Classes(), bfloat16=True)
     assert program.precision == "bfloat16"
-    program.prepare(stack, inputs, targets)
+    program.gradients(stack, inputs, targets)
     rough, _ = program.gradients(stack, inputs, targets)
     for ours, theirs in zip(rough, exact, strict=True):
         assert ours.dtype == torch.float32
@@ -59,7 +66,9 @@ def test_bfloat16_is_close_and_can_be_recorded(pack):
 
 def test_scores_count_right_answers(pack):
     networks, inputs, targets = pack
-    losses, correct = PackedProgram(networks[0]).scores(Stack.of(networks), inputs, targets)
+    losses, correct = PackedProgram(networks[0], Classes()).scores(
+        Stack.of(networks), inputs, targets
+    )
     for row, network in enumerate(networks):
         outputs = network(inputs[row])
         loss = torch.nn.functional.cross_entropy(outputs, targets[row], reduction="sum")

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
+from harness.tasks import objective_for, total
 from harness.train.engine import train_again
-from harness.train.objective import evaluate_outputs, objective_for
 from harness.train.serving import ARRAYS, SETTINGS, Predictor, ServingError, save_network
 
 
@@ -25,8 +25,8 @@ def test_predictions_have_the_recorded_metrics(of_each_kind, tmp_path):
     predicted = torch.from_numpy(Predictor(tmp_path)(data.test.inputs))
     numbers = data.form.kind == "numbers"
     outputs = predicted if numbers else predicted.log()  # log-probabilities do for scores
-    found = evaluate_outputs(
-        outputs, torch.from_numpy(data.test.targets), objective_for(trial.workload, data.form)
+    found = total(
+        objective_for(trial.workload, data.form), outputs, torch.from_numpy(data.test.targets)
     )
     for name, value in found.items():
         assert value == pytest.approx(record.metrics[f"test.{name}"], rel=1e-4), name

@@ -4,8 +4,8 @@ These classes hold configuration only. Building a network or loading data from o
 business of `harness.models` and `harness.workloads`, so that a study is checked without PyTorch.
 """
 
+from harness.component import Component
 from harness.study.components.augmentation import Augmentation
-from harness.study.components.base import Component
 from harness.study.components.data import DATA, Data
 from harness.study.components.inside import InsideProbe
 from harness.study.components.models import (

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from harness.study.components.base import Component
+from harness.component import Component
 
 
 class Augmentation(Component):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from harness.study.components.base import Component, named
+from harness.component import Component, named
 from harness.study.components.generated_data import Adding, Function, Recall
 from harness.study.components.image_data import CIFAR10, MNIST, Digits
 from harness.study.components.number_data import Series, Table

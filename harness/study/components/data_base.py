@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from harness.component import Component
 from harness.form import Kind
-from harness.study.components.base import Component
 
 SMALLEST_LIMIT = 4
 

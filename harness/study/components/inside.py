@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.study.components.base import Component
+from harness.component import Component
 
 if TYPE_CHECKING:
     from harness.study.components.workload import Workload

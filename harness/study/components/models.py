@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from harness.study.components.base import Component, named
+from harness.component import Component, named
 from harness.study.components.simple_models import (
     LogisticRegression,
     NGram,

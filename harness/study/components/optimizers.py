@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from harness.study.components.base import Component, named
+from harness.component import Component, named
 from harness.study.components.own_data import FUNCTION
 from harness.study.components.torch_optimizers import PREFIX, TorchOptimizer
 from harness.study.plugins import registered

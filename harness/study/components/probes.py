@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from harness.study.components.base import Component, named
+from harness.component import Component, named
 from harness.study.components.inside import (
     INSIDE,
     AttentionMaps,

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness.component import Component
 from harness.form import Kind
-from harness.study.components.base import Component
 
 SIMPLE_KINDS: dict[str, Kind] = {
     "logistic_regression": "class",

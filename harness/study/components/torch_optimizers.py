@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.study.components.base import Component
+from harness.component import Component
 from harness.study.errors import nearest
 
 PREFIX = "torch.optim."

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
+from harness.component import Component, named
 from harness.form import Kind
-from harness.study.components.base import Component, named
 from harness.study.components.data_base import DataSet
 from harness.study.components.own_data import FUNCTION
 

@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
+from harness.component import Component
 from harness.form import METRICS
 from harness.study.components.augmentation import Augmentation
-from harness.study.components.base import Component
 from harness.study.components.data import Data
 from harness.study.components.models import Model
 from harness.study.components.optimizers import Adam, Constant, Optimizer, Schedule

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from harness.models import weight_layers
+from harness.tasks import Objective
+from harness.tasks.classification import Classes
 from harness.train.loop import Fitted
-from harness.train.objective import Classes, Objective
 from harness.train.resident import Split
 
 PROBE_BATCH = 512

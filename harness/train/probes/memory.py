@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.tasks import Objective
 from harness.train.loop import Fitted
-from harness.train.objective import Objective
 from harness.train.transfer import set_mode
 
 
@@ -19,6 +19,7 @@ def probe_memory(fitted: Fitted, probe: Mapping[str, Any]) -> None:
     del probe
     examples, size = fitted.splits.train, fitted.trial.workload["batch_size"]
     objective = fitted.material.program.objective
+    assert objective is not None
     kept = saved_bytes(fitted.network, examples.inputs[:size], examples.targets[:size], objective)
     fitted.outcome.metrics["probe.saved_bytes"] = float(kept)
 

@@ -23,7 +23,7 @@ WARM_UP_STEPS = 10
 
 def probe_epochs(fitted: Fitted, probe: Mapping[str, Any]) -> None:
     """Give the first epoch whose metric reaches the target."""
-    metric = f"validation.{fitted.material.program.objective.selects}"
+    metric = f"validation.{fitted.material.program.task.selects}"
     fitted.outcome.metrics.update(epochs_to_target(fitted.curve, probe, metric))
 
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from harness.tasks import objective_for, total
 from harness.train.loop import Outcome
-from harness.train.objective import evaluate_outputs, objective_for
 from harness.train.resident import Split, place_splits
 from harness.train.simple_baseline.ngram import NGram
 from harness.trial import Trial
@@ -140,7 +140,7 @@ def _measured(
     trial: Trial, data: TrialData, predict: Callable[[Split], Tensor]
 ) -> Callable[[Split], Metrics]:
     objective = objective_for(trial.workload, data.form)
-    return lambda split: evaluate_outputs(predict(split), split.targets, objective)
+    return lambda split: total(objective, predict(split), split.targets)
 
 
 def _need(kind: str, data: TrialData) -> None:

@@ -1,0 +1,31 @@
+"""PyTorch under its own names, imported at the first use.
+
+What a study file can name is described and checked without PyTorch, and trained with it. A module
+that does both takes `torch` and `functional` from here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch.nn import functional
+else:
+
+    class _Lazy:
+        """A module that is imported when something of it is asked for."""
+
+        def __init__(self, name: str):
+            self._name = name
+
+        def __getattr__(self, attribute: str) -> Any:
+            value = getattr(import_module(self._name), attribute)
+            setattr(self, attribute, value)  # found at once the next time
+            return value
+
+    torch = _Lazy("torch")
+    functional = _Lazy("torch.nn.functional")
+
+__all__ = ["functional", "torch"]

@@ -1,0 +1,205 @@
+"""What a task is: what is learned, by which networks, and what one step of it does.
+
+A task is one class in one module of this package. Its fields are what a study can set; its methods
+build the networks, take a step and measure. Everything else is the engine's and serves every task:
+the loop, seeds, batches, schedules, clipping, early stopping, pruning, checkpoints, divergence,
+probes, records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from harness.component import Component
+from harness.form import Form, Kind
+from harness.metrics import Metric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Generator, Tensor, nn
+
+Workload = Mapping[str, Any]
+Reduction = Literal["sum", "max"]
+Builder = Callable[[Mapping[str, Any], Form, str], "nn.Module"]
+"""From a model's settings, the form of its inputs and outputs, and the name of the part it is, to
+a network with initial weights of the trial's seed."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples on the device: inputs (batch, ...), normalized, and targets (batch, ...)."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class State(Protocol):
+    """One trial in training, as a task sees it."""
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The networks that the task built, by the names of their parts."""
+
+    @property
+    def generator(self) -> Generator:
+        """Random draws of this trial's own, on the CPU; in an evaluation the same ones each time."""
+
+    @property
+    def device(self) -> Any:
+        """Where networks and batches are."""
+
+    @property
+    def form(self) -> Form:
+        """Of the data."""
+
+    @property
+    def given(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        """What earlier stages give, by role."""
+
+    @property
+    def objective(self) -> Objective | None:
+        """Loss and metrics of a supervised task."""
+
+    def outputs(self, part: str, inputs: Tensor) -> Tensor:
+        """Return what a network says, in the precision of the training, as float32."""
+
+    def update(self, part: str, loss: Tensor) -> None:
+        """Take one step of a part's optimizer down the gradient of a loss.
+
+        The gradient is averaged over the processes that train together, clipped, and followed at
+        the learning rate that the schedule has at this step.
+        """
+
+
+class Task(Component):
+    """What is learned. A subclass has a `name` of one value, which is also its module's name."""
+
+    name: str
+
+    metrics: ClassVar[tuple[Metric, ...]]
+    """What is measured on every split."""
+    selects: ClassVar[str]
+    """The metric that chooses the epoch, on the validation split, and a search's candidate."""
+    targets: ClassVar[tuple[Kind, ...]]
+    """The kinds of targets that it can learn from."""
+    packable: ClassVar[bool] = False
+    """Whether several trials can be trained as one program (see `Supervised`)."""
+    main: ClassVar[str] = "model"
+    """The part that probes look at."""
+
+    @property
+    def measures(self) -> Mapping[str, Metric]:
+        """The metrics by name."""
+        return {metric.name: metric for metric in self.metrics}
+
+    @property
+    def maximizes(self) -> bool:
+        """Whether the metric that selects is better high."""
+        return self.measures[self.selects].goal == "maximize"
+
+    def refusal(self, workload: Any) -> str | None:
+        """Say what of a checked workload does not go with this task; None if all does."""
+        del workload
+        return None
+
+    def build(self, workload: Workload, form: Form, network: Builder) -> Mapping[str, nn.Module]:
+        """Return the networks by the names of their parts.
+
+        Args:
+            workload: of the trial.
+            form: of the data.
+            network: builds one.
+        """
+        return {self.main: network(workload["model"], form, self.main)}
+
+    def optimizers(self, workload: Workload) -> Mapping[str, Mapping[str, Any]]:
+        """Return each part's optimizer settings; a part without one is not trained."""
+        return {self.main: workload["optimizer"]}
+
+    def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
+        """Learn from a batch: one update, or several of several parts in turn.
+
+        Returns:
+            What the training curve shows of it, each of shape (); one is called `loss`.
+        """
+        raise NotImplementedError
+
+    def evaluate(self, state: State, split: Batch) -> Mapping[str, float]:
+        """Return each of the task's `metrics` on a split."""
+        raise NotImplementedError
+
+
+class Objective(Protocol):
+    """Loss and metrics as sums over examples, which batches and packs of networks add up.
+
+    Outputs and targets are those of one network, with the batch in front.
+    """
+
+    selects: str
+    """The validation metric that chooses the epoch."""
+    higher_is_better: bool
+    """The direction of that metric."""
+    reductions: tuple[Reduction, ...]
+    """How the totals of batches make those of a whole split."""
+
+    def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss in double precision, by operations that vmap and recordings know."""
+
+    def plain_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the same mean loss by PyTorch's own function, for a network trained alone."""
+
+    def scores(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        """Return the totals of a batch, each of shape ()."""
+
+    def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
+        """Return each metric, of shape (members,) in double precision.
+
+        Args:
+            totals: of a whole split, shape (totals, members).
+            count: of its examples.
+        """
+
+
+class Supervised(Task):
+    """One network, whose outputs are compared with targets by a loss that is a mean over examples.
+
+    Such tasks are packable: the step of many members at once is the same arithmetic, which the
+    engine derives from the objective.
+    """
+
+    packable: ClassVar[bool] = True
+    losses: ClassVar[tuple[str, ...]]
+    """What `loss` may say, beside auto and a function of the user's own."""
+
+    def objective(self, form: Form, loss: str) -> Objective:
+        """Return loss and metrics for targets of a form; `loss` is auto or one of `losses`."""
+        raise NotImplementedError
+
+    def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
+        """See `Task`; a pack of members computes the same for each."""
+        assert state.objective is not None
+        outputs = state.outputs(self.main, batch.inputs)
+        loss = state.objective.plain_loss(outputs, batch.targets)
+        state.update(self.main, loss)
+        return {"loss": loss.detach()}
+
+    def refusal(self, workload: Any) -> str | None:
+        """Say that the loss is another task's."""
+        loss = workload.loss
+        if loss != "auto" and ":" not in loss and loss not in self.losses:
+            return f"`loss: {loss}` does not suit the targets of {workload.data.name}"
+        return None
+
+
+def total(objective: Objective, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+    """Return the metrics of predictions that were made in one go, shapes (n, ...)."""
+    from harness.lazy import torch
+
+    totals = torch.stack([value.double() for value in objective.scores(outputs, targets)])
+    found = objective.metrics(totals[:, None], len(targets))
+    return {name: float(value) for name, value in found.items()}

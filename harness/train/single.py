@@ -1,0 +1,152 @@
+"""One trial by the step of its task: for networks and tasks that may do anything in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+
+from harness.form import Form
+from harness.models import build
+from harness.seeding import stream
+from harness.tasks import Objective, Task
+from harness.train.stack import Stack, state_names
+from harness.train.transfer import set_mode
+from harness.trial import Trial
+
+
+class Parts(nn.ModuleDict):
+    """The networks of a task that has several, by the names of their parts."""
+
+
+def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
+    """Return the network of a trial with its initial weights, or all of its networks as `Parts`.
+
+    The main network draws from the stream of weights that every trial has; another part from one of
+    its own, so that it changes nothing about the main one.
+    """
+
+    def network(settings: Mapping[str, Any], own_form: Form, part: str) -> nn.Module:
+        purpose = "weights" if part == task.main else f"weights of {part}"
+        return build(settings, own_form, stream(trial.seed, purpose))
+
+    networks = task.build(trial.workload, form, network)
+    if set(networks) == {task.main}:
+        return networks[task.main]
+    return Parts(dict(networks))
+
+
+def networks_of(template: nn.Module, task: Task) -> Mapping[str, nn.Module]:
+    """Return the networks of a template by the names of their parts."""
+    return dict(template.items()) if isinstance(template, Parts) else {task.main: template}
+
+
+class SingleProgram:
+    """The networks of one trial, bound to the tensors of a stack.
+
+    Images go to convolutions with their channels last: kernels that read them so take two
+    thirds of the time on a CPU (docs/log.md), and are those with tensor cores on a GPU.
+    """
+
+    largest: int | None = 1
+    launching: str | None = None
+
+    def __init__(
+        self,
+        task: Task,
+        template: nn.Module,
+        objective: Objective | None,
+        refusal: str,
+        *,
+        bfloat16: bool = False,
+    ):
+        self.task = task
+        self.template = template
+        self.objective = objective
+        self.refusal: str | None = refusal
+        self.networks = networks_of(template, task)
+        self.precision = "bfloat16" if bfloat16 else "float32"
+        self._bfloat16 = bfloat16
+        self._channels_last = {
+            part: any(isinstance(module, nn.Conv2d) for module in network.modules())
+            for part, network in self.networks.items()
+        }
+        names = state_names(template)[0]
+        self.places = {part: self._places(part, names) for part in self.networks}
+        """Where the trained tensors of each part stand among those of a stack."""
+        known = dict(template.named_parameters())
+        self._parameters = [known[name] for name in names]
+        self._bound: Stack | None = None
+
+    def _places(self, part: str, names: list[str]) -> list[int]:
+        if not isinstance(self.template, Parts):
+            return list(range(len(names)))
+        return [place for place, name in enumerate(names) if name.startswith(f"{part}.")]
+
+    def bind(self, stack: Stack, *, training: bool) -> None:
+        """Let the networks' own tensors be the stack's first row, and set their mode."""
+        set_mode(self.template, training)
+        if self._bound is stack:
+            return
+        trained, held = state_names(self.template)
+        own = {**dict(self.template.named_parameters()), **dict(self.template.named_buffers())}
+        for name, tensor in zip([*trained, *held], stack.tensors, strict=True):
+            own[name].data = tensor[0]
+        self._bound = stack
+
+    def outputs(self, part: str, inputs: Tensor) -> Tensor:
+        """Return what a network says of inputs (batch, ...)."""
+        if self._channels_last[part] and inputs.ndim == 4:
+            inputs = inputs.to(memory_format=torch.channels_last)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
+            outputs: Tensor = self.networks[part](inputs)
+        return outputs.float() if self._bfloat16 else outputs
+
+    def gradients(self, part: str, loss: Tensor) -> list[Tensor]:
+        """Return the gradient of a loss for each trained tensor of a part, each (1, ...)."""
+        parameters = [self._parameters[place] for place in self.places[part]]
+        found = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        return [gradient[None].contiguous() for gradient in found]
+
+    def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> list[Tensor]:
+        """Return the totals of the objective, each (1,), for inputs (1, batch, ...)."""
+        assert self.objective is not None
+        self.bind(stack, training=False)
+        with torch.no_grad():
+            outputs = self.outputs(self.task.main, inputs[0])
+            return [total[None] for total in self.objective.scores(outputs, targets[0])]
+
+
+@dataclass(frozen=True)
+class TrialState:
+    """One trial in training, as its task sees it; see `harness.tasks.base.State`."""
+
+    program: SingleProgram
+    form: Form
+    device: torch.device
+    generator: Generator
+    given: Mapping[str, Mapping[str, NDArray[Any]]]
+    follow: Callable[[str, list[Tensor]], None]
+    """Changes a part's weights by its gradients."""
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """See `State`."""
+        return self.program.networks
+
+    @property
+    def objective(self) -> Objective | None:
+        """See `State`."""
+        return self.program.objective
+
+    def outputs(self, part: str, inputs: Tensor) -> Tensor:
+        """See `State`."""
+        return self.program.outputs(part, inputs)
+
+    def update(self, part: str, loss: Tensor) -> None:
+        """See `State`."""
+        self.follow(part, self.program.gradients(part, loss))
