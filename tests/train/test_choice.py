@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from harness.models import UNDECLARED
 from harness.tasks import usual_task
 from harness.tasks.classification import Classes
 from harness.train import choice
@@ -99,7 +100,7 @@ def test_a_measurement_is_made_once(choose, make_trial, tiny, monkeypatch):
 def test_it_says_why_a_trial_is_alone(choose, make_trial, tiny):
     assert choose(lambda _: 1e-3, count=1)[1] == "alone: no other trial of its shape"
     assert choose(lambda _: 1e-3, largest=1)[1] == "alone: as asked"
-    plain = SingleProgram(usual_task("class"), torch.nn.Linear(12, 3), Classes(), "alone")
+    plain = SingleProgram(usual_task("class"), torch.nn.Linear(12, 3), Classes(), UNDECLARED)
     data = Resident(tiny.examples, torch.device("cpu"))
     found = choose_size([make_trial(0), make_trial(1)], Material(data, None, tiny.form, plain), 64)
     assert found.reason == "alone: the network does not declare itself packable"
