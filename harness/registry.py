@@ -6,6 +6,7 @@ entry points (`harness.tasks` and so on). Names are known without importing anyt
 
 from __future__ import annotations
 
+import json
 import pkgutil
 import sys
 from collections.abc import Mapping
@@ -14,9 +15,16 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import Any, get_args
+from typing import Annotated, Any, Union, get_args
 
-from harness.component import Component
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 SHARED = ("base",)
 """Modules of a package that are no things of their own."""
@@ -63,6 +71,7 @@ class Kind:
 
 
 TASKS = Kind("tasks", "harness.tasks")
+PROBES = Kind("probes", "harness.probes")
 
 
 @cache
@@ -81,11 +90,30 @@ def _registered(group: str, path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
 
 
 @cache
-def _class_of(module: str, name: str) -> type[Component]:
+def _class_of(module: str, name: str) -> type[Any]:
     """Return the class of a module whose field `name` has this one value."""
     for value in vars(import_module(module)).values():
-        if isinstance(value, type) and issubclass(value, Component):
+        if isinstance(value, type) and issubclass(value, BaseModel):
             field = value.model_fields.get("name")
             if field is not None and get_args(field.annotation) == (name,):
                 return value
     raise LookupError(f"{module} has no class with the field `name: Literal['{name}']`")
+
+
+def setting(kind: Kind) -> Any:
+    """Return the type of a field that names a thing of a kind, as pydantic checks it.
+
+    The built-in things are a union, told apart by `name`; a registered one is imported where a
+    study names it, and never for a study that does not.
+    """
+    classes = tuple(kind.find(name) for name in kind.own())
+    union = Annotated[Union[classes], Field(discriminator="name")]  # type: ignore[valid-type]  # noqa: UP007
+
+    def registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        name = value.get("name") if isinstance(value, dict) else None
+        if name is None or name in kind.own() or name not in kind.registered():
+            return handler(value)
+        return kind.find(name).model_validate_json(json.dumps(value), strict=True)
+
+    named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
+    return SerializeAsAny[Annotated[union, WrapValidator(registered), named]]  # type: ignore[misc]

@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from harness.components import Data
 from harness.plan import FIXED
 from harness.provenance import CodeMissingError
 from harness.run.prepare import prepare
 from harness.study import InputError, load_study
 from harness.study.bundled import bundled_studies
-from harness.study.components import Data, Workload
+from harness.study.workload import Workload
 from harness.train import train
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import DataMissingError, load

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.app import app
 from harness.study.claims import CompositeClaim, SingleClaim, Trend
-from harness.study.components import KINDS, Augmentation, Component, Transfer, Workload
+from harness.components import KINDS, Augmentation, Component, Transfer, Workload
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
 from harness.study.search import Search

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.api.results import Planned, Result
+from harness.errors import InputError
 from harness.study.bundled import find_study
-from harness.study.errors import InputError
 
 if TYPE_CHECKING:
     from harness.run.observer import Observer

@@ -10,7 +10,7 @@ import sys
 import typer
 
 from harness.cli import cards, importing, models, results, studies
-from harness.study.errors import InputError
+from harness.errors import InputError
 
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}

@@ -9,7 +9,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.options import REPORTS, RESULTS
-from harness.study.errors import InputError, nearest
+from harness.errors import InputError, nearest
 
 
 def register(app: typer.Typer) -> None:

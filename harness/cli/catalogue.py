@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from harness.form import METRICS
+from harness.components import KINDS, Activation, Initialization
+from harness.plugins import GROUPS, plugins
+from harness.registry import TASKS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
-from harness.study.components import KINDS, Activation, Initialization
-from harness.study.components.workload import LOSSES
 from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
-from harness.study.plugins import GROUPS, plugins
+from harness.study.probes import PROBES
+from harness.study.workload import LOSSES
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -22,11 +23,14 @@ def catalogue() -> dict[str, dict[str, str]]:
         for kind, entries in KINDS.items()
     }
     listed["losses"] = dict.fromkeys(LOSSES, "")
-    listed["metrics"] = {
-        name: f"of targets of kind {', '.join(k for k, names in METRICS.items() if name in names)}"
-        for names in METRICS.values()
-        for name in names
+    listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
+    listed["tasks"] = {name: _first_line(TASKS.find(name).__doc__) for name in TASKS.own()}
+    listed["tasks"] |= {
+        name: f"{entry.value}, of {entry.dist.name if entry.dist else 'unknown'}"
+        for name, entry in TASKS.registered().items()
+        if name not in TASKS.own()
     }
+    listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
         for name, known in plugins(plugin_kind).items():
             origin = " and ".join(f"{plugin.function}, of {plugin.package}" for plugin in known)
@@ -39,6 +43,15 @@ def catalogue() -> dict[str, dict[str, str]]:
     listed["hypotheses"] = {name: fields[name].description or "" for name in HYPOTHESES}
     listed["studies"] = {name: _question(file) for name, file in bundled_studies().items()}
     return listed
+
+
+def _metrics() -> dict[str, str]:
+    """Return each metric that a built-in task measures, with the tasks that do."""
+    found: dict[str, list[str]] = {}
+    for name in TASKS.own():
+        for metric in TASKS.find(name).metrics:
+            found.setdefault(metric.name, []).append(name)
+    return {metric: f"of {', '.join(tasks)}" for metric, tasks in found.items()}
 
 
 def _question(file: Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.cli.template import SCHEMA, claim_id, margin, shown
-from harness.study.errors import InputError, Problem, nearest
+from harness.errors import InputError, Problem, nearest
 from harness.track.reading import LoggedRun, ReadingError, RunReader
 
 MOST_LEVELS = 6

@@ -11,7 +11,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.options import REPORTS, RESULTS
-from harness.study.errors import InputError
+from harness.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.options import REPORTS, RESULTS
-from harness.study.errors import InputError, Problem, nearest
+from harness.errors import InputError, Problem, nearest
 
 if TYPE_CHECKING:
     from harness.run.observer import Observer

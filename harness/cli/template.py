@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from harness.study.errors import InputError
+from harness.errors import InputError
 
 SCHEMA = "study.schema.json"
 
@@ -73,7 +73,7 @@ def default_metric(data: str) -> str:
     """Return the metric that usually judges such data; accuracy where the data are unknown."""
     from pydantic import TypeAdapter, ValidationError
 
-    from harness.study.components import Data
+    from harness.components import Data
 
     try:
         kind = TypeAdapter(Data).validate_python({"name": data}).kind

@@ -19,7 +19,7 @@ def cnn(shape: tuple[int, ...], classes: int, **settings: Any) -> nn.Sequential:
     Args:
         shape: (channels, height, width) of an image.
         classes: number of outputs.
-        settings: as in `harness.study.components.CNN`.
+        settings: as in `harness.components.CNN`.
 
     Raises:
         ValueError: if the inputs are no images, or too small to be halved by every block.

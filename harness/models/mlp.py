@@ -21,7 +21,7 @@ def mlp(shape: tuple[int, ...], classes: int, **settings: Any) -> nn.Sequential:
         shape: of one input; it is flattened.
         classes: number of outputs.
         settings: `depth` and `width`, or `widths`; `activation`, `norm`, `dropout`,
-            `residual` and `initialization`, as in `harness.study.components.MLP`.
+            `residual` and `initialization`, as in `harness.components.MLP`.
     """
     activation, scheme = settings["activation"], settings["initialization"]
     widths = settings.get("widths") or [settings["width"]] * settings["depth"]

@@ -55,7 +55,7 @@ def encoder(form: Form, settings: Mapping[str, Any]) -> Encoder:
 
     Args:
         form: of the data; the token ids must be those of the encoder's own vocabulary.
-        settings: as in `harness.study.components.TransformersEncoder`.
+        settings: as in `harness.components.TransformersEncoder`.
 
     Raises:
         ValueError: if the inputs are no token ids, of another vocabulary, or too long.

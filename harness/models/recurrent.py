@@ -35,7 +35,7 @@ class Recurrent(nn.Module):
     """
 
     def __init__(self, form: Form, settings: Mapping[str, Any]):
-        """Build the layers; `settings` are those of `harness.study.components.Recurrent`.
+        """Build the layers; `settings` are those of `harness.components.Recurrent`.
 
         Raises:
             ValueError: if the inputs are no sequence.

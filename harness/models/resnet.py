@@ -63,7 +63,7 @@ def resnet(shape: tuple[int, ...], outputs: int, **settings: Any) -> nn.Sequenti
     Args:
         shape: (channels, height, width) of an image.
         outputs: number of outputs.
-        settings: as in `harness.study.components.ResNet`.
+        settings: as in `harness.components.ResNet`.
 
     Raises:
         ValueError: if the inputs are no images, or too small to be halved by every stage.

@@ -140,7 +140,7 @@ class Transformer(nn.Module):
     """
 
     def __init__(self, form: Form, settings: Mapping[str, Any]):
-        """Build the layers; `settings` are those of `harness.study.components.Transformer`.
+        """Build the layers; `settings` are those of `harness.components.Transformer`.
 
         Raises:
             ValueError: if the inputs are no sequence, or cannot be cut into patches.

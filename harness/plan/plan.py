@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from harness.form import SELECTED_BY, SIMPLE_MODELS
+from harness.form import SIMPLE_MODELS
 from harness.plan.space import SearchSpace, make_space
 from harness.pretrained import outside_versions
 from harness.provenance import code_version
@@ -22,6 +22,7 @@ from harness.study import (
     used_stages,
     with_settings,
 )
+from harness.tasks import task_of
 from harness.trial import Phase, Trial, digest, source_of
 from harness.workloads import summary
 
@@ -86,7 +87,7 @@ class Plan:
         if self.study.simple_model is None:
             return list(self.arms)
         shared = self.study.workload.model_dump(mode="json")
-        for part in ("transfer", "training", "metrics"):
+        for part in ("transfer", "training", "metrics", "task"):
             shared.pop(part, None)
         workload = with_settings({**shared, "model": self.study.simple_model}, {})
         return [*self.arms, Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)]
@@ -130,7 +131,9 @@ class Plan:
         if training is not None:
             own: str = training.get("metric") or next(iter(training["metrics"]))
             return f"validation.{own.partition('.')[2]}"
-        return f"validation.{SELECTED_BY[summary(arm.workload['data']).form.kind]}"
+        return (
+            f"validation.{task_of(arm.workload, summary(arm.workload['data']).form.kind).selects}"
+        )
 
     def search_id(self, arm: Arm, repetition: int = 0) -> str:
         """Identity of one repetition of an arm's search: what is tuned, how, on which data."""

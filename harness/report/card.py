@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.errors import nearest
 from harness.evidence import Evidence
 from harness.figures import primary_metric, validation_metric
 from harness.figures.arms import values_by_arm
@@ -26,7 +27,6 @@ from harness.report.tables import Cell, Table, best_arm, mean_cell
 from harness.report.view import ProfileResult
 from harness.stats.intervals import t_interval
 from harness.study import InputError
-from harness.study.errors import nearest
 from harness.trial import State
 from harness.wording import listed
 from harness.workloads import summary

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.errors import nearest
 from harness.plan import Plan, make_plan
 from harness.provenance import environment
 from harness.run.conclude import conclude
@@ -21,7 +22,6 @@ from harness.run.results import results_beside
 from harness.run.unchanged import shown_path
 from harness.store import AssignedRecord, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
-from harness.study.errors import nearest
 from harness.track.reading import ReadingError, RunReader
 from harness.trial import Phase, Record, State, Trial, digest, trained_elsewhere
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.errors import nearest
 from harness.plan import Plan
 from harness.study import Arm, InputError, Problem
-from harness.study.errors import nearest
 from harness.track.reading import LoggedRun
 from harness.wording import listed
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from harness.errors import nearest
 from harness.form import SELECTED_BY, SIMPLE_MODELS
 from harness.metrics import lower_is_better
 from harness.run.ingredients import ingredients
 from harness.run.observer import Observer
 from harness.store import AssignedRecord, Execution, Store, open_store
 from harness.study import InputError
-from harness.study.errors import nearest
 from harness.track import resolve_uri
 from harness.track.models import Logged, ModelError, ModelStore, NetworkModel, Subject, open_models
 from harness.trial import TIMED, Phase, Record, State

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import InputError, nearest
 from harness.evidence import RecordSource, gather
 from harness.integrity import changed_claims, compare
 from harness.judge import claim_declarations, judge
 from harness.publish import FOLDER, PublishedFile, read_all
 from harness.report import ProfileResult
 from harness.store import DATABASE, Execution, Store, open_store
-from harness.study.errors import InputError, nearest
 
 
 @dataclass(frozen=True)

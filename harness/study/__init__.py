@@ -9,9 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import InputError, Problem
+
 if TYPE_CHECKING:
     from harness.study.design import Arm, cells, point_sides, select, sides, with_settings
-    from harness.study.errors import InputError, Problem
     from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
     from harness.study.model import Study
@@ -55,7 +56,6 @@ __all__ = [
 
 _NAMES = {
     "design": ("Arm", "cells", "point_sides", "select", "sides", "with_settings"),
-    "errors": ("InputError", "Problem"),
     "inherit": ("files_of",),
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),
     "model": ("Study",),

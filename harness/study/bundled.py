@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.study.errors import InputError, Problem, nearest
+from harness.errors import InputError, Problem, nearest
 
 FOLDER = Path(__file__).parent.parent / "bundled"
 """A link to `studies/` in the repository; the files themselves in an installed package."""

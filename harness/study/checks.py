@@ -6,15 +6,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.components.simple_models import SIMPLE_KINDS
+from harness.errors import Problem, nearest
 from harness.form import SIMPLE_MODELS
 from harness.study.claims import CompositeClaim, Test, Trend
-from harness.study.components import InsideProbe, Probe, Workload
-from harness.study.components.simple_models import SIMPLE_KINDS
 from harness.study.design import TWO_LEVELS, Arm, select, sides
 from harness.study.document import Document, Path_
-from harness.study.errors import Problem, nearest
 from harness.study.model import Factor, Study
+from harness.study.probes import Probe
 from harness.study.search_checks import check_search
+from harness.study.workload import Workload
+from harness.tasks import Supervised
 
 FEWEST_SEEDS = 5
 
@@ -130,13 +132,22 @@ def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
                 f"{probe.name} looks into networks that the harness trains; arm {arm.name} has a "
                 "`training` of its own"
             )
-        if isinstance(probe, InsideProbe) and arm.workload["model"]["name"] not in SIMPLE_MODELS:
+        if arm.workload["model"]["name"] not in SIMPLE_MODELS:
             workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
-            reason = probe.refusal(workload)
+            reason = _reason(probe, workload)
             if reason is not None:
                 others = "" if len(arms) == 1 else "; name the arms that it is for with `on`"
                 return f"{probe.name} of arm {arm.name} {reason}{others}"
     return None
+
+
+def _reason(probe: Any, workload: Workload) -> str | None:
+    """Say why a probe can show nothing of a workload's networks; None where it can."""
+    task = workload.learns
+    if not isinstance(task, Supervised) and not getattr(probe, "any_task", False):
+        return f"needs outputs that are compared with targets; its task is {task.name}"
+    refuse = getattr(probe, "refusal", None)
+    return refuse(workload) if refuse is not None else None
 
 
 def _test_problem(test: Test, study: Study, arms: Sequence[Arm]) -> tuple[Path_, str] | None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from harness.study.components import Component
+from harness.components import Component
 
 Selector = dict[str, Any]
 """Arms by their levels (`{activation: relu, depth: [8, 16]}`) or by name (`{arm: linear}`)."""

@@ -12,11 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
-from harness.component import named
+from harness.components.base import named
 from harness.study.claims import Selector, Test, Trend
-from harness.study.components import Workload
 from harness.study.document import Path_, assign
 from harness.study.model import Study
+from harness.study.workload import Workload
 
 # `optimizer: sgd` is `{name: sgd}`
 NAMED_PARTS = {"data", "model", "optimizer", "schedule", "training"}

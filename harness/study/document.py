@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from harness.study.errors import InputError, Problem
+from harness.errors import InputError, Problem
 
 Path_ = tuple[str | int, ...]
 LARGEST_FILE = 1_000_000

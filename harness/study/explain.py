@@ -7,12 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from harness.study import components
+from harness.components import KINDS
+from harness.errors import Problem, nearest
+from harness.plugins import Kind as PluginKind
+from harness.plugins import plugins
+from harness.registry import TASKS
 from harness.study.alternatives import closest
 from harness.study.document import Document, Path_
-from harness.study.errors import Problem, nearest
-from harness.study.plugins import Kind as PluginKind
-from harness.study.plugins import plugins
+from harness.study.probes import PROBES
 
 _TYPE_WORDS = {
     "int_type": "a whole number", "float_type": "a number", "string_type": "a word or text",
@@ -81,7 +83,8 @@ _PLAIN_MEMBERS = {
     "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
     "constrained-float", "constrained-int",
 }  # fmt: skip
-_TAGS = _PLAIN_MEMBERS | {name for kind in components.KINDS.values() for name in kind} | {
+_NAMES = {name for kind in (*KINDS.values(), PROBES, TASKS.names()) for name in kind}
+_TAGS = _PLAIN_MEMBERS | _NAMES | {
     "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
     "fixed", "instalments", "function-before", "function-after",
 }  # fmt: skip

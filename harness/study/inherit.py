@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.errors import InputError, nearest
 from harness.study.bundled import bundled_studies
 from harness.study.document import Document, Path_, read_yaml, same_component
-from harness.study.errors import InputError, nearest
 
 KEY = "extends"
 LONGEST_CHAIN = 10

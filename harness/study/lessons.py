@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.study.errors import Problem
+from harness.errors import Problem
 from harness.study.inherit import KEY as EXTENDS
 from harness.study.matrix import KEY as MATRIX
 from harness.study.model import Study

@@ -12,11 +12,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from harness.errors import InputError, Problem, nearest
 from harness.study.checks import check_names, check_references
-from harness.study.components import Workload
 from harness.study.design import Arm, OnError, build_arms
 from harness.study.document import Document, Path_, assign, document_of, parse_value
-from harness.study.errors import InputError, Problem, nearest
 from harness.study.explain import explain
 from harness.study.inherit import KEY, read_document
 from harness.study.logged_checks import check_logged
@@ -25,6 +24,7 @@ from harness.study.matrix import expand_matrix
 from harness.study.model import Study
 from harness.study.running_checks import check_running
 from harness.study.stages import build_stages, check_stages
+from harness.study.workload import Workload
 
 Built = TypeVar("Built")
 

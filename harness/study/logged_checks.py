@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.errors import Problem, nearest
 from harness.study.claims import CompositeClaim
 from harness.study.design import Arm
 from harness.study.document import Document, Path_
-from harness.study.errors import Problem, nearest
 from harness.study.model import Study
 from harness.trial import trained_elsewhere
 

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.errors import InputError, Problem
 from harness.study.document import Document
-from harness.study.errors import InputError, Problem
 
 KEY = "matrix"
 MOST_PROFILES = 200

@@ -6,11 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from harness.components import Component
 from harness.study.claims import Claim
-from harness.study.components import Component, Probe, Workload
+from harness.study.probes import Probe
 from harness.study.running import Checkpoints, Faults, Resources
 from harness.study.search import Scalar, Search
 from harness.study.seeds import Seeds, SequentialSeeds
+from harness.study.workload import Workload
+from harness.tasks import Supervised
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
@@ -93,5 +96,6 @@ class Study(Component):
     def simple_model(self) -> str | None:
         """The name of the simple model beside the arms, or None."""
         if self.simple_baseline == "auto":
-            return self.workload.data.simple_model
+            alike = isinstance(self.workload.learns, Supervised)
+            return self.workload.data.simple_model if alike else None
         return None if self.simple_baseline == "none" else self.simple_baseline

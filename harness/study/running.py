@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from harness.study.components import Component
+from harness.components import Component
 from harness.study.quantities import Duration, Interval, Size
 
 Fault = Literal["crash", "memory", "time", "exception"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.errors import Problem
 from harness.study.design import Arm
 from harness.study.document import Document
-from harness.study.errors import Problem
 from harness.study.model import Study
 
 BATCH_NORM = (

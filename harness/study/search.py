@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from harness.component import named
-from harness.study.components import Component
+from harness.components import Component
+from harness.components.base import named
 
 Scalar = str | int | float | bool | None
 Positive = Annotated[float, Field(gt=0)]

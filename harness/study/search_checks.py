@@ -7,12 +7,10 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from harness.form import METRICS
-from harness.study.components import Workload
-from harness.study.components.data import Data
+from harness.components.data import Data
+from harness.errors import Problem, nearest
 from harness.study.design import Arm
 from harness.study.document import Document, Path_
-from harness.study.errors import Problem, nearest
 from harness.study.explain import explain
 from harness.study.model import Study
 from harness.study.search import Dimension, Search
@@ -28,6 +26,8 @@ from harness.study.search_space import (
     settings_for,
     value_at,
 )
+from harness.study.workload import Workload
+from harness.tasks import task_of
 
 Found = Iterator[tuple[Path_, str]]
 SelectorProblem = Callable[[Mapping[str, Any], Study, Sequence[Arm]], str | None]
@@ -220,7 +220,8 @@ def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:
         if arm.workload["training"] is not None:
             continue  # what it reports is known when it does
         data = arm.workload["data"]
-        known = [*METRICS[_DATA.validate_python(data).kind], *arm.workload["metrics"]]
+        task = task_of(arm.workload, _DATA.validate_python(data).kind)
+        known = [*task.measures, *arm.workload["metrics"]]
         name = search.metric.partition(".")[2]
         if name not in known:
             listed = ", ".join(f"validation.{metric}" for metric in known)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from harness.study.components import Component
+from harness.components import Component
 
 Count = Annotated[int, Field(ge=2, le=10_000)]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.errors import Problem, nearest
 from harness.form import SIMPLE_MODELS
 from harness.study.design import Arm, OnError, checked_workload
 from harness.study.document import Document, Path_
-from harness.study.errors import Problem, nearest
 from harness.study.model import Study
 from harness.trial import source_of
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from harness.component import Component
+from harness.components.base import Component
 from harness.form import Form, Kind
 from harness.metrics import Metric
 
@@ -47,7 +47,7 @@ class State(Protocol):
 
     @property
     def generator(self) -> Generator:
-        """Random draws of this trial's own, on the CPU; in an evaluation the same ones each time."""
+        """Random draws of the trial's own, on the CPU; in an evaluation the same each time."""
 
     @property
     def device(self) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import TypeAdapter
 
-from harness.study.components import Data
+from harness.components import Data
 from harness.trial import Phase
 from harness.workloads import Dataset, count_duplicates, data_root, fingerprint, load, split
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.form import Form
 from harness.metrics import lower_is_better
-from harness.study.components.workload import Loss, OwnMetric
+from harness.study.workload import Loss, OwnMetric
 from harness.tasks import objective_for, total
 from harness.train.own_objective import OwnLoss, measure
 

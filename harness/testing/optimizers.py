@@ -11,7 +11,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from harness.study.components import Optimizer
+from harness.components import Optimizer
 from harness.train.updates import Update, build_update
 
 Case = dict[str, Any] | str

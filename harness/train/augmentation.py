@@ -21,7 +21,7 @@ class Augmentation:
         """Prepare.
 
         Args:
-            config: as in `harness.study.components.Augmentation`.
+            config: as in `harness.components.Augmentation`.
             seeds: of the members.
             shape: of one input.
 

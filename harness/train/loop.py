@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from harness.form import Form
 from harness.metrics import lower_is_better
 from harness.seeding import stream
+from harness.tasks import Task
 from harness.train.pack import Material, Member, Pack, Point, division_of
 from harness.train.resident import Splits, splits_of
 from harness.train.resume import resume, save
@@ -83,6 +85,21 @@ class Fitted:
     @cached_property
     def _template(self) -> nn.Module:
         return self.best.network(self.material.program.template, self.row)
+
+    @property
+    def task(self) -> Task:
+        """What was learned."""
+        return self.material.program.task
+
+    @property
+    def form(self) -> Form:
+        """Of the data."""
+        return self.material.form
+
+    @property
+    def seed(self) -> int:
+        """Of the trial."""
+        return self.trial.seed
 
     @cached_property
     def splits(self) -> Splits:

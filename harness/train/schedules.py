@@ -22,7 +22,7 @@ def rate_factor(schedule: Mapping[str, Any], step: int, horizon: Horizon) -> flo
     """Return what the learning rate is multiplied by.
 
     Args:
-        schedule: `name` and settings, as in `harness.study.components`.
+        schedule: `name` and settings, as in `harness.components`.
         step: steps already taken, 0 to total - 1.
         horizon: of the training.
     """

@@ -24,7 +24,7 @@ def frozen_groups(transfer: Mapping[str, Any], groups: int, epoch: int = 1) -> i
     """Return how many layer groups, from the input on, are kept as they are in an epoch.
 
     Args:
-        transfer: as in `harness.study.components.Transfer`; empty where nothing is transferred.
+        transfer: as in `harness.components.Transfer`; empty where nothing is transferred.
         groups: of the network.
         epoch: counted from 1.
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import nearest
 from harness.form import Form
-from harness.study.errors import nearest
 from harness.workloads.dataset import Dataset, Examples, Handling
 from harness.workloads.source import (
     Config,

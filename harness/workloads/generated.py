@@ -135,6 +135,23 @@ def _function_summary(config: Config) -> DataSummary:
     return DataSummary(config["examples"], test, Form((variables,), 1, "numbers"))
 
 
+def _load_ring(config: Config, _root: object) -> Dataset:
+    generator = np.random.default_rng(LOCKED_SEED)
+    parts = []
+    for count in (config["examples"], config["test"]):
+        modes = np.arange(count) % config["modes"]
+        angles = 2 * np.pi * modes / config["modes"]
+        centres = config["radius"] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        points = centres + config["deviation"] * generator.standard_normal((count, 2))
+        parts.append(Examples(points.astype(np.float32), modes.astype(np.int64)))
+    form = Form((2,), config["modes"])
+    return Dataset("ring", form, parts[0], parts[1], Handling(normalization="none"))
+
+
+def _ring_summary(config: Config) -> DataSummary:
+    return DataSummary(config["examples"], config["test"], Form((2,), config["modes"]))
+
+
 GENERATED = {
     "recall": Source(
         no_files,
@@ -148,5 +165,12 @@ GENERATED = {
     ),
     "function": Source(
         no_files, _load_function, _function_summary, ("target", "folds", "examples"), "function-1"
+    ),
+    "ring": Source(
+        no_files,
+        _load_ring,
+        _ring_summary,
+        ("modes", "radius", "deviation", "examples", "test"),
+        "ring-1",
     ),
 }

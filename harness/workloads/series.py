@@ -17,9 +17,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from harness.components.number_data import SEASONS
+from harness.errors import nearest
 from harness.form import Form
-from harness.study.components.number_data import SEASONS
-from harness.study.errors import nearest
 from harness.workloads.dataset import Dataset, Examples, Handling, split
 from harness.workloads.source import Config, DataMissingError, DataSummary, Source, missing
 

@@ -24,9 +24,9 @@ from pydantic import ValidationError
 from harness.cli.app import run
 from harness.study import load_study
 from harness.study.claims import SingleClaim
-from harness.study.components import Workload
 from harness.study.document import parse_document
 from harness.study.model import Study
+from harness.study.workload import Workload
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]

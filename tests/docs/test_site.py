@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from harness.cli.app import app
-from harness.study.components import KINDS
+from harness.components import KINDS
 from harness.study.model import Study
 
 MKDOCS = Path(sys.executable).with_name("mkdocs")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from inside_examples import NAMES, exhibits_of, with_insides
 
+from harness.components.image_data import CIFAR10, Digits
 from harness.exhibit import as_details
 from harness.figures import draw_all
 from harness.figures.inside import draw_inside
 from harness.figures.inside.exhibits import Shown, exhibits
-from harness.study.components.image_data import CIFAR10, Digits
 from harness.study.design import build_arms
 
 

@@ -8,11 +8,11 @@ import torch
 import torchvision
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from harness.components import Torchvision, TransformersEncoder
 from harness.form import Form
 from harness.models import build, layer_groups, unpackable_reason
 from harness.models.pretrained import encoder
 from harness.pretrained import WeightsMissingError, resolve_source
-from harness.study.components import Torchvision, TransformersEncoder
 
 IMAGE = Form((3, 32, 32), 5)
 TEXT = Form((8,), 3, vocabulary=40)

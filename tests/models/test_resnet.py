@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
+from harness.components import CNN, MLP, ResNet
 from harness.form import Form
 from harness.models import build, hidden_units, weight_layers
 from harness.models.resnet import ResidualBlock
-from harness.study.components import CNN, MLP, ResNet
 
 COLOUR = Form((3, 32, 32), 10)
 

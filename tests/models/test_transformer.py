@@ -6,10 +6,10 @@ import math
 import pytest
 import torch
 
+from harness.components import Transformer as Settings
 from harness.form import Form
 from harness.models.sequences import sinusoids
 from harness.models.transformer import Attention, Transformer
-from harness.study.components import Transformer as Settings
 
 VOCABULARY, STEPS = 12, 10
 TOKENS = Form((STEPS,), 3, vocabulary=VOCABULARY)

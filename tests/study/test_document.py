@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.errors import InputError
 from harness.study.document import assign, parse_document, parse_value
-from harness.study.errors import InputError
 
 
 def test_scalars_follow_the_core_schema():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.form import Form
-from harness.study.components import Workload
+from harness.study.workload import Workload
 from harness.train import choice, train
 from harness.train.schedules import Horizon, rate_factor
 from harness.train.updates import build_update

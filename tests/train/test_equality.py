@@ -17,8 +17,8 @@ import json
 import pytest
 from pydantic import TypeAdapter
 
+from harness.components import MODELS, OPTIMIZERS, Model, Optimizer
 from harness.form import SIMPLE_MODELS
-from harness.study.components import MODELS, OPTIMIZERS, Model, Optimizer
 from harness.train import choice, program
 from harness.trial import State
 

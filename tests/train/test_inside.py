@@ -9,10 +9,11 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
+from harness.components import Model
 from harness.exhibit import as_details, exhibit
 from harness.form import Form
 from harness.models import build
-from harness.study.components import Model, Probe
+from harness.study.probes import Probe
 from harness.train.inside.attention import attention_maps
 from harness.train.inside.embedding import last_hidden, neighbour_purity, tsne
 from harness.train.inside.filters import first_filters

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from harness.form import IGNORED, METRICS, Form
-from harness.study.components import Workload
+from harness.study.workload import Workload
 from harness.tasks import objective_for, total, usual_task
 from harness.tasks.regression import Numbers
 from harness.tasks.token_classification import Sequences

@@ -1,7 +1,7 @@
 """Every optimizer, loss and metric keeps the promises that all of them make."""
 
+from harness.components import OPTIMIZERS
 from harness.form import METRICS, Form
-from harness.study.components import OPTIMIZERS
 from harness.testing.objectives import LossConformance, MetricConformance
 from harness.testing.optimizers import OptimizerConformance
 

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from harness.study.components import Workload
+from harness.study.workload import Workload
 from harness.train import train
 from harness.train.packing_key import group
 from harness.trial import Phase, Progress, Record, State, Trial

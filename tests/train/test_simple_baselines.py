@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.form import METRICS
-from harness.study.components import Workload
+from harness.study.workload import Workload
 from harness.train import train
 from harness.train.simple_baseline.ngram import NGram
 from harness.trial import Phase, Record, State, Trial

@@ -6,11 +6,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from harness.components.torch_optimizers import torch_optimizers
 from harness.form import Form
 from harness.models import build
 from harness.seeding import stream
-from harness.study.components import Workload
-from harness.study.components.torch_optimizers import torch_optimizers
+from harness.study.workload import Workload
 from harness.train.resident import place_splits
 from harness.train.torch_update import TorchUpdate
 from harness.train.updates import build_update

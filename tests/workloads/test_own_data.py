@@ -11,7 +11,7 @@ from PIL import Image
 from pyarrow import parquet
 from pydantic import TypeAdapter
 
-from harness.study.components import Data
+from harness.components import Data
 from harness.trial import Phase
 from harness.workloads import DataMissingError, fingerprint, load, split
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from harness.study.components import Data
+from harness.components import Data
 from harness.workloads import DataMissingError, load, split
 from harness.workloads.series import season_of, window_of
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from harness.study.components import Data
+from harness.components import Data
 from harness.workloads import DataMissingError, fingerprint, load
 from harness.workloads.docstrings import families
 from harness.workloads.generated import sawtooth

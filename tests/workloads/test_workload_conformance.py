@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from harness.study.components import DATA, Data
+from harness.components import DATA, Data
 from harness.testing.data import DataConformance, resolved
 from harness.workloads import fingerprint, summary
 

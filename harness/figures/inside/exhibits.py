@@ -13,7 +13,7 @@ from harness.evidence import Evidence
 from harness.exhibit import exhibit
 from harness.figures.words import plural
 from harness.study import Arm
-from harness.study.components import Workload
+from harness.study.workload import Workload
 from harness.wording import listed
 
 MOST_PANELS = 12

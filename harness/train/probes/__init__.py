@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness import registry
 from harness.train.inside import (
     probe_attention,
     probe_confusion,
@@ -40,7 +41,11 @@ PROBES: Mapping[str, Callable[[Fitted, Mapping[str, Any]], None]] = {
 def run_probes(trial: Trial, fitted: Fitted) -> Outcome:
     """Add the probes that the trial asks for to its outcome."""
     for probe in trial.probes:
-        PROBES[probe["name"]](fitted, probe)
+        if probe["name"] in PROBES:
+            PROBES[probe["name"]](fitted, probe)
+        else:
+            found = registry.PROBES.find(probe["name"]).model_validate(probe)
+            fitted.outcome.metrics.update(found.measure(fitted))
     return fitted.outcome
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.study.errors import nearest
+from harness.errors import nearest
 from harness.workloads.own.divide import PARTS, Labelled, parts_of
 from harness.workloads.source import Config, DataMissingError, missing
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.errors import nearest
 from harness.extras import need
-from harness.study.errors import nearest
 from harness.workloads.dataset import Dataset
 from harness.workloads.own.arrays import array_dataset
 from harness.workloads.own.divide import PARTS, Labelled, divide

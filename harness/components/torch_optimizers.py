@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.component import Component
-from harness.study.errors import nearest
+from harness.components.base import Component
+from harness.errors import nearest
 
 PREFIX = "torch.optim."
 _NO_CHOICE = {"self", "params", "lr"}

@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from harness.components.data_base import DataSet, Fraction
 from harness.form import Kind
-from harness.study.components.data_base import DataSet, Fraction
 
 
 class Recall(DataSet):
@@ -82,3 +82,25 @@ class Function(DataSet):
     def kind(self) -> Kind:
         """The kind of targets."""
         return "numbers"
+
+
+class Ring(DataSet):
+    """Points around the corners of a regular polygon, as normal clouds: a mode for each class.
+
+    The usual test of whether a generator covers all modes of its data (Metz et al. 2017, Unrolled
+    generative adversarial networks): eight modes on a circle of radius 2, deviation 0.02.
+    """
+
+    name: Literal["ring"]
+    modes: int = Field(8, ge=2, le=1000, description="clouds on the circle: the classes")
+    radius: float = Field(2.0, gt=0, description="of the circle")
+    deviation: float = Field(0.02, gt=0, description="standard deviation of a cloud")
+    examples: int = Field(2000, ge=20, description="for training and validation")
+    test: int = Field(1000, ge=10, description="examples of the test split")
+    validation_fraction: Fraction = 0.2
+
+    @model_validator(mode="after")
+    def _points_in_every_mode(self) -> Self:
+        if min(self.examples, self.test) < 2 * self.modes:
+            raise ValueError("`examples` and `test` must be at least twice the number of `modes`")
+        return self

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness.components.data_base import ClassData, DataSet, Fraction, Limit
 from harness.form import Kind
-from harness.study.components.data_base import ClassData, DataSet, Fraction, Limit
 
 
 class SentenceData(ClassData):

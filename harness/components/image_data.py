@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from harness.study.components.data_base import ClassData, Fraction, Limit
+from harness.components.data_base import ClassData, Fraction, Limit
 
 
 class ImageData(ClassData):

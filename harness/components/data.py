@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from harness.component import Component, named
-from harness.study.components.generated_data import Adding, Function, Recall
-from harness.study.components.image_data import CIFAR10, MNIST, Digits
-from harness.study.components.number_data import Series, Table
-from harness.study.components.own_data import (
+from harness.components.base import Component, named
+from harness.components.generated_data import Adding, Function, Recall, Ring
+from harness.components.image_data import CIFAR10, MNIST, Digits
+from harness.components.number_data import Series, Table
+from harness.components.own_data import (
     Arrays,
     HuggingFaceData,
     ImageFolder,
@@ -20,9 +20,9 @@ from harness.study.components.own_data import (
     TextFiles,
     TorchvisionData,
 )
-from harness.study.components.text_data import Characters, Docstrings, RTPolarity
-from harness.study.components.training import NoData
-from harness.study.plugins import registered
+from harness.components.text_data import Characters, Docstrings, RTPolarity
+from harness.components.training import NoData
+from harness.plugins import registered
 
 __all__ = [
     "Adding",
@@ -41,6 +41,7 @@ __all__ = [
     "OwnFunction",
     "RTPolarity",
     "Recall",
+    "Ring",
     "Series",
     "Table",
     "TableFile",
@@ -58,6 +59,7 @@ DATA: dict[str, type[Component]] = {
     "recall": Recall,
     "adding": Adding,
     "function": Function,
+    "ring": Ring,
     "series": Series,
     "table": Table,
     "image_folder": ImageFolder,
@@ -85,6 +87,7 @@ Data = Annotated[
     | Annotated[Recall, Tag("recall")]
     | Annotated[Adding, Tag("adding")]
     | Annotated[Function, Tag("function")]
+    | Annotated[Ring, Tag("ring")]
     | Annotated[Series, Tag("series")]
     | Annotated[Table, Tag("table")]
     | Annotated[ImageFolder, Tag("image_folder")]

@@ -15,18 +15,20 @@ from pydantic import (
     model_validator,
 )
 
-from harness.component import Component
+from harness.components.augmentation import Augmentation
+from harness.components.base import Component
+from harness.components.data import Data
+from harness.components.models import Model
+from harness.components.optimizers import Adam, Constant, Optimizer, Schedule
+from harness.components.own_data import FUNCTION
+from harness.components.simple_models import SIMPLE_KINDS
+from harness.components.training import LoggedRuns, Training
+from harness.components.transfer import Transfer
+from harness.errors import nearest
 from harness.form import METRICS
-from harness.study.components.augmentation import Augmentation
-from harness.study.components.data import Data
-from harness.study.components.models import Model
-from harness.study.components.optimizers import Adam, Constant, Optimizer, Schedule
-from harness.study.components.own_data import FUNCTION
-from harness.study.components.simple_models import SIMPLE_KINDS
-from harness.study.components.training import LoggedRuns, Training
-from harness.study.components.transfer import Transfer
-from harness.study.errors import nearest
-from harness.study.plugins import plugins, registered
+from harness.plugins import plugins, registered
+from harness.registry import TASKS, setting
+from harness.tasks import Task, usual_task
 
 LOSSES = ("auto", "cross_entropy", "mean_squared_error", "mean_absolute_error")
 
@@ -81,7 +83,7 @@ class EarlyStopping(Component):
 
 
 _OURS = (
-    "optimizer", "schedule", "loss", "metrics", "batch_size", "clip", "early_stopping",
+    "optimizer", "schedule", "task", "loss", "metrics", "batch_size", "clip", "early_stopping",
     "augmentation", "transfer",
 )  # fmt: skip
 """What only our own training makes use of."""
@@ -101,6 +103,10 @@ class Workload(Component):
     schedule: Schedule = Field(
         default_factory=lambda: Constant(name="constant"),
         description="how the learning rate changes from step to step",
+    )
+    task: setting(TASKS) | None = Field(  # type: ignore[valid-type]
+        None,
+        description="what is learned; left out: what the targets of the data ask for",
     )
     loss: Loss = Field(
         "auto",
@@ -171,13 +177,30 @@ class Workload(Component):
         default = type(self).model_fields[part].get_default(call_default_factory=True)
         return bool(getattr(self, part) != default)
 
+    @property
+    def learns(self) -> Task:
+        """The task: the one that is named, else the one of the data's targets."""
+        found: Task = self.task or usual_task(self.data.kind)
+        return found
+
+    @model_validator(mode="after")
+    def _task_suits(self) -> Self:
+        task, kind = self.learns, self.data.kind
+        if self.training is not None:
+            return self
+        if kind not in task.targets:
+            raise ValueError(
+                f"the task {task.name} needs targets of kind {' or '.join(task.targets)}; those of"
+                f" {self.data.name} are of kind {kind}"
+            )
+        refusal = task.refusal(self)
+        if refusal is not None:
+            raise ValueError(refusal)
+        return self
+
     @model_validator(mode="after")
     def _targets_suit(self) -> Self:
-        kind, loss = self.data.kind, self.loss
-        if loss != "auto" and ":" not in loss and (kind == "numbers") != loss.startswith("mean_"):
-            raise ValueError(
-                f"`loss: {loss}` does not suit the targets of {self.data.name}: {kind}"
-            )
+        kind = self.data.kind
         wanted = SIMPLE_KINDS.get(self.model.name, kind)
         if wanted != kind:
             raise ValueError(

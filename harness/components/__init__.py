@@ -4,11 +4,11 @@ These classes hold configuration only. Building a network or loading data from o
 business of `harness.models` and `harness.workloads`, so that a study is checked without PyTorch.
 """
 
-from harness.component import Component
-from harness.study.components.augmentation import Augmentation
-from harness.study.components.data import DATA, Data
-from harness.study.components.inside import InsideProbe
-from harness.study.components.models import (
+from harness.components.augmentation import Augmentation
+from harness.components.base import Component
+from harness.components.data import DATA, Data
+from harness.components.inside import InsideProbe
+from harness.components.models import (
     CNN,
     MLP,
     MODELS,
@@ -22,7 +22,7 @@ from harness.study.components.models import (
     Transformer,
     TransformersEncoder,
 )
-from harness.study.components.optimizers import (
+from harness.components.optimizers import (
     OPTIMIZERS,
     SCHEDULES,
     SGD,
@@ -40,32 +40,28 @@ from harness.study.components.optimizers import (
     Step,
     WarmupCosine,
 )
-from harness.study.components.probes import (
-    PROBES,
+from harness.components.probes import (
     DeadUnits,
     EpochsToTarget,
     GradientNorms,
     MonteCarloDropout,
-    Probe,
     SavedMemory,
     StepTime,
 )
-from harness.study.components.simple_models import (
+from harness.components.simple_models import (
     LogisticRegression,
     NGram,
     Ridge,
     SeasonalNaive,
 )
-from harness.study.components.torch_optimizers import TorchOptimizer
-from harness.study.components.transfer import Transfer
-from harness.study.components.workload import EarlyStopping, Workload
+from harness.components.torch_optimizers import TorchOptimizer
+from harness.components.transfer import Transfer
 
 KINDS: dict[str, dict[str, type[Component]]] = {
     "data": DATA,
     "models": MODELS,
     "optimizers": OPTIMIZERS,
     "schedules": SCHEDULES,
-    "probes": PROBES,
 }
 """What `harness list` shows, by kind and name."""
 
@@ -82,7 +78,6 @@ __all__ = [
     "CustomModel",
     "Data",
     "DeadUnits",
-    "EarlyStopping",
     "EpochsToTarget",
     "GradientNorms",
     "Initialization",
@@ -98,7 +93,6 @@ __all__ = [
     "NAdam",
     "OneCycle",
     "Optimizer",
-    "Probe",
     "RAdam",
     "RMSprop",
     "Recurrent",
@@ -114,5 +108,4 @@ __all__ = [
     "Transformer",
     "TransformersEncoder",
     "WarmupCosine",
-    "Workload",
 ]

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from harness.component import Component
+from harness.components.base import Component
 
 
 class Augmentation(Component):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.component import Component
+from harness.components.base import Component
 
 if TYPE_CHECKING:
-    from harness.study.components.workload import Workload
+    from harness.study.workload import Workload
 
 ELSEWHERE = ("torchvision", "transformers")
 """Networks whose layers are not known before they are built."""

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from harness.component import Component, named
-from harness.study.components.own_data import FUNCTION
-from harness.study.components.torch_optimizers import PREFIX, TorchOptimizer
-from harness.study.plugins import registered
+from harness.components.base import Component, named
+from harness.components.own_data import FUNCTION
+from harness.components.torch_optimizers import PREFIX, TorchOptimizer
+from harness.plugins import registered
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

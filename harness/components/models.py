@@ -11,16 +11,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from harness.component import Component, named
-from harness.study.components.simple_models import (
+from harness.components.base import Component, named
+from harness.components.simple_models import (
     LogisticRegression,
     NGram,
     Ridge,
     SeasonalNaive,
 )
-from harness.study.components.training import NoModel
-from harness.study.errors import nearest
-from harness.study.plugins import registered
+from harness.components.training import NoModel
+from harness.errors import nearest
+from harness.plugins import registered
 
 Activation = Literal[
     "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softmax", "identity"

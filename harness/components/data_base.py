@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from harness.component import Component
+from harness.components.base import Component
 from harness.form import Kind
 
 SMALLEST_LIMIT = 4

@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from harness.components.data_base import SMALLEST_LIMIT, DataSet, Fraction, Limit
 from harness.form import Kind
-from harness.study.components.data_base import SMALLEST_LIMIT, DataSet, Fraction, Limit
 
 SEASONS = {"sunspots": 11, "co2": 52, "nile": 1, "elnino": 12, "etth1": 24}
 """Steps of a season of each series that has a name."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from harness.component import Component
+from harness.components.base import Component
 
 Groups = Annotated[int, Field(ge=0)]
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from harness.components.data_base import DataSet, Fraction, Limit
 from harness.form import Kind
-from harness.study.components.data_base import DataSet, Fraction, Limit
 
 FUNCTION = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 Side = Annotated[int, Field(ge=1, le=4096)]

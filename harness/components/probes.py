@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from harness.component import Component, named
-from harness.study.components.inside import (
+from harness.components.base import Component
+from harness.components.inside import (
     INSIDE,
-    AttentionMaps,
-    ConfusionMatrix,
-    Embedding,
-    FirstLayerFilters,
-    GeneratedText,
-    GradCAM,
 )
 
 
@@ -63,6 +57,7 @@ class EpochsToTarget(Component):
     """
 
     name: Literal["epochs_to_target"]
+    any_task: ClassVar[bool] = True
     metric: str | None = Field(
         None,
         pattern=r"^(validation|train)\.[a-z_]+$",
@@ -97,26 +92,7 @@ class SavedMemory(Component):
     on: dict[str, Any] = Field(default_factory=dict, description="only arms with these levels")
 
 
-Probe = Annotated[
-    Annotated[
-        GradientNorms
-        | DeadUnits
-        | StepTime
-        | EpochsToTarget
-        | MonteCarloDropout
-        | SavedMemory
-        | ConfusionMatrix
-        | Embedding
-        | GradCAM
-        | FirstLayerFilters
-        | AttentionMaps
-        | GeneratedText,
-        Field(discriminator="name"),
-    ],
-    BeforeValidator(named),
-]
-
-PROBES: dict[str, type[Component]] = {
+OLD_PROBES: dict[str, type[Component]] = {
     "gradient_norms": GradientNorms,
     "dead_units": DeadUnits,
     "step_time": StepTime,

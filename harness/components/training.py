@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from harness.component import Component, named
+from harness.components.base import Component, named
+from harness.components.data_base import DataSet
+from harness.components.own_data import FUNCTION
 from harness.form import Kind
-from harness.study.components.data_base import DataSet
-from harness.study.components.own_data import FUNCTION
 
 GIVEN = ("seed", "epochs", "phase", "data")
 """What a training of one's own is told beside its settings."""

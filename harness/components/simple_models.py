@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.component import Component
+from harness.components.base import Component
 from harness.form import Kind
 
 SIMPLE_KINDS: dict[str, Kind] = {

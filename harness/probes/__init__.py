@@ -1,0 +1,1 @@
+"""Measurements beside the metrics that a study can ask for, one module each."""
