@@ -14,6 +14,7 @@ from harness.stats.hypotheses import Different, p_value
 from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
 from harness.study import Arm
+from harness.wording import level_text
 
 DESIGNS = {"leave-one-out": "Without", "one-at-a-time": "Changed"}
 
@@ -90,6 +91,7 @@ def _row(
 def _change(arm: Arm, baseline: Arm) -> str:
     changed = [factor for factor in arm.levels if arm.levels[factor] != baseline.levels[factor]]
     return ", ".join(
-        f"{factor} ({arm.levels[factor]} instead of {baseline.levels[factor]})"
+        f"{factor} ({level_text(arm.levels[factor])} instead of "
+        f"{level_text(baseline.levels[factor])})"
         for factor in changed
     )

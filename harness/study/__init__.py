@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.study.design import Arm, cells, point_sides, select, sides, with_settings
+    from harness.study.contrasts import Comparison, compared, point_sides
+    from harness.study.design import Arm, select, with_settings
     from harness.study.errors import InputError, Problem
     from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arm",
+    "Comparison",
     "InputError",
     "LoadedStudy",
     "Problem",
@@ -37,7 +39,7 @@ __all__ = [
     "build_stages",
     "arm_spaces",
     "candidate_workload",
-    "cells",
+    "compared",
     "files_of",
     "is_asked",
     "kind_of",
@@ -46,7 +48,6 @@ __all__ = [
     "most_epochs",
     "point_sides",
     "select",
-    "sides",
     "study_from_dict",
     "value_at",
     "used_stages",
@@ -54,7 +55,8 @@ __all__ = [
 ]
 
 _NAMES = {
-    "design": ("Arm", "cells", "point_sides", "select", "sides", "with_settings"),
+    "contrasts": ("Comparison", "compared", "point_sides"),
+    "design": ("Arm", "select", "with_settings"),
     "errors": ("InputError", "Problem"),
     "inherit": ("files_of",),
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),

@@ -12,11 +12,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
-from harness.study.claims import Selector, Test, Trend
+from harness.study.claims import Selector
 from harness.study.components import Workload
 from harness.study.components.base import named
 from harness.study.document import Path_, assign
 from harness.study.model import Study
+from harness.wording import level_text, listed
 
 # `optimizer: sgd` is `{name: sgd}`
 NAMED_PARTS = {"data", "model", "optimizer", "schedule", "training"}
@@ -131,6 +132,8 @@ def _explicit(_: Study, __: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 TWO_LEVELS = {"leave-one-out", "half-fraction"}
+PARTIAL = {"one-at-a-time", "leave-one-out", "half-fraction"}
+"""Designs that leave out combinations of levels."""
 DESIGNS: dict[str, Callable[[Study, Mapping[str, Any]], list[dict[str, Any]]]] = {
     "factorial": _factorial,
     "one-at-a-time": _one_at_a_time,
@@ -225,82 +228,28 @@ def select(arms: Sequence[Arm], selector: Selector) -> list[Arm]:
     wanted = {key: value if isinstance(value, list) else [value] for key, value in selector.items()}
     if "arm" in wanted:
         return [arm for arm in arms if arm.named and arm.name in wanted["arm"]]
+    keys = {factor: [level_key(value) for value in values] for factor, values in wanted.items()}
     return [
         arm
         for arm in arms
-        if not arm.named and all(arm.levels.get(key) in values for key, values in wanted.items())
+        if not arm.named and all(level_key(arm.levels.get(f)) in keys[f] for f in keys)
     ]
 
 
-def cells(test: Test) -> list[list[Selector]]:
-    """Return the selectors of an interaction: a row per level of the first factor.
-
-    Raises:
-        ValueError: if it does not name two factors with two levels each.
-    """
-    assert test.interaction is not None
-    at = test.interaction.get("at", {})
-    factors = {key: value for key, value in test.interaction.items() if key != "at"}
-    pairs = all(isinstance(levels, list) and len(levels) == 2 for levels in factors.values())
-    if len(factors) != 2 or not pairs or not isinstance(at, dict):
-        raise ValueError("is written {factor: [level, level], other factor: [level, level]}")
-    (one, ones), (two, twos) = factors.items()
-    return [[{one: a, two: b, **at} for b in twos] for a in ones]
+def level_key(level: Any) -> tuple[bool, Any]:
+    """Return what tells levels apart: to Python `true` equals 1, and `false` 0."""
+    return isinstance(level, bool), level
 
 
-def sides(test: Test) -> list[Selector]:
-    """Return the selectors that a test compares: two for a contrast or ratio, four for an
-    interaction, one otherwise.
-
-    Raises:
-        ValueError: if a contrast does not name exactly two sides.
-    """
-    if test.of is not None:
-        return [test.of]
-    if test.trend is not None:
-        return [side for _, pair in point_sides(test.trend, [None]) for side in pair]
-    if test.interaction is not None:
-        return [cell for row in cells(test) for cell in row]
-    compared = test.contrast if test.contrast is not None else test.ratio
-    assert compared is not None
-    return _pair(compared)
-
-
-def point_sides(trend: Trend, levels: Sequence[Any]) -> list[tuple[float, list[Selector]]]:
-    """Return the places of a trend in order, each with the selector or the two that it measures.
-
-    Args:
-        trend: as declared.
-        levels: of the factor that it goes over; a single None leaves the factor open.
-
-    Raises:
-        ValueError: if a contrast does not name exactly two sides.
-    """
-    if trend.points is not None:
-        pairs = {x: s if isinstance(s, list) else [s] for x, s in trend.points.items()}
-        if any(len(pair) not in (1, 2) for pair in pairs.values()):
-            raise ValueError("a point needs one selector, or two whose difference is measured")
-        return sorted(pairs.items())
-    base = [{}] if trend.contrast is None else _pair(trend.contrast)
-    places = []
-    for level in levels:
-        here = {} if level is None else {str(trend.over): level}
-        sides_here = [{**trend.at, **side, **here} for side in base]
-        places.append((0.0 if level is None else float(str(level)), sides_here))
-    return sorted(places, key=lambda place: place[0])
-
-
-def _pair(compared: dict[str, Any] | list[Selector]) -> list[Selector]:
-    """Return the two selectors of a comparison."""
-    if isinstance(compared, list):
-        if len(compared) != 2:
-            raise ValueError("needs exactly two arms to compare")
-        return compared
-    at = compared.get("at", {})
-    factors = [key for key in compared if key != "at"]
-    if len(factors) != 1 or not isinstance(at, dict):
-        raise ValueError("is written {factor: [level, level], at: {other factor: level}}")
-    levels = compared[factors[0]]
-    if not isinstance(levels, list) or len(levels) != 2:
-        raise ValueError(f"needs exactly two levels of '{factors[0]}', such as [a, b]")
-    return [{factors[0]: level, **at} for level in levels]
+def missing_arm(selector: Selector, study: Study) -> str:
+    """Say that the design has no arm of these levels, and what to write."""
+    if study.design not in PARTIAL:
+        return "the design contains no such arm"
+    levels = ", ".join(
+        f"{factor} {listed([level_text(v) for v in (w if isinstance(w, list) else [w])], 'or')}"
+        for factor, w in selector.items()
+    )
+    return (
+        f"the design {study.design} has no arm with {levels}; write `design: factorial`, which "
+        "has every combination"
+    )
