@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.study.claims import Selector, Test, Trend
-from harness.study.design import Arm, level_key, missing_arm, select
+from harness.study.design import PARTIAL, Arm, level_key, missing_arm, select
 from harness.study.model import Factor, Study
 from harness.wording import level_text, listed
 
@@ -59,6 +59,8 @@ def compared(test: Test, study: Study, arms: Sequence[Arm]) -> Comparison:
     _check_different(test, study.factors, chosen)
     by_level = [i for i, selector in enumerate(selectors) if "arm" not in selector]
     comparison = Comparison(tuple(tuple(found) for found in chosen))
+    if len(by_level) == 1 < len(selectors):
+        _check_lone(study, selectors[by_level[0]], chosen[by_level[0]])
     if len(by_level) > 1:
         designed = [arm for arm in arms if not arm.named]
         match = _Match(test, study, designed, [selectors[i] for i in by_level])
@@ -170,6 +172,16 @@ def _check_different(test: Test, factors: _Factors, chosen: Sequence[Sequence[Ar
             raise ValueError(
                 f"compares the same arms with each other ({', '.join(twice)}); name levels or "
                 "arms that differ"
+            )
+
+
+def _check_lone(study: Study, selector: Selector, chosen: Sequence[Arm]) -> None:
+    """Refuse to compare a named arm with arms of which some were changed in another factor too."""
+    for factor in study.factors if study.design in PARTIAL else ():
+        if factor not in selector and len({level_key(arm.levels[factor]) for arm in chosen}) > 1:
+            raise ValueError(
+                f"selects arms that differ in '{factor}' as well; say at which level of it they "
+                "are compared with the named arm"
             )
 
 

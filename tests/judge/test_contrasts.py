@@ -175,11 +175,11 @@ def test_a_value_is_still_averaged_over_all_arms_of_its_level():
 
 
 def test_named_arms_are_compared_as_the_study_says():
-    claim = {"contrast": [{"arm": "other"}, {"poison": 1}]}
+    claim = {"contrast": [{"arm": "other"}, {"poison": 1, "placebo": [1, 2]}]}
     evidence = made("one-at-a-time", TWO, claim, arms={"other": {"model.width": 9}})
     (verdict,) = judge(evidence)
     assert verdict.effect == pytest.approx(0)
-    assert verdict.measures == "test.accuracy: other − poison 1"
+    assert verdict.measures == "test.accuracy: other − poison 1, placebo 1, 2"
     assert len(verdict.trials) == 3 * 6
 
 
