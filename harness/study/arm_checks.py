@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.study.claims import CompositeClaim, Test
@@ -16,6 +16,7 @@ from harness.study.stages import build_stages
 from harness.trial import digest, source_of
 
 RESERVED = {"arm": "selects arms by their names", "at": "holds the levels of the other factors"}
+SAME_ARM = "are one arm: all their settings are equal, and so are their trials"
 SPREADS = ("range", "deviation", "shortfall")
 """Ways to make several arms one number that are about how arms differ."""
 
@@ -42,20 +43,26 @@ def check_arms(study: Study, arms: Sequence[Arm], document: Document) -> list[Pr
 # --- arms that are one arm ------------------------------------------------------------------------
 def same_arms(study: Study, arms: Sequence[Arm]) -> list[list[str]]:
     """Return the names of arms whose trials are the same trials, probes aside, group by group."""
-    spaces = arm_spaces(study.search, arms) if study.search else {}
     stages = build_stages(study)
-    groups: dict[str, list[str]] = {}
+    groups = _grouped(arms, lambda arm: _sourced(arm.workload, stages))
+    if groups and study.search:  # an arm that fixes what another one searches is another arm
+        spaces = arm_spaces(study.search, arms)
+        groups = [part for alike in groups for part in _grouped(alike, lambda a: spaces[a.name])]
+    return [[arm.name for arm in alike] for alike in groups]
+
+
+def _grouped(arms: Sequence[Arm], of: Callable[[Arm], Any]) -> list[list[Arm]]:
+    """Return the arms of which something is equal, group by group; no group of one."""
+    groups: dict[str, list[Arm]] = {}
     for arm in arms:
-        workload = _sourced(arm.workload, stages)
-        key = digest(_plain([workload, spaces.get(arm.name, {})]))
-        groups.setdefault(key, []).append(arm.name)
-    return [names for names in groups.values() if len(names) > 1]
+        groups.setdefault(digest(_plain(of(arm))), []).append(arm)
+    return [alike for alike in groups.values() if len(alike) > 1]
 
 
 def _sourced(workload: Mapping[str, Any], stages: Mapping[str, Mapping[str, Any]]) -> Any:
     """Return a workload with the pretraining itself in place of its name."""
     source = source_of(workload)
-    if source not in stages:
+    if source is None or source not in stages:
         return workload
     others = {name: stage for name, stage in stages.items() if name != source}
     return {
@@ -80,10 +87,7 @@ def check_same_arms(study: Study, arms: Sequence[Arm], document: Document) -> li
     for where, test in tests_of(study) if groups else ():
         pair = next(_compared(test, study, arms, groups), None)
         if pair:
-            message = (
-                f"compares {pair[0]} with {pair[1]}, which are one arm: all their settings are"
-                " equal, and so are their trials"
-            )
+            message = f"compares {pair[0]} with {pair[1]}, but they {SAME_ARM}"
             problems.append(document.problem((*where, test.measure), message))
     return problems
 

@@ -36,7 +36,7 @@ def check_words(document: Document, overrides: Mapping[str, Any]) -> list[Proble
         names = _names(path)
         if path[0] == "factors" and isinstance(factors, Mapping):
             factor = factors.get(path[1])
-            names += _names((factor.get("path") if isinstance(factor, Mapping) else "",))
+            names += str(factor.get("path") if isinstance(factor, Mapping) else "").split(".")
         if SETTINGS in names and not any(path[: len(at)] == at for at in given):
             found.append(document.problem(path, _advice(word)))
     return found
@@ -59,7 +59,7 @@ def _words(data: Any, path: Path_) -> Iterator[tuple[Path_, Unquoted]]:
 
 
 def _names(path: Path_) -> list[str]:
-    """Return the parts of a path, those of dotted keys included; not the last, if it is a label."""
+    """Return the parts of a path, those of dotted keys included."""
     return [name for part in path for name in str(part).split(".")]
 
 
@@ -195,11 +195,11 @@ def _never_acting(
             acting.add(key)
         lost.setdefault(key, (setting, set()))[1].add(by)
     problems = []
-    for key, (setting, by) in lost.items():
+    for key, (setting, others) in lost.items():
         if key in acting:
             continue
-        who = listed(sorted(by))
-        verb = "overwrites" if len(by) == 1 else "overwrite"
+        who = listed(sorted(others))
+        verb = "overwrites" if len(others) == 1 else "overwrite"
         shown = setting.path if key[2] else WORKLOAD + setting.path
         message = f"{shown} never acts: {who} {verb} it in every arm"
         place = document.problem(setting.where, message) if setting.where else None
