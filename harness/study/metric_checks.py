@@ -167,7 +167,8 @@ def _undecidable(test: Test, looked_at: Sequence[Arm]) -> str | None:
     else:
         above, below = _claimed(test)
         never = above >= high or below <= low
-        always = (above < low and below > high) or (test.within is not None and below >= high)
+        always = (above < low or above == -math.inf) and (below > high or below == math.inf)
+        always = always or (test.within is not None and below >= high)
     if never or always:
         return f"{'never' if never else 'always'} holds: {what} {shown}"
     return None
