@@ -46,7 +46,7 @@ def same_arms(study: Study, arms: Sequence[Arm]) -> list[list[str]]:
     stages = build_stages(study)
     groups = _grouped(arms, lambda arm: _sourced(arm.workload, stages))
     if groups and study.search:  # an arm that fixes what another one searches is another arm
-        spaces = arm_spaces(study.search, arms)
+        spaces = arm_spaces(study.search, [arm for alike in groups for arm in alike])
         groups = [part for alike in groups for part in _grouped(alike, lambda a: spaces[a.name])]
     return [[arm.name for arm in alike] for alike in groups]
 

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
 
-from pydantic import ConfigDict, TypeAdapter
-
-from harness.form import METRICS, RANGES, SIMPLE_MODELS
+from harness.form import METRICS, RANGES, SIMPLE_MODELS, Kind
 from harness.study.arm_checks import SPREADS, arms_by_side, tests_of
 from harness.study.claims import Test
-from harness.study.components import EpochsToTarget
-from harness.study.components.data import Data
+from harness.study.components import EpochsToTarget, Workload
 from harness.study.design import Arm, select
 from harness.study.document import Document
 from harness.study.errors import Problem, nearest
 from harness.study.model import Study
-from harness.trial import COSTS, trained_elsewhere
+from harness.trial import COSTS, canonical_json, trained_elsewhere
 
 SPLITS = ("train", "validation", "test")
-_DATA: TypeAdapter[Any] = TypeAdapter(Data, config=ConfigDict(defer_build=True))
 _ANY = (-math.inf, math.inf)
 _OF_SIMPLE_MODELS = ("seconds", "parameters", *COSTS)
 _OF_OTHER_CODE = ("seconds", "epochs", *COSTS)
@@ -76,8 +72,10 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
     if elsewhere:
         names = [*workload["training"]["metrics"], *(f"cost.{cost}" for cost in _OF_OTHER_CODE)]
     else:
-        kind = _DATA.validate_python(workload["data"]).kind
-        measured = [*METRICS[kind], *(() if simple else workload["metrics"])]
+        measured = [
+            *METRICS[_kind(canonical_json(workload))],
+            *(() if simple else workload["metrics"]),
+        ]
         names = [f"{split}.{metric}" for split in SPLITS for metric in measured]
         names += [f"cost.{cost}" for cost in (_OF_SIMPLE_MODELS if simple else _OF_TRAINING)]
     for name in ("accuracy", "loss"):
@@ -90,6 +88,12 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
                 given = (f"epochs_to_{probe.label}",)
             names += [f"probe.{name}" for name in given]
     return names
+
+
+@lru_cache(maxsize=1024)
+def _kind(workload: str) -> Kind:
+    """Return the kind of the targets of a workload."""
+    return Workload.model_validate_json(workload, strict=True).data.kind
 
 
 def _unreported(
