@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
+
+_LONGEST = 80
+
+
+def as_file_name(name: str, allowed: str = "_-") -> str:
+    """Return a name that others take; different names give different ones.
+
+    One of Latin letters, digits and what is `allowed` stays; any other ends in a hash of itself.
+    """
+    kept = "".join(c if (c.isascii() and c.isalnum()) or c in allowed else "-" for c in name)
+    safe = kept.strip("-.")[:_LONGEST]
+    return safe if safe == name else f"{safe}-{sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
 
 
 def listed(items: Sequence[str], word: str = "and") -> str:

@@ -5,7 +5,6 @@ from harness.plan.estimate import estimate_seconds
 from harness.plan.grid import grid_points
 from harness.plan.plan import (
     FIXED,
-    SIMPLE_BASELINE,
     Assignment,
     Plan,
     Winner,
@@ -13,6 +12,7 @@ from harness.plan.plan import (
     make_plan,
 )
 from harness.plan.space import SearchSpace
+from harness.study.design import SIMPLE_BASELINE
 
 __all__ = [
     "FIXED",

@@ -22,10 +22,9 @@ from harness.study import (
     used_stages,
     with_settings,
 )
+from harness.study.design import SIMPLE_BASELINE
 from harness.trial import Phase, Trial, digest, source_of
 from harness.workloads import summary
-
-SIMPLE_BASELINE = "simple-baseline"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.plan.grid import grid_points
 from harness.study import Arm, Space, is_asked, kind_of, most_epochs, value_at
-from harness.study.search import Search
+from harness.study.search import Search, is_among
 from harness.trial import digest
 
 MOST_CANDIDATES = 10_000
@@ -124,5 +124,6 @@ def _default(arm: Arm, dimensions: Space) -> dict[str, Any] | None:
 def _contains(dimension: Mapping[str, Any], value: Any) -> bool:
     kind, values = kind_of(dimension)
     if kind == "choice":
-        return value in values
-    return isinstance(value, int | float) and bool(values[0] <= value <= values[1])
+        return is_among(value, values)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and bool(values[0] <= value <= values[1])

@@ -14,6 +14,7 @@ from harness.stats.hypotheses import Different, p_value
 from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
 from harness.study import Arm
+from harness.study.search import same_value
 from harness.wording import level_text
 
 DESIGNS = {"leave-one-out": "Without", "one-at-a-time": "Changed"}
@@ -89,7 +90,7 @@ def _row(
 
 
 def _change(arm: Arm, baseline: Arm) -> str:
-    changed = [factor for factor in arm.levels if arm.levels[factor] != baseline.levels[factor]]
+    changed = [f for f in arm.levels if not same_value(arm.levels[f], baseline.levels[f])]
     return ", ".join(
         f"{factor} ({level_text(arm.levels[factor])} instead of "
         f"{level_text(baseline.levels[factor])})"

@@ -27,8 +27,8 @@ from harness.report.view import ProfileResult
 from harness.stats.intervals import t_interval
 from harness.study import InputError
 from harness.study.errors import nearest
-from harness.trial import State
-from harness.wording import listed
+from harness.trial import State, digest
+from harness.wording import as_file_name, listed
 from harness.workloads import summary
 
 _TASKS = {
@@ -285,7 +285,10 @@ def write_card(card: Card, folder: Path) -> Path:
     """Write a card as Markdown and as a page; return the Markdown file."""
     folder.mkdir(parents=True, exist_ok=True)
     text = card_markdown(card)
-    file = folder / f"card-{card.result.profile}-{card.arm}.md"
+    profile, arm = card.result.profile, as_file_name(card.arm, "._+-")
+    if "-" in profile:  # where it ends, the file's name alone does not tell
+        arm = f"{arm}-{digest([profile, card.arm])[:8]}"
+    file = folder / f"card-{profile}-{arm}.md"
     write(file, text.encode())
     write(file.with_suffix(".html"), card_page(card, text).encode())
     return file

@@ -64,7 +64,7 @@ class ProfileView:
             *(Side(result.evidence, result.verdicts) for result in (first, second))
         )
         self.name = f"{first.study} ({first.profile})"
-        self.id = f"{first.study}-{first.profile}"
+        self.id = f"{first.study}.{first.profile}"  # neither name has a dot
 
     @property
     def pairs(self) -> str:

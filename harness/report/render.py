@@ -136,7 +136,7 @@ def _environment(*, html: bool) -> Environment:
 
 def _panels(picture: Picture, profile: str) -> list[Markup]:
     """Return the panels of a picture as parts of the page."""
-    prefix = f"{profile}-{picture.name}"
+    prefix = f"{profile}_{picture.name}"  # no profile has an underline
     return [
         inline_svg(svg, f"{prefix}-{index}-", _panel_label(picture, index))
         for index, svg in enumerate(picture.svgs())

@@ -8,10 +8,11 @@ from typing import Any
 
 from harness.study.claims import Test, Trend
 from harness.study.contrasts import compared, sides
-from harness.study.design import Arm, level_key, missing_arm, select
+from harness.study.design import Arm, missing_arm, select
 from harness.study.document import Path_
 from harness.study.errors import nearest
 from harness.study.model import Factor, Study
+from harness.study.search import level_key
 from harness.wording import level_text
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.study.claims import Selector, Test, Trend
-from harness.study.design import PARTIAL, Arm, level_key, missing_arm, select
+from harness.study.design import PARTIAL, Arm, missing_arm, select
 from harness.study.model import Factor, Study
+from harness.study.search import level_key
 from harness.wording import level_text, listed
 
 NEEDS_SEVERAL = {"range", "deviation", "shortfall"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,15 @@ from harness.study.components import Workload
 from harness.study.components.base import named
 from harness.study.document import Path_, assign
 from harness.study.model import Study
+from harness.study.search import is_among, level_key, same_value
 from harness.wording import level_text, listed
 
 # `optimizer: sgd` is `{name: sgd}`
 NAMED_PARTS = {"data", "model", "optimizer", "schedule", "training"}
+SIMPLE_BASELINE = "simple-baseline"
+"""The name of the arm of the simple model, which no other arm may bear."""
+
+_ONE_WORD = re.compile(r"[\w.+/:-]+")
 OnError = Callable[[ValidationError, Path_, Sequence[str]], None]
 
 
@@ -50,41 +56,61 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
     base = study.workload.model_dump(exclude_unset=True)
     baseline = baseline_levels(study)
     arms = []
-    for levels in DESIGNS[study.design](study, baseline):
+    combinations = DESIGNS[study.design](study, baseline)
+    names = _arm_names(study, combinations, baseline)
+    for name, levels in zip(names, combinations, strict=True):
         assignments: dict[str, Any] = {}
         for factor, level in levels.items():
-            assignments |= _assignments(study, factor, level)
+            assignments |= assignments_of(study, factor, level)
         origin = _origin(study, levels)
         workload = checked_workload(base, assignments, origin, on_error)
         if workload is not None:
-            name = _arm_name(study, levels, baseline)
-            arms.append(
-                Arm(name, levels, workload, _leaves(assignments), is_baseline=levels == baseline)
-            )
+            reference = all(same_value(level, baseline[f]) for f, level in levels.items())
+            arms.append(Arm(name, levels, workload, leaves(assignments), is_baseline=reference))
     for name, assignments in study.arms.items():
         workload = checked_workload(base, assignments, ("arms", name), on_error)
         if workload is not None:
-            arms.append(Arm(name, {}, workload, _leaves(assignments), named=True))
+            arms.append(Arm(name, {}, workload, leaves(assignments), named=True))
     return arms
 
 
-def _leaves(assignments: Mapping[str, Any]) -> tuple[str, ...]:
+def leaves(assignments: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the paths of the plain values: `optimizer: {name: sgd}` sets `optimizer.name` only."""
     paths: list[str] = []
     for path, given in assignments.items():
         value = named(given) if path in NAMED_PARTS else given
         if isinstance(value, Mapping) and value:
-            paths += [f"{path}.{below}" for below in _leaves(value)]
+            paths += [f"{path}.{below}" for below in leaves(value)]
         else:
             paths.append(path)
     return tuple(paths)
 
 
-def _arm_name(study: Study, levels: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+def _arm_names(
+    study: Study, combinations: Sequence[Mapping[str, Any]], baseline: Mapping[str, Any]
+) -> list[str]:
+    """Return a name for each arm of the design, no two alike.
+
+    The levels, joined by dashes; where two arms would share such a name, or one would be called
+    like the simple baseline, every arm's name says the factors too: `size=x-y,depth=z`.
+    """
     if study.design == "leave-one-out":
-        changed = [name for name in levels if levels[name] != baseline[name]]
-        return f"without-{changed[0]}" if changed else "full"
-    return "-".join(f"{level}" for level in levels.values()) or "baseline"
+        changed = [
+            [f for f, level in levels.items() if not same_value(level, baseline[f])]
+            for levels in combinations
+        ]
+        names = [f"without-{found[0]}" if found else "full" for found in changed]
+    else:
+        names = ["-".join(map(str, levels.values())) or "baseline" for levels in combinations]
+    if len({*names, SIMPLE_BASELINE}) == len(names) + 1:
+        return names
+    return [",".join(f"{f}={_word(v)}" for f, v in levels.items()) for levels in combinations]
+
+
+def _word(level: Any) -> str:
+    """Write a level so that it cannot be taken for more than one."""
+    text = str(level)
+    return text if _ONE_WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _factorial(study: Study, _: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -99,7 +125,9 @@ def _one_at_a_time(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, 
     arms = [dict(baseline)]
     for name, factor in study.factors.items():
         arms += [
-            dict(baseline) | {name: level} for level in factor.levels if level != baseline[name]
+            dict(baseline) | {name: level}
+            for level in factor.levels
+            if not same_value(level, baseline[name])
         ]
     return arms
 
@@ -123,7 +151,7 @@ def _half_fraction(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, 
     """
     second = {name: list(factor.levels)[-1] for name, factor in study.factors.items()}
     combinations = _factorial(study, baseline)
-    return [c for c in combinations if sum(c[name] == second[name] for name in c) % 2 == 0]
+    return [c for c in combinations if sum(same_value(c[f], second[f]) for f in c) % 2 == 0]
 
 
 def _explicit(_: Study, __: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -154,7 +182,7 @@ def baseline_levels(study: Study) -> dict[str, Any]:
     for name, factor in study.factors.items():
         own = _lookup(workload, factor.path) if factor.path else None
         options = list(factor.levels)
-        by_own = own in options and study.design not in TWO_LEVELS
+        by_own = is_among(own, options) and study.design not in TWO_LEVELS
         levels[name] = own if by_own else options[0]
     return levels
 
@@ -167,7 +195,8 @@ def _lookup(data: Any, path: str) -> Any:
     return data
 
 
-def _assignments(study: Study, factor: str, level: Any) -> dict[str, Any]:
+def assignments_of(study: Study, factor: str, level: Any) -> dict[str, Any]:
+    """Return what a level of a factor sets: `{path: value}`."""
     declared = study.factors[factor]
     if isinstance(declared.levels, dict):
         return declared.levels[level]
@@ -178,11 +207,19 @@ def _origin(study: Study, levels: Mapping[str, Any]) -> Path_:
     """Return where the first level that changes the workload stands in the file."""
     workload = study.workload.model_dump()
     for name, level in levels.items():
-        path, declared = study.factors[name].path, study.factors[name].levels
-        if path is None or level != _lookup(workload, path):
-            at: str | int = level if isinstance(declared, dict) else declared.index(level)
-            return ("factors", name, "levels", at)
+        path = study.factors[name].path
+        if path is None or not same_value(level, _lookup(workload, path)):
+            return place_of_level(study, name, level)
     return ("factors",)
+
+
+def place_of_level(study: Study, factor: str, level: Any) -> Path_:
+    """Return where a level of a factor stands in the file."""
+    declared = study.factors[factor].levels
+    at: str | int = level
+    if not isinstance(declared, dict):
+        at = next(i for i, known in enumerate(declared) if same_value(known, level))
+    return ("factors", factor, "levels", at)
 
 
 def checked_workload(
@@ -234,11 +271,6 @@ def select(arms: Sequence[Arm], selector: Selector) -> list[Arm]:
         for arm in arms
         if not arm.named and all(level_key(arm.levels.get(f)) in keys[f] for f in keys)
     ]
-
-
-def level_key(level: Any) -> tuple[bool, Any]:
-    """Return what tells levels apart: to Python `true` equals 1, and `false` 0."""
-    return isinstance(level, bool), level
 
 
 def missing_arm(selector: Selector, study: Study) -> str:

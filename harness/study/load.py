@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from harness.study.arm_checks import check_arms, check_same_arms
 from harness.study.checks import check_names, check_references
 from harness.study.components import Workload
 from harness.study.design import Arm, OnError, build_arms
@@ -22,8 +23,10 @@ from harness.study.inherit import KEY, read_document
 from harness.study.logged_checks import check_logged
 from harness.study.matrix import KEY as MATRIX
 from harness.study.matrix import expand_matrix
+from harness.study.metric_checks import check_metrics
 from harness.study.model import Study
 from harness.study.running_checks import check_running
+from harness.study.settings_checks import check_overrides, check_words
 from harness.study.stages import build_stages, check_stages
 
 Built = TypeVar("Built")
@@ -135,6 +138,9 @@ def _resolve(
     if profile is not None:
         _apply(merged, document.data["profiles"][profile], ("profiles", profile))
     _apply(merged, settings, None)
+    problems = check_words(merged, settings)
+    if problems:
+        raise InputError(problems)
     try:
         study = Study.model_validate_json(json.dumps(merged.data), strict=True)
     except ValidationError as error:
@@ -144,10 +150,16 @@ def _resolve(
         raise InputError(problems)
     arms = _report_invalid(merged, lambda report: build_arms(study, report))
     stages = _report_invalid(merged, lambda report: build_stages(study, report))
+    problems = check_arms(study, arms, merged)
+    problems += check_overrides(study, merged, profile, settings)
+    if problems:
+        raise InputError(problems)
     problems = check_references(study, arms, merged)
     problems += check_stages(study, arms, stages, merged)
     problems += check_running(study, arms, merged)
     problems += check_logged(study, arms, merged)
+    if not problems:
+        problems = check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
     if problems:
         raise InputError(problems)
     return study, arms

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from harness.study.claims import Claim
 from harness.study.components import Component, Probe, Workload
 from harness.study.running import Checkpoints, Faults, Resources
-from harness.study.search import Scalar, Search
+from harness.study.search import Scalar, Search, two_alike
 from harness.study.seeds import Seeds, SequentialSeeds
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -28,8 +28,9 @@ class Factor(Component):
     @field_validator("levels")
     @classmethod
     def _distinct(cls, levels: Any) -> Any:
-        if isinstance(levels, list) and len({str(level) for level in levels}) < len(levels):
-            raise ValueError("the same level stands here twice")
+        alike = two_alike(levels) if isinstance(levels, list) else None
+        if alike is not None:
+            raise ValueError(f"the same level stands here twice{alike}")
         return levels
 
 
