@@ -36,7 +36,8 @@ def main() -> None:
     """
     sys.path.append(os.getcwd())
     status = run(sys.argv[1:])
-    gc.freeze()  # what is left goes with the process: to collect it first takes up to a second
+    if "torch" not in sys.modules:  # it tells of everything that is not collected, at length
+        gc.freeze()  # what is left goes with the process: to collect it first takes up to a second
     sys.exit(status)
 
 
