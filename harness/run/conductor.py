@@ -109,11 +109,34 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         context,
         identity(plan, file),
     )
-    conductor = Conductor(plan, store, execution, session)
+    try:
+        conductor = Conductor(plan, store, execution, session)
+    except BaseException as error:
+        _end(store, execution, _ended_by(error), session)
+        raise
     try:
         return _train_and_judge(conductor, datasets)
     finally:
         conductor.close()
+
+
+def _ended_by(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def _end(store: Store, execution: int, status: str, session: _Session) -> None:
+    with suppress(StoreError):  # it may be what is in trouble
+        store.end_execution(execution, status, session.seconds())
+
+
+def _close_early(conductor: Conductor, status: str) -> None:
+    """Close an execution that did not come to its end, and tell everyone."""
+    session = conductor.session
+    _end(conductor.store, conductor.execution, status, session)
+    closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
+    for observer in session.observers:
+        with suppress(OSError):  # of a terminal that is gone; the others are told all the same
+            observer.closed(closing)
 
 
 def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunResult:
@@ -121,11 +144,7 @@ def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunRe
     try:
         conductor.run(datasets)
     except BaseException as error:
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        with suppress(StoreError):  # it may be what is in trouble
-            store.end_execution(conductor.execution, status, session.seconds())
-        closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
-        conductor.tell("closed", closing)
+        _close_early(conductor, _ended_by(error))
         raise
     status = "failed" if conductor.counts["failed"] else "finished"
     store.end_execution(conductor.execution, status, session.seconds())
@@ -133,7 +152,11 @@ def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunRe
     from harness.run.results import Results
 
     results = Results(store, session.published)
-    by_profile, report = conclude(results, plan.study.study, session.options.reports)
+    try:
+        by_profile, report = conclude(results, plan.study.study, session.options.reports)
+    except KeyboardInterrupt:
+        _close_early(conductor, "interrupted")
+        raise
     outcome = by_profile[plan.profile]
     verdicts = outcome.verdicts
     costs = conductor.costs()
