@@ -33,7 +33,7 @@ def open_executor(
     if in_process:
         return LocalExecutor(needs.cpus, needs.checkpoints)
     # Ray prints what happens to its workers straight to standard output, where a JSON document may
-    # have to stand alone, and aborts on SIGTERM with a trace. Its own switches against that are read
+    # have to stand alone, and aborts on SIGTERM with a trace. Its switches against that are read
     # once, when it is imported.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
     os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")

@@ -73,6 +73,8 @@ def _run_anew(
         store = open_store(options.results)
         try:
             store.check()
+            if options.retrain_damaged:
+                store.drop_damaged_candidates()
             published = read_all(options.results / FOLDER)
             session = _Session(options, observers, begin, loaded.file, published)
             return _run(plan, store, datasets, session)
@@ -198,6 +200,7 @@ class Conductor:
         self.counts: Counter[str] = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=0)
         self._schedule = Schedule(plan, store, next_round, best)
         self._states = store.states()
+        self._damaged: set[str] = set()
         self._work: dict[str, _Work] = {}
         self._queue = PackQueue(packs=plan.study.resources.workers == 1)
         self._faults = FaultPolicy(plan.study.faults)
@@ -276,6 +279,7 @@ class Conductor:
                 continue
             item = todo.popleft()
             id_ = item.trial.id
+            self._set_aside_damaged(id_)
             usable = self._is_usable(item.trial)
             noted.append(_assigned(item, usable))
             if walk is not None:
@@ -314,7 +318,16 @@ class Conductor:
             return self.store.has_weights(trial.id)
         return state in REUSABLE
 
+    def _set_aside_damaged(self, trial_id: str) -> None:
+        """Forget a damaged record, if that was asked for, so that its trial is trained again."""
+        wanted = self.session.options.retrain_damaged and trial_id in self._states
+        if wanted and self.store.set_aside_damaged(trial_id):
+            del self._states[trial_id]
+            self._damaged.add(trial_id)
+
     def _next_attempt(self, trial_id: str) -> int:
+        if trial_id in self._damaged:
+            return 2
         if self._states.get(trial_id) is not State.FAILED:
             return 1
         record = self.store.record(trial_id)

@@ -68,6 +68,8 @@ def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptio
                 plan.study.study, plan.profile, plan.hash, plan.declaration, context
             )
             try:
+                for _, record in records:
+                    store.set_aside_damaged(record.trial_id)
                 store.add_records([record for _, record in records])
                 store.add_assignments(execution, [_assigned(*item, known) for item in records])
             except KeyboardInterrupt:
