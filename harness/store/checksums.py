@@ -23,12 +23,9 @@ COVERED = {
 
 
 def checksum(*values: str | bytes | int) -> int:
-    """Return the CRC-32 of a row's values, each with its length before it."""
-    found = 0
-    for value in values:
-        data = value if isinstance(value, bytes) else str(value).encode(errors="surrogateescape")
-        found = zlib.crc32(data, zlib.crc32(b"%d:" % len(data), found))
-    return found
+    """Return the CRC-32 of a row's values."""
+    parts = [v if isinstance(v, bytes) else str(v).encode(errors="surrogateescape") for v in values]
+    return zlib.crc32(b"\0".join(parts))
 
 
 def columns(table: str, alias: str = "") -> str:
