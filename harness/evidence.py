@@ -58,6 +58,7 @@ class Evidence:
 
 def gather(source: RecordSource, execution: Execution) -> Evidence:
     """Collect the evidence of one execution."""
+    assigned = source.assigned_records(execution.id)  # first, since it tells if anything is damaged
     study, arms = study_from_dict(execution.declaration)
     plan = make_plan(
         study,
@@ -69,7 +70,7 @@ def gather(source: RecordSource, execution: Execution) -> Evidence:
     levels = {arm.name: arm.levels for arm in plan.all_arms}
     rows, points, details = [], [], {}
     environments: dict[str, dict[str, Any]] = {}
-    for item in source.assigned_records(execution.id):
+    for item in assigned:
         rows.append(_row(item, levels.get(item.arm, {})))
         record = item.record
         if record is None:

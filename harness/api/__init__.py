@@ -94,6 +94,7 @@ def run(
     data: str | Path | None = None,
     address: str | None = None,
     in_process: bool = False,
+    retrain_damaged: bool = False,
     tracking_uri: str | None = None,
     models: Literal["log", "register"] | None = None,
     observers: Sequence[Observer] = (),
@@ -107,6 +108,7 @@ def run(
         data: the folder of data files; default: $HARNESS_DATA, or a cache.
         address: a running Ray cluster, `auto` or host:port; default: this machine.
         in_process: without Ray, one trial at a time.
+        retrain_damaged: train again what is damaged in the records.
         tracking_uri: an MLflow server elsewhere; default: a database beside the records.
         models: `log` the network of each arm's winner to MLflow at the end, or `register` it there
             as well; each that is not there yet is trained once more.
@@ -124,6 +126,7 @@ def run(
         data=data,
         address=address,
         in_process=in_process,
+        retrain_damaged=retrain_damaged,
         tracking_uri=tracking_uri,
         models=models,
         observers=lambda: observers,
@@ -138,6 +141,7 @@ def run_all(
     data: str | Path | None = None,
     address: str | None = None,
     in_process: bool = False,
+    retrain_damaged: bool = False,
     tracking_uri: str | None = None,
     models: Literal["log", "register"] | None = None,
     observers: Callable[[], Sequence[Observer]] = tuple,
@@ -156,7 +160,9 @@ def run_all(
     from harness.run.pages import refresh_scoreboard
 
     folder, out = Path(results), Path(reports)
-    options = RunOptions(folder, out, Path(data) if data else None, address, in_process)
+    options = RunOptions(
+        folder, out, Path(data) if data else None, address, in_process, retrain_damaged
+    )
     done = []
     for study in loaded:
         watching = [*observers(), MirrorObserver(tracking_uri, folder)]

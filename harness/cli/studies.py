@@ -98,6 +98,9 @@ def run(
     register: Annotated[
         bool, typer.Option("--register", help="as --models, and in MLflow's model registry")
     ] = False,
+    retrain_damaged: Annotated[
+        bool, typer.Option("--retrain-damaged", help="train again what is damaged in the records")
+    ] = False,
     results: options.Results = RESULTS,
     out: options.Reports = REPORTS,
     data_root: options.DataRoot = None,
@@ -114,6 +117,7 @@ def run(
         data=data_root,
         address=address,
         in_process=in_process,
+        retrain_damaged=retrain_damaged,
         tracking_uri=tracking_uri,
         models="register" if register else "log" if models else None,
         observers=tuple if as_json else lambda: [_display(results, tracking_uri)],

@@ -33,8 +33,10 @@ def open_executor(
     if in_process:
         return LocalExecutor(needs.cpus, needs.checkpoints)
     # Ray prints what happens to its workers straight to standard output, where a JSON document may
-    # have to stand alone. Its own switch against that is read once, when it is imported.
+    # have to stand alone, and aborts on SIGTERM with a trace. Its switches against that are read
+    # once, when it is imported.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
+    os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
     from harness.cluster.ray_executor import RayExecutor
 
     return RayExecutor(address, needs=needs, slots=slots, modules=modules)

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import psutil
 import ray
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, utils
 from ray._private.node import Node
 from ray.job_config import JobConfig
 
@@ -51,7 +51,7 @@ class Session:
         for process in alive:
             process.kill()
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove(self.folder)
         if self.lock is not None:
             self.lock.close()
         self.folder, self.lock, self.processes = None, None, ()
@@ -72,10 +72,10 @@ def start(cpus: int | None, threads: int) -> Session:
     """
     _refuse_second_session()
     _clear_abandoned()
-    folder, lock = _temporary_folder()
     _use_token()
     before = set(_children())
-    session = Session(folder, lock)
+    session = Session(*_temporary_folder())
+    assert session.folder is not None
     try:
         with (
             _loopback_only(),
@@ -90,12 +90,17 @@ def start(cpus: int | None, threads: int) -> Session:
                 num_cpus=cpus,
                 include_dashboard=False,
                 job_config=_same_imports(),
-                _temp_dir=str(folder / "r"),  # not the folder itself: Ray opens it to everybody
+                # Not the folder itself: Ray opens it to everybody.
+                _temp_dir=str(session.folder / "r"),
                 **_QUIET,
             )
-    except Exception as error:
+    except BaseException as error:
         session.processes = tuple(set(_children()) - before)
+        for process in session.processes:  # they have nothing to bring to an end
+            process.kill()
         session.stop()
+        if not isinstance(error, Exception):  # an interruption
+            raise
         reason = str(error).partition("\n")[0]
         raise ClusterError(f"Ray could not be started on this machine: {reason}") from error
     session.processes = tuple(set(_children()) - before)
@@ -117,8 +122,10 @@ def join(address: str, modules: Sequence[str], threads: int) -> Session:
     try:
         with _signal_handlers_kept():
             ray.init(address, runtime_env=environment, **_QUIET)
-    except Exception as error:
+    except BaseException as error:
         ray.shutdown()
+        if not isinstance(error, Exception):
+            raise
         reason = str(error).partition("\n")[0]
         raise ClusterError(f"the Ray cluster at '{address}' cannot be joined: {reason}") from error
     return Session()
@@ -226,13 +233,20 @@ def _found_at_once() -> Iterator[None]:
 
 @contextmanager
 def _signal_handlers_kept() -> Iterator[None]:
-    """Undo that `ray.init` puts its own handler over the one that the program has for SIGTERM."""
-    usual = signal.getsignal(signal.SIGTERM)
+    """Leave SIGTERM to the program; `ray.init` would put handlers of its own over it.
+
+    That of Python is left out; that of C++, which is there if Ray was imported without its switch
+    (see `harness.cluster.factory`), is replaced again.
+    """
+    usual: Any = utils.set_sigterm_handler
+    ours = signal.getsignal(signal.SIGTERM)
+    utils.set_sigterm_handler = lambda _: None
     try:
         yield
     finally:
-        if callable(usual):
-            signal.signal(signal.SIGTERM, usual)
+        utils.set_sigterm_handler = usual
+        if ours is not None:
+            signal.signal(signal.SIGTERM, ours)
 
 
 def _thread_variables(threads: int) -> dict[str, str]:
@@ -280,6 +294,14 @@ def _temporary_folder() -> tuple[Path, IO[str]]:
         if folder.exists():  # nobody took it for abandoned before the lock was there
             return folder, lock
         lock.close()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also while workers whose parent was killed still write their last lines."""
+    end = time.monotonic() + _STOP_SECONDS
+    while folder.exists() and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(_LOOK_SECONDS)
 
 
 def _clear_abandoned() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.publish.curves import to_points
-from harness.publish.write import FORMAT, SUFFIX, VERSION, file_name
+from harness.publish.write import DIGEST, FORMAT, SUFFIX, VERSION, file_name, with_digest
 from harness.store import AssignedRecord, Execution, StoreError
 from harness.study import study_from_dict
 from harness.trial import Phase, Record
@@ -106,9 +106,25 @@ def _load(file: Path) -> Any:
     if len(text) > LARGEST_TEXT:
         raise PublishedError(f"'{file}' unpacks to more than {LARGEST_TEXT >> 20} MiB")
     try:
-        return json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise PublishedError(f"'{file}' is no JSON: {error}") from None
+    if (
+        isinstance(document, dict)
+        and DIGEST in document
+        and not _is_whole(text.decode(errors="replace"))
+    ):
+        raise PublishedError(
+            f"'{file}' was changed after it was written: its digest differs; restore it, or publish"
+            " it again"
+        )
+    return document  # of older versions without a digest, which only gzip's checksum protects
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text ends with the digest of what stands before it."""
+    start = text.rfind(f',"{DIGEST}":')
+    return start >= 0 and text == with_digest(f"{text[:start]}}}")
 
 
 @dataclass(frozen=True)

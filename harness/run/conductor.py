@@ -73,6 +73,8 @@ def _run_anew(
         store = open_store(options.results)
         try:
             store.check()
+            if options.retrain_damaged:
+                store.drop_damaged_candidates()
             published = read_all(options.results / FOLDER)
             session = _Session(options, observers, begin, loaded.file, published)
             return _run(plan, store, datasets, session)
@@ -109,11 +111,34 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         context,
         identity(plan, file),
     )
-    conductor = Conductor(plan, store, execution, session)
+    try:
+        conductor = Conductor(plan, store, execution, session)
+    except BaseException as error:
+        _end(store, execution, _ended_by(error), session)
+        raise
     try:
         return _train_and_judge(conductor, datasets)
     finally:
         conductor.close()
+
+
+def _ended_by(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def _end(store: Store, execution: int, status: str, session: _Session) -> None:
+    with suppress(StoreError):  # it may be what is in trouble
+        store.end_execution(execution, status, session.seconds())
+
+
+def _close_early(conductor: Conductor, status: str) -> None:
+    """Close an execution that did not come to its end, and tell everyone."""
+    session = conductor.session
+    _end(conductor.store, conductor.execution, status, session)
+    closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
+    for observer in session.observers:
+        with suppress(OSError):  # of a terminal that is gone; the others are told all the same
+            observer.closed(closing)
 
 
 def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunResult:
@@ -121,11 +146,7 @@ def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunRe
     try:
         conductor.run(datasets)
     except BaseException as error:
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        with suppress(StoreError):  # it may be what is in trouble
-            store.end_execution(conductor.execution, status, session.seconds())
-        closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
-        conductor.tell("closed", closing)
+        _close_early(conductor, _ended_by(error))
         raise
     status = "failed" if conductor.counts["failed"] else "finished"
     store.end_execution(conductor.execution, status, session.seconds())
@@ -133,7 +154,11 @@ def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunRe
     from harness.run.results import Results
 
     results = Results(store, session.published)
-    by_profile, report = conclude(results, plan.study.study, session.options.reports)
+    try:
+        by_profile, report = conclude(results, plan.study.study, session.options.reports)
+    except KeyboardInterrupt:
+        _close_early(conductor, "interrupted")
+        raise
     outcome = by_profile[plan.profile]
     verdicts = outcome.verdicts
     costs = conductor.costs()
@@ -175,6 +200,7 @@ class Conductor:
         self.counts: Counter[str] = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=0)
         self._schedule = Schedule(plan, store, next_round, best)
         self._states = store.states()
+        self._damaged: set[str] = set()
         self._work: dict[str, _Work] = {}
         self._queue = PackQueue(packs=plan.study.resources.workers == 1)
         self._faults = FaultPolicy(plan.study.faults)
@@ -253,6 +279,7 @@ class Conductor:
                 continue
             item = todo.popleft()
             id_ = item.trial.id
+            self._set_aside_damaged(id_)
             usable = self._is_usable(item.trial)
             noted.append(_assigned(item, usable))
             if walk is not None:
@@ -291,7 +318,16 @@ class Conductor:
             return self.store.has_weights(trial.id)
         return state in REUSABLE
 
+    def _set_aside_damaged(self, trial_id: str) -> None:
+        """Forget a damaged record, if that was asked for, so that its trial is trained again."""
+        wanted = self.session.options.retrain_damaged and trial_id in self._states
+        if wanted and self.store.set_aside_damaged(trial_id):
+            del self._states[trial_id]
+            self._damaged.add(trial_id)
+
     def _next_attempt(self, trial_id: str) -> int:
+        if trial_id in self._damaged:
+            return 2
         if self._states.get(trial_id) is not State.FAILED:
             return 1
         record = self.store.record(trial_id)

@@ -67,8 +67,14 @@ def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptio
             execution = store.start_execution(
                 plan.study.study, plan.profile, plan.hash, plan.declaration, context
             )
-            store.add_records([record for _, record in records])
-            store.add_assignments(execution, [_assigned(*item, known) for item in records])
+            try:
+                for _, record in records:
+                    store.set_aside_damaged(record.trial_id)
+                store.add_records([record for _, record in records])
+                store.add_assignments(execution, [_assigned(*item, known) for item in records])
+            except KeyboardInterrupt:
+                store.end_execution(execution, "interrupted", time.monotonic() - begin)
+                raise
             store.end_execution(execution, "finished", time.monotonic() - begin)
             results = results_beside(store)
             by_profile, report = conclude(results, plan.study.study, options.reports)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from harness.track import ExecutionInfo, Mirror, TrialInfo
 from harness.track.facts import describe_data
 from harness.trial import Progress, Record
 from harness.workloads import summary
+
+_PATIENCE = 5.0  # seconds for MLflow to take the rest of a run that was interrupted
 
 
 class MirrorObserver(Observer):
@@ -72,13 +75,17 @@ class MirrorObserver(Observer):
         counts = {f"trials.{state}": float(count) for state, count in closing.counts.items()}
         costs = {f"cost.{unit}": value for unit, value in closing.costs.spent.items()}
         costs |= {f"forecast.{unit}": value for unit, value in closing.costs.forecast.items()}
+        interrupted = closing.status == "interrupted"  # then nobody waits, or waits for words
         status = self._mirror.finish(
             closing.status,
             closing.verdicts,
             report=closing.report,
             metrics=counts | costs | {"wall_seconds": closing.wall_seconds},
+            at_most=_PATIENCE if interrupted else math.inf,
         )
         self._mirror.close()
+        if interrupted:
+            return
         if status.pending:
             sys.stderr.write(
                 f"harness: MLflow has not taken {status.pending} runs yet ({status.error}); "

@@ -23,6 +23,7 @@ class RunOptions:
     data: Path | None = None
     address: str | None = None
     in_process: bool = False
+    retrain_damaged: bool = False
 
 
 @dataclass(frozen=True)

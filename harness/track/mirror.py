@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import platform
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -31,6 +33,7 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
     "PYTHONWARNINGS": "ignore",
 }
+_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 SCRIBE = QUIET | {
     # The scribe does the repeating itself: a request repeated blindly may create a run twice.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -152,6 +155,7 @@ class Mirror:
         report: Path | None = None,
         metrics: Mapping[str, float] | None = None,
         patience: float = 15.0,
+        at_most: float = math.inf,
     ) -> MirrorStatus:
         """Close the execution's parent run and wait until all is sent.
 
@@ -162,6 +166,7 @@ class Mirror:
             metrics: of the execution as a whole, such as numbers of trials.
             patience: seconds without any progress after which the rest is left pending when there
                 is an error; four times that when MLflow is merely slow.
+            at_most: seconds after which the rest is left pending whatever happens.
         """
         if not self._enabled:
             return MirrorStatus(done=True)
@@ -174,17 +179,18 @@ class Mirror:
             "metrics": dict(metrics or {}),
         }
         self._put(lambda: ending)
-        self._wait(patience)
+        self._wait(patience, at_most)
         reached = self.status()
         if not reached.done and not reached.error:
             return replace(reached, error="MLflow takes too long")
         return reached
 
-    def _wait(self, patience: float) -> None:
+    def _wait(self, patience: float, at_most: float) -> None:
         """Wait until all is done, for as long as it goes on; slowly is not in trouble."""
         before, since = self._status, time.monotonic()
+        end = since + at_most
         with self._changed:
-            while not (self._status.done or self._dead):
+            while not (self._status.done or self._dead) and time.monotonic() < end:
                 self._changed.wait(0.2)
                 now = self._status
                 if (now.sent, now.present) != (before.sent, before.present):
@@ -231,6 +237,9 @@ class Mirror:
         source = str(Path(harness.__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH", "")]))
         self._dead = ""
+        # It inherits these as blocked: whoever sends them to all processes means the conductor,
+        # which tells the mirror how the run ended.
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         try:
             process = subprocess.Popen(
                 [sys.executable, "-m", "harness.track.scribe"],
@@ -243,6 +252,8 @@ class Mirror:
         except OSError as error:
             self._dead = f"the mirror's process did not start: {error}"
             return
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         self._process = process
 
     def _serve(self, process: subprocess.Popen[str]) -> None:

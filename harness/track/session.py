@@ -133,10 +133,10 @@ class Session:
         if self._closed or not self._parent:
             return
         store = self._store or self._connect()
+        lose(store, self._parent)  # first: time may be short, and the next run finds the others
         for entry in [*self._live.values(), *self._waiting.values()]:
             if entry.run_id:
                 lose(store, entry.run_id)
-        lose(store, self._parent)
 
     def _report(self) -> None:
         self.status = MirrorStatus(
