@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
 import sys
 
 import typer
@@ -30,11 +29,7 @@ importing.register(app)
 
 
 def main() -> None:
-    """Run the command line and end with its exit status.
-
-    The working directory is searched last for modules, so that a study can name your own code.
-    """
-    sys.path.append(os.getcwd())
+    """Run the command line and end with its exit status."""
     status = run(sys.argv[1:])
     gc.freeze()  # what is left goes with the process: to collect it first takes up to a second
     sys.exit(status)
@@ -74,8 +69,8 @@ def _status_of(error: Exception) -> int | None:
     """
     from harness.cluster.executor import ClusterError
     from harness.extras import ExtraMissingError
+    from harness.own_code import CodeMissingError
     from harness.pretrained import WeightsMissingError
-    from harness.provenance import CodeMissingError
     from harness.store import StoreError
     from harness.workloads.sources import DataMissingError
 
