@@ -135,8 +135,11 @@ def reach(name: str) -> Reach:
         if top != "harness" and (own := _own(top)):
             raise CodeMissingError(_shadowed(name, top, own))
     elif module not in modules:
+        parts = module.split(".")
+        above = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        lacking = next(one for one in above if one not in modules)
         raise CodeMissingError(
-            f"'{name}' cannot be found: No module named '{module}'; modules are looked for where "
+            f"'{name}' cannot be found: No module named '{lacking}'; modules are looked for where "
             "Python is installed, and here"
         )
     return Reach(modules, frozenset(packages))

@@ -31,9 +31,6 @@ from harness.own_code import (
 )
 
 _CLOCK_SECONDS = 2.0  # by which the start of a process is known
-_HOW = (
-    "Import it plainly (`import {name}`) in a module that your study names or that is imported so"
-)
 
 
 class UnseenCodeError(ModuleNotFoundError):
@@ -45,21 +42,11 @@ class ChangedCodeError(ImportError):
 
 
 # --- where it is searched for --------------------------------------------------------------------
-def isolate() -> None:
-    """Take the folder of the script, or the working folder, out of the modules' search path.
-
-    The working folder comes last, for processes that own code starts; in this process Python's own
-    search passes over it.
-    """
-    if not sys.flags.safe_path:
-        del sys.path[:1]
-    here = os.getcwd()
-    sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or ".") != here]
-    search_last([here])
-
-
 def search_last(folders: Sequence[str]) -> None:
-    """Put folders behind all others, where Python's own search passes over them."""
+    """Put folders behind all others, for processes that own code starts.
+
+    In this process Python's own search passes over them.
+    """
     sys.path[:] = [entry for entry in sys.path if entry not in folders]
     for folder in folders:
         sys.path.append(folder)
@@ -303,7 +290,8 @@ def unseen(name: str, file: str = "") -> str:
     file = file or _submodule(name)
     return (
         f"own code imports '{name}' ({os.path.relpath(file)}) in a way that its source does not "
-        f"show, so that a change in it would go unnoticed. {_HOW.format(name=name)}"
+        "show, so that a change in it would go unnoticed; import it plainly, with "
+        f"`import {name}`, in the module that uses it"
     )
 
 

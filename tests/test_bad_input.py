@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from harness.plan import FIXED
-from harness.provenance import CodeMissingError
+from harness.own_code import CodeMissingError
 from harness.run.prepare import prepare
 from harness.study import InputError, load_study
 from harness.study.bundled import bundled_studies
