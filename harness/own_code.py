@@ -171,10 +171,20 @@ def _module(name: str, file: str, folders: tuple[str, ...], waiting: list[str]) 
         raise CodeMissingError(f"the module '{name}' is not valid Python: {error}") from None
     package = name if folders else name.rpartition(".")[0]
     for level, base, names in source.imports:
-        above = package.split(".")[: len(package.split(".")) - level + 1] if level else []
-        start = ".".join([*above, base] if base else above)
+        above = _above(package, level)
+        if above is None:
+            continue
+        start = ".".join(filter(None, [above, base]))
         waiting += [start, *(f"{start}.{taken}" for taken in names)] if start else [*names]
     return Module(name, file, folders, source.digest, tuple(_data_files(name, file, source.data)))
+
+
+def _above(package: str, level: int) -> str | None:
+    """Return the package that so many dots stand for; None if they lead out of it."""
+    parts = package.split(".") if package else []
+    if level > len(parts):
+        return None
+    return ".".join(parts[: len(parts) - level + 1]) if level else ""
 
 
 def _data_files(name: str, file: str, declared: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -199,6 +209,9 @@ def _data_files(name: str, file: str, declared: Sequence[str]) -> Iterator[tuple
 
 # --- where a module is ---------------------------------------------------------------------------
 _given: list[str] = []
+added: set[str] = set()
+"""What own code put into the search path of modules. Nothing is looked for there beforehand:
+identity must not depend on what a process ran before."""
 
 
 def look_in(folders: Sequence[str]) -> None:
@@ -210,8 +223,8 @@ def roots() -> list[str]:
     """Return the folders that own modules are looked for in, in order; the working folder last."""
     if _given:
         return list(_given)
-    found = [os.path.abspath(entry) for entry in sys.path if os.path.isdir(entry or ".")]
-    found = [entry for entry in found if not is_installed(entry)]
+    entries = [entry for entry in sys.path if entry not in added and os.path.isdir(entry or ".")]
+    found = [folder for entry in entries if not is_installed(folder := os.path.abspath(entry))]
     return list(dict.fromkeys([*found, os.getcwd()]))
 
 
@@ -251,7 +264,7 @@ def _top(name: str, packages: set[str]) -> tuple[str, tuple[str, ...]] | None:
 def _elsewhere(name: str) -> tuple[str, tuple[str, ...] | None] | None:
     """Find an installed module: its file, and its folders if it was installed to be edited."""
     mine = set(roots())
-    others = [entry for entry in sys.path if os.path.abspath(entry) not in mine]
+    others = [e for e in sys.path if os.path.abspath(e) not in mine and e not in added]
     spec = PathFinder.find_spec(name, others)
     if spec is not None and spec.origin is not None:
         return spec.origin, None
@@ -446,8 +459,8 @@ def _imported(node: ast.AST) -> tuple[int, str, tuple[str, ...]] | None:
     plain = name.lstrip(".")
     level = len(name) - len(plain)
     if level and isinstance(given, str):
-        above = given.split(".")[: len(given.split(".")) - level + 1]
-        return 0, "", (".".join([*above, plain]),)
+        above = _above(given, level)
+        return None if above is None else (0, f"{above}.{plain}", ())
     return level, plain, ()
 
 

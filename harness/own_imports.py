@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -21,6 +22,7 @@ from typing import Any, Self
 from harness.own_code import (
     CodeMissingError,
     Module,
+    added,
     is_installed,
     look_in,
     package_version,
@@ -134,7 +136,18 @@ def own_function(name: str) -> Any:
     module, attribute = name.split(":")
     if name not in _trained:
         _admit(reach(name).modules)
-    return getattr(importlib.import_module(module), attribute)
+    with _path_watched():
+        return getattr(importlib.import_module(module), attribute)
+
+
+@contextmanager
+def _path_watched() -> Iterator[None]:
+    """Note what own code puts into the search path of modules meanwhile."""
+    before = set(sys.path)
+    try:
+        yield
+    finally:
+        added.update(set(sys.path) - before)
 
 
 def _admit(modules: Mapping[str, Module]) -> None:
@@ -193,6 +206,7 @@ class OwnImports:
     def __init__(self, names: Sequence[str], planned: Mapping[str, str]):
         self._names, self._planned = list(dict.fromkeys(names)), planned
         self._before: set[str] = set()
+        self._path: set[str] = set()
         self._outside: dict[str, Module] = {}
         self._fault = ""
         self._packages: list[str] = []
@@ -214,7 +228,7 @@ class OwnImports:
         for name in [name for name in _loaded if name not in modules]:
             if name in sys.modules:
                 _hidden[name] = sys.modules.pop(name)
-        self._before = set(sys.modules)
+        self._before, self._path = set(sys.modules), set(sys.path)
         return self
 
     def __exit__(
@@ -226,6 +240,7 @@ class OwnImports:
         if not self._names:
             return
         self._uncovered()
+        added.update(set(sys.path) - self._path)
         _trained.difference_update(self._names)
         for name, module in self._outside.items():
             _covered.setdefault(name, module)
@@ -256,25 +271,39 @@ class OwnImports:
         return ""
 
     def _uncovered(self) -> str:
-        """Find modules of the user's own that came by another way, and forget them."""
-        folders = [os.path.join(os.path.realpath(root), "") for root in roots()]
-        fault = ""
+        """Find modules of the user's own that came by another way."""
+        own = [*roots(), *(set(sys.path) - self._path), *added]
+        found = {}
         for name in set(sys.modules) - self._before - _covered.keys():
             file = getattr(sys.modules[name], "__dict__", {}).get("__file__")
-            if not isinstance(file, str) or not os.path.isfile(file) or is_installed(file):
-                continue
-            if name.partition(".")[0] == "harness" or name.startswith("__"):
-                continue
-            inside = [root for root in folders if os.path.realpath(file).startswith(root)]
-            if inside and not _is_kept_apart(os.path.realpath(file).removeprefix(inside[0])):
-                del sys.modules[name]
-                fault = fault or unseen(name, file)
-        return fault
+            if name.partition(".")[0] != "harness" and isinstance(file, str) and _is_own(file, own):
+                found[name] = file
+        if not found:
+            return ""
+        for name in [*found, *_loaded]:  # the next trial is to import them again, and to be told
+            sys.modules.pop(name, None)
+        _loaded.clear()
+        return unseen(*min(found.items()))
 
 
-def _is_kept_apart(path: str) -> bool:
-    """Tell whether a file lies where programs keep code that they generate: a hidden folder."""
-    return any(part.startswith(".") for part in Path(path).parts)
+def _is_own(file: str, folders: Sequence[str]) -> bool:
+    """Tell whether a module that is not covered is the user's: in a folder of theirs, or in none.
+
+    Not in hidden folders and in that of PyTorch's compiler: programs keep there what they generate.
+    """
+    if not os.path.isfile(file) or is_installed(file):
+        return False
+    parts = Path(os.path.realpath(file)).parts
+    if any(part.startswith((".", "torchinductor")) for part in parts):
+        return False
+    if _is_below(file, folders):
+        return True
+    return not _is_below(file, [entry for entry in sys.path if os.path.isdir(entry)])
+
+
+def _is_below(file: str, folders: Sequence[str]) -> bool:
+    starts = tuple(os.path.join(os.path.realpath(folder or "."), "") for folder in folders)
+    return os.path.realpath(file).startswith(starts)
 
 
 def missing(error: BaseException | None) -> str:

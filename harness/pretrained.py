@@ -16,6 +16,8 @@ from typing import Any
 
 from harness.extras import need
 from harness.own_code import source_version
+from harness.provenance import code_version
+from harness.trial import digest
 
 PACKAGE = "package:"
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -102,6 +104,14 @@ def outside_versions(
     found = [version_of(name) for name in own_code(workload)]
     outside = _model_version(workload["model"])
     return found if outside is None else [*found, outside]
+
+
+def training_version(
+    workload: Mapping[str, Any], version_of: Callable[[str], str] = source_version
+) -> str:
+    """Return the version of all code that trains a workload; see `outside_versions`."""
+    outside = outside_versions(workload, version_of)
+    return digest([code_version(), *outside]) if outside else code_version()
 
 
 def need_library(model: Mapping[str, Any]) -> None:

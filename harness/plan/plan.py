@@ -10,8 +10,7 @@ from typing import Any
 from harness.form import SELECTED_BY, SIMPLE_MODELS
 from harness.own_code import source_version
 from harness.plan.space import SearchSpace, make_space
-from harness.pretrained import outside_versions, own_code
-from harness.provenance import code_version
+from harness.pretrained import own_code, training_version
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
 from harness.study import (
     Arm,
@@ -214,10 +213,7 @@ class Plan:
         phase: Phase,
         probes: tuple[Mapping[str, Any], ...] = (),
     ) -> Trial:
-        version = code_version()
-        outside = outside_versions(workload, self.own_version)
-        if outside:
-            version = digest([version, *outside])
+        version = training_version(workload, self.own_version)
         fingerprint = self.fingerprints.get(data_key(workload), "")
         own = {name: self.own_version(name) for name in own_code(workload)}
         return Trial(workload, seed, phase, fingerprint, version, probes, own)
