@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.extras import need
-from harness.own_code import source_version
+from harness.own.reach import source_version
 from harness.provenance import code_version
 from harness.trial import digest
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import own_imports
-from harness.own_code import CodeMissingError, reach, read_source, source_version
+from harness.own import imports as own_imports
+from harness.own.lookup import CodeMissingError
+from harness.own.reach import reach, read_source, source_version
 from harness.run.conductor import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
@@ -187,7 +188,7 @@ def test_an_installed_package_is_known_by_its_version(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(site)
     editable = reach("acme.nets:f")  # a folder on PYTHONPATH is the user's
     assert set(editable.modules) == {"acme", "acme.nets"}
-    monkeypatch.setattr("harness.own_code._installed_folders", lambda: (f"{site}/",))
+    monkeypatch.setattr("harness.own.lookup._installed_folders", lambda: (f"{site}/",))
     assert source_version("acme.nets:f").startswith("acme 1.2 ")
     assert reach("acme.nets:f").packages == {"acme"}
 

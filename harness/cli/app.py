@@ -69,7 +69,7 @@ def _status_of(error: Exception) -> int | None:
     """
     from harness.cluster.executor import ClusterError
     from harness.extras import ExtraMissingError
-    from harness.own_code import CodeMissingError
+    from harness.own.lookup import CodeMissingError
     from harness.pretrained import WeightsMissingError
     from harness.store import StoreError
     from harness.workloads.sources import DataMissingError

@@ -28,7 +28,7 @@ from harness.cluster.executor import (
 from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
-from harness.own_imports import Luggage
+from harness.own.imports import Luggage
 from harness.trial import Phase, Record
 from harness.workloads import Dataset
 

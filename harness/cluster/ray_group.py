@@ -20,7 +20,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from harness.cluster.executor import Event, Loss, Lost, Needs, Pack
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
-from harness.own_imports import Luggage
+from harness.own.imports import Luggage
 from harness.trial import Record, State
 
 PREEMPTED = (Loss.PREEMPTED, "a worker's node was preempted")

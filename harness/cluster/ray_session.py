@@ -26,8 +26,9 @@ from ray.job_config import JobConfig
 
 import harness
 from harness.cluster.executor import ClusterError
-from harness.own_code import is_importable, reach
-from harness.own_imports import isolated
+from harness.own.imports import isolated
+from harness.own.lookup import is_importable
+from harness.own.reach import reach
 
 _PREFIX = "harness-ray-"
 _SHORT = 16  # characters of a temporary folder that leave room for a unix socket's name (107)
@@ -135,7 +136,7 @@ class _ApartFromHere(JobConfig):
 
     Ray puts both in front of Python's own modules, but for jobs that bring a working folder. Ray
     has no public switch. Should this method be gone, a worker still puts them last when it starts
-    (`harness.own_imports.Luggage`).
+    (`harness.own.imports.Luggage`).
     """
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 from harness.cluster.executor import Pack, Weights
-from harness.own_imports import Luggage
+from harness.own.imports import Luggage
 from harness.train import Checkpoints
 from harness.trial import Progress, Record
 from harness.workloads import Examples, TrialData

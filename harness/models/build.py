@@ -19,7 +19,7 @@ from harness.models.recurrent import Recurrent
 from harness.models.resnet import resnet
 from harness.models.transformer import Transformer
 from harness.models.vision import vision
-from harness.own_imports import own_function
+from harness.own.imports import own_function
 
 UNDECLARED = "the network does not declare itself packable"
 

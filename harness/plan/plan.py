@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.form import SELECTED_BY, SIMPLE_MODELS
-from harness.own_code import source_version
+from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
 from harness.pretrained import own_code, training_version
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness.form import SIMPLE_MODELS
-from harness.own_imports import OwnImports, missing
+from harness.own.imports import OwnImports, missing
 from harness.pretrained import own_code
 from harness.train.checkpoints import Checkpoints
 from harness.train.choice import choose_size

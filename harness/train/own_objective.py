@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.own_imports import own_function
+from harness.own.imports import own_function
 from harness.train.objective import Objective, Reduction
 
 

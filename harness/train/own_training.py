@@ -22,7 +22,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from harness.metrics import lower_is_better
-from harness.own_imports import own_function
+from harness.own.imports import own_function
 from harness.seeding import stream
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
 from harness.train.pack import Point

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.own_code import CodeMissingError
-from harness.own_imports import missing, own_function
+from harness.own.imports import missing, own_function
+from harness.own.lookup import CodeMissingError
 from harness.workloads.dataset import Dataset
 from harness.workloads.own.arrays import Pair, array_dataset
 from harness.workloads.own.divide import PARTS

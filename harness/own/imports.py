@@ -19,18 +19,15 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
-from harness.own_code import (
+from harness.own.lookup import (
     CodeMissingError,
-    Module,
     added,
     is_installed,
     look_in,
     package_version,
-    reach,
-    read_source,
     roots,
-    source_version,
 )
+from harness.own.reach import Module, reach, read_source, source_version
 
 _CLOCK_SECONDS = 2.0  # by which the start of a process is known
 
