@@ -78,6 +78,9 @@ class Trial:
     data_fingerprint: str
     code_version: str
     probes: tuple[Mapping[str, Any], ...] = ()
+    own_code: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """What identified each of the user's own functions when the trial was planned. It is a part of
+    `code_version`, and is neither hashed nor stored again."""
 
     @cached_property
     def id(self) -> str:

@@ -78,11 +78,7 @@ _signals = _Signals()
 
 
 def main() -> None:
-    """Run the command line and end with its exit status.
-
-    The working directory is searched last for modules, so that a study can name your own code.
-    """
-    sys.path.append(os.getcwd())
+    """Run the command line and end with its exit status."""
     _signals.install()
     status = run(sys.argv[1:])
     _signals.ignore()
@@ -135,8 +131,8 @@ def _status_of(error: Exception) -> int | None:
     """
     from harness.cluster.executor import ClusterError
     from harness.extras import ExtraMissingError
+    from harness.own.lookup import CodeMissingError
     from harness.pretrained import WeightsMissingError
-    from harness.provenance import CodeMissingError
     from harness.store import StoreError
     from harness.workloads.sources import DataMissingError
 

@@ -154,6 +154,7 @@ def trial(
     as_json: options.AsJson = False,
 ) -> int:
     """Show one trial: its settings and its record; with --replay, run it again and compare."""
+    from harness.pretrained import training_version
     from harness.store import open_store
     from harness.trial import TIMED
 
@@ -165,9 +166,13 @@ def trial(
     again = _run_again(record, store, data_root)
     same = again.deterministic_part() == record.deterministic_part()
     same = same and _same_weights(again.weights, store.weights(record.trial_id))
+    changed = record.trial.code_version != training_version(record.trial.workload)
     if as_json:
-        typer.echo(json.dumps({"trial_id": record.trial_id, "identical": same}))
+        said = {"trial_id": record.trial_id, "identical": same, "code_changed": changed}
+        typer.echo(json.dumps(said))
     else:
+        if changed:
+            typer.echo("the code that trains it is not what it was when the trial was recorded")
         typer.echo(f"{record.trial_id}: the replay is {'identical' if same else 'different'}")
         for name, value in record.metrics.items():
             other = again.metrics.get(name)

@@ -23,7 +23,7 @@ def open_executor(
         address: of a running Ray cluster (`auto` or `host:port`); None starts one on this machine.
         needs: what each trial is given; None for one CPU.
         slots: trials at once, at most; None for as many as the cluster's resources bear.
-        modules: names of the user's own top-level modules, sent along to a joined cluster.
+        modules: with the user's own functions; what they reach is sent along to a joined cluster.
         in_process: run everything in this process instead, for tests and debugging.
 
     Raises:

@@ -28,6 +28,7 @@ from harness.cluster.executor import (
 from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
+from harness.own.imports import Luggage
 from harness.trial import Phase, Record
 from harness.workloads import Dataset
 
@@ -113,6 +114,7 @@ class RayExecutor:
             self._session = ray_session.start(own, needs.cpus)
         else:
             self._session = ray_session.join(address, modules, needs.cpus)
+        self._luggage = Luggage.pack(None if address is None else modules)
         try:
             self._autoscaled = address is not None and is_autoscaled()
             self._look()
@@ -263,7 +265,7 @@ class RayExecutor:
             resources=dict(needs.custom),
             label_selector=dict(needs.labels),
             max_restarts=0,
-        ).remote(needs.cpus, PROGRESS_SECONDS, needs.checkpoints)
+        ).remote(needs.cpus, PROGRESS_SECONDS, needs.checkpoints, None, self._luggage)
         return _Slot(actor, actor.ready.remote(), since=time.monotonic())
 
     def _hire_group(self) -> _Slot:
@@ -273,7 +275,7 @@ class RayExecutor:
         remote: Any = ray.remote(Group)
         threads = 2 * self.needs.workers + 4  # workers that ask for a trial wait in one each
         actor = remote.options(num_cpus=0, max_restarts=0, max_concurrency=threads).remote(
-            self.needs, PROGRESS_SECONDS
+            self.needs, PROGRESS_SECONDS, self._luggage
         )
         return _Slot(actor, actor.ready.remote(), since=time.monotonic())
 

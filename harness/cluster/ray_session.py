@@ -9,7 +9,6 @@ import secrets
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,11 @@ from ray._private import ray_constants, services, utils
 from ray._private.node import Node
 from ray.job_config import JobConfig
 
+import harness
 from harness.cluster.executor import ClusterError
+from harness.own.imports import isolated
+from harness.own.lookup import is_importable
+from harness.own.reach import reach
 
 _PREFIX = "harness-ray-"
 _SHORT = 16  # characters of a temporary folder that leave room for a unix socket's name (107)
@@ -71,10 +74,10 @@ def start(cpus: int | None, threads: int) -> Session:
         ClusterError: if it does not come up.
     """
     _refuse_second_session()
-    _clear_abandoned()
+    clear_abandoned()
     _use_token()
     before = set(_children())
-    session = Session(*_temporary_folder())
+    session = Session(*temporary_folder())
     assert session.folder is not None
     try:
         with (
@@ -82,14 +85,14 @@ def start(cpus: int | None, threads: int) -> Session:
             _helpers_left_out(),
             _found_at_once(),
             _signal_handlers_kept(),
-            _inherited(_thread_variables(threads)),
+            _inherited({**_thread_variables(threads), **isolated()}),
         ):
             # "local" is what makes Ray ignore RAY_ADDRESS and the address file of another Ray.
             ray.init(
                 "local",
                 num_cpus=cpus,
                 include_dashboard=False,
-                job_config=_same_imports(),
+                job_config=_ApartFromHere(),
                 # Not the folder itself: Ray opens it to everybody.
                 _temp_dir=str(session.folder / "r"),
                 **_QUIET,
@@ -108,20 +111,24 @@ def start(cpus: int | None, threads: int) -> Session:
 
 
 def join(address: str, modules: Sequence[str], threads: int) -> Session:
-    """Join a running cluster, and send this package and the user's modules along.
+    """Join a running cluster; send this package and installed ones that a study names along.
+
+    The user's own modules are in the luggage of each worker.
 
     Raises:
         ClusterError: if no cluster answers at the address, or it is of another version.
     """
     _refuse_second_session()
     check_reachable(address)
+    installed = {name.partition(".")[0] for name in modules if not reach(name).modules}
     environment = {
-        "py_modules": [_source(name) for name in ("harness", *modules)],
-        "env_vars": _thread_variables(threads),
+        "py_modules": [_source(name) for name in ("harness", *sorted(installed))],
+        "env_vars": {**_thread_variables(threads), "PYTHONSAFEPATH": "1"},
     }
     try:
         with _signal_handlers_kept():
-            ray.init(address, runtime_env=environment, **_QUIET)
+            config = _ApartFromHere()
+            ray.init(address, runtime_env=environment, job_config=config, **_QUIET)
     except BaseException as error:
         ray.shutdown()
         if not isinstance(error, Exception):
@@ -131,15 +138,22 @@ def join(address: str, modules: Sequence[str], threads: int) -> Session:
     return Session()
 
 
-def _same_imports() -> JobConfig:
-    """Let workers import what this process can: the user's own models above all.
+class _ApartFromHere(JobConfig):
+    """Keeps the working folder and that of the script out of the workers' search path.
 
-    Ray itself passes on the working directory and the folder of the script.
+    Ray puts both in front of Python's own modules, but for jobs that bring a working folder. Ray
+    has no public switch. Should this method be gone, a worker still puts them last when it starts
+    (`harness.own.imports.Luggage`).
     """
-    standard = (sys.prefix, sys.base_prefix)
-    folders = [os.path.abspath(entry) for entry in sys.path if os.path.isdir(entry or ".")]
-    own = [folder for folder in folders if not folder.startswith(standard)]
-    return JobConfig(_py_driver_sys_path=own[::-1])  # workers put each in front of the others
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not is_importable("harness"):  # it runs from its source, which nothing else leads to
+            source = Path(harness.__file__).resolve().parent.parent
+            self._py_driver_sys_path = [str(source)]
+
+    def _runtime_env_has_working_dir(self) -> bool:
+        return True
 
 
 def _source(name: str) -> str:
@@ -282,7 +296,7 @@ def _use_token() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
-def _temporary_folder() -> tuple[Path, IO[str]]:
+def temporary_folder() -> tuple[Path, IO[str]]:
     """Make a private folder for Ray's sockets and logs, locked while this process lives."""
     parent = tempfile.gettempdir()
     if len(parent) > _SHORT:
@@ -304,7 +318,7 @@ def _remove(folder: Path) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _clear_abandoned() -> None:
+def clear_abandoned() -> None:
     """Remove the folders of conductors that were killed: nobody holds their lock any more."""
     for parent in {tempfile.gettempdir(), "/tmp"}:
         for owner in Path(parent).glob(f"{_PREFIX}*/owner"):

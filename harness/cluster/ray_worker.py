@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from harness.cluster.executor import Pack, Weights
+from harness.own.imports import Luggage
 from harness.train import Checkpoints
 from harness.trial import Progress, Record
 from harness.workloads import Examples, TrialData
@@ -31,10 +32,13 @@ class Worker:
         interval: float,
         checkpoints: Checkpoints | None = None,
         ranks: Ranks | None = None,
+        luggage: Luggage | None = None,
     ):
         if threading.current_thread() is threading.main_thread():
             # Ctrl-C in a terminal is the conductor's to handle; it stops the workers itself.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if luggage is not None:
+            luggage.unpack(_folder)
         from harness.train import Setting, train_in
 
         self._train = train_in
@@ -66,6 +70,20 @@ class Worker:
             data = replace(data, test=test)
         setting = replace(self._setting, attempt=pack.attempt, weights=weights)
         yield from batches(self._train(setting, pack.trials, data), self._interval)
+
+
+def _folder() -> str:
+    """Make a folder for what came along; those of workers that are gone are cleared away."""
+    from harness.cluster.ray_session import clear_abandoned, temporary_folder
+
+    clear_abandoned()
+    folder, lock = temporary_folder()
+    _locks.append(lock)
+    return str(folder)
+
+
+_locks: list[IO[str]] = []
+"""Held for as long as this process lives."""
 
 
 def batches(

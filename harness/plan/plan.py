@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from harness.form import SELECTED_BY, SIMPLE_MODELS
+from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
-from harness.pretrained import outside_versions
-from harness.provenance import code_version
+from harness.pretrained import own_code, training_version
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
 from harness.study import (
     Arm,
@@ -212,12 +212,20 @@ class Plan:
         phase: Phase,
         probes: tuple[Mapping[str, Any], ...] = (),
     ) -> Trial:
-        version = code_version()
-        outside = outside_versions(workload)
-        if outside:
-            version = digest([version, *outside])
+        version = training_version(workload, self.own_version)
         fingerprint = self.fingerprints.get(data_key(workload), "")
-        return Trial(workload, seed, phase, fingerprint, version, probes)
+        own = {name: self.own_version(name) for name in own_code(workload)}
+        return Trial(workload, seed, phase, fingerprint, version, probes, own)
+
+    def own_version(self, name: str) -> str:
+        """Return what identifies a user's own function, the same for the whole life of a plan."""
+        if name not in self._own_versions:
+            self._own_versions[name] = source_version(name)
+        return self._own_versions[name]
+
+    @cached_property
+    def _own_versions(self) -> dict[str, str]:
+        return {}
 
     def _probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         """Return the probes that an arm's confirmation trials carry out."""

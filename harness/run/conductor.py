@@ -407,9 +407,11 @@ class Conductor:
 
 
 def _own_modules(plan: Plan) -> list[str]:
-    """Return the top-level modules of the user's own code."""
-    names = {name for arm in plan.all_arms for name in own_code(arm.workload)}
-    return sorted({name.partition(":")[0].partition(".")[0] for name in names})
+    """Return the modules of the functions that are the user's own."""
+    workloads = [stage.trial.workload for stage in plan.stages.values()]
+    workloads += [arm.workload for arm in plan.all_arms]
+    names = {name for workload in workloads for name in own_code(workload)}
+    return sorted({name.partition(":")[0] for name in names})
 
 
 def _failure(trial: Trial, reason: str, attempt: int) -> Record:

@@ -45,7 +45,7 @@ def identity(plan: Plan, file: str) -> str:
             plan.hash,
             dict(plan.overrides),
             dict(plan.fingerprints),
-            [outside_versions(workload) for workload in workloads],
+            [outside_versions(workload, plan.own_version) for workload in workloads],
             file,
         ]
     )

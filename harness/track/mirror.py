@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import harness
+from harness.own.imports import isolated
 from harness.track.addresses import artifact_root_for, resolve_uri, sqlite_path
 from harness.track.holdings import holds_all
 from harness.track.words import ExecutionInfo, MirrorStatus, TrialInfo
@@ -27,6 +28,7 @@ from harness.trial import Progress, Record, Trial, Verdict, digest
 
 Message = Callable[[], Mapping[str, Any]]
 
+_START = "import sys; sys.path.append(sys.argv[1]); from harness.track.scribe import main; main()"
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -235,19 +237,18 @@ class Mirror:
 
     def _spawn(self) -> None:
         source = str(Path(harness.__file__).resolve().parent.parent)
-        path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH", "")]))
         self._dead = ""
         # It inherits these as blocked: whoever sends them to all processes means the conductor,
         # which tells the mirror how the run ended.
         usual = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.track.scribe"],
+                [sys.executable, "-c", _START, source],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                env={**os.environ, **SCRIBE, "PYTHONPATH": path},
+                env={**os.environ, **SCRIBE, **isolated()},
             )
         except OSError as error:
             self._dead = f"the mirror's process did not start: {error}"

@@ -1,6 +1,6 @@
 """The process that writes to MLflow: messages in, one JSON object a line; statuses out.
 
-Started by `harness.track.mirror` as `python -m harness.track.scribe`. A process, because a thread
+Started by `harness.track.mirror`, apart from the working folder. A process, because a thread
 that writes to MLflow halves the speed of small training steps in the same interpreter; at the
 lowest priority, so that it takes what training leaves. Signals that ask it to end are blocked from
 its start (they are the conductor's to handle); it ends when its standard input does.
@@ -191,7 +191,3 @@ def main() -> None:
         said = scribe.conceal(traceback.format_exc(limit=-3))
         print(json.dumps({"crash": said[-1000:]}), file=out, flush=True)
     os._exit(0)  # no library's exit handlers: all that counts is written
-
-
-if __name__ == "__main__":
-    main()

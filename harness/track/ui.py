@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import urllib.error
@@ -17,6 +19,7 @@ from typing import IO
 
 import psutil
 
+from harness.own.imports import isolated
 from harness.track.addresses import (
     SERVERS,
     artifact_root_for,
@@ -79,7 +82,9 @@ def serve_ui(
 
 def _command(host: str, port: int) -> list[str]:
     options = ["--host", host, "--port", str(port), "--workers", "1"]
-    quiet = ["--uvicorn-opts", "--log-level warning"]
+    # uvicorn would look for modules in the working folder first
+    standard = shlex.quote(sysconfig.get_path("stdlib"))
+    quiet = ["--uvicorn-opts", f"--log-level warning --app-dir {standard}"]
     return [sys.executable, "-m", "mlflow", "server", *options, *quiet]
 
 
@@ -97,7 +102,7 @@ def _environment(uri: str, host: str, results: Path | str) -> dict[str, str]:
         "MLFLOW_SERVER_X_FRAME_OPTIONS": "SAMEORIGIN",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    return {**os.environ, **QUIET, **settings}
+    return {**os.environ, **QUIET, **isolated(), **settings}
 
 
 def _free_port(host: str, port: int) -> int:

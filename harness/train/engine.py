@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from harness.form import SIMPLE_MODELS
+from harness.own.imports import OwnImports, missing
+from harness.pretrained import own_code
 from harness.train.checkpoints import Checkpoints
 from harness.train.choice import choose_size
 from harness.train.energy import Meter, sensors
@@ -91,12 +94,7 @@ def train_in(
     session = _Session(data, device, setting)
     with computing(setting.threads):
         for alike in by_key(trials):
-            if alike[0].workload.get("training"):
-                yield from session.train_own(alike[0], setting.threads)
-            elif alike[0].workload["model"]["name"] in SIMPLE_MODELS:
-                yield session.simple_baseline(alike[0])
-            else:
-                yield from session.train_alike(alike, setting.largest_pack)
+            yield from session.train_known(alike)
 
 
 def train_again(
@@ -110,9 +108,10 @@ def train_again(
         Its record, with weights if it completed.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    session = _Session(data, device, Setting(threads, weights=weights), keep_weights=True)
+    setting = Setting(threads, largest_pack=1, weights=weights)
+    session = _Session(data, device, setting, keep_weights=True)
     with computing(threads):
-        events = session.train_alike([trial], 1)
+        events = session.train_known([trial])
         return next(event for event in events if isinstance(event, Record))
 
 
@@ -144,6 +143,25 @@ class _Session:
         self.setting = setting
         self.meter = Meter(device.type, sensors(device.type))
         self.running: dict[str, _Running] = {}
+        self.own = OwnImports((), {})
+
+    def train_known(self, trials: Sequence[Trial]) -> Iterator[Progress | Record]:
+        """Train trials of one key; own code that is not what identifies them is their failure."""
+        with OwnImports(own_code(trials[0].workload), trials[0].own_code) as self.own:
+            if not (fault := self.own.fault()):
+                yield from self._train(trials)
+                return
+            for trial in trials:
+                self._start(trial)
+                yield self._record(trial, State.FAILED, {}, reason=fault, outcome=Outcome({}))
+
+    def _train(self, alike: Sequence[Trial]) -> Iterator[Progress | Record]:
+        if alike[0].workload.get("training"):
+            yield from self.train_own(alike[0], self.setting.threads)
+        elif alike[0].workload["model"]["name"] in SIMPLE_MODELS:
+            yield self.simple_baseline(alike[0])
+        else:
+            yield from self.train_alike(alike, self.setting.largest_pack)
 
     def simple_baseline(self, trial: Trial) -> Record:
         """Fit a simple model."""
@@ -290,7 +308,8 @@ class _Session:
 
     def _failed(self, trial: Trial) -> Record:
         outcome = Outcome({}, cost={"epochs": float(len(self.running[trial.id].curve))})
-        reason = traceback.format_exc(limit=-8)
+        said = (traceback.format_exc(limit=-8).rstrip(), missing(sys.exception()))
+        reason = "\n".join(filter(None, said))
         return self._record(trial, State.FAILED, {}, reason=reason, outcome=outcome)
 
     def _complete(self, trial: Trial, outcome: Outcome, how: dict[str, object]) -> Record:
@@ -306,7 +325,10 @@ class _Session:
         reason: str = "",
     ) -> Record:
         running = self.running.pop(trial.id)
-        environment = describe_environment(self.device)
+        fault = self.own.fault()
+        if fault and state is not State.FAILED:  # what was trained is not what was planned
+            state, reason, outcome = State.FAILED, fault, Outcome({}, cost=outcome.cost)
+        environment = describe_environment(self.device) | self.own.environment()
         cost = {**outcome.cost, **self.meter.leave(trial.id)}
         if "joules" in cost:
             environment["energy"] = " and ".join(sensor.name for sensor in self.meter.sensors)

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from harness.own.imports import own_function
 from harness.train.objective import Objective, Reduction
-
-Function = Callable[[Tensor, Tensor], Any]
-
-
-def own_function(name: str) -> Function:
-    """Import `package.module:function`."""
-    module, attribute = name.split(":")
-    found: Function = getattr(importlib.import_module(module), attribute)
-    return found
 
 
 class OwnLoss:

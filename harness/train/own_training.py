@@ -6,7 +6,6 @@ back through a queue while it trains.
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import queue
@@ -23,6 +22,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from harness.metrics import lower_is_better
+from harness.own.imports import own_function
 from harness.seeding import stream
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
 from harness.train.pack import Point
@@ -112,8 +112,7 @@ def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
     name, process = trial.workload["training"]["name"], os.getpid()
     torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
     try:
-        module, attribute = name.split(":")
-        function = getattr(importlib.import_module(module), attribute)
+        function = own_function(name)
         seed = stream(trial.seed, "training")
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002  (a user's function may use it)

@@ -275,7 +275,9 @@ def program_for(
     loss, transfer = trial.workload.get("loss", "auto"), transfer_of(trial.workload)
     kept = transfer.get("freeze", 0) if frozen is None else frozen
     own = bool(trial.workload.get("metrics"))
-    key = repr((sorted(settings.items(), key=str), form, loss, own, kept, str(device)))
+    # of own code too, which may have changed since this process built a network of it
+    version = trial.code_version
+    key = repr((sorted(settings.items(), key=str), form, loss, own, kept, str(device), version))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
