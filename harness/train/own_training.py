@@ -61,8 +61,6 @@ class OwnFit:
     """A training that came to its end."""
 
     outcome: Outcome
-    left: str
-    """What it left running, empty if nothing."""
 
 
 def fit_own(
@@ -75,7 +73,6 @@ def fit_own(
         Exception: whatever the function raises.
     """
     run, begin = _Run(), time.perf_counter()
-    before = set(threading.enumerate())
     worker = threading.Thread(
         target=_call, args=(trial, data, threads, run), name="own training", daemon=True
     )
@@ -103,8 +100,7 @@ def fit_own(
         kept = {k: v for k, v in outcome.metrics.items() if k.startswith("validation.")}
         yield Pruned(run.pruned, Outcome(kept, outcome.selected_epoch, cost))
         return
-    left = [t.name for t in threading.enumerate() if t not in before and t.is_alive()]
-    yield OwnFit(outcome, ", ".join(left))
+    yield OwnFit(outcome)
 
 
 def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
@@ -130,6 +126,7 @@ def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
             else OwnCodeError(f"{name} ended with {type(error).__name__}: {error}")
         )
     finally:
+        torch.set_num_threads(threads)  # those of the linear algebra are not of this thread alone
         if os.getpid() != process:  # a child that the function forked came back: it ends here
             os._exit(0)
         run.events.put(None)

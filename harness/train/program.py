@@ -303,6 +303,11 @@ def program_for(
     return program
 
 
+def forget_programs() -> None:
+    """Build every network anew when it is next trained."""
+    _programs.clear()
+
+
 def uses_bfloat16(device: torch.device, parameters: int) -> bool:
     """Whether forward passes run in bfloat16: on GPUs that have it, for large networks."""
     return (

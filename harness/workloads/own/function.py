@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.isolation import seed_generators, untouched
 from harness.workloads.dataset import Dataset
 from harness.workloads.own.arrays import Pair, array_dataset
 from harness.workloads.own.divide import PARTS
@@ -23,6 +24,13 @@ def load_function(config: Config, root: Path) -> Dataset:
         DataMissingError: if it raises, or returns something else.
     """
     del root  # it knows where its data are
+    import torch  # noqa: F401  (so that what the function does to it is seen)
+
+    with untouched():
+        return _loaded(config)
+
+
+def _loaded(config: Config) -> Dataset:
     name = config["name"]
     found = _called(name, config["settings"])
     groups = None
@@ -43,21 +51,14 @@ def load_function(config: Config, root: Path) -> Dataset:
 
 
 def _called(name: str, settings: Mapping[str, Any]) -> Any:
-    import torch
-
     module, attribute = name.split(":")
-    state = np.random.get_state()  # noqa: NPY002  (a user's function may use it)
+    seed_generators(LOCKED_SEED)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(LOCKED_SEED)
-            np.random.seed(LOCKED_SEED)  # noqa: NPY002
-            return getattr(importlib.import_module(module), attribute)(**settings)
+        return getattr(importlib.import_module(module), attribute)(**settings)
     except (Exception, SystemExit) as error:  # whatever a user's function raises
         raise DataMissingError(
             f"{name} raised {type(error).__name__}: {str(error).strip() or 'no message'}"
         ) from error
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
 
 
 def _pair(value: Any, where: str) -> Pair:
