@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.extras import need
+from harness.metrics import functions
 from harness.own.reach import source_version
 from harness.provenance import code_version
 from harness.trial import digest
@@ -82,7 +83,7 @@ def own_code(workload: Mapping[str, Any]) -> list[str]:
     optimizer = workload.get("optimizer") or {}
     names = [workload["model"]["name"], training.get("name", ""), workload.get("loss", "")]
     names += [optimizer.get("name", "")]
-    names += (workload.get("metrics") or {}).values()
+    names += functions(workload).values()
     return [name for name in names if ":" in name]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -116,6 +117,15 @@ class Trial:
         )
 
 
+NOT_FINITE = "not_finite"
+"""The detail of a record that says which numbers it lacks because they were infinite or NaN."""
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values that are numbers: what is infinite or NaN says nothing."""
+    return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
 @dataclass(frozen=True)
 class Record:
     """The immutable outcome of a trial.
@@ -123,8 +133,9 @@ class Record:
     `metrics` holds scalars of the selected epoch (`test.accuracy`, `probe.dead_units`, ...);
     `curve` one mapping per epoch; `details` lists of numbers or texts, such as gradient norms by
     layer; `cost` seconds, steps and parameter counts. What was not measured is absent, never a
-    number. `weights` are those of the selected epoch by parameter name, of pretraining trials only;
-    they are kept beside the record, not in it.
+    number; nor is what came out infinite or NaN, wherever the record comes from:
+    `details["not_finite"]` says what that was. `weights` are those of the selected epoch by
+    parameter name, of pretraining trials only; they are kept beside the record, not in it.
     """
 
     trial: Trial
@@ -140,6 +151,28 @@ class Record:
     started: float = 0.0
     ended: float = 0.0
     weights: Mapping[str, NDArray[Any]] | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Leave out what is not finite, and say so."""
+        told = [f"{k}: {v}" for part in (self.metrics, self.cost) for k, v in _endless(part)]
+        told += [
+            f"{name}: {value} in epoch {point.get('epoch', number)}"
+            for number, point in enumerate(self.curve, 1)
+            for name, value in _endless(point)
+        ]
+        lists = [name for name, values in self.details.items() if _has_endless(values)]
+        told += [f"{name}: holds numbers that are not finite" for name in lists]
+        if not told:
+            return
+        details = {name: v for name, v in self.details.items() if name not in lists}
+        details[NOT_FINITE] = list(dict.fromkeys([*details.get(NOT_FINITE, []), *told]))
+        for name, value in (
+            ("metrics", finite(self.metrics)),
+            ("cost", finite(self.cost)),
+            ("curve", tuple(finite(point) for point in self.curve)),
+            ("details", details),
+        ):
+            object.__setattr__(self, name, value)
 
     @property
     def trial_id(self) -> str:
@@ -178,6 +211,14 @@ class Record:
                 "curve": tuple(fields["curve"]),
             }
         )
+
+
+def _endless(values: Mapping[str, float]) -> list[tuple[str, float]]:
+    return [(name, value) for name, value in values.items() if not math.isfinite(value)]
+
+
+def _has_endless(values: list[Any]) -> bool:
+    return any(isinstance(value, float) and not math.isfinite(value) for value in values)
 
 
 SECONDS = "worker_seconds"

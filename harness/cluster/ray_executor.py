@@ -334,8 +334,22 @@ class RayExecutor:
             self._deaths = 0
             worker.since = worker.heard
             worker.finished.update(records)
-            if len(worker.finished) == len(worker.pack.trials):
+            if any(isinstance(event, Record) and is_spent(event) for event in batch):
+                self._replace(worker)
+            elif len(worker.finished) == len(worker.pack.trials):
                 worker.pack = worker.stream = None
+
+    def _replace(self, worker: _Slot) -> None:
+        """Let a worker go in which own code left something; another one does the rest of its pack.
+
+        No attempt is lost by it, and nobody is to blame.
+        """
+        assert worker.pack is not None
+        rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
+        if rest:
+            self._waiting.appendleft(Pack(rest, worker.pack.attempt))
+        _fire(worker)
+        self._workers.remove(worker)
 
     def _lose(self, worker: _Slot, kind: Loss, cause: str) -> None:
         """Report what a worker had left to do, and let it go; `_staff` replaces it."""
@@ -391,6 +405,11 @@ class RayExecutor:
         else:
             return
         raise ClusterError(f"{what}; the last cause: {self._last_cause}")
+
+
+def is_spent(record: Record) -> bool:
+    """Whether own code left something in the worker of a trial that cannot be put back."""
+    return bool(record.environment.get("left"))
 
 
 def _spoken(seconds: float) -> str:

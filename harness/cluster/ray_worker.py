@@ -42,7 +42,9 @@ class Worker:
         from harness.train import Setting, train_in
 
         self._train = train_in
-        self._setting = Setting(threads, checkpoints=checkpoints, ranks=ranks)
+        self._setting = Setting(
+            threads, checkpoints=checkpoints, ranks=ranks, replaceable=ranks is None
+        )
         self._interval = interval
         self._open_data: dict[str, TrialData] = {}
 
@@ -62,7 +64,8 @@ class Worker:
         The arrays are read-only views of the node's object store. The open part of a data set is
         kept, so that it stays the same object for all trials; the locked test split is not: only
         while a confirmation pack runs does this process hold a reference to it. Nor are the
-        weights that a pack starts from.
+        weights that a pack starts from. A pack ends early where own code left something that cannot
+        be put back: its last record says so.
         """
         fingerprint = pack.trials[0].data_fingerprint
         data = self._open_data.setdefault(fingerprint, open_data)

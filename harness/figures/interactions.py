@@ -108,7 +108,8 @@ def _at(rows: pd.DataFrame, factor: str, level: Any) -> pd.DataFrame:
 
 def _frame(evidence: Evidence, metric: str, pair: _Pair) -> Frame:
     levels = tuple(str(level) for level in evidence.plan.study.factors[pair.across].levels)
+    label = axis_label(evidence.plan.metric(metric))
     return Frame(
-        capitalized(pair.across.replace("_", " ")), axis_label(metric), width=4.9, height=3.0,
+        capitalized(pair.across.replace("_", " ")), label, width=4.9, height=3.0,
         categories=levels,
     )  # fmt: skip

@@ -30,10 +30,10 @@ from harness.figures.style import (
 from harness.figures.words import (
     axis_label,
     capitalized,
-    lower_is_better,
     metric_name,
     wrapped,
 )
+from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.wording import listed
@@ -68,23 +68,29 @@ def quality_and_cost(evidence: Evidence, metric: str) -> Picture | None:
     ]
     if len(points) < 2:
         return None
-    limits = near_and_far([point.quality for point in points], metric)
-    frontier = _frontier(points, metric)
+    known = evidence.plan.metric(metric)
+    limits = near_and_far([point.quality for point in points], known)
+    frontier = _frontier(points, known) if known.goal else []
     key = _key(layout, {point.style for point in points})
     with theme():
         panels = tuple(
-            _panel(points, limit, metric, (frontier if limit is limits[-1] else [], key))
+            _panel(points, limit, known, (frontier if limit is limits[-1] else [], key))
             for limit in limits
         )
+    named = (
+        " Named, and joined by the dotted line: the arms that no other arm beats in both."
+        if frontier
+        else ""
+    )
+    unbeaten = listed([point.arm for point in frontier])
     closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
     return Picture(
         "quality-and-cost",
         f"{capitalized(metric_name(metric))} against training time",
         "Mean over the confirmation seeds with its 95 % t interval, against the median training"
-        " time, which depends on the machine. Named, and joined by the dotted line: the arms that"
-        f" no other arm beats in both.{closer}",
-        f"{len(points)} arms by training time and {metric_name(metric)}; no arm is better and"
-        f" cheaper than {listed([point.arm for point in frontier])}.",
+        f" time, which depends on the machine.{named}{closer}",
+        f"{len(points)} arms by training time and {metric_name(metric)}"
+        + (f"; no arm is better and cheaper than {unbeaten}." if frontier else "."),
         panels,
         columns=len(panels),
     )
@@ -123,7 +129,7 @@ def _key(layout: Layout, drawn: set[int]) -> list[tuple[str, int]]:
 def _panel(
     points: Sequence[_Point],
     limits: tuple[float, float],
-    metric: str,
+    metric: Metric,
     words: tuple[Sequence[_Point], list[tuple[str, int]]],
 ) -> Figure:
     named, key = words
@@ -169,10 +175,9 @@ def _draw(axes: Axes, point: _Point) -> None:
     )  # fmt: skip
 
 
-def _frontier(points: Sequence[_Point], metric: str) -> list[_Point]:
+def _frontier(points: Sequence[_Point], metric: Metric) -> list[_Point]:
     """Return the arms that are not beaten in both time and quality, the cheapest first."""
-    sign = -1 if lower_is_better(metric) else 1
-    best = -math.inf
+    sign, best = metric.sign, -math.inf
     frontier = []
     for point in sorted(points, key=lambda p: (p.seconds, -sign * p.mean)):
         if sign * point.mean > best:

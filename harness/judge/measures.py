@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from harness.plan import Plan
 from harness.stats.fits import Law, fit_law, interaction, log_ratio, paired_difference
 from harness.study import Arm, Comparison, compared, point_sides
 from harness.study.claims import Test, Trend
+from harness.trial import NOT_FINITE
 
 Numbers = NDArray[np.float64]
 
@@ -66,7 +68,7 @@ def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
         MissingEvidence: if a trial that the test needs is not there or has no such metric.
     """
     rows = evidence.confirmation
-    sample = _Sample(test, rows[rows["seed"] < seeds], seeds)
+    sample = _Sample(test, rows[rows["seed"] < seeds], seeds, evidence.details)
     values = [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
     if test.trend is not None:
         return _slopes(values, evidence, test.trend, test.metric)
@@ -106,6 +108,7 @@ class _Sample:
     test: Test
     rows: pd.DataFrame
     seeds: int
+    details: Mapping[str, Mapping[str, list[Any]]]
 
     def per_seed(self, side: Sequence[Arm]) -> Numbers:
         """Reduce the arms of one side to one number per seed, shape (seeds,)."""
@@ -118,17 +121,29 @@ class _Sample:
         if len(mine) < planned or len(ended):
             raise MissingEvidence(_what_is_missing(mine, planned))
         if test.metric not in mine:
-            raise MissingEvidence(f"no trial of {', '.join(names)} has {test.metric}")
+            raise MissingEvidence(self._what_is_not_finite(mine, names))
         values = mine[test.metric].astype(float)
         if test.diverged is not None:
             values = values.mask(mine["state"] == "diverged", test.diverged)
+        values = values.where(np.isfinite(values))
         if values.isna().any():
-            without = ", ".join(sorted(set(mine.loc[values.isna(), "arm"])))
-            raise MissingEvidence(f"{test.metric} does not exist for {without}")
+            raise MissingEvidence(self._what_is_not_finite(mine[values.isna()], names))
         table = mine.assign(value=values).pivot_table(index="seed", columns="arm", values="value")
         if test.spread_over_seeds:  # Brown and Forsythe, J. Am. Stat. Assoc. 69, 1974
             table = (table - table.median()).abs()
         return np.asarray(_ACROSS[test.across](table.sort_index()), dtype=np.float64)
+
+    def _what_is_not_finite(self, without: pd.DataFrame, names: Sequence[str]) -> str:
+        """Say which arms lack the metric, on how many seeds, and whether it was not finite."""
+        metric, told = self.test.metric, []
+        for name in names:
+            ids = without.loc[without["arm"] == name, "trial_id"]
+            notes = [self.details.get(id_, {}).get(NOT_FINITE, ()) for id_ in ids]
+            endless = sum(any(text.startswith(f"{metric}: ") for text in said) for said in notes)
+            for count, what in ((endless, "is not finite"), (len(ids) - endless, "does not exist")):
+                if count:
+                    told.append(f"{what} for {name} on {count} of {self.seeds} seeds")
+        return f"{metric} {' and '.join(told)}"
 
 
 def _what_is_missing(rows: pd.DataFrame, planned: int) -> str:

@@ -10,6 +10,7 @@ from harness.plan.plan import (
     Winner,
     data_key,
     make_plan,
+    selecting_metric,
 )
 from harness.plan.space import SearchSpace
 from harness.study.design import SIMPLE_BASELINE
@@ -28,4 +29,5 @@ __all__ = [
     "estimate_seconds",
     "grid_points",
     "make_plan",
+    "selecting_metric",
 ]

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.form import SELECTED_BY, SIMPLE_MODELS
+from harness.metrics import Metric, deciding, metric_of
 from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
 from harness.pretrained import own_code, training_version
@@ -113,7 +114,9 @@ class Plan:
             return {}
         dimensions = arm_spaces(search, self.arms)
         return {
-            arm.name: make_space(search, arm, dimensions[arm.name], self.search_metric(arm))
+            arm.name: make_space(
+                search, arm, dimensions[arm.name], self.metric(self.search_metric(arm))
+            )
             for arm in self.arms
         }
 
@@ -125,11 +128,11 @@ class Plan:
         """Return the metric that chooses an arm's winner: the study's, else the objective's own."""
         if self.study.search is not None and self.study.search.metric is not None:
             return self.study.search.metric
-        training = arm.workload["training"]
-        if training is not None:
-            own: str = training.get("metric") or next(iter(training["metrics"]))
-            return f"validation.{own.partition('.')[2]}"
-        return f"validation.{SELECTED_BY[summary(arm.workload['data']).form.kind]}"
+        return selecting_metric(arm.workload)
+
+    def metric(self, name: str) -> Metric:
+        """Return what is known of a metric: by the harness, or by what the arms declare."""
+        return metric_of(name, *(arm.workload for arm in self.arms))
 
     def search_id(self, arm: Arm, repetition: int = 0) -> str:
         """Identity of one repetition of an arm's search: what is tuned, how, on which data."""
@@ -137,7 +140,7 @@ class Plan:
         assert space is not None
         trials = [item.trial.id for item in self.search_trials(arm, 0, {}, repetition)]
         pruned = [space.pruning] if space.pruning else []
-        return digest([trials, space.repeated(repetition).seed, space.metric, *pruned])
+        return digest([trials, space.repeated(repetition).seed, space.metric.name, *pruned])
 
     def search_trials(
         self,
@@ -215,7 +218,7 @@ class Plan:
         version = training_version(workload, self.own_version)
         fingerprint = self.fingerprints.get(data_key(workload), "")
         own = {name: self.own_version(name) for name in own_code(workload)}
-        return Trial(workload, seed, phase, fingerprint, version, probes, own)
+        return Trial(deciding(workload), seed, phase, fingerprint, version, probes, own)
 
     def own_version(self, name: str) -> str:
         """Return what identifies a user's own function, the same for the whole life of a plan."""
@@ -264,6 +267,15 @@ class Plan:
         """Return how many candidates a repetition of an arm's search asks if none ends early."""
         space = self.space(arm)
         return min(space.candidates, space.budget // space.cost) if space else 0
+
+
+def selecting_metric(workload: Mapping[str, Any]) -> str:
+    """Return the metric that chooses the epoch of a training."""
+    training = workload.get("training")
+    if training is not None:
+        own: str = training.get("metric") or next(iter(training["metrics"]))
+        return f"validation.{own.partition('.')[2]}"
+    return f"validation.{SELECTED_BY[summary(workload['data']).form.kind]}"
 
 
 def data_key(workload: Mapping[str, Any]) -> str:

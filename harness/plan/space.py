@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from harness.metrics import Metric
 from harness.plan.grid import grid_points
 from harness.study import Arm, Space, is_asked, kind_of, most_epochs, value_at
 from harness.study.search import Search, is_among
@@ -25,7 +26,7 @@ class SearchSpace:
         sampler: tpe, random, grid or cmaes.
         round: candidates asked at once.
         candidates: the most that one repetition asks.
-        metric: chooses the winner, such as `validation.accuracy`.
+        metric: chooses the winner.
         seeds: search seeds on which each candidate is trained.
         longest: epochs that one trial takes at most.
         epochs: that one repetition may spend; None where only candidates are counted.
@@ -39,7 +40,7 @@ class SearchSpace:
     sampler: str
     round: int
     candidates: int
-    metric: str
+    metric: Metric
     seeds: int = 1
     longest: int = 1
     epochs: int | None = None
@@ -73,7 +74,7 @@ class SearchSpace:
         return replace(self, repetition=repetition)
 
 
-def make_space(search: Search, arm: Arm, dimensions: Space, metric: str) -> SearchSpace | None:
+def make_space(search: Search, arm: Arm, dimensions: Space, metric: Metric) -> SearchSpace | None:
     """Return what is searched for an arm, None where everything is fixed."""
     if not dimensions:
         return None

@@ -7,7 +7,7 @@ import pandas as pd
 
 from harness.evidence import Evidence
 from harness.figures import primary_metric
-from harness.figures.words import ABSENT, axis_label, estimate, lower_is_better, number
+from harness.figures.words import ABSENT, axis_label, estimate, number
 from harness.report.answer import p_text
 from harness.report.tables import Cell, Table, mean_cell
 from harness.stats.hypotheses import Different, p_value
@@ -29,6 +29,7 @@ def ablations(evidence: Evidence) -> Table | None:
     study, baseline = evidence.plan.study, evidence.plan.baseline
     others = [arm for arm in evidence.plan.arms if not arm.named and arm.name != baseline.name]
     metric = primary_metric(evidence)
+    known = evidence.plan.metric(metric)
     rows = evidence.confirmation
     if study.design not in DESIGNS or not others or metric not in rows:
         return None
@@ -47,19 +48,19 @@ def ablations(evidence: Evidence) -> Table | None:
     itself = Cell(ABSENT, True, "it is what the others are compared with")
     own = mean_cell(table[baseline.name].dropna(), "")
     first = [Cell("the baseline arm"), own, itself, itself, Cell("1", True)]
-    direction = "lower" if lower_is_better(metric) else "higher"
+    better = {"minimize": "; lower is better", "maximize": "; higher is better", None: ""}
     return Table(
         "What each change is worth, one at a time",
         [
             DESIGNS[study.design],
-            axis_label(metric),
+            axis_label(known),
             "Change",
             "p, corrected",
             "Training time, ratio",
         ],
         [first, *(_row(arm, baseline, table, differences, (p_values, times)) for arm in others)],
         f"Baseline arm: {baseline.name}. Change: the arm minus the baseline, paired over seeds,"
-        f" with its 95 % t interval ({direction} is better). p: exact sign-flip test of no change,"
+        f" with its 95 % t interval{better[known.goal]}. p: exact sign-flip test of no change,"
         " corrected for these rows (Holm); it explores, and is no verdict on a claim.",
     )
 

@@ -178,7 +178,7 @@ class Card:
         metrics = [name for kind in kinds for name in known_of if name.startswith(kind)]
         values = {metric: values_by_arm(self.evidence, metric) for metric in metrics}
         rows = [
-            [Cell(axis_label(metric))]
+            [Cell(axis_label(plan.metric(metric)))]
             + [mean_cell(values[metric].get(arm), "not measured for this arm") for arm in arms]
             for metric in metrics
         ]
@@ -275,6 +275,12 @@ def card_of(result: ProfileResult, arm: str | None = None) -> Card:
     if arm is not None and arm not in names:
         raise InputError(f"{where}, has no arm '{arm}'{nearest(arm, names)}")
     chosen = arm or best_arm(evidence)
+    metric = validation_metric(evidence)
+    if chosen is None and values_by_arm(evidence, metric):
+        raise InputError(
+            f"{where}: nothing says whether a low or a high {metric_name(metric)} is better, so"
+            f" that no arm is the best; name one with --arm ({', '.join(names)})"
+        )
     if chosen is None or chosen not in values_by_arm(evidence, primary_metric(evidence)):
         whose = "no arm" if chosen is None else f"no confirmation trial of arm {chosen}"
         raise InputError(f"{where}: {whose} has completed, so that nothing is known of it yet")

@@ -18,7 +18,6 @@ from harness.figures.words import (
     axis_label,
     capitalized,
     estimate,
-    lower_is_better,
     metric_name,
     number,
     parameter_name,
@@ -74,13 +73,14 @@ def number_cell(value: float | None, absent: str, digits: int = 3) -> Cell:
 
 
 def best_arm(evidence: Evidence) -> str | None:
-    """Return the arm with the best mean of the validation metric on the confirmation seeds."""
+    """Return the arm with the best mean of the validation metric on the confirmation seeds.
+
+    None without results, or where nothing says whether a low or a high one is better.
+    """
     metric = validation_metric(evidence)
     values = values_by_arm(evidence, metric)
     means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
-    if not means:
-        return None
-    return (min if lower_is_better(metric) else max)(means, key=lambda arm: means[arm])
+    return evidence.plan.metric(metric).best(means)
 
 
 def best_in_words(evidence: Evidence) -> str:
@@ -114,12 +114,19 @@ def leaderboard(evidence: Evidence) -> Table:
         [Cell(capitalized(" and ".join(role))), Cell(arm), *_arm_cells(evidence, arm)]
         for arm, role in roles.items()
     ]
+    metric = validation_metric(evidence)
+    unknown = evidence.plan.metric(metric).goal is None
     return Table(
         "Simple baseline, baseline arm and best arm",
         ["Role", "Arm", *_arm_columns(evidence)],
         rows,
-        "The best arm is the one with the best mean validation result, so that the test split"
-        " chooses nothing. Brackets: 95 % t interval of the mean.",
+        (
+            f"Which arm is best is not said: the study declares no goal for {metric_name(metric)}."
+            if unknown
+            else "The best arm is the one with the best mean validation result, so that the test"
+            " split chooses nothing."
+        )
+        + " Brackets: 95 % t interval of the mean.",
     )
 
 
@@ -145,8 +152,8 @@ def all_arms(evidence: Evidence) -> Table:
 
 def _arm_columns(evidence: Evidence) -> list[str]:
     return [
-        axis_label(primary_metric(evidence)),
-        axis_label(validation_metric(evidence)),
+        axis_label(evidence.plan.metric(primary_metric(evidence))),
+        axis_label(evidence.plan.metric(validation_metric(evidence))),
         "Seeds",
         "Parameters",
         "Seconds per trial",

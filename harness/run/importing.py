@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.metrics import BUILT_IN, logged_names
 from harness.plan import Plan, make_plan
 from harness.provenance import environment
 from harness.run.conclude import conclude
@@ -109,7 +110,7 @@ def _read(
             said = f"has no run in an experiment '{name}'{nearest(name, known)}"
             raise InputError([Problem(f"MLflow {said}", file, path="workload.training.experiment")])
         matched = match_runs(plan, runs, file)
-        _check_metrics(matched.matches, training["metrics"], file)
+        _check_metrics(matched.matches, logged_names(training["metrics"]), file)
         return [(match, _record(match, reader)) for match in matched.matches], list(matched.notes)
     except ReadingError as error:
         raise InputError([Problem(str(error), "--tracking-uri")]) from None
@@ -133,10 +134,10 @@ def _check_metrics(matches: Sequence[Match], metrics: Mapping[str, str], file: s
 
 
 def _record(match: Match, reader: RunReader) -> Record:
-    run, metrics = match.run, match.arm.workload["training"]["metrics"]
+    run, metrics = match.run, logged_names(match.arm.workload["training"]["metrics"])
     found = {ours: run.metrics[theirs] for ours, theirs in metrics.items() if theirs in run.metrics}
     absent = [theirs for theirs in metrics.values() if theirs not in run.metrics]
-    endless = [ours for ours, value in found.items() if not math.isfinite(value)]
+    endless = [ours for ours in found if _is_loss(ours) and not math.isfinite(found[ours])]
     curve = _curve({m: reader.history(run, metrics[m]) for m in found})
     state, reason = State.COMPLETE, ""
     if absent:
@@ -162,6 +163,10 @@ def _record(match: Match, reader: RunReader) -> Record:
         started=run.started,
         ended=run.ended,
     )
+
+
+def _is_loss(metric: str) -> bool:
+    return metric.rpartition(".")[2] == BUILT_IN["loss"].name
 
 
 def _curve(histories: Mapping[str, Mapping[int, float]]) -> list[dict[str, float]]:

@@ -42,6 +42,7 @@ class MirrorObserver(Observer):
         """Open the parent run."""
         plan = opening.plan
         self._levels = {arm.name: arm.levels for arm in plan.all_arms}
+        selected = plan.metric(plan.search_metric(plan.baseline))
         self._mirror.start(
             ExecutionInfo(
                 study=plan.study.study,
@@ -49,8 +50,9 @@ class MirrorObserver(Observer):
                 execution_id=str(opening.execution),
                 question=plan.study.question,
                 plan_hash=plan.hash,
-                primary_metric="test." + plan.search_metric(plan.baseline).partition(".")[2],
-                selected_by=plan.search_metric(plan.baseline),
+                primary_metric="test." + selected.name.partition(".")[2],
+                selected_by=selected.name,
+                goal=selected.goal,
                 data=_data_sets(plan),
                 arms=tuple(arm.name for arm in plan.all_arms),
                 factors=tuple(plan.study.factors),

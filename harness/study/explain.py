@@ -83,7 +83,7 @@ _PLAIN_MEMBERS = {
 }  # fmt: skip
 _TAGS = _PLAIN_MEMBERS | {name for kind in components.KINDS.values() for name in kind} | {
     "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
-    "fixed", "instalments", "function-before", "function-after",
+    "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",
 }  # fmt: skip
 
 

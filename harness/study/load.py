@@ -19,6 +19,7 @@ from harness.study.design import Arm, OnError, build_arms
 from harness.study.document import Document, Path_, assign, document_of, parse_value
 from harness.study.errors import InputError, Problem, nearest
 from harness.study.explain import explain
+from harness.study.goals import check_goals
 from harness.study.inherit import KEY, read_document
 from harness.study.logged_checks import check_logged
 from harness.study.matrix import KEY as MATRIX
@@ -158,6 +159,7 @@ def _resolve(
     problems += check_stages(study, arms, stages, merged)
     problems += check_running(study, arms, merged)
     problems += check_logged(study, arms, merged)
+    problems += check_goals(study, arms, merged)
     if not problems:
         problems = check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
     if problems:

@@ -163,7 +163,7 @@ class Search(Component):
     pruning: Pruning | None = Field(None, description="stop candidates that fall behind")
     metric: str | None = Field(
         None,
-        pattern=r"^validation\.[a-z_]+$",
+        pattern=r"^validation\.[a-z0-9_]+$",
         description="chooses the winner; without one, the metric that also chooses the epoch",
     )
 

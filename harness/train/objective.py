@@ -25,8 +25,6 @@ class Objective(Protocol):
 
     selects: str
     """The validation metric that chooses the epoch."""
-    higher_is_better: bool
-    """The direction of that metric."""
     reductions: tuple[Reduction, ...]
     """How the totals of batches make those of a whole split."""
 
@@ -52,7 +50,6 @@ class Classes:
     """Cross entropy (in nats) and accuracy, for one class each."""
 
     selects = SELECTED_BY["class"]
-    higher_is_better = True
     reductions: tuple[Reduction, ...] = ("sum", "sum")
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -77,7 +74,6 @@ class Sequences:
     """Cross entropy at each position, in nats and in bits; ignored positions do not count."""
 
     selects = SELECTED_BY["sequence"]
-    higher_is_better = False
     reductions: tuple[Reduction, ...] = ("sum", "sum", "sum")
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -108,7 +104,6 @@ class Numbers:
     """Squared or absolute error of numbers, averaged over examples and outputs."""
 
     selects = SELECTED_BY["numbers"]
-    higher_is_better = False
     reductions: tuple[Reduction, ...] = ("sum", "sum", "max")
 
     def __init__(self, outputs: int, *, absolute: bool):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from harness.metrics import Metric
 from harness.own.imports import own_function
 from harness.train.objective import Objective, Reduction
 
@@ -18,7 +18,7 @@ class OwnLoss:
 
     def __init__(self, base: Objective, name: str):
         self.base, self.name, self.function = base, name, own_function(name)
-        self.selects, self.higher_is_better = base.selects, base.higher_is_better
+        self.selects = base.selects
         self.reductions: tuple[Reduction, ...] = ("sum", "sum", *base.reductions)
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -57,6 +57,8 @@ def own_refusal(workload: Mapping[str, Any]) -> str | None:
 def measure(metrics: Mapping[str, str], outputs: Tensor, targets: Tensor) -> dict[str, float]:
     """Return each of the user's metrics, of the predictions for a whole split.
 
+    What is not finite is returned as it is; no record takes it.
+
     Raises:
         TypeError: if one returns something that is not a number.
     """
@@ -69,6 +71,18 @@ def measure(metrics: Mapping[str, str], outputs: Tensor, targets: Tensor) -> dic
             raise TypeError(
                 f"{function} returned {type(value).__name__}; expected one number"
             ) from None
-        if not math.isfinite(found[name]):
-            raise ValueError(f"{function} returned {found[name]}; expected a finite number")
     return found
+
+
+def check_goal(function: str, metric: Metric) -> None:
+    """Compare what a function says of itself in its attribute `goal` with what the study says.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    goal = getattr(own_function(function), "goal", None)
+    if None not in (goal, metric.goal) and goal != metric.goal:
+        raise ValueError(
+            f"the study says that the goal of {metric.name} is to {metric.goal} it, and {function} "
+            f"says {goal}; correct one of them"
+        )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.form import Form
+from harness.metrics import functions
 from harness.models import build, layer_groups, seed_dropout
 from harness.seeding import stream
 from harness.train.augmentation import Augmentation
@@ -205,7 +206,7 @@ class Pack:
         else:
             index = np.stack([getattr(member.division, part) for member in members])
         ranks, count = self.material.ranks, index.shape[1]
-        own, seen = self.workload.get("metrics") or {}, []
+        own, seen = functions(self.workload), []
         shared = ranks is not None and not own and count >= ranks.count
         if shared:
             assert ranks is not None

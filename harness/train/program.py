@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from harness.form import Form
+from harness.metrics import functions, metric_of
 from harness.models import UNDECLARED, build, layer_groups, unpackable_reason
 from harness.seeding import stream
 from harness.train.objective import Classes, Objective, objective_for
-from harness.train.own_objective import OwnLoss, own_refusal
+from harness.train.own_objective import OwnLoss, check_goal, own_refusal
 from harness.train.packing_key import structure
 from harness.train.replay import Replayed
 from harness.train.stack import Stack, state_names
@@ -285,6 +286,8 @@ def program_for(
     objective: Objective = objective_for(trial.workload, form)
     if ":" in loss:
         objective = OwnLoss(objective, loss)
+    for name, function in functions(trial.workload).items():
+        check_goal(function, metric_of(f"validation.{name}", trial.workload))
     network = build(config, form, weights).to(device)
     if kept:
         if frozen is None:
@@ -300,6 +303,11 @@ def program_for(
     while len(_programs) > LARGEST_PROGRAMS:
         del _programs[next(iter(_programs))]
     return program
+
+
+def forget_programs() -> None:
+    """Build every network anew when it is next trained."""
+    _programs.clear()
 
 
 def uses_bfloat16(device: torch.device, parameters: int) -> bool:
