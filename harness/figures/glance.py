@@ -51,8 +51,8 @@ def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
     if not rows:
         return None
     sign = -1 if lower_is_better(metric) else 1
-    kept = sorted(rows, key=lambda row: -row.best(sign))[:_MOST_ROWS]
-    shown = [row for row in rows if row in kept]
+    places = sorted(range(len(rows)), key=lambda place: -rows[place].best(sign))[:_MOST_ROWS]
+    shown = [rows[place] for place in sorted(places)]
     key = [(m.label, m.style) for m in layout.groups[0].members] if layout.hue else []
     reference = float(simple.mean()) if len(simple) else None
     with theme():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import textwrap
+from typing import Any
 
 from harness.metrics import LOWER_IS_BETTER
 
@@ -79,6 +81,13 @@ def parameter_name(path: str) -> str:
     known = {"lr": "learning rate", "batch_size": "batch size", "weight_decay": "weight decay"}
     last = path.rpartition(".")[2]
     return known.get(last, last.replace("_", " "))
+
+
+def level_name(level: Any) -> str:
+    """Write a level as a study file does: true, null, 0.5; the text "true" is in quotes."""
+    if isinstance(level, str) and level not in ("true", "false", "null"):
+        return level
+    return json.dumps(level, ensure_ascii=False)
 
 
 def capitalized(text: str) -> str:

@@ -16,7 +16,7 @@ from harness.evidence import Evidence
 from harness.figures import primary_metric, validation_metric
 from harness.figures.arms import values_by_arm
 from harness.figures.inside.exhibits import exhibits
-from harness.figures.words import axis_label, metric_name, number, plural
+from harness.figures.words import axis_label, level_name, metric_name, number, plural
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
 from harness.report import answer, facts
@@ -127,7 +127,7 @@ class Card:
     def factors(self) -> list[str]:
         """What the study varied, with its levels."""
         return [
-            f"{name}: {listed([str(level) for level in factor.levels])}"
+            f"{name}: {listed([level_name(level) for level in factor.levels])}"
             for name, factor in self.evidence.plan.study.factors.items()
         ]
 

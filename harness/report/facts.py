@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.evidence import Evidence
 from harness.figures import primary_metric
-from harness.figures.words import metric_name, parameter_name, plural, seconds
+from harness.figures.words import level_name, metric_name, parameter_name, plural, seconds
 from harness.plan import data_key
 from harness.study import Study
 from harness.study.search import Search
@@ -52,7 +52,7 @@ def planned(evidence: Evidence) -> Facts:
     """Say what was declared before the run."""
     plan, study = evidence.plan, evidence.plan.study
     facts = [
-        (f"Factor {name}", f"{listed([str(level) for level in factor.levels])}"
+        (f"Factor {name}", f"{listed([level_name(level) for level in factor.levels])}"
          + (f" (sets {factor.path})" if factor.path else ""))
         for name, factor in study.factors.items()
     ]  # fmt: skip
@@ -222,7 +222,7 @@ def _space(search: Search) -> str:
     for path, dimension in search.space.items():
         kind, bounds = dimension.kind, dimension.values
         if kind == "choice":
-            text = f"one of {listed([str(bound) for bound in bounds])}"
+            text = f"one of {listed([level_name(bound) for bound in bounds])}"
         else:
             text = f"from {bounds[0]:g} to {bounds[1]:g}, {kinds.get(kind, kind)}"
         where = [f"{key} {_either(value)}" for key, value in dimension.on.items()]
