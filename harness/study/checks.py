@@ -15,6 +15,7 @@ from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
 from harness.study.model import Factor, Study
 from harness.study.search_checks import check_search
+from harness.trial import SHARED
 
 FEWEST_SEEDS = 5
 
@@ -94,6 +95,8 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
             if found:
                 below, message = found
                 problems.append(document.problem((*where, test.measure, *below), message))
+            elif _is_a_share(test, arms):
+                problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
     problems += _probe_problems(study, arms, document)
     problems += check_search(study, arms, document, _selector_problem)
     return problems
@@ -154,6 +157,22 @@ def _test_problem(test: Test, study: Study, arms: Sequence[Arm]) -> tuple[Path_,
         if message:
             return (), message
     return None
+
+
+_SHARE = (
+    "{} is no time or energy of a trial's own: trials that are trained together share it equally,"
+    " so that it has no spread; compare probe.step_time or probe.step_time_ratio (the probe"
+    " step_time, with `against`), cost.parameters, cost.steps or cost.epochs"
+)
+
+
+def _is_a_share(test: Test, arms: Sequence[Arm]) -> bool:
+    """Tell whether a test is about a cost that trials of these arms share with others."""
+    part, _, name = test.metric.partition(".")
+    if part != "cost" or name not in (*SHARED, "pack_size"):
+        return False
+    wanted = [arm for selector in sides(test) for arm in select(arms, selector)]
+    return any(arm.workload["training"] is None for arm in wanted)  # your own is trained alone
 
 
 def _trend_problem(trend: Trend, study: Study) -> tuple[Path_, str] | None:
