@@ -224,6 +224,8 @@ def _has_endless(values: list[Any]) -> bool:
 SECONDS = "worker_seconds"
 COSTS = (SECONDS, "gpu_seconds", "joules")
 """What a trial may cost; one that is not known, as without a sensor, is absent."""
+SHARED = ("seconds", "step_seconds", *COSTS)
+"""Costs that trials which are trained together share equally, so that none has one of its own."""
 
 
 def cost_of(record: Record) -> dict[str, float]:

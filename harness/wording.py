@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
 _LONGEST = 80
+_LONGEST_MESSAGE = 300
+"""Letters of an error's message that are shown."""
 
 
 def as_file_name(name: str, allowed: str = "_-") -> str:
@@ -25,6 +28,16 @@ def listed(items: Sequence[str], word: str = "and") -> str:
 
 
 def level_text(level: Any) -> str:
-    """Write a level as it stands in a study file: `true`, `null`, `relu`, `0.5`."""
-    words = {True: "true", False: "false", None: "null"}
-    return words[level] if level is None or isinstance(level, bool) else str(level)
+    """Write a level as a study file does: true, null, 0.5; the text "true" is in quotes."""
+    if isinstance(level, str) and level not in ("true", "false", "null"):
+        return level
+    return json.dumps(level, ensure_ascii=False)
+
+
+def why(error: Exception) -> str:
+    """Say on one line what went wrong, such as "KeyError: 'depth'"."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"'{error.filename}': {error.strerror}" if error.filename else error.strerror
+    text = " ".join(str(error).split())
+    shown = text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]} …"
+    return f"{type(error).__name__}: {shown}".removesuffix(": ")

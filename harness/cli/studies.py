@@ -126,7 +126,8 @@ def run(
         documents = [result.to_dict() for result in finished]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
     lacking = any(not model["model"] for result in finished for model in result.models)
-    return 1 if lacking or any(result.counts["failed"] for result in finished) else 0
+    failed = any(result.counts["failed"] or result.left_out for result in finished)
+    return 1 if lacking or failed else 0
 
 
 def _load_all(

@@ -51,9 +51,10 @@ def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
     if not rows:
         return None
     known = evidence.plan.metric(metric)
-    ranked = sorted(rows, key=lambda row: -row.best(known.sign)) if known.goal else rows
-    kept = ranked[:_MOST_ROWS]
-    shown = [row for row in rows if row in kept]
+    places = list(range(len(rows)))
+    if known.goal:
+        places.sort(key=lambda place: -rows[place].best(known.sign))
+    shown = [rows[place] for place in sorted(places[:_MOST_ROWS])]
     key = [(m.label, m.style) for m in layout.groups[0].members] if layout.hue else []
     reference = float(simple.mean()) if len(simple) else None
     with theme():

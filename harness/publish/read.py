@@ -27,6 +27,14 @@ _Value = TypeVar("_Value")
 class PublishedError(StoreError):
     """A published file cannot be used; the message names the file and what is wrong in it."""
 
+    file: Path
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The study and the profile that the file is about, as its name says."""
+        study, _, profile = self.file.name.removesuffix(SUFFIX).partition(".")
+        return study, profile
+
 
 @dataclass(frozen=True)
 class PublishedFile:
@@ -56,13 +64,33 @@ class PublishedFile:
         return [row for row in self.lost if row[0] in wanted]
 
 
-def read_all(folder: Path) -> list[PublishedFile]:
-    """Read every published file of a folder, in the order of their names; none if there is none.
+def read_all(folder: Path) -> tuple[list[PublishedFile], list[PublishedError]]:
+    """Read every published file of a folder, in the order of their names.
+
+    Returns:
+        The files, and what is wrong with each that cannot be used.
+    """
+    files, errors = [], []
+    for file in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            files.append(read_file(file))
+        except PublishedError as error:
+            error.file = file
+            errors.append(error)
+    return files, errors
+
+
+def read_for(study: str, folder: Path) -> list[PublishedFile]:
+    """Read the published files of a folder for the use of one study.
 
     Raises:
-        PublishedError: if one of them cannot be used.
+        PublishedError: if one of this study cannot be used; those of others are no matter here.
     """
-    return [read_file(file) for file in sorted(folder.glob(f"*{SUFFIX}"))]
+    files, errors = read_all(folder)
+    for error in errors:
+        if error.names[0] == study:
+            raise error
+    return files
 
 
 def read_file(file: Path) -> PublishedFile:

@@ -28,7 +28,7 @@ from harness.stats.intervals import t_interval
 from harness.study import InputError
 from harness.study.errors import nearest
 from harness.trial import State, digest
-from harness.wording import as_file_name, listed
+from harness.wording import as_file_name, level_text, listed
 from harness.workloads import summary
 
 _TASKS = {
@@ -127,7 +127,7 @@ class Card:
     def factors(self) -> list[str]:
         """What the study varied, with its levels."""
         return [
-            f"{name}: {listed([str(level) for level in factor.levels])}"
+            f"{name}: {listed([level_text(level) for level in factor.levels])}"
             for name, factor in self.evidence.plan.study.factors.items()
         ]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.evidence import Evidence
+from harness.evidence import Evidence, trained_alone
 from harness.figures import primary_metric, validation_metric
 from harness.figures.arms import values_by_arm
 from harness.figures.words import (
@@ -26,6 +26,9 @@ from harness.figures.words import (
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.trial import State
+
+SHARE = "share"
+"""Marks a time that is a share of the time of trials that were trained together."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def leaderboard(evidence: Evidence) -> Table:
             else "The best arm is the one with the best mean validation result, so that the test"
             " split chooses nothing."
         )
-        + " Brackets: 95 % t interval of the mean.",
+        + f" Brackets: 95 % t interval of the mean.{share_note(rows)}",
     )
 
 
@@ -147,7 +150,8 @@ def all_arms(evidence: Evidence) -> Table:
         rows.append(cells)
     columns = ["Arm", *_arm_columns(evidence)]
     columns += [f"Chosen {parameter_name(path)}" for path in paths]
-    return Table(f"All {plural(len(rows), 'arm')}", columns, rows)
+    note = share_note(rows).strip()
+    return Table(f"All {plural(len(rows), 'arm')}", columns, rows, note)
 
 
 def _arm_columns(evidence: Evidence) -> list[str]:
@@ -171,16 +175,34 @@ def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
         for metric in (primary_metric(evidence), validation_metric(evidence))
     ]
     seeds = f"{len(complete)}" if len(complete) == planned else f"{len(complete)} of {planned}"
-    parameters, duration = (
-        values_of(complete, "cost.parameters"),
-        values_of(complete, "cost.seconds"),
-    )
+    parameters = values_of(complete, "cost.parameters")
     return [
         *cells,
         Cell(seeds, True),
         Cell(f"{parameters[0]:,.0f}", True) if len(parameters) else Cell(ABSENT, True, absent),
-        number_cell(float(np.median(duration)) if len(duration) else None, absent, 2),
+        _seconds_cell(complete, absent),
     ]
+
+
+def _seconds_cell(rows: pd.DataFrame, absent: str) -> Cell:
+    """Write the median training time of the trials trained alone, or else of shares of packs."""
+    own = values_of(rows[trained_alone(rows)], "cost.seconds")
+    if len(own):
+        return number_cell(float(np.median(own)), absent, 2)
+    shares = values_of(rows, "cost.seconds")
+    if not len(shares):
+        return Cell(ABSENT, True, absent)
+    return Cell(f"{number(float(np.median(shares)), 2)} ({SHARE})", True)
+
+
+def share_note(rows: Sequence[Sequence[Cell]]) -> str:
+    """Say what a share is, if a table has one."""
+    if not any(cell.text.endswith(f"({SHARE})") for row in rows for cell in row):
+        return ""
+    return (
+        f" Seconds marked “{SHARE}”: the trial was trained together with others; its seconds are"
+        " an equal share of the time of all, and no time of its own."
+    )
 
 
 def values_of(rows: pd.DataFrame, column: str) -> Any:

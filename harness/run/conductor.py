@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -15,13 +16,14 @@ from harness.cluster import ClusterError, Event, Executor, Lost, Notice, Pack, o
 from harness.plan import Assignment, Plan
 from harness.pretrained import own_code
 from harness.provenance import environment
-from harness.publish import FOLDER, PublishedFile, read_all
+from harness.publish import FOLDER, PublishedFile, read_for
 from harness.run.costs import Costs, Ledger
 from harness.run.faults import FaultPolicy
 from harness.run.needs import checkpoints_of, needs_of
 from harness.run.observer import Closing, Observer, Opening
-from harness.run.outcome import RunOptions, RunResult
+from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.packing import PackQueue
+from harness.run.pages import check_writable
 from harness.run.prepare import REUSABLE, Walk, data_configs, prepare
 from harness.run.pretraining import why_hopeless, with_weights
 from harness.run.schedule import Schedule
@@ -45,7 +47,7 @@ def run_study(
     Raises:
         DataMissingError: if its data can not be had; nothing was written then.
         StoreError: if the results folder cannot be used.
-        InputError: if the cluster cannot be joined.
+        InputError: if the cluster cannot be joined or the reports cannot be written.
         ClusterError: if the cluster breaks down; everything recorded is safe.
         KeyboardInterrupt: passed on after everything recorded is safe.
     """
@@ -66,6 +68,7 @@ def run_study(
 def _run_anew(
     loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer], begin: float
 ) -> RunResult:
+    check_writable(options.reports, loaded.study.study)
     root = data_root(options.data)
     datasets = [load(config, root) for config in data_configs(prepare(loaded, root)).values()]
     plan = prepare(loaded, root)
@@ -75,7 +78,7 @@ def _run_anew(
             store.check()
             if options.retrain_damaged:
                 store.drop_damaged_candidates()
-            published = read_all(options.results / FOLDER)
+            published = read_for(plan.study.study, options.results / FOLDER)
             session = _Session(options, observers, begin, loaded.file, published)
             return _run(plan, store, datasets, session)
         finally:
@@ -153,27 +156,22 @@ def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunRe
     from harness.run.conclude import conclude
     from harness.run.results import Results
 
-    results = Results(store, session.published)
+    def closed(outcome: Outcome, report: Path | None = None) -> Closing:
+        seconds, costs = session.seconds(), conductor.costs()
+        return Closing(status, conductor.counts, seconds, outcome.verdicts, report, costs)
+
+    results, names = Results(store, session.published), (plan.study.study, plan.profile)
     try:
-        by_profile, report = conclude(results, plan.study.study, session.options.reports)
+        outcome, report = conclude(
+            results, names, session.options.reports, lambda o: conductor.tell("judged", closed(o))
+        )
     except KeyboardInterrupt:
         _close_early(conductor, "interrupted")
         raise
-    outcome = by_profile[plan.profile]
-    verdicts = outcome.verdicts
-    costs = conductor.costs()
-    closing = Closing(status, conductor.counts, session.seconds(), verdicts, report, costs)
-    conductor.tell("closed", closing)
-    return RunResult(
-        plan.study.study,
-        plan.profile,
-        conductor.counts,
-        session.seconds(),
-        verdicts,
-        report,
-        outcome,
-        costs,
-    )
+    end = closed(outcome, report)
+    conductor.tell("closed", end)
+    counts, verdicts = conductor.counts, outcome.verdicts
+    return RunResult(*names, counts, end.wall_seconds, verdicts, report, outcome, end.costs)
 
 
 def _import_what_judges() -> None:

@@ -15,10 +15,12 @@ from typing import Any
 from harness.metrics import BUILT_IN, logged_names
 from harness.plan import Plan, make_plan
 from harness.provenance import environment
+from harness.publish import FOLDER, read_for
 from harness.run.conclude import conclude
 from harness.run.logged_runs import Match, match_runs
 from harness.run.outcome import RunOptions, RunResult
-from harness.run.results import results_beside
+from harness.run.pages import check_writable
+from harness.run.results import Results
 from harness.run.unchanged import shown_path
 from harness.store import AssignedRecord, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
@@ -52,10 +54,12 @@ def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptio
                      "...}` is imported", loaded.file)]
         )  # fmt: skip
     records, notes = _read(plan, training, tracking_uri, loaded.file)
+    check_writable(options.reports, plan.study.study)
     with conductor_lock(options.results):
         store = open_store(options.results)
         try:
             store.check()
+            published = read_for(plan.study.study, options.results / FOLDER)
             known = store.states()
             context = {
                 "overrides": dict(plan.overrides),
@@ -77,18 +81,16 @@ def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptio
                 store.end_execution(execution, "interrupted", time.monotonic() - begin)
                 raise
             store.end_execution(execution, "finished", time.monotonic() - begin)
-            results = results_beside(store)
-            by_profile, report = conclude(results, plan.study.study, options.reports)
+            names = (plan.study.study, plan.profile)
+            outcome, report = conclude(Results(store, published), names, options.reports)
         finally:
             store.close()
     counts = Counter(complete=0, diverged=0, failed=0, reused=0)
     counts.update(
         "reused" if record.trial_id in known else record.state.value for _, record in records
     )
-    outcome = by_profile[plan.profile]
     return RunResult(
-        plan.study.study,
-        plan.profile,
+        *names,
         counts,
         time.monotonic() - begin,
         outcome.verdicts,

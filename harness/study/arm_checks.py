@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.study.claims import CompositeClaim, Test
-from harness.study.design import SIMPLE_BASELINE, Arm, point_sides, select, sides
+from harness.study.contrasts import compared
+from harness.study.design import SIMPLE_BASELINE, Arm
 from harness.study.document import Document, Path_
 from harness.study.errors import Problem
 from harness.study.model import Study
@@ -102,23 +103,15 @@ def tests_of(study: Study) -> Iterator[tuple[Path_, Test]]:
 
 def arms_by_side(test: Test, study: Study, arms: Sequence[Arm]) -> list[list[Arm]]:
     """Return the arms of each side that a test compares; of a trend, of each of its places."""
-    if test.trend is None:
-        return [select(arms, selector) for selector in sides(test)]
-    factor = study.factors.get(test.trend.over or "")
-    levels = [] if factor is None else list(factor.levels)
-    return [
-        select(arms, selector)
-        for _, selectors in point_sides(test.trend, levels)
-        for selector in selectors
-    ]
+    return [list(side) for side in compared(test, study, arms).sides]
 
 
 def _compared(
     test: Test, study: Study, arms: Sequence[Arm], groups: Mapping[str, int]
 ) -> Iterator[tuple[str, str]]:
     """Yield the pairs of names of one arm that a test sets against each other."""
-    compared = arms_by_side(test, study, arms)
-    names = [[arm.name for arm in side if arm.name in groups] for side in compared]
+    found = arms_by_side(test, study, arms)
+    names = [[arm.name for arm in side if arm.name in groups] for side in found]
     two_sides = itertools.combinations(names, 2)
     pairs = [pair for one, other in two_sides for pair in itertools.product(one, other)]
     if test.across in SPREADS:

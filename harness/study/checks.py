@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 
 from harness.form import SIMPLE_MODELS
+from harness.study.arm_checks import arms_by_side
 from harness.study.claim_checks import selector_problem, test_problem
-from harness.study.claims import CompositeClaim
+from harness.study.claims import CompositeClaim, Test
 from harness.study.components import InsideProbe, Probe, Workload
 from harness.study.components.simple_models import SIMPLE_KINDS
 from harness.study.design import TWO_LEVELS, Arm, select
@@ -15,6 +16,7 @@ from harness.study.document import Document, Path_
 from harness.study.errors import Problem, nearest
 from harness.study.model import Study
 from harness.study.search_checks import check_search
+from harness.trial import SHARED
 
 FEWEST_SEEDS = 5
 
@@ -96,6 +98,8 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
             if found:
                 below, message = found
                 problems.append(document.problem((*where, test.measure, *below), message))
+            elif _is_a_share(test, study, arms):
+                problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
     problems += _probe_problems(study, arms, document)
     problems += check_search(study, arms, document, selector_problem)
     return problems
@@ -139,3 +143,19 @@ def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
                 others = "" if len(arms) == 1 else "; name the arms that it is for with `on`"
                 return f"{probe.name} of arm {arm.name} {reason}{others}"
     return None
+
+
+_SHARE = (
+    "{} is no time or energy of a trial's own: trials that are trained together share it equally,"
+    " so that it has no spread; compare probe.step_time or probe.step_time_ratio (the probe"
+    " step_time, with `against`), cost.parameters, cost.steps or cost.epochs"
+)
+
+
+def _is_a_share(test: Test, study: Study, arms: Sequence[Arm]) -> bool:
+    """Tell whether a test is about a cost that trials of these arms share with others."""
+    part, _, name = test.metric.partition(".")
+    if part != "cost" or name not in (*SHARED, "pack_size"):
+        return False
+    wanted = [arm for side in arms_by_side(test, study, arms) for arm in side]
+    return any(arm.workload["training"] is None for arm in wanted)  # your own is trained alone

@@ -59,7 +59,8 @@ def views(execution: ExecutionInfo) -> list[View]:
     hyperparameters = [_column("params", path) for path in execution.searched]
     quality = execution.primary_metric
     selected = execution.selected_by
-    shown = [_column("metrics", metric_key(name)) for name in (quality, "cost.seconds")]
+    costs = ("cost.parameters", "cost.seconds", "cost.pack_size")  # a pack shares its seconds
+    shown = [_column("metrics", metric_key(name)) for name in (quality, *costs)]
     low = execution.goal == "minimize"
     arms = _state(confirmed, [*shown, *factors], quality, low=low) | {
         "groupBy": {
@@ -69,7 +70,7 @@ def views(execution: ExecutionInfo) -> list[View]:
         "groupsExpanded": {f"tag.arm.{arm}": False for arm in execution.arms},
         "runsHiddenMode": "SHOW_ALL",
     }
-    arms |= _charts([_line(selected), _bar(quality), _scatter("cost.seconds", quality)])
+    arms |= _charts([_line(selected), _bar(quality), _scatter("cost.parameters", quality)])
     search_columns = [_column("metrics", metric_key(selected)), *factors, *hyperparameters]
     search = _state(searched, [_column("tags", "arm"), *search_columns], selected, low=low)
     search |= {"groupBy": None, "runsHiddenMode": "SHOW_ALL"}
