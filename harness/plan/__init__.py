@@ -12,7 +12,7 @@ from harness.plan.plan import (
     data_key,
     make_plan,
 )
-from harness.plan.space import SearchSpace
+from harness.plan.space import SearchSpace, corners
 
 __all__ = [
     "FIXED",
@@ -23,6 +23,7 @@ __all__ = [
     "SearchSpace",
     "Winner",
     "budgets",
+    "corners",
     "data_key",
     "epochs_of",
     "estimate_seconds",

@@ -10,7 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.study.design import Arm, cells, point_sides, select, sides, with_settings
+    from harness.study.design import (
+        Arm,
+        cells,
+        place_of,
+        point_sides,
+        select,
+        sides,
+        with_settings,
+    )
     from harness.study.errors import InputError, Problem
     from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
         is_asked,
         kind_of,
         most_epochs,
+        settings_for,
         value_at,
     )
     from harness.study.stages import build_stages, used_stages
@@ -44,8 +53,10 @@ __all__ = [
     "load_profiles",
     "load_study",
     "most_epochs",
+    "place_of",
     "point_sides",
     "select",
+    "settings_for",
     "sides",
     "study_from_dict",
     "value_at",
@@ -54,14 +65,14 @@ __all__ = [
 ]
 
 _NAMES = {
-    "design": ("Arm", "cells", "point_sides", "select", "sides", "with_settings"),
+    "design": ("Arm", "cells", "place_of", "point_sides", "select", "sides", "with_settings"),
     "errors": ("InputError", "Problem"),
     "inherit": ("files_of",),
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),
     "model": ("Study",),
     "search_space": (
         "Space", "arm_spaces", "candidate_workload", "is_asked", "kind_of", "most_epochs",
-        "value_at",
+        "settings_for", "value_at",
     ),
     "stages": ("build_stages", "used_stages"),
 }  # fmt: skip

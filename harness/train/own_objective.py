@@ -71,13 +71,22 @@ def measure(metrics: Mapping[str, str], outputs: Tensor, targets: Tensor) -> dic
     """
     found = {}
     for name, function in metrics.items():
-        value = own_function(function)(outputs, targets)
-        try:
-            found[name] = float(value)
-        except (TypeError, ValueError, RuntimeError):
-            raise TypeError(
-                f"{function} returned {type(value).__name__}; expected one number"
-            ) from None
+        found[name] = one_number(function, outputs, targets)
         if not math.isfinite(found[name]):
             raise ValueError(f"{function} returned {found[name]}; expected a finite number")
     return found
+
+
+def one_number(function: str, outputs: Tensor, targets: Tensor) -> float:
+    """Return a metric of the user's, whatever number it is.
+
+    Raises:
+        TypeError: if it returns something else.
+    """
+    value = own_function(function)(outputs, targets)
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"{function} returned {type(value).__name__}; expected one number"
+        ) from None
