@@ -243,6 +243,26 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """What is wrong with a workload, and at which path in it: `model.settings.widht`.
+
+    `raised` says that code raised an exception, which may also have been bad luck.
+    """
+
+    path: str
+    message: str
+    raised: bool = False
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a dry run of a trial found: nothing, if it can be trained."""
+
+    trial_id: str
+    mistakes: tuple[Mistake, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The answer to one claim, with the evidence it rests on.
 

@@ -30,6 +30,10 @@ def validate(
     explain: Annotated[
         bool, typer.Option("--explain", help="show each mistake in its file, and what is right")
     ] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="build each network too, and take one step with it")
+    ] = False,
+    data_root: options.DataRoot = None,
 ) -> int:
     """Check study files, every profile of each; say what is wrong and where."""
     from harness.study import load_study
@@ -38,6 +42,8 @@ def validate(
     for file in studies:
         try:
             loaded = load_study(file)
+            if build:
+                _build(file, data_root)
         except InputError as error:
             problems += error.problems
             continue
@@ -53,6 +59,28 @@ def validate(
     if problems:
         raise InputError(problems)
     return 0
+
+
+def _build(file: Path, data_root: Path | None) -> None:
+    """Build the networks of a study and of its profiles; say which cannot be for want of data."""
+    from harness.run.dry_runs import check_here
+    from harness.study import load_profiles, load_study
+    from harness.workloads.sources import DataMissingError
+    from harness.workloads.sources import data_root as root_of
+
+    loaded = load_study(file)
+    profiles = load_profiles(file, "*") if loaded.study.profiles else []
+    checked: set[str] = set()
+    problems: dict[Problem, None] = {}
+    for one in [loaded, *profiles]:
+        try:
+            check_here(one, root_of(data_root), checked)
+        except InputError as error:
+            problems |= dict.fromkeys(error.problems)
+        except DataMissingError as error:
+            typer.echo(f"{file}: profile {one.profile} is not built: {error}")
+    if problems:
+        raise InputError(problems)
 
 
 def plan(

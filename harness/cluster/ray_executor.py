@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import Any
 
@@ -29,7 +29,7 @@ from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
 from harness.own.imports import Luggage
-from harness.trial import Phase, Record
+from harness.trial import Checked, Phase, Record
 from harness.workloads import Dataset
 
 PROGRESS_SECONDS = 0.3
@@ -155,7 +155,7 @@ class RayExecutor:
         first = pack.trials[0]
         provided = self._provided[first.data_fingerprint]
         test = provided.test if first.phase is Phase.CONFIRMATION else None
-        weights = None if first.source is None else self._weights[first.source]
+        weights = None if pack.source is None else self._weights[pack.source]
         return provided.open_data, test, weights
 
     def submit(self, pack: Pack) -> None:
@@ -165,7 +165,7 @@ class RayExecutor:
             UnknownDataError: if its data set was not provided.
             UnknownWeightsError: if the weights that its trials start from were not provided.
         """
-        fingerprint, source = pack.trials[0].data_fingerprint, pack.trials[0].source
+        fingerprint, source = pack.trials[0].data_fingerprint, pack.source
         if fingerprint not in self._provided:
             raise UnknownDataError(fingerprint)
         if source is not None and source not in self._weights:
@@ -329,7 +329,7 @@ class RayExecutor:
                 self._lose(worker, event.kind, event.cause)
                 return
         self._ready.extend(batch)
-        records = [event.trial_id for event in batch if isinstance(event, Record)]
+        records = [event.trial_id for event in batch if isinstance(event, Record | Checked)]
         if records and worker.pack is not None:
             self._deaths = 0
             worker.since = worker.heard
@@ -355,7 +355,7 @@ class RayExecutor:
         """Report what a worker had left to do, and let it go; `_staff` replaces it."""
         if worker.pack is not None:
             rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
-            self._ready.append(Lost(Pack(rest, worker.pack.attempt), cause, kind))
+            self._ready.append(Lost(replace(worker.pack, trials=rest), cause, kind))
         self._last_cause = cause
         if kind not in BLAMELESS:
             self._failed_starts += worker.starting is not None

@@ -21,7 +21,7 @@ from harness.cluster.executor import Event, Loss, Lost, Needs, Pack
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
 from harness.own.imports import Luggage
-from harness.trial import Record, State
+from harness.trial import Checked, Record, State
 
 PREEMPTED = (Loss.PREEMPTED, "a worker's node was preempted")
 GRACE_SECONDS = 10.0
@@ -78,7 +78,7 @@ class Group:
             if failed and self._workers is not None:
                 self._workers.join()  # they end, and others need what they have
             yield batch
-            if any(isinstance(event, Record | Lost) for event in batch):
+            if any(isinstance(event, Record | Checked | Lost) for event in batch):
                 return
 
     def job(self, number: int) -> Job | None:

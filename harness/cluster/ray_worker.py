@@ -9,14 +9,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
-from harness.cluster.executor import Pack, Weights
+from harness.cluster.executor import DryRun, Pack, Weights
 from harness.own.imports import Luggage
 from harness.train import Checkpoints
-from harness.trial import Progress, Record
+from harness.trial import Checked, Progress, Record
 from harness.workloads import Examples, TrialData
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Worker:
         open_data: TrialData,
         test: Examples | None = None,
         weights: Weights | None = None,
-    ) -> Iterator[list[Progress | Record]]:
+    ) -> Iterator[Sequence[Progress | Record | Checked]]:
         """Train a pack and yield batches of events.
 
         The arrays are read-only views of the node's object store. The open part of a data set is
@@ -69,6 +69,12 @@ class Worker:
         """
         fingerprint = pack.trials[0].data_fingerprint
         data = self._open_data.setdefault(fingerprint, open_data)
+        if isinstance(pack, DryRun):
+            from harness.train.dry_run import dry_run
+
+            for checked in dry_run(pack.trials, data, self._setting, (pack.model, pack.form)):
+                yield [checked]
+            return
         if test is not None:
             data = replace(data, test=test)
         setting = replace(self._setting, attempt=pack.attempt, weights=weights)

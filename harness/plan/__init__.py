@@ -12,7 +12,7 @@ from harness.plan.plan import (
     make_plan,
     selecting_metric,
 )
-from harness.plan.space import SearchSpace
+from harness.plan.space import SearchSpace, corners
 from harness.study.design import SIMPLE_BASELINE
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "SearchSpace",
     "Winner",
     "budgets",
+    "corners",
     "data_key",
     "epochs_of",
     "estimate_seconds",

@@ -171,6 +171,10 @@ class Plan:
             for item, rules in zip(items, stop_rules, strict=True)
         ]
 
+    def example(self, arm: Arm, parameters: Mapping[str, Any]) -> Trial:
+        """Return a trial of a candidate that is no part of the plan, for trying things out."""
+        return self._assignments(arm, Phase.SEARCH, [0], None, parameters)[0].trial
+
     def confirmation_trials(
         self, arm: Arm, winners: Sequence[Winner], look: int = 0
     ) -> list[Assignment]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.metrics import Metric
 from harness.plan.grid import grid_points
-from harness.study import Arm, Space, is_asked, kind_of, most_epochs, value_at
+from harness.study import Arm, Space, is_asked, kind_of, most_epochs, settings_for, value_at
 from harness.study.search import Search, is_among
 from harness.trial import digest
 
@@ -119,6 +119,33 @@ def _default(arm: Arm, dimensions: Space) -> dict[str, Any] | None:
             chosen[path] = value_at(arm.workload, path)
             if not _contains(dimension, chosen[path]):
                 return None
+    return chosen
+
+
+def corners(arm: Arm, dimensions: Space) -> list[tuple[str | None, dict[str, Any]]]:
+    """Return few candidates among which is every choice, and both ends of every range.
+
+    The first has the workload's own values, as far as they may be chosen; each other one differs
+    from it in the setting whose path stands beside it, and in what that takes.
+    """
+    found: list[tuple[str | None, dict[str, Any]]] = [(None, _around(arm, dimensions, {}))]
+    for path, dimension in dimensions.items():
+        wanted = next(settings_for(path, dimensions), {})
+        for value in kind_of(dimension)[1]:
+            chosen = _around(arm, dimensions, {**wanted, path: value})
+            if chosen != found[0][1]:
+                found.append((path, chosen))
+    return found
+
+
+def _around(arm: Arm, dimensions: Space, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a candidate with some values given, and the workload's own elsewhere."""
+    chosen: dict[str, Any] = {}
+    for path, dimension in dimensions.items():
+        if is_asked(dimension, chosen):
+            own = value_at(arm.workload, path)
+            usual = own if _contains(dimension, own) else kind_of(dimension)[1][0]
+            chosen[path] = given.get(path, usual)
     return chosen
 
 

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -18,6 +19,7 @@ from harness.pretrained import own_code
 from harness.provenance import environment
 from harness.publish import FOLDER, PublishedFile, read_for
 from harness.run.costs import Costs, Ledger
+from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.faults import FaultPolicy
 from harness.run.needs import checkpoints_of, needs_of
 from harness.run.observer import Closing, Observer, Opening
@@ -31,7 +33,7 @@ from harness.run.unchanged import identity, reuse, shown_path
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, StoreError, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
-from harness.trial import Phase, Progress, Record, State, Trial
+from harness.trial import Checked, Phase, Progress, Record, State, Trial
 from harness.workloads import Dataset, count_duplicates, data_root, load
 
 WAIT_SECONDS = 0.5
@@ -79,7 +81,7 @@ def _run_anew(
             if options.retrain_damaged:
                 store.drop_damaged_candidates()
             published = read_for(plan.study.study, options.results / FOLDER)
-            session = _Session(options, observers, begin, loaded.file, published)
+            session = _Session(options, observers, begin, loaded, published)
             return _run(plan, store, datasets, session)
         finally:
             store.close()
@@ -90,7 +92,7 @@ class _Session:
     options: RunOptions
     observers: Sequence[Observer]
     begin: float
-    file: str
+    loaded: LoadedStudy
     published: Sequence[PublishedFile]
 
     def seconds(self) -> float:
@@ -98,7 +100,18 @@ class _Session:
 
 
 def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> RunResult:
-    file = shown_path(session.file)
+    conductor = Conductor(plan, store, session)
+    try:
+        conductor.check(datasets)
+        conductor.execution = _start(plan, store, datasets, session)
+        return _train_and_judge(conductor, datasets)
+    finally:
+        conductor.close()
+
+
+def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> int:
+    """Begin an execution in the store, with what it is of."""
+    file = shown_path(session.loaded.file)
     context = {
         "overrides": dict(plan.overrides),
         "fingerprints": dict(plan.fingerprints),
@@ -106,7 +119,7 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
         "file": file,
     }
-    execution = store.start_execution(
+    return store.start_execution(
         plan.study.study,
         plan.profile,
         plan.hash,
@@ -114,15 +127,6 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         context,
         identity(plan, file),
     )
-    try:
-        conductor = Conductor(plan, store, execution, session)
-    except BaseException as error:
-        _end(store, execution, _ended_by(error), session)
-        raise
-    try:
-        return _train_and_judge(conductor, datasets)
-    finally:
-        conductor.close()
 
 
 def _ended_by(error: BaseException) -> str:
@@ -190,10 +194,10 @@ class _Work:
 class Conductor:
     """Feeds an executor from the schedule, and the store from the executor."""
 
-    def __init__(self, plan: Plan, store: Store, execution: int, session: _Session):
+    def __init__(self, plan: Plan, store: Store, session: _Session):
         self.plan = plan
         self.store = store
-        self.execution = execution
+        self.execution = 0  # until it has begun
         self.session = session
         self.counts: Counter[str] = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=0)
         self._schedule = Schedule(plan, store, next_round, best)
@@ -220,6 +224,18 @@ class Conductor:
         """Return what the trials of this run cost so far, and what they were forecast to."""
         return self._ledger.costs(self._forecast)
 
+    def check(self, datasets: Sequence[Dataset]) -> None:
+        """Have a worker build every distinct network that is to be trained, and take a step.
+
+        Raises:
+            InputError: with every mistake of any of them.
+        """
+        subjects = subjects_of(self.plan, self.store, self._states)
+        if subjects:
+            loaded, executor = self.session.loaded, self._opened(datasets)
+            tell = partial(self.tell, "noticed")
+            check_networks(executor, loaded, self.plan, subjects, tell)
+
     def run(self, datasets: Sequence[Dataset]) -> None:
         """Run every trial that has no record yet; return when all have one.
 
@@ -233,10 +249,8 @@ class Conductor:
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
-        executor = self._executor = self._open_executor()
+        executor = self._opened(datasets)
         try:
-            for dataset in datasets:
-                executor.provide(dataset)
             while self._work:
                 self._submit(executor)
                 self._handle(executor.events(WAIT_SECONDS))
@@ -248,9 +262,18 @@ class Conductor:
         if self._executor is not None:
             self._executor.close()
 
+    def _opened(self, datasets: Sequence[Dataset]) -> Executor:
+        """Return the executor, which has the data; it is opened when it is first needed."""
+        if self._executor is None:
+            self._executor = self._open_executor()
+            for dataset in datasets:
+                self._executor.provide(dataset)
+        return self._executor
+
     def _open_executor(self) -> Executor:
-        Thread(target=_import_what_judges).start()
         options = self.session.options
+        if not options.in_process:  # two imports at once, of which one is PyTorch's, can collide
+            Thread(target=_import_what_judges).start()
         try:
             return open_executor(
                 in_process=options.in_process,
@@ -359,6 +382,8 @@ class Conductor:
                 self.tell("progressed", event)
             elif isinstance(event, Notice):
                 self.tell("noticed", event.text)
+            elif isinstance(event, Checked):
+                continue  # `check` has waited for them all
             elif isinstance(event, Lost):
                 losses.append(event)
             elif (loss := self._faults.lost_to_exception(event)) is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.study.contrasts import Comparison, compared, point_sides
-    from harness.study.design import Arm, select, with_settings
+    from harness.study.design import Arm, place_of, select, with_settings
     from harness.study.errors import InputError, Problem
     from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         is_asked,
         kind_of,
         most_epochs,
+        settings_for,
         value_at,
     )
     from harness.study.stages import build_stages, used_stages
@@ -46,8 +47,10 @@ __all__ = [
     "load_profiles",
     "load_study",
     "most_epochs",
+    "place_of",
     "point_sides",
     "select",
+    "settings_for",
     "study_from_dict",
     "value_at",
     "used_stages",
@@ -56,14 +59,14 @@ __all__ = [
 
 _NAMES = {
     "contrasts": ("Comparison", "compared", "point_sides"),
-    "design": ("Arm", "select", "with_settings"),
+    "design": ("Arm", "place_of", "select", "with_settings"),
     "errors": ("InputError", "Problem"),
     "inherit": ("files_of",),
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),
     "model": ("Study",),
     "search_space": (
         "Space", "arm_spaces", "candidate_workload", "is_asked", "kind_of", "most_epochs",
-        "value_at",
+        "settings_for", "value_at",
     ),
     "stages": ("build_stages", "used_stages"),
 }  # fmt: skip

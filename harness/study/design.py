@@ -222,6 +222,43 @@ def place_of_level(study: Study, factor: str, level: Any) -> Path_:
     return ("factors", factor, "levels", at)
 
 
+def place_of(study: Study, arms: Sequence[Arm], failing: Sequence[Arm], path: str) -> Path_:
+    """Return where in a study file that stands which makes arms fail.
+
+    That is the level or named arm that sets the path itself, else one that sets something below it
+    and that no other arm has, else the workload.
+
+    Args:
+        study: the study.
+        arms: all of them.
+        failing: those that fail, and alike.
+        path: of the workload, which is wrong in these arms.
+    """
+    arm, names = failing[0], {one.name for one in failing}
+    settings: list[tuple[Path_, str, set[str]]] = []
+    if arm.named:
+        given = study.arms.get(arm.name, {})
+        settings += [(("arms", arm.name, key), key, {arm.name}) for key in given]
+    for factor, level in arm.levels.items():
+        levels = study.factors[factor].levels
+        having = {one.name for one in arms if same_value(one.levels.get(factor), level)}
+        for key in assignments_of(study, factor, level):
+            at = (key,) if isinstance(levels, dict) else ()
+            settings.append(((*place_of_level(study, factor, level), *at), key, having))
+    for place, key, _ in settings:
+        if is_within(path, key):
+            return (*place, *path[len(key) + 1 :].split(".")) if path != key else place
+    for place, key, having in settings:
+        if is_within(key, path) and having <= names and len(names) < len(arms):
+            return place
+    return ("workload", *path.split("."))
+
+
+def is_within(path: str, other: str) -> bool:
+    """Whether a dotted path is another one, or lies below it."""
+    return f"{path}.".startswith(f"{other}.")
+
+
 def checked_workload(
     base: Mapping[str, Any], assignments: Mapping[str, Any], origin: Path_, on_error: OnError | None
 ) -> Mapping[str, Any] | None:

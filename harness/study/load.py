@@ -6,7 +6,7 @@ import copy
 import fnmatch
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,13 +35,14 @@ Built = TypeVar("Built")
 
 @dataclass(frozen=True)
 class LoadedStudy:
-    """A checked study with its arms, and what it was made from."""
+    """A checked study with its arms, and what it was made from; `document` knows the places."""
 
     study: Study
     arms: list[Arm]
     profile: str
     overrides: dict[str, Any]
     file: str
+    document: Document = field(repr=False, compare=False)
 
 
 Source = Path | Mapping[str, Any]
@@ -106,8 +107,8 @@ def _no_profile(document: Document, wanted: str) -> InputError:
 
 
 def _load(document: Document, profile: str | None, settings: dict[str, Any]) -> LoadedStudy:
-    study, arms = _resolve(document, profile, settings)
-    return LoadedStudy(study, arms, profile or "default", settings, document.file)
+    study, arms, merged = _resolve(document, profile, settings)
+    return LoadedStudy(study, arms, profile or "default", settings, document.file, merged)
 
 
 def study_from_dict(data: Mapping[str, Any]) -> tuple[Study, list[Arm]]:
@@ -128,7 +129,7 @@ def _parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
 
 def _resolve(
     document: Document, profile: str | None, settings: Mapping[str, Any]
-) -> tuple[Study, list[Arm]]:
+) -> tuple[Study, list[Arm], Document]:
     merged = Document(
         copy.deepcopy(document.data),
         document.file,
@@ -164,7 +165,7 @@ def _resolve(
         problems = check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
     if problems:
         raise InputError(problems)
-    return study, arms
+    return study, arms, merged
 
 
 def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:

@@ -64,13 +64,7 @@ def measure(metrics: Mapping[str, str], outputs: Tensor, targets: Tensor) -> dic
     """
     found = {}
     for name, function in metrics.items():
-        value = own_function(function)(outputs, targets)
-        try:
-            found[name] = float(value)
-        except (TypeError, ValueError, RuntimeError):
-            raise TypeError(
-                f"{function} returned {type(value).__name__}; expected one number"
-            ) from None
+        found[name] = one_number(function, outputs, targets)
     return found
 
 
@@ -86,3 +80,18 @@ def check_goal(function: str, metric: Metric) -> None:
             f"the study says that the goal of {metric.name} is to {metric.goal} it, and {function} "
             f"says {goal}; correct one of them"
         )
+
+
+def one_number(function: str, outputs: Tensor, targets: Tensor) -> float:
+    """Return a metric of the user's, whatever number it is.
+
+    Raises:
+        TypeError: if it returns something else.
+    """
+    value = own_function(function)(outputs, targets)
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"{function} returned {type(value).__name__}; expected one number"
+        ) from None

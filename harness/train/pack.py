@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.form import Form
 from harness.metrics import functions
@@ -89,8 +89,8 @@ class Pack:
         self.best = self.stack.rows(everyone)
         self.augmentation = _augmentation(self.workload, trials, material.data.shape)
         self.transfer = transfer_of(self.workload)
-        self.layered: LayeredUpdate | None = None
-        self.update = self._make_update([optimizer_settings(trial) for trial in trials])
+        configs = [optimizer_settings(trial) for trial in trials]
+        self.update = update_for(configs, material.program.template, self.stack, self.transfer)
         self.frozen = self._frozen(1)
         self.steps = 0
         self.noted: dict[str, float] = {}
@@ -114,8 +114,8 @@ class Pack:
         self.stack = self.stack.arranged(before, after)
         self.best = self.best.arranged(before, after)
         self.initial = self.initial.arranged(before, after) if self.initial else None
-        assert self.layered is not None
-        self.layered.extend(after[0], self.stack.parameters)
+        assert isinstance(self.update, LayeredUpdate)
+        self.update.extend(after[0], self.stack.parameters)
 
     def train_epoch(self) -> Tensor:
         """Take one step per batch; return each member's mean loss, of shape (members,)."""
@@ -242,15 +242,6 @@ class Pack:
         }
         return {**objective.metrics(totals, count), **measured}
 
-    def _make_update(self, configs: Sequence[Mapping[str, Any]]) -> Update:
-        template = self.material.program.template
-        plain = self.transfer.get("rate_decay", 1.0) == 1.0
-        if plain and self.transfer.get("unfreeze_every") is None:
-            return build_update(configs, self.stack.parameters)
-        self.layered = LayeredUpdate(configs, rates(template, self.transfer))
-        self.layered.extend(state_names(template)[0], self.stack.parameters)
-        return self.layered
-
     def _frozen(self, epoch: int) -> int:
         if not self.transfer:
             return 0
@@ -299,6 +290,21 @@ def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
         [tensor.to(device) for tensor in stack.parameters],
         [tensor.to(device) for tensor in stack.buffers],
     )
+
+
+def update_for(
+    configs: Sequence[Mapping[str, Any]],
+    network: nn.Module,
+    stack: Stack,
+    transfer: Mapping[str, Any],
+) -> Update:
+    """Return what takes the steps of a stack of networks, each with its optimizer's settings."""
+    plain = transfer.get("rate_decay", 1.0) == 1.0
+    if plain and transfer.get("unfreeze_every") is None:
+        return build_update(configs, stack.parameters)
+    layered = LayeredUpdate(configs, rates(network, transfer))
+    layered.extend(state_names(network)[0], stack.parameters)
+    return layered
 
 
 def optimizer_settings(trial: Trial) -> dict[str, Any]:

@@ -220,7 +220,7 @@ class PlainProgram:
         self._bind(stack)
         set_mode(self.template, True)
         with torch.enable_grad():
-            loss = self.objective.plain_loss(self._outputs(inputs[0]), targets[0])
+            loss = self.objective.plain_loss(self.forward(inputs[0]), targets[0])
             gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
         return [gradient[None].contiguous() for gradient in gradients], loss.detach()[None]
 
@@ -233,7 +233,7 @@ class PlainProgram:
         self._bind(stack)
         self.template.eval()
         with torch.no_grad():
-            totals = self.objective.scores(self._outputs(inputs[0]), targets[0])
+            totals = self.objective.scores(self.forward(inputs[0]), targets[0])
         return [total[None] for total in totals]
 
     def outputs(self, stack: Stack, inputs: Tensor) -> Tensor:
@@ -241,9 +241,10 @@ class PlainProgram:
         self._bind(stack)
         self.template.eval()
         with torch.no_grad():
-            return self._outputs(inputs[0])
+            return self.forward(inputs[0])
 
-    def _outputs(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return what the network says of inputs (batch, ...), with the weights that it has."""
         if self._channels_last and inputs.ndim == 4:
             inputs = inputs.to(memory_format=torch.channels_last)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
