@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.whole_study import study_text
-from harness.cluster import Event, Pack
+from harness.cluster import DryRun, Event, Pack
 from harness.cluster.executor import Weights
 from harness.run import conductor
 from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Closing, Observer, Opening
 from harness.study import load_study
-from harness.trial import Progress, Record, State, Trial
+from harness.trial import Checked, Record, State, Trial
 from harness.workloads import Dataset
 
 
@@ -47,6 +47,11 @@ def nothing(trial: Trial, attempt: int = 1) -> Record:
     )
 
 
+def answer(trial: Trial, pack: Pack) -> Checked | Record:
+    """Return what comes of a trial of a pack: in a dry run, that nothing is wrong with it."""
+    return Checked(trial.id, ()) if isinstance(pack, DryRun) else nothing(trial, pack.attempt)
+
+
 class NullExecutor:
     """Returns the records of a pack at once."""
 
@@ -63,7 +68,7 @@ class NullExecutor:
 
     def submit(self, pack: Pack) -> None:
         """Do nothing for each trial."""
-        self._ready += [nothing(trial, pack.attempt) for trial in pack.trials]
+        self._ready += [answer(trial, pack) for trial in pack.trials]
 
     def events(self, timeout: float) -> list[Event]:
         """Return all that was submitted."""
@@ -92,11 +97,11 @@ class NullWorker:
         """Answer."""
         return 0
 
-    def run(self, pack: Pack, *data: Any) -> Iterator[list[Progress | Record]]:
+    def run(self, pack: Pack, *data: Any) -> Iterator[list[Checked | Record]]:
         """Do nothing for each trial, and say so one by one as training does."""
         del data
         for trial in pack.trials:
-            yield [nothing(trial, pack.attempt)]
+            yield [answer(trial, pack)]
 
 
 class Watch(Observer):

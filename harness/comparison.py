@@ -265,6 +265,9 @@ def _costs(both: pd.DataFrame) -> list[CostChange]:
     names = ["cost.seconds.1", "cost.seconds.2"]
     if not set(names) <= set(both):
         return []
+    for which in (".1", ".2"):  # the time of a trial that others were trained with is a share
+        size = both.get(f"cost.pack_size{which}")
+        both = both if size is None else both[size.isna() | (size <= 1)]
     for arm, mine in both.groupby("arm", sort=False):
         pairs = mine[names].dropna().to_numpy(dtype=float)
         pairs = pairs[(pairs > 0).all(axis=1)]

@@ -56,8 +56,16 @@ class Evidence:
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
 
 
+def trained_alone(rows: pd.DataFrame) -> pd.Series:
+    """Tell of each trial whether the time that it took is its own, and no share of a pack's."""
+    if "cost.pack_size" not in rows:
+        return pd.Series(True, index=rows.index)
+    return rows["cost.pack_size"].isna() | (rows["cost.pack_size"] <= 1)
+
+
 def gather(source: RecordSource, execution: Execution) -> Evidence:
     """Collect the evidence of one execution."""
+    assigned = source.assigned_records(execution.id)  # first, since it tells if anything is damaged
     study, arms = study_from_dict(execution.declaration)
     plan = make_plan(
         study,
@@ -69,7 +77,7 @@ def gather(source: RecordSource, execution: Execution) -> Evidence:
     levels = {arm.name: arm.levels for arm in plan.all_arms}
     rows, points, details = [], [], {}
     environments: dict[str, dict[str, Any]] = {}
-    for item in source.assigned_records(execution.id):
+    for item in assigned:
         rows.append(_row(item, levels.get(item.arm, {})))
         record = item.record
         if record is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,13 @@ METRICS: Mapping[Kind, tuple[str, ...]] = {
     "numbers": ("loss", "mean_absolute_error", "root_mean_squared_error", "max_error"),
 }
 """What is measured on every split."""
+
+RANGES: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("accuracy", "dead_units", "ensemble_accuracy", "neighbour_purity"), (0, 1)),
+    **dict.fromkeys(("silhouette",), (-1, 1)),
+    **dict.fromkeys(("ensemble_gain",), (-math.inf, math.inf)),
+}
+"""Between which values a metric that the harness measures lies; all others are not negative."""
 
 SIMPLE_MODELS = ("logistic_regression", "ridge", "seasonal_naive", "ngram")
 """Models that are fitted at once: no network, and no epochs."""

@@ -1,32 +1,208 @@
-"""Metrics that know themselves: name, goal, unit, meaning."""
+"""What a metric is: its name, which way is better, its unit and its meaning. Nothing is guessed.
+
+What the harness measures itself stands in a table here; of a metric of your own, the workload says
+it (`harness.components.measured`). Every other part asks `metric_of`.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
-LOWER_IS_BETTER = (
-    "loss",
-    "error",
-    "perplexity",
-    "bits",
-    "mean_absolute_error",
-    "root_mean_squared_error",
-    "max_error",
-)
-"""Last parts of the names of metrics that are better low; every other one is better high."""
+from harness.registry import PROBES, TASKS
+
+Goal = Literal["minimize", "maximize"]
+SPLITS = ("train", "validation", "test")
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What is measured: its name without the split, which way is better, its unit, its meaning."""
+    """A metric and what is known of it.
+
+    Attributes:
+        name: such as `validation.loss`.
+        goal: which way is better; None where neither way is, or nobody said.
+        unit: such as "nats"; empty where it has none, or none is known.
+        meaning: in a few words; empty where the name says it.
+    """
 
     name: str
-    goal: Literal["minimize", "maximize"]
+    goal: Goal | None = None
     unit: str = ""
     meaning: str = ""
 
+    @property
+    def sign(self) -> int:
+        """1 where high is better, -1 where low is.
 
-def lower_is_better(metric: str) -> bool:
-    """Tell whether a metric is better low; `metric` is a name such as `validation.loss`."""
-    return metric.rpartition(".")[2] in LOWER_IS_BETTER
+        Raises:
+            ValueError: if it is not known which.
+        """
+        if self.goal is None:
+            raise ValueError(f"nothing says whether a low or a high {self.name} is better")
+        return 1 if self.goal == "maximize" else -1
+
+    def best(self, values: Mapping[_Key, float]) -> _Key | None:
+        """Return the key of the best finite value, the first of equals.
+
+        None where there is no value, or where it is not known which way is better.
+        """
+        if self.goal is None:
+            return None
+        finite = {key: value for key, value in values.items() if math.isfinite(value)}
+        return max(finite, key=lambda key: self.sign * finite[key], default=None)
+
+    def is_worse(self, value: float, other: float) -> bool:
+        """Whether a value is worse than another one; raises as `sign` does."""
+        return self.sign * value < self.sign * other
+
+    def best_so_far(self, curve: Sequence[Mapping[str, float]]) -> list[float]:
+        """Return the best value up to each epoch; infinitely bad before there is one.
+
+        Raises:
+            ValueError: if no epoch has the metric, or it is not known which way is better.
+        """
+        if not any(self.name in point for point in curve):
+            known = ", ".join(name for name in curve[0] if name != "epoch") if curve else "nothing"
+            raise ValueError(f"an epoch has no {self.name}; it has {known}")
+        best, values = -self.sign * math.inf, []
+        for point in curve:
+            value = point.get(self.name, math.nan)
+            if math.isfinite(value) and not self.is_worse(value, best):
+                best = value
+            values.append(best)
+        return values
+
+
+BUILT_IN: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        # of every split, by the last part of their names
+        Metric("loss", "minimize", "nats"),
+        Metric("accuracy", "maximize", "share correct"),
+        Metric("bits", "minimize"),
+        Metric("mean_absolute_error", "minimize"),
+        Metric("root_mean_squared_error", "minimize"),
+        Metric("max_error", "minimize"),
+        # of probes
+        Metric("probe.dead_units", None, "0 to 1", "share of dead units"),
+        Metric(
+            "probe.gradient_ratio_start",
+            meaning="gradient, first layer ÷ last layer, before training",
+        ),
+        Metric(
+            "probe.gradient_ratio_end", meaning="gradient, first layer ÷ last layer, after training"
+        ),
+        Metric("probe.step_time", "minimize", "s", "time of a training step"),
+        Metric(
+            "probe.step_time_ratio", "minimize", "", "time of a training step ÷ the reference's"
+        ),
+        Metric("probe.tokens_per_second", "maximize"),
+        Metric("probe.saved_bytes", "minimize"),
+        Metric("probe.ensemble_accuracy", "maximize"),
+        Metric("probe.ensemble_root_mean_squared_error", "minimize"),
+        Metric("probe.ensemble_gain", "maximize"),
+        # costs
+        Metric("cost.seconds", "minimize", "s", "training time"),
+        Metric("cost.step_seconds", "minimize", "s", "time of a training step"),
+        Metric("cost.steps", "minimize", "", "training steps"),
+        Metric("cost.parameters", "minimize", "", "parameters"),
+    )
+}
+"""What the harness measures itself."""
+
+
+def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
+    """Return what is known of a metric.
+
+    Args:
+        name: such as `validation.loss`.
+        workloads: resolved settings that may declare it; the first that does counts.
+    """
+    if name in BUILT_IN and "." in name:
+        return BUILT_IN[name]
+    if name.startswith("probe."):
+        for probe in PROBES.own():
+            for metric in PROBES.find(probe).metrics:
+                if metric.name == name.partition(".")[2]:
+                    return Metric(name, metric.goal, metric.unit, metric.meaning)
+    if name.startswith("probe.epochs_to_"):
+        return Metric(name, "minimize")
+    split, _, last = name.partition(".")
+    if split not in SPLITS:
+        return Metric(name)
+    said: Mapping[str, Any] = next(
+        (found[last] for w in workloads if last in (found := declared(w))), {}
+    )
+    known = BUILT_IN.get(last, Metric(name))
+    elsewhere = any(w.get("training") for w in workloads)  # its loss may be in any unit
+    return Metric(
+        name,
+        known.goal or said.get("goal"),
+        said.get("unit") or ("" if elsewhere and last == "loss" else known.unit),
+        said.get("meaning") or known.meaning,
+    )
+
+
+def declared(workload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what a workload and its task say of metrics, by the last part of their names."""
+    training, task = workload.get("training") or {}, workload.get("task")
+    found: dict[str, Mapping[str, Any]] = {}
+    if task is not None:
+        for metric in TASKS.find(task["name"]).metrics:
+            found[metric.name] = {
+                "goal": metric.goal, "unit": metric.unit, "meaning": metric.meaning
+            }  # fmt: skip
+    for said in (workload.get("metrics") or {}, training.get("metrics") or {}):
+        for name, about in said.items():
+            if isinstance(about, Mapping):  # else it is only named
+                found.setdefault(name.rpartition(".")[2], about)
+    if training.get("goal"):
+        last = training["metric"].rpartition(".")[2]
+        found[last] = {**found.get(last, {}), "goal": training["goal"]}
+    return found
+
+
+def functions(workload: Mapping[str, Any]) -> dict[str, str]:
+    """Return the functions of a workload's own metrics, by their names."""
+    metrics = workload.get("metrics") or {}
+    return {n: f if isinstance(f, str) else f["function"] for n, f in metrics.items()}
+
+
+def logged_names(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return what metrics are called in runs that other code logged, by their names here."""
+    return {ours: m if isinstance(m, str) else m["name"] for ours, m in metrics.items()}
+
+
+def deciding(workload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a workload without what it says of metrics for readers only: units, meanings.
+
+    A goal that is known without being said is left out as well, so that a trial keeps its identity
+    when it is written down.
+    """
+    metrics, training = workload.get("metrics"), workload.get("training")
+    found = dict(workload)
+    if metrics:
+        found["metrics"] = {
+            name: _only(about, "function") if isinstance(about, Mapping) else about
+            for name, about in metrics.items()
+        }
+    if training and training["name"] != "mlflow":
+        goals = {n: _only(a, "") for n, a in (training.get("metrics") or {}).items()}
+        kept = {k: v for k, v in training.items() if k not in ("metrics", "goal")}
+        last = training["metric"].rpartition(".")[2]
+        goal = None if last in BUILT_IN else declared(workload).get(last, {}).get("goal")
+        others = {name: about for name, about in goals.items() if about and name != last}
+        found["training"] = (
+            kept | ({"goal": goal} if goal else {}) | ({"metrics": others} if others else {})
+        )
+    return found
+
+
+def _only(about: Mapping[str, Any], name: str) -> Any:
+    """Keep a function and a goal; a function alone is as good as its name."""
+    kept = {k: v for k, v in about.items() if k in (name, "goal")}
+    return kept[name] if list(kept) == [name] else kept

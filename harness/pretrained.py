@@ -8,14 +8,17 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from harness.extras import need
-from harness.provenance import source_version
+from harness.metrics import functions
+from harness.own.reach import source_version
+from harness.provenance import code_version
+from harness.trial import digest
 
 PACKAGE = "package:"
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -80,12 +83,18 @@ def own_code(workload: Mapping[str, Any]) -> list[str]:
     optimizer = workload.get("optimizer") or {}
     names = [workload["model"]["name"], training.get("name", ""), workload.get("loss", "")]
     names += [optimizer.get("name", "")]
-    names += (workload.get("metrics") or {}).values()
+    names += functions(workload).values()
     return [name for name in names if ":" in name]
 
 
-def outside_versions(workload: Mapping[str, Any]) -> list[str]:
+def outside_versions(
+    workload: Mapping[str, Any], version_of: Callable[[str], str] = source_version
+) -> list[str]:
     """Return what identifies the parts of a workload that are not this package's.
+
+    Args:
+        workload: of a trial or an arm.
+        version_of: what tells the version of a user's own function.
 
     Raises:
         CodeMissingError: if there is no such module or function.
@@ -93,9 +102,17 @@ def outside_versions(workload: Mapping[str, Any]) -> list[str]:
         ExtraMissingError: if the library of a network is not installed.
     """
     need_library(workload["model"])
-    found = [source_version(name) for name in own_code(workload)]
+    found = [version_of(name) for name in own_code(workload)]
     outside = _model_version(workload["model"])
     return found if outside is None else [*found, outside]
+
+
+def training_version(
+    workload: Mapping[str, Any], version_of: Callable[[str], str] = source_version
+) -> str:
+    """Return the version of all code that trains a workload; see `outside_versions`."""
+    outside = outside_versions(workload, version_of)
+    return digest([code_version(), *outside]) if outside else code_version()
 
 
 def need_library(model: Mapping[str, Any]) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import difflib
 import hashlib
-import importlib.util
 import os
 import platform
 from functools import cache
@@ -38,56 +35,6 @@ def package_version() -> str:
             hashed.update(str(file.relative_to(package)).encode())
             hashed.update(file.read_bytes())
     return hashed.hexdigest()[:16]
-
-
-class CodeMissingError(ModuleNotFoundError):
-    """A user's own function is not to be found."""
-
-
-def source_version(name: str) -> str:
-    """Hash the file of a user's own `package.module:function`, without importing it.
-
-    Raises:
-        CodeMissingError: if there is no such module, or no such name at its top level.
-    """
-    module, _, function = name.partition(":")
-    try:
-        found = importlib.util.find_spec(module)
-        if found is None or found.origin is None:
-            raise ModuleNotFoundError(f"No module named '{module}'")
-        source = Path(found.origin).read_bytes()
-    except Exception as error:  # importing a parent package runs its code, which may raise anything
-        raise CodeMissingError(
-            f"'{name}' cannot be found: {error}; modules are looked for here and where Python is "
-            "installed"
-        ) from None
-    if found.origin.endswith(".py"):
-        _check_name(source, module, function)
-    return hashlib.sha256(source).hexdigest()[:16]
-
-
-def _check_name(source: bytes, module: str, function: str) -> None:
-    """Refuse a name that a module's source does not mention, or source that is not Python."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
-        raise CodeMissingError(f"the module '{module}' is not valid Python: {error}") from None
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    defined = {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
-    imported = {
-        (alias.asname or alias.name)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    }
-    if function not in names | defined | imported and "*" not in imported:
-        close = difflib.get_close_matches(function, sorted(defined), n=1, cutoff=0.5)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise CodeMissingError(f"the module '{module}' has no '{function}'{hint}")
 
 
 PACKAGES = (

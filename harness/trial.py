@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -78,6 +79,9 @@ class Trial:
     data_fingerprint: str
     code_version: str
     probes: tuple[Mapping[str, Any], ...] = ()
+    own_code: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """What identified each of the user's own functions when the trial was planned. It is a part of
+    `code_version`, and is neither hashed nor stored again."""
 
     @cached_property
     def id(self) -> str:
@@ -113,6 +117,15 @@ class Trial:
         )
 
 
+NOT_FINITE = "not_finite"
+"""The detail of a record that says which numbers it lacks because they were infinite or NaN."""
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values that are numbers: what is infinite or NaN says nothing."""
+    return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
 @dataclass(frozen=True)
 class Record:
     """The immutable outcome of a trial.
@@ -120,8 +133,9 @@ class Record:
     `metrics` holds scalars of the selected epoch (`test.accuracy`, `probe.dead_units`, ...);
     `curve` one mapping per epoch; `details` lists of numbers or texts, such as gradient norms by
     layer; `cost` seconds, steps and parameter counts. What was not measured is absent, never a
-    number. `weights` are those of the selected epoch by parameter name, of pretraining trials only;
-    they are kept beside the record, not in it.
+    number; nor is what came out infinite or NaN, wherever the record comes from:
+    `details["not_finite"]` says what that was. `weights` are those of the selected epoch by
+    parameter name, of pretraining trials only; they are kept beside the record, not in it.
     """
 
     trial: Trial
@@ -137,6 +151,28 @@ class Record:
     started: float = 0.0
     ended: float = 0.0
     weights: Mapping[str, NDArray[Any]] | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Leave out what is not finite, and say so."""
+        told = [f"{k}: {v}" for part in (self.metrics, self.cost) for k, v in _endless(part)]
+        told += [
+            f"{name}: {value} in epoch {point.get('epoch', number)}"
+            for number, point in enumerate(self.curve, 1)
+            for name, value in _endless(point)
+        ]
+        lists = [name for name, values in self.details.items() if _has_endless(values)]
+        told += [f"{name}: holds numbers that are not finite" for name in lists]
+        if not told:
+            return
+        details = {name: v for name, v in self.details.items() if name not in lists}
+        details[NOT_FINITE] = list(dict.fromkeys([*details.get(NOT_FINITE, []), *told]))
+        for name, value in (
+            ("metrics", finite(self.metrics)),
+            ("cost", finite(self.cost)),
+            ("curve", tuple(finite(point) for point in self.curve)),
+            ("details", details),
+        ):
+            object.__setattr__(self, name, value)
 
     @property
     def trial_id(self) -> str:
@@ -177,9 +213,19 @@ class Record:
         )
 
 
+def _endless(values: Mapping[str, float]) -> list[tuple[str, float]]:
+    return [(name, value) for name, value in values.items() if not math.isfinite(value)]
+
+
+def _has_endless(values: list[Any]) -> bool:
+    return any(isinstance(value, float) and not math.isfinite(value) for value in values)
+
+
 SECONDS = "worker_seconds"
 COSTS = (SECONDS, "gpu_seconds", "joules")
 """What a trial may cost; one that is not known, as without a sensor, is absent."""
+SHARED = ("seconds", "step_seconds", *COSTS)
+"""Costs that trials which are trained together share equally, so that none has one of its own."""
 
 
 def cost_of(record: Record) -> dict[str, float]:
@@ -194,6 +240,26 @@ class Progress:
 
     trial_id: str
     points: tuple[Mapping[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with a workload, and at which path in it: `model.settings.widht`.
+
+    `raised` says that code raised an exception, which may also have been bad luck.
+    """
+
+    path: str
+    message: str
+    raised: bool = False
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a dry run of a trial found: nothing, if it can be trained."""
+
+    trial_id: str
+    mistakes: tuple[Mistake, ...]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from harness.components import Data
+from harness.own.lookup import CodeMissingError
 from harness.plan import FIXED
-from harness.provenance import CodeMissingError
 from harness.run.prepare import prepare
 from harness.study import InputError, load_study
 from harness.study.bundled import bundled_studies

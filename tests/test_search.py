@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from harness.metrics import metric_of
 from harness.plan import SearchSpace, grid_points
 from harness.search import Tried, best, next_round, wanted
 
@@ -23,7 +24,7 @@ def space(**changes):
         "sampler": "tpe",
         "round": 4,
         "candidates": 30,
-        "metric": "validation.accuracy",
+        "metric": metric_of("validation.accuracy"),
     }
     return SearchSpace(**(fields | changes))
 
@@ -89,7 +90,7 @@ def test_candidates_without_a_value_neither_win_nor_stop_the_search():
 def test_the_earliest_of_equals_wins_and_losses_are_minimized():
     history = [Tried(DEFAULT, value) for value in (1.0, 2.0, 2.0)]
     assert best(space(), history) == 1
-    assert best(space(metric="validation.loss"), history) == 0
+    assert best(space(metric=metric_of("validation.loss")), history) == 0
 
 
 def test_a_grid_covers_the_space_evenly_and_keeps_to_its_budget():

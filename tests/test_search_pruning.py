@@ -2,6 +2,7 @@ from collections import Counter
 
 import pytest
 
+from harness.metrics import metric_of
 from harness.plan import SearchSpace
 from harness.search import Tried, bracket_of, rungs, stop_rules
 
@@ -15,7 +16,7 @@ def space(name="successive_halving", first=2, factor=3, **changes):
         "sampler": "random",
         "round": 4,
         "candidates": 40,
-        "metric": METRIC,
+        "metric": metric_of(METRIC),
         "longest": 27,
         "pruning": {"name": name, "first": first, "factor": factor},
     }
@@ -63,7 +64,7 @@ def test_nobody_is_stopped_before_enough_others_came_as_far():
 
 def test_losses_are_better_low():
     history = [tried(loss, loss) for loss in (3.0, 1.0, 2.0)]
-    found = stop_rules(space(metric="validation.loss"), history, 3, 27)
+    found = stop_rules(space(metric=metric_of("validation.loss")), history, 3, 27)
     assert found == [[{"epoch": 2, "metric": "validation.loss", "worse_than": 1.0}]]
 
 

@@ -16,7 +16,9 @@ and what was expected; nothing was run then. In a notebook, plans and results sh
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +29,7 @@ from harness.study.bundled import find_study
 if TYPE_CHECKING:
     from harness.run.observer import Observer
     from harness.run.outcome import RunOptions, RunResult
+    from harness.run.results import Fault
     from harness.study import LoadedStudy
 
     StudyLike = str | Path | Mapping[str, Any] | LoadedStudy
@@ -94,6 +97,7 @@ def run(
     data: str | Path | None = None,
     address: str | None = None,
     in_process: bool = False,
+    retrain_damaged: bool = False,
     tracking_uri: str | None = None,
     models: Literal["log", "register"] | None = None,
     observers: Sequence[Observer] = (),
@@ -107,6 +111,7 @@ def run(
         data: the folder of data files; default: $HARNESS_DATA, or a cache.
         address: a running Ray cluster, `auto` or host:port; default: this machine.
         in_process: without Ray, one trial at a time.
+        retrain_damaged: train again what is damaged in the records.
         tracking_uri: an MLflow server elsewhere; default: a database beside the records.
         models: `log` the network of each arm's winner to MLflow at the end, or `register` it there
             as well; each that is not there yet is trained once more.
@@ -124,6 +129,7 @@ def run(
         data=data,
         address=address,
         in_process=in_process,
+        retrain_damaged=retrain_damaged,
         tracking_uri=tracking_uri,
         models=models,
         observers=lambda: observers,
@@ -138,6 +144,7 @@ def run_all(
     data: str | Path | None = None,
     address: str | None = None,
     in_process: bool = False,
+    retrain_damaged: bool = False,
     tracking_uri: str | None = None,
     models: Literal["log", "register"] | None = None,
     observers: Callable[[], Sequence[Observer]] = tuple,
@@ -156,15 +163,16 @@ def run_all(
     from harness.run.pages import refresh_scoreboard
 
     folder, out = Path(results), Path(reports)
-    options = RunOptions(folder, out, Path(data) if data else None, address, in_process)
+    options = RunOptions(
+        folder, out, Path(data) if data else None, address, in_process, retrain_damaged
+    )
     done = []
     for study in loaded:
         watching = [*observers(), MirrorObserver(tracking_uri, folder)]
         ran = run_study(study, options, watching)
         logged = _log_networks(ran, models, options, tracking_uri, watching) if models else []
         done.append(Result.of_run(ran, folder, logged))
-    refresh_scoreboard(folder, out)
-    return done
+    return _with_faults(done, refresh_scoreboard(folder, out))
 
 
 def import_mlflow(
@@ -193,12 +201,13 @@ def import_mlflow(
 
     folder, out = Path(results), Path(reports)
     done = import_runs(loaded, tracking_uri, RunOptions(folder, out))
-    refresh_scoreboard(folder, out)
-    return Result.of_run(done, folder)
+    return _with_faults([Result.of_run(done, folder)], refresh_scoreboard(folder, out))[0]
 
 
 def judge(studies: Iterable[str] | None = None, *, results: str | Path = RESULTS) -> list[Result]:
     """Judge what is recorded, own and published, training nothing: one result for each profile.
+
+    What cannot be judged is left out, and told on standard error.
 
     Args:
         studies: names of studies; default: all that have records.
@@ -212,7 +221,9 @@ def judge(studies: Iterable[str] | None = None, *, results: str | Path = RESULTS
 
     at_hand = open_results(Path(results))
     wanted = at_hand.named(studies)
-    return [Result.of_profile(judged, Path(results)) for judged in at_hand.judged(wanted)]
+    found = [Result.of_profile(judged, Path(results)) for judged in at_hand.judged(wanted)]
+    tell(at_hand.faults_of(wanted))
+    return found
 
 
 def report(
@@ -222,6 +233,8 @@ def report(
     reports: str | Path = REPORTS,
 ) -> dict[str, Path]:
     """Rebuild reports and the scoreboard from the records; nothing is trained.
+
+    What cannot be judged or drawn is left out, and told on standard error.
 
     Args:
         studies: names of studies; default: all that have records.
@@ -235,8 +248,24 @@ def report(
     from harness.run.results import open_results
 
     at_hand = open_results(Path(results))
-    _, folders = build_reports(at_hand, at_hand.named(studies), Path(reports))
-    return {study: folder / "index.html" for study, folder in folders.items()}
+    made = build_reports(at_hand, at_hand.named(studies), Path(reports))
+    tell(made.faults)
+    return {study: folder / "index.html" for study, folder in made.folders.items()}
+
+
+def _with_faults(done: Sequence[Result], faults: Sequence[Fault]) -> list[Result]:
+    """Tell what went wrong; what went wrong with the scoreboard itself belongs to every run."""
+    mine = [str(fault) for fault in faults if not fault.study]
+    found = [replace(result, left_out=[*result.left_out, *mine]) for result in done]
+    ours = [text for result in found for text in result.left_out]
+    tell(dict.fromkeys([*ours, *map(str, faults)]))
+    return found
+
+
+def tell(faults: Iterable[object]) -> None:
+    """Say on standard error what went wrong, a line for each."""
+    for fault in faults:
+        sys.stderr.write(f"harness: {fault}\n")
 
 
 def _log_networks(

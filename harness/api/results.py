@@ -70,7 +70,8 @@ class Result:
         counts: trials by what became of them in this run (complete, pruned, diverged, failed,
             reused); empty where nothing was run.
         wall_seconds: what the run took.
-        report: the folder of the report, of a run.
+        report: the folder of the report, of a run; None if it could not be written.
+        left_out: what of a run's study could not be judged, drawn or written, and why.
         costs: of the trials of a run: what was forecast, what was spent.
         integrity: what was noted against the evidence as a whole, by check.
         plan_hash: of what was declared.
@@ -91,6 +92,7 @@ class Result:
     report: Path | None = None
     costs: Costs = field(default_factory=Costs)
     models: Sequence[Mapping[str, Any]] = ()
+    left_out: Sequence[str] = ()
 
     @classmethod
     def of_run(
@@ -111,6 +113,7 @@ class Result:
             done.report,
             done.costs,
             models,
+            outcome.left_out,
         )
 
     @classmethod
@@ -189,6 +192,7 @@ class Result:
             "claims": self.claims_as_dicts(),
             "models": [dict(model) for model in self.models],
             "report": str(self.report / "index.html") if self.report else None,
+            "left_out": list(self.left_out),
         }
 
     def claims_as_dicts(self) -> list[dict[str, Any]]:

@@ -1,5 +1,26 @@
 """The command line. Each command imports what it needs when it is called, so that help is quick."""
 
-from harness.cli.app import main
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line and end with its exit status.
+
+    Before anything else is imported, the folder of the script and the working folder leave the
+    search path of modules: the working folder is searched last, and for own code alone.
+    """
+    here = os.getcwd()
+    entries = sys.path if sys.flags.safe_path else sys.path[1:]
+    sys.path[:] = [entry for entry in entries if os.path.realpath(entry or ".") != here]
+    from harness.own.imports import search_last
+
+    search_last([here])
+    from harness.cli.app import main as run_and_exit
+
+    run_and_exit()
+
 
 __all__ = ["main"]

@@ -5,14 +5,23 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import signal
 import sys
+from contextlib import suppress
+from threading import Timer
+from types import FrameType
 
 import typer
 
 from harness.cli import cards, importing, models, results, studies
 from harness.errors import InputError
 
-DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 128
+"""Exit statuses; the last one plus the signal's number: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_MOMENT = 0.05  # seconds
+_CTRL_C = INTERRUPTED + signal.SIGINT  # what Typer makes of every interruption
+_INTERRUPTED = "interrupted; everything recorded is kept, run again to go on"
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 app = typer.Typer(
@@ -29,14 +38,52 @@ models.register(app)
 importing.register(app)
 
 
-def main() -> None:
-    """Run the command line and end with its exit status.
+class _Signals:
+    """Lets SIGTERM and SIGHUP end the command as Ctrl-C does, so that one way out serves all.
 
-    The working directory is searched last for modules, so that a study can name your own code.
+    While the command is on this way, further signals change nothing: what is to be closed is
+    closed. A signal that was ignored from the beginning, as under `nohup`, stays ignored.
     """
-    sys.path.append(os.getcwd())
+
+    def __init__(self) -> None:
+        self.received = signal.SIGINT
+
+    def install(self) -> None:
+        """Take over the signals that ask a process to end."""
+        for number in _ENDING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._interrupt)
+        sys.unraisablehook = self._again
+
+    def ignore(self) -> None:
+        """Let the process end undisturbed, now that its exit status is known."""
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if not _is_interruption(sys.exception()):
+            self.received = signal.Signals(number)
+            raise KeyboardInterrupt
+
+    def _again(self, lost: sys.UnraisableHookArgs) -> None:
+        """Interrupt again where Python dropped the exception, as in a callback of a library."""
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            Timer(_MOMENT, os.kill, (os.getpid(), self.received)).start()
+        else:
+            sys.__unraisablehook__(lost)
+
+
+_signals = _Signals()
+
+
+def main() -> None:
+    """Run the command line and end with its exit status."""
+    _signals.install()
     status = run(sys.argv[1:])
-    gc.freeze()  # what is left goes with the process: to collect it first takes up to a second
+    _signals.ignore()
+    if "torch" not in sys.modules:  # it tells of everything that is not collected, at length
+        gc.freeze()  # what is left goes with the process: to collect it first takes up to a second
     sys.exit(status)
 
 
@@ -45,16 +92,26 @@ def run(arguments: list[str]) -> int:
     try:
         status = app(arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        status = INTERRUPTED
+        status = _CTRL_C
     except Exception as error:
-        status = _status_of(error)
+        status = _CTRL_C if _is_interruption(error) else _status_of(error)
         if status is None:
             raise
-        for line in _said(error).splitlines():
-            sys.stderr.write(f"harness: {line}\n")
-    if status == INTERRUPTED:
-        sys.stderr.write("harness: interrupted; everything recorded is kept, run again to go on\n")
+        if status != _CTRL_C:
+            for line in _said(error).splitlines():
+                sys.stderr.write(f"harness: {line}\n")
+    if status == _CTRL_C:
+        status = INTERRUPTED + _signals.received
+        with suppress(OSError):  # the terminal may be gone
+            sys.stderr.write(f"harness: {_INTERRUPTED}\n")
     return status if isinstance(status, int) else DONE
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Tell whether an exception is an interruption, or came up on the way out after one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _said(error: Exception) -> str:
@@ -74,8 +131,8 @@ def _status_of(error: Exception) -> int | None:
     """
     from harness.cluster.executor import ClusterError
     from harness.extras import ExtraMissingError
+    from harness.own.lookup import CodeMissingError
     from harness.pretrained import WeightsMissingError
-    from harness.provenance import CodeMissingError
     from harness.store import StoreError
     from harness.workloads.sources import DataMissingError
 

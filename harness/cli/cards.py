@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,12 +30,12 @@ def card(
     from harness.report.view import views_of
     from harness.run.results import open_results
 
-    name = Path(study).stem
     at_hand = open_results(results)
-    known = {entry.execution.study for entry in at_hand.entries()}
-    if name not in known:
-        raise InputError(f"there are no results of a study '{name}'{nearest(name, known)}")
+    (name,) = at_hand.named([study])
     views = {view.name: view for view in views_of(at_hand.judged({name}))}
+    faults = [f for f in at_hand.faults_of({name}) if profile in (None, f.profile)]
+    if faults and profile not in views:
+        raise InputError("\n".join(map(str, faults)))
     if profile is not None and profile not in views:
         names = ", ".join(views)
         raise InputError(

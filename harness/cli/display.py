@@ -42,6 +42,7 @@ class Display(Observer):
         self._live: Live | None = None
         self._failed: list[str] = []
         self._told = 0
+        self._summed_up = False
         self._begin = self._last_line = time.monotonic()
 
     def opened(self, opening: Opening) -> None:
@@ -94,8 +95,9 @@ class Display(Observer):
         """Pass a notice on."""
         self._print(f"[yellow]note[/yellow] {escape(text)}")
 
-    def closed(self, closing: Closing) -> None:
-        """Show the verdicts and where to look next."""
+    def judged(self, closing: Closing) -> None:
+        """Show the verdicts."""
+        self._summed_up = True
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -106,13 +108,17 @@ class Display(Observer):
         self._print(f"{', '.join(parts)}; {duration(closing.wall_seconds)}")
         if closing.costs.spent:
             self._print(_costs(closing.costs))
-        if closing.report is None:
-            return
         if closing.verdicts:
             self.console.print()
             print_verdicts(closing.verdicts, self.console)
             self._print(f"\n{_count(closing.verdicts)}")
-        self._print_next(closing.report)
+
+    def closed(self, closing: Closing) -> None:
+        """Show where to look next, and the verdicts if they were not shown yet."""
+        if not self._summed_up:
+            self.judged(closing)
+        if closing.report is not None:
+            self._print_next(closing.report)
 
     def unchanged(self, opening: Opening, closing: Closing) -> None:
         """Show what came of it, as if it had been done again."""

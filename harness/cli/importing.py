@@ -40,11 +40,12 @@ def import_mlflow(
     )
     if as_json:
         typer.echo(json.dumps(done.to_dict()))
-        return 0
+        return 1 if done.left_out else 0
     counts = ", ".join(f"{count} {state}" for state, count in done.counts.items() if count)
     typer.echo(f"{done.study} ({done.profile}): {counts}")
     for note in done.integrity.get("imported", ())[1:]:
         typer.echo(f"note: {note}")
     print_verdicts(done.verdicts)
-    typer.echo(f"report: {done.report / 'index.html' if done.report else ''}")
-    return 0
+    if done.report:
+        typer.echo(f"report: {done.report / 'index.html'}")
+    return 1 if done.left_out else 0

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.words import amount, duration
 from harness.plan import SIMPLE_BASELINE, Plan
+from harness.plan.power import power_of
 from harness.run.prepare import Outlook
-from harness.stats.power import Rule, detectable_difference, fewest_seeds
 from harness.study import Study
+from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import SECONDS, source_of
+from harness.wording import listed
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-POWER = 0.8
 
 
 def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
             },
         },
         "pretraining": list(plan.stages),
-        "power": _power(plan),
+        "same_arms": same_arms(plan.study, plan.arms),
+        "power": power_of(plan.study),
         "seconds_on_one_worker": round(outlook.seconds, 1),
         "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
         "data_present": bool(plan.fingerprints),
@@ -93,63 +95,54 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
     for line in running_lines(study):
         console.print(line, highlight=False)
     _print_rest(console, plan, outlook)
-    if plan.study.claims:
-        _print_power(console, _power(plan))
+    for names in same_arms(study, plan.arms):
+        console.print(f"{listed(names)} {SAME_ARM}", highlight=False)
+    for line in _power_lines(study, power_of(study)):
+        console.print(line, highlight=False)
 
 
-def _power(plan: Plan) -> dict[str, Any]:
-    """Say what the planned seeds can show, in deviations of a claim's one number per seed."""
-    study = plan.study
-    rule = Rule(study.alpha, max(len(study.claims), 1))
-    looks = [
-        {"seeds": seeds, "detectable": _detectable(study, look, rule)}
-        for look, seeds in enumerate(study.looks)
-    ]
-    return {
-        "seeds": study.most_seeds,
-        "claims": len(study.claims),
-        "fewest_seeds": fewest_seeds(rule),
-        "detectable": looks[-1]["detectable"],
-        "looks": looks,
-    }
+_SHOWN_IF = {
+    "one-sided": ("a claim", "effect lies {} beyond its margin"),
+    "two-sided": ("a claim with differs_by", "effect lies {} beyond its margin"),
+    "equivalence": (
+        "a claim with within or between", "bounds lie {} on either side of its effect",
+    ),
+}  # fmt: skip
+"""By kind of claim: how it is called, and when it is found."""
 
 
-def _detectable(study: Study, look: int, rule: Rule) -> float | None:
-    """Return what is detectable at a look of a sequential study, or with a fixed number of seeds.
-
-    A look spends a part of alpha; the share that its interval gets is used for its test as well,
-    and what the looks before have shown is left out, so that the power is not overstated.
-    """
-    seeds = study.looks[look]
-    if len(study.looks) > 1:
-        from harness.stats.hypotheses import Greater  # SciPy is slow to import
-        from harness.stats.sequential import Design, interval_alpha
-
-        alpha = interval_alpha(Design(study.looks, study.alpha), look, Greater())
-        if alpha <= 0:
-            return None
-        rule = Rule(alpha, rule.claims)
-    return detectable_difference(seeds, 1.0, rule, POWER)
-
-
-def _print_power(console: Console, power: dict[str, Any]) -> None:
-    """Say what the first and the last look can show."""
+def _power_lines(study: Study, power: Mapping[str, Any]) -> Iterator[str]:
+    """Say which claims no data could support, and what the first and the last look can show."""
+    never = [claim for claim in power["by_claim"] if not claim["can_be_supported"]]
+    if never:
+        lowest, corrected = (min(c[key] for c in never) for key in ("smallest_p", "corrected"))
+        named = listed([claim["id"] for claim in never])
+        which = "no claim can" if len(never) == power["claims"] else f"{named} cannot"
+        because = "no look can reach its share of the error rate"
+        if len(study.looks) == 1:
+            because = (
+                f"the smallest p-value there is, {lowest:.2g}, is {corrected:.2g} once it is"
+                f" corrected for {power['claims']} claims"
+            )
+        yield (
+            f"With {power['seeds']} seeds {which} be supported, whatever the data: {because};"
+            f" at least {power['fewest_seeds']} seeds are needed."
+        )
+    able = {claim["kind"] for claim in power["by_claim"] if claim["can_be_supported"]}
     looks = power["looks"]
-    for look in looks[:: max(len(looks) - 1, 1)]:
-        seeds, detectable = look["seeds"], look["detectable"]
-        if detectable is not None:
-            text = (
-                f"With {seeds} seeds a claim is supported 4 times in 5 if its effect lies "
-                f"{detectable:.1f} standard deviations (between seeds) beyond its margin."
-            )
-        elif look is looks[-1]:
-            text = (
-                f"With {seeds} seeds no claim can be supported; {power['claims']} claims that are "
-                f"corrected together need at least {power['fewest_seeds']}."
-            )
-        else:
-            text = f"At the first look, at {seeds} seeds, no claim can be supported yet."
-        console.print(text, highlight=False)
+    for look in looks[:: max(len(looks) - 1, 1)] if able else ():
+        found = {kind: look["by_kind"][kind] for kind in _SHOWN_IF if kind in able}
+        seeds = look["seeds"]
+        if look is not looks[-1] and not any(found.values()):
+            yield f"At the first look, at {seeds} seeds, no claim can be supported yet."
+            continue
+        for kind, distance in found.items():
+            claim, where = _SHOWN_IF[kind]
+            if distance is None:
+                yield f"With {seeds} seeds {claim} can be supported only once others are."
+            else:
+                shown = where.format(f"{distance:.1f} standard deviations (between seeds)")
+                yield f"With {seeds} seeds {claim} is supported 4 times in 5 if its {shown}."
 
 
 def _own_code_lines(plan: Plan) -> list[str]:

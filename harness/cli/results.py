@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from harness.run.results import Fault
     from harness.store import Store
     from harness.trial import Record
 
@@ -50,6 +51,7 @@ def report(
     what differs between two sets of results beyond noise.
     """
     from harness.run.conclude import build_reports
+    from harness.run.pages import check_writable
     from harness.run.results import open_results
 
     if compared is not None:
@@ -59,51 +61,70 @@ def report(
     if export_to is not None:
         return _export(results, studies, export_to)
     at_hand = open_results(results)
-    judged, folders = build_reports(at_hand, at_hand.named(studies), out)
-    for study, folder in folders.items():
-        profiles = ", ".join(result.profile for result in judged if result.study == study)
+    wanted = at_hand.named(studies)
+    check_writable(out)
+    made = build_reports(at_hand, wanted, out)
+    for study, folder in made.folders.items():
+        profiles = ", ".join(result.profile for result in made.judged if result.study == study)
         typer.echo(f"{study} ({profiles}): {folder / 'index.html'}")
     typer.echo(f"scoreboard: {out / 'index.html'}")
-    return 0
+    return _told(made.faults, wanted)
+
+
+def _told(faults: Sequence[Fault], wanted: Sequence[str]) -> int:
+    """Say what went wrong; return the exit status, which is about what was asked for."""
+    from harness.api import tell
+
+    tell(faults)
+    return 1 if any(fault.study in (*wanted, "") for fault in faults) else 0
 
 
 def _export(results: Path, studies: list[str] | None, folder: Path) -> int:
     from harness.report import export
+    from harness.run.conclude import left_out
+    from harness.run.pages import check_writable
     from harness.run.results import open_results
 
     at_hand = open_results(results)
-    for written in export(at_hand.judged(at_hand.named(studies)), folder):
+    wanted = at_hand.named(studies)
+    check_writable(folder)
+    judged = at_hand.judged(wanted)
+    for written in export(judged, folder):
         typer.echo(f"{written}")
-    return 0
+    return _told([*at_hand.faults_of(wanted), *left_out(judged)], wanted)
 
 
 def _compare(
     folders: tuple[Path, Path], studies: list[str] | None, out: Path, *, as_json: bool
 ) -> int:
     from harness.report import build_comparison, compare
+    from harness.run.pages import check_writable
     from harness.run.results import known_studies, open_any
 
     sets = [open_any(folder) for folder in folders]
-    known = {entry.execution.study for one in sets for entry in one.entries()}
-    wanted = set(known_studies(known, studies))
+    known = {study for one in sets for study in one.named()}
+    wanted = known_studies(known, studies)
+    check_writable(out)
     first, second = (one.judged(wanted) for one in sets)
     view = compare(first, second, (str(folders[0]), str(folders[1])))
     page = build_comparison(view, out)
     typer.echo(json.dumps(view.to_dict()) if as_json else f"{view.headline}\ncomparison: {page}")
-    return 0
+    return _told([fault for one in sets for fault in one.faults_of(wanted)], wanted)
 
 
 def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) -> int:
     """Show every claim with its verdict and its evidence, own and published, and count them."""
-    from harness.api import judge
+    from harness.api.results import Result
     from harness.cli.verdict_table import print_counts, print_verdicts
+    from harness.run.conclude import left_out
     from harness.run.results import open_results
 
+    at_hand = open_results(results)
+    judged = at_hand.judged()
     if as_json:
-        found = [claim for result in judge(results=results) for claim in result.claims_as_dicts()]
-        typer.echo(json.dumps(found))
-        return 0
-    judged = open_results(results).judged()
+        found = [Result.of_profile(result, results).claims_as_dicts() for result in judged]
+        typer.echo(json.dumps([claim for claims in found for claim in claims]))
+        return _told([*at_hand.faults, *left_out(judged)], at_hand.named())
     for result in judged:
         if result.verdicts:
             origin = ", published records" if result.standing.published else ""
@@ -113,7 +134,7 @@ def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) 
             print_verdicts(result.verdicts)
     typer.echo("")
     print_counts(judged)
-    return 0
+    return _told(at_hand.faults, at_hand.named())
 
 
 def publish(
@@ -154,6 +175,7 @@ def trial(
     as_json: options.AsJson = False,
 ) -> int:
     """Show one trial: its settings and its record; with --replay, run it again and compare."""
+    from harness.pretrained import training_version
     from harness.store import open_store
     from harness.trial import TIMED
 
@@ -165,9 +187,13 @@ def trial(
     again = _run_again(record, store, data_root)
     same = again.deterministic_part() == record.deterministic_part()
     same = same and _same_weights(again.weights, store.weights(record.trial_id))
+    changed = record.trial.code_version != training_version(record.trial.workload)
     if as_json:
-        typer.echo(json.dumps({"trial_id": record.trial_id, "identical": same}))
+        said = {"trial_id": record.trial_id, "identical": same, "code_changed": changed}
+        typer.echo(json.dumps(said))
     else:
+        if changed:
+            typer.echo("the code that trains it is not what it was when the trial was recorded")
         typer.echo(f"{record.trial_id}: the replay is {'identical' if same else 'different'}")
         for name, value in record.metrics.items():
             other = again.metrics.get(name)

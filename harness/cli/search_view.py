@@ -23,7 +23,7 @@ def search_as_dict(plan: Plan, arm: Arm) -> dict[str, Any] | None:
     return {
         "space": {path: dict(dimension) for path, dimension in space.dimensions.items()},
         "sampler": space.sampler,
-        "metric": space.metric,
+        "metric": space.metric.name,
         "candidates": budget.candidates,
         "epochs": budget.epochs,
         "pruning": dict(space.pruning) if space.pruning else None,
@@ -36,14 +36,14 @@ def print_search(console: Console, plan: Plan) -> None:
     for arm in plan.arms:
         space = plan.space(arm)
         if space is not None:
-            groups.setdefault(repr((space.dimensions, space.metric)), []).append(arm)
+            groups.setdefault(repr((space.dimensions, space.metric.name)), []).append(arm)
     for arms in groups.values():
         space = plan.space(arms[0])
         assert space is not None
         every = len(arms) == len(plan.arms)
         console.print(
             f"search of {'every arm' if every else _names(arms)}: {space.sampler}, by"
-            f" {space.metric}",
+            f" {space.metric.name}",
             highlight=False,
         )
         for path, dimension in space.dimensions.items():

@@ -30,6 +30,10 @@ def validate(
     explain: Annotated[
         bool, typer.Option("--explain", help="show each mistake in its file, and what is right")
     ] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="build each network too, and take one step with it")
+    ] = False,
+    data_root: options.DataRoot = None,
 ) -> int:
     """Check study files, every profile of each; say what is wrong and where."""
     from harness.study import load_study
@@ -38,6 +42,8 @@ def validate(
     for file in studies:
         try:
             loaded = load_study(file)
+            if build:
+                _build(file, data_root)
         except InputError as error:
             problems += error.problems
             continue
@@ -53,6 +59,28 @@ def validate(
     if problems:
         raise InputError(problems)
     return 0
+
+
+def _build(file: Path, data_root: Path | None) -> None:
+    """Build the networks of a study and of its profiles; say which cannot be for want of data."""
+    from harness.run.dry_runs import check_here
+    from harness.study import load_profiles, load_study
+    from harness.workloads.sources import DataMissingError
+    from harness.workloads.sources import data_root as root_of
+
+    loaded = load_study(file)
+    profiles = load_profiles(file, "*") if loaded.study.profiles else []
+    checked: set[str] = set()
+    problems: dict[Problem, None] = {}
+    for one in [loaded, *profiles]:
+        try:
+            check_here(one, root_of(data_root), checked)
+        except InputError as error:
+            problems |= dict.fromkeys(error.problems)
+        except DataMissingError as error:
+            typer.echo(f"{file}: profile {one.profile} is not built: {error}")
+    if problems:
+        raise InputError(problems)
 
 
 def plan(
@@ -98,6 +126,9 @@ def run(
     register: Annotated[
         bool, typer.Option("--register", help="as --models, and in MLflow's model registry")
     ] = False,
+    retrain_damaged: Annotated[
+        bool, typer.Option("--retrain-damaged", help="train again what is damaged in the records")
+    ] = False,
     results: options.Results = RESULTS,
     out: options.Reports = REPORTS,
     data_root: options.DataRoot = None,
@@ -114,6 +145,7 @@ def run(
         data=data_root,
         address=address,
         in_process=in_process,
+        retrain_damaged=retrain_damaged,
         tracking_uri=tracking_uri,
         models="register" if register else "log" if models else None,
         observers=tuple if as_json else lambda: [_display(results, tracking_uri)],
@@ -122,7 +154,8 @@ def run(
         documents = [result.to_dict() for result in finished]
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
     lacking = any(not model["model"] for result in finished for model in result.models)
-    return 1 if lacking or any(result.counts["failed"] for result in finished) else 0
+    failed = any(result.counts["failed"] or result.left_out for result in finished)
+    return 1 if lacking or failed else 0
 
 
 def _load_all(

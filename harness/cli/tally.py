@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from harness.metrics import lower_is_better
 from harness.plan import SIMPLE_BASELINE, Assignment, Plan, estimate_seconds
 from harness.trial import Phase, Record, State
 
@@ -35,7 +34,8 @@ class Tally:
         self.running: set[str] = set()
         self.states: Counter[State] = Counter()
         self.lost = self.ran = 0
-        self.metric = plan.search_metric(plan.baseline)
+        self._metric = plan.metric(plan.search_metric(plan.baseline))
+        self.metric = self._metric.name
         self._clock = clock
         self._first: float | None = None
         self._work = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
@@ -94,10 +94,10 @@ class Tally:
         return self.ran / elapsed if self.ran and elapsed > 0 else None
 
     def best(self) -> tuple[str, float] | None:
-        """Return the arm with the best mean of the metric to select by, and that mean."""
+        """Return the arm with the best mean of the metric to select by, and that mean.
+
+        None where no arm has one, or nothing says which way is better.
+        """
         means = {arm: fmean(values) for arm, values in self._scores.items()}
-        if not means:
-            return None
-        choose = min if lower_is_better(self.metric) else max
-        arm = choose(means, key=lambda name: means[name])
-        return arm, means[arm]
+        arm = self._metric.best(means)
+        return None if arm is None else (arm, means[arm])

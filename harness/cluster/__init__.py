@@ -2,6 +2,7 @@
 
 from harness.cluster.executor import (
     ClusterError,
+    DryRun,
     Event,
     Executor,
     Loss,
@@ -17,6 +18,7 @@ from harness.cluster.local import LocalExecutor
 
 __all__ = [
     "ClusterError",
+    "DryRun",
     "Event",
     "Executor",
     "LocalExecutor",

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from harness.form import Form
 from harness.train import Checkpoints
-from harness.trial import Progress, Record, Trial
+from harness.trial import Checked, Progress, Record, Trial
 from harness.workloads import Dataset
 
 Weights = Mapping[str, NDArray[Any]]
@@ -76,6 +77,28 @@ class Pack:
         if len({trial.id for trial in self.trials}) != len(self.trials):
             raise ValueError("a pack cannot hold a trial twice")
 
+    @property
+    def source(self) -> str | None:
+        """The trial whose weights these start from."""
+        return self.trials[0].source
+
+
+@dataclass(frozen=True)
+class DryRun(Pack):
+    """Trials whose networks are built and take one step, to find what cannot be trained.
+
+    Nothing is recorded; each trial gives one Checked. Their pretraining need not have been done:
+    `model` and `form` are those of the network whose weights they are to start from.
+    """
+
+    model: Mapping[str, Any] | None = None
+    form: Form | None = None
+
+    @property
+    def source(self) -> str | None:
+        """None: no weights are needed."""
+        return None
+
 
 class Loss(StrEnum):
     """Why a pack was lost, as far as it can be told; a retry policy may treat them differently."""
@@ -105,7 +128,7 @@ class Notice:
     text: str
 
 
-Event = Progress | Record | Lost | Notice
+Event = Progress | Record | Checked | Lost | Notice
 
 
 class Executor(Protocol):
@@ -138,9 +161,9 @@ class Executor(Protocol):
     def events(self, timeout: float) -> list[Event]:
         """Wait up to `timeout` seconds for something to happen and return what did.
 
-        Every submitted trial gives any number of Progress and then one Record, or its pack gives
-        one Lost that names the trials still without a record. A Notice may come at any time. The
-        list is empty when time is up, and at once when nothing is submitted.
+        Every submitted trial gives any number of Progress and then one Record (in a DryRun one
+        Checked), or its pack gives one Lost that names the trials still without. A Notice may come
+        at any time. The list is empty when time is up, and at once when nothing is submitted.
 
         Raises:
             ClusterError: if no trial can be run any more.

@@ -23,7 +23,7 @@ def open_executor(
         address: of a running Ray cluster (`auto` or `host:port`); None starts one on this machine.
         needs: what each trial is given; None for one CPU.
         slots: trials at once, at most; None for as many as the cluster's resources bear.
-        modules: names of the user's own top-level modules, sent along to a joined cluster.
+        modules: with the user's own functions; what they reach is sent along to a joined cluster.
         in_process: run everything in this process instead, for tests and debugging.
 
     Raises:
@@ -33,8 +33,10 @@ def open_executor(
     if in_process:
         return LocalExecutor(needs.cpus, needs.checkpoints)
     # Ray prints what happens to its workers straight to standard output, where a JSON document may
-    # have to stand alone. Its own switch against that is read once, when it is imported.
+    # have to stand alone, and aborts on SIGTERM with a trace. Its switches against that are read
+    # once, when it is imported.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
+    os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
     from harness.cluster.ray_executor import RayExecutor
 
     return RayExecutor(address, needs=needs, slots=slots, modules=modules)

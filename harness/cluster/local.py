@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from harness.cluster.executor import Event, Pack, UnknownDataError, UnknownWeightsError, Weights
+from harness.cluster.executor import (
+    DryRun,
+    Event,
+    Pack,
+    UnknownDataError,
+    UnknownWeightsError,
+    Weights,
+)
 from harness.train import Checkpoints
 from harness.workloads import Dataset
 
@@ -38,7 +45,7 @@ class LocalExecutor:
             UnknownDataError: if its data set was not provided.
             UnknownWeightsError: if the weights that its trials start from were not provided.
         """
-        fingerprint, source = pack.trials[0].data_fingerprint, pack.trials[0].source
+        fingerprint, source = pack.trials[0].data_fingerprint, pack.source
         if fingerprint not in self._datasets:
             raise UnknownDataError(fingerprint)
         if source is not None and source not in self._weights:
@@ -61,7 +68,11 @@ class LocalExecutor:
 
         first = pack.trials[0]
         data = self._datasets[first.data_fingerprint].for_phase(first.phase)
-        weights = None if first.source is None else self._weights[first.source]
+        if isinstance(pack, DryRun):
+            from harness.train.dry_run import dry_run
+
+            return dry_run(pack.trials, data, Setting(self.cpus), (pack.model, pack.form))
+        weights = None if pack.source is None else self._weights[pack.source]
         setting = Setting(self.cpus, pack.attempt, weights=weights, checkpoints=self.checkpoints)
         return iter(train_in(setting, pack.trials, data))
 

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import Any
 
@@ -28,7 +28,8 @@ from harness.cluster.executor import (
 from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
-from harness.trial import Phase, Record
+from harness.own.imports import Luggage
+from harness.trial import Checked, Phase, Record
 from harness.workloads import Dataset
 
 PROGRESS_SECONDS = 0.3
@@ -113,6 +114,7 @@ class RayExecutor:
             self._session = ray_session.start(own, needs.cpus)
         else:
             self._session = ray_session.join(address, modules, needs.cpus)
+        self._luggage = Luggage.pack(None if address is None else modules)
         try:
             self._autoscaled = address is not None and is_autoscaled()
             self._look()
@@ -153,7 +155,7 @@ class RayExecutor:
         first = pack.trials[0]
         provided = self._provided[first.data_fingerprint]
         test = provided.test if first.phase is Phase.CONFIRMATION else None
-        weights = None if first.source is None else self._weights[first.source]
+        weights = None if pack.source is None else self._weights[pack.source]
         return provided.open_data, test, weights
 
     def submit(self, pack: Pack) -> None:
@@ -163,7 +165,7 @@ class RayExecutor:
             UnknownDataError: if its data set was not provided.
             UnknownWeightsError: if the weights that its trials start from were not provided.
         """
-        fingerprint, source = pack.trials[0].data_fingerprint, pack.trials[0].source
+        fingerprint, source = pack.trials[0].data_fingerprint, pack.source
         if fingerprint not in self._provided:
             raise UnknownDataError(fingerprint)
         if source is not None and source not in self._weights:
@@ -263,7 +265,7 @@ class RayExecutor:
             resources=dict(needs.custom),
             label_selector=dict(needs.labels),
             max_restarts=0,
-        ).remote(needs.cpus, PROGRESS_SECONDS, needs.checkpoints)
+        ).remote(needs.cpus, PROGRESS_SECONDS, needs.checkpoints, None, self._luggage)
         return _Slot(actor, actor.ready.remote(), since=time.monotonic())
 
     def _hire_group(self) -> _Slot:
@@ -273,7 +275,7 @@ class RayExecutor:
         remote: Any = ray.remote(Group)
         threads = 2 * self.needs.workers + 4  # workers that ask for a trial wait in one each
         actor = remote.options(num_cpus=0, max_restarts=0, max_concurrency=threads).remote(
-            self.needs, PROGRESS_SECONDS
+            self.needs, PROGRESS_SECONDS, self._luggage
         )
         return _Slot(actor, actor.ready.remote(), since=time.monotonic())
 
@@ -327,19 +329,33 @@ class RayExecutor:
                 self._lose(worker, event.kind, event.cause)
                 return
         self._ready.extend(batch)
-        records = [event.trial_id for event in batch if isinstance(event, Record)]
+        records = [event.trial_id for event in batch if isinstance(event, Record | Checked)]
         if records and worker.pack is not None:
             self._deaths = 0
             worker.since = worker.heard
             worker.finished.update(records)
-            if len(worker.finished) == len(worker.pack.trials):
+            if any(isinstance(event, Record) and is_spent(event) for event in batch):
+                self._replace(worker)
+            elif len(worker.finished) == len(worker.pack.trials):
                 worker.pack = worker.stream = None
+
+    def _replace(self, worker: _Slot) -> None:
+        """Let a worker go in which own code left something; another one does the rest of its pack.
+
+        No attempt is lost by it, and nobody is to blame.
+        """
+        assert worker.pack is not None
+        rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
+        if rest:
+            self._waiting.appendleft(Pack(rest, worker.pack.attempt))
+        _fire(worker)
+        self._workers.remove(worker)
 
     def _lose(self, worker: _Slot, kind: Loss, cause: str) -> None:
         """Report what a worker had left to do, and let it go; `_staff` replaces it."""
         if worker.pack is not None:
             rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
-            self._ready.append(Lost(Pack(rest, worker.pack.attempt), cause, kind))
+            self._ready.append(Lost(replace(worker.pack, trials=rest), cause, kind))
         self._last_cause = cause
         if kind not in BLAMELESS:
             self._failed_starts += worker.starting is not None
@@ -389,6 +405,11 @@ class RayExecutor:
         else:
             return
         raise ClusterError(f"{what}; the last cause: {self._last_cause}")
+
+
+def is_spent(record: Record) -> bool:
+    """Whether own code left something in the worker of a trial that cannot be put back."""
+    return bool(record.environment.get("left"))
 
 
 def _spoken(seconds: float) -> str:

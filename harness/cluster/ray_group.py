@@ -20,7 +20,8 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from harness.cluster.executor import Event, Loss, Lost, Needs, Pack
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
-from harness.trial import Record, State
+from harness.own.imports import Luggage
+from harness.trial import Checked, Record, State
 
 PREEMPTED = (Loss.PREEMPTED, "a worker's node was preempted")
 GRACE_SECONDS = 10.0
@@ -42,11 +43,12 @@ class Group:
     fails in one of them ends them all; the next one gets others.
     """
 
-    def __init__(self, needs: Needs, interval: float):
+    def __init__(self, needs: Needs, interval: float, luggage: Luggage):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # the user's modules may lie where we are
         self._needs = needs
         self._interval = interval
+        self._luggage = luggage
         self._number = 0
         self._job: Job | None = None
         self._asked = threading.Condition()
@@ -76,7 +78,7 @@ class Group:
             if failed and self._workers is not None:
                 self._workers.join()  # they end, and others need what they have
             yield batch
-            if any(isinstance(event, Record | Lost) for event in batch):
+            if any(isinstance(event, Record | Checked | Lost) for event in batch):
                 return
 
     def job(self, number: int) -> Job | None:
@@ -125,6 +127,7 @@ class Group:
                 "first": first,
                 "needs": needs,
                 "interval": self._interval,
+                "luggage": self._luggage,
             },
             torch_config=TorchConfig(backend="nccl" if needs.gpus >= 1 else "gloo"),
             scaling_config=scaling(
@@ -153,7 +156,7 @@ def train_together(config: Mapping[str, Any]) -> None:
 
     group, needs = config["group"], config["needs"]
     ranks = TorchRanks(torch.device("cuda" if needs.gpus else "cpu"))
-    worker = Worker(needs.cpus, config["interval"], needs.checkpoints, ranks)
+    worker = Worker(needs.cpus, config["interval"], needs.checkpoints, ranks, config["luggage"])
     for number in count(config["first"]):
         while (job := ray.get(group.job.remote(number))) is None:
             pass

@@ -9,7 +9,6 @@ import secrets
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,11 +20,15 @@ from typing import IO, Any
 
 import psutil
 import ray
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, utils
 from ray._private.node import Node
 from ray.job_config import JobConfig
 
+import harness
 from harness.cluster.executor import ClusterError
+from harness.own.imports import isolated
+from harness.own.lookup import is_importable
+from harness.own.reach import reach
 
 _PREFIX = "harness-ray-"
 _SHORT = 16  # characters of a temporary folder that leave room for a unix socket's name (107)
@@ -51,7 +54,7 @@ class Session:
         for process in alive:
             process.kill()
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove(self.folder)
         if self.lock is not None:
             self.lock.close()
         self.folder, self.lock, self.processes = None, None, ()
@@ -71,31 +74,36 @@ def start(cpus: int | None, threads: int) -> Session:
         ClusterError: if it does not come up.
     """
     _refuse_second_session()
-    _clear_abandoned()
-    folder, lock = _temporary_folder()
+    clear_abandoned()
     _use_token()
     before = set(_children())
-    session = Session(folder, lock)
+    session = Session(*temporary_folder())
+    assert session.folder is not None
     try:
         with (
             _loopback_only(),
             _helpers_left_out(),
             _found_at_once(),
             _signal_handlers_kept(),
-            _inherited(_thread_variables(threads)),
+            _inherited({**_thread_variables(threads), **isolated()}),
         ):
             # "local" is what makes Ray ignore RAY_ADDRESS and the address file of another Ray.
             ray.init(
                 "local",
                 num_cpus=cpus,
                 include_dashboard=False,
-                job_config=_same_imports(),
-                _temp_dir=str(folder / "r"),  # not the folder itself: Ray opens it to everybody
+                job_config=_ApartFromHere(),
+                # Not the folder itself: Ray opens it to everybody.
+                _temp_dir=str(session.folder / "r"),
                 **_QUIET,
             )
-    except Exception as error:
+    except BaseException as error:
         session.processes = tuple(set(_children()) - before)
+        for process in session.processes:  # they have nothing to bring to an end
+            process.kill()
         session.stop()
+        if not isinstance(error, Exception):  # an interruption
+            raise
         reason = str(error).partition("\n")[0]
         raise ClusterError(f"Ray could not be started on this machine: {reason}") from error
     session.processes = tuple(set(_children()) - before)
@@ -103,36 +111,49 @@ def start(cpus: int | None, threads: int) -> Session:
 
 
 def join(address: str, modules: Sequence[str], threads: int) -> Session:
-    """Join a running cluster, and send this package and the user's modules along.
+    """Join a running cluster; send this package and installed ones that a study names along.
+
+    The user's own modules are in the luggage of each worker.
 
     Raises:
         ClusterError: if no cluster answers at the address, or it is of another version.
     """
     _refuse_second_session()
     check_reachable(address)
+    installed = {name.partition(".")[0] for name in modules if not reach(name).modules}
     environment = {
-        "py_modules": [_source(name) for name in ("harness", *modules)],
-        "env_vars": _thread_variables(threads),
+        "py_modules": [_source(name) for name in ("harness", *sorted(installed))],
+        "env_vars": {**_thread_variables(threads), "PYTHONSAFEPATH": "1"},
     }
     try:
         with _signal_handlers_kept():
-            ray.init(address, runtime_env=environment, **_QUIET)
-    except Exception as error:
+            config = _ApartFromHere()
+            ray.init(address, runtime_env=environment, job_config=config, **_QUIET)
+    except BaseException as error:
         ray.shutdown()
+        if not isinstance(error, Exception):
+            raise
         reason = str(error).partition("\n")[0]
         raise ClusterError(f"the Ray cluster at '{address}' cannot be joined: {reason}") from error
     return Session()
 
 
-def _same_imports() -> JobConfig:
-    """Let workers import what this process can: the user's own models above all.
+class _ApartFromHere(JobConfig):
+    """Keeps the working folder and that of the script out of the workers' search path.
 
-    Ray itself passes on the working directory and the folder of the script.
+    Ray puts both in front of Python's own modules, but for jobs that bring a working folder. Ray
+    has no public switch. Should this method be gone, a worker still puts them last when it starts
+    (`harness.own.imports.Luggage`).
     """
-    standard = (sys.prefix, sys.base_prefix)
-    folders = [os.path.abspath(entry) for entry in sys.path if os.path.isdir(entry or ".")]
-    own = [folder for folder in folders if not folder.startswith(standard)]
-    return JobConfig(_py_driver_sys_path=own[::-1])  # workers put each in front of the others
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not is_importable("harness"):  # it runs from its source, which nothing else leads to
+            source = Path(harness.__file__).resolve().parent.parent
+            self._py_driver_sys_path = [str(source)]
+
+    def _runtime_env_has_working_dir(self) -> bool:
+        return True
 
 
 def _source(name: str) -> str:
@@ -226,13 +247,20 @@ def _found_at_once() -> Iterator[None]:
 
 @contextmanager
 def _signal_handlers_kept() -> Iterator[None]:
-    """Undo that `ray.init` puts its own handler over the one that the program has for SIGTERM."""
-    usual = signal.getsignal(signal.SIGTERM)
+    """Leave SIGTERM to the program; `ray.init` would put handlers of its own over it.
+
+    That of Python is left out; that of C++, which is there if Ray was imported without its switch
+    (see `harness.cluster.factory`), is replaced again.
+    """
+    usual: Any = utils.set_sigterm_handler
+    ours = signal.getsignal(signal.SIGTERM)
+    utils.set_sigterm_handler = lambda _: None
     try:
         yield
     finally:
-        if callable(usual):
-            signal.signal(signal.SIGTERM, usual)
+        utils.set_sigterm_handler = usual
+        if ours is not None:
+            signal.signal(signal.SIGTERM, ours)
 
 
 def _thread_variables(threads: int) -> dict[str, str]:
@@ -268,7 +296,7 @@ def _use_token() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
-def _temporary_folder() -> tuple[Path, IO[str]]:
+def temporary_folder() -> tuple[Path, IO[str]]:
     """Make a private folder for Ray's sockets and logs, locked while this process lives."""
     parent = tempfile.gettempdir()
     if len(parent) > _SHORT:
@@ -282,7 +310,15 @@ def _temporary_folder() -> tuple[Path, IO[str]]:
         lock.close()
 
 
-def _clear_abandoned() -> None:
+def _remove(folder: Path) -> None:
+    """Remove a folder, also while workers whose parent was killed still write their last lines."""
+    end = time.monotonic() + _STOP_SECONDS
+    while folder.exists() and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(_LOOK_SECONDS)
+
+
+def clear_abandoned() -> None:
     """Remove the folders of conductors that were killed: nobody holds their lock any more."""
     for parent in {tempfile.gettempdir(), "/tmp"}:
         for owner in Path(parent).glob(f"{_PREFIX}*/owner"):

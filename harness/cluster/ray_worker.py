@@ -9,13 +9,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from harness.cluster.executor import Pack, Weights
+from harness.cluster.executor import DryRun, Pack, Weights
+from harness.own.imports import Luggage
 from harness.train import Checkpoints
-from harness.trial import Progress, Record
+from harness.trial import Checked, Progress, Record
 from harness.workloads import Examples, TrialData
 
 if TYPE_CHECKING:
@@ -31,14 +32,19 @@ class Worker:
         interval: float,
         checkpoints: Checkpoints | None = None,
         ranks: Ranks | None = None,
+        luggage: Luggage | None = None,
     ):
         if threading.current_thread() is threading.main_thread():
             # Ctrl-C in a terminal is the conductor's to handle; it stops the workers itself.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if luggage is not None:
+            luggage.unpack(_folder)
         from harness.train import Setting, train_in
 
         self._train = train_in
-        self._setting = Setting(threads, checkpoints=checkpoints, ranks=ranks)
+        self._setting = Setting(
+            threads, checkpoints=checkpoints, ranks=ranks, replaceable=ranks is None
+        )
         self._interval = interval
         self._open_data: dict[str, TrialData] = {}
 
@@ -52,20 +58,41 @@ class Worker:
         open_data: TrialData,
         test: Examples | None = None,
         weights: Weights | None = None,
-    ) -> Iterator[list[Progress | Record]]:
+    ) -> Iterator[Sequence[Progress | Record | Checked]]:
         """Train a pack and yield batches of events.
 
         The arrays are read-only views of the node's object store. The open part of a data set is
         kept, so that it stays the same object for all trials; the locked test split is not: only
         while a confirmation pack runs does this process hold a reference to it. Nor are the
-        weights that a pack starts from.
+        weights that a pack starts from. A pack ends early where own code left something that cannot
+        be put back: its last record says so.
         """
         fingerprint = pack.trials[0].data_fingerprint
         data = self._open_data.setdefault(fingerprint, open_data)
+        if isinstance(pack, DryRun):
+            from harness.train.dry_run import dry_run
+
+            for checked in dry_run(pack.trials, data, self._setting, (pack.model, pack.form)):
+                yield [checked]
+            return
         if test is not None:
             data = replace(data, test=test)
         setting = replace(self._setting, attempt=pack.attempt, weights=weights)
         yield from batches(self._train(setting, pack.trials, data), self._interval)
+
+
+def _folder() -> str:
+    """Make a folder for what came along; those of workers that are gone are cleared away."""
+    from harness.cluster.ray_session import clear_abandoned, temporary_folder
+
+    clear_abandoned()
+    folder, lock = temporary_folder()
+    _locks.append(lock)
+    return str(folder)
+
+
+_locks: list[IO[str]] = []
+"""Held for as long as this process lives."""
 
 
 def batches(

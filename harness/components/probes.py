@@ -60,10 +60,12 @@ class EpochsToTarget(Component):
     any_task: ClassVar[bool] = True
     metric: str | None = Field(
         None,
-        pattern=r"^(validation|train)\.[a-z_]+$",
+        pattern=r"^(validation|train)\.[a-z0-9_]+$",
         description="of an epoch; without one, the validation metric that selects the epoch",
     )
-    target: float = Field(description="reached from below, or from above for losses and errors")
+    target: float = Field(
+        description="reached from below where the goal is to maximize, else from above"
+    )
     unreached: float | None = Field(None, description="the value where no epoch reaches it")
     label: str = Field("target", pattern=r"^[a-z0-9_]{1,40}$", description="of the metric's name")
     on: dict[str, Any] = Field(default_factory=dict, description="only arms with these levels")

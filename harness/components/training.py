@@ -2,17 +2,84 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from harness.components.base import Component, named
 from harness.components.data_base import DataSet
 from harness.components.own_data import FUNCTION
 from harness.form import Kind
+from harness.metrics import BUILT_IN, Goal
 
 GIVEN = ("seed", "epochs", "phase", "data")
 """What a training of one's own is told beside its settings."""
+
+
+def _absent(value: Any) -> bool:
+    """What is not said is not written down, so that trials keep their identity."""
+    return not value
+
+
+class Measured(Component):
+    """What a metric of your own is."""
+
+    goal: Goal | None = Field(
+        None,
+        exclude_if=_absent,
+        description="minimize or maximize: which way is better. Needed where the metric chooses an "
+        "epoch or a candidate; without it nothing is ranked by the metric",
+    )
+    unit: str = Field("", exclude_if=_absent, max_length=40, description="on axes and in tables")
+    meaning: str = Field("", exclude_if=_absent, max_length=200, description="in a few words")
+
+
+class LoggedMetric(Measured):
+    """A metric of logged runs, and what it is."""
+
+    name: str = Field(min_length=1, description="what it is called in the runs")
+
+
+def short_or_long(value: Any) -> str:
+    """Tell a metric that is only named from one that is described."""
+    return "named_metric" if isinstance(value, str) else "described_metric"
+
+
+def contradiction(name: str, goal: Goal | None) -> str | None:
+    """Say why a metric cannot have a goal, None if it can."""
+    last = name.rpartition(".")[2]
+    known = BUILT_IN.get(last)
+    if goal is None or known is None or known.goal == goal:
+        return None
+    way = "low" if known.goal == "minimize" else "high"
+    return (
+        f"`{last}` is always better {way}: its goal is `{known.goal}`. Give a metric that means "
+        "something else another name"
+    )
+
+
+def check_goals(metrics: Mapping[str, Any]) -> None:
+    """Refuse goals against what a name means, and two for metrics that differ by split only.
+
+    Raises:
+        ValueError: naming the metric.
+    """
+    seen: dict[str, Goal] = {}
+    for name, said in metrics.items():
+        goal = getattr(said, "goal", None)
+        if wrong := contradiction(name, goal):
+            raise ValueError(wrong)
+        last = name.rpartition(".")[2]
+        if goal is not None and seen.setdefault(last, goal) != goal:
+            raise ValueError(f"`{last}` has the goal `{seen[last]}` and the goal `{goal}`")
 
 
 class OwnTraining(Component):
@@ -28,7 +95,19 @@ class OwnTraining(Component):
     metric: str = Field(
         "validation.accuracy",
         pattern=r"^validation\.[a-z0-9_]+$",
-        description="chooses the epoch and the candidate; better low if it is a loss or an error",
+        description="chooses the epoch and the candidate",
+    )
+    goal: Goal | None = Field(
+        None,
+        exclude_if=_absent,
+        description="of the metric: minimize or maximize; needed where it chooses something and is "
+        "no loss, accuracy or other metric that the harness knows",
+    )
+    metrics: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], Measured] = Field(
+        default_factory=dict,
+        exclude_if=_absent,
+        description="what else it reports, of any split: {f1: {goal: maximize, unit: ..., "
+        "meaning: ...}}; metrics that are only reported need not be named",
     )
 
     @field_validator("settings")
@@ -38,6 +117,16 @@ class OwnTraining(Component):
             if name in settings:
                 raise ValueError(f"`{name}` is told to every training; call the setting otherwise")
         return settings
+
+    @model_validator(mode="after")
+    def _goals_agree(self) -> Self:
+        check_goals({self.metric: self})
+        check_goals(self.metrics)
+        last = self.metric.rpartition(".")[2]
+        other = self.metrics[last].goal if last in self.metrics else None
+        if self.goal and other and other != self.goal:
+            raise ValueError(f"`{last}` has the goal `{self.goal}` and the goal `{other}`")
+        return self
 
 
 class LoggedRuns(Component):
@@ -60,12 +149,22 @@ class LoggedRuns(Component):
     )
     metrics: dict[
         Annotated[str, Field(pattern=r"^(test|validation|train)\.[a-z_0-9]+$")],
-        Annotated[str, Field(min_length=1)],
+        Annotated[
+            Annotated[str, Field(min_length=1), Tag("named_metric")]
+            | Annotated[LoggedMetric, Tag("described_metric")],
+            Discriminator(short_or_long),
+        ],
     ] = Field(
         min_length=1,
-        description="what a metric is called here, and in the runs: {test.accuracy: test_acc}; "
-        "better low if it is called loss or error here",
+        description="what a metric is called here, and in the runs: {test.accuracy: test_acc}; or "
+        "{test.f1: {name: test_f1, goal: maximize, unit: ..., meaning: ...}}",
     )
+
+    @field_validator("metrics")
+    @classmethod
+    def _goals_agree(cls, metrics: dict[str, Any]) -> dict[str, Any]:
+        check_goals(metrics)
+        return metrics
 
 
 def _training_kind(value: Any) -> str:

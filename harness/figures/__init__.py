@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from harness.evidence import Evidence
 from harness.figures.arms import arms_compared
 from harness.figures.curves import gradient_norms, learning_curves, searches
 from harness.figures.forest import forest
 from harness.figures.glance import at_a_glance
-from harness.figures.inside import draw_inside
+from harness.figures.inside import INSIDE
 from harness.figures.interactions import interactions
 from harness.figures.style import Picture
 from harness.figures.tradeoff import quality_and_cost
@@ -34,17 +36,34 @@ def validation_metric(evidence: Evidence) -> str:
     return "validation." + primary_metric(evidence).partition(".")[2]
 
 
-def draw_all(evidence: Evidence, verdicts: Sequence[Verdict]) -> dict[str, Picture]:
-    """Draw every figure that the evidence allows, by name, in the order of the report."""
+def _plainly(key: str, title: str, make: Callable[[], Any], absent: Any) -> Any:
+    del key, title, absent
+    return make()
+
+
+def draw_all(
+    evidence: Evidence, verdicts: Sequence[Verdict], attempt: Callable[..., Any] = _plainly
+) -> dict[str, Picture]:
+    """Draw every figure that the evidence allows, by name, in the order of the report.
+
+    Args:
+        evidence: of one profile.
+        verdicts: on its claims.
+        attempt: carries out (key, title, what draws, what stands for it if that fails).
+    """
     test, validation = primary_metric(evidence), validation_metric(evidence)
-    drawn = [
-        forest(evidence.plan.study, verdicts),
-        arms_compared(evidence, test),
-        interactions(evidence, test),
-        learning_curves(evidence, validation),
-        gradient_norms(evidence),
-        quality_and_cost(evidence, test),
-        *searches(evidence, validation),
-        *draw_inside(evidence),
-    ]
-    return {picture.name: picture for picture in drawn if picture is not None}
+    makers: dict[str, Callable[[], Picture | Sequence[Picture] | None]] = {
+        "effects": lambda: forest(evidence.plan.study, verdicts),
+        "arms": lambda: arms_compared(evidence, test),
+        "interactions": lambda: interactions(evidence, test),
+        "learning-curves": lambda: learning_curves(evidence, validation),
+        "gradient-norms": lambda: gradient_norms(evidence),
+        "quality-and-cost": lambda: quality_and_cost(evidence, test),
+        "search": lambda: searches(evidence, validation),
+        **{f"inside-{draw.__name__}": partial(draw, evidence) for draw in INSIDE},
+    }
+    found: list[Picture] = []
+    for name, make in makers.items():
+        made = attempt(f"picture-{name}", f"the picture {name.replace('_', '-')}", make, None)
+        found += [made] if isinstance(made, Picture) else made or []
+    return {picture.name: picture for picture in found}

@@ -30,11 +30,12 @@ from harness.figures.style import (
 from harness.figures.words import (
     axis_label,
     capitalized,
-    lower_is_better,
+    direction,
     metric_name,
     number,
     wrapped,
 )
+from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 
@@ -80,10 +81,11 @@ def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
     if not any(len(row.values) for row in rows):
         return None
     reference = float(baseline.mean()) if len(baseline) else None
-    limits = _limits(rows, reference, metric)
+    known = evidence.plan.metric(metric)
+    limits = _limits(rows, reference, known)
     keyed = _key(layout) if layout.hue else []
     with theme():
-        panels = tuple(_arms_panel(rows, reference, limit, (metric, keyed)) for limit in limits)
+        panels = tuple(_arms_panel(rows, reference, limit, (known, keyed)) for limit in limits)
     closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
     left_out = f" Not drawn: {len(every) - len(rows)} more arms." if every[MOST_ROWS:] else ""
     line = " The dotted line is the mean of the simple baseline." if reference is not None else ""
@@ -91,7 +93,7 @@ def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
         "arms",
         f"{capitalized(metric_name(metric))} of every arm",
         "Small marks: single confirmation seeds. Large marks: their mean with its 95 % t interval."
-        f"{line}{closer}{left_out}",
+        f"{line}{closer}{left_out}{direction(known)}",
         f"{capitalized(metric_name(metric))} of {len(rows)} arms, each with its seeds, mean and"
         " interval; the numbers are in the leaderboard.",
         panels,
@@ -123,7 +125,7 @@ def _key(layout: Layout) -> list[tuple[str, int]]:
 
 
 def _limits(
-    rows: Sequence[_Row], reference: float | None, metric: str
+    rows: Sequence[_Row], reference: float | None, metric: Metric
 ) -> list[tuple[float, float]]:
     """Return the limits of the whole, and of the best half where that is much narrower."""
     samples = [row.values for row in rows if len(row.values)]
@@ -132,17 +134,17 @@ def _limits(
     return near_and_far(samples, metric)
 
 
-def near_and_far(samples: Sequence[Floats], metric: str) -> list[tuple[float, float]]:
+def near_and_far(samples: Sequence[Floats], metric: Metric) -> list[tuple[float, float]]:
     """Return limits for all samples, and for the better half where that is much narrower.
 
     Args:
         samples: values of each arm, each of shape (seeds,), none empty.
-        metric: tells which direction is better.
+        metric: tells which way is better; where nobody said, there is no better half.
     """
     whole = padded(np.concatenate(samples), 0.03)
-    order = sorted(samples, key=lambda values: float(values.mean()))
-    if not lower_is_better(metric):
-        order.reverse()
+    if metric.goal is None:
+        return [whole]
+    order = sorted(samples, key=lambda values: -metric.sign * float(values.mean()))
     close = padded(np.concatenate(order[: max(2, math.ceil(len(order) / 2))]), 0.06)
     narrow = len(order) > 3 and close[1] - close[0] < 0.3 * (whole[1] - whole[0])
     return [whole, close] if narrow else [whole]
@@ -152,7 +154,7 @@ def _arms_panel(
     rows: Sequence[_Row],
     reference: float | None,
     limits: tuple[float, float],
-    words: tuple[str, list[tuple[str, int]]],
+    words: tuple[Metric, list[tuple[str, int]]],
 ) -> Figure:
     metric, key = words
     places, separators = _places(rows)

@@ -14,7 +14,6 @@ from harness.figures.lines import Facet, Floats, Frame, Line, draw_facets
 from harness.figures.style import Picture
 from harness.figures.words import (
     capitalized,
-    lower_is_better,
     metric_name,
     parameter_name,
     plural,
@@ -59,14 +58,15 @@ def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
     facets, left_out = _facets(lay_out(evidence.plan), line)
     if not facets:
         return None
-    panels = draw_facets(facets, Frame("Epoch", short_label(metric), whole_x=True))
+    known = evidence.plan.metric(metric)
+    panels = draw_facets(facets, Frame("Epoch", short_label(known), whole_x=True))
     name = metric_name(metric)
     return Picture(
         "learning-curves",
         f"{capitalized(name)} by epoch",
         f"Mean over the confirmation seeds that trained to the end (as “n/m” where some of"
         f" m did not), with the pointwise 95 % bootstrap band of the mean. {_GREY}{left_out}"
-        f"{unit_in_words(metric)}",
+        f"{unit_in_words(known)}",
         f"Learning curves of {_counted(facets)}: {name} against epoch, one panel per group.",
         panels,
         columns=_columns(len(panels)),
@@ -131,7 +131,7 @@ def _search(
     evidence: Evidence, rows: pd.DataFrame, path: str, metric: str, log: bool
 ) -> Picture | None:
     column = f"parameter.{path}"
-    sign = 1 if lower_is_better(metric) else -1
+    known = evidence.plan.metric(metric)
 
     def line(member: Member) -> Callable[[], Line] | None:
         mine = rows[rows["arm"] == member.arm]
@@ -141,19 +141,19 @@ def _search(
         valued = mine.groupby("candidate").agg({column: "first", metric: "mean"})
         valued = valued.sort_values(column, kind="stable")
         x, y = valued[column].to_numpy(dtype=float), valued[metric].to_numpy(dtype=float)
-        return Line(member.label, member.style, x, y, marked=int(np.argmin(sign * y)))
+        return Line(member.label, member.style, x, y, marked=known.best(dict(enumerate(y))))
 
     facets, left_out = _facets(lay_out(evidence.plan), line)
     if not facets:
         return None
     name = parameter_name(path)
-    frame = Frame(capitalized(name), short_label(metric), log_x=log)
+    frame = Frame(capitalized(name), short_label(known), log_x=log)
     return Picture(
         f"search-{path.replace('.', '-').replace('_', '-')}",
         f"Search: {metric_name(metric)} over {name}",
         f"Every candidate of each arm's search, on search seeds; the ring marks the best. These"
         f" trials choose hyperparameters and are no evidence for a claim. {_GREY}{left_out}"
-        f"{unit_in_words(metric)}",
+        f"{unit_in_words(known)}",
         f"Search results of {_counted(facets)}: {metric_name(metric)} against {name}.",
         draw_facets(facets, frame),
         columns=_columns(len(facets)),

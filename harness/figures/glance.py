@@ -23,7 +23,7 @@ from harness.figures.style import (
     new_figure,
     theme,
 )
-from harness.figures.words import axis_label, lower_is_better, metric_name, plural, wrapped
+from harness.figures.words import axis_label, metric_name, plural, wrapped
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 
@@ -50,9 +50,11 @@ def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
     rows = _rows(layout, values)
     if not rows:
         return None
-    sign = -1 if lower_is_better(metric) else 1
-    kept = sorted(rows, key=lambda row: -row.best(sign))[:_MOST_ROWS]
-    shown = [row for row in rows if row in kept]
+    known = evidence.plan.metric(metric)
+    places = list(range(len(rows)))
+    if known.goal:
+        places.sort(key=lambda place: -rows[place].best(known.sign))
+    shown = [rows[place] for place in sorted(places[:_MOST_ROWS])]
     key = [(m.label, m.style) for m in layout.groups[0].members] if layout.hue else []
     reference = float(simple.mean()) if len(simple) else None
     with theme():
@@ -60,7 +62,7 @@ def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
         figure = new_figure(_WIDTH, _ROW * len(shown) + 0.44 + top)
         axes = new_axes(figure, (1.05, 0.1, 0.42, top))
         _draw(axes, shown, reference)
-        axes.set_xlabel(axis_label(metric), labelpad=2)
+        axes.set_xlabel(axis_label(known), labelpad=2)
         if key:
             legend(axes, key)
     count = sum(len(row.marks) for row in shown)
@@ -69,7 +71,11 @@ def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
         "The study at a glance",
         "Mean over the confirmation seeds with its 95 % t interval; dotted: the simple baseline.",
         f"{metric_name(metric)} of {plural(count, 'arm')}"
-        + ("" if len(shown) == len(rows) else f", the best of {plural(len(values), 'arm')}"),
+        + (
+            ""
+            if len(shown) == len(rows)
+            else f", the {'best' if known.goal else 'first'} of {plural(len(values), 'arm')}"
+        ),
         (figure,),
     )
 

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.figures.layout import MOST_SERIES
+from harness.figures.layout import MOST_SERIES, same_level
 from harness.figures.lines import Facet, Frame, Line, draw_facets
 from harness.figures.style import Picture
 from harness.figures.words import axis_label, capitalized, metric_name, plural
 from harness.stats.intervals import t_interval
+from harness.wording import level_text
 
 MOST_PAIRS = 6
 
@@ -39,7 +40,6 @@ def interactions(evidence: Evidence, metric: str) -> Picture | None:
     rows = evidence.confirmation
     if not pairs or metric not in rows:
         return None
-    rows = rows[rows["arm"].isin([arm.name for arm in evidence.plan.arms if not arm.named])]
     drawn = [(pair, _lines(evidence, rows, metric, pair)) for pair in pairs[:MOST_PAIRS]]
     found = [(pair, lines) for pair, lines in drawn if lines]
     if not found:
@@ -86,29 +86,32 @@ def _lines(evidence: Evidence, rows: pd.DataFrame, metric: str, pair: _Pair) -> 
     factors = evidence.plan.study.factors
     lines = []
     for style, level in enumerate(factors[pair.lines].levels):
-        mine = _at(rows, pair.lines, level)
         points = []
         for place, across in enumerate(factors[pair.across].levels):
-            cell = _at(mine, pair.across, across)
+            arms = [
+                arm.name
+                for arm in evidence.plan.arms
+                if not arm.named
+                and same_level(arm.levels[pair.lines], level)
+                and same_level(arm.levels[pair.across], across)
+            ]
+            cell = rows[rows["arm"].isin(arms)]
             table = cell.pivot_table(index="seed", columns="arm", values=metric).dropna()
-            whole = not table.empty and table.shape[1] == cell["arm"].nunique()
+            whole = not table.empty and table.shape[1] == len(arms)
             values = table.mean(axis=1).to_numpy(dtype=float) if whole else np.zeros(0)
             mean = float(values.mean()) if len(values) else np.nan  # which leaves a gap
             spread = t_interval(values) if len(values) > 1 else (np.nan, np.nan)
             points.append((float(place), mean, *spread))
         columns = np.array(points, dtype=float).T
         if np.isfinite(columns[1]).any():
-            lines.append(Line(str(level), style, *columns))
+            lines.append(Line(level_text(level), style, *columns))
     return lines
 
 
-def _at(rows: pd.DataFrame, factor: str, level: Any) -> pd.DataFrame:
-    return rows[rows[f"level.{factor}"].map(lambda value: bool(value == level))]
-
-
 def _frame(evidence: Evidence, metric: str, pair: _Pair) -> Frame:
-    levels = tuple(str(level) for level in evidence.plan.study.factors[pair.across].levels)
+    levels = tuple(level_text(level) for level in evidence.plan.study.factors[pair.across].levels)
+    label = axis_label(evidence.plan.metric(metric))
     return Frame(
-        capitalized(pair.across.replace("_", " ")), axis_label(metric), width=4.9, height=3.0,
+        capitalized(pair.across.replace("_", " ")), label, width=4.9, height=3.0,
         categories=levels,
     )  # fmt: skip

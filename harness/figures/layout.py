@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from harness.plan import Plan
 from harness.study import Arm
+from harness.wording import level_text
 
 MOST_SERIES = 8
 """Line styles and markers that can be told apart."""
@@ -40,12 +42,17 @@ class Layout:
     hue: str | None = None
 
 
+def same_level(one: Any, other: Any) -> bool:
+    """Whether two levels are the same; 1, 1.0 and true are three."""
+    return type(one) is type(other) and bool(one == other)
+
+
 def lay_out(plan: Plan) -> Layout:
     """Group the arms of a study for its figures.
 
     Two crossed factors give a group per level of the longer one, styled by the other. A
     one-at-a-time design gives a group per factor, the baseline being in each. Arms that were named
-    in the study file follow, on their own.
+    in the study file follow, on their own. The arms of a leave-one-out design stand in one group.
     """
     designed = [arm for arm in plan.arms if not arm.named]
     named = [arm for arm in plan.arms if arm.named]
@@ -54,6 +61,8 @@ def lay_out(plan: Plan) -> Layout:
     if not factors:
         groups = _plain("", [*designed, *named])
         named = []
+    elif plan.study.design == "leave-one-out":
+        groups = _plain("", designed)
     elif plan.study.design == "one-at-a-time" and len(factors) > 1:
         groups = _by_changed_factor(designed, factors, plan.baseline)
     elif len(factors) == 2:
@@ -76,13 +85,15 @@ def _crossed(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> tuple[list[
     levels = list(plan.study.factors[hue].levels)
     groups = []
     for level in plan.study.factors[rows].levels:
-        mine = [arm for arm in arms if arm.levels[rows] == level]
+        mine = [arm for arm in arms if same_level(arm.levels[rows], level)]
         members = [
-            Member(arm.name, f"{hue} {arm.levels[hue]}", levels.index(arm.levels[hue]))
+            Member(arm.name, f"{hue} {level_text(styled)}", style)
             for arm in mine
+            for style, styled in enumerate(levels)
+            if same_level(arm.levels[hue], styled)
         ]
         if members:
-            groups.append(Group(str(level), tuple(members)))
+            groups.append(Group(level_text(level), tuple(members)))
     return groups, hue
 
 
@@ -91,9 +102,12 @@ def _by_first_factor(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> lis
     others = [factor for factor in factors if factor != rows]
     groups = []
     for level in plan.study.factors[rows].levels:
-        mine = [arm for arm in arms if arm.levels[rows] == level]
-        named = [(arm.name, ", ".join(f"{f} {arm.levels[f]}" for f in others)) for arm in mine]
-        groups += _chunks(str(level), named)
+        mine = [arm for arm in arms if same_level(arm.levels[rows], level)]
+        named = [
+            (arm.name, ", ".join(f"{f} {level_text(arm.levels[f])}" for f in others))
+            for arm in mine
+        ]
+        groups += _chunks(level_text(level), named)
     return groups
 
 
@@ -103,9 +117,9 @@ def _by_changed_factor(arms: Sequence[Arm], factors: Sequence[str], baseline: Ar
         mine = [
             arm
             for arm in arms
-            if all(arm.levels[f] == baseline.levels[f] for f in factors if f != factor)
+            if all(same_level(arm.levels[f], baseline.levels[f]) for f in factors if f != factor)
         ]
-        groups += _chunks(factor, [(arm.name, str(arm.levels[factor])) for arm in mine])
+        groups += _chunks(factor, [(arm.name, level_text(arm.levels[factor])) for arm in mine])
     return groups
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from harness.evidence import Evidence
+from harness.evidence import Evidence, trained_alone
 from harness.figures.arms import near_and_far, values_by_arm
 from harness.figures.layout import Group, Layout, lay_out
 from harness.figures.lines import Floats, padded, spread
@@ -30,10 +30,10 @@ from harness.figures.style import (
 from harness.figures.words import (
     axis_label,
     capitalized,
-    lower_is_better,
     metric_name,
     wrapped,
 )
+from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.wording import listed
@@ -56,35 +56,72 @@ class _Point:
         return float(self.quality.mean())
 
 
+@dataclass(frozen=True)
+class _Cost:
+    """What one trial of each arm takes, measured alike for all of them."""
+
+    label: str
+    says: str
+    values: Mapping[str, Floats]
+
+
+def _cost(evidence: Evidence, arms: Sequence[str]) -> _Cost:
+    """Return the times that most arms have: never times of trials alone beside shares of packs."""
+    trials = evidence.trials
+    own = replace(evidence, trials=trials[trained_alone(trials)])
+    shares = replace(evidence, trials=trials[~trained_alone(trials)])
+    kinds = [
+        _Cost("Training time of one trial (s)", "the median training time of trials alone",
+              values_by_arm(own, "cost.seconds")),
+        _Cost("Time of a training step (s)", "the median time of a step, measured alone",
+              values_by_arm(evidence, "probe.step_time")),
+        _Cost("Share of a pack's training time (s)",
+              "the median of the trials' shares of the time of a pack (networks that were trained"
+              " together share their time equally, so that none has a time of its own)",
+              values_by_arm(shares, "cost.seconds")),
+    ]  # fmt: skip
+    networks = set(arms) - {SIMPLE_BASELINE}
+    return max(kinds, key=lambda kind: len(networks & set(kind.values)))
+
+
 def quality_and_cost(evidence: Evidence, metric: str) -> Picture | None:
-    """Draw each arm's mean of a metric against the median training time of its trials."""
-    quality, cost = values_by_arm(evidence, metric), values_by_arm(evidence, "cost.seconds")
+    """Draw each arm's mean of a metric against what one trial takes."""
+    quality = values_by_arm(evidence, metric)
+    cost = _cost(evidence, list(quality))
     layout = lay_out(evidence.plan)
     styles = _styles(layout)
     points = [
-        _Point(arm, float(np.median(cost[arm])), values, styles.get(arm, _OTHER))
+        _Point(arm, float(np.median(cost.values[arm])), values, styles.get(arm, _OTHER))
         for arm, values in quality.items()
-        if arm in cost
+        if arm in cost.values
     ]
     if len(points) < 2:
         return None
-    limits = near_and_far([point.quality for point in points], metric)
-    frontier = _frontier(points, metric)
+    known = evidence.plan.metric(metric)
+    limits = near_and_far([point.quality for point in points], known)
+    frontier = _frontier(points, known) if known.goal else []
     key = _key(layout, {point.style for point in points})
     with theme():
         panels = tuple(
-            _panel(points, limit, metric, (frontier if limit is limits[-1] else [], key))
+            _panel(points, limit, (known, cost), (frontier if limit is limits[-1] else [], key))
             for limit in limits
         )
+    named = (
+        " Named, and joined by the dotted line: the arms that no other arm beats in both."
+        if frontier
+        else ""
+    )
+    unbeaten = listed([point.arm for point in frontier])
     closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
+    lacking = [arm for arm in quality if arm not in cost.values]
+    left_out = f" Left out, for want of such a time: {listed(lacking)}." if lacking else ""
     return Picture(
         "quality-and-cost",
         f"{capitalized(metric_name(metric))} against training time",
-        "Mean over the confirmation seeds with its 95 % t interval, against the median training"
-        " time, which depends on the machine. Named, and joined by the dotted line: the arms that"
-        f" no other arm beats in both.{closer}",
-        f"{len(points)} arms by training time and {metric_name(metric)}; no arm is better and"
-        f" cheaper than {listed([point.arm for point in frontier])}.",
+        f"Mean over the confirmation seeds with its 95 % t interval, against {cost.says}, which"
+        f" depends on the machine.{named}{left_out}{closer}",
+        f"{len(points)} arms by training time and {metric_name(metric)}"
+        + (f"; no arm is better and cheaper than {unbeaten}." if frontier else "."),
         panels,
         columns=len(panels),
     )
@@ -123,10 +160,10 @@ def _key(layout: Layout, drawn: set[int]) -> list[tuple[str, int]]:
 def _panel(
     points: Sequence[_Point],
     limits: tuple[float, float],
-    metric: str,
+    scales: tuple[Metric, _Cost],
     words: tuple[Sequence[_Point], list[tuple[str, int]]],
 ) -> Figure:
-    named, key = words
+    (metric, cost), (named, key) = scales, words
     simple = any(point.arm == SIMPLE_BASELINE for point in points)
     left, right, bottom, top = _MARGINS
     bottom += _LEGEND_ROW * math.ceil((len(key) + simple) / _COLUMNS)
@@ -145,7 +182,7 @@ def _panel(
         _draw(axes, point)
     if named:
         _name(axes, named)
-    axes.set_xlabel("Training time of one trial (s)", labelpad=3)
+    axes.set_xlabel(cost.label, labelpad=3)
     axes.set_ylabel(axis_label(metric), labelpad=4)
     _legend(axes, key, simple)
     return figure
@@ -169,10 +206,9 @@ def _draw(axes: Axes, point: _Point) -> None:
     )  # fmt: skip
 
 
-def _frontier(points: Sequence[_Point], metric: str) -> list[_Point]:
+def _frontier(points: Sequence[_Point], metric: Metric) -> list[_Point]:
     """Return the arms that are not beaten in both time and quality, the cheapest first."""
-    sign = -1 if lower_is_better(metric) else 1
-    best = -math.inf
+    sign, best = metric.sign, -math.inf
     frontier = []
     for point in sorted(points, key=lambda p: (p.seconds, -sign * p.mean)):
         if sign * point.mean > best:

@@ -6,72 +6,56 @@ import math
 import re
 import textwrap
 
-from harness.metrics import LOWER_IS_BETTER
+from harness.metrics import Metric, metric_of
 
 ABSENT = "–"
 MINUS = "−"
 
 _PARTS = {"test": "test", "validation": "validation", "train": "training"}
-_NAMES = {
-    "probe.dead_units": "share of dead units",
-    "probe.gradient_ratio_start": "gradient, first layer ÷ last layer, before training",
-    "probe.gradient_ratio_end": "gradient, first layer ÷ last layer, after training",
-    "probe.step_time": "time of a training step",
-    "probe.step_time_ratio": "time of a training step ÷ the reference's",
-    "cost.seconds": "training time",
-    "cost.step_seconds": "time of a training step",
-    "cost.steps": "training steps",
-    "cost.parameters": "parameters",
-}
-_UNITS = {
-    "accuracy": "share correct",
-    "loss": "nats",
-    "seconds": "s",
-    "step_seconds": "s",
-    "step_time": "s",
-    "dead_units": "0 to 1",
-}
 _SHORT = 30
 _HYPHEN = re.compile(r"(?<![\w.])-(?=\d)")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def metric_name(metric: str) -> str:
+def metric_name(metric: str | Metric) -> str:
     """Say what a metric is, such as "test accuracy" for `test.accuracy`."""
-    if metric in _NAMES:
-        return _NAMES[metric]
-    part, _, name = metric.partition(".")
+    known = metric_of(metric) if isinstance(metric, str) else metric
+    part, _, name = known.name.partition(".")
     name = name.replace("_", " ")
-    return f"{_PARTS[part]} {name}" if part in _PARTS else name or metric
+    if part in _PARTS:
+        return f"{_PARTS[part]} {name}"
+    return known.meaning or name or known.name
 
 
-def metric_unit(metric: str) -> str:
+def metric_unit(metric: str | Metric) -> str:
     """Return the unit of a metric, or an empty text where it has none or none is known."""
-    return _UNITS.get(metric.rpartition(".")[2], "")
+    return (metric_of(metric) if isinstance(metric, str) else metric).unit
 
 
-def axis_label(metric: str) -> str:
+def axis_label(metric: str | Metric) -> str:
     """Return the label of an axis: the metric and its unit."""
     unit = metric_unit(metric)
     name = capitalized(metric_name(metric))
     return f"{name} ({unit})" if unit else name
 
 
-def short_label(metric: str) -> str:
+def short_label(metric: str | Metric) -> str:
     """Return a short label of an axis; where the unit does not fit, the caption has to say it."""
     label = axis_label(metric)
     return label if len(label) <= _SHORT else capitalized(metric_name(metric))
 
 
-def unit_in_words(metric: str) -> str:
+def unit_in_words(metric: str | Metric) -> str:
     """Say the unit of a metric as a further sentence; empty where `short_label` has it."""
     unit = metric_unit(metric)
     return f" Unit: {unit}." if unit and len(axis_label(metric)) > _SHORT else ""
 
 
-def lower_is_better(metric: str) -> bool:
-    """Tell the direction of a metric from its name; all costs are better low."""
-    return metric.startswith("cost.") or metric.rpartition(".")[2] in LOWER_IS_BETTER
+def direction(metric: Metric) -> str:
+    """Say which way a metric is better, and what it means, as sentences; empty if unknown."""
+    means = f" {capitalized(metric_name(metric))}: {metric.meaning}." if metric.meaning else ""
+    way = {"minimize": " Low is better.", "maximize": " High is better.", None: ""}
+    return means + way[metric.goal]
 
 
 def parameter_name(path: str) -> str:

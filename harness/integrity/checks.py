@@ -7,15 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pandas import DataFrame
+
 from harness.evidence import Evidence
 from harness.integrity.budgets import Spending, spending
 from harness.integrity.standing import Standing
-from harness.trial import State, Verdict
+from harness.study.arm_checks import SAME_ARM, same_arms
+from harness.trial import TIMED, State, Verdict
 from harness.wording import listed
 
 FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
 FEWEST_SEEDS = 5
 _MOST_NAMED = 6
+_RESULTS = ("test.", "validation.", "train.", "probe.")
 Lost = Sequence[tuple[str, int, str]]
 
 
@@ -49,6 +53,7 @@ def check(
         _budgets(evidence),
         _seeds(verdicts),
         _duplicates(evidence),
+        _same_arms(evidence),
     ]
 
 
@@ -223,6 +228,50 @@ def _duplicates(evidence: Evidence) -> Check:
     ]
     fine = f"No test input of {_listed(list(counts))} is among those of training and validation."
     return _made("duplicates", title, noted, fine)
+
+
+def _same_arms(evidence: Evidence) -> Check:
+    """Look for arms that are one arm as declared, and for those whose results are all equal."""
+    declared = same_arms(evidence.plan.study, evidence.plan.arms)
+    noted = [f"{_listed(names)} {SAME_ARM}." for names in declared]
+    for names, seeds in _alike(evidence):
+        if not any(set(names) <= set(known) for known in declared):
+            noted.append(
+                f"{_listed(names)} cannot be told apart: every metric is equal, to the last digit,"
+                f" on {_count(seeds, 'confirmation seed')}."
+            )
+    fine = "No two arms are one arm, and none have equal results on every confirmation seed."
+    return _made("same-arms", "Arms that are alike", noted, fine)
+
+
+def _alike(evidence: Evidence) -> Iterator[tuple[list[str], int]]:
+    """Yield groups of arms that have equal metrics on all of the same seeds, and how many seeds.
+
+    Times are no results, and a metric that only one of two arms has, as of a probe, is passed over.
+    """
+    rows = evidence.confirmation
+    names = [
+        str(name) for name in rows
+        if str(name).startswith(_RESULTS) and not str(name).startswith(TIMED)
+    ]  # fmt: skip
+    tables = {}
+    for arm in evidence.plan.arms:
+        mine = rows[rows["arm"] == arm.name].set_index("seed").sort_index()
+        if len(mine) and names and (mine["state"] == State.COMPLETE.value).all():
+            tables[arm.name] = mine[names].dropna(axis="columns", how="all")
+    left = list(tables)
+    while left:
+        first, *others = left
+        alike = [first, *(other for other in others if _equal(tables[first], tables[other]))]
+        if len(alike) > 1:
+            yield alike, len(tables[first])
+        left = [name for name in others if name not in alike]
+
+
+def _equal(one: DataFrame, other: DataFrame) -> bool:
+    shared = [name for name in one if name in other]
+    measured = any(not str(name).startswith("probe.") for name in shared)
+    return measured and one.index.equals(other.index) and one[shared].equals(other[shared])
 
 
 def _count(count: int, word: str) -> str:

@@ -61,7 +61,7 @@ def arms_to_continue(evidence: Evidence, seeds: int) -> set[str]:
         for claim in study.claims
         if claim.id in undecided
         for test in claim.tests
-        for arm in involved_arms(test, evidence.plan.arms)
+        for arm in involved_arms(test, evidence.plan)
     }
 
 

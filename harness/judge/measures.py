@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
+from harness.plan import Plan
 from harness.stats.fits import Law, fit_law, interaction, log_ratio, paired_difference
-from harness.study import Arm, cells, point_sides, select, sides
-from harness.study.claims import Selector, Test, Trend
+from harness.study import Arm, Comparison, compared, point_sides
+from harness.study.claims import Test, Trend
+from harness.trial import NOT_FINITE
 
 Numbers = NDArray[np.float64]
 
@@ -34,10 +37,26 @@ class MissingEvidence(Exception):  # noqa: N818  (an outcome, not an error)
     """A number that the claim needs does not exist; the message says which."""
 
 
-def involved_arms(test: Test, arms: Sequence[Arm]) -> list[Arm]:
+def compared_arms(test: Test, plan: Plan) -> Comparison:
+    """Return the arms that a test compares.
+
+    Raises:
+        MissingEvidence: if there are none; only a study that an older version accepted has such a
+            test.
+    """
+    try:
+        return compared(test, plan.study, plan.arms)
+    except ValueError as error:
+        raise MissingEvidence(str(error)) from None
+
+
+def involved_arms(test: Test, plan: Plan) -> list[Arm]:
     """Return the arms that a test looks at, in their order."""
-    names = {arm.name for selector in sides(test) for arm in select(arms, selector)}
-    return [arm for arm in arms if arm.name in names]
+    try:
+        names = {arm.name for side in compared_arms(test, plan).sides for arm in side}
+    except MissingEvidence:
+        return []
+    return [arm for arm in plan.arms if arm.name in names]
 
 
 def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
@@ -49,13 +68,12 @@ def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
         MissingEvidence: if a trial that the test needs is not there or has no such metric.
     """
     rows = evidence.confirmation
-    sample = _Sample(test, evidence.plan.arms, rows[rows["seed"] < seeds], seeds)
+    sample = _Sample(test, rows[rows["seed"] < seeds], seeds, evidence.details)
+    values = [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
     if test.trend is not None:
-        return _slopes(sample, evidence, test.trend)
+        return _slopes(values, evidence, test.trend, test.metric)
     if test.interaction is not None:
-        table = [[sample.per_seed(cell) for cell in row] for row in cells(test)]
-        return interaction(np.moveaxis(np.array(table), -1, 0))
-    values = [sample.per_seed(selector) for selector in sides(test)]
+        return interaction(np.array(values).T.reshape(-1, 2, 2))
     if test.of is not None:
         return values[0]
     left, right = values
@@ -66,19 +84,19 @@ def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
     return log_ratio(left, right)
 
 
-def _slopes(sample: _Sample, evidence: Evidence, trend: Trend) -> Numbers:
-    """Fit the law over the levels of a factor, or over named points, to every seed."""
-    factor = evidence.plan.study.factors.get(trend.over or "")
-    levels = [] if factor is None else list(factor.levels)
-    columns, places = [], []
-    for place, selectors in point_sides(trend, levels):
-        values = [sample.per_seed(selector) for selector in selectors]
-        columns.append(values[0] if len(values) == 1 else paired_difference(values[0], values[1]))
+def _slopes(values: Sequence[Numbers], evidence: Evidence, trend: Trend, metric: str) -> Numbers:
+    """Fit the law over the levels of a factor, or over named points, to every seed.
+
+    `values` has one array for each selector of each point, in their order.
+    """
+    left, columns, places = iter(values), [], []
+    for place, selectors in point_sides(trend, evidence.plan.study.factors):
+        point = [next(left) for _ in selectors]
+        columns.append(point[0] if len(point) == 1 else paired_difference(point[0], point[1]))
         places.append(math.log2(place) if trend.scale == "doubling" else place)
     table = np.column_stack(columns)
     law = _LAWS[trend.scale]
     if law != "linear" and (table <= 0).any():
-        metric = sample.test.metric
         raise MissingEvidence(f"{metric} is not positive everywhere, so it has no logarithm")
     return fit_law(table, np.array(places), law).slope
 
@@ -88,13 +106,13 @@ class _Sample:
     """The confirmation trials that a test may use."""
 
     test: Test
-    arms: Sequence[Arm]
     rows: pd.DataFrame
     seeds: int
+    details: Mapping[str, Mapping[str, list[Any]]]
 
-    def per_seed(self, selector: Selector) -> Numbers:
+    def per_seed(self, side: Sequence[Arm]) -> Numbers:
         """Reduce the arms of one side to one number per seed, shape (seeds,)."""
-        test, names = self.test, [arm.name for arm in select(self.arms, selector)]
+        test, names = self.test, [arm.name for arm in side]
         mine = self.rows[self.rows["arm"].isin(names)]
         ended = mine[mine["state"] != "complete"]
         if test.diverged is not None:
@@ -103,17 +121,29 @@ class _Sample:
         if len(mine) < planned or len(ended):
             raise MissingEvidence(_what_is_missing(mine, planned))
         if test.metric not in mine:
-            raise MissingEvidence(f"no trial of {', '.join(names)} has {test.metric}")
+            raise MissingEvidence(self._what_is_not_finite(mine, names))
         values = mine[test.metric].astype(float)
         if test.diverged is not None:
             values = values.mask(mine["state"] == "diverged", test.diverged)
+        values = values.where(np.isfinite(values))
         if values.isna().any():
-            without = ", ".join(sorted(set(mine.loc[values.isna(), "arm"])))
-            raise MissingEvidence(f"{test.metric} does not exist for {without}")
+            raise MissingEvidence(self._what_is_not_finite(mine[values.isna()], names))
         table = mine.assign(value=values).pivot_table(index="seed", columns="arm", values="value")
         if test.spread_over_seeds:  # Brown and Forsythe, J. Am. Stat. Assoc. 69, 1974
             table = (table - table.median()).abs()
         return np.asarray(_ACROSS[test.across](table.sort_index()), dtype=np.float64)
+
+    def _what_is_not_finite(self, without: pd.DataFrame, names: Sequence[str]) -> str:
+        """Say which arms lack the metric, on how many seeds, and whether it was not finite."""
+        metric, told = self.test.metric, []
+        for name in names:
+            ids = without.loc[without["arm"] == name, "trial_id"]
+            notes = [self.details.get(id_, {}).get(NOT_FINITE, ()) for id_ in ids]
+            endless = sum(any(text.startswith(f"{metric}: ") for text in said) for said in notes)
+            for count, what in ((endless, "is not finite"), (len(ids) - endless, "does not exist")):
+                if count:
+                    told.append(f"{what} for {name} on {count} of {self.seeds} seeds")
+        return f"{metric} {' and '.join(told)}"
 
 
 def _what_is_missing(rows: pd.DataFrame, planned: int) -> str:

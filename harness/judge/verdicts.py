@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
-from harness.judge.measures import MissingEvidence, Numbers, involved_arms, numbers_per_seed
+from harness.judge.measures import (
+    MissingEvidence,
+    Numbers,
+    compared_arms,
+    involved_arms,
+    numbers_per_seed,
+)
 from harness.judge.words import describe_hypothesis, describe_measure
 from harness.seeding import stream
 from harness.stats.forecast import seeds_to_decide
@@ -48,6 +54,7 @@ class TestResult:
     """
 
     test: Test
+    measures: str
     hypothesis: Hypothesis
     per_seed: NDArray[np.float64] | None
     assessment: Assessment | None
@@ -116,7 +123,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 p_corrected=None if p is None else float(p_corrected),
                 seeds=min(len(part.per_seed) if part.per_seed is not None else 0 for part in parts),
                 trials=sorted({trial for part in parts for trial in part.trials}),
-                measures=describe_measure(lead.test),
+                measures=lead.measures,
                 expected=describe_hypothesis(lead.test),
                 reason=_reason(outcome, parts, lead),
                 seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims))
@@ -154,18 +161,19 @@ def declared_claims(study: Study) -> dict[str, str]:
 
 def run_test(test: Test, evidence: Evidence, rules: Rules) -> TestResult:
     """Reduce a test to one number per seed and assess these numbers."""
-    hypothesis = hypothesis_of(test)
+    hypothesis, measures = hypothesis_of(test), describe_measure(test)
     rows = evidence.confirmation
     rows = rows[rows["seed"] < rules.seeds]
-    names = [arm.name for arm in involved_arms(test, evidence.plan.arms)]
+    names = [arm.name for arm in involved_arms(test, evidence.plan)]
     trials = sorted(set(rows.loc[rows["arm"].isin(names), "trial_id"]))
     try:
+        measures = describe_measure(test, compared_arms(test, evidence.plan))
         values = numbers_per_seed(test, evidence, rules.seeds)
     except MissingEvidence as missing:
-        return TestResult(test, hypothesis, None, None, trials, str(missing))
+        return TestResult(test, measures, hypothesis, None, None, trials, str(missing))
     generator = np.random.default_rng(stream(0, f"test:{test.metric}"))
     assessment = assess(values, hypothesis, rules.interval_alpha(hypothesis), generator)
-    return TestResult(test, hypothesis, values, assessment, trials)
+    return TestResult(test, measures, hypothesis, values, assessment, trials)
 
 
 def hypothesis_of(test: Test) -> Hypothesis:
@@ -232,7 +240,7 @@ def _numbers(part: TestResult) -> dict[str, Any]:
 
 def _part(part: TestResult, outcome: str) -> dict[str, Any]:
     return {
-        "measures": describe_measure(part.test),
+        "measures": part.measures,
         "expected": describe_hypothesis(part.test),
         "verdict": outcome,
         "p_value": part.assessment.p_value if part.assessment else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +19,7 @@ from harness.models.recurrent import Recurrent
 from harness.models.resnet import resnet
 from harness.models.transformer import Transformer
 from harness.models.vision import vision
+from harness.own.imports import own_function
 
 UNDECLARED = "the network does not declare itself packable"
 
@@ -86,8 +86,7 @@ _WHOLE: Mapping[str, Callable[..., nn.Module]] = {
 
 
 def _custom(name: str, form: Form, settings: Mapping[str, Any]) -> nn.Module:
-    module, attribute = name.split(":")
-    function = getattr(importlib.import_module(module), attribute)
+    function = own_function(name)
     extra = {"vocabulary": form.vocabulary} if _takes_vocabulary(function) else {}
     network = function(form.shape, form.outputs, **extra, **settings)
     if not isinstance(network, nn.Module):

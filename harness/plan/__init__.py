@@ -5,14 +5,15 @@ from harness.plan.estimate import estimate_seconds
 from harness.plan.grid import grid_points
 from harness.plan.plan import (
     FIXED,
-    SIMPLE_BASELINE,
     Assignment,
     Plan,
     Winner,
     data_key,
     make_plan,
+    selecting_metric,
 )
-from harness.plan.space import SearchSpace
+from harness.plan.space import SearchSpace, corners
+from harness.study.design import SIMPLE_BASELINE
 
 __all__ = [
     "FIXED",
@@ -23,9 +24,11 @@ __all__ = [
     "SearchSpace",
     "Winner",
     "budgets",
+    "corners",
     "data_key",
     "epochs_of",
     "estimate_seconds",
     "grid_points",
     "make_plan",
+    "selecting_metric",
 ]

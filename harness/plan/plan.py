@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from harness.form import SIMPLE_MODELS
+from harness.metrics import Metric, deciding, metric_of
+from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
-from harness.pretrained import outside_versions
-from harness.provenance import code_version
+from harness.pretrained import own_code, training_version
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
 from harness.study import (
     Arm,
@@ -22,11 +23,10 @@ from harness.study import (
     used_stages,
     with_settings,
 )
+from harness.study.design import SIMPLE_BASELINE
 from harness.tasks import task_of
 from harness.trial import Phase, Trial, digest, source_of
 from harness.workloads import summary
-
-SIMPLE_BASELINE = "simple-baseline"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,9 @@ class Plan:
             return {}
         dimensions = arm_spaces(search, self.arms)
         return {
-            arm.name: make_space(search, arm, dimensions[arm.name], self.search_metric(arm))
+            arm.name: make_space(
+                search, arm, dimensions[arm.name], self.metric(self.search_metric(arm))
+            )
             for arm in self.arms
         }
 
@@ -127,13 +129,11 @@ class Plan:
         """Return the metric that chooses an arm's winner: the study's, else the objective's own."""
         if self.study.search is not None and self.study.search.metric is not None:
             return self.study.search.metric
-        training = arm.workload["training"]
-        if training is not None:
-            own: str = training.get("metric") or next(iter(training["metrics"]))
-            return f"validation.{own.partition('.')[2]}"
-        return (
-            f"validation.{task_of(arm.workload, summary(arm.workload['data']).form.kind).selects}"
-        )
+        return selecting_metric(arm.workload)
+
+    def metric(self, name: str) -> Metric:
+        """Return what is known of a metric: by the harness, or by what the arms declare."""
+        return metric_of(name, *(arm.workload for arm in self.arms))
 
     def search_id(self, arm: Arm, repetition: int = 0) -> str:
         """Identity of one repetition of an arm's search: what is tuned, how, on which data."""
@@ -141,7 +141,7 @@ class Plan:
         assert space is not None
         trials = [item.trial.id for item in self.search_trials(arm, 0, {}, repetition)]
         pruned = [space.pruning] if space.pruning else []
-        return digest([trials, space.repeated(repetition).seed, space.metric, *pruned])
+        return digest([trials, space.repeated(repetition).seed, space.metric.name, *pruned])
 
     def search_trials(
         self,
@@ -171,6 +171,10 @@ class Plan:
             replace(item, trial=_ruled(item.trial, rules))
             for item, rules in zip(items, stop_rules, strict=True)
         ]
+
+    def example(self, arm: Arm, parameters: Mapping[str, Any]) -> Trial:
+        """Return a trial of a candidate that is no part of the plan, for trying things out."""
+        return self._assignments(arm, Phase.SEARCH, [0], None, parameters)[0].trial
 
     def confirmation_trials(
         self, arm: Arm, winners: Sequence[Winner], look: int = 0
@@ -216,12 +220,20 @@ class Plan:
         phase: Phase,
         probes: tuple[Mapping[str, Any], ...] = (),
     ) -> Trial:
-        version = code_version()
-        outside = outside_versions(workload)
-        if outside:
-            version = digest([version, *outside])
+        version = training_version(workload, self.own_version)
         fingerprint = self.fingerprints.get(data_key(workload), "")
-        return Trial(workload, seed, phase, fingerprint, version, probes)
+        own = {name: self.own_version(name) for name in own_code(workload)}
+        return Trial(deciding(workload), seed, phase, fingerprint, version, probes, own)
+
+    def own_version(self, name: str) -> str:
+        """Return what identifies a user's own function, the same for the whole life of a plan."""
+        if name not in self._own_versions:
+            self._own_versions[name] = source_version(name)
+        return self._own_versions[name]
+
+    @cached_property
+    def _own_versions(self) -> dict[str, str]:
+        return {}
 
     def _probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         """Return the probes that an arm's confirmation trials carry out."""
@@ -260,6 +272,16 @@ class Plan:
         """Return how many candidates a repetition of an arm's search asks if none ends early."""
         space = self.space(arm)
         return min(space.candidates, space.budget // space.cost) if space else 0
+
+
+def selecting_metric(workload: Mapping[str, Any]) -> str:
+    """Return the metric that chooses the epoch of a training."""
+    training = workload.get("training")
+    if training is not None:
+        own: str = training.get("metric") or next(iter(training["metrics"]))
+        return f"validation.{own.partition('.')[2]}"
+    kind = summary(workload["data"]).form.kind
+    return f"validation.{task_of(workload, kind).selects}"
 
 
 def data_key(workload: Mapping[str, Any]) -> str:

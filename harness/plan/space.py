@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from harness.metrics import Metric
 from harness.plan.grid import grid_points
-from harness.study import Arm, Space, is_asked, kind_of, most_epochs, value_at
-from harness.study.search import Search
+from harness.study import Arm, Space, is_asked, kind_of, most_epochs, settings_for, value_at
+from harness.study.search import Search, is_among
 from harness.trial import digest
 
 MOST_CANDIDATES = 10_000
@@ -25,7 +26,7 @@ class SearchSpace:
         sampler: tpe, random, grid or cmaes.
         round: candidates asked at once.
         candidates: the most that one repetition asks.
-        metric: chooses the winner, such as `validation.accuracy`.
+        metric: chooses the winner.
         seeds: search seeds on which each candidate is trained.
         longest: epochs that one trial takes at most.
         epochs: that one repetition may spend; None where only candidates are counted.
@@ -39,7 +40,7 @@ class SearchSpace:
     sampler: str
     round: int
     candidates: int
-    metric: str
+    metric: Metric
     seeds: int = 1
     longest: int = 1
     epochs: int | None = None
@@ -73,7 +74,7 @@ class SearchSpace:
         return replace(self, repetition=repetition)
 
 
-def make_space(search: Search, arm: Arm, dimensions: Space, metric: str) -> SearchSpace | None:
+def make_space(search: Search, arm: Arm, dimensions: Space, metric: Metric) -> SearchSpace | None:
     """Return what is searched for an arm, None where everything is fixed."""
     if not dimensions:
         return None
@@ -121,8 +122,36 @@ def _default(arm: Arm, dimensions: Space) -> dict[str, Any] | None:
     return chosen
 
 
+def corners(arm: Arm, dimensions: Space) -> list[tuple[str | None, dict[str, Any]]]:
+    """Return few candidates among which is every choice, and both ends of every range.
+
+    The first has the workload's own values, as far as they may be chosen; each other one differs
+    from it in the setting whose path stands beside it, and in what that takes.
+    """
+    found: list[tuple[str | None, dict[str, Any]]] = [(None, _around(arm, dimensions, {}))]
+    for path, dimension in dimensions.items():
+        wanted = next(settings_for(path, dimensions), {})
+        for value in kind_of(dimension)[1]:
+            chosen = _around(arm, dimensions, {**wanted, path: value})
+            if chosen != found[0][1]:
+                found.append((path, chosen))
+    return found
+
+
+def _around(arm: Arm, dimensions: Space, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a candidate with some values given, and the workload's own elsewhere."""
+    chosen: dict[str, Any] = {}
+    for path, dimension in dimensions.items():
+        if is_asked(dimension, chosen):
+            own = value_at(arm.workload, path)
+            usual = own if _contains(dimension, own) else kind_of(dimension)[1][0]
+            chosen[path] = given.get(path, usual)
+    return chosen
+
+
 def _contains(dimension: Mapping[str, Any], value: Any) -> bool:
     kind, values = kind_of(dimension)
     if kind == "choice":
-        return value in values
-    return isinstance(value, int | float) and bool(values[0] <= value <= values[1])
+        return is_among(value, values)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and bool(values[0] <= value <= values[1])

@@ -4,7 +4,7 @@ A published file holds everything that verdicts and reports rest on, so that the
 on a fresh clone. A run never takes a record from it.
 """
 
-from harness.publish.read import PublishedError, PublishedFile, read_all, read_file
+from harness.publish.read import PublishedError, PublishedFile, read_all, read_file, read_for
 from harness.publish.write import SUFFIX, publishable, write_file
 
 FOLDER = "published"
@@ -18,5 +18,6 @@ __all__ = [
     "publishable",
     "read_all",
     "read_file",
+    "read_for",
     "write_file",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.publish.curves import to_points
-from harness.publish.write import FORMAT, SUFFIX, VERSION, file_name
+from harness.publish.write import DIGEST, FORMAT, SUFFIX, VERSION, file_name, with_digest
 from harness.store import AssignedRecord, Execution, StoreError
 from harness.study import study_from_dict
 from harness.trial import Phase, Record
@@ -26,6 +26,14 @@ _Value = TypeVar("_Value")
 
 class PublishedError(StoreError):
     """A published file cannot be used; the message names the file and what is wrong in it."""
+
+    file: Path
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The study and the profile that the file is about, as its name says."""
+        study, _, profile = self.file.name.removesuffix(SUFFIX).partition(".")
+        return study, profile
 
 
 @dataclass(frozen=True)
@@ -56,13 +64,33 @@ class PublishedFile:
         return [row for row in self.lost if row[0] in wanted]
 
 
-def read_all(folder: Path) -> list[PublishedFile]:
-    """Read every published file of a folder, in the order of their names; none if there is none.
+def read_all(folder: Path) -> tuple[list[PublishedFile], list[PublishedError]]:
+    """Read every published file of a folder, in the order of their names.
+
+    Returns:
+        The files, and what is wrong with each that cannot be used.
+    """
+    files, errors = [], []
+    for file in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            files.append(read_file(file))
+        except PublishedError as error:
+            error.file = file
+            errors.append(error)
+    return files, errors
+
+
+def read_for(study: str, folder: Path) -> list[PublishedFile]:
+    """Read the published files of a folder for the use of one study.
 
     Raises:
-        PublishedError: if one of them cannot be used.
+        PublishedError: if one of this study cannot be used; those of others are no matter here.
     """
-    return [read_file(file) for file in sorted(folder.glob(f"*{SUFFIX}"))]
+    files, errors = read_all(folder)
+    for error in errors:
+        if error.names[0] == study:
+            raise error
+    return files
 
 
 def read_file(file: Path) -> PublishedFile:
@@ -106,9 +134,25 @@ def _load(file: Path) -> Any:
     if len(text) > LARGEST_TEXT:
         raise PublishedError(f"'{file}' unpacks to more than {LARGEST_TEXT >> 20} MiB")
     try:
-        return json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise PublishedError(f"'{file}' is no JSON: {error}") from None
+    if (
+        isinstance(document, dict)
+        and DIGEST in document
+        and not _is_whole(text.decode(errors="replace"))
+    ):
+        raise PublishedError(
+            f"'{file}' was changed after it was written: its digest differs; restore it, or publish"
+            " it again"
+        )
+    return document  # of older versions without a digest, which only gzip's checksum protects
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text ends with the digest of what stands before it."""
+    start = text.rfind(f',"{DIGEST}":')
+    return start >= 0 and text == with_digest(f"{text[:start]}}}")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from harness.trial import Phase, Record, State
 
 FORMAT, VERSION = "harness records", 1
 SUFFIX = ".json.gz"
+DIGEST = "digest"
 
 
 def publishable(store: Store) -> list[Execution]:
@@ -49,10 +51,17 @@ def write_file(store: Store, execution: Execution, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / file_name(execution.study, execution.profile)
     text = json.dumps(_document(store, execution), separators=(",", ":"), ensure_ascii=False)
+    text = with_digest(text)
     partial = file.with_name(f".{file.name}.part")
     partial.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     os.replace(partial, file)
     return file
+
+
+def with_digest(text: str) -> str:
+    """Return the text of a JSON mapping with one more value at its end: the digest of the text."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f'{text[:-1]},"{DIGEST}":"{digest}"}}'
 
 
 def _document(store: Store, execution: Execution) -> dict[str, Any]:

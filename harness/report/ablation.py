@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.evidence import Evidence
+from harness.evidence import Evidence, trained_alone
 from harness.figures import primary_metric
-from harness.figures.words import ABSENT, axis_label, estimate, lower_is_better, number
+from harness.figures.words import ABSENT, axis_label, estimate
 from harness.report.answer import p_text
-from harness.report.tables import Cell, Table, mean_cell
+from harness.report.tables import Cell, Table, mean_cell, number_cell
 from harness.stats.hypotheses import Different, p_value
 from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
 from harness.study import Arm
+from harness.study.search import same_value
+from harness.wording import level_text
 
 DESIGNS = {"leave-one-out": "Without", "one-at-a-time": "Changed"}
 
@@ -27,6 +29,7 @@ def ablations(evidence: Evidence) -> Table | None:
     study, baseline = evidence.plan.study, evidence.plan.baseline
     others = [arm for arm in evidence.plan.arms if not arm.named and arm.name != baseline.name]
     metric = primary_metric(evidence)
+    known = evidence.plan.metric(metric)
     rows = evidence.confirmation
     if study.design not in DESIGNS or not others or metric not in rows:
         return None
@@ -41,25 +44,38 @@ def ablations(evidence: Evidence) -> Table | None:
     tested = [name for name, values in differences.items() if len(values) > 1]
     corrected = holm([p_value(differences[name], Different(0.0)) for name in tested])
     p_values = dict(zip(tested, corrected, strict=True))
-    times = rows.pivot_table(index="seed", columns="arm", values="cost.seconds")
+    times = _times(rows)
     itself = Cell(ABSENT, True, "it is what the others are compared with")
     own = mean_cell(table[baseline.name].dropna(), "")
-    first = [Cell("the baseline arm"), own, itself, itself, Cell("1", True)]
-    direction = "lower" if lower_is_better(metric) else "higher"
+    first = [Cell("the baseline arm"), own, itself, itself]
+    timed = [] if times.empty else ["Training time, ratio"]
+    better = {"minimize": "; lower is better", "maximize": "; higher is better", None: ""}
     return Table(
         "What each change is worth, one at a time",
         [
             DESIGNS[study.design],
-            axis_label(metric),
+            axis_label(known),
             "Change",
             "p, corrected",
-            "Training time, ratio",
+            *timed,
         ],
-        [first, *(_row(arm, baseline, table, differences, (p_values, times)) for arm in others)],
+        [
+            first + [Cell("1", True)] * len(timed),
+            *(_row(arm, baseline, table, differences, (p_values, times)) for arm in others),
+        ],
         f"Baseline arm: {baseline.name}. Change: the arm minus the baseline, paired over seeds,"
-        f" with its 95 % t interval ({direction} is better). p: exact sign-flip test of no change,"
-        " corrected for these rows (Holm); it explores, and is no verdict on a claim.",
+        f" with its 95 % t interval{better[known.goal]}. p: exact sign-flip test of no change,"
+        " corrected for these rows (Holm); it explores, and is no verdict on a claim."
+        + (" Training time: of the seeds whose trials were trained alone." if timed else ""),
     )
+
+
+def _times(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return training times by seed and arm; empty where trials have only shares of a pack's."""
+    alone = rows[trained_alone(rows)]
+    if "cost.seconds" not in alone or alone["arm"].nunique() < 2:
+        return pd.DataFrame()
+    return alone.pivot_table(index="seed", columns="arm", values="cost.seconds")
 
 
 def _row(
@@ -81,15 +97,18 @@ def _row(
         cells += [Cell(f"{mean} [{low}, {high}]", True), Cell(p_text(p_values[arm.name]), True)]
     else:
         cells += [Cell(ABSENT, True, absent)] * 2
+    if times.empty:
+        return cells
     if {arm.name, baseline.name} <= set(times):
         ratio = float(np.exp(np.log(times[arm.name] / times[baseline.name]).mean()))
-        return [*cells, Cell(number(ratio), True)]
-    return [*cells, Cell(ABSENT, True, absent)]
+        return [*cells, number_cell(ratio, "no seed of which both trials were trained alone")]
+    return [*cells, Cell(ABSENT, True, "trained together with others, without a time of its own")]
 
 
 def _change(arm: Arm, baseline: Arm) -> str:
-    changed = [factor for factor in arm.levels if arm.levels[factor] != baseline.levels[factor]]
+    changed = [f for f in arm.levels if not same_value(arm.levels[f], baseline.levels[f])]
     return ", ".join(
-        f"{factor} ({arm.levels[factor]} instead of {baseline.levels[factor]})"
+        f"{factor} ({level_text(arm.levels[factor])} instead of "
+        f"{level_text(baseline.levels[factor])})"
         for factor in changed
     )

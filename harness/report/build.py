@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from pathlib import Path
 
 from harness.report.files import write, write_all
@@ -12,17 +13,18 @@ from harness.report.trials import FOLDER as TRIALS
 from harness.report.view import ProfileResult, ProfileView, views_of
 
 
-def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
+def build_page(results: Sequence[ProfileResult], folder: Path, lacking: Sequence[str] = ()) -> Path:
     """Write the report of a study, which shows one or several profiles.
 
     The same results give the same bytes, on any day and in any order. The profile with
-    most examples comes first.
+    most examples comes first. What cannot be drawn is left out; page and results say so.
 
     Args:
         results: the newest execution of each profile of one study, judged; at least one.
         folder: gets `index.html` (which needs no other file), `report.md`,
             `figures/<profile>/*` in PNG and SVG, and `trials/*.html` where the trials are too
             many for the page.
+        lacking: profiles that could not be judged, in sentences.
 
     Returns:
         The folder.
@@ -36,11 +38,29 @@ def build_page(results: Sequence[ProfileResult], folder: Path) -> Path:
     views = views_of(results)
     folder.mkdir(parents=True, exist_ok=True)
     for view in views:
+        view.complete()
         write_all(folder / "figures" / view.name, _figures(view), "*.*")
     write_all(folder / TRIALS, _trial_pages(views), "*.html")
-    write(folder / "report.md", markdown(views).encode())
-    write(folder / "index.html", page(views).encode())
+    for name, render in (("report.md", markdown), ("index.html", page)):
+        write(folder / name, _rendered(views, lacking, name, render).encode())
     return folder
+
+
+def _rendered(
+    views: Sequence[ProfileView],
+    lacking: Sequence[str],
+    name: str,
+    render: Callable[[Sequence[ProfileView], Sequence[str]], str],
+) -> str:
+    """Render a page; if that fails, the file holds the verdicts and says why there is no more."""
+    first = views[0].result
+    text = first.attempt(name, f"the page {name}", lambda: render(views, lacking), "")
+    if text:
+        return text
+    lines = [f"Left out: {first.left_out[name]}.", *lacking]
+    lines += [f"{v.study} ({v.profile}), {v.id}: {v.verdict}" for view in views
+              for v in view.result.verdicts]  # fmt: skip
+    return f"<pre>\n{escape(chr(10).join(lines))}\n</pre>\n"
 
 
 def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
@@ -48,7 +68,11 @@ def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
     if view.glance is not None:
         pictures[view.glance.name] = view.glance
     for name, picture in pictures.items():
-        yield f"{name}.png", picture.png()
+        png = view.encoded(picture, picture.png)
+        if png is None:
+            view.pictures.pop(name, None)
+            continue
+        yield f"{name}.png", png
         yield f"{name}.svg", svg_file(picture.svgs(), picture.columns, picture.alt).encode()
 
 

@@ -27,8 +27,8 @@ from harness.report.tables import Cell, Table, best_arm, mean_cell
 from harness.report.view import ProfileResult
 from harness.stats.intervals import t_interval
 from harness.study import InputError
-from harness.trial import State
-from harness.wording import listed
+from harness.trial import State, digest
+from harness.wording import as_file_name, level_text, listed
 from harness.workloads import summary
 
 _TASKS = {
@@ -127,7 +127,7 @@ class Card:
     def factors(self) -> list[str]:
         """What the study varied, with its levels."""
         return [
-            f"{name}: {listed([str(level) for level in factor.levels])}"
+            f"{name}: {listed([level_text(level) for level in factor.levels])}"
             for name, factor in self.evidence.plan.study.factors.items()
         ]
 
@@ -178,7 +178,7 @@ class Card:
         metrics = [name for kind in kinds for name in known_of if name.startswith(kind)]
         values = {metric: values_by_arm(self.evidence, metric) for metric in metrics}
         rows = [
-            [Cell(axis_label(metric))]
+            [Cell(axis_label(plan.metric(metric)))]
             + [mean_cell(values[metric].get(arm), "not measured for this arm") for arm in arms]
             for metric in metrics
         ]
@@ -275,6 +275,12 @@ def card_of(result: ProfileResult, arm: str | None = None) -> Card:
     if arm is not None and arm not in names:
         raise InputError(f"{where}, has no arm '{arm}'{nearest(arm, names)}")
     chosen = arm or best_arm(evidence)
+    metric = validation_metric(evidence)
+    if chosen is None and values_by_arm(evidence, metric):
+        raise InputError(
+            f"{where}: nothing says whether a low or a high {metric_name(metric)} is better, so"
+            f" that no arm is the best; name one with --arm ({', '.join(names)})"
+        )
     if chosen is None or chosen not in values_by_arm(evidence, primary_metric(evidence)):
         whose = "no arm" if chosen is None else f"no confirmation trial of arm {chosen}"
         raise InputError(f"{where}: {whose} has completed, so that nothing is known of it yet")
@@ -285,7 +291,10 @@ def write_card(card: Card, folder: Path) -> Path:
     """Write a card as Markdown and as a page; return the Markdown file."""
     folder.mkdir(parents=True, exist_ok=True)
     text = card_markdown(card)
-    file = folder / f"card-{card.result.profile}-{card.arm}.md"
+    profile, arm = card.result.profile, as_file_name(card.arm, "._+-")
+    if "-" in profile:  # where it ends, the file's name alone does not tell
+        arm = f"{arm}-{digest([profile, card.arm])[:8]}"
+    file = folder / f"card-{profile}-{arm}.md"
     write(file, text.encode())
     write(file.with_suffix(".html"), card_page(card, text).encode())
     return file

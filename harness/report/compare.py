@@ -64,7 +64,7 @@ class ProfileView:
             *(Side(result.evidence, result.verdicts) for result in (first, second))
         )
         self.name = f"{first.study} ({first.profile})"
-        self.id = f"{first.study}-{first.profile}"
+        self.id = f"{first.study}.{first.profile}"  # neither name has a dot
 
     @property
     def pairs(self) -> str:
@@ -164,10 +164,11 @@ class ProfileView:
         ]  # fmt: skip
         return (
             Table(
-                "Training time of the confirmation trials, by arm",
+                "Training time of the confirmation trials that were trained alone, by arm",
                 ["Arm", "First", "Second", "Second ÷ first", "Pairs"],
                 rows,
-                "Ratio: geometric mean over pairs with its 95 % t interval.",
+                "Ratio: geometric mean over pairs with its 95 % t interval; only of pairs that were"
+                " trained alone, because trials that are trained together share their time.",
             )
             if rows
             else None

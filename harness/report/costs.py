@@ -31,7 +31,8 @@ def by_phase(evidence: Evidence) -> Table:
         [*columns, *(_TITLES[unit] for unit in units)],
         rows,
         "Training time is that of the trials that ended, wherever and whenever they ran; loading,"
-        " evaluation and probes are not in it.",
+        " evaluation and probes are not in it. Of trials that were trained together each has its"
+        " share, so that sums are right, and single trials have no time of their own.",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -32,9 +33,13 @@ def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
         target = folder / result.study / result.profile
         write_all(target / "tables", _tables(view), "*.tex")
         write_all(target / "figures", _figures(view), "*.pdf")
-        for name, frame in _frames(view).items():
-            write(target / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
-            write(target / f"{name}.parquet", _parquet(frame))
+        for name, make in _frames(view).items():
+            for suffix, encode in (("csv", _csv), ("parquet", _parquet)):
+                file = f"{name}.{suffix}"
+                encoded = partial(_encode, make, encode)
+                content = result.attempt(file, f"the file {file}", encoded, b"")
+                if content:
+                    write(target / file, content)
         folders.append(target)
     return folders
 
@@ -50,24 +55,34 @@ def _tables(view: ProfileView) -> Iterator[tuple[str, bytes]]:
         "costs-by-arm": view.arm_costs,
     }
     for name, table in tables.items():
-        if table is not None:
-            label = f"tab:{view.result.study}-{view.name}-{name}"
-            yield f"{name}.tex", latex_table(table, label).encode()
+        label = f"tab:{view.result.study}-{view.name}-{name}"
+        make = partial(latex_table, table, label) if table is not None else str
+        text = view.result.attempt(f"latex-{name}", f"the LaTeX table {name}", make, "")
+        if text:
+            yield f"{name}.tex", text.encode()
 
 
 def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
-    for name, picture in view.pictures.items():
-        pages = picture.pdfs()
+    for name, picture in view.drawn.items():
+        pages = view.encoded(picture, picture.pdfs) or []
         for index, content in enumerate(pages, 1):
             yield f"{name}.pdf" if len(pages) == 1 else f"{name}-{index}.pdf", content
 
 
-def _frames(view: ProfileView) -> dict[str, pd.DataFrame]:
+def _frames(view: ProfileView) -> dict[str, Callable[[], pd.DataFrame]]:
     return {
-        "trials": tidy_trials(view.evidence),
-        "curves": view.evidence.curves,
-        "verdicts": tidy_verdicts(view.result.verdicts),
+        "trials": lambda: tidy_trials(view.evidence),
+        "curves": lambda: view.evidence.curves,
+        "verdicts": lambda: tidy_verdicts(view.result.verdicts),
     }
+
+
+def _encode(make: Callable[[], pd.DataFrame], encode: Callable[[pd.DataFrame], bytes]) -> bytes:
+    return encode(make())
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 def tidy_trials(evidence: Evidence) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from harness.plan import data_key
 from harness.study import Study
 from harness.study.search import Search
 from harness.trial import trained_elsewhere
-from harness.wording import listed
+from harness.wording import level_text, listed
 
 Facts = list[tuple[str, str]]
 _AT_MOST = re.compile(r"^(\d+) at most")
@@ -52,7 +52,7 @@ def planned(evidence: Evidence) -> Facts:
     """Say what was declared before the run."""
     plan, study = evidence.plan, evidence.plan.study
     facts = [
-        (f"Factor {name}", f"{listed([str(level) for level in factor.levels])}"
+        (f"Factor {name}", f"{listed([level_text(level) for level in factor.levels])}"
          + (f" (sets {factor.path})" if factor.path else ""))
         for name, factor in study.factors.items()
     ]  # fmt: skip
@@ -222,7 +222,7 @@ def _space(search: Search) -> str:
     for path, dimension in search.space.items():
         kind, bounds = dimension.kind, dimension.values
         if kind == "choice":
-            text = f"one of {listed([str(bound) for bound in bounds])}"
+            text = f"one of {listed([level_text(bound) for bound in bounds])}"
         else:
             text = f"from {bounds[0]:g} to {bounds[1]:g}, {kinds.get(kind, kind)}"
         where = [f"{key} {_either(value)}" for key, value in dimension.on.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +26,14 @@ _PERCENT = re.compile(r"(\d) %")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-def page(views: list[ProfileView]) -> str:
-    """Return the HTML page of a study."""
-    return _whole_page("page.html", _context(views))
+def page(views: Sequence[ProfileView], lacking: Sequence[str] = ()) -> str:
+    """Return the HTML page of a study; `lacking` says which profiles could not be judged."""
+    return _whole_page("page.html", _context(views, lacking))
 
 
-def markdown(views: list[ProfileView]) -> str:
+def markdown(views: Sequence[ProfileView], lacking: Sequence[str] = ()) -> str:
     """Return the same as Markdown, whose figures lie in files beside it."""
-    return _environment(html=False).get_template("report.md").render(_context(views))
+    return _environment(html=False).get_template("report.md").render(_context(views, lacking))
 
 
 def scoreboard_page(board: Board) -> str:
@@ -85,12 +86,13 @@ def _board_context(board: Board) -> dict[str, Any]:
     return {"board": board, "order": ORDER, "symbols": SYMBOLS}
 
 
-def _context(views: list[ProfileView]) -> dict[str, Any]:
+def _context(views: Sequence[ProfileView], lacking: Sequence[str]) -> dict[str, Any]:
     study = views[0].evidence.plan.study
     claims = list(dict.fromkeys(row.id for view in views for row in view.rows))
     return {
         "study": study,
         "views": views,
+        "lacking": lacking,
         "claims": claims,
         "parts_of": _contents,
         "most_links": MOST_LINKS,
@@ -136,7 +138,7 @@ def _environment(*, html: bool) -> Environment:
 
 def _panels(picture: Picture, profile: str) -> list[Markup]:
     """Return the panels of a picture as parts of the page."""
-    prefix = f"{profile}-{picture.name}"
+    prefix = f"{profile}_{picture.name}"  # no profile has an underline
     return [
         inline_svg(svg, f"{prefix}-{index}-", _panel_label(picture, index))
         for index, svg in enumerate(picture.svgs())

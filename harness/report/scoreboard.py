@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from markupsafe import Markup
 from harness.figures import Picture
 from harness.figures.forest import Effect, effects
 from harness.figures.words import plural, seconds
+from harness.integrity import Check
 from harness.report import answer, costs, facts
 from harness.report.files import write
 from harness.report.render import scoreboard_markdown, scoreboard_page
@@ -67,7 +68,7 @@ class ProfileLine:
     cost: str
     origin: str
     finished: str
-    noted: int
+    integrity: str
     link: str
 
 
@@ -124,7 +125,7 @@ class StudyBoard:
                 seconds(view.training_seconds),
                 _origin(view.result),
                 facts.day(view.evidence.execution.ended),
-                sum(check.outcome == "noted" for check in view.checks),
+                _integrity(view.checks),
                 f"{self.name}/index.html#{view.name}",
             )
             for view in self._views
@@ -162,11 +163,18 @@ def _origin(result: ProfileResult) -> str:
     return "published" if result.standing.published else made
 
 
+def _integrity(checks: Sequence[Check]) -> str:
+    """Say how many checks noted something."""
+    noted = sum(check.outcome == "noted" for check in checks)
+    return f"{noted} noted" if noted else "nothing noted" if checks else "not checked"
+
+
 @dataclass(frozen=True)
 class Board:
-    """Everything that the scoreboard shows."""
+    """Everything that the scoreboard shows; `left_out` says what it cannot show, and why."""
 
     studies: Sequence[StudyBoard]
+    left_out: Sequence[str] = ()
 
     @property
     def claims(self) -> int:
@@ -206,29 +214,46 @@ class Board:
         }
 
 
-def build_scoreboard(results: Sequence[ProfileResult], folder: Path) -> Path:
+def build_scoreboard(
+    results: Sequence[ProfileResult], folder: Path, lacking: Sequence[str] = ()
+) -> Path:
     """Write `index.html` and `index.md` over all studies; the same results give the same bytes.
 
     Args:
         results: every profile of every study that is at hand, judged.
         folder: the folder of the reports.
+        lacking: what could not be judged, in sentences.
 
     Returns:
         The page.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    board = make_board(results)
+    board = make_board(results, lacking)
     write(folder / "index.md", scoreboard_markdown(board).encode())
     write(folder / "index.html", scoreboard_page(board).encode())
     return folder / "index.html"
 
 
-def make_board(results: Sequence[ProfileResult]) -> Board:
-    """Arrange results by study."""
+def make_board(results: Sequence[ProfileResult], lacking: Sequence[str] = ()) -> Board:
+    """Arrange results by study; a study that cannot be shown is left out."""
     by_study: dict[str, list[ProfileResult]] = {}
     for result in results:
         by_study.setdefault(result.study, []).append(result)
-    return Board([StudyBoard(by_study[name]) for name in sorted(by_study)])
+    made = [mine[0].attempt("scoreboard", "its part of the scoreboard", partial(_study_board, mine),
+                            None) for _, mine in sorted(by_study.items())]  # fmt: skip
+    left_out = [
+        f"{result.study} ({result.profile}): {says}"
+        for result in results
+        for says in result.left_out.values()
+    ]
+    return Board([study for study in made if study is not None], [*lacking, *left_out])
+
+
+def _study_board(results: Sequence[ProfileResult]) -> StudyBoard:
+    """Arrange the results of a study, with all that the scoreboard shows of it."""
+    study = StudyBoard(results)
+    _ = study.lines, study.profiles, study.picture, study.headline, study.best, study.setting
+    return study
 
 
 def totals(lines: Sequence[ProfileLine]) -> dict[str, Counter[str]]:

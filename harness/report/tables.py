@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.evidence import Evidence
+from harness.evidence import Evidence, trained_alone
 from harness.figures import primary_metric, validation_metric
 from harness.figures.arms import values_by_arm
 from harness.figures.words import (
@@ -18,7 +18,6 @@ from harness.figures.words import (
     axis_label,
     capitalized,
     estimate,
-    lower_is_better,
     metric_name,
     number,
     parameter_name,
@@ -27,6 +26,9 @@ from harness.figures.words import (
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.trial import State
+
+SHARE = "share"
+"""Marks a time that is a share of the time of trials that were trained together."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,14 @@ def number_cell(value: float | None, absent: str, digits: int = 3) -> Cell:
 
 
 def best_arm(evidence: Evidence) -> str | None:
-    """Return the arm with the best mean of the validation metric on the confirmation seeds."""
+    """Return the arm with the best mean of the validation metric on the confirmation seeds.
+
+    None without results, or where nothing says whether a low or a high one is better.
+    """
     metric = validation_metric(evidence)
     values = values_by_arm(evidence, metric)
     means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
-    if not means:
-        return None
-    return (min if lower_is_better(metric) else max)(means, key=lambda arm: means[arm])
+    return evidence.plan.metric(metric).best(means)
 
 
 def best_in_words(evidence: Evidence) -> str:
@@ -114,12 +117,19 @@ def leaderboard(evidence: Evidence) -> Table:
         [Cell(capitalized(" and ".join(role))), Cell(arm), *_arm_cells(evidence, arm)]
         for arm, role in roles.items()
     ]
+    metric = validation_metric(evidence)
+    unknown = evidence.plan.metric(metric).goal is None
     return Table(
         "Simple baseline, baseline arm and best arm",
         ["Role", "Arm", *_arm_columns(evidence)],
         rows,
-        "The best arm is the one with the best mean validation result, so that the test split"
-        " chooses nothing. Brackets: 95 % t interval of the mean.",
+        (
+            f"Which arm is best is not said: the study declares no goal for {metric_name(metric)}."
+            if unknown
+            else "The best arm is the one with the best mean validation result, so that the test"
+            " split chooses nothing."
+        )
+        + f" Brackets: 95 % t interval of the mean.{share_note(rows)}",
     )
 
 
@@ -140,13 +150,14 @@ def all_arms(evidence: Evidence) -> Table:
         rows.append(cells)
     columns = ["Arm", *_arm_columns(evidence)]
     columns += [f"Chosen {parameter_name(path)}" for path in paths]
-    return Table(f"All {plural(len(rows), 'arm')}", columns, rows)
+    note = share_note(rows).strip()
+    return Table(f"All {plural(len(rows), 'arm')}", columns, rows, note)
 
 
 def _arm_columns(evidence: Evidence) -> list[str]:
     return [
-        axis_label(primary_metric(evidence)),
-        axis_label(validation_metric(evidence)),
+        axis_label(evidence.plan.metric(primary_metric(evidence))),
+        axis_label(evidence.plan.metric(validation_metric(evidence))),
         "Seeds",
         "Parameters",
         "Seconds per trial",
@@ -164,16 +175,34 @@ def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
         for metric in (primary_metric(evidence), validation_metric(evidence))
     ]
     seeds = f"{len(complete)}" if len(complete) == planned else f"{len(complete)} of {planned}"
-    parameters, duration = (
-        values_of(complete, "cost.parameters"),
-        values_of(complete, "cost.seconds"),
-    )
+    parameters = values_of(complete, "cost.parameters")
     return [
         *cells,
         Cell(seeds, True),
         Cell(f"{parameters[0]:,.0f}", True) if len(parameters) else Cell(ABSENT, True, absent),
-        number_cell(float(np.median(duration)) if len(duration) else None, absent, 2),
+        _seconds_cell(complete, absent),
     ]
+
+
+def _seconds_cell(rows: pd.DataFrame, absent: str) -> Cell:
+    """Write the median training time of the trials trained alone, or else of shares of packs."""
+    own = values_of(rows[trained_alone(rows)], "cost.seconds")
+    if len(own):
+        return number_cell(float(np.median(own)), absent, 2)
+    shares = values_of(rows, "cost.seconds")
+    if not len(shares):
+        return Cell(ABSENT, True, absent)
+    return Cell(f"{number(float(np.median(shares)), 2)} ({SHARE})", True)
+
+
+def share_note(rows: Sequence[Sequence[Cell]]) -> str:
+    """Say what a share is, if a table has one."""
+    if not any(cell.text.endswith(f"({SHARE})") for row in rows for cell in row):
+        return ""
+    return (
+        f" Seconds marked “{SHARE}”: the trial was trained together with others; its seconds are"
+        " an equal share of the time of all, and no time of its own."
+    )
 
 
 def values_of(rows: pd.DataFrame, column: str) -> Any:

@@ -13,7 +13,7 @@ import pandas as pd
 from harness.evidence import Evidence
 from harness.figures import primary_metric, validation_metric
 from harness.figures.words import capitalized, metric_name, number, parameter_name
-from harness.report.tables import Cell, Table, number_cell
+from harness.report.tables import SHARE, Cell, Table, number_cell, share_note
 
 MOST_ON_THE_REPORT = 500
 """More trials than this get pages of their own, so that the report opens fast."""
@@ -101,13 +101,14 @@ class TrialList:
         for trial_id in rows["trial_id"]:  # arms may share a trial
             anchors.append("" if trial_id in seen else f"{self._prefix}{trial_id}")
             seen.add(trial_id)
+        cells = [self._cells(row, metrics) for row in rows.to_dict("records")]
         return Table(
             "Confirmation trials: the evidence",
             ["Trial", "Arm", "Seed", "State", *(capitalized(metric_name(m)) for m in metrics),
              *(capitalized(parameter_name(path)) for path in self._parameters),
              "Epoch chosen", "Seconds"],
-            [self._cells(row, metrics) for row in rows.to_dict("records")],
-            "The command “harness trial ID” shows one of them in full.",
+            cells,
+            f"The command “harness trial ID” shows one of them in full.{share_note(cells)}",
             tuple(anchors),
         )  # fmt: skip
 
@@ -123,8 +124,14 @@ class TrialList:
             *(number_cell(row.get(metric), absent, 4) for metric in metrics),
             *(_setting(row.get(f"parameter.{path}")) for path in self._parameters),
             number_cell(epoch, absent if not complete else "no epoch was chosen", 6),
-            number_cell(row.get("cost.seconds"), absent, 2),
+            _seconds(row, absent),
         ]
+
+
+def _seconds(row: dict[Any, Any], absent: str) -> Cell:
+    cell = number_cell(row.get("cost.seconds"), absent, 2)
+    shared = row.get("cost.pack_size", 1.0) > 1
+    return Cell(f"{cell.text} ({SHARE})", True) if shared and not cell.reason else cell
 
 
 def _setting(value: Any) -> Cell:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 from harness.evidence import Evidence
 from harness.figures import Picture, at_a_glance, draw_all, primary_metric
@@ -16,8 +18,10 @@ from harness.report.inside import Sample, written
 from harness.report.tables import Table
 from harness.report.trials import TrialList
 from harness.trial import Verdict
+from harness.wording import why
 
 Lost = Sequence[tuple[str, int, str]]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,16 @@ class ProfileResult:
     verdicts: Sequence[Verdict]
     lost: Lost = ()
     standing: Standing = field(default_factory=Standing)
+    left_out: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The parts of its report that could not be drawn, by key: what they are, and why."""
+
+    def attempt(self, key: str, title: str, make: Callable[[], Made], absent: Made) -> Made:
+        """Make a part of the report; one that fails is left out, and costs no verdict."""
+        try:
+            return make()
+        except Exception as error:  # whatever it is, the verdicts stand
+            self.left_out[key] = f"{title} could not be drawn ({why(error)})"
+            return absent
 
     @property
     def study(self) -> str:
@@ -51,7 +65,29 @@ class ProfileResult:
     @cached_property
     def checks(self) -> list[Check]:
         """What was looked for that could weaken the verdicts."""
-        return check(self.evidence, self.verdicts, self.lost, self.standing)
+        given = self.evidence, self.verdicts, self.lost, self.standing
+        return self.attempt("checks", "the checks of integrity", lambda: check(*given), [])
+
+
+def part(
+    title: str, absent: Any = None
+) -> Callable[[Callable[[Any], Made]], cached_property[Made]]:
+    """Make a property of a view a part of the page, which is left out where it cannot be made.
+
+    Args:
+        title: what it is, in words.
+        absent: what stands for it then.
+    """
+
+    def decorate(make: Callable[[Any], Made]) -> cached_property[Made]:
+        def guarded(view: ProfileView) -> Made:
+            made: Made = view.result.attempt(make.__name__, title, lambda: make(view), absent)
+            return made
+
+        guarded.__doc__ = make.__doc__
+        return cached_property(guarded)
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -70,12 +106,12 @@ class ProfileView:
         """The name of the profile, which is also the folder of its figures."""
         return self.evidence.execution.profile
 
-    @property
+    @part("the setting", "")
     def setting(self) -> str:
         """Data, epochs, seeds and arms in a line."""
         return facts.setting_in_short(self.evidence)
 
-    @property
+    @part("the day of the end", "")
     def finished(self) -> str:
         """When the execution ended."""
         return facts.when(self.evidence.execution.ended)
@@ -97,25 +133,44 @@ class ProfileView:
         """The counts of verdicts in a sentence."""
         return answer.headline(self.result.verdicts)
 
-    @property
+    @part("the best arm", "")
     def best(self) -> str:
         """The best arm beside the simple baseline, in a sentence."""
         return tables.best_in_words(self.evidence)
 
-    @property
+    @part("the findings", ())
     def findings(self) -> list[answer.Finding]:
         """The claims that tell most, by verdict."""
         return answer.findings(self.result.verdicts, self.rows)
 
-    @cached_property
-    def pictures(self) -> dict[str, Picture]:
+    @part("the pictures", {})
+    def drawn(self) -> dict[str, Picture]:
         """The figures by name."""
-        return draw_all(self.evidence, self.result.verdicts)
+        return draw_all(self.evidence, self.result.verdicts, self.result.attempt)
 
     @cached_property
+    def pictures(self) -> dict[str, Picture]:
+        """The figures that the page shows, by name."""
+        return {name: p for name, p in self.drawn.items() if self.encoded(p, p.svgs) is not None}
+
+    def encoded(self, picture: Picture, encode: Callable[[], Made]) -> Made | None:
+        """Turn a picture into what a file or a page holds; None where that fails."""
+        key, title = f"picture-{picture.name}", f"the picture {picture.name}"
+        return self.result.attempt(key, title, encode, None)
+
+    def complete(self) -> None:
+        """Make every part, so that the page can begin with those that are left out."""
+        for name, kind in vars(ProfileView).items():
+            if isinstance(kind, cached_property):
+                getattr(self, name)
+
+    @part("the picture of the study at a glance")
     def glance(self) -> Picture | None:
         """The study at a glance, for the scoreboard."""
-        return at_a_glance(self.evidence, primary_metric(self.evidence))
+        picture = at_a_glance(self.evidence, primary_metric(self.evidence))
+        if picture is not None:
+            picture.svgs()
+        return picture
 
     @property
     def searches(self) -> list[Picture]:
@@ -127,47 +182,47 @@ class ProfileView:
         """The figures of what networks are like inside."""
         return [p for name, p in self.pictures.items() if name.startswith("inside-")]
 
-    @cached_property
+    @part("the texts that networks wrote", ())
     def samples(self) -> Sequence[Sample]:
         """Texts that networks wrote."""
         return written(self.evidence)
 
-    @cached_property
-    def leaderboard(self) -> Table:
+    @part("the leaderboard")
+    def leaderboard(self) -> Table | None:
         """Simple baseline, baseline and best arm."""
         return tables.leaderboard(self.evidence)
 
-    @cached_property
-    def arms(self) -> Table:
+    @part("the table of all arms")
+    def arms(self) -> Table | None:
         """All arms."""
         return tables.all_arms(self.evidence)
 
-    @cached_property
+    @part("the table of ablations")
     def ablations(self) -> Table | None:
         """What each change is worth, in a design that makes one at a time."""
         return ablations(self.evidence)
 
-    @cached_property
+    @part("the table of importance")
     def importance(self) -> Table | None:
         """How much each searched hyperparameter mattered."""
         return importance(self.evidence)
 
-    @cached_property
+    @part("the table of probes")
     def probes(self) -> Table | None:
         """Probes by arm."""
         return tables.probes(self.evidence)
 
-    @cached_property
-    def costs(self) -> Table:
+    @part("the table of costs")
+    def costs(self) -> Table | None:
         """Cost by phase."""
         return costs.by_phase(self.evidence)
 
-    @cached_property
+    @part("the table of costs by arm")
     def arm_costs(self) -> Table | None:
         """Cost by arm, where a forecast or a sensor has more to say than the arms' times."""
         return costs.by_arm(self.evidence)
 
-    @cached_property
+    @part("the table of what did not complete")
     def failures(self) -> Table | None:
         """What did not complete."""
         return tables.failures(self.evidence, self.result.lost)
@@ -175,9 +230,17 @@ class ProfileView:
     @cached_property
     def trials(self) -> TrialList:
         """The confirmation trials."""
-        return TrialList(self.evidence, self.name)
 
-    @property
+        def made() -> TrialList:
+            found = TrialList(self.evidence, self.name)
+            _ = found.tables, found.addresses
+            return found
+
+        nothing = replace(self.evidence, trials=self.evidence.trials.iloc[:0])
+        title = "the list of confirmation trials"
+        return self.result.attempt("trials", title, made, TrialList(nothing, self.name))
+
+    @part("the plan", ())
     def planned(self) -> facts.Facts:
         """What was declared."""
         return facts.planned(self.evidence)
@@ -192,12 +255,12 @@ class ProfileView:
         """What did not go as planned, or weakens the evidence, in sentences."""
         return [says for check in self.checks if check.outcome == "noted" for says in check.says]
 
-    @property
+    @part("where the records come from", "")
     def origin(self) -> str:
         """Where the records come from, if they were not made here; else empty."""
         return facts.origin(self.evidence, published=self.result.standing.published)
 
-    @property
+    @part("the facts of the execution", ())
     def execution(self) -> facts.Facts:
         """When it ran, how it ended, and what that cost beside its forecast."""
         spent = costs.in_words(self.evidence)
@@ -205,28 +268,28 @@ class ProfileView:
             [("Its trials took", spent)] if spent else []
         )
 
-    @property
+    @part("the environment", ())
     def environments(self) -> facts.Facts:
         """Where it ran."""
         return facts.environments(self.evidence)
 
-    @property
+    @part("the facts of the data", ())
     def data(self) -> facts.Facts:
         """Data and fingerprints."""
         return facts.data_facts(self.evidence)
 
-    @property
+    @part("the command", "")
     def command(self) -> str:
         """The command that repeats it."""
         return facts.command(self.evidence)
 
-    @property
+    @part("the training time", math.nan)
     def training_seconds(self) -> float:
         """The training time of all its trials; each distinct trial counts once."""
         rows = self.evidence.trials.drop_duplicates("trial_id")
         return float(rows["cost.seconds"].sum()) if "cost.seconds" in rows else float("nan")
 
-    @property
+    @part("the order of the profiles", (0.0, 0.0))
     def weight(self) -> tuple[float, float]:
         """What orders the profiles: examples in an epoch of the largest arm (about), then steps."""
         rows = self.evidence.confirmation

@@ -6,11 +6,10 @@ so that the number of workers and the order in which trials finish change nothin
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from harness.metrics import lower_is_better
+from harness.metrics import Metric
 from harness.plan import Assignment, Plan, SearchSpace, Winner, epochs_of
 from harness.search import History, Tried, stop_rules, wanted
 from harness.study import Arm
@@ -156,18 +155,21 @@ class _Repetition:
         """Sum up a candidate's trials; the metric is averaged over the search seeds."""
         records = [self._records[item.trial.id] for item in items]
         metric = self._space.metric
-        complete = all(record.state is State.COMPLETE for record in records)
+        complete = all(
+            record.state is State.COMPLETE and metric.name in record.metrics for record in records
+        )
+        values = [record.metrics[metric.name] for record in records] if complete else []
         return Tried(
             items[0].parameters,
-            sum(record.metrics[metric] for record in records) / len(records) if complete else None,
+            sum(values) / len(values) if values else None,
             sum(epochs_of(record) for record in records),
             any(record.state is State.PRUNED for record in records),
             tuple(_best_so_far(r, metric) for r in records) if self._space.pruning else (),
         )
 
 
-def _best_so_far(record: Record, metric: str) -> tuple[float, ...]:
-    """Return the best value of a metric up to each epoch."""
-    better = min if lower_is_better(metric) else max
-    values = [point[metric] for point in record.curve if metric in point]
-    return tuple(itertools.accumulate(values, better))
+def _best_so_far(record: Record, metric: Metric) -> tuple[float, ...]:
+    """Return the best value of a metric up to each epoch, nothing where no epoch has it."""
+    if not any(metric.name in point for point in record.curve):
+        return ()
+    return tuple(metric.best_so_far(record.curve))

@@ -7,7 +7,9 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -15,13 +17,15 @@ from harness.cluster import ClusterError, Event, Executor, Lost, Notice, Pack, o
 from harness.plan import Assignment, Plan
 from harness.pretrained import own_code
 from harness.provenance import environment
-from harness.publish import FOLDER, PublishedFile, read_all
+from harness.publish import FOLDER, PublishedFile, read_for
 from harness.run.costs import Costs, Ledger
+from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.faults import FaultPolicy
 from harness.run.needs import checkpoints_of, needs_of
 from harness.run.observer import Closing, Observer, Opening
-from harness.run.outcome import RunOptions, RunResult
+from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.packing import PackQueue
+from harness.run.pages import check_writable
 from harness.run.prepare import REUSABLE, Walk, data_configs, prepare
 from harness.run.pretraining import why_hopeless, with_weights
 from harness.run.schedule import Schedule
@@ -29,7 +33,7 @@ from harness.run.unchanged import identity, reuse, shown_path
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, StoreError, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
-from harness.trial import Phase, Progress, Record, State, Trial
+from harness.trial import Checked, Phase, Progress, Record, State, Trial
 from harness.workloads import Dataset, count_duplicates, data_root, load
 
 WAIT_SECONDS = 0.5
@@ -45,7 +49,7 @@ def run_study(
     Raises:
         DataMissingError: if its data can not be had; nothing was written then.
         StoreError: if the results folder cannot be used.
-        InputError: if the cluster cannot be joined.
+        InputError: if the cluster cannot be joined or the reports cannot be written.
         ClusterError: if the cluster breaks down; everything recorded is safe.
         KeyboardInterrupt: passed on after everything recorded is safe.
     """
@@ -66,6 +70,7 @@ def run_study(
 def _run_anew(
     loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer], begin: float
 ) -> RunResult:
+    check_writable(options.reports, loaded.study.study)
     root = data_root(options.data)
     datasets = [load(config, root) for config in data_configs(prepare(loaded, root)).values()]
     plan = prepare(loaded, root)
@@ -73,8 +78,10 @@ def _run_anew(
         store = open_store(options.results)
         try:
             store.check()
-            published = read_all(options.results / FOLDER)
-            session = _Session(options, observers, begin, loaded.file, published)
+            if options.retrain_damaged:
+                store.drop_damaged_candidates()
+            published = read_for(plan.study.study, options.results / FOLDER)
+            session = _Session(options, observers, begin, loaded, published)
             return _run(plan, store, datasets, session)
         finally:
             store.close()
@@ -85,7 +92,7 @@ class _Session:
     options: RunOptions
     observers: Sequence[Observer]
     begin: float
-    file: str
+    loaded: LoadedStudy
     published: Sequence[PublishedFile]
 
     def seconds(self) -> float:
@@ -93,7 +100,18 @@ class _Session:
 
 
 def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> RunResult:
-    file = shown_path(session.file)
+    conductor = Conductor(plan, store, session)
+    try:
+        conductor.check(datasets)
+        conductor.execution = _start(plan, store, datasets, session)
+        return _train_and_judge(conductor, datasets)
+    finally:
+        conductor.close()
+
+
+def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> int:
+    """Begin an execution in the store, with what it is of."""
+    file = shown_path(session.loaded.file)
     context = {
         "overrides": dict(plan.overrides),
         "fingerprints": dict(plan.fingerprints),
@@ -101,7 +119,7 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
         "file": file,
     }
-    execution = store.start_execution(
+    return store.start_execution(
         plan.study.study,
         plan.profile,
         plan.hash,
@@ -109,11 +127,25 @@ def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sessio
         context,
         identity(plan, file),
     )
-    conductor = Conductor(plan, store, execution, session)
-    try:
-        return _train_and_judge(conductor, datasets)
-    finally:
-        conductor.close()
+
+
+def _ended_by(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def _end(store: Store, execution: int, status: str, session: _Session) -> None:
+    with suppress(StoreError):  # it may be what is in trouble
+        store.end_execution(execution, status, session.seconds())
+
+
+def _close_early(conductor: Conductor, status: str) -> None:
+    """Close an execution that did not come to its end, and tell everyone."""
+    session = conductor.session
+    _end(conductor.store, conductor.execution, status, session)
+    closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
+    for observer in session.observers:
+        with suppress(OSError):  # of a terminal that is gone; the others are told all the same
+            observer.closed(closing)
 
 
 def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunResult:
@@ -121,34 +153,29 @@ def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunRe
     try:
         conductor.run(datasets)
     except BaseException as error:
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        with suppress(StoreError):  # it may be what is in trouble
-            store.end_execution(conductor.execution, status, session.seconds())
-        closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
-        conductor.tell("closed", closing)
+        _close_early(conductor, _ended_by(error))
         raise
     status = "failed" if conductor.counts["failed"] else "finished"
     store.end_execution(conductor.execution, status, session.seconds())
     from harness.run.conclude import conclude
     from harness.run.results import Results
 
-    results = Results(store, session.published)
-    by_profile, report = conclude(results, plan.study.study, session.options.reports)
-    outcome = by_profile[plan.profile]
-    verdicts = outcome.verdicts
-    costs = conductor.costs()
-    closing = Closing(status, conductor.counts, session.seconds(), verdicts, report, costs)
-    conductor.tell("closed", closing)
-    return RunResult(
-        plan.study.study,
-        plan.profile,
-        conductor.counts,
-        session.seconds(),
-        verdicts,
-        report,
-        outcome,
-        costs,
-    )
+    def closed(outcome: Outcome, report: Path | None = None) -> Closing:
+        seconds, costs = session.seconds(), conductor.costs()
+        return Closing(status, conductor.counts, seconds, outcome.verdicts, report, costs)
+
+    results, names = Results(store, session.published), (plan.study.study, plan.profile)
+    try:
+        outcome, report = conclude(
+            results, names, session.options.reports, lambda o: conductor.tell("judged", closed(o))
+        )
+    except KeyboardInterrupt:
+        _close_early(conductor, "interrupted")
+        raise
+    end = closed(outcome, report)
+    conductor.tell("closed", end)
+    counts, verdicts = conductor.counts, outcome.verdicts
+    return RunResult(*names, counts, end.wall_seconds, verdicts, report, outcome, end.costs)
 
 
 def _import_what_judges() -> None:
@@ -167,14 +194,15 @@ class _Work:
 class Conductor:
     """Feeds an executor from the schedule, and the store from the executor."""
 
-    def __init__(self, plan: Plan, store: Store, execution: int, session: _Session):
+    def __init__(self, plan: Plan, store: Store, session: _Session):
         self.plan = plan
         self.store = store
-        self.execution = execution
+        self.execution = 0  # until it has begun
         self.session = session
         self.counts: Counter[str] = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=0)
         self._schedule = Schedule(plan, store, next_round, best)
         self._states = store.states()
+        self._damaged: set[str] = set()
         self._work: dict[str, _Work] = {}
         self._queue = PackQueue(packs=plan.study.resources.workers == 1)
         self._faults = FaultPolicy(plan.study.faults)
@@ -196,6 +224,18 @@ class Conductor:
         """Return what the trials of this run cost so far, and what they were forecast to."""
         return self._ledger.costs(self._forecast)
 
+    def check(self, datasets: Sequence[Dataset]) -> None:
+        """Have a worker build every distinct network that is to be trained, and take a step.
+
+        Raises:
+            InputError: with every mistake of any of them.
+        """
+        subjects = subjects_of(self.plan, self.store, self._states)
+        if subjects:
+            loaded, executor = self.session.loaded, self._opened(datasets)
+            tell = partial(self.tell, "noticed")
+            check_networks(executor, loaded, self.plan, subjects, tell)
+
     def run(self, datasets: Sequence[Dataset]) -> None:
         """Run every trial that has no record yet; return when all have one.
 
@@ -209,10 +249,8 @@ class Conductor:
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
-        executor = self._executor = self._open_executor()
+        executor = self._opened(datasets)
         try:
-            for dataset in datasets:
-                executor.provide(dataset)
             while self._work:
                 self._submit(executor)
                 self._handle(executor.events(WAIT_SECONDS))
@@ -224,9 +262,18 @@ class Conductor:
         if self._executor is not None:
             self._executor.close()
 
+    def _opened(self, datasets: Sequence[Dataset]) -> Executor:
+        """Return the executor, which has the data; it is opened when it is first needed."""
+        if self._executor is None:
+            self._executor = self._open_executor()
+            for dataset in datasets:
+                self._executor.provide(dataset)
+        return self._executor
+
     def _open_executor(self) -> Executor:
-        Thread(target=_import_what_judges).start()
         options = self.session.options
+        if not options.in_process:  # two imports at once, of which one is PyTorch's, can collide
+            Thread(target=_import_what_judges).start()
         try:
             return open_executor(
                 in_process=options.in_process,
@@ -253,6 +300,7 @@ class Conductor:
                 continue
             item = todo.popleft()
             id_ = item.trial.id
+            self._set_aside_damaged(id_)
             usable = self._is_usable(item.trial)
             noted.append(_assigned(item, usable))
             if walk is not None:
@@ -291,7 +339,16 @@ class Conductor:
             return self.store.has_weights(trial.id)
         return state in REUSABLE
 
+    def _set_aside_damaged(self, trial_id: str) -> None:
+        """Forget a damaged record, if that was asked for, so that its trial is trained again."""
+        wanted = self.session.options.retrain_damaged and trial_id in self._states
+        if wanted and self.store.set_aside_damaged(trial_id):
+            del self._states[trial_id]
+            self._damaged.add(trial_id)
+
     def _next_attempt(self, trial_id: str) -> int:
+        if trial_id in self._damaged:
+            return 2
         if self._states.get(trial_id) is not State.FAILED:
             return 1
         record = self.store.record(trial_id)
@@ -325,6 +382,8 @@ class Conductor:
                 self.tell("progressed", event)
             elif isinstance(event, Notice):
                 self.tell("noticed", event.text)
+            elif isinstance(event, Checked):
+                continue  # `check` has waited for them all
             elif isinstance(event, Lost):
                 losses.append(event)
             elif (loss := self._faults.lost_to_exception(event)) is not None:
@@ -371,9 +430,11 @@ class Conductor:
 
 
 def _own_modules(plan: Plan) -> list[str]:
-    """Return the top-level modules of the user's own code."""
-    names = {name for arm in plan.all_arms for name in own_code(arm.workload)}
-    return sorted({name.partition(":")[0].partition(".")[0] for name in names})
+    """Return the modules of the functions that are the user's own."""
+    workloads = [stage.trial.workload for stage in plan.stages.values()]
+    workloads += [arm.workload for arm in plan.all_arms]
+    names = {name for workload in workloads for name in own_code(workload)}
+    return sorted({name.partition(":")[0] for name in names})
 
 
 def _failure(trial: Trial, reason: str, attempt: int) -> Record:

@@ -13,12 +13,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import nearest
+from harness.metrics import BUILT_IN, logged_names
 from harness.plan import Plan, make_plan
 from harness.provenance import environment
+from harness.publish import FOLDER, read_for
 from harness.run.conclude import conclude
 from harness.run.logged_runs import Match, match_runs
 from harness.run.outcome import RunOptions, RunResult
-from harness.run.results import results_beside
+from harness.run.pages import check_writable
+from harness.run.results import Results
 from harness.run.unchanged import shown_path
 from harness.store import AssignedRecord, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
@@ -51,10 +54,12 @@ def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptio
                      "...}` is imported", loaded.file)]
         )  # fmt: skip
     records, notes = _read(plan, training, tracking_uri, loaded.file)
+    check_writable(options.reports, plan.study.study)
     with conductor_lock(options.results):
         store = open_store(options.results)
         try:
             store.check()
+            published = read_for(plan.study.study, options.results / FOLDER)
             known = store.states()
             context = {
                 "overrides": dict(plan.overrides),
@@ -67,21 +72,25 @@ def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptio
             execution = store.start_execution(
                 plan.study.study, plan.profile, plan.hash, plan.declaration, context
             )
-            store.add_records([record for _, record in records])
-            store.add_assignments(execution, [_assigned(*item, known) for item in records])
+            try:
+                for _, record in records:
+                    store.set_aside_damaged(record.trial_id)
+                store.add_records([record for _, record in records])
+                store.add_assignments(execution, [_assigned(*item, known) for item in records])
+            except KeyboardInterrupt:
+                store.end_execution(execution, "interrupted", time.monotonic() - begin)
+                raise
             store.end_execution(execution, "finished", time.monotonic() - begin)
-            results = results_beside(store)
-            by_profile, report = conclude(results, plan.study.study, options.reports)
+            names = (plan.study.study, plan.profile)
+            outcome, report = conclude(Results(store, published), names, options.reports)
         finally:
             store.close()
     counts = Counter(complete=0, diverged=0, failed=0, reused=0)
     counts.update(
         "reused" if record.trial_id in known else record.state.value for _, record in records
     )
-    outcome = by_profile[plan.profile]
     return RunResult(
-        plan.study.study,
-        plan.profile,
+        *names,
         counts,
         time.monotonic() - begin,
         outcome.verdicts,
@@ -103,7 +112,7 @@ def _read(
             said = f"has no run in an experiment '{name}'{nearest(name, known)}"
             raise InputError([Problem(f"MLflow {said}", file, path="workload.training.experiment")])
         matched = match_runs(plan, runs, file)
-        _check_metrics(matched.matches, training["metrics"], file)
+        _check_metrics(matched.matches, logged_names(training["metrics"]), file)
         return [(match, _record(match, reader)) for match in matched.matches], list(matched.notes)
     except ReadingError as error:
         raise InputError([Problem(str(error), "--tracking-uri")]) from None
@@ -127,10 +136,10 @@ def _check_metrics(matches: Sequence[Match], metrics: Mapping[str, str], file: s
 
 
 def _record(match: Match, reader: RunReader) -> Record:
-    run, metrics = match.run, match.arm.workload["training"]["metrics"]
+    run, metrics = match.run, logged_names(match.arm.workload["training"]["metrics"])
     found = {ours: run.metrics[theirs] for ours, theirs in metrics.items() if theirs in run.metrics}
     absent = [theirs for theirs in metrics.values() if theirs not in run.metrics]
-    endless = [ours for ours, value in found.items() if not math.isfinite(value)]
+    endless = [ours for ours in found if _is_loss(ours) and not math.isfinite(found[ours])]
     curve = _curve({m: reader.history(run, metrics[m]) for m in found})
     state, reason = State.COMPLETE, ""
     if absent:
@@ -156,6 +165,10 @@ def _record(match: Match, reader: RunReader) -> Record:
         started=run.started,
         ended=run.ended,
     )
+
+
+def _is_loss(metric: str) -> bool:
+    return metric.rpartition(".")[2] == BUILT_IN["loss"].name
 
 
 def _curve(histories: Mapping[str, Mapping[int, float]]) -> list[dict[str, float]]:

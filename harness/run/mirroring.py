@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from harness.track import ExecutionInfo, Mirror, TrialInfo
 from harness.track.facts import describe_data
 from harness.trial import Progress, Record
 from harness.workloads import summary
+
+_PATIENCE = 5.0  # seconds for MLflow to take the rest of a run that was interrupted
 
 
 class MirrorObserver(Observer):
@@ -39,6 +42,7 @@ class MirrorObserver(Observer):
         """Open the parent run."""
         plan = opening.plan
         self._levels = {arm.name: arm.levels for arm in plan.all_arms}
+        selected = plan.metric(plan.search_metric(plan.baseline))
         self._mirror.start(
             ExecutionInfo(
                 study=plan.study.study,
@@ -46,8 +50,9 @@ class MirrorObserver(Observer):
                 execution_id=str(opening.execution),
                 question=plan.study.question,
                 plan_hash=plan.hash,
-                primary_metric="test." + plan.search_metric(plan.baseline).partition(".")[2],
-                selected_by=plan.search_metric(plan.baseline),
+                primary_metric="test." + selected.name.partition(".")[2],
+                selected_by=selected.name,
+                goal=selected.goal,
                 data=_data_sets(plan),
                 arms=tuple(arm.name for arm in plan.all_arms),
                 factors=tuple(plan.study.factors),
@@ -72,13 +77,17 @@ class MirrorObserver(Observer):
         counts = {f"trials.{state}": float(count) for state, count in closing.counts.items()}
         costs = {f"cost.{unit}": value for unit, value in closing.costs.spent.items()}
         costs |= {f"forecast.{unit}": value for unit, value in closing.costs.forecast.items()}
+        interrupted = closing.status == "interrupted"  # then nobody waits, or waits for words
         status = self._mirror.finish(
             closing.status,
             closing.verdicts,
             report=closing.report,
             metrics=counts | costs | {"wall_seconds": closing.wall_seconds},
+            at_most=_PATIENCE if interrupted else math.inf,
         )
         self._mirror.close()
+        if interrupted:
+            return
         if status.pending:
             sys.stderr.write(
                 f"harness: MLflow has not taken {status.pending} runs yet ({status.error}); "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,9 @@ from statistics import fmean
 from typing import Any
 
 from harness.errors import nearest
-from harness.form import SELECTED_BY, SIMPLE_MODELS
-from harness.metrics import lower_is_better
+from harness.form import SIMPLE_MODELS
+from harness.metrics import metric_of
+from harness.plan import selecting_metric
 from harness.run.ingredients import ingredients
 from harness.run.observer import Observer
 from harness.store import AssignedRecord, Execution, Store, open_store
@@ -21,7 +22,6 @@ from harness.study import InputError
 from harness.track import resolve_uri
 from harness.track.models import Logged, ModelError, ModelStore, NetworkModel, Subject, open_models
 from harness.trial import TIMED, Phase, Record, State
-from harness.workloads import summary
 
 LARGEST = 500_000_000
 """Bytes of weights above which a model is not logged."""
@@ -143,15 +143,15 @@ def _is_network(item: AssignedRecord) -> bool:
 def _best(records: Sequence[AssignedRecord]) -> str | None:
     """Return the arm whose confirmation trials are best on average by the validation metric."""
     values: dict[str, list[float]] = {}
-    metric = ""
+    workload: Mapping[str, Any] = {}
     for item in records:
         assert item.record is not None
-        kind = summary(item.record.trial.workload["data"]).form.kind
-        metric = f"validation.{SELECTED_BY[kind]}"
-        values.setdefault(item.arm, []).append(item.record.metrics[metric])
+        workload = item.record.trial.workload
+        name = selecting_metric(workload)
+        if name in item.record.metrics:
+            values.setdefault(item.arm, []).append(item.record.metrics[name])
     means = {arm: fmean(found) for arm, found in values.items()}
-    choose = min if lower_is_better(metric) else max
-    return choose(means, key=lambda arm: means[arm], default=None)
+    return metric_of(selecting_metric(workload), workload).best(means) if means else None
 
 
 def _log(

@@ -23,7 +23,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Closing:
-    """A run that has ended; `report` is the folder of the report, None after an interruption."""
+    """A run that has ended; `report` is the folder of the report, None where there is none."""
 
     status: str
     counts: Mapping[str, int]
@@ -62,6 +62,9 @@ class Observer:
 
     def noticed(self, text: str) -> None:
         """There is something to know while trials wait."""
+
+    def judged(self, closing: Closing) -> None:
+        """The claims were judged; nothing is drawn yet, and `closed` follows."""
 
     def closed(self, closing: Closing) -> None:
         """The run has ended."""

@@ -23,6 +23,7 @@ class RunOptions:
     data: Path | None = None
     address: str | None = None
     in_process: bool = False
+    retrain_damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ class Outcome:
         plan_hash: of what was declared.
         published: whether the records were published, and not made here.
         noted: what was noted against the evidence, by the name of the check.
+        left_out: what of the study could not be judged, drawn or written, and why.
     """
 
     verdicts: Sequence[Verdict]
     plan_hash: str
     published: bool
     noted: Mapping[str, list[str]]
+    left_out: Sequence[str] = ()
 
     @classmethod
     def of(cls, result: ProfileResult) -> Outcome:
@@ -56,18 +59,22 @@ class Outcome:
     def from_dict(cls, fields: Mapping[str, Any]) -> Outcome:
         """Rebuild an outcome from `to_dict`."""
         verdicts = [Verdict(**verdict) for verdict in fields["verdicts"]]
-        return cls(verdicts, fields["plan_hash"], fields["published"], fields["noted"])
+        left_out = fields.get("left_out", ())
+        return cls(verdicts, fields["plan_hash"], fields["published"], fields["noted"], left_out)
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run. `counts` has complete, pruned, diverged, failed and reused."""
+    """What came of a run. `counts` has complete, pruned, diverged, failed and reused.
+
+    `report` is the folder of the report; None if it could not be written.
+    """
 
     study: str
     profile: str
     counts: Mapping[str, int]
     wall_seconds: float
     verdicts: Sequence[Verdict]
-    report: Path
+    report: Path | None
     outcome: Outcome
     costs: Costs = field(default_factory=Costs)

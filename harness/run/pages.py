@@ -8,15 +8,19 @@ nobody has touched its files since.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
 
 from harness.provenance import package_version
 from harness.publish import FOLDER
 from harness.store import Execution, Page, Store, open_store
-from harness.study import files_of
+from harness.study import InputError, files_of
 from harness.trial import digest
+
+if TYPE_CHECKING:
+    from harness.run.results import Fault
 
 STUDIES = Path("studies")  # where `harness.integrity` looks for a study file of today
 BOARD = ("index.html", "index.md")
@@ -68,20 +72,45 @@ def keep_page(
     store.pages.keep(_name(folder), Page(key, contents, outcomes))
 
 
-def refresh_scoreboard(results: Path, reports: Path) -> None:
+def refresh_scoreboard(results: Path, reports: Path) -> Sequence[Fault]:
     """Write the scoreboard over all studies again, unless it would come out the same.
 
     Args:
         results: the folder of the records.
         reports: the folder that holds the scoreboard.
+
+    Returns:
+        What could not be judged, drawn or written.
     """
     store = open_store(results)
     if standing_page(store, reports, made_from(store)) is not None:
-        return
+        return []
     from harness.run.conclude import build_reports  # what judges and draws is slow to import
     from harness.run.results import open_results
 
-    build_reports(open_results(results), (), reports)
+    return build_reports(open_results(results), (), reports).faults
+
+
+def check_writable(folder: Path, study: str = "") -> None:
+    """Make the folder of the reports if it is not there, and see that files can be written to it.
+
+    Args:
+        folder: that gets the reports.
+        study: whose report will be written; the folder of an earlier one is looked at as well.
+
+    Raises:
+        InputError: if they cannot, so that nothing is trained for a report that cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder, folder / study) if (folder / study).exists() else (folder,):
+            with TemporaryFile(dir=place) as file:
+                file.write(b"x")
+    except OSError as error:
+        raise InputError(
+            f"the folder of the reports, '{folder}', cannot be written: {error.strerror}; free it,"
+            " or choose another one with --out"
+        ) from None
 
 
 def _name(folder: Path) -> str:

@@ -10,9 +10,10 @@ from harness.errors import InputError, nearest
 from harness.evidence import RecordSource, gather
 from harness.integrity import changed_claims, compare
 from harness.judge import claim_declarations, judge
-from harness.publish import FOLDER, PublishedFile, read_all
+from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
-from harness.store import DATABASE, Execution, Store, open_store
+from harness.store import DATABASE, Execution, Store, StoreError, open_store
+from harness.wording import why
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,37 @@ class Entry:
     published: bool
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A study, or one profile of it, that cannot be judged or shown, and why."""
+
+    study: str
+    profile: str
+    says: str
+    error: Exception | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.study} ({self.profile})" if self.profile else self.study
+        return f"{where}: {self.says}" if where else self.says
+
+
 class Results:
     """The results of one folder: its own store, and the files under its `published`.
 
     Of a study and profile that was run here, its own newest execution is shown; a published file
-    fills in where nothing was run.
+    fills in where nothing was run. What cannot be judged is left out, so that no study depends on
+    another one: `faults` says what and why.
     """
 
-    def __init__(self, store: Store | None, published: Sequence[PublishedFile] = ()):
+    def __init__(
+        self,
+        store: Store | None,
+        published: Sequence[PublishedFile] = (),
+        broken: Iterable[PublishedError] = (),
+    ):
         self.store = store
         self._published = {(p.execution.study, p.execution.profile): p for p in published}
+        self.faults = [Fault(*error.names, str(error), error) for error in broken]
 
     def entries(self, studies: Collection[str] | None = None) -> list[Entry]:
         """Return what stands for each study and profile, by name; `studies` names those wanted."""
@@ -53,11 +75,24 @@ class Results:
         Raises:
             InputError: if there are no results of one that is named.
         """
-        return known_studies({entry.execution.study for entry in self.entries()}, studies)
+        known = {entry.execution.study for entry in self.entries()}
+        return known_studies(known | {fault.study for fault in self.faults}, studies)
 
     def judged(self, studies: Collection[str] | None = None) -> list[ProfileResult]:
         """Judge each entry from its records; nothing is trained."""
-        return [self._judged(entry) for entry in self.entries(studies)]
+        found = []
+        for entry in self.entries(studies):
+            execution = entry.execution
+            try:
+                found.append(self._judged(entry))
+            except Exception as error:  # whatever it is, it is about this study alone
+                says = f"cannot be judged ({why(error)})"
+                self.faults.append(Fault(execution.study, execution.profile, says, error))
+        return found
+
+    def faults_of(self, studies: Collection[str]) -> list[Fault]:
+        """Return the faults of some studies."""
+        return [fault for fault in self.faults if fault.study in studies]
 
     def _judged(self, entry: Entry) -> ProfileResult:
         """Judge the claims of an execution, and note that they have met their evidence."""
@@ -69,7 +104,11 @@ class Results:
         verdicts = judge(evidence, sorted(changed_claims(history, declared) | standing.changed))
         if self.store is not None and not entry.published:
             decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
-            self.store.mark_judged(execution.study, execution.profile, decided)
+            try:
+                self.store.mark_judged(execution.study, execution.profile, decided)
+            except StoreError as error:  # such as a full disk; the verdicts stand
+                says = f"when its claims met their evidence could not be noted ({error})"
+                self.faults.append(Fault(execution.study, execution.profile, says, error))
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
         return ProfileResult(evidence, verdicts, lost, standing)
 
@@ -86,10 +125,10 @@ def open_results(folder: Path) -> Results:
     Raises:
         StoreError: if there are none, or they cannot be used.
     """
-    published = read_all(folder / FOLDER)
-    if not (folder / DATABASE).is_file() and published:
-        return Results(None, published)
-    return Results(open_store(folder, create=False), published)
+    published, broken = read_all(folder / FOLDER)
+    if not (folder / DATABASE).is_file() and (published or broken):
+        return Results(None, published, broken)
+    return Results(open_store(folder, create=False), published, broken)
 
 
 def open_any(folder: Path) -> Results:
@@ -99,17 +138,8 @@ def open_any(folder: Path) -> Results:
         StoreError: if it is neither, or cannot be used.
     """
     has_database = (folder / DATABASE).is_file() or (folder / FOLDER).is_dir()
-    published = [] if has_database else read_all(folder)
-    return Results(None, published) if published else open_results(folder)
-
-
-def results_beside(store: Store) -> Results:
-    """Return the results of a store that is open, with those published beside it.
-
-    Raises:
-        StoreError: if a published file cannot be used.
-    """
-    return Results(store, read_all(store.folder / FOLDER))
+    published, broken = ([], []) if has_database else read_all(folder)
+    return Results(None, published, broken) if published or broken else open_results(folder)
 
 
 def known_studies(known: Collection[str], named: Iterable[str] | None = None) -> list[str]:

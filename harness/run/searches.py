@@ -37,7 +37,8 @@ def _tried(group: pd.DataFrame, space: SearchSpace, columns: list[str]) -> Tried
         for column in columns
         if pd.notna(first[column])
     }
-    values = group[space.metric] if space.metric in group else pd.Series([float("nan")])
+    name = space.metric.name
+    values = group[name] if name in group else pd.Series([float("nan")])
     value = None if values.isna().any() else float(values.mean())
     pruned = bool((group["state"] == State.PRUNED.value).any())
     return Tried(parameters, value, pruned=pruned)

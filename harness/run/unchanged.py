@@ -45,7 +45,7 @@ def identity(plan: Plan, file: str) -> str:
             plan.hash,
             dict(plan.overrides),
             dict(plan.fingerprints),
-            [outside_versions(workload) for workload in workloads],
+            [outside_versions(workload, plan.own_version) for workload in workloads],
             file,
         ]
     )
@@ -97,7 +97,7 @@ def reuse(
 ) -> RunResult | None:
     """Return what came of a study if nothing has changed since; None if there is work to do."""
     begin = time.monotonic()
-    if not (options.results / DATABASE).is_file():
+    if options.retrain_damaged or not (options.results / DATABASE).is_file():
         return None
     plan = prepare(loaded, data_root(options.data))
     with conductor_lock(options.results):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.metrics import lower_is_better
 from harness.plan import SearchSpace
 from harness.search.history import History
 from harness.search.sampling import distribution, finished_trial
@@ -26,8 +25,9 @@ def export_search(space: SearchSpace, history: History, storage: str, name: str)
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    kinds = optuna.study.StudyDirection
-    direction = kinds.MINIMIZE if lower_is_better(space.metric) else kinds.MAXIMIZE
+    if space.metric.goal is None:
+        raise ValueError(f"nothing says whether a low or a high {space.metric.name} is better")
+    direction = space.metric.goal
     try:
         study = optuna.create_study(storage=storage, study_name=name, direction=direction)
     except optuna.exceptions.DuplicatedStudyError:
@@ -35,7 +35,7 @@ def export_search(space: SearchSpace, history: History, storage: str, name: str)
     except Exception as error:  # the database's and its driver's own kinds: all mean the same
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(f"the storage cannot be used ({reason})") from error
-    study.set_user_attr("metric", space.metric)
+    study.set_user_attr("metric", space.metric.name)
     study.set_user_attr("sampler", space.sampler)
     distributions = {path: distribution(dim) for path, dim in space.dimensions.items()}
     study.add_trials([finished_trial(tried, distributions) for tried in history])

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.metrics import lower_is_better
 from harness.plan import SearchSpace
 
 
@@ -49,8 +48,6 @@ def wanted(space: SearchSpace, history: History) -> int:
 
 def best(space: SearchSpace, history: History) -> int | None:
     """Return the index of the best candidate (the earliest of equals), None if none has a value."""
-    valued = [(tried.value, i) for i, tried in enumerate(history) if tried.value is not None]
-    if not valued:
-        return None
-    sign = 1 if lower_is_better(space.metric) else -1
-    return min(valued, key=lambda pair: (sign * pair[0], pair[1]))[1]
+    return space.metric.best(
+        {i: tried.value for i, tried in enumerate(history) if tried.value is not None}
+    )

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.metrics import lower_is_better
 from harness.plan import SearchSpace
 from harness.search.history import History, Tried
 
@@ -46,9 +45,9 @@ def stop_rules(
         for epoch in rungs(space, bracket, epochs):
             values = [v for tried in rivals if (v := _value_at(tried, seed, epoch)) is not None]
             if len(values) >= factor:
-                values.sort(reverse=not lower_is_better(space.metric))
+                values.sort(reverse=space.metric.goal == "maximize")
                 worst = values[len(values) // factor - 1]
-                rules[-1].append({"epoch": epoch, "metric": space.metric, "worse_than": worst})
+                rules[-1].append({"epoch": epoch, "metric": space.metric.name, "worse_than": worst})
     return rules
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.metrics import lower_is_better
 from harness.plan import SearchSpace
 from harness.search.history import History, Tried, wanted
 from harness.study import is_asked, kind_of
@@ -50,8 +49,7 @@ def next_round(space: SearchSpace, history: History) -> list[dict[str, Any]]:
 def _new_study(space: SearchSpace, sampler: BaseSampler) -> Study:
     import optuna
 
-    low = lower_is_better(space.metric)
-    return optuna.create_study(sampler=sampler, direction="minimize" if low else "maximize")
+    return optuna.create_study(sampler=sampler, direction=space.metric.goal)
 
 
 def _told(space: SearchSpace, history: History) -> Study:

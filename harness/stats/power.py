@@ -172,12 +172,37 @@ def detectable_difference(n: int, deviation: float, rule: Rule, power: float = 0
     _check_power(power)
     if n < 2 or binding_level(n, rule) == 0.0:
         return None
-    low, high = 0.0, deviation
-    while paired_power(high, deviation, n, rule) < power:
+    return _smallest(lambda effect: paired_power(effect, deviation, n, rule), deviation, power)
+
+
+def equivalence_width(n: int, rule: Rule, power: float = 0.8) -> float | None:
+    """Distance of both bounds from the effect at which ``n`` seeds show equivalence.
+
+    Args:
+        n: seeds.
+        rule: how the claim is decided.
+        power: chance that the claim is supported, in (0, 1).
+
+    Returns:
+        The distance in deviations between seeds, or None where ``n`` seeds cannot support a claim.
+
+    Raises:
+        ValueError: for a power outside (0, 1).
+    """
+    _check_power(power)
+    if n < 2 or attainable_level(rule.alpha / rule.claims, n) == 0.0:
+        return None
+    return _smallest(lambda width: equivalence_power(width, width, 1.0, n, rule), 1.0, power)
+
+
+def _smallest(power_of: Callable[[float], float], unit: float, power: float) -> float:
+    """Smallest distance with ``power_of(distance) >= power``, by doubling and bisection."""
+    low, high = 0.0, unit
+    while power_of(high) < power:
         low, high = high, 2.0 * high
     for _ in range(40):
         middle = (low + high) / 2.0
-        if paired_power(middle, deviation, n, rule) < power:
+        if power_of(middle) < power:
             low = middle
         else:
             high = middle

@@ -24,8 +24,14 @@ def connect(file: Path) -> Connection:
     """
     with _explained(file):
         connection = sqlite3.connect(file, timeout=30, factory=Connection)
+    connection.text_factory = _text
     connection.file = file
     return connection
+
+
+def _text(data: bytes) -> str:
+    """Decode whatever there is, so that a checksum tells of bytes that are no text."""
+    return data.decode(errors="surrogateescape")
 
 
 class Connection(sqlite3.Connection):

@@ -13,6 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.store.arrays import ArraysDamagedError, pack_arrays, unpack_arrays
+from harness.store.checksums import (
+    COVERED,
+    checksum,
+    columns,
+    damage,
+    is_whole,
+    of_execution,
+    of_trial,
+    set_aside,
+)
 from harness.store.connection import Connection, damaged
 from harness.store.pages import Pages
 from harness.store.words import AssignedRecord, Execution, StoreError
@@ -37,44 +47,65 @@ class Store:
     def add_records(self, records: Iterable[Record]) -> None:
         """Commit records together, with their weights. A failed record gives way to a later one."""
         records = list(records)
-        rows = [
-            (
-                r.trial_id,
-                r.state.value,
-                r.trial.phase.value,
-                r.ended - r.started,
-                _dump(r.to_dict()),
-            )
-            for r in records
-        ]
+        rows = []
+        for r in records:
+            row = (r.trial_id, r.state.value, r.trial.phase.value, _dump(r.to_dict()))
+            rows.append((*row, checksum(*row), r.ended - r.started))
         with self._db:
             self._db.executemany(
-                "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT (trial_id) DO UPDATE SET"
-                " state = excluded.state, seconds = excluded.seconds, record = excluded.record"
-                " WHERE records.state = 'failed'",
+                f"INSERT INTO records ({columns('records')}, seconds) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (trial_id) DO UPDATE SET state = excluded.state,"
+                " seconds = excluded.seconds, record = excluded.record,"
+                " checksum = excluded.checksum WHERE records.state = 'failed'",
                 rows,
             )
-            self._db.executemany(
-                "INSERT OR IGNORE INTO weights VALUES (?, ?)",
-                [(r.trial_id, pack_arrays(r.weights)) for r in records if r.weights is not None],
-            )
+            arrays = [
+                (r.trial_id, pack_arrays(r.weights)) for r in records if r.weights is not None
+            ]
+            self._insert("weights", arrays)
+
+    def _insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add rows with their checksums, but for those that are there."""
+        places = ", ".join("?" for _ in (*COVERED[table], "checksum"))
+        self._db.executemany(
+            f"INSERT OR IGNORE INTO {table} ({columns(table)}) VALUES ({places})",
+            [(*row, checksum(*row)) for row in rows],
+        )
 
     def record(self, trial_id: str) -> Record | None:
-        """Return the record of a trial, or None."""
-        row = self._db.execute(
-            "SELECT record FROM records WHERE trial_id = ?", (trial_id,)
+        """Return the record of a trial, or None.
+
+        Raises:
+            StoreError: if it is not as it was written.
+        """
+        row = self._record_row(trial_id)
+        return self._record(row) if row else None
+
+    def set_aside_damaged(self, trial_id: str) -> bool:
+        """Move the record of a trial aside if it is damaged; tell whether it was."""
+        row = self._record_row(trial_id)
+        if row is None or is_whole(row):
+            return False
+        set_aside(self._db, trial_id)
+        return True
+
+    def _record_row(self, trial_id: str) -> tuple[Any, ...] | None:
+        found: tuple[Any, ...] | None = self._db.execute(
+            f"SELECT {columns('records')} FROM records WHERE trial_id = ?", (trial_id,)
         ).fetchone()
-        return self._record(row[0]) if row else None
+        return found
 
     def weights(self, trial_id: str) -> dict[str, NDArray[Any]] | None:
         """Return the weights that a trial was recorded with, by parameter name, or None."""
         row = self._db.execute(
-            "SELECT data FROM weights WHERE trial_id = ?", (trial_id,)
+            f"SELECT {columns('weights')} FROM weights WHERE trial_id = ?", (trial_id,)
         ).fetchone()
         if row is None:
             return None
         try:
-            return unpack_arrays(row[0])
+            if not is_whole(row):
+                raise ArraysDamagedError("their checksum differs")
+            return unpack_arrays(row[1])
         except ArraysDamagedError as error:
             with self._db:
                 self._db.execute("DELETE FROM weights WHERE trial_id = ?", (trial_id,))
@@ -91,7 +122,9 @@ class Store:
 
     def states(self) -> dict[str, State]:
         """Return the state of every recorded trial."""
-        return {id_: State(s) for id_, s in self._db.execute("SELECT trial_id, state FROM records")}
+        return {
+            id_: _state(s) for id_, s in self._db.execute("SELECT trial_id, state FROM records")
+        }
 
     def find_trials(self, prefix: str) -> list[str]:
         """Return the recorded trials whose id starts with a prefix."""
@@ -120,9 +153,21 @@ class Store:
     def candidates(self, search_id: str) -> list[dict[str, Any]]:
         """Return the candidates that a search has asked so far, in their order."""
         rows = self._db.execute(
-            "SELECT parameters FROM candidates WHERE search_id = ? ORDER BY position", (search_id,)
-        )
-        return [self._loaded(row[0]) for row in rows]
+            f"SELECT {columns('candidates')} FROM candidates WHERE search_id = ? ORDER BY position",
+            (search_id,),
+        ).fetchall()
+        if not all(is_whole(row) for row in rows):
+            raise damage(self._db, "a candidate of a search")
+        return [json.loads(row[2]) for row in rows]
+
+    def drop_damaged_candidates(self) -> None:
+        """Forget damaged candidates and those asked after them; a search asks for them again."""
+        rows = self._db.execute(f"SELECT {columns('candidates')} FROM candidates").fetchall()
+        damaged = [row[:2] for row in rows if not is_whole(row)]
+        with self._db:
+            self._db.executemany(
+                "DELETE FROM candidates WHERE search_id = ? AND position >= ?", damaged
+            )
 
     def add_candidates(
         self, search_id: str, start: int, candidates: list[Mapping[str, Any]]
@@ -130,7 +175,7 @@ class Store:
         """Keep a round of candidates; once asked, a candidate never changes."""
         rows = [(search_id, start + i, _dump(c)) for i, c in enumerate(candidates)]
         with self._db:
-            self._db.executemany("INSERT OR IGNORE INTO candidates VALUES (?, ?, ?)", rows)
+            self._insert("candidates", rows)
 
     # --- executions ------------------------------------------------------------------------
     def start_execution(
@@ -159,6 +204,7 @@ class Store:
                 (study, profile, plan_hash, _dump(declaration), _dump(context), time.time()),
             )
             assert cursor.lastrowid is not None
+            self._sum_execution(cursor.lastrowid)
             self._db.execute("INSERT INTO identities VALUES (?, ?)", (cursor.lastrowid, identity))
         return cursor.lastrowid
 
@@ -177,6 +223,19 @@ class Store:
                 " WHERE id = ?",
                 (name, _dump(value), execution),
             )
+            self._sum_execution(execution)
+
+    def _sum_execution(self, execution: int) -> None:
+        row = self._execution_row(execution)
+        self._db.execute(
+            "UPDATE executions SET checksum = ? WHERE id = ?", (checksum(*row[:-1]), execution)
+        )
+
+    def _execution_row(self, execution: int) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = self._db.execute(
+            f"SELECT {columns('executions')} FROM executions WHERE id = ?", (execution,)
+        ).fetchone()
+        return found
 
     def end_execution(self, execution: int, status: str, wall_seconds: float) -> None:
         """Close an execution as finished, failed or interrupted."""
@@ -187,7 +246,10 @@ class Store:
             )
 
     def executions(self, study: str | None = None) -> list[Execution]:
-        """Return executions, the oldest first."""
+        """Return executions, the oldest first.
+
+        A damaged one is among them, so that it is no matter to others; its records cannot be had.
+        """
         rows = self._db.execute(
             "SELECT id, study, profile, plan_hash, declaration, context, started, ended, status,"
             " wall_seconds FROM executions WHERE ? IS NULL OR study = ? ORDER BY id",
@@ -222,28 +284,41 @@ class Store:
             for row in rows
         ]
         with self._db:
-            self._db.executemany(
-                "INSERT OR IGNORE INTO assignments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
-            )
+            # The order of columns is that of the checksums.
+            self._insert("assignments", values)
 
     def assigned_records(self, execution: int) -> Iterator[AssignedRecord]:
-        """Return what an execution's trials were for, each with its record."""
+        """Return what an execution's trials were for, each with its record.
+
+        Raises:
+            StoreError: at once if what was declared is damaged; later if any of these is.
+        """
+        if not is_whole(self._execution_row(execution)):
+            raise damage(self._db, f"what was declared {of_execution(self._db, execution)}")
+        return self._assigned_records(execution)
+
+    def _assigned_records(self, execution: int) -> Iterator[AssignedRecord]:
         rows = self._db.execute(
-            "SELECT a.arm, a.phase, a.candidate, a.parameters, a.seed, a.reused, a.trial_id,"
-            " r.record FROM assignments a LEFT JOIN records r ON r.trial_id = a.trial_id"
+            f"SELECT {columns('assignments', 'a')}, {columns('records', 'r')}"
+            " FROM assignments a LEFT JOIN records r ON r.trial_id = a.trial_id"
             " WHERE a.execution = ? ORDER BY a.rowid",
             (execution,),
         )
-        for arm, phase, candidate, parameters, seed, reused, trial_id, record in rows:
+        width = len(COVERED["assignments"]) + 1
+        for row in rows:
+            assigned, record = row[:width], row[width:]
+            if not is_whole(assigned):
+                raise damage(self._db, f"what a trial was for {of_execution(self._db, execution)}")
+            _, trial_id, arm, phase, candidate, parameters, seed, reused, _ = assigned
             yield AssignedRecord(
                 arm,
                 Phase(phase),
                 None if candidate < 0 else candidate,
-                self._loaded(parameters),
+                json.loads(parameters),
                 seed,
                 bool(reused),
                 trial_id,
-                self._record(record) if record else None,
+                self._record(record) if record[0] is not None else None,
             )
 
     def assigned_states(self, execution: int) -> list[tuple[str, Phase, State | None]]:
@@ -251,7 +326,11 @@ class Store:
         rows = self._db.execute(
             f"SELECT a.trial_id, a.phase, r.state {_STATES} WHERE a.execution = ?", (execution,)
         )
-        return [(id_, Phase(phase), State(state) if state else None) for id_, phase, state in rows]
+        try:
+            return [(i, Phase(phase), _state(state) if state else None) for i, phase, state in rows]
+        except ValueError:
+            where = of_execution(self._db, execution)
+            raise damage(self._db, f"what a trial was for {where}") from None
 
     def marks(self, execution: int) -> list[tuple[str, str, int]]:
         """Return what tells the records of an execution from those of another time.
@@ -299,28 +378,38 @@ class Store:
         if found != "ok":
             raise StoreError(damaged(self._db.file, " ".join(found.split())))
 
-    def _record(self, text: str) -> Record:
+    def _record(self, row: tuple[Any, ...]) -> Record:
         try:
-            return Record.from_dict(self._loaded(text))
-        except (KeyError, TypeError, ValueError):
-            raise StoreError(damaged(self._db.file, "a record lacks what it had")) from None
+            if is_whole(row):
+                return Record.from_dict(json.loads(row[3]))
+        except (KeyError, TypeError, ValueError):  # as it was written, but by another version
+            pass
+        raise damage(self._db, f"the record of {of_trial(self._db, row[0])}")
 
     def _execution(self, row: tuple[Any, ...]) -> Execution:
         id_, study, profile, plan_hash, declaration, context, started, ended, status, seconds = row
-        declared, known = self._loaded(declaration), self._loaded(context)
+        declared, known = _loaded(declaration), _loaded(context)
         return Execution(
             id_, study, profile, plan_hash, declared, known, started, ended, status, seconds
         )
 
-    def _loaded(self, text: str) -> Any:
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise StoreError(damaged(self._db.file, f"not as it was written: {error}")) from None
-
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+
+def _state(text: str) -> State:
+    """Return a state; a damaged one counts as an end, until reading the record tells."""
+    return State(text) if text in {state.value for state in State} else State.COMPLETE
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    """Return a mapping, empty if it is damaged, which its checksum tells whoever relies on it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _dump(value: object) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness.store.checksums import add_checksums
 from harness.store.connection import connect
 from harness.store.database import Store
 from harness.store.pages import PAGES
 from harness.store.words import StoreError
 
-SCHEMA_VERSION = 2  # 2: weights
+SCHEMA_VERSION = 3  # 2: weights, 3: checksums
 DATABASE = "harness.db"
 
 _SCHEMA = """
@@ -45,6 +46,7 @@ CREATE TABLE IF NOT EXISTS judged (
     at REAL NOT NULL, PRIMARY KEY (study, profile, claim, declaration)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identities (execution INTEGER PRIMARY KEY, identity TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS damaged (trial_id TEXT NOT NULL, record TEXT NOT NULL, at REAL NOT NULL);
 """
 
 
@@ -67,7 +69,10 @@ def open_store(folder: Path, *, create: bool = True) -> Store:
             raise StoreError(f"'{file}' was written by a newer version of harness; update harness")
         with connection:
             connection.executescript(_SCHEMA + PAGES)
-            if version < SCHEMA_VERSION:
+        if version < SCHEMA_VERSION:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                add_checksums(connection)
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     return Store(connection, folder)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from harness.store.checksums import checksum, columns
+from harness.store.connection import Connection
 
 PAGES = """
 CREATE TABLE IF NOT EXISTS pages (
@@ -33,18 +35,23 @@ class Page:
 class Pages:
     """The pages that were made from the records of one results folder."""
 
-    def __init__(self, db: sqlite3.Connection):
+    def __init__(self, db: Connection):
         self._db = db
 
     def keep(self, folder: str, page: Page) -> None:
         """Note what was written to a folder."""
         row = (folder, page.made_from, json.dumps(page.files), json.dumps(page.outcomes))
         with self._db:
-            self._db.execute("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?)", row)
+            self._db.execute(
+                f"INSERT OR REPLACE INTO pages ({columns('pages')}) VALUES (?, ?, ?, ?, ?)",
+                (*row, checksum(*row)),
+            )
 
     def find(self, folder: str) -> Page | None:
-        """Return what was written to a folder last, or None."""
+        """Return what was written to a folder last, or None; also where the note is damaged."""
         row = self._db.execute(
-            "SELECT made_from, files, outcomes FROM pages WHERE folder = ?", (folder,)
+            f"SELECT {columns('pages')} FROM pages WHERE folder = ?", (folder,)
         ).fetchone()
-        return Page(row[0], json.loads(row[1]), json.loads(row[2])) if row else None
+        if row is None or row[-1] != checksum(*row[:-1]):
+            return None
+        return Page(row[1], json.loads(row[2]), json.loads(row[3]))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from harness.study.design import Arm, cells, point_sides, select, sides, with_settings
+    from harness.study.contrasts import Comparison, compared, point_sides
+    from harness.study.design import Arm, place_of, select, with_settings
     from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
     from harness.study.model import Study
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
         is_asked,
         kind_of,
         most_epochs,
+        settings_for,
         value_at,
     )
     from harness.study.stages import build_stages, used_stages
 
 __all__ = [
     "Arm",
+    "Comparison",
     "InputError",
     "LoadedStudy",
     "Problem",
@@ -38,16 +41,17 @@ __all__ = [
     "build_stages",
     "arm_spaces",
     "candidate_workload",
-    "cells",
+    "compared",
     "files_of",
     "is_asked",
     "kind_of",
     "load_profiles",
     "load_study",
     "most_epochs",
+    "place_of",
     "point_sides",
     "select",
-    "sides",
+    "settings_for",
     "study_from_dict",
     "value_at",
     "used_stages",
@@ -55,13 +59,14 @@ __all__ = [
 ]
 
 _NAMES = {
-    "design": ("Arm", "cells", "point_sides", "select", "sides", "with_settings"),
+    "contrasts": ("Comparison", "compared", "point_sides"),
+    "design": ("Arm", "place_of", "select", "with_settings"),
     "inherit": ("files_of",),
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),
     "model": ("Study",),
     "search_space": (
         "Space", "arm_spaces", "candidate_workload", "is_asked", "kind_of", "most_epochs",
-        "value_at",
+        "settings_for", "value_at",
     ),
     "stages": ("build_stages", "used_stages"),
 }  # fmt: skip

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from harness.components.simple_models import SIMPLE_KINDS
 from harness.errors import Problem, nearest
 from harness.form import SIMPLE_MODELS
-from harness.study.claims import CompositeClaim, Test, Trend
-from harness.study.design import TWO_LEVELS, Arm, select, sides
+from harness.study.arm_checks import arms_by_side
+from harness.study.claim_checks import selector_problem, test_problem
+from harness.study.claims import CompositeClaim, Test
+from harness.study.design import TWO_LEVELS, Arm, select
 from harness.study.document import Document, Path_
-from harness.study.model import Factor, Study
+from harness.study.model import Study
 from harness.study.probes import Probe
 from harness.study.search_checks import check_search
 from harness.study.workload import Workload
 from harness.tasks import Supervised
+from harness.trial import SHARED
 
 FEWEST_SEEDS = 5
 
@@ -92,12 +95,16 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
         for j, test in enumerate(claim.tests):
             composite = isinstance(claim, CompositeClaim)
             where: Path_ = ("claims", i, "all_of", j) if composite else ("claims", i)
-            found = _test_problem(test, study, arms)
+            written = document.data["claims"][i]
+            written = written["all_of"][j] if composite else written
+            found = test_problem(test, study, arms, written[test.measure])
             if found:
                 below, message = found
                 problems.append(document.problem((*where, test.measure, *below), message))
+            elif _is_a_share(test, study, arms):
+                problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
     problems += _probe_problems(study, arms, document)
-    problems += check_search(study, arms, document, _selector_problem)
+    problems += check_search(study, arms, document, selector_problem)
     return problems
 
 
@@ -106,7 +113,7 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
     problems = []
     seen: dict[tuple[str, str, str], int] = {}
     for i, probe in enumerate(study.probes):
-        unknown = _selector_problem(probe.on, study, arms) if probe.on else None
+        unknown = selector_problem(probe.on, study, arms) if probe.on else None
         if unknown:
             problems.append(document.problem(("probes", i, "on"), unknown))
             continue
@@ -150,59 +157,17 @@ def _reason(probe: Any, workload: Workload) -> str | None:
     return refuse(workload) if refuse is not None else None
 
 
-def _test_problem(test: Test, study: Study, arms: Sequence[Arm]) -> tuple[Path_, str] | None:
-    """Return what is wrong with the measure of a test, and where below it."""
-    if test.trend is not None:
-        found = _trend_problem(test.trend, study)
-        if found:
-            return found
-    try:
-        selectors = sides(test)
-    except ValueError as error:
-        return (), str(error)
-    for selector in selectors:
-        message = _selector_problem(selector, study, arms)
-        if message:
-            return (), message
-    return None
+_SHARE = (
+    "{} is no time or energy of a trial's own: trials that are trained together share it equally,"
+    " so that it has no spread; compare probe.step_time or probe.step_time_ratio (the probe"
+    " step_time, with `against`), cost.parameters, cost.steps or cost.epochs"
+)
 
 
-def _trend_problem(trend: Trend, study: Study) -> tuple[Path_, str] | None:
-    if trend.points is not None:
-        where: Path_ = ("points",)
-        places = list(trend.points)
-    else:
-        where, over = ("over",), str(trend.over)
-        if over not in study.factors:
-            return where, f"no factor is called '{over}'{nearest(over, study.factors)}"
-        places = _numeric_levels(study.factors[over])
-    if len(places) < 3:
-        return where, "a trend needs a factor with three or more numeric levels"
-    if trend.scale in ("power", "doubling") and min(places) <= 0:
-        return where, f"the scale {trend.scale} needs levels above zero"
-    return None
-
-
-def _numeric_levels(factor: Factor) -> list[float]:
-    """Return the levels (or their labels) as numbers; empty where one is none."""
-    try:
-        return [float(str(level)) for level in factor.levels if level is not True]
-    except ValueError:
-        return []
-
-
-def _selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[Arm]) -> str | None:
-    named = [arm.name for arm in arms if arm.named]
-    for key, wanted in selector.items():
-        if key == "arm":
-            known: list[Any] = named
-            what = "no arm is called '{}'"
-        elif key in study.factors:
-            known = list(study.factors[key].levels)
-            what = f"factor '{key}' has no level '{{}}' (it has: {', '.join(map(str, known))})"
-        else:
-            return f"no factor is called '{key}'{nearest(key, [*study.factors, 'arm'])}"
-        for value in wanted if isinstance(wanted, list) else [wanted]:
-            if value not in known:
-                return what.format(value) + nearest(value, known)
-    return None if select(arms, dict(selector)) else "the design contains no such arm"
+def _is_a_share(test: Test, study: Study, arms: Sequence[Arm]) -> bool:
+    """Tell whether a test is about a cost that trials of these arms share with others."""
+    part, _, name = test.metric.partition(".")
+    if part != "cost" or name not in (*SHARED, "pack_size"):
+        return False
+    wanted = [arm for side in arms_by_side(test, study, arms) for arm in side]
+    return any(arm.workload["training"] is None for arm in wanted)  # your own is trained alone

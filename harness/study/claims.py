@@ -57,7 +57,7 @@ class Test(Component):
     metric: str = Field(
         pattern=r"^(test|validation|train|gap|probe|cost)\.[a-z_0-9]+$",
         description="such as test.accuracy, gap.accuracy (training minus validation), "
-        "probe.dead_units or cost.seconds",
+        "probe.dead_units or cost.parameters",
     )
     contrast: dict[str, Any] | list[Selector] | None = Field(
         None,

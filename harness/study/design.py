@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,19 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from harness.components.base import named
-from harness.study.claims import Selector, Test, Trend
+from harness.study.claims import Selector
 from harness.study.document import Path_, assign
 from harness.study.model import Study
+from harness.study.search import is_among, level_key, same_value
 from harness.study.workload import Workload
+from harness.wording import level_text, listed
 
 # `optimizer: sgd` is `{name: sgd}`
 NAMED_PARTS = {"data", "model", "optimizer", "schedule", "training"}
+SIMPLE_BASELINE = "simple-baseline"
+"""The name of the arm of the simple model, which no other arm may bear."""
+
+_ONE_WORD = re.compile(r"[\w.+/:-]+")
 OnError = Callable[[ValidationError, Path_, Sequence[str]], None]
 
 
@@ -49,41 +56,61 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
     base = study.workload.model_dump(exclude_unset=True)
     baseline = baseline_levels(study)
     arms = []
-    for levels in DESIGNS[study.design](study, baseline):
+    combinations = DESIGNS[study.design](study, baseline)
+    names = _arm_names(study, combinations, baseline)
+    for name, levels in zip(names, combinations, strict=True):
         assignments: dict[str, Any] = {}
         for factor, level in levels.items():
-            assignments |= _assignments(study, factor, level)
+            assignments |= assignments_of(study, factor, level)
         origin = _origin(study, levels)
         workload = checked_workload(base, assignments, origin, on_error)
         if workload is not None:
-            name = _arm_name(study, levels, baseline)
-            arms.append(
-                Arm(name, levels, workload, _leaves(assignments), is_baseline=levels == baseline)
-            )
+            reference = all(same_value(level, baseline[f]) for f, level in levels.items())
+            arms.append(Arm(name, levels, workload, leaves(assignments), is_baseline=reference))
     for name, assignments in study.arms.items():
         workload = checked_workload(base, assignments, ("arms", name), on_error)
         if workload is not None:
-            arms.append(Arm(name, {}, workload, _leaves(assignments), named=True))
+            arms.append(Arm(name, {}, workload, leaves(assignments), named=True))
     return arms
 
 
-def _leaves(assignments: Mapping[str, Any]) -> tuple[str, ...]:
+def leaves(assignments: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the paths of the plain values: `optimizer: {name: sgd}` sets `optimizer.name` only."""
     paths: list[str] = []
     for path, given in assignments.items():
         value = named(given) if path in NAMED_PARTS else given
         if isinstance(value, Mapping) and value:
-            paths += [f"{path}.{below}" for below in _leaves(value)]
+            paths += [f"{path}.{below}" for below in leaves(value)]
         else:
             paths.append(path)
     return tuple(paths)
 
 
-def _arm_name(study: Study, levels: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+def _arm_names(
+    study: Study, combinations: Sequence[Mapping[str, Any]], baseline: Mapping[str, Any]
+) -> list[str]:
+    """Return a name for each arm of the design, no two alike.
+
+    The levels, joined by dashes; where two arms would share such a name, or one would be called
+    like the simple baseline, every arm's name says the factors too: `size=x-y,depth=z`.
+    """
     if study.design == "leave-one-out":
-        changed = [name for name in levels if levels[name] != baseline[name]]
-        return f"without-{changed[0]}" if changed else "full"
-    return "-".join(f"{level}" for level in levels.values()) or "baseline"
+        changed = [
+            [f for f, level in levels.items() if not same_value(level, baseline[f])]
+            for levels in combinations
+        ]
+        names = [f"without-{found[0]}" if found else "full" for found in changed]
+    else:
+        names = ["-".join(map(str, levels.values())) or "baseline" for levels in combinations]
+    if len({*names, SIMPLE_BASELINE}) == len(names) + 1:
+        return names
+    return [",".join(f"{f}={_word(v)}" for f, v in levels.items()) for levels in combinations]
+
+
+def _word(level: Any) -> str:
+    """Write a level so that it cannot be taken for more than one."""
+    text = str(level)
+    return text if _ONE_WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _factorial(study: Study, _: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -98,7 +125,9 @@ def _one_at_a_time(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, 
     arms = [dict(baseline)]
     for name, factor in study.factors.items():
         arms += [
-            dict(baseline) | {name: level} for level in factor.levels if level != baseline[name]
+            dict(baseline) | {name: level}
+            for level in factor.levels
+            if not same_value(level, baseline[name])
         ]
     return arms
 
@@ -122,7 +151,7 @@ def _half_fraction(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, 
     """
     second = {name: list(factor.levels)[-1] for name, factor in study.factors.items()}
     combinations = _factorial(study, baseline)
-    return [c for c in combinations if sum(c[name] == second[name] for name in c) % 2 == 0]
+    return [c for c in combinations if sum(same_value(c[f], second[f]) for f in c) % 2 == 0]
 
 
 def _explicit(_: Study, __: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -131,6 +160,8 @@ def _explicit(_: Study, __: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 TWO_LEVELS = {"leave-one-out", "half-fraction"}
+PARTIAL = {"one-at-a-time", "leave-one-out", "half-fraction"}
+"""Designs that leave out combinations of levels."""
 DESIGNS: dict[str, Callable[[Study, Mapping[str, Any]], list[dict[str, Any]]]] = {
     "factorial": _factorial,
     "one-at-a-time": _one_at_a_time,
@@ -151,7 +182,7 @@ def baseline_levels(study: Study) -> dict[str, Any]:
     for name, factor in study.factors.items():
         own = _lookup(workload, factor.path) if factor.path else None
         options = list(factor.levels)
-        by_own = own in options and study.design not in TWO_LEVELS
+        by_own = is_among(own, options) and study.design not in TWO_LEVELS
         levels[name] = own if by_own else options[0]
     return levels
 
@@ -164,7 +195,8 @@ def _lookup(data: Any, path: str) -> Any:
     return data
 
 
-def _assignments(study: Study, factor: str, level: Any) -> dict[str, Any]:
+def assignments_of(study: Study, factor: str, level: Any) -> dict[str, Any]:
+    """Return what a level of a factor sets: `{path: value}`."""
     declared = study.factors[factor]
     if isinstance(declared.levels, dict):
         return declared.levels[level]
@@ -175,11 +207,56 @@ def _origin(study: Study, levels: Mapping[str, Any]) -> Path_:
     """Return where the first level that changes the workload stands in the file."""
     workload = study.workload.model_dump()
     for name, level in levels.items():
-        path, declared = study.factors[name].path, study.factors[name].levels
-        if path is None or level != _lookup(workload, path):
-            at: str | int = level if isinstance(declared, dict) else declared.index(level)
-            return ("factors", name, "levels", at)
+        path = study.factors[name].path
+        if path is None or not same_value(level, _lookup(workload, path)):
+            return place_of_level(study, name, level)
     return ("factors",)
+
+
+def place_of_level(study: Study, factor: str, level: Any) -> Path_:
+    """Return where a level of a factor stands in the file."""
+    declared = study.factors[factor].levels
+    at: str | int = level
+    if not isinstance(declared, dict):
+        at = next(i for i, known in enumerate(declared) if same_value(known, level))
+    return ("factors", factor, "levels", at)
+
+
+def place_of(study: Study, arms: Sequence[Arm], failing: Sequence[Arm], path: str) -> Path_:
+    """Return where in a study file that stands which makes arms fail.
+
+    That is the level or named arm that sets the path itself, else one that sets something below it
+    and that no other arm has, else the workload.
+
+    Args:
+        study: the study.
+        arms: all of them.
+        failing: those that fail, and alike.
+        path: of the workload, which is wrong in these arms.
+    """
+    arm, names = failing[0], {one.name for one in failing}
+    settings: list[tuple[Path_, str, set[str]]] = []
+    if arm.named:
+        given = study.arms.get(arm.name, {})
+        settings += [(("arms", arm.name, key), key, {arm.name}) for key in given]
+    for factor, level in arm.levels.items():
+        levels = study.factors[factor].levels
+        having = {one.name for one in arms if same_value(one.levels.get(factor), level)}
+        for key in assignments_of(study, factor, level):
+            at = (key,) if isinstance(levels, dict) else ()
+            settings.append(((*place_of_level(study, factor, level), *at), key, having))
+    for place, key, _ in settings:
+        if is_within(path, key):
+            return (*place, *path[len(key) + 1 :].split(".")) if path != key else place
+    for place, key, having in settings:
+        if is_within(key, path) and having <= names and len(names) < len(arms):
+            return place
+    return ("workload", *path.split("."))
+
+
+def is_within(path: str, other: str) -> bool:
+    """Whether a dotted path is another one, or lies below it."""
+    return f"{path}.".startswith(f"{other}.")
 
 
 def checked_workload(
@@ -225,82 +302,23 @@ def select(arms: Sequence[Arm], selector: Selector) -> list[Arm]:
     wanted = {key: value if isinstance(value, list) else [value] for key, value in selector.items()}
     if "arm" in wanted:
         return [arm for arm in arms if arm.named and arm.name in wanted["arm"]]
+    keys = {factor: [level_key(value) for value in values] for factor, values in wanted.items()}
     return [
         arm
         for arm in arms
-        if not arm.named and all(arm.levels.get(key) in values for key, values in wanted.items())
+        if not arm.named and all(level_key(arm.levels.get(f)) in keys[f] for f in keys)
     ]
 
 
-def cells(test: Test) -> list[list[Selector]]:
-    """Return the selectors of an interaction: a row per level of the first factor.
-
-    Raises:
-        ValueError: if it does not name two factors with two levels each.
-    """
-    assert test.interaction is not None
-    at = test.interaction.get("at", {})
-    factors = {key: value for key, value in test.interaction.items() if key != "at"}
-    pairs = all(isinstance(levels, list) and len(levels) == 2 for levels in factors.values())
-    if len(factors) != 2 or not pairs or not isinstance(at, dict):
-        raise ValueError("is written {factor: [level, level], other factor: [level, level]}")
-    (one, ones), (two, twos) = factors.items()
-    return [[{one: a, two: b, **at} for b in twos] for a in ones]
-
-
-def sides(test: Test) -> list[Selector]:
-    """Return the selectors that a test compares: two for a contrast or ratio, four for an
-    interaction, one otherwise.
-
-    Raises:
-        ValueError: if a contrast does not name exactly two sides.
-    """
-    if test.of is not None:
-        return [test.of]
-    if test.trend is not None:
-        return [side for _, pair in point_sides(test.trend, [None]) for side in pair]
-    if test.interaction is not None:
-        return [cell for row in cells(test) for cell in row]
-    compared = test.contrast if test.contrast is not None else test.ratio
-    assert compared is not None
-    return _pair(compared)
-
-
-def point_sides(trend: Trend, levels: Sequence[Any]) -> list[tuple[float, list[Selector]]]:
-    """Return the places of a trend in order, each with the selector or the two that it measures.
-
-    Args:
-        trend: as declared.
-        levels: of the factor that it goes over; a single None leaves the factor open.
-
-    Raises:
-        ValueError: if a contrast does not name exactly two sides.
-    """
-    if trend.points is not None:
-        pairs = {x: s if isinstance(s, list) else [s] for x, s in trend.points.items()}
-        if any(len(pair) not in (1, 2) for pair in pairs.values()):
-            raise ValueError("a point needs one selector, or two whose difference is measured")
-        return sorted(pairs.items())
-    base = [{}] if trend.contrast is None else _pair(trend.contrast)
-    places = []
-    for level in levels:
-        here = {} if level is None else {str(trend.over): level}
-        sides_here = [{**trend.at, **side, **here} for side in base]
-        places.append((0.0 if level is None else float(str(level)), sides_here))
-    return sorted(places, key=lambda place: place[0])
-
-
-def _pair(compared: dict[str, Any] | list[Selector]) -> list[Selector]:
-    """Return the two selectors of a comparison."""
-    if isinstance(compared, list):
-        if len(compared) != 2:
-            raise ValueError("needs exactly two arms to compare")
-        return compared
-    at = compared.get("at", {})
-    factors = [key for key in compared if key != "at"]
-    if len(factors) != 1 or not isinstance(at, dict):
-        raise ValueError("is written {factor: [level, level], at: {other factor: level}}")
-    levels = compared[factors[0]]
-    if not isinstance(levels, list) or len(levels) != 2:
-        raise ValueError(f"needs exactly two levels of '{factors[0]}', such as [a, b]")
-    return [{factors[0]: level, **at} for level in levels]
+def missing_arm(selector: Selector, study: Study) -> str:
+    """Say that the design has no arm of these levels, and what to write."""
+    if study.design not in PARTIAL:
+        return "the design contains no such arm"
+    levels = ", ".join(
+        f"{factor} {listed([level_text(v) for v in (w if isinstance(w, list) else [w])], 'or')}"
+        for factor, w in selector.items()
+    )
+    return (
+        f"the design {study.design} has no arm with {levels}; write `design: factorial`, which "
+        "has every combination"
+    )

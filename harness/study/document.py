@@ -27,7 +27,27 @@ _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
+_LOOKS_PLAIN = {
+    **dict.fromkeys(("on", "yes", "y"), "true"),
+    **dict.fromkeys(("off", "no", "n"), "false"),
+    "true": "true",
+    "false": "false",
+    "null": "null",
+    "none": "null",
+}
 _PLAIN_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+
+
+class Unquoted(str):
+    """A word that other readers of YAML take for true, false or null; here it is text.
+
+    One that was written in quotes is an ordinary text.
+    """
+
+    @property
+    def meant(self) -> str:
+        """What a study file has in its place."""
+        return _LOOKS_PLAIN[self.lower()]
 
 
 @dataclass
@@ -211,7 +231,8 @@ class _Builder:
             return value
         if _NON_FINITE.fullmatch(text):
             raise self.fail(node, path, "infinite and not-a-number values are not allowed")
-        return text
+        looks_plain = text.lower() in _LOOKS_PLAIN and text != "none"  # `none` is a common name
+        return Unquoted(text) if looks_plain else text
 
 
 def assign(target: dict[str, Any], path: str, value: Any) -> None:

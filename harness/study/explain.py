@@ -86,7 +86,7 @@ _PLAIN_MEMBERS = {
 _NAMES = {name for kind in (*KINDS.values(), PROBES, TASKS.names()) for name in kind}
 _TAGS = _PLAIN_MEMBERS | _NAMES | {
     "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
-    "fixed", "instalments", "function-before", "function-after",
+    "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",
 }  # fmt: skip
 
 

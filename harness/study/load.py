@@ -6,23 +6,27 @@ import copy
 import fnmatch
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from harness.errors import InputError, Problem, nearest
+from harness.study.arm_checks import check_arms, check_same_arms
 from harness.study.checks import check_names, check_references
 from harness.study.design import Arm, OnError, build_arms
 from harness.study.document import Document, Path_, assign, document_of, parse_value
 from harness.study.explain import explain
+from harness.study.goals import check_goals
 from harness.study.inherit import KEY, read_document
 from harness.study.logged_checks import check_logged
 from harness.study.matrix import KEY as MATRIX
 from harness.study.matrix import expand_matrix
+from harness.study.metric_checks import check_metrics
 from harness.study.model import Study
 from harness.study.running_checks import check_running
+from harness.study.settings_checks import check_overrides, check_words
 from harness.study.stages import build_stages, check_stages
 from harness.study.workload import Workload
 
@@ -31,13 +35,14 @@ Built = TypeVar("Built")
 
 @dataclass(frozen=True)
 class LoadedStudy:
-    """A checked study with its arms, and what it was made from."""
+    """A checked study with its arms, and what it was made from; `document` knows the places."""
 
     study: Study
     arms: list[Arm]
     profile: str
     overrides: dict[str, Any]
     file: str
+    document: Document = field(repr=False, compare=False)
 
 
 Source = Path | Mapping[str, Any]
@@ -102,8 +107,8 @@ def _no_profile(document: Document, wanted: str) -> InputError:
 
 
 def _load(document: Document, profile: str | None, settings: dict[str, Any]) -> LoadedStudy:
-    study, arms = _resolve(document, profile, settings)
-    return LoadedStudy(study, arms, profile or "default", settings, document.file)
+    study, arms, merged = _resolve(document, profile, settings)
+    return LoadedStudy(study, arms, profile or "default", settings, document.file, merged)
 
 
 def study_from_dict(data: Mapping[str, Any]) -> tuple[Study, list[Arm]]:
@@ -124,7 +129,7 @@ def _parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
 
 def _resolve(
     document: Document, profile: str | None, settings: Mapping[str, Any]
-) -> tuple[Study, list[Arm]]:
+) -> tuple[Study, list[Arm], Document]:
     merged = Document(
         copy.deepcopy(document.data),
         document.file,
@@ -135,6 +140,9 @@ def _resolve(
     if profile is not None:
         _apply(merged, document.data["profiles"][profile], ("profiles", profile))
     _apply(merged, settings, None)
+    problems = check_words(merged, settings)
+    if problems:
+        raise InputError(problems)
     try:
         study = Study.model_validate_json(json.dumps(merged.data), strict=True)
     except ValidationError as error:
@@ -144,13 +152,20 @@ def _resolve(
         raise InputError(problems)
     arms = _report_invalid(merged, lambda report: build_arms(study, report))
     stages = _report_invalid(merged, lambda report: build_stages(study, report))
+    problems = check_arms(study, arms, merged)
+    problems += check_overrides(study, merged, profile, settings)
+    if problems:
+        raise InputError(problems)
     problems = check_references(study, arms, merged)
     problems += check_stages(study, arms, stages, merged)
     problems += check_running(study, arms, merged)
     problems += check_logged(study, arms, merged)
+    problems += check_goals(study, arms, merged)
+    if not problems:
+        problems = check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
     if problems:
         raise InputError(problems)
-    return study, arms
+    return study, arms, merged
 
 
 def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:

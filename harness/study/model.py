@@ -10,7 +10,7 @@ from harness.components import Component
 from harness.study.claims import Claim
 from harness.study.probes import Probe
 from harness.study.running import Checkpoints, Faults, Resources
-from harness.study.search import Scalar, Search
+from harness.study.search import Scalar, Search, two_alike
 from harness.study.seeds import Seeds, SequentialSeeds
 from harness.study.workload import Workload
 from harness.tasks import Supervised
@@ -31,8 +31,9 @@ class Factor(Component):
     @field_validator("levels")
     @classmethod
     def _distinct(cls, levels: Any) -> Any:
-        if isinstance(levels, list) and len({str(level) for level in levels}) < len(levels):
-            raise ValueError("the same level stands here twice")
+        alike = two_alike(levels) if isinstance(levels, list) else None
+        if alike is not None:
+            raise ValueError(f"the same level stands here twice{alike}")
         return levels
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -12,6 +15,30 @@ from harness.components.base import named
 Scalar = str | int | float | bool | None
 Positive = Annotated[float, Field(gt=0)]
 KINDS = ("integer", "uniform", "log", "choice")
+
+
+def level_key(value: Any) -> tuple[bool, Any]:
+    """Return what tells plain values apart: to Python `true` equals 1, and `false` 0."""
+    return isinstance(value, bool), value
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two plain values are one: `1` and `1.0` are, `1` and `true` are not."""
+    return level_key(one) == level_key(other)
+
+
+def is_among(value: Any, values: Iterable[Any]) -> bool:
+    """Whether a plain value is one of several; see `same_value`."""
+    return any(same_value(value, other) for other in values)
+
+
+def two_alike(values: Sequence[Any]) -> str | None:
+    """Return which two values are one, or read alike; empty where they are written alike."""
+    for one, other in itertools.combinations(values, 2):
+        if same_value(one, other) or str(one) == str(other):
+            shown = [json.dumps(value, ensure_ascii=False) for value in (one, other)]
+            return "" if shown[0] == shown[1] else f": {shown[0]} and {shown[1]} read alike"
+    return None
 
 
 class Dimension(Component):
@@ -49,8 +76,11 @@ class Dimension(Component):
             raise ValueError(f"needs exactly one of {', '.join(KINDS)}")
         values = self.values
         if self.choice is not None:
-            if len({str(value) for value in values}) < len(values):
-                raise ValueError("the same value stands here twice")
+            alike = two_alike(values)
+            if alike is not None:
+                raise ValueError(f"the same value stands here twice{alike}")
+            if len(set(values)) < len(values):  # as samplers take 1 for true
+                raise ValueError("a search cannot tell 1 from true, nor 0 from false")
         elif values[0] >= values[1]:
             raise ValueError("needs a lower and a higher bound, in this order")
         return self
@@ -133,7 +163,7 @@ class Search(Component):
     pruning: Pruning | None = Field(None, description="stop candidates that fall behind")
     metric: str | None = Field(
         None,
-        pattern=r"^validation\.[a-z_]+$",
+        pattern=r"^validation\.[a-z0-9_]+$",
         description="chooses the winner; without one, the metric that also chooses the epoch",
     )
 

@@ -13,13 +13,14 @@ from harness.study.design import Arm
 from harness.study.document import Document, Path_
 from harness.study.explain import explain
 from harness.study.model import Study
-from harness.study.search import Dimension, Search
+from harness.study.search import Dimension, Search, is_among
 from harness.study.search_space import (
     Space,
     arm_spaces,
     candidate_workload,
     has_value,
     in_order,
+    is_set_by,
     kind_of,
     most_epochs,
     name_path,
@@ -87,7 +88,7 @@ def _condition_problems(path: str, search: Search, arms: Sequence[Arm]) -> Found
         else:
             possible = [*(searched.values if searched else ()), *own]
             for value in allowed:
-                if value not in possible:
+                if not is_among(value, possible):
                     yield where, f"'{other}' is never {value}{nearest(value, possible)}"
 
 
@@ -109,7 +110,11 @@ def _path_problems(search: Search, arms: Sequence[Arm], spaces: Mapping[str, Spa
         where = ("space", path)
         if any(isinstance(value_at(arm.workload, path), Mapping) for arm in arms):
             yield where, f"is a whole component; did you mean '{path}.name'?"
-        elif any(path in spaces[arm.name] or path in arm.sets for arm in arms):
+        elif any(path in spaces[arm.name] for arm in arms):
+            continue
+        elif all(is_set_by(arm, path) for arm in arms):
+            yield where, "is searched for no arm: every arm sets it itself"
+        elif any(path in arm.sets for arm in arms):
             continue
         elif any(has_value(arm.workload, path) for arm in arms):
             yield where, "is searched for no arm: its `on` and `when` never hold together"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from harness.form import SIMPLE_MODELS
 from harness.study.design import NAMED_PARTS, Arm, select, with_settings
-from harness.study.search import Dimension, Search
+from harness.study.search import Dimension, Search, is_among, same_value
 
 Space = Mapping[str, Mapping[str, Any]]
 """What is searched for one arm: path to `{kind: values}`, in the order of asking.
@@ -37,7 +37,7 @@ def arm_spaces(search: Search, arms: Sequence[Arm]) -> dict[str, Space]:
         free = {
             path: dimension
             for path, dimension in search.space.items()
-            if not any(_overlap(path, fixed) for fixed in arm.sets)
+            if not is_set_by(arm, path)
             and (path.startswith("model.") or arm.workload["model"]["name"] not in SIMPLE_MODELS)
             and arm.name in concerned.get(path, {arm.name})
         }
@@ -91,7 +91,9 @@ def _conditions(dimension: Dimension, arm: Arm, space: Space) -> dict[str, list[
             open_[path] = [value for value in space[path].get("choice", ()) if value in allowed]
             if not open_[path]:
                 return None
-        elif not has_value(arm.workload, path) or value_at(arm.workload, path) not in allowed:
+        elif not has_value(arm.workload, path) or not is_among(
+            value_at(arm.workload, path), allowed
+        ):
             return None
     return open_
 
@@ -99,7 +101,7 @@ def _conditions(dimension: Dimension, arm: Arm, space: Space) -> dict[str, list[
 def is_asked(dimension: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
     """Tell whether a dimension is asked after these choices."""
     conditions: Mapping[str, Sequence[Any]] = dimension.get("when", {})
-    return all(path in chosen and chosen[path] in ok for path, ok in conditions.items())
+    return all(path in chosen and is_among(chosen[path], ok) for path, ok in conditions.items())
 
 
 def kind_of(dimension: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
@@ -116,7 +118,7 @@ def settings_for(path: str, space: Space) -> Iterator[dict[str, Any]]:
             merged: dict[str, Any] = {}
             for part in before:
                 merged |= part
-            if all(merged.get(p, value) == value for p, value in wanted.items()):
+            if all(same_value(merged.get(p, value), value) for p, value in wanted.items()):
                 yield merged | wanted
 
 
@@ -184,6 +186,11 @@ def value_at(workload: Mapping[str, Any], path: str) -> Any:
             return None
         value = value[part]
     return value
+
+
+def is_set_by(arm: Arm, path: str) -> bool:
+    """Tell whether an arm fixes a setting, or a part of it, itself."""
+    return any(_overlap(path, fixed) for fixed in arm.sets)
 
 
 def _overlap(path: str, fixed: str) -> bool:

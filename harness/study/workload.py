@@ -9,7 +9,9 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -22,10 +24,16 @@ from harness.components.models import Model
 from harness.components.optimizers import Adam, Constant, Optimizer, Schedule
 from harness.components.own_data import FUNCTION
 from harness.components.simple_models import SIMPLE_KINDS
-from harness.components.training import LoggedRuns, Training
+from harness.components.training import (
+    LoggedRuns,
+    Measured,
+    Training,
+    check_goals,
+    short_or_long,
+)
 from harness.components.transfer import Transfer
 from harness.errors import nearest
-from harness.form import METRICS
+from harness.metrics import BUILT_IN
 from harness.plugins import plugins, registered
 from harness.registry import TASKS, setting
 from harness.tasks import Task, usual_task
@@ -68,6 +76,14 @@ OwnMetric = Annotated[
     AfterValidator(_known_metric),
     WithJsonSchema({"type": "string"}),
 ]
+
+
+class MetricFunction(Measured):
+    """A metric of your own, and what it is."""
+
+    function: OwnMetric = Field(
+        description="package.module:function of (outputs, targets) of a whole split"
+    )
 
 
 def _allow_training(schema: dict[str, Any]) -> None:
@@ -115,11 +131,16 @@ class Workload(Component):
     )
     metrics: dict[
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
-        OwnMetric,
+        Annotated[
+            Annotated[OwnMetric, Tag("named_metric")]
+            | Annotated[MetricFunction, Tag("described_metric")],
+            Discriminator(short_or_long),
+        ],
     ] = Field(
         default_factory=dict,
         description="your own, name: package.module:function of (outputs, targets) of a whole "
-        "split, which returns a number",
+        "split, which returns a number; or {function: package.module:function, goal: maximize, "
+        "unit: ..., meaning: ...}",
     )
     training: Training | None = Field(
         None,
@@ -150,9 +171,10 @@ class Workload(Component):
 
     @field_validator("metrics")
     @classmethod
-    def _new_names(cls, metrics: dict[str, str]) -> dict[str, str]:
+    def _new_names(cls, metrics: dict[str, Any]) -> dict[str, Any]:
+        check_goals(metrics)
         for name in metrics:
-            if any(name in known for known in METRICS.values()):
+            if name in BUILT_IN:
                 raise ValueError(f"'{name}' is measured already; give yours another name")
         return metrics
 

@@ -97,11 +97,6 @@ class Task(Component):
         """The metrics by name."""
         return {metric.name: metric for metric in self.metrics}
 
-    @property
-    def maximizes(self) -> bool:
-        """Whether the metric that selects is better high."""
-        return self.measures[self.selects].goal == "maximize"
-
     def refusal(self, workload: Any) -> str | None:
         """Say what of a checked workload does not go with this task; None if all does."""
         del workload
@@ -142,8 +137,6 @@ class Objective(Protocol):
 
     selects: str
     """The validation metric that chooses the epoch."""
-    higher_is_better: bool
-    """The direction of that metric."""
     reductions: tuple[Reduction, ...]
     """How the totals of batches make those of a whole split."""
 

@@ -40,7 +40,6 @@ class Classes:
     """Cross entropy (in nats) and accuracy, for one class each."""
 
     selects = "accuracy"
-    higher_is_better = True
     reductions: tuple[Reduction, ...] = ("sum", "sum")
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

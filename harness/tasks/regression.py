@@ -37,7 +37,6 @@ class Numbers:
     """Squared or absolute error of numbers, averaged over examples and outputs."""
 
     selects = "loss"
-    higher_is_better = False
     reductions: tuple[Reduction, ...] = ("sum", "sum", "max")
 
     def __init__(self, outputs: int, *, absolute: bool):

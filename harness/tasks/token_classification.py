@@ -39,7 +39,6 @@ class Sequences:
     """Cross entropy at each position, in nats and in bits; ignored positions do not count."""
 
     selects = "loss"
-    higher_is_better = False
     reductions: tuple[Reduction, ...] = ("sum", "sum", "sum")
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

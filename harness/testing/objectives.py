@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
 from harness.form import Form
-from harness.metrics import lower_is_better
+from harness.metrics import functions
+from harness.metrics import metric_of as known_metric
+from harness.own.imports import own_function
 from harness.study.workload import Loss, OwnMetric
 from harness.tasks import objective_for, total
 from harness.train.own_objective import OwnLoss, measure
@@ -18,7 +20,7 @@ from harness.train.own_objective import OwnLoss, measure
 EXAMPLES = 24
 LossCase = tuple[str, Form]
 """A loss as a study file names it, and the form of the data that it is for."""
-MetricCase = tuple[dict[str, str] | str, Form]
+MetricCase = tuple[dict[str, Any] | str, Form]
 """A metric as a study file names it ({name: function}), and the form of the data that it is for."""
 
 
@@ -77,11 +79,15 @@ class MetricConformance:
         torch.testing.assert_close(torch.tensor(found), torch.tensor(other))
 
     def test_right_answers_are_better_than_wrong_ones(self, case: MetricCase) -> None:
-        """Its name says which way is better: high, unless it is a loss or an error."""
+        """In the direction of its goal, where the harness, the case or the function says it."""
         targets = draw_targets(case[1])
         right = metric_of(case, answers(targets, case[1]), targets)
         wrong = metric_of(case, answers(targets.roll(1, 0), case[1]), targets)
-        assert right < wrong if lower_is_better(name_of(case)) else right > wrong
+        goal = goal_of(case)
+        if goal is None:
+            assert right != wrong
+        else:
+            assert right < wrong if goal == "minimize" else right > wrong
 
 
 def loss_of(case: LossCase, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -95,13 +101,22 @@ def metric_of(case: MetricCase, outputs: Tensor, targets: Tensor) -> float:
     """Return the metric of the predictions for a split."""
     if isinstance(case[0], str):
         return total(objective_for({}, case[1]), outputs, targets)[case[0]]
-    named = TypeAdapter(dict[str, OwnMetric]).validate_python(case[0])
+    named = TypeAdapter(dict[str, OwnMetric]).validate_python(functions({"metrics": case[0]}))
     return measure(named, outputs, targets)[name_of(case)]
 
 
 def name_of(case: MetricCase) -> str:
     """Return the name of a metric."""
     return case[0] if isinstance(case[0], str) else next(iter(case[0]))
+
+
+def goal_of(case: MetricCase) -> str | None:
+    """Return which way a metric is better; None where nobody says."""
+    own = {} if isinstance(case[0], str) else {"metrics": case[0]}
+    said = known_metric(f"test.{name_of(case)}", own).goal
+    for function in functions(own).values():
+        said = said or getattr(own_function(function), "goal", None)
+    return said
 
 
 def draw_outputs(form: Form) -> Tensor:

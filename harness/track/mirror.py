@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import platform
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import harness
+from harness.own.imports import isolated
 from harness.track.addresses import artifact_root_for, resolve_uri, sqlite_path
 from harness.track.holdings import holds_all
 from harness.track.words import ExecutionInfo, MirrorStatus, TrialInfo
@@ -25,12 +28,14 @@ from harness.trial import Progress, Record, Trial, Verdict, digest
 
 Message = Callable[[], Mapping[str, Any]]
 
+_START = "import sys; sys.path.append(sys.argv[1]); from harness.track.scribe import main; main()"
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
     "PYTHONWARNINGS": "ignore",
 }
+_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 SCRIBE = QUIET | {
     # The scribe does the repeating itself: a request repeated blindly may create a run twice.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -152,6 +157,7 @@ class Mirror:
         report: Path | None = None,
         metrics: Mapping[str, float] | None = None,
         patience: float = 15.0,
+        at_most: float = math.inf,
     ) -> MirrorStatus:
         """Close the execution's parent run and wait until all is sent.
 
@@ -162,6 +168,7 @@ class Mirror:
             metrics: of the execution as a whole, such as numbers of trials.
             patience: seconds without any progress after which the rest is left pending when there
                 is an error; four times that when MLflow is merely slow.
+            at_most: seconds after which the rest is left pending whatever happens.
         """
         if not self._enabled:
             return MirrorStatus(done=True)
@@ -174,17 +181,18 @@ class Mirror:
             "metrics": dict(metrics or {}),
         }
         self._put(lambda: ending)
-        self._wait(patience)
+        self._wait(patience, at_most)
         reached = self.status()
         if not reached.done and not reached.error:
             return replace(reached, error="MLflow takes too long")
         return reached
 
-    def _wait(self, patience: float) -> None:
+    def _wait(self, patience: float, at_most: float) -> None:
         """Wait until all is done, for as long as it goes on; slowly is not in trouble."""
         before, since = self._status, time.monotonic()
+        end = since + at_most
         with self._changed:
-            while not (self._status.done or self._dead):
+            while not (self._status.done or self._dead) and time.monotonic() < end:
                 self._changed.wait(0.2)
                 now = self._status
                 if (now.sent, now.present) != (before.sent, before.present):
@@ -229,20 +237,24 @@ class Mirror:
 
     def _spawn(self) -> None:
         source = str(Path(harness.__file__).resolve().parent.parent)
-        path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH", "")]))
         self._dead = ""
+        # It inherits these as blocked: whoever sends them to all processes means the conductor,
+        # which tells the mirror how the run ended.
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.track.scribe"],
+                [sys.executable, "-c", _START, source],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                env={**os.environ, **SCRIBE, "PYTHONPATH": path},
+                env={**os.environ, **SCRIBE, **isolated()},
             )
         except OSError as error:
             self._dead = f"the mirror's process did not start: {error}"
             return
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         self._process = process
 
     def _serve(self, process: subprocess.Popen[str]) -> None:

@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from harness.track.addresses import conceal, without_credentials
 from harness.track.facts import metric_key
 from harness.track.mirror import SCRIBE
+from harness.wording import as_file_name
 
-_NOT_IN_NAMES = re.compile(r"[^\w-]+")
+_RESERVED = re.compile(r"best|latest|v\d+", re.IGNORECASE)
+"""Aliases that mean something else."""
+
 _SERVED = Path(__file__).with_name("served.py")
 
 
@@ -217,8 +220,8 @@ def open_models(tracking_uri: str) -> Iterator[ModelStore]:
 
 
 def model_name(arm: str) -> str:
-    """Return a name that MLflow takes for models and aliases."""
-    return _NOT_IN_NAMES.sub("-", arm).strip("-") or "arm"
+    """Return a name that MLflow takes for models and aliases, another one for each arm."""
+    return as_file_name(f"arm {arm}" if _RESERVED.fullmatch(arm) else arm)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
 """The process that writes to MLflow: messages in, one JSON object a line; statuses out.
 
-Started by `harness.track.mirror` as `python -m harness.track.scribe`. A process, because a thread
+Started by `harness.track.mirror`, apart from the working folder. A process, because a thread
 that writes to MLflow halves the speed of small training steps in the same interpreter; at the
-lowest priority, so that it takes what training leaves. It ignores Ctrl-C, which is the conductor's
-to handle, and ends when its standard input does.
+lowest priority, so that it takes what training leaves. Signals that ask it to end are blocked from
+its start (they are the conductor's to handle); it ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -170,7 +169,6 @@ def _be_nicer(niceness: int) -> None:
 
 def main() -> None:
     """Serve the conductor at the other end of standard input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _be_nicer(STARTING)
     out = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print belongs nowhere
@@ -193,7 +191,3 @@ def main() -> None:
         said = scribe.conceal(traceback.format_exc(limit=-3))
         print(json.dumps({"crash": said[-1000:]}), file=out, flush=True)
     os._exit(0)  # no library's exit handlers: all that counts is written
-
-
-if __name__ == "__main__":
-    main()

@@ -133,10 +133,10 @@ class Session:
         if self._closed or not self._parent:
             return
         store = self._store or self._connect()
+        lose(store, self._parent)  # first: time may be short, and the next run finds the others
         for entry in [*self._live.values(), *self._waiting.values()]:
             if entry.run_id:
                 lose(store, entry.run_id)
-        lose(store, self._parent)
 
     def _report(self) -> None:
         self.status = MirrorStatus(
@@ -203,6 +203,7 @@ class Session:
             "mlflow.experimentKind": "custom_model_development",
             "mlflow.experiment.primaryMetric.name": metric_key(execution.primary_metric),
             "question": execution.question,
+            **_direction(execution.goal),
             **dict(view.tag for view in views(execution)),
         }
         self._describe_experiment(store, labels)
@@ -389,3 +390,9 @@ class Session:
         return facts.verdict_section(
             self.execution, ending.verdicts, report if ending.report else ""
         )
+
+
+def _direction(goal: str | None) -> dict[str, str]:
+    """Say which way the primary metric is better, in MLflow's words; nothing where nobody knows."""
+    name = "mlflow.experiment.primaryMetric.greaterIsBetter"
+    return {} if goal is None else {name: str(goal == "maximize")}

@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import signal
+import shlex
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import psutil
 
+from harness.own.imports import isolated
 from harness.track.addresses import (
     SERVERS,
     artifact_root_for,
@@ -41,7 +42,7 @@ def serve_ui(
     *,
     results: Path | str = "results",
 ) -> int:
-    """Serve MLflow's UI in the foreground until Ctrl-C or SIGTERM, and print its address.
+    """Serve MLflow's UI in the foreground until Ctrl-C, and print its address.
 
     Args:
         tracking_uri: of a database; None for `mlflow.db` under results. The address of a server
@@ -62,7 +63,7 @@ def serve_ui(
     except ValueError as error:
         _tell(str(error), sys.stderr)
         return 2
-    with tempfile.TemporaryFile("w+") as log, _ended_by_signals():
+    with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             _command(host, port),
             env=_environment(uri, host, results),
@@ -71,16 +72,19 @@ def serve_ui(
             stderr=log,
         )
         try:
-            return _attend(process, host, port, log, sqlite_path(uri))
+            try:
+                return _attend(process, host, port, log, sqlite_path(uri))
+            finally:
+                _end(process)
         except KeyboardInterrupt:
             return 0
-        finally:
-            _end(process)
 
 
 def _command(host: str, port: int) -> list[str]:
     options = ["--host", host, "--port", str(port), "--workers", "1"]
-    quiet = ["--uvicorn-opts", "--log-level warning"]
+    # uvicorn would look for modules in the working folder first
+    standard = shlex.quote(sysconfig.get_path("stdlib"))
+    quiet = ["--uvicorn-opts", f"--log-level warning --app-dir {standard}"]
     return [sys.executable, "-m", "mlflow", "server", *options, *quiet]
 
 
@@ -98,7 +102,7 @@ def _environment(uri: str, host: str, results: Path | str) -> dict[str, str]:
         "MLFLOW_SERVER_X_FRAME_OPTIONS": "SAMEORIGIN",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    return {**os.environ, **QUIET, **settings}
+    return {**os.environ, **QUIET, **isolated(), **settings}
 
 
 def _free_port(host: str, port: int) -> int:
@@ -150,22 +154,6 @@ def _answers(url: str) -> bool:
             return bool(reply.status == 200)
     except (OSError, urllib.error.URLError):
         return False
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the server like Ctrl-C does."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    former = {number: signal.signal(number, interrupt) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

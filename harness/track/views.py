@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.metrics import lower_is_better
 from harness.track.facts import metric_key
 from harness.track.words import ExecutionInfo
 
@@ -60,8 +59,10 @@ def views(execution: ExecutionInfo) -> list[View]:
     hyperparameters = [_column("params", path) for path in execution.searched]
     quality = execution.primary_metric
     selected = execution.selected_by
-    shown = [_column("metrics", metric_key(name)) for name in (quality, "cost.seconds")]
-    arms = _state(confirmed, [*shown, *factors], quality) | {
+    costs = ("cost.parameters", "cost.seconds", "cost.pack_size")  # a pack shares its seconds
+    shown = [_column("metrics", metric_key(name)) for name in (quality, *costs)]
+    low = execution.goal == "minimize"
+    arms = _state(confirmed, [*shown, *factors], quality, low=low) | {
         "groupBy": {
             "aggregateFunction": "average",
             "groupByKeys": [{"mode": "tag", "groupByData": "arm"}],
@@ -69,9 +70,9 @@ def views(execution: ExecutionInfo) -> list[View]:
         "groupsExpanded": {f"tag.arm.{arm}": False for arm in execution.arms},
         "runsHiddenMode": "SHOW_ALL",
     }
-    arms |= _charts([_line(selected), _bar(quality), _scatter("cost.seconds", quality)])
+    arms |= _charts([_line(selected), _bar(quality), _scatter("cost.parameters", quality)])
     search_columns = [_column("metrics", metric_key(selected)), *factors, *hyperparameters]
-    search = _state(searched, [_column("tags", "arm"), *search_columns], selected)
+    search = _state(searched, [_column("tags", "arm"), *search_columns], selected, low=low)
     search |= {"groupBy": None, "runsHiddenMode": "SHOW_ALL"}
     search |= _charts([_parallel(execution.searched, selected), _line(selected)])
     executions = _state(
@@ -92,13 +93,13 @@ def run_link(experiment_id: str, run_id: str, page: str = "") -> str:
     return f"{place}?workflowType=machine_learning"
 
 
-def _state(search: str, columns: Sequence[str], order: str) -> dict[str, Any]:
-    """Return the filter, the order and the columns of a view."""
+def _state(search: str, columns: Sequence[str], order: str, *, low: bool = False) -> dict[str, Any]:
+    """Return the filter, the order (low values first or last) and the columns of a view."""
     by = _column("metrics", metric_key(order)) if order else "attributes.start_time"
     return {
         "searchFilter": search,
         "orderByKey": by,
-        "orderByAsc": bool(order) and lower_is_better(order),
+        "orderByAsc": bool(order) and low,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "selectedColumns": list(columns),

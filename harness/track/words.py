@@ -17,7 +17,8 @@ class ExecutionInfo:
     text that stays the same for it): runs that its earlier executions left running are dead,
     because one folder has one conductor. Left empty, host name and path stand in.
 
-    `primary_metric` is the one of results, `selected_by` that of searches; `arms` are their names,
+    `primary_metric` is the one of results, `selected_by` that of searches, `goal` that of both
+    (minimize, maximize, or None where nobody said); `arms` are their names,
     `factors` what is varied, `searched` the paths of all searches. `data` describes data sets by
     fingerprint.
     """
@@ -31,6 +32,7 @@ class ExecutionInfo:
     owner: str = ""
     primary_metric: str = "test.accuracy"
     selected_by: str = "validation.accuracy"
+    goal: str | None = "maximize"
     arms: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from harness.train.checkpoints import Checkpoints
-from harness.train.packing_key import group, pack_key
+from harness.train.packing_key import group, network_key, pack_key
 
 if TYPE_CHECKING:
     from harness.train.engine import Setting, train, train_in
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # trial's last digits depend on its place in a pack. It is read once, before the first product.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
-__all__ = ["Checkpoints", "Setting", "group", "pack_key", "train", "train_in"]
+__all__ = ["Checkpoints", "Setting", "group", "network_key", "pack_key", "train", "train_in"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -13,6 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from harness.form import SIMPLE_MODELS
+from harness.isolation import Left, Surroundings, seed_generators
+from harness.own.imports import OwnImports, missing
+from harness.pretrained import own_code
+from harness.seeding import stream
 from harness.train.checkpoints import Checkpoints
 from harness.train.choice import choose_size
 from harness.train.energy import Meter, sensors
@@ -22,7 +27,7 @@ from harness.train.own_training import OwnFit, fit_own
 from harness.train.pack import Material, Point, optimizer_settings
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probes import run_probes
-from harness.train.program import program_for
+from harness.train.program import forget_programs, program_for
 from harness.train.ranks import Ranks
 from harness.train.resident import Resident, resident
 from harness.train.transfer import Weights
@@ -44,6 +49,8 @@ class Setting:
         weights: of the trial that these transfer from, by parameter name; None if from nowhere.
         checkpoints: where trials that train alone are saved, and taken up again.
         ranks: the processes that train each trial together, this one among them.
+        replaceable: whether another process goes on where own code left something in this one that
+            cannot be put back; then the rest of the trials is left to it.
     """
 
     threads: int = 1
@@ -52,6 +59,7 @@ class Setting:
     weights: Weights | None = None
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
+    replaceable: bool = False
 
 
 def train(
@@ -90,13 +98,12 @@ def train_in(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     session = _Session(data, device, setting)
     with computing(setting.threads):
+        if any(own_code(trial.workload) for trial in trials):
+            session.surroundings = Surroundings()
         for alike in by_key(trials):
-            if alike[0].workload.get("training"):
-                yield from session.train_own(alike[0], setting.threads)
-            elif alike[0].workload["model"]["name"] in SIMPLE_MODELS:
-                yield session.simple_baseline(alike[0])
-            else:
-                yield from session.train_alike(alike, setting.largest_pack)
+            yield from session.train_known(alike)
+            if session.spent:
+                return
 
 
 def train_again(
@@ -110,9 +117,10 @@ def train_again(
         Its record, with weights if it completed.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    session = _Session(data, device, Setting(threads, weights=weights), keep_weights=True)
+    setting = Setting(threads, largest_pack=1, weights=weights)
+    session = _Session(data, device, setting, keep_weights=True)
     with computing(threads):
-        events = session.train_alike([trial], 1)
+        events = session.train_known([trial])
         return next(event for event in events if isinstance(event, Record))
 
 
@@ -144,6 +152,68 @@ class _Session:
         self.setting = setting
         self.meter = Meter(device.type, sensors(device.type))
         self.running: dict[str, _Running] = {}
+        self.own = OwnImports((), {})
+        self.surroundings: Surroundings | None = None
+        """What own code finds, and is to leave; None where no trial has any."""
+        self.spent = False
+        """Whether something was left here, and another process is to go on."""
+
+    def train_known(self, trials: Sequence[Trial]) -> Iterator[Progress | Record]:
+        """Train trials of one key; own code that is not what identifies them is their failure."""
+        with OwnImports(own_code(trials[0].workload), trials[0].own_code) as self.own:
+            if not (fault := self.own.fault()):
+                yield from self._train(trials)
+                return
+            for trial in trials:
+                self._start(trial)
+                yield self._record(trial, State.FAILED, {}, reason=fault, outcome=Outcome({}))
+
+    def _train(self, alike: Sequence[Trial]) -> Iterator[Progress | Record]:
+        if alike[0].workload.get("training"):
+            yield from self.tidied(self.train_own(alike[0], self.setting.threads))
+        elif alike[0].workload["model"]["name"] in SIMPLE_MODELS:
+            yield self.simple_baseline(alike[0])
+        else:
+            yield from self.train_alike(alike, self.setting.largest_pack)
+
+    def tidied(
+        self,
+        events: Generator[Progress | Record, None, str | None],
+        before: Left = Left(),  # noqa: B008  (it is frozen)
+    ) -> Generator[Progress | Record, None, str | None]:
+        """Pass on what own code does; records wait until what it changed is put back, and say it.
+
+        Args:
+            events: of its trials.
+            before: what was left by what made them ready.
+        """
+        if self.surroundings is None:
+            return (yield from events)
+        records: list[Record] = []
+        left = before
+        cause: str | None = None
+        try:
+            while True:
+                event = next(events)
+                if isinstance(event, Record):
+                    records.append(event)
+                else:
+                    yield event
+        except StopIteration as end:
+            cause = end.value
+        finally:
+            left = before.and_(self._restore())
+        self.spent = self.spent or (self.setting.replaceable and bool(left.remains))
+        for record in records:
+            yield _telling(record, left)
+        return cause
+
+    def _restore(self) -> Left:
+        """Put back what own code changed; networks that it made meanwhile are made anew."""
+        left = self.surroundings.restore() if self.surroundings is not None else Left()
+        if left != Left():
+            forget_programs()
+        return left
 
     def simple_baseline(self, trial: Trial) -> Record:
         """Fit a simple model."""
@@ -160,7 +230,9 @@ class _Session:
         except Exception:  # whatever a trial raises is its outcome
             return self._failed(trial)
 
-    def train_own(self, trial: Trial, threads: int) -> Iterator[Progress | Record]:
+    def train_own(
+        self, trial: Trial, threads: int
+    ) -> Generator[Progress | Record, None, str | None]:
         """Let a user's own function train."""
         self._start(trial)
         how: dict[str, object] = {"size": 1, "reason": "alone: a training of your own"}
@@ -171,6 +243,7 @@ class _Session:
                     yield told
         except Exception:
             yield self._failed(trial)
+        return None
 
     def train_alike(self, trials: Sequence[Trial], largest: int) -> Iterator[Progress | Record]:
         """Train trials of one shape: choose a size, and halve it when memory runs out."""
@@ -182,10 +255,12 @@ class _Session:
             size, reason = choice.size, choice.reason
         except Exception:
             ordered, size, reason = list(trials), 1, "alone: no pack could be formed"
+        made_ready = self._restore()
         waiting = _parts(ordered, size)
-        while waiting:
+        while waiting and not self.spent:
             pack = waiting.pop(0)
-            cause = yield from self._attempt(pack, {"size": len(pack), "reason": reason})
+            how: dict[str, object] = {"size": len(pack), "reason": reason}
+            cause = yield from self.tidied(self._attempt(pack, how), made_ready)
             if cause is None:
                 continue
             _release_memory(self.device)
@@ -223,6 +298,8 @@ class _Session:
             self.running[trial.id].curve.clear()
             self.running[trial.id].started = time.time()
         self.meter.enter(trial.id for trial in pack)
+        if self.surroundings is not None:
+            seed_generators(stream(pack[0].seed, "own code"))
         material = self._material(pack[0])
         how["precision"] = material.program.precision
         if material.data.streamed:
@@ -239,10 +316,7 @@ class _Session:
         if isinstance(event, Fitted):
             return self._probed(event, how)
         if isinstance(event, OwnFit):
-            record = self._complete(trial, event.outcome, how)
-            if event.left:
-                return replace(record, environment={**record.environment, "left": event.left})
-            return record
+            return self._complete(trial, event.outcome, how)
         if isinstance(event, Diverged):
             outcome = Outcome({}, cost=dict(event.cost))
             return self._record(trial, State.DIVERGED, how, reason=event.reason, outcome=outcome)
@@ -290,7 +364,8 @@ class _Session:
 
     def _failed(self, trial: Trial) -> Record:
         outcome = Outcome({}, cost={"epochs": float(len(self.running[trial.id].curve))})
-        reason = traceback.format_exc(limit=-8)
+        said = (traceback.format_exc(limit=-8).rstrip(), missing(sys.exception()))
+        reason = "\n".join(filter(None, said))
         return self._record(trial, State.FAILED, {}, reason=reason, outcome=outcome)
 
     def _complete(self, trial: Trial, outcome: Outcome, how: dict[str, object]) -> Record:
@@ -306,7 +381,10 @@ class _Session:
         reason: str = "",
     ) -> Record:
         running = self.running.pop(trial.id)
-        environment = describe_environment(self.device)
+        fault = self.own.fault()
+        if fault and state is not State.FAILED:  # what was trained is not what was planned
+            state, reason, outcome = State.FAILED, fault, Outcome({}, cost=outcome.cost)
+        environment = describe_environment(self.device) | self.own.environment()
         cost = {**outcome.cost, **self.meter.leave(trial.id)}
         if "joules" in cost:
             environment["energy"] = " and ".join(sensor.name for sensor in self.meter.sensors)
@@ -333,6 +411,13 @@ class _Session:
             started=running.started,
             ended=time.time(),
         )
+
+
+def _telling(record: Record, left: Left) -> Record:
+    """Return a record that says what own code changed, and what of it could not be put back."""
+    said = {"undone": ", ".join(left.undone), "left": ", ".join(left.remains)}
+    told = {name: text for name, text in said.items() if text}
+    return replace(record, environment={**record.environment, **told}) if told else record
 
 
 def _parts(trials: Sequence[Trial], size: int) -> list[list[Trial]]:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from harness.form import Form
-from harness.metrics import lower_is_better
+from harness.metrics import metric_of
 from harness.seeding import stream
 from harness.tasks import Task
 from harness.train.pack import Material, Member, Pack, Point, division_of
@@ -22,7 +22,7 @@ from harness.train.resume import resume, save
 from harness.train.single import networks_of
 from harness.train.stack import Stack
 from harness.train.transfer import Weights
-from harness.trial import Trial
+from harness.trial import Trial, finite
 
 
 @dataclass
@@ -155,7 +155,7 @@ def fit(trials: Sequence[Trial], material: Material) -> Iterator[tuple[Trial, Ev
 def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
     """Train for one epoch, validate, and remember the weights of those that got better."""
     task = pack.material.program.task
-    sign = 1.0 if task.maximizes else -1.0
+    sign = task.measures[task.selects].sign
     begin = time.perf_counter()
     losses = {name: values.tolist() for name, values in pack.train_epoch().items()}
     share = (time.perf_counter() - begin) / len(pack.live)
@@ -176,7 +176,7 @@ def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
         if value > member.best:
             member.best, member.best_epoch = value, epoch
             improved.append(row)
-        point: Point = {"epoch": epoch, **mine}
+        point: Point = {"epoch": epoch, **finite(mine)}
         member.curve.append(point)
         yield member.trial, point
     if pack.workload.get("keep") != "last":
@@ -192,8 +192,7 @@ def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
             continue
         own = member.trial.workload
         stopping = own.get("early_stopping")
-        rules = own.get("stop_rules") or ()
-        reason = None if last else pruning_reason(member.curve, rules, epoch)
+        reason = None if last else pruning_reason(member.curve, own, epoch)
         if reason is not None:
             member.gone = True
             yield member.trial, Pruned(reason, _pruned_outcome(pack, member, epoch))
@@ -220,37 +219,18 @@ def _finish(pack: Pack, rows: Sequence[int], epoch: int) -> Iterator[tuple[Trial
         yield trial, Fitted(outcome, trial, pack.material, member.curve, best, initial, place)
 
 
-def best_so_far(curve: Sequence[Point], metric: str) -> list[float]:
-    """Return the best value of a metric up to each epoch.
-
-    Raises:
-        ValueError: if epochs have no such metric.
-    """
-    if metric not in curve[0]:
-        known = ", ".join(name for name in curve[0] if name != "epoch")
-        raise ValueError(f"an epoch has no {metric}; it has {known}")
-    better = min if lower_is_better(metric) else max
-    values: list[float] = []
-    for point in curve:
-        values.append(better(values[-1], point[metric]) if values else point[metric])
-    return values
-
-
-def is_worse(value: float, other: float, metric: str) -> bool:
-    """Whether a value of a metric is worse than another one."""
-    return value > other if lower_is_better(metric) else value < other
-
-
-def pruning_reason(
-    curve: Sequence[Point], rules: Sequence[Mapping[str, Any]], epoch: int
-) -> str | None:
-    """Say which rule ends the training after this epoch, None if none does."""
-    for rule in rules:
+def pruning_reason(curve: Sequence[Point], workload: Mapping[str, Any], epoch: int) -> str | None:
+    """Say which of a workload's rules ends the training after this epoch, None if none does."""
+    for rule in workload.get("stop_rules") or ():
         if rule["epoch"] != epoch:
             continue
-        value, metric = best_so_far(curve, rule["metric"])[-1], rule["metric"]
-        if is_worse(value, rule["worse_than"], metric):
-            return f"{metric} was {value:.6g} after epoch {epoch}, worse than {rule['worse_than']}"
+        metric = metric_of(rule["metric"], workload)
+        value = metric.best_so_far(curve)[-1]
+        if metric.is_worse(value, rule["worse_than"]):
+            return (
+                f"{metric.name} was {value:.6g} after epoch {epoch}, worse than"
+                f" {rule['worse_than']}"
+            )
     return None
 
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from harness.metrics import Metric
+from harness.own.imports import own_function
 from harness.tasks.base import Objective, Reduction
-
-Function = Callable[[Tensor, Tensor], Any]
-
-
-def own_function(name: str) -> Function:
-    """Import `package.module:function`."""
-    module, attribute = name.split(":")
-    found: Function = getattr(importlib.import_module(module), attribute)
-    return found
 
 
 class OwnLoss:
@@ -27,7 +18,7 @@ class OwnLoss:
 
     def __init__(self, base: Objective, name: str):
         self.base, self.name, self.function = base, name, own_function(name)
-        self.selects, self.higher_is_better = base.selects, base.higher_is_better
+        self.selects = base.selects
         self.reductions: tuple[Reduction, ...] = ("sum", "sum", *base.reductions)
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -66,18 +57,41 @@ def own_refusal(workload: Mapping[str, Any]) -> str | None:
 def measure(metrics: Mapping[str, str], outputs: Tensor, targets: Tensor) -> dict[str, float]:
     """Return each of the user's metrics, of the predictions for a whole split.
 
+    What is not finite is returned as it is; no record takes it.
+
     Raises:
         TypeError: if one returns something that is not a number.
     """
     found = {}
     for name, function in metrics.items():
-        value = own_function(function)(outputs, targets)
-        try:
-            found[name] = float(value)
-        except (TypeError, ValueError, RuntimeError):
-            raise TypeError(
-                f"{function} returned {type(value).__name__}; expected one number"
-            ) from None
-        if not math.isfinite(found[name]):
-            raise ValueError(f"{function} returned {found[name]}; expected a finite number")
+        found[name] = one_number(function, outputs, targets)
     return found
+
+
+def check_goal(function: str, metric: Metric) -> None:
+    """Compare what a function says of itself in its attribute `goal` with what the study says.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    goal = getattr(own_function(function), "goal", None)
+    if None not in (goal, metric.goal) and goal != metric.goal:
+        raise ValueError(
+            f"the study says that the goal of {metric.name} is to {metric.goal} it, and {function} "
+            f"says {goal}; correct one of them"
+        )
+
+
+def one_number(function: str, outputs: Tensor, targets: Tensor) -> float:
+    """Return a metric of the user's, whatever number it is.
+
+    Raises:
+        TypeError: if it returns something else.
+    """
+    value = own_function(function)(outputs, targets)
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"{function} returned {type(value).__name__}; expected one number"
+        ) from None

@@ -6,7 +6,6 @@ back through a queue while it trains.
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import queue
@@ -22,13 +21,14 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from harness.metrics import lower_is_better
+from harness.metrics import BUILT_IN, metric_of
+from harness.own.imports import own_function
 from harness.seeding import stream
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
 from harness.train.pack import Point
 from harness.train.probes.speed import epochs_to_target
 from harness.train.resident import place_splits
-from harness.trial import Phase, Trial
+from harness.trial import Phase, Trial, finite
 from harness.workloads import TrialData
 
 Metrics = dict[str, float]
@@ -61,8 +61,6 @@ class OwnFit:
     """A training that came to its end."""
 
     outcome: Outcome
-    left: str
-    """What it left running, empty if nothing."""
 
 
 def fit_own(
@@ -75,7 +73,6 @@ def fit_own(
         Exception: whatever the function raises.
     """
     run, begin = _Run(), time.perf_counter()
-    before = set(threading.enumerate())
     worker = threading.Thread(
         target=_call, args=(trial, data, threads, run), name="own training", daemon=True
     )
@@ -103,8 +100,7 @@ def fit_own(
         kept = {k: v for k, v in outcome.metrics.items() if k.startswith("validation.")}
         yield Pruned(run.pruned, Outcome(kept, outcome.selected_epoch, cost))
         return
-    left = [t.name for t in threading.enumerate() if t not in before and t.is_alive()]
-    yield OwnFit(outcome, ", ".join(left))
+    yield OwnFit(outcome)
 
 
 def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
@@ -112,8 +108,7 @@ def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
     name, process = trial.workload["training"]["name"], os.getpid()
     torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
     try:
-        module, attribute = name.split(":")
-        function = getattr(importlib.import_module(module), attribute)
+        function = own_function(name)
         seed = stream(trial.seed, "training")
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002  (a user's function may use it)
@@ -130,6 +125,7 @@ def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
             else OwnCodeError(f"{name} ended with {type(error).__name__}: {error}")
         )
     finally:
+        torch.set_num_threads(threads)  # those of the linear algebra are not of this thread alone
         if os.getpid() != process:  # a child that the function forked came back: it ends here
             os._exit(0)
         run.events.put(None)
@@ -183,11 +179,11 @@ def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
         run.diverged = _divergence(shown, metric, epoch)
         if run.diverged:
             raise StopTraining
-        point: Point = {"epoch": epoch, **shown}
+        point: Point = {"epoch": epoch, **finite(shown)}
         run.curve.append(point)
         run.events.put(point)
         if epoch < workload["epochs"]:
-            run.pruned = pruning_reason(run.curve, workload.get("stop_rules") or (), epoch)
+            run.pruned = pruning_reason(run.curve, workload, epoch)
             if run.pruned:
                 raise StopTraining
 
@@ -195,8 +191,10 @@ def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
 
 
 def _divergence(point: Metrics, metric: str, epoch: int) -> str | None:
+    """Say that the metric which chooses the epoch, or a loss, is no number any more."""
     for name, value in point.items():
-        if not math.isfinite(value) and (name == metric or name.endswith("loss")):
+        chooses = name == metric or name.partition(".")[2] == BUILT_IN["loss"].name
+        if not math.isfinite(value) and chooses:
             return f"{name} became {value} in epoch {epoch}"
     return None
 
@@ -236,15 +234,17 @@ def _final(returned: Any, name: str, trial: Trial) -> Metrics:
 
 def _outcome(trial: Trial, run: _Run, cost: Mapping[str, float]) -> Outcome:
     """Return the metrics of the selected epoch, and what the function returned beside them."""
-    metric = trial.workload["training"]["metric"]
-    values = [point[metric] for point in run.curve]
-    best = min(values) if lower_is_better(metric) else max(values)
-    last = trial.workload.get("keep") == "last"
-    place = len(values) - 1 if last else values.index(best)
+    selects = trial.workload["training"]["metric"]
+    place = len(run.curve) - 1
+    if place and trial.workload.get("keep") != "last":
+        metric = metric_of(selects, trial.workload)
+        values = [point[selects] for point in run.curve]
+        place = values.index(metric.best_so_far(run.curve)[-1])
     metrics = {k: v for k, v in run.curve[place].items() if k != "epoch"}
     if trial.phase is Phase.CONFIRMATION:  # a search never hears of the test split
         metrics |= run.tests[place]
-    metrics |= {k: v for k, v in run.returned.items() if math.isfinite(v)}
+    metrics |= run.returned  # a record takes no number that is not finite
     for probe in trial.probes:  # the only one that needs no network
+        metric = metric_of(probe["metric"] or selects, trial.workload)
         metrics |= epochs_to_target(run.curve, probe, metric)
     return Outcome(metrics, place + 1, dict(cost))

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.form import Form
+from harness.metrics import functions
 from harness.models import layer_groups, seed_dropout
 from harness.seeding import stream
 from harness.tasks import Batch, Supervised
@@ -91,7 +92,6 @@ class Pack:
         self.best = self.stack.rows(everyone)
         self.augmentation = _augmentation(self.workload, trials, material.data.shape)
         self.transfer = transfer_of(self.workload)
-        self.layered: LayeredUpdate | None = None
         self.updates = self._make_updates([optimizer_settings(trial) for trial in trials])
         self.frozen = self._frozen(1)
         self.generator = torch.Generator().manual_seed(stream(trials[0].seed, self._draws()))
@@ -117,8 +117,9 @@ class Pack:
         self.stack = self.stack.arranged(before, after)
         self.best = self.best.arranged(before, after)
         self.initial = self.initial.arranged(before, after) if self.initial else None
-        assert self.layered is not None
-        self.layered.extend(after[0], self.stack.parameters)
+        update = self.updates[program.task.main]
+        assert isinstance(update, LayeredUpdate)
+        update.extend(after[0], self.stack.parameters)
 
     def train_epoch(self) -> dict[str, Tensor]:
         """Take one step per batch; return each member's mean losses, each of shape (members,)."""
@@ -252,7 +253,7 @@ class Pack:
         if objective is None:
             return self._measured_by_task(stack, data, index, normalization)
         ranks, count = self.material.ranks, index.shape[1]
-        own, seen = self.workload.get("metrics") or {}, []
+        own, seen = functions(self.workload), []
         shared = ranks is not None and not own and count >= ranks.count
         if shared:
             assert ranks is not None
@@ -325,12 +326,7 @@ class Pack:
                 )
                 for part, settings in task.optimizers(self.workload).items()
             }
-        plain = self.transfer.get("rate_decay", 1.0) == 1.0
-        if plain and self.transfer.get("unfreeze_every") is None:
-            return {task.main: build_update(configs, stack.parameters)}
-        self.layered = LayeredUpdate(configs, rates(template, self.transfer))
-        self.layered.extend(state_names(template)[0], stack.parameters)
-        return {task.main: self.layered}
+        return {task.main: update_for(configs, template, stack, self.transfer)}
 
     def _frozen(self, epoch: int) -> int:
         if not self.transfer:
@@ -384,6 +380,21 @@ def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
 def _no_update(part: str, gradients: list[Tensor]) -> None:
     del gradients
     raise RuntimeError(f"an evaluation must not train: it asked for an update of {part}")
+
+
+def update_for(
+    configs: Sequence[Mapping[str, Any]],
+    network: nn.Module,
+    stack: Stack,
+    transfer: Mapping[str, Any],
+) -> Update:
+    """Return what takes the steps of a stack of networks, each with its optimizer's settings."""
+    plain = transfer.get("rate_decay", 1.0) == 1.0
+    if plain and transfer.get("unfreeze_every") is None:
+        return build_update(configs, stack.parameters)
+    layered = LayeredUpdate(configs, rates(network, transfer))
+    layered.extend(state_names(network)[0], stack.parameters)
+    return layered
 
 
 def optimizer_settings(trial: Trial) -> dict[str, Any]:

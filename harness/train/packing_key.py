@@ -27,14 +27,30 @@ def pack_key(trial: Trial) -> str:
     else, whatever it is called, must be equal. Trials of simple models and of
     trainings that are not ours share their key with none.
     """
-    workload = {key: value for key, value in trial.workload.items() if key not in _MEMBERS_OWN}
-    optimizer = workload["optimizer"]
-    if workload["model"]["name"] in SIMPLE_MODELS or workload.get("training"):
+    if trial.workload["model"]["name"] in SIMPLE_MODELS or trial.workload.get("training"):
         return trial.id
-    workload["model"] = structure(workload["model"])
-    workload["clip"] = workload.get("clip") is not None
-    workload["optimizer"] = {k: v for k, v in optimizer.items() if k not in _TENSORS}
+    workload = _shared(trial.workload)
     return digest([workload, trial.phase.value, trial.data_fingerprint, trial.code_version])
+
+
+def network_key(workload: Mapping[str, Any]) -> str:
+    """Return a key that workloads share if one step of one of them shows what all would."""
+    training = workload.get("training")
+    if training:
+        return digest(training["name"])
+    kept = _shared(workload)
+    for name in ("epochs", "keep"):
+        kept.pop(name, None)
+    return digest(kept)
+
+
+def _shared(workload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a workload is the same for all members of a pack."""
+    kept = {key: value for key, value in workload.items() if key not in _MEMBERS_OWN}
+    kept["model"] = structure(kept["model"])
+    kept["clip"] = kept.get("clip") is not None
+    kept["optimizer"] = {k: v for k, v in kept["optimizer"].items() if k not in _TENSORS}
+    return kept
 
 
 def structure(model: Mapping[str, Any]) -> dict[str, Any]:

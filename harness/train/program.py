@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from harness.form import Form
+from harness.metrics import functions, metric_of
 from harness.models import layer_groups, unpackable_reason
 from harness.tasks import Objective, Supervised, Task, objective_for, task_of, usual_task
-from harness.train.own_objective import OwnLoss, own_refusal
+from harness.train.own_objective import OwnLoss, check_goal, own_refusal
 from harness.train.packing_key import structure
 from harness.train.replay import Replayed
 from harness.train.single import SingleProgram, build_template
@@ -181,12 +182,16 @@ def program_for(
     kept = transfer.get("freeze", 0) if frozen is None else frozen
     own = bool(workload.get("metrics"))
     settings = sorted(structure(config).items(), key=str)
-    key = repr((settings, workload.get("task"), form, loss, own, kept, str(device)))
+    # with the version of own code too, which may have changed since a network of it was built
+    version = trial.code_version
+    key = repr((settings, workload.get("task"), form, loss, own, kept, str(device), version))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
     task = task_of(workload, form.kind)
     objective = _objective(workload, form, task)
+    for name, function in functions(workload).items():
+        check_goal(function, metric_of(f"validation.{name}", workload))
     template = build_template(task, trial, form).to(device)
     if kept:
         if frozen is None:
@@ -216,6 +221,11 @@ def _refusal(workload: Mapping[str, Any], task: Task, template: nn.Module) -> st
     if not task.packable:
         return f"the task {task.name} takes steps of its own"
     return unpackable_reason(workload["model"], template) or own_refusal(workload)
+
+
+def forget_programs() -> None:
+    """Build every network anew when it is next trained."""
+    _programs.clear()
 
 
 def uses_bfloat16(device: torch.device, parameters: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.train.own_objective import own_function
+from harness.own.imports import own_function
 from harness.train.updates import Rate, unchanged
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,22 +65,47 @@ def _mnist_files(_config: Config, root: Path) -> list[Path]:
 
 
 def _load_mnist(config: Config, root: Path) -> Dataset:
-    need("torchvision", "MNIST")
+    """Read the files without PyTorch, which only whoever trains needs; fetch them if need be."""
+    files = _mnist_files(config, root)
+    if not _present(files):
+        _download_mnist(root)
+    arrays = [_read_idx(file) for file in files]
+    for file, images, labels in zip(files[::2], arrays[::2], arrays[1::2], strict=True):
+        if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
+            raise DataMissingError(f"'{file}' and its labels do not fit together; restore them")
+        if labels.size and labels.max() >= CLASSES:
+            raise DataMissingError(f"the labels of '{file}' are not 0 to 9; restore them")
+    train, test = (
+        Examples(images[:, None].astype(np.float32) / 255, labels.astype(np.int64))
+        for images, labels in (arrays[:2], arrays[2:])
+    )
+    return _restricted("mnist", train, test, config)
+
+
+def _download_mnist(root: Path) -> None:
+    need("torchvision", "MNIST, which is to be downloaded,")
     from torchvision.datasets import MNIST
 
-    present = all(file.is_file() for file in _mnist_files(config, root))
     try:
-        parts = [MNIST(root, train=train, download=not present) for train in (True, False)]
+        MNIST(root, download=True)
     except (RuntimeError, OSError) as error:
         raise DataMissingError(
             f"MNIST is not under '{root}' and could not be downloaded ({error}); "
             f"name a folder that holds MNIST/raw with --data-root or ${DATA_ROOT_VARIABLE}"
         ) from None
-    train, test = (
-        Examples(part.data.numpy()[:, None].astype(np.float32) / 255, part.targets.numpy())
-        for part in parts
-    )
-    return _restricted("mnist", train, test, config)
+
+
+def _read_idx(file: Path) -> NDArray[np.uint8]:
+    """Read bytes in the format of MNIST: kind and number of axes, their lengths, the values."""
+    content = file.read_bytes()
+    axes = content[3] if content[:3] == b"\0\0\x08" and len(content) > 3 else 0
+    start = 4 * (1 + axes)
+    if axes == 0 or len(content) < start:
+        raise DataMissingError(f"'{file}' is no file of MNIST; restore it")
+    shape = [int(length) for length in np.frombuffer(content[4:start], dtype=">u4")]
+    if len(content) - start != math.prod(shape):
+        raise DataMissingError(f"'{file}' is cut short or damaged; restore it")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
 def _restricted(name: str, train: Examples, test: Examples, config: Config) -> Dataset:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.provenance import source_version
+from harness.own.reach import source_version
 from harness.workloads.characters import CHARACTERS
 from harness.workloads.dataset import Dataset
 from harness.workloads.generated import GENERATED

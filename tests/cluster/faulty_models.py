@@ -9,8 +9,22 @@ import ray
 from torch import nn
 
 
-def linear(shape, classes):
-    return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes))
+def linear(shape, classes, fault):
+    """Return a network with a fault in its third step: the dry run before the trials is fine."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes))
+    network.calls = 0
+
+    def count(*_):
+        network.calls += 1
+        if network.calls == 3:
+            fault()
+
+    network.register_forward_hook(count)
+    return network
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def is_first(folder, mark):
@@ -22,35 +36,36 @@ def is_first(folder, mark):
 
 
 def crashing(shape, classes, folder):
-    """Kill the first worker that takes it up, and no other."""
-    if is_first(folder, "crashed"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return linear(shape, classes)
+    """Kill the first worker that trains it, and no other."""
+    return linear(shape, classes, lambda: is_first(folder, "crashed") and die())
 
 
 def poisonous(shape, classes):
-    """Kill every worker that takes it up."""
-    os.kill(os.getpid(), signal.SIGKILL)
+    """Kill every worker that trains it."""
+    return linear(shape, classes, die)
 
 
 def hanging(shape, classes):
-    time.sleep(3600)
+    return linear(shape, classes, lambda: time.sleep(3600))
 
 
 def raising(shape, classes, folder, times):
-    """Raise so many times, as a file that is not there yet would.
+    """Raise so many times, as a file that is not there yet would."""
 
-    Twice for one failure: a trial that could be in a pack is tried alone before it fails.
-    """
-    if any(is_first(folder, f"raised-{number}") for number in range(times)):
-        raise OSError("the file is not there yet")
-    return linear(shape, classes)
+    def fault():
+        if any(is_first(folder, f"raised-{number}") for number in range(times)):
+            raise OSError("the file is not there yet")
+
+    return linear(shape, classes, fault)
 
 
 def waiting(shape, classes, folder):
     """Say which node this is, then wait for the word to go on."""
-    node = ray.get_runtime_context().get_node_id()
-    is_first(folder, f"node-{node}")
-    while not (Path(folder) / "go").exists():
-        time.sleep(0.05)
-    return linear(shape, classes)
+
+    def fault():
+        node = ray.get_runtime_context().get_node_id()
+        is_first(folder, f"node-{node}")
+        while not (Path(folder) / "go").exists():
+            time.sleep(0.05)
+
+    return linear(shape, classes, fault)

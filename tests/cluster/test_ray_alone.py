@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
+CASES = HERE.parent / "cases"
 
 
 class Conductor:
@@ -148,10 +151,36 @@ def test_a_running_cluster_is_joined_and_gets_our_code(cluster, conductor):
     assert joined.ask("run")["state"] == "complete"
     failed = joined.ask("run raising")
     assert failed["state"] == "failed"
-    assert failed["reason"].count("py_modules_files") >= 2  # this package, and the user's module
+    assert "py_modules_files" in failed["reason"]  # this package
+    assert re.search(r"harness-ray-\w+/cluster_models.py", failed["reason"])  # the user's module
     assert joined.ask("run dying")["kind"] == "worker crashed"
     joined.process.stdin.close()
     assert joined.hear() == {"left": []}
     assert joined.process.wait(10) == 0
     assert joined.process.stderr.read() == ""
     wait_for_port(int(address.partition(":")[2]))  # it is still there
+
+
+def test_what_a_named_module_imports_and_declares_is_sent_along(cluster, tmp_path):
+    """From a folder that the cluster could read: it must not be looked at there."""
+    address, environment = cluster
+    for name in ("helper.yaml", "net.py"):
+        shutil.copy(CASES / name, tmp_path)
+    (tmp_path / "blocks.py").write_text(
+        "from pathlib import Path\nfrom torch import nn\nDATA_FILES = ['slope.txt']\n"
+        f"assert not Path(__file__).is_relative_to({str(tmp_path)!r})\n\ndef act():\n"
+        "    return nn.LeakyReLU(float(Path(__file__).with_name('slope.txt').read_text()))\n"
+    )
+    (tmp_path / "numpy.py").write_text("raise ImportError")
+    command = [sys.executable, "-m", "harness", "run", "helper.yaml", "--address", address,
+               "--json", "--set", "workload.epochs=1"]  # fmt: skip
+    counts = []
+    for slope in ("0.1", "0.2"):
+        (tmp_path / "slope.txt").write_text(slope)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+        trials = json.loads(done.stdout)["trials"]
+        counts.append((trials["complete"], trials["reused"]))
+    assert counts == [(18, 0), (12, 6)]

@@ -33,7 +33,7 @@ arms:
   crashing: {{model: {{name: "faulty_models:crashing", settings: {{folder: {folder}}}}}}}
   poisonous: {{model: {{name: "faulty_models:poisonous"}}}}
   hanging: {{model: {{name: "faulty_models:hanging"}}}}
-  raising: {{model: {{name: "faulty_models:raising", settings: {{folder: {folder}, times: 4}}}}}}
+  raising: {{model: {{name: "faulty_models:raising", settings: {{folder: {folder}, times: 2}}}}}}
   waiting: {{model: {{name: "faulty_models:waiting", settings: {{folder: {folder}}}}}}}
 seeds: 2
 faults: {{retries: 1, retry_on: [crash, exception], time_limit: 40 s}}

@@ -57,8 +57,6 @@ def test_metrics_have_names_and_units():
     assert words.axis_label("test.accuracy") == "Test accuracy (share correct)"
     assert words.axis_label("test.odd_thing") == "Test odd thing"
     assert words.metric_name("probe.dead_units") == "share of dead units"
-    assert words.lower_is_better("test.loss")
-    assert not words.lower_is_better("test.accuracy")
 
 
 def test_small_words():

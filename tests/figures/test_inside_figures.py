@@ -9,9 +9,13 @@ from inside_examples import NAMES, exhibits_of, with_insides
 from harness.components.image_data import CIFAR10, Digits
 from harness.exhibit import as_details
 from harness.figures import draw_all
-from harness.figures.inside import draw_inside
+from harness.figures.inside import INSIDE
 from harness.figures.inside.exhibits import Shown, exhibits
 from harness.study.design import build_arms
+
+
+def draw_inside(evidence):
+    return [picture for draw in INSIDE if (picture := draw(evidence)) is not None]
 
 
 @pytest.fixture(scope="module")

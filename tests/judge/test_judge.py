@@ -119,13 +119,13 @@ def test_every_kind_of_claim(made, claim, expected):
 
 def test_an_exponential_law_is_recovered(made):
     text = """
-  - {id: c, says: s, metric: probe.ratio, less_by: 0.5,
+  - {id: c, says: s, metric: test.loss, less_by: 0.5,
      trend: {over: depth, at: {activation: tanh}, scale: log}}
 """
     evidence = made(
         text,
         lambda arm, seed: math.exp(-0.7 * arm.levels.get("depth", 0) + noise(arm, seed)),
-        metric="probe.ratio",
+        metric="test.loss",
     )
     (verdict,) = judge(evidence)
     assert verdict.verdict == "supported"

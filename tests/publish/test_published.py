@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -114,6 +115,7 @@ def page(monkeypatch):
 def edited(file: Path, change):
     """Write the file again with its content changed."""
     document = json.loads(gzip.decompress(file.read_bytes()))
+    del document["digest"]  # as in a file of an older version; else it would tell at once
     change(document)
     file.write_bytes(gzip.compress(json.dumps(document).encode()))
 
@@ -310,6 +312,48 @@ def test_damaged_and_oversized_files_are_refused(clone, monkeypatch):
     monkeypatch.setattr("harness.publish.read.LARGEST_FILE", 1000)
     with pytest.raises(PublishedError, match="is larger than"):
         read_file(file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: re.sub(
+            r'("test.accuracy":0\.)(\d)', lambda m: m[1] + _other(m[2]), text, count=1
+        ),
+        lambda text: text.replace('"greater_by":0.01', '"greater_by":0.91', 1),
+        lambda text: text.replace('"sigmoid","confirmation"', '"relu","confirmation"', 1),
+        lambda text: json.dumps(json.loads(text) | {"judged": []}),
+    ],
+    ids=["a metric", "a margin", "an arm", "written anew"],
+)
+def test_a_file_that_was_edited_is_noticed(clone, capsys, change):
+    file = published(clone)
+    text = gzip.decompress(file.read_bytes()).decode()
+    assert change(text) != text
+    file.write_bytes(gzip.compress(change(text).encode()))
+    assert run(["claims", "--results", str(clone / "results")]) == 2
+    assert f"{file.name}' was changed after it was written" in capsys.readouterr().err
+
+
+def _other(digit):
+    return str((int(digit) + 5) % 10)
+
+
+def test_every_flipped_byte_of_a_file_is_noticed(clone):
+    file = published(clone)
+    whole = file.read_bytes()
+    harmless = range(3, 10)  # flags and moment in gzip's header
+    for place in [0, *range(10, len(whole), 997), len(whole) - 8, len(whole) - 1]:
+        assert place not in harmless
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(PublishedError, match=r"small\.default\.json\.gz"):
+            read_file(file)
+
+
+def test_a_file_without_a_digest_is_read(clone):
+    before = read_file(published(clone))
+    edited(published(clone), lambda document: None)
+    assert read_file(published(clone)) == before
 
 
 def test_a_run_that_would_end_with_a_bad_file_does_not_begin(clone, capsys):

@@ -124,3 +124,20 @@ def test_duplicates_overrides_and_few_seeds(checked, finished):
     assert "seeds = 5" in says(checks, "execution")
     unknown = replace(evidence.execution, context={**evidence.execution.context, "duplicates": {}})
     assert checked(replace(evidence, execution=unknown))["duplicates"].outcome == "not checked"
+
+
+def test_arms_of_equal_results_cannot_be_told_apart(checked, finished):
+    evidence, trials = finished.evidence, finished.evidence.trials.copy()
+    arms = evidence.confirmation.groupby("arm")["state"].agg(lambda s: (s == "complete").all())
+    one, other = [arm.name for arm in evidence.plan.arms if arms[arm.name]][:2]
+    numbers = [c for c in trials if c.startswith(("test.", "validation.", "train."))]
+    mine, theirs = (
+        trials.index[(trials["phase"] == "confirmation") & (trials["arm"] == name)]
+        for name in (one, other)
+    )
+    trials.loc[mine, numbers] = trials.loc[theirs, numbers].to_numpy()
+    trials.loc[[*mine, *theirs], [c for c in trials if c.startswith("probe.")]] = 0.5
+    checks = checked(replace(evidence, trials=trials))
+    assert f"{one} and {other} cannot be told apart" in says(checks, "same-arms")
+    trials.loc[mine[0], "test.loss"] += 1e-12
+    assert checked(replace(evidence, trials=trials))["same-arms"].outcome == "fine"

@@ -3,6 +3,7 @@
 Every case goes through the command: what it prints, how it ends, and what is there afterwards.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -17,7 +18,9 @@ import pytest
 from harness.cli.app import run
 from harness.run import mirroring
 from harness.run.observer import Observer
+from harness.run.results import Results
 from harness.store import DATABASE, conductor_lock, open_store
+from harness.store.checksums import COVERED
 from harness.trial import Phase
 
 STUDY = """\
@@ -25,7 +28,7 @@ study: bad
 question: What if?
 workload:
   data: {name: digits, limit: 200}
-  model: {name: mlp, depth: 1, width: 8}
+  model: {name: mlp, depth: 1, width: {width}}
   optimizer: adam
   epochs: 2
 simple_baseline: none
@@ -47,9 +50,12 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
 class House:
     """One study, its results and its reports, and the command on them."""
 
-    def __init__(self, folder, capsys):
-        self.study = folder / "bad.yaml"
-        self.study.write_text(STUDY)
+    def __init__(self, folder, capsys, name="bad", width="8"):
+        folder.mkdir(exist_ok=True)
+        self.study = folder / f"{name}.yaml"
+        self.study.write_text(
+            STUDY.replace("study: bad", f"study: {name}").replace("{width}", width)
+        )
         self.results, self.reports = folder / "results", folder / "reports"
         self._capsys = capsys
 
@@ -62,6 +68,33 @@ class House:
         places = ["--results", str(self.results), "--out", str(self.reports)]
         status = run(["run", str(self.study), "--in-process", "--json", *places, *options])
         return status, self._capsys.readouterr().err
+
+    def verdicts(self, *options):
+        """Return the exit status of a run, and its verdicts with their numbers."""
+        places = ["--results", str(self.results), "--out", str(self.reports)]
+        status = run(["run", str(self.study), "--in-process", "--json", *places, *options])
+        keep = ("verdict", "effect", "ci_low", "ci_high", "p_value", "trials")
+        said = json.loads(self._capsys.readouterr().out)
+        return status, [[claim[key] for key in keep] for claim in said["claims"]]
+
+    def say(self, command, *options):
+        """Return what another command says of its wrong input."""
+        places = ["--out", str(self.reports)] if command == "report" else []
+        assert run([command, *options, "--results", str(self.results), *places]) == 2
+        return self._capsys.readouterr().err
+
+    def garble(self, statement):
+        """Change the database behind the harness's back; return the number of rows."""
+        with sqlite3.connect(self.database) as connection:
+            changed = connection.execute(statement).rowcount
+        connection.close()
+        return changed
+
+    def rows(self, query):
+        connection = sqlite3.connect(self.database)
+        found = connection.execute(query).fetchall()
+        connection.close()
+        return found
 
     def records(self):
         store = open_store(self.results)
@@ -85,7 +118,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mirroring, "MirrorObserver", lambda *_: Observer())
-        (folder / "bad.yaml").write_text(STUDY)
+        (folder / "bad.yaml").write_text(STUDY.replace("{width}", "8"))
         places = ["--results", str(folder / "results"), "--out", str(folder / "reports")]
         assert run(["run", str(folder / "bad.yaml"), "--in-process", "--json", *places]) == 0
     return folder
@@ -216,18 +249,92 @@ def test_a_damaged_database_is_named_and_not_touched(furnished, damage):
     [
         "UPDATE records SET record = substr(record, 1, 50)",
         "UPDATE records SET record = replace(record, 'metrics', 'mEtrics')",
+        "UPDATE records SET record = CAST(x'ff' || record AS TEXT)",
+        "UPDATE records SET state = 'complfte'",
         "UPDATE candidates SET parameters = '{'",
-        "UPDATE executions SET declaration = '{'",
     ],
 )
 def test_a_row_that_is_not_as_it_was_written(furnished, garbled):
-    connection = sqlite3.connect(furnished.database)
-    with connection:
-        connection.execute(garbled)
-    connection.close()
+    furnished.garble(garbled)
     status, said = furnished.run("--set", "seeds=6")
     assert status == 2
     assert f"'{furnished.database}' is damaged" in said
+
+
+ONE = "(SELECT trial_id FROM assignments WHERE arm = 'tanh' AND phase = 'confirmation' LIMIT 1)"
+FLIPPED = {  # one digit of what a verdict rests on, and what is said of it
+    "a metric": (
+        "UPDATE records SET record = replace(record, '\"test.accuracy\":0.', "
+        f"'\"test.accuracy\":0.9') WHERE trial_id = {ONE}",
+        "the record of the trial",
+        "arm tanh",
+    ),
+    "a state": (
+        f"UPDATE records SET state = 'failed' WHERE trial_id = {ONE}",
+        "the record of the trial",
+        "arm tanh",
+    ),
+    "an arm": (
+        f"UPDATE assignments SET arm = 'relu', seed = 7 WHERE trial_id = {ONE}",
+        "what a trial was for in run 1",
+        "study bad (profile default)",
+    ),
+    "a margin": (
+        "UPDATE executions SET declaration = replace(declaration, "
+        "'\"within\":0.5', '\"within\":0.4')",
+        "what was declared in run 1",
+        "study bad (profile default)",
+    ),
+}
+
+
+@pytest.mark.parametrize("flipped", FLIPPED)
+def test_a_flipped_digit_is_said_and_trained_again_when_asked_for(furnished, finished, flipped):
+    statement, *parts = FLIPPED[flipped]
+    assert furnished.garble(statement) == 1
+    shutil.rmtree(furnished.reports)
+    for command in ("report", "claims"):
+        said = furnished.say(command, "bad") if command == "report" else furnished.say(command)
+        assert all(part in said for part in (*parts, "is damaged", "--retrain-damaged")), said
+    status, verdicts = furnished.verdicts("--retrain-damaged")
+    assert status == 0
+    assert verdicts == House(finished, furnished._capsys).verdicts()[1]
+    assert furnished.outcomes() == House(finished, None).outcomes()
+    lost = [row for row in furnished.rows("SELECT cause FROM attempts") if "damaged" in row[0]]
+    kept = furnished.rows("SELECT record FROM damaged")
+    assert len(lost) == len(kept) == (1 if parts[0].startswith("the record") else 0)
+    assert furnished.run() == (0, "")
+
+
+def test_damage_of_one_study_is_no_matter_to_another(furnished, tmp_path):
+    other = House(tmp_path / "other", furnished._capsys, name="other", width="9")
+    other.results = furnished.results
+    assert other.run()[0] == 0
+    furnished.garble(FLIPPED["a metric"][0])
+    store = open_store(furnished.results)
+    (judged,) = Results(store).judged({"other"})
+    assert judged.verdicts[0].verdict == "supported"
+    store.close()
+
+
+def test_a_damaged_note_of_a_page_is_not_repeated(furnished):
+    """A run with nothing to do says the verdicts that were kept with the page."""
+    before = furnished.verdicts()
+    furnished.garble("UPDATE pages SET outcomes = replace(outcomes, 'supported', 'refuted')")
+    assert furnished.verdicts() == before
+
+
+def test_a_database_without_checksums_is_read_and_gets_them(furnished, finished):
+    connection = sqlite3.connect(furnished.database)
+    for table in COVERED:
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    assert furnished.outcomes() == House(finished, None).outcomes()
+    assert furnished.run() == (0, "")
+    assert furnished.garble(FLIPPED["a metric"][0]) == 1
+    shutil.rmtree(furnished.reports)
+    assert "the record of the trial" in furnished.run("--set", "seeds=5")[1]
 
 
 def test_damaged_weights_are_named_and_trained_anew(furnished, finished):

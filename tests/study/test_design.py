@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from harness.study import load_study, select, sides
+from harness.study import load_study, select
+from harness.study.contrasts import sides
 
 STUDY = Path("studies/activations.yaml")
 
@@ -34,8 +35,9 @@ def test_selectors_find_arms_by_levels_and_named_arms_by_name():
 
 
 def test_sides_of_a_contrast_share_what_is_held(tiny):
-    claims = {claim.id: claim for claim in load_study(STUDY).study.claims}
-    left, right = sides(claims["relu-beats-sigmoid-deep"].tests[0])
+    study = load_study(STUDY).study
+    claims = {claim.id: claim for claim in study.claims}
+    left, right = sides(claims["relu-beats-sigmoid-deep"].tests[0], study.factors)
     assert left == {"activation": "relu", "depth": [8, 16]}
     assert right == {"activation": "sigmoid", "depth": [8, 16]}
 

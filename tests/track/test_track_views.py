@@ -29,7 +29,7 @@ def test_confirmed_runs_are_grouped_by_arm_with_results_and_factors():
 
 
 def test_a_metric_that_is_better_low_is_sorted_upwards():
-    assert states(primary_metric="test.loss")["arms"]["orderByAsc"] is True
+    assert states(primary_metric="test.mse", goal="minimize")["arms"]["orderByAsc"] is True
     assert states()["arms"]["orderByAsc"] is False
 
 

@@ -165,7 +165,7 @@ def test_forks_threads_and_prints_do_no_harm(tmp_path, capfd):
         record, _ = outcome(own(function), tmp_path)
         assert record.state is State.COMPLETE
         assert os.getpid() == process  # a child that came back would run this test on
-    assert record.environment["left"] == "mine"
+    assert record.environment["left"] == "thread mine"
     assert threading.active_count() <= before + 1
 
 

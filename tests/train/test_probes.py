@@ -10,6 +10,7 @@ from torch import nn
 
 from harness.components import Model
 from harness.form import Form
+from harness.metrics import metric_of
 from harness.models import build
 from harness.models.dropout import Dropout
 from harness.tasks.classification import Classes
@@ -98,11 +99,11 @@ def test_epochs_to_several_targets(make_trial, records_of, tiny):
 
 def test_the_first_epoch_at_a_target_knows_the_metrics_direction():
     curve = [{"validation.loss": loss, "validation.accuracy": 1 - loss} for loss in (3, 2, 1, 2)]
-    assert first_epoch(curve, "validation.loss", 2.0) == 2
-    assert first_epoch(curve, "validation.accuracy", 0.0) == 3
-    assert first_epoch(curve, "validation.loss", 0.5) is None
+    assert first_epoch(curve, metric_of("validation.loss"), 2.0) == 2
+    assert first_epoch(curve, metric_of("validation.accuracy"), 0.0) == 3
+    assert first_epoch(curve, metric_of("validation.loss"), 0.5) is None
     with pytest.raises(ValueError, match=r"an epoch has no train\.loss"):
-        first_epoch(curve, "train.loss", 0.5)
+        first_epoch(curve, metric_of("train.loss"), 0.5)
 
 
 def test_saved_bytes_are_those_of_the_activations():

@@ -1,12 +1,13 @@
 """What a workload can ask of training beside its optimizer, in packs as alone."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from harness.train import loop
+from harness.metrics import metric_of
 from harness.train.augmentation import Augmentation
 from harness.train.clipping import clipped
 from harness.trial import Phase, State
@@ -174,7 +175,14 @@ def test_only_images_are_augmented(make_trial, records_of, tiny):
 
 def test_curves_know_the_direction_of_their_metrics():
     curve = [{"validation.loss": loss, "validation.accuracy": 1 - loss} for loss in (3, 2, 4)]
-    assert loop.best_so_far(curve, "validation.loss") == [3, 2, 2]
-    assert loop.best_so_far(curve, "validation.accuracy") == [-2, -1, -1]
-    assert loop.is_worse(2.0, 1.0, "validation.loss")
-    assert not loop.is_worse(2.0, 2.0, "validation.loss")
+    loss, accuracy = metric_of("validation.loss"), metric_of("validation.accuracy")
+    assert loss.best_so_far(curve) == [3, 2, 2]
+    assert accuracy.best_so_far(curve) == [-2, -1, -1]
+    assert loss.is_worse(2.0, 1.0)
+    assert not loss.is_worse(2.0, 2.0)
+    gap = [{"validation.loss": 3}, {}, {"validation.loss": math.inf}, {"validation.loss": 1}]
+    assert loss.best_so_far(gap) == [3, 3, 3, 1]
+    assert loss.best({"a": math.nan, "b": 2.0, "c": 1.0, "d": 1.0}) == "c"
+    assert metric_of("validation.mse").best({"a": 1.0}) is None
+    with pytest.raises(ValueError, match=r"whether a low or a high validation\.mse is better"):
+        metric_of("validation.mse").is_worse(1.0, 2.0)

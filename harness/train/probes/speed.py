@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from harness.form import Form
+from harness.metrics import Metric, metric_of
 from harness.seeding import stream
-from harness.train.loop import Fitted, best_so_far, is_worse
+from harness.train.loop import Fitted
 from harness.train.pack import Material, Pack, Point
 from harness.train.program import program_for
 from harness.trial import Trial
@@ -23,27 +24,28 @@ WARM_UP_STEPS = 10
 
 def probe_epochs(fitted: Fitted, probe: Mapping[str, Any]) -> None:
     """Give the first epoch whose metric reaches the target."""
-    metric = f"validation.{fitted.material.program.task.selects}"
+    selects = f"validation.{fitted.material.program.task.selects}"
+    metric = metric_of(probe["metric"] or selects, fitted.trial.workload)
     fitted.outcome.metrics.update(epochs_to_target(fitted.curve, probe, metric))
 
 
 def epochs_to_target(
-    curve: Sequence[Point], probe: Mapping[str, Any], selects: str
+    curve: Sequence[Point], probe: Mapping[str, Any], metric: Metric
 ) -> dict[str, float]:
-    """Return the metric that the probe gives; `selects` is the metric if it names none."""
-    epoch = first_epoch(curve, probe["metric"] or selects, probe["target"])
+    """Return the metric that the probe gives, of the metric that is to reach the target."""
+    epoch = first_epoch(curve, metric, probe["target"])
     value = probe["unreached"] if epoch is None else epoch
     return {} if value is None else {f"probe.epochs_to_{probe['label']}": float(value)}
 
 
-def first_epoch(curve: Sequence[Point], metric: str, target: float) -> int | None:
+def first_epoch(curve: Sequence[Point], metric: Metric, target: float) -> int | None:
     """Return the first epoch, counted from 1, whose metric is no worse than a target, or None.
 
     Raises:
-        ValueError: if epochs have no such metric.
+        ValueError: if epochs have no such metric, or it is not known which way is better.
     """
-    for epoch, value in enumerate(best_so_far(curve, metric), 1):
-        if not is_worse(value, target, metric):
+    for epoch, value in enumerate(metric.best_so_far(curve), 1):
+        if not metric.is_worse(value, target):
             return epoch
     return None
 

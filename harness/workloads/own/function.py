@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.isolation import seed_generators, untouched
+from harness.own.imports import missing, own_function
+from harness.own.lookup import CodeMissingError
 from harness.workloads.dataset import Dataset
 from harness.workloads.own.arrays import Pair, array_dataset
 from harness.workloads.own.divide import PARTS
@@ -23,6 +25,13 @@ def load_function(config: Config, root: Path) -> Dataset:
         DataMissingError: if it raises, or returns something else.
     """
     del root  # it knows where its data are
+    import torch  # noqa: F401  (so that what the function does to it is seen)
+
+    with untouched():
+        return _loaded(config)
+
+
+def _loaded(config: Config) -> Dataset:
     name = config["name"]
     found = _called(name, config["settings"])
     groups = None
@@ -43,21 +52,14 @@ def load_function(config: Config, root: Path) -> Dataset:
 
 
 def _called(name: str, settings: Mapping[str, Any]) -> Any:
-    import torch
-
-    module, attribute = name.split(":")
-    state = np.random.get_state()  # noqa: NPY002  (a user's function may use it)
+    seed_generators(LOCKED_SEED)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(LOCKED_SEED)
-            np.random.seed(LOCKED_SEED)  # noqa: NPY002
-            return getattr(importlib.import_module(module), attribute)(**settings)
+        return own_function(name)(**settings)
+    except CodeMissingError as error:
+        raise DataMissingError(str(error)) from None
     except (Exception, SystemExit) as error:  # whatever a user's function raises
-        raise DataMissingError(
-            f"{name} raised {type(error).__name__}: {str(error).strip() or 'no message'}"
-        ) from error
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
+        said = ". ".join(filter(None, [str(error).strip(), missing(error)])) or "no message"
+        raise DataMissingError(f"{name} raised {type(error).__name__}: {said}") from error
 
 
 def _pair(value: Any, where: str) -> Pair:

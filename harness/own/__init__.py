@@ -1,0 +1,1 @@
+"""A user's own code: where it is, what identifies it, and how it is imported."""

@@ -1,0 +1,288 @@
+"""The sides of a test, and the arms that are compared on them.
+
+The words of a test select arms by their levels. Of these only such are compared as agree in every
+factor that is not compared: in a one-at-a-time design, the arm and the baseline. Otherwise the
+effect of another factor, which changed as well, would count as that of the one that is named.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.study.claims import Selector, Test, Trend
+from harness.study.design import PARTIAL, Arm, missing_arm, select
+from harness.study.model import Factor, Study
+from harness.study.search import level_key
+from harness.wording import level_text, listed
+
+NEEDS_SEVERAL = {"range", "deviation", "shortfall"}
+"""Ways to sum up a side that say nothing about a single arm."""
+
+_MOST_SHOWN = 3
+_FEWEST_ALIASED = 3
+_Key = tuple[Any, ...]
+_Factors = Mapping[str, Factor]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The arms that a test compares.
+
+    Attributes:
+        sides: the arms of each side, in the order of `sides`.
+        where: what has to be known about them beyond the words of the test, such as "poison
+            false"; empty where all arms are compared that the words select.
+        held: the factors that `where` speaks of.
+    """
+
+    sides: tuple[tuple[Arm, ...], ...]
+    where: str = ""
+    held: tuple[str, ...] = ()
+
+
+def compared(test: Test, study: Study, arms: Sequence[Arm]) -> Comparison:
+    """Return the arms that a test compares.
+
+    Arms that were named in the study file have no levels, and are compared as the test says.
+
+    Raises:
+        ValueError: if there are none, if they are compared with themselves, or if their effect
+            cannot be told from another; the message says what to write.
+    """
+    selectors = sides(test, study.factors)
+    chosen = [select(arms, selector) for selector in selectors]
+    for selector, found in zip(selectors, chosen, strict=True):
+        if not found:
+            raise ValueError(missing_arm(selector, study))
+    _check_different(test, study.factors, chosen)
+    by_level = [i for i, selector in enumerate(selectors) if "arm" not in selector]
+    comparison = Comparison(tuple(tuple(found) for found in chosen))
+    if len(by_level) == 1 < len(selectors):
+        _check_lone(study, selectors[by_level[0]], chosen[by_level[0]])
+    if len(by_level) > 1:
+        designed = [arm for arm in arms if not arm.named]
+        match = _Match(test, study, designed, [selectors[i] for i in by_level])
+        matched = match.comparison([chosen[i] for i in by_level])
+        places = dict(zip(by_level, matched.sides, strict=True))
+        every = tuple(places.get(i, side) for i, side in enumerate(comparison.sides))
+        comparison = replace(matched, sides=every)
+    for side in comparison.sides:
+        if test.across in NEEDS_SEVERAL and len(side) == 1:
+            raise ValueError(
+                f"the {test.across} is taken over several arms of one side; here arm "
+                f"{side[0].name} stands alone"
+            )
+    return comparison
+
+
+# --- selectors ----------------------------------------------------------------------------------
+def sides(test: Test, factors: _Factors) -> list[Selector]:
+    """Return the selectors of a test: two for a contrast or ratio, four for an interaction (a row
+    per level of its first factor), those of every point for a trend, one for a value.
+
+    Raises:
+        ValueError: if the measure is not written as it has to be.
+    """
+    if test.of is not None:
+        return [test.of]
+    if test.trend is not None:
+        return [side for _, point in point_sides(test.trend, factors) for side in point]
+    if test.interaction is not None:
+        return _cells(test.interaction)
+    either = test.contrast if test.contrast is not None else test.ratio
+    assert either is not None
+    return _pair(either)
+
+
+def point_sides(trend: Trend, factors: _Factors) -> list[tuple[float, list[Selector]]]:
+    """Return the places of a trend in order, each with the selector or the two that it measures.
+
+    Raises:
+        ValueError: as `sides` does.
+    """
+    if trend.points is not None:
+        points = {x: s if isinstance(s, list) else [s] for x, s in trend.points.items()}
+        if any(len(point) not in (1, 2) for point in points.values()):
+            raise ValueError("a point needs one selector, or two whose difference is measured")
+        return sorted(points.items())
+    over = str(trend.over)
+    if over in trend.at:
+        raise ValueError(
+            f"goes over every level of '{over}'; to take some of them, write `points` instead: "
+            f"{{1: {{{over}: LEVEL}}, 2: {{{over}: LEVEL}}, ...}}"
+        )
+    base: list[Selector] = [{}] if trend.contrast is None else _pair(trend.contrast)
+    places = [
+        (float(str(level)), [_merged({over: level}, side, trend.at) for side in base])
+        for level in factors[over].levels
+    ]
+    return sorted(places, key=lambda place: place[0])
+
+
+def _cells(interaction: Mapping[str, Any]) -> list[Selector]:
+    at = interaction.get("at", {})
+    factors = {key: value for key, value in interaction.items() if key != "at"}
+    pairs = all(isinstance(levels, list) and len(levels) == 2 for levels in factors.values())
+    if len(factors) != 2 or not pairs or not isinstance(at, dict):
+        raise ValueError("is written {factor: [level, level], other factor: [level, level]}")
+    (one, ones), (two, twos) = factors.items()
+    return [_merged({one: a, two: b}, at) for a in ones for b in twos]
+
+
+def _pair(either: dict[str, Any] | list[Selector]) -> list[Selector]:
+    """Return the two selectors of a comparison."""
+    if isinstance(either, list):
+        if len(either) != 2:
+            raise ValueError("needs exactly two arms to compare")
+        return either
+    at = either.get("at", {})
+    factors = [key for key in either if key != "at"]
+    if len(factors) != 1 or not isinstance(at, dict):
+        raise ValueError("is written {factor: [level, level], at: {other factor: level}}")
+    levels = either[factors[0]]
+    if not isinstance(levels, list) or len(levels) != 2:
+        raise ValueError(f"needs exactly two levels of '{factors[0]}', such as [a, b]")
+    return [_merged({factors[0]: level}, at) for level in levels]
+
+
+def _merged(*parts: Selector) -> Selector:
+    """Join selectors that speak of different factors."""
+    merged: Selector = {}
+    for part in parts:
+        twice = [key for key in part if key in merged]
+        if twice:
+            raise ValueError(f"names '{twice[0]}' twice; `at` is for the factors not compared")
+        merged |= part
+    return merged
+
+
+# --- which arms are compared --------------------------------------------------------------------
+def _check_different(test: Test, factors: _Factors, chosen: Sequence[Sequence[Arm]]) -> None:
+    """Refuse a test that compares arms with themselves."""
+    names = [tuple(arm.name for arm in side) for side in chosen]
+    left, sizes = iter(names), [len(names)]
+    if test.trend is not None:
+        sizes = [len(point) for _, point in point_sides(test.trend, factors)]
+    points = [tuple(next(left) for _ in range(size)) for size in sizes]
+    for point in points:
+        if len(set(point)) < len(point) or points.count(point) > 1:
+            twice = next(side for side in point if names.count(side) > 1)
+            raise ValueError(
+                f"compares the same arms with each other ({', '.join(twice)}); name levels or "
+                "arms that differ"
+            )
+
+
+def _check_lone(study: Study, selector: Selector, chosen: Sequence[Arm]) -> None:
+    """Refuse to compare a named arm with arms of which some were changed in another factor too."""
+    for factor in study.factors if study.design in PARTIAL else ():
+        if factor not in selector and len({level_key(arm.levels[factor]) for arm in chosen}) > 1:
+            raise ValueError(
+                f"selects arms that differ in '{factor}' as well; say at which level of it they "
+                "are compared with the named arm"
+            )
+
+
+class _Match:
+    """Finds the arms of several sides that agree in all factors that are not compared."""
+
+    def __init__(
+        self, test: Test, study: Study, designed: Sequence[Arm], selectors: Sequence[Selector]
+    ):
+        self.test, self.study, self.designed = test, study, designed
+        named = {factor for selector in selectors for factor in selector}
+        for factor in (factor for factor in study.factors if factor in named):
+            if any(factor not in selector for selector in selectors):
+                raise ValueError(
+                    f"names a level of '{factor}' on one side and none on another; say on every "
+                    "side which it is"
+                )
+        wanted = [{f: _keys(selector[f]) for f in selector} for selector in selectors]
+        self.wanted = wanted
+        self.changed = [f for f in study.factors if len({side.get(f) for side in wanted}) > 1]
+        self.held = [f for f in study.factors if f not in self.changed]
+
+    def comparison(self, chosen: Sequence[Sequence[Arm]]) -> Comparison:
+        """Drop the arms that have no partner on every side."""
+        found = [
+            self._complete(side, wanted) for side, wanted in zip(chosen, self.wanted, strict=True)
+        ]
+        shared = {key: arm for key, arm in found[0].items() if all(key in side for side in found)}
+        if not shared:
+            where = f"aliased with {self._alias(chosen)}"
+            return Comparison(tuple(map(tuple, chosen)), where, tuple(self.held))
+        kept = tuple(tuple(a for a in side if self._key(a) in shared) for side in chosen)
+        possible = math.prod(len(self._possible(factor)) for factor in self.held)
+        if len(shared) == possible:
+            return Comparison(kept)
+        return Comparison(kept, self._where(list(shared.values()), possible), tuple(self.held))
+
+    def _key(self, arm: Arm) -> _Key:
+        return tuple(level_key(arm.levels[factor]) for factor in self.held)
+
+    def _complete(
+        self, side: Sequence[Arm], wanted: Mapping[str, frozenset[_Key]]
+    ) -> dict[_Key, Arm]:
+        """Return the levels of the held factors at which a side has all arms that it wants."""
+        found: dict[_Key, list[Arm]] = {}
+        for arm in side:
+            found.setdefault(self._key(arm), []).append(arm)
+        needed = math.prod(len(wanted[factor]) for factor in self.changed)
+        return {key: arms[0] for key, arms in found.items() if len(arms) == needed}
+
+    def _possible(self, factor: str) -> frozenset[_Key]:
+        """Return the levels of a held factor that the words of the test allow."""
+        return self.wanted[0].get(factor) or _keys([arm.levels[factor] for arm in self.designed])
+
+    def _where(self, examples: Sequence[Arm], possible: int) -> str:
+        """Say at which levels of the held factors arms are compared."""
+        shown = [factor for factor in self.held if len(self.study.factors[factor].levels) > 1]
+        texts = [", ".join(f"{f} {level_text(arm.levels[f])}" for f in shown) for arm in examples]
+        if len(texts) > _MOST_SHOWN:
+            return f"{len(texts)} of {possible} combinations of {listed(shown)}"
+        reference = next((arm for arm in self.designed if arm.is_baseline), None)
+        only = examples[0] if len(examples) == 1 and len(shown) > _MOST_SHOWN else None
+        if only and reference and self._key(reference) == self._key(only):
+            return "all else as in the baseline arm"
+        return "; ".join(texts)
+
+    def _alias(self, chosen: Sequence[Sequence[Arm]]) -> str:
+        """Return what a half-fraction cannot tell from the effect, averaged over all its arms.
+
+        The effect of m of k factors is aliased with the interaction of the other k - m (Box and
+        Hunter 1961). That is accepted where these are three or more.
+
+        Raises:
+            ValueError: if the design is another, the test wants a part of it or no average, or the
+                alias is a main effect or an interaction of two factors.
+        """
+        effect, write = listed(self.changed), "write `design: factorial`"
+        names = [arm.name for side in chosen for arm in side]
+        whole = sorted(names) == sorted(arm.name for arm in self.designed)
+        factors = 2 if self.test.interaction is not None else 1
+        averaged = self.test.across == "mean" and self.test.trend is None
+        if self.study.design != "half-fraction":
+            raise ValueError(
+                f"no arms that differ in {effect} agree in everything else; {write}, or name other "
+                "levels"
+            )
+        if not (whole and averaged and len(self.changed) == factors):
+            raise ValueError(
+                f"a half-fraction has no arms that differ in {effect} and agree in everything "
+                f"else; {write}"
+            )
+        kind = "the interaction of " if len(self.held) > 1 else ""
+        alias = kind + listed(self.held)
+        if len(self.held) < _FEWEST_ALIASED:
+            raise ValueError(
+                f"a half-fraction of {len(self.study.factors)} factors cannot tell the effect of "
+                f"{effect} from {alias}; {write}"
+            )
+        return alias
+
+
+def _keys(levels: Any) -> frozenset[_Key]:
+    return frozenset(map(level_key, levels if isinstance(levels, list) else [levels]))

@@ -1,0 +1,231 @@
+"""What is wrong with the metric of a claim or a probe: nobody reports it, or it is never so large.
+
+Only what the harness itself measures is known beforehand; a training of one's own may report what
+it likes, on any scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+from harness.components import EpochsToTarget
+from harness.errors import Problem, nearest
+from harness.form import RANGES, SIMPLE_MODELS, Kind
+from harness.registry import PROBES as KIND
+from harness.study.arm_checks import SPREADS, arms_by_side, tests_of
+from harness.study.claims import Test
+from harness.study.design import Arm, select
+from harness.study.document import Document
+from harness.study.model import Study
+from harness.study.workload import Workload
+from harness.tasks import task_of
+from harness.trial import COSTS, canonical_json, trained_elsewhere
+
+SPLITS = ("train", "validation", "test")
+_ANY = (-math.inf, math.inf)
+_OF_SIMPLE_MODELS = ("seconds", "parameters", *COSTS)
+_OF_OTHER_CODE = ("seconds", "epochs", *COSTS)
+_OF_TRAINING = (
+    *_OF_SIMPLE_MODELS, "steps", "step_seconds", "epochs", "trained_parameters", "pack_size",
+)  # fmt: skip
+_OF_PROBES = {
+    "gradient_norms": (
+        "gradient_ratio_start", "gradient_ratio_end", "first_gradient_start", "first_gradient_end",
+    ),
+    "dead_units": ("dead_units",),
+    "step_time": ("step_time", "step_time_ratio", "tokens_per_second"),
+    "monte_carlo_dropout": (
+        "ensemble_accuracy", "ensemble_root_mean_squared_error", "ensemble_gain",
+    ),
+    "saved_memory": ("saved_bytes",),
+    "embedding": ("neighbour_purity", "silhouette"),
+}  # fmt: skip
+"""What each probe measures, at most."""
+
+
+def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find metrics that an arm does not have, and hypotheses that no numbers can decide."""
+    problems = []
+    for where, test in tests_of(study):
+        compared = arms_by_side(test, study, arms)
+        unknown = _unreported(test.metric, [arm for side in compared for arm in side], study, arms)
+        if unknown:
+            problems.append(document.problem((*where, "metric"), unknown))
+            continue
+        for key, message in (
+            ("across", _spread_of_one(test, compared)),
+            ("spread_over_seeds", _no_ratio(test, study)),
+            (test.hypothesis, _undecidable(test, [arm for side in compared for arm in side])),
+        ):
+            if message:
+                problems.append(document.problem((*where, key), message))
+    return problems + _probe_problems(study, arms, document)
+
+
+# --- what is reported -----------------------------------------------------------------------------
+def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
+    """Return the metrics that an arm's trials have; None where nobody knows before they ran."""
+    workload = arm.workload
+    elsewhere = trained_elsewhere(workload)
+    if workload["training"] is not None and not elsewhere:
+        return None
+    simple = workload["model"]["name"] in SIMPLE_MODELS
+    if elsewhere:
+        names = [*workload["training"]["metrics"], *(f"cost.{cost}" for cost in _OF_OTHER_CODE)]
+    else:
+        measured = [
+            *task_of(workload, _kind(canonical_json(workload))).measures,
+            *(() if simple else workload["metrics"]),
+        ]
+        names = [f"{split}.{metric}" for split in SPLITS for metric in measured]
+        names += [f"cost.{cost}" for cost in (_OF_SIMPLE_MODELS if simple else _OF_TRAINING)]
+    for name in ("accuracy", "loss"):
+        if {f"train.{name}", f"validation.{name}"} <= set(names):
+            names.append(f"gap.{name}")
+    for probe in () if simple else study.probes:
+        if not probe.on or arm in select(arms, probe.on):
+            given = _OF_PROBES.get(probe.name, ())
+            if probe.name in KIND.own():
+                given = tuple(metric.name for metric in probe.metrics)
+            if isinstance(probe, EpochsToTarget):
+                given = (f"epochs_to_{probe.label}",)
+            names += [f"probe.{name}" for name in given]
+    return names
+
+
+@lru_cache(maxsize=1024)
+def _kind(workload: str) -> Kind:
+    """Return the kind of the targets of a workload."""
+    return Workload.model_validate_json(workload, strict=True).data.kind
+
+
+def _unreported(
+    metric: str, looked_at: Sequence[Arm], study: Study, arms: Sequence[Arm]
+) -> str | None:
+    """Say which arm does not have a metric; None where all have it, or may have it."""
+    split, _, name = metric.partition(".")
+    for arm in looked_at:
+        known = reported(arm, study, arms)
+        if known is None and split in ("gap", "cost"):  # which the harness computes
+            known = ["gap.accuracy", "gap.loss", *(f"cost.{c}" for c in _OF_OTHER_CODE)]
+        if known is None or metric in known:
+            continue
+        probes = [probe for probe, given in _OF_PROBES.items() if name in given]
+        if split == "probe" and probes:
+            return f"the arm {arm.name} has no {metric}, which the probe {probes[0]} gives"
+        kin = [other for other in known if other.startswith(f"{split}.")]
+        has = f" (it has: {', '.join(kin)})" if kin else ""
+        return f"the arm {arm.name} has no {metric}{nearest(metric, known)}{has}"
+    return None
+
+
+def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find targets of metrics that no epoch has, or that no epoch reaches."""
+    problems = []
+    for i, probe in enumerate(study.probes):
+        if not isinstance(probe, EpochsToTarget) or probe.metric is None:
+            continue
+        for arm in select(arms, probe.on) if probe.on else arms:
+            if arm.workload["model"]["name"] in SIMPLE_MODELS:
+                continue
+            known = reported(arm, study, arms)
+            of_epochs = [n for n in known or () if n == "train.loss" or n.startswith("validation.")]
+            if known is not None and probe.metric not in of_epochs:
+                message = f"no epoch of the arm {arm.name} has {probe.metric}"
+                message += f"{nearest(probe.metric, of_epochs)} (it has: {', '.join(of_epochs)})"
+                problems.append(document.problem(("probes", i, "metric"), message))
+                break
+    return problems
+
+
+# --- what numbers can be --------------------------------------------------------------------------
+def _spread_of_one(test: Test, compared: Sequence[Sequence[Arm]]) -> str | None:
+    if test.across in SPREADS and min(map(len, compared)) < 2:
+        one = next(side[0].name for side in compared if len(side) < 2)
+        return f"the {test.across} of one arm ({one}) says nothing; it needs two arms or more"
+    return None
+
+
+def _no_ratio(test: Test, study: Study) -> str | None:
+    """A distance from the median is zero for the seed in the middle, which has no logarithm."""
+    logarithm = test.ratio is not None or (test.trend and test.trend.scale in ("log", "power"))
+    if test.spread_over_seeds and logarithm and any(seeds % 2 for seeds in study.looks):
+        odd = next(seeds for seeds in study.looks if seeds % 2)
+        return f"of {odd} seeds one is the median itself, at a distance of 0, which has no ratio"
+    return None
+
+
+def _undecidable(test: Test, looked_at: Sequence[Arm]) -> str | None:
+    """Say why a hypothesis can never hold, or can never fail."""
+    if test.ratio is not None:
+        return _impossible_ratio(test)
+    low, high = _effects(test, looked_at)
+    if (low, high) == _ANY:
+        return None
+    shown = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
+    what = test.metric if test.measure == "of" else f"the {test.measure} of {test.metric}"
+    if test.across in SPREADS or test.spread_over_seeds:
+        what = f"such a spread of {test.metric}"
+    if test.differs_by is not None:
+        never, always = test.differs_by >= max(-low, high), False
+    elif test.between is not None:
+        never = test.between[1] < low or test.between[0] > high
+        always = test.between[0] <= low and test.between[1] >= high
+    else:
+        above, below = _claimed(test)
+        never = above >= high or below <= low
+        always = (above < low or above == -math.inf) and (below > high or below == math.inf)
+        always = always or (test.within is not None and below >= high)
+    if never or always:
+        return f"{'never' if never else 'always'} holds: {what} {shown}"
+    return None
+
+
+def _impossible_ratio(test: Test) -> str | None:
+    if test.less_by is not None and test.less_by >= 1:
+        return "a ratio is positive, so it is never less than 1 by 1 or more"
+    bounds = [*(test.between or ())[1:], test.above, test.below]
+    if any(bound is not None and bound <= 0 for bound in bounds) or (test.between or [0])[0] < 0:
+        return "a ratio is positive, and so are its bounds"
+    return None
+
+
+def _claimed(test: Test) -> tuple[float, float]:
+    """Return the numbers between which an open hypothesis puts the effect."""
+    if test.within is not None:
+        return -test.within, test.within
+    if test.less_by is not None or test.below is not None:
+        return -math.inf, -test.less_by if test.less_by is not None else float(test.below or 0)
+    return float(test.greater_by if test.greater_by is not None else test.above or 0), math.inf
+
+
+def _effects(test: Test, looked_at: Sequence[Arm]) -> tuple[float, float]:
+    """Return between which numbers the effect lies, as far as that is known."""
+    low, high = _range_of(test, looked_at)
+    if test.spread_over_seeds or test.across in SPREADS:
+        low, high = 0.0, high - low
+    if test.measure == "of":
+        return low, high
+    most = (high - low) * {"contrast": 1, "interaction": 2, "trend": math.inf}[test.measure]
+    return -most, most
+
+
+def _range_of(test: Test, looked_at: Sequence[Arm]) -> tuple[float, float]:
+    """Return between which numbers a metric lies, as far as the harness measures it itself."""
+    split, _, name = test.metric.partition(".")
+    if name.startswith("epochs_to_"):  # `unreached` may be any number
+        return _ANY
+    workloads = [arm.workload for arm in looked_at] if split != "cost" else []
+    for workload in workloads:
+        own_loss = name == "loss" and ":" in workload["loss"]
+        own = workload["training"] is not None or workload["task"] is not None
+        if own or own_loss or name in workload["metrics"]:
+            return _ANY
+    low, high = RANGES.get(name, (0.0, math.inf))
+    if split == "gap":
+        low, high = low - high, high - low
+    if test.diverged is not None:
+        low, high = min(low, test.diverged), max(high, test.diverged)
+    return low, high
