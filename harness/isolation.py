@@ -31,6 +31,7 @@ _INSTALLED = tuple(
 )
 _HARNESS = str(Path(__file__).parent)
 _TOLERATED = ("tqdm.",)  # whose thread watches progress bars and changes nothing
+_UNTOLD = ("warning filters",)  # which most libraries change when they are imported
 _FP32 = ("cuda.matmul", "cudnn.conv", "cudnn.rnn", "mkldnn.matmul", "mkldnn.conv", "mkldnn.rnn")
 
 
@@ -73,7 +74,8 @@ class Surroundings:
             if _tried(get) != before:
                 with suppress(Exception):  # the comparison below tells
                     put(before)
-                (undone if _tried(get) == before else remains).append(what)
+                if what not in _UNTOLD:
+                    (undone if _tried(get) == before else remains).append(what)
         remains += [what for what, get, before in self._fixed if _tried(get) != before]
         for space, before in self._spaces:
             for name in _changed(space, before):

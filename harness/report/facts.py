@@ -113,7 +113,8 @@ def origin(evidence: Evidence, *, published: bool) -> str:
 def environments(evidence: Evidence) -> Facts:
     """Say what the trials ran on, and what the conductor ran with."""
     words = {"device": "Device", "device_name": "Processor", "system": "System",
-             "threads": "threads", "torch": "PyTorch", "python": "Python"}  # fmt: skip
+             "threads": "threads", "torch": "PyTorch", "python": "Python",
+             "undone": "put back after own code:", "left": "left by own code:"}  # fmt: skip
     alike: dict[str, list[str]] = {}
     for found in evidence.environments:
         parts = [f"{words.get(k, k)} {value}" for k, value in found.items() if k != "packing"]

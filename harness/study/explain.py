@@ -151,6 +151,8 @@ def _fields_at(location: tuple[str | int, ...], schema: dict[str, Any]) -> list[
                 step.append(option["items"])
             elif isinstance(option.get("additionalProperties"), dict) and not _is_tag(part):
                 step.append(option["additionalProperties"])
+            elif "patternProperties" in option and not _is_tag(part):
+                step += option["patternProperties"].values()
             elif isinstance(part, str) and _names(option, part):
                 step.append(option)
         options = step or options

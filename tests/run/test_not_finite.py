@@ -1,0 +1,127 @@
+"""Numbers that are no numbers are missing evidence, wherever they come from."""
+
+import json
+import math
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.evidence import gather
+from harness.judge import judge
+from harness.publish import read_file, write_file
+from harness.run.conclude import build_reports
+from harness.run.conductor import RunOptions, run_study
+from harness.run.results import open_results
+from harness.store import open_store
+from harness.study import load_study
+from harness.trial import Phase, Record, State, Trial
+
+CASES = Path(__file__).parents[1] / "cases"
+GOAL = "workload.training.goal=minimize"
+
+
+@pytest.fixture(autouse=True)
+def modules(monkeypatch):
+    monkeypatch.syspath_prepend(CASES)
+    yield
+    sys.modules.pop("reports", None)
+
+
+UNRELATED = {
+    "study": "unrelated", "question": "q", "seeds": 5,
+    "workload": {"epochs": 3, "keep": "last", "training": {
+        "name": "reports:train", "settings": {"arm": "a"}, "metric": "validation.mse"}},
+    "factors": {"kind": {"path": "training.settings.arm", "levels": ["a", "b"]}},
+    "claims": [{"id": "c", "says": "s", "metric": "test.accuracy",
+                "contrast": {"kind": ["a", "b"]}, "within": 0.1}],
+}  # fmt: skip
+
+
+def run(source, folder, *overrides):
+    options = RunOptions(folder / "results", folder / "reports", in_process=True)
+    file = source if isinstance(source, dict) else CASES / f"{source}.yaml"
+    return run_study(load_study(file, None, overrides), options)
+
+
+def rows(folder, study):
+    store = open_store(folder / "results")
+    (execution,) = [e for e in store.latest_executions() if e.study == study]
+    return store, execution, list(store.assigned_records(execution.id))
+
+
+def test_infinite_and_nan_metrics_are_missing_and_told(tmp_path):
+    done = run("own-metrics", tmp_path, GOAL)
+    (verdict,) = done.verdicts
+    assert (verdict.verdict, verdict.reason) == (
+        "incomplete", "test.accuracy is not finite for infinite on 6 of 6 seeds")  # fmt: skip
+    assert (done.report / "index.html").is_file()
+    store, execution, found = rows(tmp_path, "own-metrics")
+    told = {"infinite": ["test.accuracy: inf"], "nan-at-end": ["test.accuracy: nan"]}
+    for item in found:
+        record = item.record
+        assert (record.state, record.selected_epoch) == (State.COMPLETE, 2)  # mse 0.1, the lowest
+        assert record.metrics["validation.mse"] == 0.1
+        assert record.details.get("not_finite") == told.get(item.arm)
+        assert ("test.accuracy" in record.metrics) == (item.arm not in told)
+    assert [v.verdict for v in run(UNRELATED, tmp_path).verdicts] == ["supported"]
+    file = write_file(store, execution, tmp_path / "published")
+    assert judge(gather(read_file(file), read_file(file).execution)) == list(done.verdicts)
+
+
+@pytest.mark.parametrize(("goal", "epoch"), [("minimize", 2), ("maximize", 1)])
+def test_the_goal_chooses_the_epoch(tmp_path, goal, epoch):
+    run("own-metrics", tmp_path, f"workload.training.goal={goal}", "factors.kind.levels=[plain]",
+        "claims=[]")  # fmt: skip
+    *_, found = rows(tmp_path, "own-metrics")
+    assert {item.record.selected_epoch for item in found} == {epoch}
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN"])
+def test_an_old_database_that_holds_such_a_number_is_read(tmp_path, value):
+    run(UNRELATED, tmp_path)
+    store, execution, found = rows(tmp_path, "unrelated")
+    with store._db:
+        for item in found:
+            if item.arm == "b":
+                text = json.dumps(item.record.to_dict()).replace(
+                    json.dumps(item.record.metrics["test.accuracy"]), value
+                )
+                store._db.execute(
+                    "UPDATE records SET record = ? WHERE trial_id = ?", (text, item.trial_id)
+                )
+    store.close()
+    shutil.rmtree(tmp_path / "reports")
+    results = open_results(tmp_path / "results")
+    (judged,) = results.judged()
+    (verdict,) = judged.verdicts
+    assert verdict.verdict == "incomplete"
+    assert verdict.reason == "test.accuracy is not finite for b on 5 of 5 seeds"
+    _, folders = build_reports(results, ["unrelated"], tmp_path / "reports")
+    assert (folders["unrelated"] / "index.html").is_file()
+    file = write_file(results.store, execution, tmp_path / "published")
+    assert "Infinity" not in str(read_file(file).items)
+
+
+def test_a_record_holds_finite_numbers_only():
+    trial = Trial({}, 0, Phase.SEARCH, "", "")
+    record = Record(
+        trial,
+        State.COMPLETE,
+        metrics={"test.a": math.inf, "test.b": 1.0},
+        curve=({"epoch": 1, "train.loss": math.nan}, {"epoch": 2, "train.loss": 2.0}),
+        details={"norms": [1.0, math.inf], "texts": ["a"]},
+        cost={"seconds": math.nan},
+    )
+    assert record.metrics == {"test.b": 1.0}
+    assert record.curve == ({"epoch": 1}, {"epoch": 2, "train.loss": 2.0})
+    assert record.cost == {}
+    assert record.details == {
+        "texts": ["a"],
+        "not_finite": [
+            "test.a: inf", "seconds: nan", "train.loss: nan in epoch 1",
+            "norms: holds numbers that are not finite",
+        ],
+    }  # fmt: skip
+    assert Record.from_dict(json.loads(json.dumps(record.to_dict(), allow_nan=False))) == record
