@@ -15,7 +15,7 @@ def main() -> None:
     here = os.getcwd()
     entries = sys.path if sys.flags.safe_path else sys.path[1:]
     sys.path[:] = [entry for entry in entries if os.path.realpath(entry or ".") != here]
-    from harness.own.imports import search_last
+    from harness.own import search_last
 
     search_last([here])
     from harness.cli.app import main as run_and_exit

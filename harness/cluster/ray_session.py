@@ -26,7 +26,7 @@ from ray.job_config import JobConfig
 
 import harness
 from harness.cluster.executor import ClusterError
-from harness.own.imports import isolated
+from harness.own import isolated
 from harness.own.lookup import is_importable
 from harness.own.reach import reach
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
+from harness.own import search_last
 from harness.own.lookup import (
     CodeMissingError,
     added,
@@ -38,40 +39,6 @@ class UnseenCodeError(ModuleNotFoundError):
 
 class ChangedCodeError(ImportError):
     """Own code is not what a trial was planned with."""
-
-
-# --- where it is searched for --------------------------------------------------------------------
-def search_last(folders: Sequence[str]) -> None:
-    """Put folders behind all others, for processes that own code starts.
-
-    In this process Python's own search passes over them.
-    """
-    sys.path[:] = [entry for entry in sys.path if entry not in folders]
-    for folder in folders:
-        sys.path.append(folder)
-        sys.path_importer_cache[folder] = _PassedOver()
-
-
-class _PassedOver:
-    """A folder in which nothing is found: see `sys.path_importer_cache`."""
-
-    def find_spec(self, _name: str, _target: ModuleType | None = None) -> None:
-        """Find nothing."""
-
-    def invalidate_caches(self) -> None:
-        """Hold nothing."""
-
-
-def isolated(*extra: str) -> dict[str, str]:
-    """Return what the environment of a process needs so that it starts apart from this folder.
-
-    Args:
-        extra: folders in front of those that the user's PYTHONPATH has.
-    """
-    here = os.getcwd()
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    kept = [entry for entry in given if entry and os.path.realpath(entry) != here]
-    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([*extra, *kept])}
 
 
 # --- what is imported ----------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from importlib.machinery import (
     FrozenImporter,
     PathFinder,
 )
-from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +173,8 @@ def named_file(module: str) -> str:
 @cache
 def package_version(module: str) -> str:
     """Return the name and version of the installed package that holds a top-level module."""
+    from importlib.metadata import Distribution
+
     place = _elsewhere(module)
     folder = "" if place is None else os.path.dirname(place[0])
     if os.path.basename(place[0] if place else "").startswith("__init__."):

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import harness
-from harness.own.imports import isolated
+from harness.own import isolated
 from harness.track.addresses import artifact_root_for, resolve_uri, sqlite_path
 from harness.track.holdings import holds_all
 from harness.track.words import ExecutionInfo, MirrorStatus, TrialInfo

@@ -19,7 +19,7 @@ from typing import IO
 
 import psutil
 
-from harness.own.imports import isolated
+from harness.own import isolated
 from harness.track.addresses import (
     SERVERS,
     artifact_root_for,
