@@ -273,7 +273,7 @@ def _start_method() -> str | None:
 
 
 def _put_start_method(method: str | None) -> None:
-    multiprocessing.set_start_method(method, force=True)  # type: ignore[arg-type]
+    multiprocessing.set_start_method(method, force=True)
 
 
 def _handlers() -> dict[int, Any]:

@@ -173,7 +173,8 @@ class _Session:
         if self.surroundings is None:
             return (yield from events)
         records: list[Record] = []
-        cause, left = None, before
+        cause: str | None = None
+        left = before
         try:
             while True:
                 event = next(events)
