@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -121,9 +120,18 @@ NOT_FINITE = "not_finite"
 """The detail of a record that says which numbers it lacks because they were infinite or NaN."""
 
 
+LARGEST = 1e100
+"""Numbers from here on, whose squares soon overflow, are as good as infinite."""
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number can be evidence: it is not infinite, NaN, or so large that sums overflow."""
+    return abs(value) < LARGEST
+
+
 def finite(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the values that are numbers: what is infinite or NaN says nothing."""
-    return {name: value for name, value in values.items() if math.isfinite(value)}
+    """Return the values that can be evidence; see `is_finite`."""
+    return {name: value for name, value in values.items() if is_finite(value)}
 
 
 @dataclass(frozen=True)
@@ -214,11 +222,11 @@ class Record:
 
 
 def _endless(values: Mapping[str, float]) -> list[tuple[str, float]]:
-    return [(name, value) for name, value in values.items() if not math.isfinite(value)]
+    return [(name, value) for name, value in values.items() if not is_finite(value)]
 
 
 def _has_endless(values: list[Any]) -> bool:
-    return any(isinstance(value, float) and not math.isfinite(value) for value in values)
+    return any(isinstance(value, float) and not is_finite(value) for value in values)
 
 
 SECONDS = "worker_seconds"

@@ -32,8 +32,10 @@ def primary_metric(evidence: Evidence) -> str:
 
 
 def validation_metric(evidence: Evidence) -> str:
-    """Return the validation metric that goes with the primary one."""
-    return "validation." + primary_metric(evidence).partition(".")[2]
+    """Return the validation metric that goes with the primary one, or else selects the epoch."""
+    twin = "validation." + primary_metric(evidence).partition(".")[2]
+    plan = evidence.plan
+    return twin if twin in evidence.trials else plan.search_metric(plan.baseline)
 
 
 def _plainly(key: str, title: str, make: Callable[[], Any], absent: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from harness.plan import Plan
 from harness.stats.fits import Law, fit_law, interaction, log_ratio, paired_difference
 from harness.study import Arm, Comparison, compared, point_sides
 from harness.study.claims import Test, Trend
-from harness.trial import NOT_FINITE
+from harness.trial import LARGEST, NOT_FINITE
 
 Numbers = NDArray[np.float64]
 
@@ -138,12 +139,18 @@ class _Sample:
         metric, told = self.test.metric, []
         for name in names:
             ids = without.loc[without["arm"] == name, "trial_id"]
-            notes = [self.details.get(id_, {}).get(NOT_FINITE, ()) for id_ in ids]
-            endless = sum(any(text.startswith(f"{metric}: ") for text in said) for said in notes)
-            for count, what in ((endless, "is not finite"), (len(ids) - endless, "does not exist")):
-                if count:
-                    told.append(f"{what} for {name} on {count} of {self.seeds} seeds")
+            counts = Counter(self._why_none(id_) for id_ in ids)
+            told += [f"{why} for {name} on {n} of {self.seeds} seeds" for why, n in counts.items()]
         return f"{metric} {' and '.join(told)}"
+
+    def _why_none(self, trial_id: str) -> str:
+        """Say why a trial lacks the metric: it came out as no number, or was not reported."""
+        start = f"{self.test.metric}: "
+        for text in self.details.get(trial_id, {}).get(NOT_FINITE, ()):
+            if text.startswith(start) and " in epoch " not in text:
+                finite = math.isfinite(float(text.removeprefix(start)))
+                return f"is beyond {LARGEST:g}" if finite else "is not finite"
+        return "does not exist"
 
 
 def _what_is_missing(rows: pd.DataFrame, planned: int) -> str:

@@ -109,7 +109,7 @@ def test_a_record_holds_finite_numbers_only():
     record = Record(
         trial,
         State.COMPLETE,
-        metrics={"test.a": math.inf, "test.b": 1.0},
+        metrics={"test.a": math.inf, "test.b": 1.0, "test.c": -1e200},
         curve=({"epoch": 1, "train.loss": math.nan}, {"epoch": 2, "train.loss": 2.0}),
         details={"norms": [1.0, math.inf], "texts": ["a"]},
         cost={"seconds": math.nan},
@@ -120,8 +120,40 @@ def test_a_record_holds_finite_numbers_only():
     assert record.details == {
         "texts": ["a"],
         "not_finite": [
-            "test.a: inf", "seconds: nan", "train.loss: nan in epoch 1",
+            "test.a: inf", "test.c: -1e+200", "seconds: nan", "train.loss: nan in epoch 1",
             "norms: holds numbers that are not finite",
         ],
     }  # fmt: skip
     assert Record.from_dict(json.loads(json.dumps(record.to_dict(), allow_nan=False))) == record
+
+
+SEARCHED = """\
+def train(config, report):
+    for epoch in range(4):
+        report({"validation.mse": config["a"] * (4 - epoch), "test.mse": config["a"]})
+"""
+
+
+@pytest.mark.parametrize(("goal", "winner"), [("minimize", 1.0), ("maximize", 9.0)])
+def test_the_goal_chooses_the_candidate_and_who_goes_on(tmp_path, monkeypatch, goal, winner):
+    (tmp_path / "searched_module.py").write_text(SEARCHED)
+    monkeypatch.syspath_prepend(tmp_path)
+    study = {
+        "study": "searched", "question": "q", "seeds": 5, "workload": {"epochs": 4, "training": {
+            "name": "searched_module:train", "settings": {"a": 5.0}, "metric": "validation.mse",
+            "goal": goal}},
+        "search": {"space": {"training.settings.a": {"choice": [1.0, 9.0, 3.0, 5.0, 7.0, 2.0]}},
+                   "sampler": "grid", "candidates": 6, "round": 2,
+                   "pruning": {"name": "successive_halving", "factor": 2}},
+        "probes": [{"name": "epochs_to_target", "target": 2 * winner}],
+    }  # fmt: skip
+    run(study, tmp_path)
+    *_, found = rows(tmp_path, "searched")
+    values = {i.parameters["training.settings.a"]: i.record.state for i in found
+              if i.phase is Phase.SEARCH}  # fmt: skip
+    assert values[winner] is State.COMPLETE
+    assert State.PRUNED in values.values()
+    confirmed = [item.record.metrics for item in found if item.phase is Phase.CONFIRMATION]
+    assert {metrics["test.mse"] for metrics in confirmed} == {winner}
+    reached = {metrics["probe.epochs_to_target"] for metrics in confirmed}
+    assert reached == ({3.0} if goal == "minimize" else {1.0})
