@@ -1,4 +1,4 @@
-"""Signals of schedulers, terminals and people end a run; nothing is lost, nothing is left behind."""
+"""Signals of schedulers, terminals and people end a run; nothing is lost or left behind."""
 
 import os
 import signal
