@@ -1,8 +1,14 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.publish import read_file
 from harness.trial import Phase
 from harness.workloads import (
     DataMissingError,
@@ -81,5 +87,35 @@ def test_mnist_is_read_from_the_root(tmp_path):
     assert dataset.fingerprint == before
     assert len(load(config | {"limit": 100}, tmp_path).examples) == 100
     file = raw / "t10k-labels-idx1-ubyte"
-    file.write_bytes(file.read_bytes()[:-1] + b"\x05")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + b"\x05")
     assert fingerprint(config, tmp_path) != before
+    header = whole[:7] + b"\x31"  # one label less
+    for wrong in (b"", whole[:-1], b"gone" + whole[4:], header + whole[8:-1], whole[:-1] + b"\x0a"):
+        file.write_bytes(wrong)
+        with pytest.raises(DataMissingError, match=r"t10k-.*restore"):
+            load(config, tmp_path)
+
+
+def test_real_images_have_the_fingerprints_that_are_published_and_need_no_pytorch():
+    root = os.environ.get("HARNESS_DATA", "")
+    if not (Path(root) / "MNIST").is_dir():
+        pytest.skip("HARNESS_DATA names no folder with MNIST")
+    known = {
+        mark: config
+        for file in (Path(__file__).parents[2] / "results" / "published").glob("*.json.gz")
+        for item in read_file(file).items
+        if item.record is not None
+        and (config := item.record.trial.workload["data"])["name"] in ("mnist", "cifar10")
+        and "test_limit" in config  # the rule of the test split before had no limit
+        for mark in [item.record.trial.data_fingerprint]
+    }
+    assert len(known) >= 7
+    for mark, config in known.items():
+        if (Path(root) / {"mnist": "MNIST"}.get(config["name"], config["name"])).is_dir():
+            assert fingerprint(config, Path(root)) == mark
+    code = (
+        "import sys; from pathlib import Path; from harness.workloads import load;"
+        f"load({{'name': 'mnist'}}, Path({root!r})); print('torch' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"

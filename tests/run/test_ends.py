@@ -1,0 +1,169 @@
+"""Signals of schedulers, terminals and people end a run; nothing is lost or left behind."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+SAID = "harness: interrupted; everything recorded is kept, run again to go on\n"
+
+
+class Run:
+    """A run of its own session, with temporary folders of its own, that is to be ended."""
+
+    def __init__(self, study, folder, temporary, *options):
+        self.results, self.reports, self.temporary = (
+            folder / "results",
+            folder / "reports",
+            temporary,
+        )
+        places = ["--results", str(self.results), "--out", str(self.reports)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "harness", "run", str(study), *places, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "TMPDIR": str(temporary)},
+        )
+
+    def ask(self, database, query):
+        """Return what a database says now; nothing while it is not there or being made."""
+        file = self.results / database
+        if not file.is_file():
+            return []
+        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        try:
+            return [row[0] for row in connection.execute(query)]
+        except sqlite3.OperationalError:
+            return []
+        finally:
+            connection.close()
+
+    def is_at(self, moment):
+        """Tell by what it has written whether the run has come to a moment."""
+        if moment == "Ray starts":
+            return any(self.temporary.glob("harness-ray-*/r"))
+        if moment == "trials run":
+            return len(self.ask("harness.db", "SELECT trial_id FROM records")) >= 3
+        return self.ask("harness.db", "SELECT status FROM executions") == ["finished"]
+
+    def end(self, moment, number, *, group=False, again=False):
+        """Signal it at a moment; return what it leaves: status, standard error, live processes."""
+        while not self.is_at(moment):
+            assert self.process.poll() is None, self.process.communicate()
+            time.sleep(0.005)
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        self._send(number, group)
+        while again and self.process.poll() is None:
+            self._send(number, group)
+            time.sleep(0.05)
+        _, error = self.process.communicate(timeout=120)
+        _, alive = psutil.wait_procs(family, timeout=10)
+        return self.process.returncode, error, [process.name() for process in alive]
+
+    def _send(self, number, group):
+        try:
+            (os.killpg if group else os.kill)(self.process.pid, number)
+        except ProcessLookupError:
+            assert self.process.wait() is not None
+
+
+@pytest.fixture
+def start(tiny, tmp_path):
+    """Start a run; its temporary folder has a name short enough for Ray's sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        started = []
+
+        def begin(*options):
+            options = ("--set", "workload.epochs=20", *options)
+            started.append(Run(tiny, tmp_path, Path(temporary), *options))
+            return started[-1]
+
+        yield begin
+        for one in started:
+            if one.process.poll() is None:
+                os.killpg(one.process.pid, signal.SIGKILL)
+                one.process.communicate()
+
+
+NO_SERVER = ("--tracking-uri", "http://127.0.0.1:9")
+CASES = {
+    "SIGTERM to all, as a scheduler": (signal.SIGTERM, "trials run", {"group": True}),
+    "SIGTERM to the conductor": (signal.SIGTERM, "trials run", {}),
+    "SIGHUP to all, as a terminal": (signal.SIGHUP, "trials run", {"group": True}),
+    "SIGINT to all, as a terminal": (signal.SIGINT, "trials run", {"group": True}),
+    "while Ray starts": (signal.SIGTERM, "Ray starts", {}),
+    "while Ray starts, to all": (signal.SIGHUP, "Ray starts", {"group": True}),
+    "while it judges": (signal.SIGTERM, "it judges", {}),
+    "again and again": (signal.SIGTERM, "trials run", {"group": True, "again": True}),
+    "without MLflow's server": (signal.SIGTERM, "trials run", {}, *NO_SERVER),
+    "in-process": (signal.SIGTERM, "trials run", {"group": True}, "--in-process"),
+    "in-process, again and again": (signal.SIGHUP, "it judges", {"again": True}, "--in-process"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("case", CASES)
+def test_a_signal_ends_a_run_in_order(start, case):
+    number, moment, how, *options = CASES[case]
+    run = start(*options)
+    assert run.end(moment, number, **how) == (128 + number, SAID, [])
+    assert list(run.temporary.glob("harness-ray-*")) == []
+    assert run.ask("harness.db", "SELECT status FROM executions") == ["interrupted"]
+    assert "RUNNING" not in run.ask("mlflow.db", "SELECT status FROM runs")
+    kept = run.ask("harness.db", "SELECT count(*) FROM records")
+    assert kept >= [0 if moment == "Ray starts" else 3]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_parent_run_of_an_interrupted_run_is_closed(start):
+    run = start()
+    parents = (
+        "SELECT runs.status FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid"
+        " WHERE tags.key = 'role' AND tags.value = 'execution'"
+    )
+    run.is_at = lambda _: run.ask("mlflow.db", parents) == ["RUNNING"]
+    assert run.end("its parent run is open", signal.SIGHUP, group=True)[0] == 129
+    assert run.ask("mlflow.db", parents) == ["KILLED"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_run_that_is_to_outlive_its_terminal_does(start):
+    """Under nohup a process begins with SIGHUP ignored, and so do those that it starts."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        run = start("--in-process")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert run.end("trials run", signal.SIGHUP, group=True)[:2] == (0, "")
+    assert run.ask("harness.db", "SELECT status FROM executions") == ["finished"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_ui_ends_quietly(tmp_path, number):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "ui", "--port", "0", "--results", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline().startswith("MLflow UI: ")
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, number)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 0
+    assert psutil.wait_procs(family, timeout=10)[1] == []
