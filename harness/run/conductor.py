@@ -251,8 +251,9 @@ class Conductor:
         return self._executor
 
     def _open_executor(self) -> Executor:
-        Thread(target=_import_what_judges).start()
         options = self.session.options
+        if not options.in_process:  # two imports at once, of which one is PyTorch's, can collide
+            Thread(target=_import_what_judges).start()
         try:
             return open_executor(
                 in_process=options.in_process,
