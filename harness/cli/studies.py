@@ -78,7 +78,8 @@ def _build(file: Path, data_root: Path | None) -> None:
         except InputError as error:
             problems |= dict.fromkeys(error.problems)
         except DataMissingError as error:
-            typer.echo(f"{file}: profile {one.profile} is not built: {error}")
+            reason = str(error).partition("\n")[0]
+            typer.echo(f"{file}: profile {one.profile} is not built: {reason}")
     if problems:
         raise InputError(problems)
 

@@ -15,13 +15,12 @@ from typing import Any
 
 from harness.cluster import ClusterError, Event, Executor, Lost, Notice, Pack, open_executor
 from harness.plan import Assignment, Plan
-from harness.pretrained import own_code
 from harness.provenance import environment
 from harness.publish import FOLDER, PublishedFile, read_for
 from harness.run.costs import Costs, Ledger
 from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.faults import FaultPolicy
-from harness.run.needs import checkpoints_of, needs_of
+from harness.run.needs import checkpoints_of, needs_of, own_modules
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.packing import PackQueue
@@ -279,7 +278,7 @@ class Conductor:
                 in_process=options.in_process,
                 address=options.address,
                 needs=needs_of(self.plan.study, options.results),
-                modules=_own_modules(self.plan),
+                modules=own_modules(self.plan),
             )
         except ClusterError as error:
             raise InputError(
@@ -427,14 +426,6 @@ class Conductor:
                     del self._in_flight[trial.id]
                     self._queue.add(trial, work.attempt, alone=self._faults.goes_alone(trial.id))
         return given_up
-
-
-def _own_modules(plan: Plan) -> list[str]:
-    """Return the modules of the functions that are the user's own."""
-    workloads = [stage.trial.workload for stage in plan.stages.values()]
-    workloads += [arm.workload for arm in plan.all_arms]
-    names = {name for workload in workloads for name in own_code(workload)}
-    return sorted({name.partition(":")[0] for name in names})
 
 
 def _failure(trial: Trial, reason: str, attempt: int) -> Record:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.cluster import Needs
+from harness.plan import Plan
+from harness.pretrained import own_code
 from harness.study import Study
 from harness.study.quantities import interval, seconds, size_in_bytes
 from harness.train import Checkpoints
@@ -40,3 +42,11 @@ def checkpoints_of(study: Study, results: Path) -> Checkpoints | None:
     folder = study.checkpoints.folder or str(results / FOLDER)
     local = "://" not in folder and "::" not in folder
     return Checkpoints(str(Path(folder).resolve()) if local else folder, epochs, pause)
+
+
+def own_modules(plan: Plan) -> list[str]:
+    """Return the modules of the functions that are the user's own, those of stages included."""
+    workloads = [stage.trial.workload for stage in plan.stages.values()]
+    workloads += [arm.workload for arm in plan.all_arms]
+    names = {name for workload in workloads for name in own_code(workload)}
+    return sorted({name.partition(":")[0] for name in names})

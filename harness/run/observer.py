@@ -37,7 +37,7 @@ class Observer:
     """Told of everything, after it is safe in the store. Override what matters to you."""
 
     def awaited(self) -> None:
-        """There is something to do: `opened` follows in a second or so, or `called_off`."""
+        """There is something to do: `opened` follows once networks are checked, or `called_off`."""
 
     def called_off(self) -> None:
         """What was awaited could not begin, or ended in an error that is on its way."""
