@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from harness.evidence import Evidence
-from harness.figures.layout import Layout, lay_out
+from harness.figures.layout import Layout, lay_out, row_label
 from harness.figures.lines import Floats, padded
 from harness.figures.style import (
     GRID,
@@ -42,6 +42,8 @@ from harness.stats.intervals import t_interval
 ROW, LEGEND_ROW = 0.185, 0.18
 _WIDTH = 4.9
 MOST_ROWS = 90
+_LABEL = 20
+"""Letters of a row's name."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def _rows(layout: Layout, values: dict[str, Floats]) -> list[_Row]:
     return [
         _Row(
             member.arm,
-            member.label,
+            member.label if layout.hue else row_label(layout, group, member, _LABEL),
             member.style if layout.hue else 0,
             values.get(member.arm, np.zeros(0)),
             index == 0,
@@ -236,10 +238,10 @@ def _name_rows(axes: Axes, rows: Sequence[_Row], places: Sequence[float], keyed:
     for title, members in groups.items():
         if keyed and not rows[members[0]].single:
             ticks.append(float(np.mean([places[i] for i in members])))
-            labels.append(wrapped(title, 20))
+            labels.append(wrapped(title, _LABEL))
         else:
             ticks += [places[i] for i in members]
-            labels += [wrapped(rows[i].label, 20, 1) for i in members]
+            labels += [wrapped(rows[i].label, _LABEL, 1) for i in members]
     axes.set_yticks(ticks, labels)
     axes.tick_params(axis="y", length=0)
 

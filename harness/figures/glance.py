@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.evidence import Evidence
 from harness.figures.arms import LEGEND_ROW, legend, legend_rows, values_by_arm
-from harness.figures.layout import Layout, lay_out
+from harness.figures.layout import Layout, lay_out, row_label
 from harness.figures.lines import Floats, padded
 from harness.figures.style import (
     INK,
@@ -29,6 +29,8 @@ from harness.stats.intervals import t_interval
 
 _WIDTH, _ROW = 3.6, 0.19
 _MOST_ROWS = 10
+_LABEL = 17
+"""Letters of a row's name."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +90,21 @@ def _rows(layout: Layout, values: dict[str, Floats]) -> list[_Row]:
             marks = tuple((m.style, values[m.arm]) for m in members)
             rows += [_Row(group.title, marks)] if marks else []
         else:
-            rows += [_Row(m.label, ((0, values[m.arm]),)) for m in members]
+            rows += [
+                _Row(row_label(layout, group, m, _LABEL), ((0, values[m.arm]),)) for m in members
+            ]
     return rows
 
 
 def _draw(axes: Axes, rows: list[_Row], reference: float | None) -> None:
     drawn = [values for row in rows for _, values in row.marks]
-    means = [float(values.mean()) for values in drawn]
-    axes.set_xlim(
-        *padded(np.array([*means, *([reference] if reference is not None else [])]), 0.06)
-    )
+    ends = [end for values in drawn for end in (*t_interval(values), float(values.mean()))]
+    ends += [reference] if reference is not None else []
+    axes.set_xlim(*padded(np.array([end for end in ends if math.isfinite(end)]), 0.03))
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.set_yticks(range(len(rows)), [wrapped(row.label, 17, 1) for row in rows])
+    axes.set_yticks(range(len(rows)), [wrapped(row.label, _LABEL, 1) for row in rows])
     axes.tick_params(axis="y", length=0)
     if reference is not None:
         axes.axvline(reference, color=INK, linewidth=0.9, linestyle=(0, (1, 1.6)))

@@ -47,6 +47,14 @@ def same_level(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
+def row_label(layout: Layout, group: Group, member: Member, width: int) -> str:
+    """Name an arm on a line of its own, where the title of its group does not stand beside it."""
+    whole = f"{group.title}: {member.label}"
+    if len(layout.groups) == 1 or group.single:
+        return member.label
+    return whole if len(whole) <= width else min(whole, member.arm, key=len)
+
+
 def lay_out(plan: Plan) -> Layout:
     """Group the arms of a study for its figures.
 
@@ -103,11 +111,8 @@ def _by_first_factor(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> lis
     groups = []
     for level in plan.study.factors[rows].levels:
         mine = [arm for arm in arms if same_level(arm.levels[rows], level)]
-        named = [
-            (arm.name, ", ".join(f"{f} {level_text(arm.levels[f])}" for f in others))
-            for arm in mine
-        ]
-        groups += _chunks(level_text(level), named)
+        named = [(arm.name, ", ".join(level_text(arm.levels[f]) for f in others)) for arm in mine]
+        groups += _chunks(f"{rows} {level_text(level)}", named)
     return groups
 
 

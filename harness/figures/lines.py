@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 
 _LEFT = 0.68
 """Inches for the label and the numbers of the vertical axis."""
+_MOST_DECADES = 300
+"""Powers of ten up to which an axis reaches; beyond, limits are not finite any more."""
 _MOST_GREY_POINTS = 40
 _LONGEST_NAME = 16
 
@@ -200,8 +202,12 @@ def padded(values: Floats, share: float, log: bool = False) -> tuple[float, floa
         return (0.1, 1.0) if log else (0.0, 1.0)
     low, high = float(values.min()), float(values.max())
     if log:
-        room = share * max(np.log10(high / low), 0.3)
-        return low / 10**room, high * 10**room
+        ends = np.log10([low, high])
+        room = share * max(ends[1] - ends[0], 0.3)
+        edges = np.clip([ends[0] - room, ends[1] + room], -_MOST_DECADES, _MOST_DECADES)
+        return float(10 ** edges[0]), float(10 ** edges[1])
+    most = 10.0**_MOST_DECADES  # matplotlib computes with sums and products of limits
+    low, high = max(low, -most), min(high, most)
     room = share * (high - low) or 0.05 * abs(high) or 0.5
     return low - room, high + room
 

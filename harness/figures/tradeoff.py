@@ -173,7 +173,10 @@ def _panel(
     log = bool(times.min() > 0 and times.max() / times.min() > 5)
     if log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+        few = times.max() / times.min() < 300
+        axes.xaxis.set_major_locator(
+            LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=8)
+        )
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlim(*padded(times, 0.08, log))

@@ -42,7 +42,8 @@ def ablations(evidence: Evidence) -> Table | None:
         if arm.name in table
     }
     tested = [name for name, values in differences.items() if len(values) > 1]
-    corrected = holm([p_value(differences[name], Different(0.0)) for name in tested])
+    raw = [p_value(differences[name], Different(0.0)) for name in tested]
+    corrected = holm(raw) if raw else []
     p_values = dict(zip(tested, corrected, strict=True))
     times = _times(rows)
     itself = Cell(ABSENT, True, "it is what the others are compared with")

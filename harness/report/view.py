@@ -296,7 +296,7 @@ class ProfileView:
         rows = rows[rows["cost.steps"] > 0] if "cost.steps" in rows else rows.iloc[:0]
         if rows.empty:
             return 0.0, 0.0
-        workloads = {arm.name: arm.workload for arm in self.evidence.plan.arms}
+        workloads = {arm.name: arm.workload for arm in self.evidence.plan.all_arms}
         batch = rows["arm"].map(lambda arm: workloads[arm]["batch_size"])
         epochs = (
             rows["cost.epochs"]

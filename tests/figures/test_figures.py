@@ -11,6 +11,7 @@ from harness.figures import draw_all, primary_metric
 from harness.figures.arms import arms_compared
 from harness.figures.curves import learning_curves
 from harness.figures.forest import forest
+from harness.figures.tradeoff import quality_and_cost
 
 ALL = {
     "effects",
@@ -79,8 +80,25 @@ def test_verdicts_stand_there_as_words(finished, pictures):
 
 def test_axes_have_names_and_units(pictures):
     assert "Test accuracy (share correct)" in pictures["arms"].svgs()[0]
-    assert "Training time of one trial (s)" in pictures["quality-and-cost"].svgs()[0]
+    assert "training time (s)" in pictures["quality-and-cost"].svgs()[0]
     assert "Learning rate" in pictures["search-optimizer-lr"].svgs()[0]
+
+
+def test_times_of_trials_alone_never_stand_beside_shares_of_packs(finished):
+    trials = finished.evidence.trials.assign(**{"cost.pack_size": 1.0})
+    alone = replace(finished.evidence, trials=trials)
+    picture = quality_and_cost(alone, "test.accuracy")
+    assert "Training time of one trial (s)" in picture.svgs()[0]
+    assert "Left out" not in picture.caption
+    trials.loc[trials["arm"] == "tanh-1", "cost.pack_size"] = 4.0
+    picture = quality_and_cost(replace(alone, trials=trials), "test.accuracy")
+    assert "Left out, for want of such a time: tanh-1." in picture.caption
+    trials.loc[trials["arm"] != "simple-baseline", "cost.pack_size"] = 4.0
+    picture = quality_and_cost(replace(alone, trials=trials), "test.accuracy")
+    assert "Left out, for want of such a time: simple-baseline." in picture.caption
+    trials["probe.step_time"] = 0.01
+    picture = quality_and_cost(replace(alone, trials=trials), "test.accuracy")
+    assert "Time of a training step (s)" in picture.svgs()[0]
 
 
 def test_an_arm_without_results_is_shown_as_such(finished):

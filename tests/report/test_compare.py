@@ -27,8 +27,19 @@ def changed(result, arm, column, change):
 
 
 @pytest.fixture(scope="module")
-def result(finished):
+def packed(finished):
     return finished.profiles["default"]
+
+
+@pytest.fixture(scope="module")
+def result(packed):
+    """The same, as if every trial had been trained alone."""
+    trials = packed.evidence.trials.assign(**{"cost.pack_size": 1.0})
+    return replace(packed, evidence=replace(packed.evidence, trials=trials))
+
+
+def test_shares_of_packs_are_no_times_to_compare(packed):
+    assert {change.arm for change in compared(packed, packed).costs} == {"simple-baseline"}
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from harness.figures.interactions import interactions
 from harness.plan import make_plan
 from harness.report.ablation import ablations
 from harness.report.importance import importance
+from harness.report.tables import all_arms
 from harness.study import study_from_dict
 
 FACTORS = {
@@ -71,6 +72,19 @@ def test_leaving_something_out_is_compared_with_the_full_model():
     assert dropout[3] == "0.016"  # the smallest of eight seeds, 2/256, for two rows
     assert dropout[4] == "2.00"
     assert float(norm[3]) > 0.05
+
+
+def test_shares_of_packs_are_no_training_times_to_compare():
+    results = {arm: [0.9, 0.8] for arm in ("full", "without-dropout", "without-norm")}
+    evidence = evidence_of(results, factors=FACTORS, design="leave-one-out")
+    evidence.trials["cost.pack_size"] = 4.0
+    assert ablations(evidence).columns[-1] == "p, corrected"
+    table = all_arms(evidence)
+    assert [row[-1].text for row in table.rows[:3]] == ["1.0 (share)", "2.0 (share)", "2.0 (share)"]
+    assert "no time of its own" in table.note
+    evidence.trials.loc[evidence.trials["arm"] != "without-norm", "cost.pack_size"] = 1.0
+    assert [row[-1].text for row in ablations(evidence).rows] == ["1", "2.00", "–"]
+    assert [row[-1].text for row in all_arms(evidence).rows[:3]] == ["1.0", "2.0", "2.0 (share)"]
 
 
 def test_an_ablation_that_failed_says_so():
