@@ -254,11 +254,14 @@ def report(
 
 
 def _with_faults(done: Sequence[Result], faults: Sequence[Fault]) -> list[Result]:
-    """Tell what went wrong; what went wrong with the scoreboard itself belongs to every run."""
-    mine = [str(fault) for fault in faults if not fault.study]
-    found = [replace(result, left_out=[*result.left_out, *mine]) for result in done]
-    ours = [text for result in found for text in result.left_out]
-    tell(dict.fromkeys([*ours, *map(str, faults)]))
+    """Tell what went wrong; of the scoreboard's faults, those of other studies are only told."""
+    found = []
+    for result in done:
+        mine = [str(fault) for fault in faults if fault.study in (result.study, "")]
+        found.append(replace(result, left_out=list(dict.fromkeys([*result.left_out, *mine]))))
+    tell(
+        dict.fromkeys([*(text for result in found for text in result.left_out), *map(str, faults)])
+    )
     return found
 
 

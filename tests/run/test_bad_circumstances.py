@@ -15,8 +15,10 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from harness import figures
 from harness.cli.app import run
-from harness.run import mirroring
+from harness.report import build, scoreboard, tables, view
+from harness.run import mirroring, results
 from harness.run.observer import Observer
 from harness.run.results import Results
 from harness.store import DATABASE, conductor_lock, open_store
@@ -65,9 +67,14 @@ class House:
 
     def run(self, *options):
         """Return the exit status, and what was said on standard error."""
-        places = ["--results", str(self.results), "--out", str(self.reports)]
-        status = run(["run", str(self.study), "--in-process", "--json", *places, *options])
-        return status, self._capsys.readouterr().err
+        return self.command("run", str(self.study), "--in-process", "--json", *options)[::2]
+
+    def command(self, name, *arguments):
+        """Return the exit status, and what was said on standard output and on standard error."""
+        places = ["--results", str(self.results)]
+        places += [] if name == "claims" else ["--out", str(self.reports)]
+        status = run([name, *arguments, *places])
+        return status, *self._capsys.readouterr()
 
     def verdicts(self, *options):
         """Return the exit status of a run, and its verdicts with their numbers."""
@@ -204,16 +211,120 @@ def test_a_read_only_results_folder(house, finished, unmirrored, filled):
 
 
 @AS_ROOT
-def test_a_full_disk_of_reports_keeps_the_records(furnished):
+def test_a_full_disk_of_reports_costs_no_verdict(furnished):
     shutil.rmtree(furnished.reports)
     with mounted(furnished.reports, "size=20k"):
-        status, said = furnished.run()
-    assert status == 2
-    assert "No space left on device" in said
-    assert "everything recorded is kept" in said
-    status, said = furnished.run()
-    assert (status, said) == (0, "")
+        status, out, said = furnished.command("run", str(furnished.study), "--in-process", "--json")
+    assert status == 1
+    assert "bad: the report could not be written (" in said
+    assert "No space left on device); the verdicts stand" in said
+    result = json.loads(out)
+    assert result["claims"][0]["verdict"] in ("supported", "refuted", "inconclusive")
+    assert result["report"] is None
+    assert len(result["left_out"]) == 2  # the scoreboard as well
+    assert furnished.run() == (0, "")
     assert (furnished.reports / "bad" / "index.html").is_file()
+
+
+@AS_ROOT
+def test_reports_that_cannot_be_written_are_told_before_anything_is_trained(house, unmirrored):
+    with mounted(house.reports, "size=1m,ro"):
+        status, said = house.run()
+    assert status == 2
+    assert f"the folder of the reports, '{house.reports}', cannot be written" in said
+    assert "Read-only file system" in said
+    assert not house.database.exists()
+    house.reports.rmdir()
+    house.reports.write_text("a file is in the way")
+    status, said = house.run()
+    assert status == 2
+    assert "cannot be written: File exists" in said
+    assert not house.database.exists()
+
+
+PAGES, BOARD = ("bad/index.html", "bad/report.md"), ("index.html", "index.md")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "what", "noted"),
+    [
+        (figures, "learning_curves", "the picture learning-curves", PAGES),
+        (tables, "all_arms", "the table of all arms", PAGES),
+        (view, "at_a_glance", "the picture of the study at a glance", PAGES + BOARD),
+        (view, "check", "the checks of integrity", PAGES + BOARD),
+        (build, "page", "the page index.html", PAGES[:1]),
+        (build, "markdown", "the page report.md", PAGES),
+        (scoreboard, "StudyBoard", "its part of the scoreboard", BOARD),
+    ],
+)
+def test_what_cannot_be_drawn_is_left_out_and_told(
+    furnished, monkeypatch, module, name, what, noted
+):
+    """Whatever a part of a report raises, the verdicts are said and all else is there."""
+
+    def fail(*_):
+        raise KeyError("level.c")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, fail)
+        shutil.rmtree(furnished.reports)
+        command = "run", str(furnished.study), "--in-process", "--json"
+        status, out, said = furnished.command(*command)
+        verdict = json.loads(out)["claims"][0]["verdict"]
+        told = f"harness: bad (default): left out: {what} could not be drawn (KeyError: 'level.c')"
+        assert (status, said) == (1, f"{told}\n")
+        assert verdict in ("supported", "refuted", "inconclusive")
+        shown = {file: (furnished.reports / file).read_text() for file in PAGES + BOARD}
+        assert [file for file in shown if what in shown[file]] == list(noted)
+        assert all(verdict in shown[file] for file in PAGES)
+        assert furnished.run() == (1, said)  # as long as it is so
+    assert furnished.command("report")[::2] == (0, "")
+    assert furnished.run() == (0, "")
+
+
+def test_one_study_never_costs_another_its_page_or_verdicts(furnished):
+    other = furnished.study.with_name("other.yaml")
+    other.write_text(STUDY.replace("study: bad", "study: other"))  # which shares its trials
+    assert furnished.command("run", str(other), "--in-process", "--json")[0] == 0
+    connection = sqlite3.connect(furnished.database)
+    with connection:
+        connection.execute(
+            "UPDATE executions SET declaration = replace(declaration, 'contrast', 'kontrast')"
+            " WHERE study = 'bad'"
+        )
+    connection.close()
+    file = furnished.results / "published" / "gone.quick.json.gz"
+    file.parent.mkdir()
+    file.write_bytes(b"\x1f\x8b not at all")
+    for status, *command in [
+        (1, "claims"),
+        (1, "claims", "--json"),
+        (1, "report"),
+        (1, "report", "bad"),
+        (1, "report", "gone"),
+        (0, "report", "other"),
+        (0, "run", str(other), "--in-process", "--json", "--set", "alpha=0.04"),
+    ]:
+        found, out, said = furnished.command(*command)
+        assert found == status, command
+        gone, bad = sorted(said.splitlines(), key=lambda line: "bad" in line)
+        assert gone.startswith(f"harness: gone (quick): '{file}' cannot be unpacked")
+        assert bad.startswith("harness: bad (default): cannot be judged (ValidationError")
+        assert command[-1] in ("bad", "gone") or "other" in out or "scoreboard" in out
+    board = (furnished.reports / "index.html").read_text()
+    assert "cannot be judged" in board
+    assert "other/index.html" in board
+    status, _, said = furnished.command("card", "bad")
+    assert (status, "cannot be judged" in said) == (2, True)
+
+
+def test_an_error_in_judging_is_loud_for_its_study(furnished, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(results, "judge", fail)
+    with pytest.raises(ZeroDivisionError):
+        furnished.run("--set", "alpha=0.04")
 
 
 def garble(file, start, size):
