@@ -43,7 +43,7 @@ def ablations(evidence: Evidence) -> Table | None:
     }
     tested = [name for name, values in differences.items() if len(values) > 1]
     raw = [p_value(differences[name], Different(0.0)) for name in tested]
-    corrected = holm(raw) if raw else []
+    corrected = list(holm(raw)) if raw else []
     p_values = dict(zip(tested, corrected, strict=True))
     times = _times(rows)
     itself = Cell(ABSENT, True, "it is what the others are compared with")

@@ -160,9 +160,10 @@ def _resolve(
     problems += check_stages(study, arms, stages, merged)
     problems += check_running(study, arms, merged)
     problems += check_logged(study, arms, merged)
-    problems += check_goals(study, arms, merged)
     if not problems:
         problems = check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
+    if not problems:
+        problems = check_goals(study, arms, merged)
     if problems:
         raise InputError(problems)
     return study, arms, merged
