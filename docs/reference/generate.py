@@ -9,13 +9,19 @@ from typing import Any
 import typer
 
 from harness.cli.app import app
+from harness.components import KINDS, Augmentation, Component, Transfer
+from harness.registry import TASKS
 from harness.study.claims import CompositeClaim, SingleClaim, Trend
-from harness.components import KINDS, Augmentation, Component, Transfer, Workload
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
+from harness.study.probes import PROBES
 from harness.study.search import Search
+from harness.study.workload import Workload
 
 FOLDER = Path(__file__).parent
+BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
+    **KINDS, "probes": PROBES, "tasks": {name: TASKS.find(name) for name in TASKS.own()},
+}  # fmt: skip
 PARTS: Mapping[str, type[Component]] = {
     "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,
     "claims of several parts": CompositeClaim, "trend": Trend, "augmentation": Augmentation,
@@ -29,7 +35,7 @@ def study_file() -> str:
     parts += ["## A line of each\n", "```text", *EXAMPLES.values(), "```\n"]
     for title, model in PARTS.items():
         parts += [f"## {title[0].upper()}{title[1:]}\n", _first_line(model), _fields(model)]
-    for kind, models in KINDS.items():
+    for kind, models in BY_NAME.items():
         parts.append(f"## {kind[0].upper()}{kind[1:]} by name\n")
         for name, model in models.items():
             parts += [f"### `{name}`\n", f"{(model.__doc__ or '').strip()}\n", _fields(model)]
