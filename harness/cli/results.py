@@ -74,9 +74,12 @@ def report(
 def _told(faults: Sequence[Fault], wanted: Sequence[str]) -> int:
     """Say what went wrong; return the exit status, which is about what was asked for."""
     from harness.api import tell
+    from harness.store import StoreError
 
     tell(faults)
-    return 1 if any(fault.study in (*wanted, "") for fault in faults) else 0
+    mine = [fault for fault in faults if fault.study in (*wanted, "")]
+    damaged = any(isinstance(fault.error, StoreError) for fault in mine)
+    return 2 if damaged else 1 if mine else 0
 
 
 def _export(results: Path, studies: list[str] | None, folder: Path) -> int:

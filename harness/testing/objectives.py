@@ -101,8 +101,7 @@ def metric_of(case: MetricCase, outputs: Tensor, targets: Tensor) -> float:
     """Return the metric of the predictions for a split."""
     if isinstance(case[0], str):
         return total(objective_for({}, case[1]), outputs, targets)[case[0]]
-    named = TypeAdapter(dict[str, OwnMetric]).validate_python(functions({"metrics": case[0]}))
-    return measure(named, outputs, targets)[name_of(case)]
+    return measure(functions_of(case), outputs, targets)[name_of(case)]
 
 
 def name_of(case: MetricCase) -> str:
@@ -110,11 +109,17 @@ def name_of(case: MetricCase) -> str:
     return case[0] if isinstance(case[0], str) else next(iter(case[0]))
 
 
+def functions_of(case: MetricCase) -> dict[str, str]:
+    """Return the function of a metric of one's own by its name, registered or not."""
+    given = {} if isinstance(case[0], str) else functions({"metrics": case[0]})
+    return TypeAdapter(dict[str, OwnMetric]).validate_python(given)
+
+
 def goal_of(case: MetricCase) -> str | None:
     """Return which way a metric is better; None where nobody says."""
     own = {} if isinstance(case[0], str) else {"metrics": case[0]}
     said = known_metric(f"test.{name_of(case)}", own).goal
-    for function in functions(own).values():
+    for function in functions_of(case).values():
         said = said or getattr(own_function(function), "goal", None)
     return said
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from harness.cluster import LocalExecutor, Pack, open_executor
-from harness.components import Workload
+from harness.study.workload import Workload
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import load
 

@@ -47,13 +47,15 @@ def _quick(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("number", range(DESIGNS))
-def test_every_part_of_every_design_is_drawn(number, tmp_path):
+def test_every_part_of_every_design_is_drawn(number, tmp_path, monkeypatch):
+    if number % 5:  # the same panels as in the SVG
+        monkeypatch.setattr(style.Picture, "png", lambda picture: b"")
     check(number, tmp_path)
 
 
 def check(number, tmp_path):
     """Draw everything of a design, and see that nothing is left out and all names are safe."""
-    results = [result_of(number, name) for name in ("default", "more")[: 1 + number % 2]]
+    results = [result_of(number, name) for name in ("default", "more")[: 1 + (number % 5 == 1)]]
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # as matplotlib's, of a text without a glyph
         folder = build_page(results, tmp_path / "report")
