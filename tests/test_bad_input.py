@@ -396,7 +396,7 @@ def _of_a_trial(bad):
     assert record.state is TRIALS[bad.name][0], record.reason
     assert os.getpid() == process
     if bad.name == "t_threads":
-        assert record.environment["left"] == "left over"
+        assert record.environment["left"] == "thread left over"
     else:
         assert threading.active_count() <= threads + 1
     return record.reason

@@ -69,10 +69,10 @@ def run_study(
 def _run_anew(
     loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer], begin: float
 ) -> RunResult:
-    check_writable(options.reports, loaded.study.study)
     root = data_root(options.data)
     datasets = [load(config, root) for config in data_configs(prepare(loaded, root)).values()]
     plan = prepare(loaded, root)
+    check_writable(options.reports, loaded.study.study)
     with conductor_lock(options.results):
         store = open_store(options.results)
         try:

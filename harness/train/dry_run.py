@@ -23,9 +23,10 @@ from torch import Tensor, nn
 import harness
 from harness.errors import nearest
 from harness.form import SIMPLE_MODELS, Form
+from harness.isolation import Surroundings
 from harness.metrics import functions
 from harness.models import build, layer_groups, unpackable_reason
-from harness.own.imports import own_function
+from harness.own.imports import OwnImports, missing, own_function
 from harness.pretrained import own_code
 from harness.seeding import stream
 from harness.tasks import Objective, Supervised, Task, objective_for, task_of
@@ -34,7 +35,7 @@ from harness.train.engine import Setting
 from harness.train.environment import computing
 from harness.train.own_objective import OwnLoss, one_number, own_refusal
 from harness.train.pack import Material, Pack, optimizer_settings, update_for
-from harness.train.program import PackedProgram, program_for, uses_bfloat16
+from harness.train.program import PackedProgram, forget_programs, program_for, uses_bfloat16
 from harness.train.ranks import why_not_shared
 from harness.train.resident import Normalization, resident
 from harness.train.single import SingleProgram
@@ -59,12 +60,28 @@ def dry_run(
 ) -> Iterator[Checked]:
     """Check trials that share their data one by one; see the module."""
     for trial in trials:
-        check = _Check(trial, data, setting)
+        check, names = _Check(trial, data, setting), own_code(trial.workload)
+        surroundings = Surroundings() if names else None
         # what becomes of a trial that runs out of memory, its study says
         out_of_memory = suppress(torch.OutOfMemoryError, MemoryError)
-        with computing(setting.threads), _generators_as_before(), out_of_memory:
-            check.carry_out(source)
+        with OwnImports(names, trial.own_code) as own:
+            with computing(setting.threads), _generators_as_before(), out_of_memory:
+                check.carry_out(source)
+            fault = own.fault()
+        if fault and not check.mistakes:
+            check.mistakes.append(Mistake(_part_of(trial.workload, names[0]), fault))
+        if surroundings is not None:  # a trial imports own code anew, and is to be told as well
+            surroundings.restore()
+            forget_programs()
         yield Checked(trial.id, tuple(check.mistakes))
+
+
+def _part_of(workload: Mapping[str, Any], name: str) -> str:
+    """Return the part of a workload that names a function of the user's."""
+    for part in ("training", "model", "optimizer"):
+        if (workload.get(part) or {}).get("name") == name:
+            return part
+    return "loss" if workload.get("loss") == name else "metrics"
 
 
 class _Check:
@@ -360,7 +377,7 @@ def _found(name: str) -> Callable[..., Any]:
 
 def _said(error: BaseException, workload: Mapping[str, Any]) -> str:
     """Say what was raised, and at which line of the user's own code, if at one."""
-    text = str(error).strip().partition("\n")[0]
+    text = ". ".join(filter(None, [str(error).strip().partition("\n")[0], missing(error)]))
     told = f"{type(error).__name__}: {text}" if text else type(error).__name__
     own = {
         str(file)

@@ -49,9 +49,9 @@ def test_a_trial_takes_the_epochs_that_it_was_really_trained_for():
 
 def test_the_metric_is_the_objectives_own_unless_the_study_says_otherwise(tiny):
     plan = make(tiny, {"candidates": 2})
-    assert plan.space(plan.arms[0]).metric == "validation.accuracy"
+    assert plan.space(plan.arms[0]).metric.name == "validation.accuracy"
     plan = make(tiny, {"candidates": 2, "metric": "validation.loss"})
-    assert plan.space(plan.arms[0]).metric == "validation.loss"
+    assert plan.space(plan.arms[0]).metric.name == "validation.loss"
 
 
 def test_a_condition_shapes_the_first_candidate(tiny):

@@ -15,6 +15,7 @@ from harness.run.conclude import build_reports
 from harness.run.conductor import RunOptions, run_study
 from harness.run.results import open_results
 from harness.store import open_store
+from harness.store.checksums import COVERED, checksum
 from harness.study import load_study
 from harness.trial import Phase, Record, State, Trial
 
@@ -91,6 +92,9 @@ def test_an_old_database_that_holds_such_a_number_is_read(tmp_path, value):
                 store._db.execute(
                     "UPDATE records SET record = ? WHERE trial_id = ?", (text, item.trial_id)
                 )
+        store._db.create_function("checksum", -1, checksum)
+        values = ", ".join(f"CAST({name} AS BLOB)" for name in COVERED["records"])
+        store._db.execute(f"UPDATE records SET checksum = checksum({values})")
     store.close()
     shutil.rmtree(tmp_path / "reports")
     results = open_results(tmp_path / "results")

@@ -15,6 +15,7 @@ from harness.run.observer import Observer
 from harness.run.pages import refresh_scoreboard
 from harness.run.prepare import count_done, prepare
 from harness.store import open_store
+from harness.store.checksums import COVERED, checksum
 from harness.study import load_study
 from harness.track import Mirror
 from harness.workloads import data_root
@@ -151,10 +152,13 @@ def test_a_missing_record_is_trained_again(again, tmp_path):
 
 def test_a_failed_trial_is_tried_again(again, tmp_path):
     with sqlite3.connect(tmp_path / "results" / "harness.db") as db:
+        db.create_function("checksum", -1, checksum)
         db.execute(
             "UPDATE records SET state = 'failed', record = json_set(record, '$.state', 'failed')"
             " WHERE trial_id = (SELECT min(trial_id) FROM records)"
         )
+        values = ", ".join(f"CAST({name} AS BLOB)" for name in COVERED["records"])
+        db.execute(f"UPDATE records SET checksum = checksum({values})")
     assert again().counts["complete"] == 1
 
 
