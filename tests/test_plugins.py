@@ -199,7 +199,7 @@ def test_a_registered_optimizer_loss_and_metric_train(acme, tmp_path):
     assert trial["state"] == "complete"
     assert 0 < trial["test.top"] <= 1
     workload["optimizer"] = {"name": "acme.training:no_optimizer", "lr": 0.01}
-    with pytest.raises(InputError, match="expected a torch.optim.Optimizer"):
+    with pytest.raises(InputError, match=r"expected a torch\.optim\.Optimizer"):
         api.run(study, **where, in_process=True)
 
 

@@ -102,7 +102,7 @@ def test_an_old_database_that_holds_such_a_number_is_read(tmp_path, value):
     (verdict,) = judged.verdicts
     assert verdict.verdict == "incomplete"
     assert verdict.reason == "test.accuracy is not finite for b on 5 of 5 seeds"
-    _, folders = build_reports(results, ["unrelated"], tmp_path / "reports")
+    folders = build_reports(results, ["unrelated"], tmp_path / "reports").folders
     assert (folders["unrelated"] / "index.html").is_file()
     file = write_file(results.store, execution, tmp_path / "published")
     assert "Infinity" not in str(read_file(file).items)

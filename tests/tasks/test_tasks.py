@@ -231,10 +231,10 @@ def test_a_third_party_task_is_treated_no_worse(installed, capsys):
     result = json.loads(capsys.readouterr().out)
     verdicts = {claim["id"]: claim["verdict"] for claim in result["claims"]}
     assert verdicts == {"agree": "supported", "right": "supported"}
-    page = Path(result["report"], "index.html").read_text()
+    page = Path(result["report"]).read_text()
     assert "agreement" in page
     assert run(["run", "twins.yaml", "--in-process", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["counts"]["reused"] == 18
+    assert json.loads(capsys.readouterr().out)["trials"]["complete"] == 0
 
 
 def test_the_task_of_the_documentation_learns(installed, capsys):
@@ -249,7 +249,7 @@ def test_the_task_of_the_documentation_learns(installed, capsys):
     study = study.replace("task.trust", "task.noise") + textwrap.dedent("""
         seeds: 6
         claims:
-          - {id: c, says: noise is harder, metric: test.loss, contrast: {trust: [1.0, 0.1]}, above: 0}
+          - {id: c, says: harder, metric: test.loss, contrast: {trust: [1.0, 0.1]}, above: 0}
     """)
     (installed / "noise.yaml").write_text(study)
     registry._registered.cache_clear()
