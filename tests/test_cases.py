@@ -11,7 +11,7 @@ import pytest
 from harness.cli.app import run
 from harness.run.results import open_results
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "cases"
 
 REFUSED = {
     "same-arms": "claims[0].contrast: compares one with two, but they are one arm",
@@ -28,7 +28,7 @@ REFUSED = {
 def case(tmp_path, monkeypatch, capsys):
     """Return a function that carries out a command on a case: its status, output and errors."""
     for file in HERE.iterdir():
-        if file.suffix in (".yaml", ".py") and not file.name.startswith("test_"):
+        if file.suffix in (".yaml", ".py"):
             shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*sys.path, str(tmp_path)])
