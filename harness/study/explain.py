@@ -83,7 +83,7 @@ _PLAIN_MEMBERS = {
     "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
     "constrained-float", "constrained-int",
 }  # fmt: skip
-_NAMES = {name for kind in (*KINDS.values(), PROBES, TASKS.names()) for name in kind}
+_NAMES = {name for kind in (*KINDS.values(), PROBES, TASKS.own()) for name in kind}
 _TAGS = _PLAIN_MEMBERS | _NAMES | {
     "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
     "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",
