@@ -31,7 +31,7 @@ def make_trial(digits):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: a process has one Ray, and others start their own
 def ray_executor(digits):
     executor = open_executor(slots=2)
     executor.provide(digits)
