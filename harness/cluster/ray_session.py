@@ -35,9 +35,6 @@ _SHORT = 16  # characters of a temporary folder that leave room for a unix socke
 _STOP_SECONDS = 5.0
 _START_SECONDS, _LOOK_SECONDS = 20.0, 0.02
 _HELPERS = ("start_monitor", "start_api_server", "start_log_monitor")
-# Where a scheduler's signal takes Ray's processes along, what Ray's core then writes to standard
-# error is no news. It reads this once, when it starts.
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
 
