@@ -19,7 +19,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Literal, get_args
 
-Kind = Literal["models", "data", "optimizers", "losses", "metrics"]
+Kind = Literal["models", "data", "optimizers", "losses", "metrics", "tasks"]
 GROUPS: Mapping[Kind, str] = {kind: f"harness.{kind}" for kind in get_args(Kind)}
 
 
@@ -49,6 +49,19 @@ def _read(group: str, path: tuple[str, ...]) -> dict[str, list[Plugin]]:
     return dict(sorted(found.items()))
 
 
+def plugin_of(kind: Kind, name: str) -> Plugin | None:
+    """Return what is registered under a name, if anything is.
+
+    Raises:
+        ValueError: if two packages register it.
+    """
+    known = plugins(kind).get(name, [])
+    if len(known) > 1:
+        packages = " and ".join(plugin.package for plugin in known)
+        raise ValueError(f"{packages} both register '{name}'; name the function itself")
+    return known[0] if known else None
+
+
 def registered(kind: Kind, built_in: Collection[str]) -> Callable[[Any], Any]:
     """Return a validator that puts a registered function in the place of its name.
 
@@ -61,10 +74,7 @@ def registered(kind: Kind, built_in: Collection[str]) -> Callable[[Any], Any]:
             return {**value, "name": replace(value["name"])} if "name" in value else value
         if not isinstance(value, str) or ":" in value or value in built_in:
             return value
-        known = plugins(kind).get(value, [])
-        if len(known) > 1:
-            packages = " and ".join(plugin.package for plugin in known)
-            raise ValueError(f"{packages} both register '{value}'; name the function itself")
-        return known[0].function if known else value
+        known = plugin_of(kind, value)
+        return known.function if known else value
 
     return replace

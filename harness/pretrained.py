@@ -18,6 +18,7 @@ from harness.extras import need
 from harness.metrics import functions
 from harness.own.reach import source_version
 from harness.provenance import code_version
+from harness.registry import TASKS
 from harness.trial import digest
 
 PACKAGE = "package:"
@@ -84,7 +85,17 @@ def own_code(workload: Mapping[str, Any]) -> list[str]:
     names = [workload["model"]["name"], training.get("name", ""), workload.get("loss", "")]
     names += [optimizer.get("name", "")]
     names += functions(workload).values()
+    names += [str(part["name"]) for part in _of_task(workload)]
+    task = workload.get("task")
+    plugin = TASKS.plugin(task["name"]) if task else None
+    names += [plugin.function] if plugin is not None else []
     return [name for name in names if ":" in name]
+
+
+def _of_task(workload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the networks and optimizers among the settings of a workload's task."""
+    settings = (workload.get("task") or {}).values()
+    return [part for part in settings if isinstance(part, Mapping) and "name" in part]
 
 
 def outside_versions(
@@ -101,10 +112,12 @@ def outside_versions(
         WeightsMissingError: if an encoder is not to be had.
         ExtraMissingError: if the library of a network is not installed.
     """
-    need_library(workload["model"])
     found = [version_of(name) for name in own_code(workload)]
-    outside = _model_version(workload["model"])
-    return found if outside is None else [*found, outside]
+    for model in (workload["model"], *_of_task(workload)):
+        need_library(model)
+        outside = _model_version(model)
+        found += [] if outside is None else [outside]
+    return found
 
 
 def training_version(

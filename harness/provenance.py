@@ -9,7 +9,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PARTS = ("form.py", "seeding.py", "models", "workloads", "train")
+_PARTS = (
+    "form.py", "seeding.py", "metrics.py", "lazy.py", "exhibit.py", "pretrained.py", "isolation.py",
+    "models", "workloads", "tasks", "probes", "train",
+)  # fmt: skip
 
 
 @cache

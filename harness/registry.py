@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import json
 import pkgutil
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import Annotated, Any, Union, get_args
 
@@ -26,6 +23,9 @@ from pydantic import (
     WrapValidator,
 )
 
+from harness.plugins import Kind as PluginKind
+from harness.plugins import Plugin, plugin_of, plugins
+
 SHARED = ("base",)
 """Modules of a package that are no things of their own."""
 
@@ -34,44 +34,50 @@ SHARED = ("base",)
 class Kind:
     """A kind of things, such as tasks: the package that holds the built-in ones.
 
-    `group` is that of the entry points by which other packages add theirs.
+    `plugged` is the kind of entry points by which other packages add theirs, if they can.
     """
 
-    name: str
     package: str
-
-    @property
-    def group(self) -> str:
-        """The group of entry points."""
-        return f"harness.{self.name}"
-
-    def names(self) -> list[str]:
-        """Return the names of all things of this kind, the built-in ones first."""
-        return [*_built_in(self.package), *(n for n in self.registered() if n not in self.own())]
+    plugged: PluginKind | None = None
 
     def own(self) -> tuple[str, ...]:
         """Return the names of the built-in things."""
         return _built_in(self.package)
 
-    def registered(self) -> Mapping[str, EntryPoint]:
-        """Return what installed packages register, by name; what is built in goes first."""
-        return _registered(self.group, tuple(sys.path))
+    def names(self) -> list[str]:
+        """Return the names of all things of this kind; a built-in one goes first."""
+        others = plugins(self.plugged) if self.plugged is not None else {}
+        return list(dict.fromkeys([*self.own(), *others]))
+
+    def plugin(self, name: str) -> Plugin | None:
+        """Return what a package registers under a name, unless a thing of that name is built in.
+
+        Raises:
+            ValueError: if two packages register it.
+        """
+        if name in self.own() or self.plugged is None:
+            return None
+        return plugin_of(self.plugged, name)
 
     def find(self, name: str) -> type[Any]:
         """Import the thing of a name and return its class.
 
         Raises:
             KeyError: if nothing of this kind has the name.
+            ValueError: if two packages register it.
         """
         if name in self.own():
             return _class_of(f"{self.package}.{name}", name)
-        entry = self.registered()[name]
-        found: type[Any] = entry.load()
+        plugin = self.plugin(name)
+        if plugin is None:
+            raise KeyError(name)
+        module, attribute = plugin.function.split(":")
+        found: type[Any] = getattr(import_module(module), attribute)
         return found
 
 
-TASKS = Kind("tasks", "harness.tasks")
-PROBES = Kind("probes", "harness.probes")
+TASKS = Kind("harness.tasks", "tasks")
+PROBES = Kind("harness.probes")
 
 
 @cache
@@ -81,12 +87,6 @@ def _built_in(package: str) -> tuple[str, ...]:
     places = spec.submodule_search_locations or []
     names = sorted(module.name for module in pkgutil.iter_modules(places))
     return tuple(name for name in names if name not in SHARED and not name.startswith("_"))
-
-
-@cache
-def _registered(group: str, path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
-    del path  # the key: where packages are looked for
-    return {entry.name: entry for entry in entry_points(group=group)}
 
 
 @cache
@@ -111,7 +111,7 @@ def setting(kind: Kind) -> Any:
 
     def registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         name = value.get("name") if isinstance(value, dict) else None
-        if name is None or name in kind.own() or name not in kind.registered():
+        if name is None or kind.plugin(name) is None:
             return handler(value)
         return kind.find(name).model_validate_json(json.dumps(value), strict=True)
 

@@ -25,11 +25,6 @@ def catalogue() -> dict[str, dict[str, str]]:
     listed["losses"] = dict.fromkeys(LOSSES, "")
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
     listed["tasks"] = {name: _first_line(TASKS.find(name).__doc__) for name in TASKS.own()}
-    listed["tasks"] |= {
-        name: f"{entry.value}, of {entry.dist.name if entry.dist else 'unknown'}"
-        for name, entry in TASKS.registered().items()
-        if name not in TASKS.own()
-    }
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
         for name, known in plugins(plugin_kind).items():

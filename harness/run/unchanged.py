@@ -35,7 +35,8 @@ def identity(plan: Plan, file: str) -> str:
     if len(plan.fingerprints) < len(data_configs(plan)):
         return ""
     spaces = [plan.space(arm) for arm in plan.all_arms]
-    if any(path in space.dimensions for space in spaces if space for path in OUTSIDE):
+    searched = {path for space in spaces if space for path in space.dimensions}
+    if any(path in OUTSIDE or path.partition(".")[0] == "task" for path in searched):
         return ""  # code and weights from elsewhere may come in by way of a candidate
     workloads = [stage.trial.workload for stage in plan.stages.values()]
     workloads += [arm.workload for arm in plan.all_arms]

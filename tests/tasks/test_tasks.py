@@ -1,7 +1,11 @@
 """Tasks that own their step: built in and third parties', from a study file to a verdict."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness import registry
+from harness import plugins, provenance
 from harness.cli.app import run
-from harness.form import Form
+from harness.pretrained import own_code
 from harness.registry import TASKS
 from harness.seeding import stream
 from harness.study import InputError, load_study
@@ -252,11 +256,49 @@ def test_the_task_of_the_documentation_learns(installed, capsys):
           - {id: c, says: harder, metric: test.loss, contrast: {trust: [1.0, 0.1]}, above: 0}
     """)
     (installed / "noise.yaml").write_text(study)
-    registry._registered.cache_clear()
+    plugins._read.cache_clear()
     assert run(["run", "noise.yaml", "--in-process", "--json"]) == 0
     (claim,) = json.loads(capsys.readouterr().out)["claims"]
     assert claim["verdict"] == "supported"
 
 
-def test_a_form_is_all_that_a_task_needs_of_data():
-    assert TASKS.find("classification")(name="classification").objective(Form((3,), 2), "auto")
+# --- identity -------------------------------------------------------------------------------------
+def test_a_changed_task_of_a_third_party_is_trained_again(installed):
+    """Each run is a process of its own, as a user's are."""
+    command = [sys.executable, "-m", "harness", "run", "twins.yaml", "--in-process", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(installed / "site")}
+
+    def complete():
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return json.loads(done.stdout)["trials"]["complete"]
+
+    assert complete() == 16
+    task = installed / "site" / "acme_twins.py"
+    task.write_text(task.read_text() + "\n# a comment\n")
+    assert complete() == 0
+    task.write_text(task.read_text().replace("self.trust * ", "2 * self.trust * "))
+    assert complete() == 16
+
+
+def test_own_networks_inside_a_task_are_part_of_its_identity():
+    own = {**ADVERSARIAL["task"], "discriminator": {"name": "nets:critic"},
+           "discriminator_optimizer": {"name": "steps:Slow", "lr": 0.1}}  # fmt: skip
+    assert own_code(make(task=own).workload) == ["nets:critic", "steps:Slow"]
+
+
+DECIDING = ["metrics.py", "isolation.py", "exhibit.py", "pretrained.py", "tasks/adversarial.py",
+            "tasks/base.py", "probes/mode_coverage.py", "train/single.py"]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", DECIDING)
+def test_code_that_decides_outcomes_is_part_of_every_trial(file, tmp_path):
+    copy = tmp_path / "harness"
+    shutil.copytree(Path(provenance.__file__).parent, copy,
+                    ignore=shutil.ignore_patterns("bundled", "__pycache__"))  # fmt: skip
+    ask = "import harness.provenance as p; print(p.__file__, p.code_version())"
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {ask}"]
+    before = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert before[0].startswith(str(copy))
+    (copy / file).write_text((copy / file).read_text() + "\nCHANGED = True\n")
+    after = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert after[1] != before[1]
