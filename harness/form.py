@@ -12,16 +12,6 @@ Kind = Literal["class", "sequence", "numbers"]
 IGNORED = -100
 """The class of a position in a sequence that does not count."""
 
-SELECTED_BY: Mapping[Kind, str] = {"class": "accuracy", "sequence": "loss", "numbers": "loss"}
-"""The validation metric that chooses an epoch and, unless a study says otherwise, a candidate."""
-
-METRICS: Mapping[Kind, tuple[str, ...]] = {
-    "class": ("loss", "accuracy"),
-    "sequence": ("loss", "accuracy", "bits"),
-    "numbers": ("loss", "mean_absolute_error", "root_mean_squared_error", "max_error"),
-}
-"""What is measured on every split."""
-
 RANGES: Mapping[str, tuple[float, float]] = {
     **dict.fromkeys(("accuracy", "dead_units", "ensemble_accuracy", "neighbour_purity"), (0, 1)),
     **dict.fromkeys(("silhouette",), (-1, 1)),

@@ -122,6 +122,17 @@ def untouched() -> Iterator[None]:
         surroundings.restore()
 
 
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Leave generators of random numbers as they were."""
+    before = [(put, get()) for get, put in _generators()]
+    try:
+        yield
+    finally:
+        for put, state in before:
+            put(state)
+
+
 def seed_generators(seed: int) -> None:
     """Seed Python's and NumPy's generators, and PyTorch's where it is loaded."""
     random.seed(seed)

@@ -18,7 +18,7 @@ REFUSED = {
     "dead-override": "model.width never acts: factor 'b' overwrites it in every arm",
     "no-such-metric": "has no test.acc; did you mean 'test.accuracy'?",
     "impossible-ratio": "a ratio is positive, and so are its bounds",
-    "deviation-of-one": "8",  # of one arm
+    "deviation-of-one": "the deviation is taken over several arms of one side; here arm 8",
     "own-metrics": "nothing says whether a low or a high one is better",
 }
 """What is refused before anything trains, and words of what is said."""

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.figures.layout import MOST_SERIES, same_level
+from harness.figures.layout import MOST_SERIES
 from harness.figures.lines import Facet, Frame, Line, draw_facets
 from harness.figures.style import Picture
 from harness.figures.words import axis_label, capitalized, metric_name, plural
 from harness.stats.intervals import t_interval
+from harness.study.search import same_value
 from harness.wording import level_text
 
 MOST_PAIRS = 6
@@ -92,8 +93,8 @@ def _lines(evidence: Evidence, rows: pd.DataFrame, metric: str, pair: _Pair) -> 
                 arm.name
                 for arm in evidence.plan.arms
                 if not arm.named
-                and same_level(arm.levels[pair.lines], level)
-                and same_level(arm.levels[pair.across], across)
+                and same_value(arm.levels[pair.lines], level)
+                and same_value(arm.levels[pair.across], across)
             ]
             cell = rows[rows["arm"].isin(arms)]
             table = cell.pivot_table(index="seed", columns="arm", values=metric).dropna()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from harness.plan import Plan
 from harness.study import Arm
+from harness.study.search import same_value
 from harness.wording import level_text
 
 MOST_SERIES = 8
@@ -40,11 +40,6 @@ class Layout:
 
     groups: tuple[Group, ...]
     hue: str | None = None
-
-
-def same_level(one: Any, other: Any) -> bool:
-    """Whether two levels are the same; 1, 1.0 and true are three."""
-    return type(one) is type(other) and bool(one == other)
 
 
 def row_label(layout: Layout, group: Group, member: Member, width: int) -> str:
@@ -93,12 +88,12 @@ def _crossed(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> tuple[list[
     levels = list(plan.study.factors[hue].levels)
     groups = []
     for level in plan.study.factors[rows].levels:
-        mine = [arm for arm in arms if same_level(arm.levels[rows], level)]
+        mine = [arm for arm in arms if same_value(arm.levels[rows], level)]
         members = [
             Member(arm.name, f"{hue} {level_text(styled)}", style)
             for arm in mine
             for style, styled in enumerate(levels)
-            if same_level(arm.levels[hue], styled)
+            if same_value(arm.levels[hue], styled)
         ]
         if members:
             groups.append(Group(level_text(level), tuple(members)))
@@ -110,7 +105,7 @@ def _by_first_factor(arms: Sequence[Arm], plan: Plan, factors: list[str]) -> lis
     others = [factor for factor in factors if factor != rows]
     groups = []
     for level in plan.study.factors[rows].levels:
-        mine = [arm for arm in arms if same_level(arm.levels[rows], level)]
+        mine = [arm for arm in arms if same_value(arm.levels[rows], level)]
         named = [(arm.name, ", ".join(level_text(arm.levels[f]) for f in others)) for arm in mine]
         groups += _chunks(f"{rows} {level_text(level)}", named)
     return groups
@@ -122,7 +117,7 @@ def _by_changed_factor(arms: Sequence[Arm], factors: Sequence[str], baseline: Ar
         mine = [
             arm
             for arm in arms
-            if all(same_level(arm.levels[f], baseline.levels[f]) for f in factors if f != factor)
+            if all(same_value(arm.levels[f], baseline.levels[f]) for f in factors if f != factor)
         ]
         groups += _chunks(factor, [(arm.name, level_text(arm.levels[factor])) for arm in mine])
     return groups

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import Problem
 from harness.study.claims import CompositeClaim, Test
-from harness.study.contrasts import compared
+from harness.study.contrasts import NEEDS_SEVERAL, compared
 from harness.study.design import SIMPLE_BASELINE, Arm
 from harness.study.document import Document, Path_
 from harness.study.model import Study
@@ -18,8 +18,6 @@ from harness.trial import digest, source_of
 
 RESERVED = {"arm": "selects arms by their names", "at": "holds the levels of the other factors"}
 SAME_ARM = "are one arm: all their settings are equal, and so are their trials"
-SPREADS = ("range", "deviation", "shortfall")
-"""Ways to make several arms one number that are about how arms differ."""
 
 
 def check_arms(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
@@ -101,20 +99,15 @@ def tests_of(study: Study) -> Iterator[tuple[Path_, Test]]:
             yield (("claims", i, "all_of", j) if parts else ("claims", i)), test
 
 
-def arms_by_side(test: Test, study: Study, arms: Sequence[Arm]) -> list[list[Arm]]:
-    """Return the arms of each side that a test compares; of a trend, of each of its places."""
-    return [list(side) for side in compared(test, study, arms).sides]
-
-
 def _compared(
     test: Test, study: Study, arms: Sequence[Arm], groups: Mapping[str, int]
 ) -> Iterator[tuple[str, str]]:
     """Yield the pairs of names of one arm that a test sets against each other."""
-    found = arms_by_side(test, study, arms)
-    names = [[arm.name for arm in side if arm.name in groups] for side in found]
+    sides = compared(test, study, arms).sides
+    names = [[arm.name for arm in side if arm.name in groups] for side in sides]
     two_sides = itertools.combinations(names, 2)
     pairs = [pair for one, other in two_sides for pair in itertools.product(one, other)]
-    if test.across in SPREADS:
+    if test.across in NEEDS_SEVERAL:
         pairs += [pair for side in names for pair in itertools.combinations(side, 2)]
     for one, other in pairs:
         if one != other and groups[one] == groups[other]:

@@ -9,9 +9,9 @@ from typing import Any
 from harness.components.simple_models import SIMPLE_KINDS
 from harness.errors import Problem, nearest
 from harness.form import SIMPLE_MODELS
-from harness.study.arm_checks import arms_by_side
 from harness.study.claim_checks import selector_problem, test_problem
 from harness.study.claims import CompositeClaim, Test
+from harness.study.contrasts import compared
 from harness.study.design import TWO_LEVELS, Arm, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
@@ -169,5 +169,5 @@ def _is_a_share(test: Test, study: Study, arms: Sequence[Arm]) -> bool:
     part, _, name = test.metric.partition(".")
     if part != "cost" or name not in (*SHARED, "pack_size"):
         return False
-    wanted = [arm for side in arms_by_side(test, study, arms) for arm in side]
+    wanted = [arm for side in compared(test, study, arms).sides for arm in side]
     return any(arm.workload["training"] is None for arm in wanted)  # your own is trained alone

@@ -14,8 +14,9 @@ from harness.components import EpochsToTarget
 from harness.errors import Problem, nearest
 from harness.form import RANGES, SIMPLE_MODELS, Kind
 from harness.registry import PROBES as KIND
-from harness.study.arm_checks import SPREADS, arms_by_side, tests_of
+from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
+from harness.study.contrasts import NEEDS_SEVERAL, compared
 from harness.study.design import Arm, select
 from harness.study.document import Document
 from harness.study.model import Study
@@ -49,15 +50,14 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
     """Find metrics that an arm does not have, and hypotheses that no numbers can decide."""
     problems = []
     for where, test in tests_of(study):
-        compared = arms_by_side(test, study, arms)
-        unknown = _unreported(test.metric, [arm for side in compared for arm in side], study, arms)
+        looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
+        unknown = _unreported(test.metric, looked_at, study, arms)
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
             continue
         for key, message in (
-            ("across", _spread_of_one(test, compared)),
             ("spread_over_seeds", _no_ratio(test, study)),
-            (test.hypothesis, _undecidable(test, [arm for side in compared for arm in side])),
+            (test.hypothesis, _undecidable(test, looked_at)),
         ):
             if message:
                 problems.append(document.problem((*where, key), message))
@@ -141,13 +141,6 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
 
 
 # --- what numbers can be --------------------------------------------------------------------------
-def _spread_of_one(test: Test, compared: Sequence[Sequence[Arm]]) -> str | None:
-    if test.across in SPREADS and min(map(len, compared)) < 2:
-        one = next(side[0].name for side in compared if len(side) < 2)
-        return f"the {test.across} of one arm ({one}) says nothing; it needs two arms or more"
-    return None
-
-
 def _no_ratio(test: Test, study: Study) -> str | None:
     """A distance from the median is zero for the seed in the middle, which has no logarithm."""
     logarithm = test.ratio is not None or (test.trend and test.trend.scale in ("log", "power"))
@@ -166,7 +159,7 @@ def _undecidable(test: Test, looked_at: Sequence[Arm]) -> str | None:
         return None
     shown = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
     what = test.metric if test.measure == "of" else f"the {test.measure} of {test.metric}"
-    if test.across in SPREADS or test.spread_over_seeds:
+    if test.across in NEEDS_SEVERAL or test.spread_over_seeds:
         what = f"such a spread of {test.metric}"
     if test.differs_by is not None:
         never, always = test.differs_by >= max(-low, high), False
@@ -204,7 +197,7 @@ def _claimed(test: Test) -> tuple[float, float]:
 def _effects(test: Test, looked_at: Sequence[Arm]) -> tuple[float, float]:
     """Return between which numbers the effect lies, as far as that is known."""
     low, high = _range_of(test, looked_at)
-    if test.spread_over_seeds or test.across in SPREADS:
+    if test.spread_over_seeds or test.across in NEEDS_SEVERAL:
         low, high = 0.0, high - low
     if test.measure == "of":
         return low, high

@@ -135,8 +135,6 @@ class Objective(Protocol):
     Outputs and targets are those of one network, with the batch in front.
     """
 
-    selects: str
-    """The validation metric that chooses the epoch."""
     reductions: tuple[Reduction, ...]
     """How the totals of batches make those of a whole split."""
 

@@ -39,7 +39,6 @@ class Classification(Supervised):
 class Classes:
     """Cross entropy (in nats) and accuracy, for one class each."""
 
-    selects = "accuracy"
     reductions: tuple[Reduction, ...] = ("sum", "sum")
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -36,7 +36,6 @@ class Regression(Supervised):
 class Numbers:
     """Squared or absolute error of numbers, averaged over examples and outputs."""
 
-    selects = "loss"
     reductions: tuple[Reduction, ...] = ("sum", "sum", "max")
 
     def __init__(self, outputs: int, *, absolute: bool):

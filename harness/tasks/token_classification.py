@@ -38,7 +38,6 @@ class TokenClassification(Supervised):
 class Sequences:
     """Cross entropy at each position, in nats and in bits; ignored positions do not count."""
 
-    selects = "loss"
     reductions: tuple[Reduction, ...] = ("sum", "sum", "sum")
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

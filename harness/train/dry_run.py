@@ -7,7 +7,6 @@ of its optimizer; then all of it is forgotten. Random generators are left as the
 from __future__ import annotations
 
 import inspect
-import random
 import sys
 import sysconfig
 import traceback
@@ -16,26 +15,31 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 import harness
 from harness.errors import nearest
 from harness.form import SIMPLE_MODELS, Form
-from harness.isolation import Surroundings
+from harness.isolation import Surroundings, generators_kept
 from harness.metrics import functions
 from harness.models import build, layer_groups, unpackable_reason
 from harness.own.imports import OwnImports, missing, own_function
 from harness.pretrained import own_code
 from harness.seeding import stream
-from harness.tasks import Objective, Supervised, Task, objective_for, task_of
+from harness.tasks import Objective, Supervised, Task, task_of
 from harness.train.augmentation import Augmentation
 from harness.train.engine import Setting
 from harness.train.environment import computing
-from harness.train.own_objective import OwnLoss, one_number, own_refusal
+from harness.train.own_objective import one_number, own_refusal
 from harness.train.pack import Material, Pack, optimizer_settings, update_for
-from harness.train.program import PackedProgram, forget_programs, program_for, uses_bfloat16
+from harness.train.program import (
+    PackedProgram,
+    forget_programs,
+    objective_of,
+    program_for,
+    uses_bfloat16,
+)
 from harness.train.ranks import why_not_shared
 from harness.train.resident import Normalization, resident
 from harness.train.single import SingleProgram
@@ -65,7 +69,7 @@ def dry_run(
         # what becomes of a trial that runs out of memory, its study says
         out_of_memory = suppress(torch.OutOfMemoryError, MemoryError)
         with OwnImports(names, trial.own_code) as own:
-            with computing(setting.threads), _generators_as_before(), out_of_memory:
+            with computing(setting.threads), generators_kept(), out_of_memory:
                 check.carry_out(source)
             fault = own.fault()
         if fault and not check.mistakes:
@@ -119,7 +123,7 @@ class _Check:
             self._step_of(task)
             return
         network = None if self._is_wrong("model") else self._network(source)
-        objective = None if self._is_wrong("loss") else self._objective()
+        objective = None if self._is_wrong("loss") else self._objective(task)
         if network is not None and objective is not None:
             self._step(task, network, objective)
 
@@ -209,11 +213,9 @@ class _Check:
                 freeze(network, frozen_groups(transfer, len(layer_groups(network))))
         return None if self._is_wrong("transfer") else network.to(self.device)
 
-    def _objective(self) -> Objective | None:
-        loss = self.workload.get("loss", "auto")
+    def _objective(self, task: Task) -> Objective | None:
         with self._at("loss"):
-            objective = objective_for(self.workload, self.data.form)
-            return OwnLoss(objective, loss) if ":" in loss else objective
+            return objective_of(self.workload, self.data.form, task)
         return None
 
     def _step(self, task: Task, network: nn.Module, objective: Objective) -> None:
@@ -405,16 +407,3 @@ def _shown(file: str) -> str:
         if Path(file).is_relative_to(folder.absolute()):
             return str(Path(file).relative_to(folder.absolute()))
     return Path(file).name
-
-
-@contextmanager
-def _generators_as_before() -> Iterator[None]:
-    """Leave random generators as they were."""
-    before, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    try:
-        with torch.random.fork_rng(devices=devices):
-            yield
-    finally:
-        random.setstate(before)
-        np.random.set_state(numbers)  # noqa: NPY002

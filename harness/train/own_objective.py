@@ -18,7 +18,6 @@ class OwnLoss:
 
     def __init__(self, base: Objective, name: str):
         self.base, self.name, self.function = base, name, own_function(name)
-        self.selects = base.selects
         self.reductions: tuple[Reduction, ...] = ("sum", "sum", *base.reductions)
 
     def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

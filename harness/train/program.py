@@ -189,7 +189,7 @@ def program_for(
         _programs[key] = _programs.pop(key)
         return _programs[key]
     task = task_of(workload, form.kind)
-    objective = _objective(workload, form, task)
+    objective = objective_of(workload, form, task)
     for name, function in functions(workload).items():
         check_goal(function, metric_of(f"validation.{name}", workload))
     template = build_template(task, trial, form).to(device)
@@ -209,7 +209,8 @@ def program_for(
     return program
 
 
-def _objective(workload: Mapping[str, Any], form: Form, task: Task) -> Objective | None:
+def objective_of(workload: Mapping[str, Any], form: Form, task: Task) -> Objective | None:
+    """Return loss and metrics of a workload, with the user's own loss; None if not supervised."""
     if not isinstance(task, Supervised):
         return None
     objective, loss = objective_for(workload, form), workload.get("loss", "auto")

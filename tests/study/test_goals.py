@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.form import METRICS
 from harness.metrics import BUILT_IN, deciding, metric_of
 from harness.plan import make_plan
 from harness.study import InputError, load_study
+from harness.tasks import USUAL, usual_task
 
 TRAINING = {"name": "reports:train", "metric": "validation.mse"}
 ASKED = r"validation\.mse {}, and nothing says whether a low or a high one is better"
@@ -108,7 +108,7 @@ def test_one_resolver_knows_what_is_declared(name, workload, goal, unit):
 
 
 def test_every_metric_of_the_harness_is_known():
-    assert {name for names in METRICS.values() for name in names} <= set(BUILT_IN)
+    assert {name for kind in USUAL for name in usual_task(kind).measures} <= set(BUILT_IN)
 
 
 def test_only_a_goal_that_was_not_known_changes_a_trial():

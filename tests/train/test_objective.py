@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.form import IGNORED, METRICS, Form
+from harness.form import IGNORED, Form
 from harness.study.workload import Workload
 from harness.tasks import objective_for, total, usual_task
 from harness.tasks.regression import Numbers
@@ -64,7 +64,7 @@ def test_a_packed_step_is_that_of_a_network_alone(kind, loss):
             torch.testing.assert_close(ours[own], theirs, rtol=1e-4, atol=1e-6)
         found = objective.metrics(torch.stack([t.double() for t in totals]), 8)
         direct = total(objective, network(inputs[row]).detach(), targets[row])
-        assert set(direct) == set(METRICS[FORMS[kind].kind])
+        assert set(direct) == set(usual_task(kind).measures)
         for name, value in direct.items():
             assert float(found[name][row]) == pytest.approx(value, rel=1e-5)
         assert direct["loss"] == pytest.approx(float(losses[row]), rel=1e-5)

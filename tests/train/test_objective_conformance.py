@@ -1,7 +1,8 @@
 """Every optimizer, loss and metric keeps the promises that all of them make."""
 
 from harness.components import OPTIMIZERS
-from harness.form import METRICS, Form
+from harness.form import Form
+from harness.tasks import usual_task
 from harness.testing.objectives import LossConformance, MetricConformance
 from harness.testing.optimizers import OptimizerConformance
 
@@ -28,4 +29,6 @@ class TestLosses(LossConformance):
 
 
 class TestMetrics(MetricConformance):
-    harness_cases = tuple((name, FORMS[kind]) for kind, names in METRICS.items() for name in names)
+    harness_cases = tuple(
+        (name, form) for kind, form in FORMS.items() for name in usual_task(kind).measures
+    )

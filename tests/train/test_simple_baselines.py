@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from harness.form import METRICS
 from harness.study.workload import Workload
+from harness.tasks import usual_task
 from harness.train import train
 from harness.train.simple_baseline.ngram import NGram
 from harness.trial import Phase, Record, State, Trial
@@ -37,7 +37,7 @@ def test_they_report_what_networks_report(tmp_path, data, model):
     expected = {
         f"{part}.{name}"
         for part in ("train", "validation", "test")
-        for name in METRICS[dataset.form.kind]
+        for name in usual_task(dataset.form.kind).measures
     }
     assert set(metrics) == expected
     assert all(type(value) is float and math.isfinite(value) for value in metrics.values())
