@@ -246,7 +246,7 @@ def make_board(results: Sequence[ProfileResult], lacking: Sequence[str] = ()) ->
         for result in results
         for says in result.left_out.values()
     ]
-    return Board([study for study in made if study is not None], [*lacking, *left_out])
+    return Board([study for study in made if study is not None], [*lacking, *sorted(left_out)])
 
 
 def _study_board(results: Sequence[ProfileResult]) -> StudyBoard:

@@ -36,7 +36,7 @@ class ProfileResult:
     verdicts: Sequence[Verdict]
     lost: Lost = ()
     standing: Standing = field(default_factory=Standing)
-    left_out: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    left_out: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     """The parts of its report that could not be drawn, by key: what they are, and why."""
 
     def attempt(self, key: str, title: str, make: Callable[[], Made], absent: Made) -> Made:

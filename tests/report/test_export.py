@@ -45,13 +45,14 @@ def test_the_tidy_evidence_is_the_evidence(exported, finished):
 def test_columns_of_mixed_kinds_become_text(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "harness.report.view.draw_all",
-        lambda evidence, verdicts: {"effects": forest(evidence.plan.study, verdicts)},
+        lambda evidence, verdicts, _: {"effects": forest(evidence.plan.study, verdicts)},
     )
     evidence = finished.evidence
     trials = evidence.trials.assign(**{"level.depth": ["none", 0.5] * (len(evidence.trials) // 2)})
     result = replace(finished.profiles["default"], evidence=replace(evidence, trials=trials))
     (written,) = export([result], tmp_path)
     assert set(pd.read_parquet(written / "trials.parquet")["level.depth"]) == {"none", "0.5"}
+    assert result.left_out == {}
 
 
 def test_figures_are_pdfs_with_fonts_and_tables_are_whole(exported):
