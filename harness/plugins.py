@@ -19,7 +19,24 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Literal, get_args
 
-Kind = Literal["models", "data", "optimizers", "losses", "metrics", "tasks"]
+Kind = Literal[
+    "models",
+    "data",
+    "optimizers",
+    "schedules",
+    "losses",
+    "metrics",
+    "augmentations",
+    "tasks",
+    "probes",
+    "measures",
+    "hypotheses",
+    "designs",
+    "samplers",
+    "panels",
+    "figures",
+    "baselines",
+]
 GROUPS: Mapping[Kind, str] = {kind: f"harness.{kind}" for kind in get_args(Kind)}
 
 
@@ -30,6 +47,11 @@ class Plugin:
     name: str
     function: str
     package: str
+
+    @property
+    def is_class(self) -> bool:
+        """Whether it is a class of settings and code, which names of classes begin like."""
+        return self.function.rpartition(":")[2][:1].isupper()
 
 
 def plugins(kind: Kind) -> dict[str, list[Plugin]]:

@@ -17,8 +17,9 @@ from typing import Annotated, Any, Union, get_args
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    Field,
+    Discriminator,
     SerializeAsAny,
+    Tag,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
@@ -27,7 +28,10 @@ from harness.plugins import Kind as PluginKind
 from harness.plugins import Plugin, plugin_of, plugins
 
 SHARED = ("base",)
-"""Modules of a package that are no things of their own."""
+"""Modules of a package that are no things of their own; so are those that begin with `_`."""
+
+OWN = "custom"
+"""What stands in error messages for a function of the user's."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Kind:
         if name in self.own():
             return _class_of(f"{self.package}.{name}", name)
         plugin = self.plugin(name)
-        if plugin is None:
+        if plugin is None or not plugin.is_class:
             raise KeyError(name)
         module, attribute = plugin.function.split(":")
         found: type[Any] = getattr(import_module(module), attribute)
@@ -77,7 +81,7 @@ class Kind:
 
 
 TASKS = Kind("harness.tasks", "tasks")
-PROBES = Kind("harness.probes")
+PROBES = Kind("harness.probes", "probes")
 
 
 @cache
@@ -100,20 +104,37 @@ def _class_of(module: str, name: str) -> type[Any]:
     raise LookupError(f"{module} has no class with the field `name: Literal['{name}']`")
 
 
-def setting(kind: Kind) -> Any:
+def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[BaseModel]) -> Any:
     """Return the type of a field that names a thing of a kind, as pydantic checks it.
 
     The built-in things are a union, told apart by `name`; a registered one is imported where a
     study names it, and never for a study that does not.
+
+    Args:
+        kind: of the things.
+        own: settings of a function of the user's, `package.module:function`. A registered function
+            stands for its address.
+        others: things that are no module of the kind's package, by their names.
     """
-    classes = tuple(kind.find(name) for name in kind.own())
-    union = Annotated[Union[classes], Field(discriminator="name")]  # type: ignore[valid-type]  # noqa: UP007
+    classes = {name: kind.find(name) for name in kind.own()} | others
+    tagged = [Annotated[one, Tag(name)] for name, one in classes.items()]
+    if own is not None:
+        tagged.append(Annotated[own, Tag(OWN)])
+    union = Annotated[Union[tuple(tagged)], Discriminator(_tag)]  # type: ignore[valid-type]  # noqa: UP007
 
     def registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         name = value.get("name") if isinstance(value, dict) else None
-        if name is None or kind.plugin(name) is None:
+        plugin = kind.plugin(name) if isinstance(name, str) and name not in classes else None
+        if plugin is None:
             return handler(value)
-        return kind.find(name).model_validate_json(json.dumps(value), strict=True)
+        if not plugin.is_class:
+            return handler({**value, "name": plugin.function})
+        return kind.find(plugin.name).model_validate_json(json.dumps(value), strict=True)
 
     named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
     return SerializeAsAny[Annotated[union, WrapValidator(registered), named]]  # type: ignore[misc]
+
+
+def _tag(value: Any) -> str | None:
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    return None if name is None else OWN if ":" in str(name) else str(name)

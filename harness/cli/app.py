@@ -82,6 +82,11 @@ def main() -> None:
     _signals.install()
     status = run(sys.argv[1:])
     _signals.ignore()
+    if status > INTERRUPTED and "ray" in sys.modules:
+        # Its core crashes at times where Python clears away what was half started.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
     if "torch" not in sys.modules:  # it tells of everything that is not collected, at length
         gc.freeze()  # what is left goes with the process: to collect it first takes up to a second
     sys.exit(status)

@@ -148,29 +148,36 @@ def _close_early(conductor: Conductor, status: str) -> None:
 
 
 def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunResult:
-    plan, store, session = conductor.plan, conductor.store, conductor.session
+    store, session = conductor.store, conductor.session
     try:
         conductor.run(datasets)
+        status = "failed" if conductor.counts["failed"] else "finished"
+        store.end_execution(conductor.execution, status, session.seconds())
     except BaseException as error:
         _close_early(conductor, _ended_by(error))
         raise
-    status = "failed" if conductor.counts["failed"] else "finished"
-    store.end_execution(conductor.execution, status, session.seconds())
+    try:
+        return _judge(conductor, status)
+    except KeyboardInterrupt:
+        _close_early(conductor, "interrupted")
+        raise
+
+
+def _judge(conductor: Conductor, status: str) -> RunResult:
+    """Judge what has been trained, write the report and tell everyone."""
     from harness.run.conclude import conclude
     from harness.run.results import Results
+
+    plan, session = conductor.plan, conductor.session
 
     def closed(outcome: Outcome, report: Path | None = None) -> Closing:
         seconds, costs = session.seconds(), conductor.costs()
         return Closing(status, conductor.counts, seconds, outcome.verdicts, report, costs)
 
-    results, names = Results(store, session.published), (plan.study.study, plan.profile)
-    try:
-        outcome, report = conclude(
-            results, names, session.options.reports, lambda o: conductor.tell("judged", closed(o))
-        )
-    except KeyboardInterrupt:
-        _close_early(conductor, "interrupted")
-        raise
+    results, names = Results(conductor.store, session.published), (plan.study.study, plan.profile)
+    outcome, report = conclude(
+        results, names, session.options.reports, lambda o: conductor.tell("judged", closed(o))
+    )
     end = closed(outcome, report)
     conductor.tell("closed", end)
     counts, verdicts = conductor.counts, outcome.verdicts
