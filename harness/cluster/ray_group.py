@@ -28,8 +28,8 @@ GRACE_SECONDS = 10.0
 PAUSE_SECONDS = 10.0  # after which a worker that waits for a trial asks again
 
 
-Job = tuple[Pack, list[Any]]
-"""A pack of one trial, and references to its open data, test split and initial weights."""
+Job = tuple[int, Pack, list[Any]]
+"""A number, a pack of one trial, and references to its open data, test split, initial weights."""
 
 
 class TrialFailedError(Exception):
@@ -69,7 +69,8 @@ class Group:
         """
         with self._asked:
             self._number += 1
-            self._job, self._told = (pack, list(references)), queue.Queue()
+            self._job = self._number, pack, list(references)
+            self._told = queue.Queue()
             self._asked.notify_all()
         self._have_workers()
         while True:
@@ -82,7 +83,7 @@ class Group:
                 return
 
     def job(self, number: int) -> Job | None:
-        """Return the job of a number to one of the workers; None if it has not come yet."""
+        """Return the job of a number, or a later one, to a worker; None if it has not come yet."""
         with self._asked:
             self._asked.wait_for(lambda: self._number >= number, timeout=PAUSE_SECONDS)
             return self._job if self._number >= number else None
@@ -111,7 +112,7 @@ class Group:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if self._job is not None:
-            self.take(self._number, [Lost(self._job[0], cause, kind)])
+            self.take(self._number, [Lost(self._job[1], cause, kind)])
 
     def _trainer(self, first: int, me: Any, folder: str) -> TorchTrainer:
         needs = self._needs
@@ -160,9 +161,11 @@ def train_together(config: Mapping[str, Any]) -> None:
     for number in count(config["first"]):
         while (job := ray.get(group.job.remote(number))) is None:
             pass
-        pack, references = job
+        found, pack, references = job
         given: list[Any] = [None if one is None else ray.get(one) for one in references]
         try:
+            if not ranks.agree(found):  # else the gradients of different trials would be added
+                raise TrialFailedError("the workers of a trial were given different ones")
             for batch in worker.run(pack, *given):
                 failed = any(isinstance(e, Record) and e.state is State.FAILED for e in batch)
                 if failed or ranks.rank == 0:

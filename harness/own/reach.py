@@ -216,8 +216,13 @@ def _read(file: str, _size: int, _changed: int) -> _Source:
     return read_source(Path(file).read_bytes(), file)
 
 
-def read_source(source: bytes, file: str) -> _Source:
+def read_source(source: bytes, file: str, *, described: bool = True) -> _Source:
     """Read what a module imports, declares and is.
+
+    Args:
+        source: of the module.
+        file: that holds it.
+        described: whether descriptions of settings, `Field(description=...)`, count.
 
     Raises:
         SyntaxError: if it is not Python.
@@ -225,7 +230,7 @@ def read_source(source: bytes, file: str) -> _Source:
     """
     tree = ast.parse(source, file)
     try:
-        program = repr(_program(tree)).encode()
+        program = repr(_program(tree if described else _Undescribed().visit(tree))).encode()
     except RecursionError:  # an expression of a thousand terms
         program = source
     nodes = list(ast.walk(tree))
@@ -237,7 +242,7 @@ def read_source(source: bytes, file: str) -> _Source:
             names |= {alias.asname or alias.name for alias in node.names}
     return _Source(
         hashlib.sha256(program).hexdigest()[:16],
-        tuple(found for node in nodes if (found := _imported(node)) is not None),
+        tuple(found for node in _running(tree) if (found := _imported(node)) is not None),
         tuple(_texts(tree, "__all__") or ()),
         _declared(tree, file),
         frozenset(names),
@@ -264,7 +269,31 @@ def _program(node: Any) -> Any:
     return type(node).__name__, fields
 
 
+class _Undescribed(ast.NodeTransformer):
+    """Leaves out the descriptions of settings."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Leave out the description of a field."""
+        self.generic_visit(node)
+        if getattr(node.func, "id", "") == "Field":
+            node.keywords = [one for one in node.keywords if one.arg != "description"]
+        return node
+
+
 _DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every node but those that only a type checker reads."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.If):
+            named = getattr(node.test, "attr", getattr(node.test, "id", ""))
+            children = node.orelse if named == "TYPE_CHECKING" else children
+        waiting += children
 
 
 def _imported(node: ast.AST) -> tuple[int, str, tuple[str, ...]] | None:

@@ -53,13 +53,14 @@ def run_study(
         KeyboardInterrupt: passed on after everything recorded is safe.
     """
     begin = time.monotonic()
-    found = reuse(loaded, options, observers)
+    plan = prepare(loaded, data_root(options.data))
+    found = reuse(plan, loaded.file, options, observers)
     if found is not None:
         return found
     for observer in observers:
         observer.awaited()
     try:
-        return _run_anew(loaded, options, observers, begin)
+        return _run_anew(plan, loaded, options, observers, begin)
     except BaseException:
         for observer in observers:
             observer.called_off()
@@ -67,11 +68,16 @@ def run_study(
 
 
 def _run_anew(
-    loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer], begin: float
+    plan: Plan,
+    loaded: LoadedStudy,
+    options: RunOptions,
+    observers: Sequence[Observer],
+    begin: float,
 ) -> RunResult:
     root = data_root(options.data)
-    datasets = [load(config, root) for config in data_configs(prepare(loaded, root)).values()]
-    plan = prepare(loaded, root)
+    found = {key: load(config, root) for key, config in data_configs(plan).items()}
+    datasets = list(found.values())
+    plan = replace(plan, fingerprints={key: data.fingerprint for key, data in found.items()})
     check_writable(options.reports, loaded.study.study)
     with conductor_lock(options.results):
         store = open_store(options.results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,7 @@ def prepare(loaded: LoadedStudy, root: Path) -> Plan:
         for key, config in data_configs(plan).items()
         if (mark := fingerprint(config, root)) is not None
     }
-    return make_plan(
-        loaded.study,
-        loaded.arms,
-        profile=loaded.profile,
-        overrides=loaded.overrides,
-        fingerprints=found,
-    )
+    return replace(plan, fingerprints=found)
 
 
 def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:

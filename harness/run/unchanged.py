@@ -18,11 +18,9 @@ from harness.provenance import package_version
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.pages import made_from, standing_page
-from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs, prepare
+from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
-from harness.study import LoadedStudy
 from harness.trial import SECONDS, Phase, State, digest
-from harness.workloads import data_root
 
 
 def identity(plan: Plan, file: str) -> str:
@@ -94,17 +92,16 @@ def look_ahead(plan: Plan, store: Store | None, file: str) -> Outlook:
 
 
 def reuse(
-    loaded: LoadedStudy, options: RunOptions, observers: Sequence[Observer]
+    plan: Plan, file: str, options: RunOptions, observers: Sequence[Observer]
 ) -> RunResult | None:
     """Return what came of a study if nothing has changed since; None if there is work to do."""
     begin = time.monotonic()
     if options.retrain_damaged or not (options.results / DATABASE).is_file():
         return None
-    plan = prepare(loaded, data_root(options.data))
     with conductor_lock(options.results):
         store = open_store(options.results)
         try:
-            execution = finished_execution(store, plan, shown_path(loaded.file))
+            execution = finished_execution(store, plan, shown_path(file))
             if execution is None:
                 return None
             folder = options.reports / plan.study.study
