@@ -17,7 +17,7 @@ from benchmarks import packs
 from benchmarks._processes import python
 from benchmarks.measure import Row, in_turn
 from benchmarks.trials import adam, cell, made_up, make_trial, mlp
-from harness.models.reading import LONGEST
+from harness.models.recurrent.cells import LONGEST
 from harness.train.choice import measure
 from harness.train.pack import Material
 from harness.train.packing_key import group

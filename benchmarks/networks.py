@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from harness.models.dropout import Dropout
+from harness.layers.dropout import Dropout
 
 
 class DigitClassifier(nn.Sequential):

@@ -19,9 +19,6 @@ RANGES: Mapping[str, tuple[float, float]] = {
 }
 """Between which values a metric that the harness measures lies; all others are not negative."""
 
-SIMPLE_MODELS = ("logistic_regression", "ridge", "seasonal_naive", "ngram")
-"""Models that are fitted at once: no network, and no epochs."""
-
 
 @dataclass(frozen=True)
 class Form:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.extras import need
 from harness.metrics import functions
 from harness.own.reach import source_version
 from harness.provenance import code_version
-from harness.registry import TASKS
+from harness.registry import NETWORKS, TASKS
 from harness.trial import digest
 
 PACKAGE = "package:"
@@ -88,7 +88,8 @@ def own_code(workload: Mapping[str, Any]) -> list[str]:
     names += [str(part["name"]) for part in _of_task(workload)]
     task = workload.get("task")
     plugin = TASKS.plugin(task["name"]) if task else None
-    names += [plugin.function] if plugin is not None else []
+    networks = [NETWORKS.plugin(part["name"]) for part in (workload["model"], *_of_task(workload))]
+    names += [one.function for one in (plugin, *networks) if one is not None]
     return [name for name in names if ":" in name]
 
 
@@ -134,17 +135,26 @@ def need_library(model: Mapping[str, Any]) -> None:
     Raises:
         ExtraMissingError: naming what brings it.
     """
-    if model["name"] in ("torchvision", "transformers"):
-        need(model["name"], f"`model: {model['name']}`")
+    network = _network(model["name"])
+    if network is not None and network.library is not None:
+        need(network.library, f"`model: {model['name']}`")
 
 
 def _model_version(model: Mapping[str, Any]) -> str | None:
     """Return what identifies weights from elsewhere, None if there are none."""
-    if model["name"] == "transformers":
-        return source_fingerprint(model["source"], pretrained=model["pretrained"])
-    if model["name"] == "torchvision" and model["weights"] is not None:
-        return f"torchvision {version('torchvision')}"  # which weights are its default
-    return None
+    network = _network(model["name"])
+    if network is None:
+        return None
+    found: str | None = network.model_validate_json(json.dumps(model), strict=True).outside()
+    return found
+
+
+def _network(name: str) -> Any:
+    """Return the class of a network; None of what is none, or a function."""
+    try:
+        return NETWORKS.find(name)
+    except KeyError:
+        return None
 
 
 def _inside_package(source: str) -> Path:

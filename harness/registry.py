@@ -80,6 +80,7 @@ class Kind:
         return found
 
 
+NETWORKS = Kind("harness.models", "models")
 TASKS = Kind("harness.tasks", "tasks")
 PROBES = Kind("harness.probes", "probes")
 

@@ -107,11 +107,9 @@ def test_a_fingerprint_follows_what_counts(folder):
 
 def test_only_what_comes_from_elsewhere_has_a_version_of_its_own(folder):
     assert outside_versions({"model": {"name": "mlp"}}) == []
-    assert outside_versions({"model": {"name": "torchvision", "weights": None}}) == []
-    assert (
-        "torchvision"
-        in outside_versions({"model": {"name": "torchvision", "weights": "DEFAULT"}})[0]
-    )
+    vision = {"name": "torchvision", "architecture": "resnet18", "weights": None}
+    assert outside_versions({"model": vision}) == []
+    assert "torchvision" in outside_versions({"model": {**vision, "weights": "DEFAULT"}})[0]
     encoder = {"name": "transformers", "source": str(folder), "pretrained": True}
     assert outside_versions({"model": encoder}) == [source_fingerprint(str(folder))]
     assert outside_versions({"model": {"name": "torch.nn:Linear"}})

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from harness.cli.app import run
-from harness.models.vision import _nothing_run
+from harness.models.torchvision.network import _nothing_run
 from harness.study import InputError, load_study
 
 PACKAGE = Path(__file__).parents[1] / "harness"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from harness.components import KINDS, Activation, Initialization
+from harness.components import KINDS
+from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import TASKS
+from harness.registry import NETWORKS, TASKS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
@@ -24,11 +25,12 @@ def catalogue() -> dict[str, dict[str, str]]:
     }
     listed["losses"] = dict.fromkeys(LOSSES, "")
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
-    listed["tasks"] = {name: _first_line(TASKS.find(name).__doc__) for name in TASKS.own()}
+    for kind, known in {"models": NETWORKS, "tasks": TASKS}.items():
+        listed[kind] = {name: _first_line(known.find(name).__doc__) for name in known.own()}
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
-        for name, known in plugins(plugin_kind).items():
-            origin = " and ".join(f"{plugin.function}, of {plugin.package}" for plugin in known)
+        for name, found in plugins(plugin_kind).items():
+            origin = " and ".join(f"{plugin.function}, of {plugin.package}" for plugin in found)
             listed[plugin_kind].setdefault(name, origin)
     listed["activations"] = dict.fromkeys(get_args(Activation), "")
     listed["initializations"] = dict.fromkeys(get_args(Initialization), "")

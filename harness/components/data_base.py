@@ -16,10 +16,12 @@ Limit = Annotated[int, Field(ge=SMALLEST_LIMIT)]
 
 
 class DataSet(Component):
-    """A data set: what its targets are, and which simple model stands beside the networks."""
+    """A data set, and what its inputs and targets are."""
 
     images: ClassVar[bool] = False
     """Whether inputs are images, or may be."""
+    series: ClassVar[bool] = False
+    """Whether inputs are earlier values of a series, which may have seasons."""
 
     @property
     def kind(self) -> Kind:
@@ -30,11 +32,6 @@ class DataSet(Component):
     def class_names(self) -> tuple[str, ...]:
         """What classes are called, in their order; empty where they go by their numbers."""
         return ()
-
-    @property
-    def simple_model(self) -> str | None:
-        """The name of the simple baseline for such data."""
-        return {"class": "logistic_regression", "sequence": "ngram", "numbers": "ridge"}[self.kind]
 
 
 class ClassData(DataSet):

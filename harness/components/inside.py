@@ -11,12 +11,6 @@ from harness.components.base import Component
 if TYPE_CHECKING:
     from harness.study.workload import Workload
 
-ELSEWHERE = ("torchvision", "transformers")
-"""Networks whose layers are not known before they are built."""
-
-_CONVOLUTIONAL = ("cnn", "resnet", "torchvision")
-_READS_IMAGES = ("mlp", "cnn", "resnet", "torchvision")
-
 
 class InsideProbe(Component):
     """A probe of the weights of the selected epoch, on the test split where it needs examples.
@@ -63,8 +57,8 @@ class Embedding(InsideProbe):
 
     def refusal(self, workload: Workload) -> str | None:
         """See `InsideProbe`."""
-        if workload.model.name == "mlp" and getattr(workload.model, "depth", None) == 0:
-            return "needs a hidden layer; an mlp of depth 0 has none"
+        if not workload.model.has_hidden_layer:
+            return f"needs a hidden layer; this {workload.model.name} has none"
         return super().refusal(workload)
 
 
@@ -82,9 +76,8 @@ class GradCAM(InsideProbe):
 
     def refusal(self, workload: Workload) -> str | None:
         """See `InsideProbe`."""
-        name = workload.model.name
-        if ":" not in name and name not in _CONVOLUTIONAL:
-            return f"needs convolutions; {name} has none"
+        if "convolutions" not in workload.model.shows:
+            return f"needs convolutions; {workload.model.name} has none"
         return _needs_images(workload) or super().refusal(workload)
 
 
@@ -97,9 +90,9 @@ class FirstLayerFilters(InsideProbe):
 
     def refusal(self, workload: Workload) -> str | None:
         """See `InsideProbe`."""
-        name = workload.model.name
-        if ":" not in name and name not in _READS_IMAGES:
-            return f"needs a first layer that reads an image at once; {name} has none"
+        model = workload.model
+        if "filters" not in model.shows:
+            return f"needs a first layer that reads an image at once; {model.name} has none"
         return _needs_images(workload)
 
 
@@ -112,7 +105,7 @@ class AttentionMaps(InsideProbe):
 
     def refusal(self, workload: Workload) -> str | None:
         """See `InsideProbe`."""
-        if workload.model.name != "transformer":
+        if "attention" not in workload.model.shows:
             return f"needs the built-in transformer; this is {workload.model.name}"
         return None
 
@@ -129,11 +122,10 @@ class GeneratedText(InsideProbe):
 
     def refusal(self, workload: Workload) -> str | None:
         """See `InsideProbe`."""
-        model = workload.model
         if workload.data.name != "characters":
             return f"needs a text, character by character; the data are {workload.data.name}"
-        if getattr(model, "bidirectional", False) or getattr(model, "causal", None) is False:
-            return f"needs a network that sees no later characters; this {model.name} does"
+        if workload.model.sees_later:
+            return f"needs a network that sees no later characters; this {workload.model.name} does"
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -81,6 +81,8 @@ class Series(DataSet):
         None, description="use only the last so many windows before the test part"
     )
 
+    series: ClassVar[bool] = True
+
     @property
     def kind(self) -> Kind:
         """The kind of targets."""
@@ -95,8 +97,3 @@ class Series(DataSet):
                 "that is meant"
             )
         return self
-
-    @property
-    def simple_model(self) -> str:
-        """The name of the simple baseline for such data."""
-        return "seasonal_naive"

@@ -189,14 +189,3 @@ class NoData(DataSet):
     def kind(self) -> Kind:
         """The kind of targets."""
         return "class"
-
-    @property
-    def simple_model(self) -> None:
-        """The simple baseline: none, without data."""
-        return None
-
-
-class NoModel(Component):
-    """Nothing: a training of your own builds its network itself."""
-
-    name: Literal["none"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from harness.form import SIMPLE_MODELS
 from harness.metrics import Metric, deciding, metric_of
+from harness.models import is_simple
 from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
 from harness.pretrained import own_code, training_version
@@ -237,7 +237,7 @@ class Plan:
 
     def _probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         """Return the probes that an arm's confirmation trials carry out."""
-        if workload["model"]["name"] in SIMPLE_MODELS:
+        if is_simple(workload["model"]):
             return ()
         probes = []
         for probe in self.study.probes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster import DryRun, Executor, Loss, Lost, Notice, open_executor
-from harness.form import SIMPLE_MODELS
+from harness.models import is_simple
 from harness.plan import FIXED, Plan, corners
 from harness.run.prepare import REUSABLE, data_configs, prepare
 from harness.store import Store
@@ -63,7 +63,7 @@ def subjects_of(
             key = network_key(trial.workload)
             found.setdefault(key, Subject(trial, [])).cases.append(Case(name))
     for arm in plan.all_arms:
-        if arm.workload["model"]["name"] in SIMPLE_MODELS:
+        if is_simple(arm.workload["model"]):
             continue
         if states and store is not None and _is_known(plan, store, states, arm):
             continue
@@ -205,7 +205,7 @@ def _place(plan: Plan, case: Case, failing: Sequence[Arm], path: str) -> Path_:
     if case.changed is not None:
         return ("search", "space", case.changed)
     arm = next(arm for arm in failing if arm.name == case.name)
-    trained = [one for one in plan.arms if one.workload["model"]["name"] not in SIMPLE_MODELS]
+    trained = [one for one in plan.arms if not is_simple(one.workload["model"])]
     return place_of(plan.study, trained, [arm, *failing], path)
 
 

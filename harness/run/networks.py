@@ -12,8 +12,8 @@ from statistics import fmean
 from typing import Any
 
 from harness.errors import nearest
-from harness.form import SIMPLE_MODELS
 from harness.metrics import metric_of
+from harness.models import is_simple
 from harness.plan import selecting_metric
 from harness.run.ingredients import ingredients
 from harness.run.observer import Observer
@@ -134,10 +134,7 @@ def _is_network(item: AssignedRecord) -> bool:
     record = item.record
     if item.phase is not Phase.CONFIRMATION or record is None:
         return False
-    return (
-        record.state is State.COMPLETE
-        and record.trial.workload["model"]["name"] not in SIMPLE_MODELS
-    )
+    return record.state is State.COMPLETE and not is_simple(record.trial.workload["model"])
 
 
 def _best(records: Sequence[AssignedRecord]) -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.plan import Plan
 from harness.pretrained import OUTSIDE, outside_versions
 from harness.provenance import package_version
+from harness.registry import NETWORKS
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.pages import made_from, standing_page
@@ -34,7 +35,10 @@ def identity(plan: Plan, file: str) -> str:
         return ""
     spaces = [plan.space(arm) for arm in plan.all_arms]
     searched = {path for space in spaces if space for path in space.dimensions}
-    if any(path in OUTSIDE or path.partition(".")[0] == "task" for path in searched):
+    whole = ["task"]  # of which any setting may say what comes from elsewhere
+    if any(NETWORKS.plugin(arm.workload["model"]["name"]) for arm in plan.arms):
+        whole.append("model")
+    if any(path in OUTSIDE or path.partition(".")[0] in whole for path in searched):
         return ""  # code and weights from elsewhere may come in by way of a candidate
     workloads = [stage.trial.workload for stage in plan.stages.values()]
     workloads += [arm.workload for arm in plan.all_arms]

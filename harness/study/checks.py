@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from harness.components.simple_models import SIMPLE_KINDS
 from harness.errors import Problem, nearest
-from harness.form import SIMPLE_MODELS
+from harness.models import is_simple, network_of
 from harness.study.claim_checks import selector_problem, test_problem
 from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared
@@ -56,16 +55,10 @@ def check_names(study: Study, document: Document) -> list[Problem]:
 
 def _simple_baseline_problems(study: Study, document: Document) -> list[Problem]:
     """Find a simple baseline that is not for such data."""
-    model, data = study.simple_model, study.workload.data
-    if study.simple_baseline in ("auto", "none") or model is None:
+    model = study.simple_model
+    if study.simple_baseline == "auto" or model is None:
         return []
-    wanted, message = SIMPLE_KINDS[model], ""
-    if data.name == "none":
-        message = f"{model} needs data, and this `training` reads its own; say none"
-    elif wanted != data.kind:
-        message = f"{model} needs targets of kind {wanted}; those of {data.name} are {data.kind}"
-    elif model == "seasonal_naive" and data.name != "series":
-        message = "seasonal_naive forecasts a series"
+    message = network_of({"name": model}).refusal(study.workload.data)
     return [document.problem(("simple_baseline",), message)] if message else []
 
 
@@ -139,7 +132,7 @@ def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
                 f"{probe.name} looks into networks that the harness trains; arm {arm.name} has a "
                 "`training` of its own"
             )
-        if arm.workload["model"]["name"] not in SIMPLE_MODELS:
+        if not is_simple(arm.workload["model"]):
             workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
             reason = _reason(probe, workload)
             if reason is not None:

@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from harness.components import EpochsToTarget
 from harness.errors import Problem, nearest
-from harness.form import RANGES, SIMPLE_MODELS, Kind
+from harness.form import RANGES, Kind
+from harness.models import is_simple
 from harness.registry import PROBES as KIND
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
@@ -71,7 +72,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
     elsewhere = trained_elsewhere(workload)
     if workload["training"] is not None and not elsewhere:
         return None
-    simple = workload["model"]["name"] in SIMPLE_MODELS
+    simple = is_simple(workload["model"])
     if elsewhere:
         names = [*workload["training"]["metrics"], *(f"cost.{cost}" for cost in _OF_OTHER_CODE)]
     else:
@@ -128,7 +129,7 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
         if not isinstance(probe, EpochsToTarget) or probe.metric is None:
             continue
         for arm in select(arms, probe.on) if probe.on else arms:
-            if arm.workload["model"]["name"] in SIMPLE_MODELS:
+            if is_simple(arm.workload["model"]):
                 continue
             known = reported(arm, study, arms)
             of_epochs = [n for n in known or () if n == "train.loss" or n.startswith("validation.")]

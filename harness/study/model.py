@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
 from harness.components import Component
+from harness.errors import nearest
+from harness.models import is_simple, simple_models
 from harness.study.claims import Claim
 from harness.study.probes import Probe
 from harness.study.running import Checkpoints, Faults, Resources
@@ -17,6 +19,20 @@ from harness.tasks import Supervised
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
+
+
+def _known_baseline(name: str) -> str:
+    known = ["auto", *simple_models(), "none"]
+    if name not in known and not is_simple({"name": name}):
+        raise ValueError(f"'{name}' is not one of {', '.join(known)}{nearest(name, known)}")
+    return name
+
+
+SimpleBaseline = Annotated[
+    str,
+    AfterValidator(_known_baseline),
+    WithJsonSchema({"enum": ["auto", *simple_models(), "none"], "type": "string"}),
+]
 
 
 class Factor(Component):
@@ -43,9 +59,7 @@ class Study(Component):
     study: Name = Field(description="the name of the study, and of its report's folder")
     question: str = Field(min_length=1)
     workload: Workload
-    simple_baseline: Literal[
-        "auto", "logistic_regression", "ridge", "seasonal_naive", "ngram", "none"
-    ] = Field(
+    simple_baseline: SimpleBaseline = Field(
         "auto",
         description="a simple model beside the arms on the leaderboard; auto: the usual one for "
         "the data",
@@ -96,7 +110,13 @@ class Study(Component):
     @property
     def simple_model(self) -> str | None:
         """The name of the simple model beside the arms, or None."""
-        if self.simple_baseline == "auto":
-            alike = isinstance(self.workload.learns, Supervised)
-            return self.workload.data.simple_model if alike else None
-        return None if self.simple_baseline == "none" else self.simple_baseline
+        if self.simple_baseline != "auto":
+            return None if self.simple_baseline == "none" else self.simple_baseline
+        if not isinstance(self.workload.learns, Supervised):
+            return None
+        suited = [
+            (model.usual, name)
+            for name, model in simple_models().items()
+            if model(name=name).refusal(self.workload.data) is None
+        ]
+        return max(suited)[1] if suited else None

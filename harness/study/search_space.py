@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.form import SIMPLE_MODELS
+from harness.models import is_simple
 from harness.study.design import NAMED_PARTS, Arm, select, with_settings
 from harness.study.search import Dimension, Search, is_among, same_value
 
@@ -38,7 +38,7 @@ def arm_spaces(search: Search, arms: Sequence[Arm]) -> dict[str, Space]:
             path: dimension
             for path, dimension in search.space.items()
             if not is_set_by(arm, path)
-            and (path.startswith("model.") or arm.workload["model"]["name"] not in SIMPLE_MODELS)
+            and (path.startswith("model.") or not is_simple(arm.workload["model"]))
             and arm.name in concerned.get(path, {arm.name})
         }
         spaces[arm.name] = _space(free, arm)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.errors import Problem, nearest
-from harness.form import SIMPLE_MODELS
+from harness.models import is_simple
 from harness.study.design import Arm, OnError, checked_workload
 from harness.study.document import Document, Path_
 from harness.study.model import Study
@@ -67,7 +67,7 @@ def check_stages(
         message = ""
         if name in list(_chain(name, stages))[1:]:
             message = f"the stage '{name}' starts from itself"
-        elif workload["model"]["name"] in SIMPLE_MODELS:
+        elif is_simple(workload["model"]):
             message = f"{workload['model']['name']} has no weights that a network could start from"
         elif name in names:
             message = f"an arm is called '{name}' as well"

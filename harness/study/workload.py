@@ -20,10 +20,8 @@ from pydantic import (
 from harness.components.augmentation import Augmentation
 from harness.components.base import Component
 from harness.components.data import Data
-from harness.components.models import Model
 from harness.components.optimizers import Adam, Constant, Optimizer, Schedule
 from harness.components.own_data import FUNCTION
-from harness.components.simple_models import SIMPLE_KINDS
 from harness.components.training import (
     LoggedRuns,
     Measured,
@@ -34,6 +32,7 @@ from harness.components.training import (
 from harness.components.transfer import Transfer
 from harness.errors import nearest
 from harness.metrics import BUILT_IN
+from harness.models import Model
 from harness.plugins import plugins, registered
 from harness.registry import TASKS, setting
 from harness.tasks import Task, usual_task
@@ -221,16 +220,10 @@ class Workload(Component):
         return self
 
     @model_validator(mode="after")
-    def _targets_suit(self) -> Self:
-        kind = self.data.kind
-        wanted = SIMPLE_KINDS.get(self.model.name, kind)
-        if wanted != kind:
-            raise ValueError(
-                f"{self.model.name} needs targets of kind {wanted}; those of {self.data.name} are "
-                f"of kind {kind}"
-            )
-        if self.model.name == "seasonal_naive" and self.data.name != "series":
-            raise ValueError("seasonal_naive forecasts a series")
+    def _model_suits(self) -> Self:
+        refusal = self.model.refusal(self.data)
+        if refusal is not None:
+            raise ValueError(refusal)
         return self
 
     @model_validator(mode="after")

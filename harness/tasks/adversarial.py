@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.components.models import MLP, Model
 from harness.components.optimizers import Optimizer
-from harness.components.simple_models import SIMPLE_KINDS
 from harness.form import Form, Kind
 from harness.lazy import functional, torch
 from harness.metrics import Metric
+from harness.models import Model, NoModel, SimpleModel
+from harness.models.mlp import MLP
 from harness.tasks.base import Batch, Builder, State, Task, Workload
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Adversarial(Task):
             if given:
                 return f"`{part}` is of no use with the task adversarial"
         for model in (workload.model, self.discriminator):
-            if model.name in SIMPLE_KINDS or model.name == "none":
+            if isinstance(model, SimpleModel | NoModel):
                 return f"{model.name} is no network that the task adversarial could train"
         return None
 

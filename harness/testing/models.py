@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.nn.modules.dropout import _DropoutNd
 
-from harness.components import Model
 from harness.form import Form
-from harness.models import build
-from harness.models.dropout import Dropout
+from harness.layers.dropout import Dropout
+from harness.models import Model, build
 
 BATCH = 12
 Case = tuple[dict[str, Any] | str, Form]

@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 import harness
 from harness.errors import nearest
-from harness.form import SIMPLE_MODELS, Form
+from harness.form import Form
 from harness.isolation import Surroundings, generators_kept
+from harness.layers import layer_groups
 from harness.metrics import functions
-from harness.models import build, layer_groups, unpackable_reason
+from harness.models import build, is_simple, unpackable_reason
 from harness.own.imports import OwnImports, missing, own_function
 from harness.pretrained import own_code
 from harness.seeding import stream
@@ -113,7 +114,7 @@ class _Check:
         """Do it all, as far as it can be done."""
         self._check_calls()
         training = self.workload.get("training")
-        if training or self.workload["model"]["name"] in SIMPLE_MODELS:
+        if training or is_simple(self.workload["model"]):
             return
         with self._at("augmentation"):
             if self.workload.get("augmentation") is not None:
@@ -296,9 +297,9 @@ class _Check:
 
     def _can_be_packed(self, network: nn.Module) -> bool:
         """Whether code of the user's own is trained in packs, which it then has to be fit for."""
-        own = ":" in self.workload["model"]["name"] or ":" in self.workload.get("loss", "auto")
+        own = own_code({"model": self.workload["model"], "loss": self.workload.get("loss", "auto")})
         refusal = unpackable_reason(self.workload["model"], network) or own_refusal(self.workload)
-        return own and refusal is None
+        return bool(own) and refusal is None
 
     def _take_step(self, network: nn.Module, gradients: Sequence[Tensor] | None) -> None:
         """Take one step of the optimizer."""

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from harness.form import SIMPLE_MODELS
 from harness.isolation import Left, Surroundings, seed_generators
+from harness.models import is_simple
 from harness.own.imports import OwnImports, missing
 from harness.pretrained import own_code
 from harness.seeding import stream
@@ -171,7 +171,7 @@ class _Session:
     def _train(self, alike: Sequence[Trial]) -> Iterator[Progress | Record]:
         if alike[0].workload.get("training"):
             yield from self.tidied(self.train_own(alike[0], self.setting.threads))
-        elif alike[0].workload["model"]["name"] in SIMPLE_MODELS:
+        elif is_simple(alike[0].workload["model"]):
             yield self.simple_baseline(alike[0])
         else:
             yield from self.train_alike(alike, self.setting.largest_pack)

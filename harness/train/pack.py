@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.form import Form
+from harness.layers import layer_groups, seed_dropout
 from harness.metrics import functions
-from harness.models import layer_groups, seed_dropout
 from harness.seeding import stream
 from harness.tasks import Batch, Supervised
 from harness.train.augmentation import Augmentation

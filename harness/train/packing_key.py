@@ -6,16 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.form import SIMPLE_MODELS
+from harness.models import is_simple, network_class
 from harness.trial import Trial, digest
 
 LARGEST_PACK = 64
-INITIAL = ("initialization", "initialization_scale")  # what decides initial weights alone
 GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
 _TENSORS = {  # an optimizer's numbers, which each member has for itself
     "lr", "weight_decay", "momentum", "beta1", "beta2", "smoothing", "lr_decay", "momentum_decay",
 }  # fmt: skip
-_OWN_DROPOUT = ("mlp", "cnn", "recurrent", "transformer")  # whose rates are tensors
 _MEMBERS_OWN = ("schedule", "early_stopping", "stop_rules")  # what the loop asks each member for
 
 
@@ -27,7 +25,7 @@ def pack_key(trial: Trial) -> str:
     else, whatever it is called, must be equal. Trials of simple models and of
     trainings that are not ours share their key with none.
     """
-    if trial.workload["model"]["name"] in SIMPLE_MODELS or trial.workload.get("training"):
+    if is_simple(trial.workload["model"]) or trial.workload.get("training"):
         return trial.id
     workload = _shared(trial.workload)
     return digest([workload, trial.phase.value, trial.data_fingerprint, trial.code_version])
@@ -55,11 +53,11 @@ def _shared(workload: Mapping[str, Any]) -> dict[str, Any]:
 
 def structure(model: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a model's settings is not in its tensors: the same for all of one pack."""
-    kept = {key: value for key, value in model.items() if key not in INITIAL}
-    if model["name"] in _OWN_DROPOUT:
-        for name in ("dropout", "dropout_conv"):
-            rates = kept.get(name, 0.0)
-            kept[name] = [rate > 0 for rate in rates] if isinstance(rates, list) else rates > 0
+    network = network_class(model["name"])
+    kept = {key: value for key, value in model.items() if key not in network.initial}
+    for name in network.rates:
+        rates = kept.get(name, 0.0)
+        kept[name] = [rate > 0 for rate in rates] if isinstance(rates, list) else rates > 0
     return kept
 
 

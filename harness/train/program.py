@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from harness.form import Form
+from harness.layers import layer_groups
 from harness.metrics import functions, metric_of
-from harness.models import layer_groups, unpackable_reason
+from harness.models import unpackable_reason
 from harness.tasks import Objective, Supervised, Task, objective_for, task_of, usual_task
 from harness.train.own_objective import OwnLoss, check_goal, own_refusal
 from harness.train.packing_key import structure

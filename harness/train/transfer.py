@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from harness.models import layer_groups
+from harness.layers import layer_groups
 
 Weights = Mapping[str, NDArray[Any]]
 """Parameters and buffers of a trained network, by name."""

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from harness.form import Form
-from harness.models import build, hidden_units, packable, weight_layers
-from harness.models.layers import ACTIVATIONS
+from harness.layers import hidden_units, weight_layers
+from harness.layers.blocks import ACTIVATIONS
+from harness.models import UNDECLARED, build, unpackable_reason
 
 MLP = {"name": "mlp", "depth": 2, "width": 200, "activation": "relu", "initialization": "auto"}
 
@@ -18,7 +19,7 @@ def test_shapes_and_layers(activation, depth):
     assert network(torch.zeros(3, 1, 8, 8)).shape == (3, 10)
     assert len(hidden_units(network)) == depth
     assert len(weight_layers(network)) == depth + 1
-    assert packable(MLP, network)
+    assert unpackable_reason(MLP, network) is None
 
 
 def test_weights_come_from_the_seed_and_leave_the_global_generator_alone():
@@ -57,6 +58,6 @@ def test_a_user_function_must_return_a_network():
 
 def test_a_user_network_is_packable_only_if_it_says_so():
     network = nn.Linear(4, 3)
-    assert not packable({"name": "torch.nn:Linear"}, network)
+    assert unpackable_reason({"name": "torch.nn:Linear"}, network) == UNDECLARED
     network.packable = True
-    assert packable({"name": "torch.nn:Linear"}, network)
+    assert unpackable_reason({"name": "torch.nn:Linear"}, network) is None

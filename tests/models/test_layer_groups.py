@@ -6,7 +6,7 @@ import torchvision
 from torch import nn
 
 from harness.form import Form
-from harness.models import layer_groups
+from harness.layers import layer_groups
 from harness.models.recurrent import Recurrent
 
 
@@ -28,11 +28,8 @@ def test_a_norm_belongs_to_the_layer_before_it():
 
 
 def test_the_output_is_a_group_of_its_own():
-    settings = {
-        "cell": "lstm", "layers": 2, "width": 4, "embedding": 3, "bidirectional": True,
-        "pooling": "last", "dropout": 0.0, "initialization": "torch", "forget_bias": None,
-    }  # fmt: skip
-    groups = of(Recurrent(Form((5,), 2, vocabulary=9), settings))
+    settings = Recurrent(name="recurrent", width=4, embedding=3, bidirectional=True)
+    groups = of(settings.build(Form((5,), 2, vocabulary=9)))
     assert [group[0].rpartition(".")[0] for group in groups] == [
         "embedding", "layers.0", "layers.1", "last",
     ]  # fmt: skip

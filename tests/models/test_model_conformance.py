@@ -7,10 +7,10 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from harness.components import Model
 from harness.form import Form
-from harness.models import build, hidden_units, unpackable_reason
-from harness.models.dropout import Dropout
+from harness.layers import hidden_units
+from harness.layers.dropout import Dropout
+from harness.models import Model, build, unpackable_reason
 from harness.testing.models import ModelConformance, draw
 
 IMAGE, TOKENS, SERIES = (1, 8, 8), (9,), (9, 2)

@@ -8,10 +8,11 @@ import torch
 import torchvision
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from harness.components import Torchvision, TransformersEncoder
 from harness.form import Form
-from harness.models import build, layer_groups, unpackable_reason
-from harness.models.pretrained import encoder
+from harness.layers import layer_groups
+from harness.models import build, unpackable_reason
+from harness.models.torchvision import Torchvision
+from harness.models.transformers import TransformersEncoder
 from harness.pretrained import WeightsMissingError, resolve_source
 
 IMAGE = Form((3, 32, 32), 5)
@@ -190,13 +191,17 @@ def test_no_code_that_comes_with_a_source_is_run(tmp_path):
 
 
 def test_networks_made_elsewhere_are_trained_alone(folder):
-    for network, name in ((text(folder), "transformers"), (vision("resnet18"), "torchvision")):
-        assert "made elsewhere" in unpackable_reason({"name": name}, network)
+    cases = (
+        (text(folder), {"name": "transformers", "source": str(folder)}),
+        (vision("resnet18"), {"name": "torchvision", "architecture": "resnet18"}),
+    )
+    for network, config in cases:
+        assert "made elsewhere" in unpackable_reason(config, network)
 
 
 def test_the_small_encoder_from_the_package_index_knows_what_sentences_mean():
-    settings = TransformersEncoder(name="transformers", source=MINI).model_dump()
-    network = encoder(Form((16,), 2, vocabulary=30522), settings).eval()
+    settings = TransformersEncoder(name="transformers", source=MINI)
+    network = settings.build(Form((16,), 2, vocabulary=30522)).eval()
     network.last = torch.nn.Identity()
     tokenizer = AutoTokenizer.from_pretrained(resolve_source(MINI), local_files_only=True)
     ids = tokenizer(

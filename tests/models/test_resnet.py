@@ -4,10 +4,13 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from harness.components import CNN, MLP, ResNet
 from harness.form import Form
-from harness.models import build, hidden_units, weight_layers
-from harness.models.resnet import ResidualBlock
+from harness.layers import hidden_units, weight_layers
+from harness.models import build
+from harness.models.cnn import CNN
+from harness.models.mlp import MLP
+from harness.models.resnet import ResNet
+from harness.models.resnet.network import ResidualBlock
 
 COLOUR = Form((3, 32, 32), 10)
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, mse_loss
 
-from harness.components import Recurrent
 from harness.form import Form
 from harness.models import build
+from harness.models.recurrent import Recurrent
 
 VOCABULARY = 12
 

@@ -6,10 +6,10 @@ import math
 import pytest
 import torch
 
-from harness.components import Transformer as Settings
 from harness.form import Form
-from harness.models.sequences import sinusoids
-from harness.models.transformer import Attention, Transformer
+from harness.layers.sequences import sinusoids
+from harness.models.transformer import Transformer
+from harness.models.transformer.network import Attention
 
 VOCABULARY, STEPS = 12, 10
 TOKENS = Form((STEPS,), 3, vocabulary=VOCABULARY)
@@ -19,8 +19,7 @@ NUMBERS = Form((STEPS, 2), 4, "numbers")
 
 def make(form=TOKENS, **settings):
     torch.manual_seed(0)
-    chosen = Settings(name="transformer", width=16, **settings).model_dump()
-    return Transformer(form, chosen).eval()
+    return Transformer(name="transformer", width=16, **settings).build(form).eval()
 
 
 def draw(form=TOKENS, count=6):
@@ -150,10 +149,8 @@ def test_norms_stand_where_they_are_asked_for():
 
 
 def test_embedded_tokens_are_as_large_as_their_positions():
-    network = Transformer(
-        Form((50,), 2, vocabulary=5000),
-        Settings(name="transformer", width=64, positions="none").model_dump(),
-    )
+    settings = Transformer(name="transformer", width=64, positions="none")
+    network = settings.build(Form((50,), 2, vocabulary=5000))
     states, lengths = network._embed(torch.arange(1, 4951).view(99, 50))
     assert float(states.detach().std()) == pytest.approx(1, rel=0.02)
     assert lengths.tolist() == [50] * 99

@@ -13,7 +13,7 @@ REFUSED = [
     ("{name: table}", "mlp", "first_layer_filters", "needs images; table has none"),
     (TEXT, "recurrent", "confusion_matrix", "a class for each input; the targets of characters"),
     (TEXT, "recurrent", "embedding", "a class for each input; the targets of characters"),
-    ("digits", "{name: mlp, depth: 0}", "embedding", "an mlp of depth 0 has none"),
+    ("digits", "{name: mlp, depth: 0}", "embedding", "this mlp has none"),
     ("digits", "recurrent", "first_layer_filters", "reads an image at once; recurrent has none"),
     (TEXT, "recurrent", "attention_maps", "the built-in transformer; this is recurrent"),
     ("digits", "mlp", "generated_text", "needs a text, character by character"),

@@ -17,8 +17,9 @@ import json
 import pytest
 from pydantic import TypeAdapter
 
-from harness.components import MODELS, OPTIMIZERS, Model, Optimizer
-from harness.form import SIMPLE_MODELS
+from harness.components import OPTIMIZERS, Optimizer
+from harness.models import Model, simple_models
+from harness.registry import NETWORKS
 from harness.train import choice, program
 from harness.trial import State
 
@@ -60,7 +61,7 @@ OPTIMIZER_CASES = {
 
 
 def test_every_model_and_optimizer_states_its_tolerance():
-    assert set(MODEL_CASES) == set(MODELS) - set(SIMPLE_MODELS)
+    assert set(MODEL_CASES) == set(NETWORKS.own()) - set(simple_models())
     assert set(OPTIMIZER_CASES) == set(OPTIMIZERS) - {"torch.optim.Class"}  # has a test below
 
 

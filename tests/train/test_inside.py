@@ -9,10 +9,9 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from harness.components import Model
 from harness.exhibit import as_details, exhibit
 from harness.form import Form
-from harness.models import build
+from harness.models import Model, build
 from harness.study.probes import Probe
 from harness.train.inside.attention import attention_maps
 from harness.train.inside.embedding import last_hidden, neighbour_purity, tsne

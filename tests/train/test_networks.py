@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 from transformers import BertConfig
 
-from harness.components import Model
+from harness.models import Model
 from harness.train.environment import computing
 from harness.trial import State
 

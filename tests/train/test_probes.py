@@ -8,11 +8,10 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from harness.components import Model
 from harness.form import Form
+from harness.layers.dropout import Dropout
 from harness.metrics import metric_of
-from harness.models import build
-from harness.models.dropout import Dropout
+from harness.models import Model, build
 from harness.tasks.classification import Classes
 from harness.train.probes.ensemble import ensemble_outputs
 from harness.train.probes.gradients import gradient_norms

@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from harness.models.ngram.counts import KneserNey
 from harness.study.workload import Workload
 from harness.tasks import usual_task
 from harness.train import train
-from harness.train.simple_baseline.ngram import NGram
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import load
 
@@ -89,7 +89,7 @@ def kneser_ney(rows, order, vocabulary):
 def test_ngrams_are_smoothed_as_the_textbook_says(order):
     generator = np.random.default_rng(0)
     rows = np.minimum(generator.integers(2, 9, (12, 15)), generator.integers(2, 9, (12, 15)))
-    model = NGram(order, 10).fit(rows)
+    model = KneserNey(order, 10).fit(rows)
     probability = kneser_ney([tuple(map(int, row)) for row in rows], order, 10)
     inputs = generator.integers(2, 10, (4, 6))
     targets = generator.integers(0, 10, (4, 6))
@@ -105,5 +105,5 @@ def test_ngrams_are_smoothed_as_the_textbook_says(order):
 
 
 def test_a_large_vocabulary_takes_a_smaller_order():
-    assert NGram(20, 100).order == 9
-    assert NGram(5, 10_000).order == 4
+    assert KneserNey(20, 100).order == 9
+    assert KneserNey(5, 10_000).order == 4

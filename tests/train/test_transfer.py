@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from harness.form import Form
-from harness.models import build, layer_groups
+from harness.layers import layer_groups
+from harness.models import build
 from harness.seeding import stream
 from harness.train import engine, loop
 from harness.train.transfer import freeze, frozen_groups, load_weights, set_mode

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from harness.exhibit import Parts, as_details
-from harness.models.sequences import lengths_of
-from harness.models.transformer import Attention
+from harness.layers.sequences import lengths_of
+from harness.models.transformer.network import Attention
 from harness.train.inside.examples import as_array, at_rest, is_shown, outputs_of, test_split
 from harness.train.loop import Fitted
 

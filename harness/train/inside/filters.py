@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.exhibit import as_details
-from harness.models import weight_layers
+from harness.layers import weight_layers
 from harness.train.inside.examples import as_array, is_shown
 from harness.train.loop import Fitted
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softmax
 
 from harness.exhibit import as_details
-from harness.models.layers import HiddenLayer
-from harness.models.resnet import ResidualBlock
+from harness.layers.blocks import HiddenLayer
+from harness.models.resnet.network import ResidualBlock
 from harness.train.inside.examples import as_array, at_rest, is_shown, outputs_of, test_split
 from harness.train.loop import Fitted
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softmax
 
 from harness.form import IGNORED
-from harness.models.dropout import seed_dropout
+from harness.layers import seed_dropout
 from harness.seeding import stream
 from harness.train.loop import Fitted
 from harness.train.resident import Split

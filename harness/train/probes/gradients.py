@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.models import weight_layers
+from harness.layers import weight_layers
 from harness.tasks import Objective
 from harness.tasks.classification import Classes
 from harness.train.loop import Fitted

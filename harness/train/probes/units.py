@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.models import hidden_units
+from harness.layers import hidden_units
 from harness.train.loop import Fitted
 
 DEAD_BELOW = 1e-8

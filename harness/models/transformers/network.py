@@ -1,18 +1,19 @@
-"""Encoders of transformers, pretrained or drawn anew, with a linear layer on top."""
+"""An encoder of transformers with a linear layer on top."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.form import Form
-from harness.models.dropout import Dropout
-from harness.models.randomness import OwnDraws
-from harness.models.sequences import PADDING, mean_state
+from harness.layers.dropout import Dropout, OwnDraws
+from harness.layers.sequences import PADDING, mean_state
 from harness.pretrained import resolve_source
+
+if TYPE_CHECKING:
+    from harness.models.transformers import TransformersEncoder
 
 # what the families of architectures call the shares that they drop
 _DROPOUTS = (
@@ -24,12 +25,12 @@ _DROPOUTS = (
 class Encoder(OwnDraws):
     """Token ids → states of an encoder → their mean, or the first one → a linear layer."""
 
-    def __init__(self, encoder: nn.Module, form: Form, settings: Mapping[str, Any]):
+    def __init__(self, encoder: nn.Module, form: Form, settings: TransformersEncoder):
         super().__init__()
         self.encoder = encoder
-        self.pooling = settings["pooling"]
+        self.pooling = settings.pooling
         self.sequence = form.kind == "sequence"
-        self.dropout = Dropout(settings["dropout"]) if settings["dropout"] else None
+        self.dropout = Dropout(settings.dropout) if settings.dropout else None
         self.last = nn.Linear(encoder.config.hidden_size, form.outputs)  # type: ignore[union-attr, arg-type]
         nn.init.normal_(self.last.weight, std=0.02)  # as the encoders' own (Devlin et al. 2019)
         nn.init.zeros_(self.last.bias)
@@ -48,31 +49,25 @@ class Encoder(OwnDraws):
         return outputs
 
 
-def encoder(form: Form, settings: Mapping[str, Any]) -> Encoder:
+def encoder(form: Form, settings: TransformersEncoder) -> Encoder:
     """Build an encoder by its source.
 
     No code that comes with a source is run, and weights are read from safetensors files alone.
 
-    Args:
-        form: of the data; the token ids must be those of the encoder's own vocabulary.
-        settings: as in `harness.components.TransformersEncoder`.
-
     Raises:
-        ValueError: if the inputs are no token ids, of another vocabulary, or too long.
+        ValueError: if the token ids are of another vocabulary than the encoder's, or too many.
         WeightsMissingError: if the source is not to be had.
     """
     from transformers import AutoConfig, AutoModel
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    if form.vocabulary is None:
-        raise ValueError(f"a text encoder reads token ids; these inputs are numbers, {form.shape}")
-    source, pretrained = settings["source"], settings["pretrained"]
+    source, pretrained = settings.source, settings.pretrained
     folder = resolve_source(source, weights=pretrained)
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     for name in _DROPOUTS:
         if isinstance(getattr(config, name, None), int | float):
-            setattr(config, name, settings["dropout"])
+            setattr(config, name, settings.dropout)
     _check(form, source, config)
     options = {"dtype": torch.float32, "trust_remote_code": False}
     if pretrained:

@@ -1,4 +1,4 @@
-"""The parameters of a network by layer, from input to output: what freezing and rates go by."""
+"""The layers of a network: its parameters from input to output, its hidden units, its weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from harness.layers.blocks import HiddenLayer
+
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
+def hidden_units(network: nn.Module) -> list[HiddenLayer]:
+    """Return the hidden layers whose units probes can look at, in order."""
+    return [module for module in network.modules() if isinstance(module, HiddenLayer)]
+
+
+def weight_layers(network: nn.Module) -> list[nn.Parameter]:
+    """Return the weight matrices and kernels (parameters of two or more axes), in order."""
+    return [parameter for parameter in network.parameters() if parameter.ndim >= 2]
 
 
 def layer_groups(network: nn.Module) -> list[list[str]]:

@@ -37,7 +37,7 @@ class _Order:
     rest: NDArray[np.float64]
 
 
-class NGram:
+class KneserNey:
     """Probabilities of the next character given those before it."""
 
     def __init__(self, order: int, vocabulary: int):
@@ -54,7 +54,7 @@ class NGram:
         """The number of frequencies that the model holds."""
         return sum(order.shares.nnz for order in self._orders)
 
-    def fit(self, windows: Ids) -> NGram:
+    def fit(self, windows: Ids) -> KneserNey:
         """Count characters of shape (windows, characters); windows are texts of their own."""
         self._orders = []
         grams, counts = np.unique(_keys(windows, self.order, self.vocabulary), return_counts=True)

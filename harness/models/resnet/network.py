@@ -1,13 +1,23 @@
-"""Residual networks for small images, and their plain twins (He et al. 2016, section 4.2)."""
+"""The layers of residual networks."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.models.layers import ACTIVATIONS, HiddenLayer, image_norm, initialize
+from harness.form import Form
+from harness.layers.blocks import (
+    ACTIVATIONS,
+    HiddenLayer,
+    image_norm,
+    initialize,
+    scale_weights,
+)
+
+if TYPE_CHECKING:
+    from harness.models.resnet import ResNet
 
 
 class ResidualBlock(nn.Module):
@@ -18,21 +28,21 @@ class ResidualBlock(nn.Module):
     parameters.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int, settings: dict[str, Any]):
+    def __init__(self, inputs: int, outputs: int, stride: int, settings: ResNet):
         super().__init__()
-        norm, groups = settings["norm"], settings["groups"]
+        norm, groups = settings.norm, settings.groups
         bias = norm == "none"  # a norm has its own
         self.first = HiddenLayer(
             nn.Conv2d(inputs, outputs, 3, stride, 1, bias=bias),
-            settings["activation"],
+            settings.activation,
             norm=image_norm(norm, outputs, groups),
         )
         self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=bias)
         self.norm = image_norm(norm, outputs, groups)
-        self.shortcut = settings["shortcuts"]
+        self.shortcut = settings.shortcuts
         self.stride = stride
         self.added = outputs - inputs
-        self.activation = settings["activation"]
+        self.activation = settings.activation
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (batch, inputs, height, width) to (batch, outputs, height / stride, ...)."""
@@ -55,32 +65,29 @@ class GlobalAverage(nn.Module):
         return inputs.mean(dim=(-2, -1))
 
 
-def resnet(shape: tuple[int, ...], outputs: int, **settings: Any) -> nn.Sequential:
+def resnet(form: Form, settings: ResNet) -> nn.Sequential:
     """Build a first convolution, stages of blocks, the mean of every channel, a linear layer.
 
     Every stage but the first halves the side of the images.
 
-    Args:
-        shape: (channels, height, width) of an image.
-        outputs: number of outputs.
-        settings: as in `harness.components.ResNet`.
-
     Raises:
-        ValueError: if the inputs are no images, or too small to be halved by every stage.
+        ValueError: if the inputs are no images (channels, height, width), or too small to be
+            halved by every stage.
     """
+    shape = form.shape
     if len(shape) != 3:
         raise ValueError(
             f"a resnet reads images (channels, height, width); these inputs are {shape}"
         )
-    blocks, channels = settings["blocks"], settings["channels"]
+    blocks, channels = settings.blocks, settings.channels
     if min(shape[1:]) < 2 ** (len(blocks) - 1):
         raise ValueError(f"{len(blocks)} stages are too many for images of {shape[1]}x{shape[2]}")
-    activation, scheme = settings["activation"], settings["initialization"]
-    norm = settings["norm"]
+    activation, scheme = settings.activation, settings.initialization
+    norm = settings.norm
     first = HiddenLayer(
         nn.Conv2d(shape[0], channels[0], 3, 1, 1, bias=norm == "none"),
         activation,
-        norm=image_norm(norm, channels[0], settings["groups"]),
+        norm=image_norm(norm, channels[0], settings.groups),
     )
     body: list[nn.Module] = []
     width = channels[0]
@@ -89,10 +96,11 @@ def resnet(shape: tuple[int, ...], outputs: int, **settings: Any) -> nn.Sequenti
             stride = 2 if stage and not index else 1
             body.append(ResidualBlock(width, units, stride, settings))
             width = units
-    last = nn.Linear(width, outputs)
+    last = nn.Linear(width, form.outputs)
     network = nn.Sequential(first, *body, GlobalAverage(), last)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             initialize(module, scheme, activation)
     initialize(last, scheme, "identity")
+    scale_weights(network, settings.initialization_scale)
     return network

@@ -1,18 +1,22 @@
-"""Networks of torchvision, by name."""
+"""A network around one of torchvision."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 
 from torch import Tensor, nn
 
-from harness.models.layers import initialize
-from harness.models.randomness import OwnDraws
+from harness.form import Form
+from harness.layers.blocks import initialize
+from harness.layers.dropout import OwnDraws
 from harness.pretrained import WeightsMissingError
+
+if TYPE_CHECKING:
+    from harness.models.torchvision import Torchvision
 
 _WITH_HELPERS = ("googlenet", "inception_v3")  # further outputs in training, which nothing reads
 
@@ -34,29 +38,18 @@ class Vision(OwnDraws):
         return outputs
 
 
-def vision(
-    shape: tuple[int, ...],
-    outputs: int,
-    *,
-    architecture: str,
-    weights: str | None,
-    settings: dict[str, Any],
-) -> Vision:
+def vision(form: Form, settings: Torchvision) -> Vision:
     """Build a network of torchvision; its last layer is drawn anew for these outputs.
 
-    Args:
-        shape: (channels, height, width) of an image; one channel is repeated to three.
-        outputs: number of outputs.
-        architecture: its name in torchvision, such as resnet18.
-        weights: name of its pretrained weights, such as DEFAULT; None draws all weights.
-        settings: further arguments of torchvision's function.
-
     Raises:
-        ValueError: if the inputs are no such images, or the architecture has no such weights.
+        ValueError: if the inputs are no images (channels, height, width) of 1 or 3 channels, or the
+            architecture has no such weights.
         WeightsMissingError: if the weights cannot be downloaded.
     """
     import torchvision
 
+    shape, architecture, weights = form.shape, settings.architecture, settings.weights
+    arguments = settings.settings
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise ValueError(
             "a network of torchvision reads images (channels, height, width) with 1 or 3 channels; "
@@ -64,21 +57,21 @@ def vision(
         )
     if architecture in _WITH_HELPERS:
         extra = {"aux_logits": False} | ({} if weights else {"init_weights": True})
-        settings = extra | settings
+        arguments = extra | arguments
     if weights is not None:
         known = [str(w.name) for w in torchvision.models.get_model_weights(architecture)]
         if weights not in ("DEFAULT", *known):
             raise ValueError(f"{architecture} has the weights {', '.join(known)}, not '{weights}'")
     try:
         with _nothing_run():
-            network = torchvision.models.get_model(architecture, weights=weights, **settings)
+            network = torchvision.models.get_model(architecture, weights=weights, **arguments)
     except (URLError, OSError) as error:
         raise WeightsMissingError(
             f"the weights {weights} of {architecture} are not in the local cache of torchvision "
             f"and could not be downloaded ({error}); fetch them once with a network, or set "
             "`weights: null`"
         ) from error
-    _replace_last(network, outputs)
+    _replace_last(network, form.outputs)
     return Vision(network, 3 // shape[0])
 
 

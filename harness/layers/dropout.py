@@ -1,17 +1,31 @@
-"""Dropout whose masks are a function of a network's own state."""
+"""Random draws that follow from a network's own state: dropout, and networks made elsewhere."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from harness.models.buffers import move_on
-from harness.models.randomness import OwnDraws
 from harness.seeding import stream
 
 _STEP = -1640531527  # 2**32 over the golden ratio, as a signed number: visits every state once
 _SPREAD = -1640531535  # odd: takes neighbouring positions far apart
 _FACTORS = (2146121005, -2073254261)  # of Wellons' 32-bit hash "lowbias32", as signed numbers
+
+
+def move_on(module: nn.Module, name: str, value: Tensor) -> None:
+    """Give a buffer its next value.
+
+    A network alone is written to in place, since its tensors are those of a stack. In a pack the
+    value takes the buffer's place: a recording without writes in place can be simplified.
+    """
+    buffer = module.get_buffer(name)
+    if torch._C._functorch.is_batchedtensor(buffer):
+        setattr(module, name, value)
+    else:
+        buffer.copy_(value)
 
 
 class Dropout(nn.Module):
@@ -62,6 +76,39 @@ def _hash(bits: Tensor) -> Tensor:
     """
     bits = (bits ^ ((bits >> 16) & 0xFFFF)) * _FACTORS[0]
     return (bits ^ ((bits >> 15) & 0x1FFFF)) * _FACTORS[1]
+
+
+class OwnDraws(nn.Module):
+    """A network around one that draws from PyTorch's global generators, as dropout there does.
+
+    Within `drawing` those generators start from the network's own seed and step, and are afterwards
+    as they were. So what is dropped depends on the trial alone.
+    """
+
+    state: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("state", torch.zeros((), dtype=torch.int64))
+
+    def seed(self, seed: int) -> None:
+        """Start the sequence of draws that belongs to a seed."""
+        self.state.fill_(seed % 2**62)
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Draw from the own sequence in training; there is nothing to draw else."""
+        if not self.training:
+            yield
+            return
+        on_gpu = self.state.is_cuda
+        with torch.random.fork_rng(devices=[self.state.device] if on_gpu else []):
+            start = int(self.state)
+            torch.default_generator.manual_seed(start)
+            if on_gpu:
+                torch.cuda.manual_seed(start)
+            self.state.add_(1)
+            yield
 
 
 def seed_dropout(network: nn.Module, seed: int) -> None:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.models.buffers import move_on
-from harness.models.dropout import Dropout
+from harness.layers.dropout import Dropout, move_on
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -149,6 +148,8 @@ def initialize(layer: nn.Linear | nn.Conv2d, scheme: str, activation: str) -> No
 
 def scale_weights(network: nn.Module, factor: float) -> None:
     """Multiply the initial matrices and kernels; vectors such as biases and norms stay."""
+    if factor == 1:
+        return
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.ndim >= 2:

@@ -1,30 +1,32 @@
-"""Recurrent networks that read a sequence step by step."""
+"""The layers of recurrent networks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from harness.form import Form
-from harness.models.dropout import Dropout
-from harness.models.reading import by_length, is_written_out, read_cells
-from harness.models.sequences import (
+from harness.layers.dropout import Dropout
+from harness.layers.sequences import (
     Embedding,
     as_steps,
     features,
     lengths_of,
     mean_state,
     state_at,
-    steps_of,
 )
+from harness.models.base import steps_of
+from harness.models.recurrent.cells import by_length, is_written_out, read_cells
+
+if TYPE_CHECKING:
+    from harness.models.recurrent import Recurrent
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
-class Recurrent(nn.Module):
+class RecurrentNetwork(nn.Module):
     """Layers of recurrent cells over tokens or numbers, then a linear layer.
 
     Tokens are embedded; padding is left out of the pooling: "last" takes each direction's state at
@@ -34,36 +36,36 @@ class Recurrent(nn.Module):
     as well then sees what is to come.
     """
 
-    def __init__(self, form: Form, settings: Mapping[str, Any]):
-        """Build the layers; `settings` are those of `harness.components.Recurrent`.
+    def __init__(self, form: Form, settings: Recurrent):
+        """Build the layers.
 
         Raises:
             ValueError: if the inputs are no sequence.
         """
         super().__init__()
-        self.pooling = settings["pooling"]
+        self.pooling = settings.pooling
         self.sequence = form.kind == "sequence"
-        self.width = width = settings["width"]
+        self.width = width = settings.width
         self.embedding = None
         numbers = features(form.shape, "recurrent")
         if form.vocabulary is not None:
-            numbers = settings["embedding"]
+            numbers = settings.embedding
             self.embedding = Embedding(form.vocabulary, numbers)
-        self.bidirectional = both = settings["bidirectional"]
-        directions, layers = 2 if both else 1, settings["layers"]
+        self.bidirectional = both = settings.bidirectional
+        directions, layers = 2 if both else 1, settings.layers
         sizes = [numbers] + [directions * width] * (layers - 1)
-        kind = CELLS[settings["cell"]]
+        kind = CELLS[settings.cell]
         self.layers = nn.ModuleList(
             kind(size, width, batch_first=True, bidirectional=both) for size in sizes
         )
         self.written_out = is_written_out(self.layers, steps_of(form.shape))
-        rate = settings["dropout"]
+        rate = settings.dropout
         self.dropouts = nn.ModuleList(Dropout(rate) for _ in range(layers if rate else 0))
         self.last = nn.Linear(directions * width, form.outputs)
-        if settings["initialization"] == "orthogonal":
+        if settings.initialization == "orthogonal":
             self._make_orthogonal()
-        if settings["cell"] == "lstm" and settings["forget_bias"] is not None:
-            self._bias_forget_gates(settings["forget_bias"])
+        if settings.cell == "lstm" and settings.forget_bias is not None:
+            self._bias_forget_gates(settings.forget_bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map token ids (batch, steps), or numbers, to (batch, outputs), or one row a step."""

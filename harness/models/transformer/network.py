@@ -1,19 +1,18 @@
-"""Transformers that read a sequence, with every part to be switched off (Vaswani et al. 2017)."""
+"""The layers of Transformers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.form import Form
-from harness.models.dropout import Dropout
-from harness.models.layers import ACTIVATIONS
-from harness.models.sequences import (
+from harness.layers.blocks import ACTIVATIONS
+from harness.layers.dropout import Dropout
+from harness.layers.sequences import (
     PADDING,
     Embedding,
     as_steps,
@@ -24,8 +23,11 @@ from harness.models.sequences import (
     patches,
     sinusoids,
     state_at,
-    steps_of,
 )
+from harness.models.base import steps_of
+
+if TYPE_CHECKING:
+    from harness.models.transformer import Transformer
 
 
 class Attention(nn.Module):
@@ -93,25 +95,25 @@ class Layer(nn.Module):
     without a warm-up (Xiong et al. 2020).
     """
 
-    def __init__(self, settings: Mapping[str, Any]):
+    def __init__(self, settings: Transformer):
         super().__init__()
-        width = settings["width"]
-        inner = settings["feedforward"] or 4 * width
-        normed = settings["norm"] != "none"
+        width = settings.width
+        inner = settings.feedforward or 4 * width
+        normed = settings.norm != "none"
         self.attention = Attention(
             width,
-            settings["heads"],
-            scaling=settings["scaling"],
-            fused=settings["attention"] == "fused",
+            settings.heads,
+            scaling=settings.scaling,
+            fused=settings.attention == "fused",
         )
         self.attention_norm = nn.LayerNorm(width) if normed else nn.Identity()
         self.inner = nn.Linear(width, inner)
         self.outer = nn.Linear(inner, width)
         self.feedforward_norm = nn.LayerNorm(width) if normed else nn.Identity()
-        self.before = settings["norm"] == "pre"
-        self.residual = settings["residual"]
-        self.activation = settings["activation"]
-        rate = settings["dropout"]
+        self.before = settings.norm == "pre"
+        self.residual = settings.residual
+        self.activation = settings.activation
+        rate = settings.dropout
         self.dropouts = nn.ModuleList(Dropout(rate) for _ in range(2 if rate else 0))
 
     def forward(self, states: Tensor, seen: Tensor | None, causal: bool) -> Tensor:
@@ -130,7 +132,7 @@ class Layer(nn.Module):
         return states + change if self.residual else change
 
 
-class Transformer(nn.Module):
+class TransformerNetwork(nn.Module):
     """Layers of attention over embedded tokens or projected numbers, then a linear layer.
 
     Weights start as in Vaswani et al.'s code: linear maps from Glorot and Bengio's (2010) uniform
@@ -139,18 +141,18 @@ class Transformer(nn.Module):
     Dropout stands after the embedding and after every part, as in the paper's section 5.4.
     """
 
-    def __init__(self, form: Form, settings: Mapping[str, Any]):
-        """Build the layers; `settings` are those of `harness.components.Transformer`.
+    def __init__(self, form: Form, settings: Transformer):
+        """Build the layers.
 
         Raises:
             ValueError: if the inputs are no sequence, or cannot be cut into patches.
         """
         super().__init__()
-        self.width = width = settings["width"]
-        self.patch = settings["patch"]
-        self.pooling = settings["pooling"]
+        self.width = width = settings.width
+        self.patch = settings.patch
+        self.pooling = settings.pooling
         self.sequence = form.kind == "sequence"
-        causal = settings["causal"]
+        causal = settings.causal
         self.causal = self.sequence if causal == "auto" else causal
         steps, numbers = _reading(form.shape, self.patch)
         self.embedding, self.projection = None, None
@@ -158,15 +160,15 @@ class Transformer(nn.Module):
             self.embedding = Embedding(form.vocabulary, width)
         else:
             self.projection = nn.Linear(numbers, width)
-        self.positions = settings["positions"]
+        self.positions = settings.positions
         if self.positions == "learned":
             self.position = nn.Parameter(torch.empty(steps, width))
         elif self.positions == "sinusoidal":
             self.register_buffer("position", sinusoids(steps, width))
-        rate = settings["dropout"]
+        rate = settings.dropout
         self.dropout = Dropout(rate) if rate else None
-        self.layers = nn.ModuleList(Layer(settings) for _ in range(settings["layers"]))
-        self.norm = nn.LayerNorm(width) if settings["norm"] == "pre" else None
+        self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.layers))
+        self.norm = nn.LayerNorm(width) if settings.norm == "pre" else None
         self.last = nn.Linear(width, form.outputs)
         self._initialize()
 

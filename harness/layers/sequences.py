@@ -40,11 +40,6 @@ def features(shape: tuple[int, ...], name: str) -> int:
     return {1: 1, 2: shape[-1], 3: shape[0] * shape[-1]}[len(shape)]
 
 
-def steps_of(shape: tuple[int, ...]) -> int:
-    """Return how many steps inputs of a shape have, read as in `features`."""
-    return shape[1] if len(shape) == 3 else shape[0]
-
-
 def as_steps(inputs: Tensor) -> Tensor:
     """Return numbers as (batch, steps, features)."""
     if inputs.ndim == 4:

@@ -1,0 +1,43 @@
+"""The simple baseline of texts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.form import Form
+from harness.models.base import Fitted, SimpleModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class NGram(SimpleModel):
+    """Counts of which character followed the last few, with Kneser-Ney smoothing."""
+
+    name: Literal["ngram"]
+    order: int = Field(5, ge=1, le=20, description="characters, of which the last is predicted")
+
+    targets: ClassVar = ("sequence",)
+    reads: ClassVar = ("tokens",)
+
+    def fit(self, inputs: Tensor, targets: Tensor, form: Form, season: int | None) -> Fitted:
+        """See `SimpleModel`."""
+        import numpy as np
+
+        from harness.models.ngram.counts import KneserNey
+
+        assert form.vocabulary is not None
+        model = KneserNey(self.order, form.vocabulary)
+        model.fit(np.concatenate([inputs.numpy(), targets[:, -1:].numpy()], axis=1))
+
+        def measure(inputs: Tensor, targets: Tensor) -> dict[str, float]:
+            ids = targets.numpy()
+            likelihood, best = model.scores(inputs.numpy(), ids)
+            loss = -float(likelihood.mean())
+            right = float((best == ids).mean())
+            return {"loss": loss, "accuracy": right, "bits": loss / math.log(2)}
+
+        return Fitted(model.entries, measure=measure)

@@ -1,0 +1,44 @@
+"""The simple baseline of forecasts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from harness.form import Form
+from harness.lazy import torch
+from harness.models.base import Fitted, SimpleModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.components.data_base import DataSet
+
+
+class SeasonalNaive(SimpleModel):
+    """The forecast that everything will be as it was one season ago.
+
+    Hyndman and Athanasopoulos, Forecasting: principles and practice, section 5.2.
+    """
+
+    name: Literal["seasonal_naive"]
+
+    targets: ClassVar = ("numbers",)
+    usual: ClassVar = 2
+
+    def refusal(self, data: DataSet) -> str | None:
+        """Say that only series have seasons."""
+        return super().refusal(data) or (None if data.series else f"{self.name} forecasts a series")
+
+    def fit(self, inputs: Tensor, targets: Tensor, form: Form, season: int | None) -> Fitted:
+        """See `SimpleModel`."""
+        if season is None:
+            raise ValueError("seasonal_naive forecasts a series; these data are none")
+        window = form.shape[0]
+        if season > window:
+            raise ValueError(f"a window of {window} steps holds no season of {season}")
+
+        def outputs(inputs: Tensor) -> Tensor:
+            last_season = inputs[:, window - season :, 0]
+            return last_season[:, torch.arange(form.outputs) % season]
+
+        return Fitted(0, outputs)

@@ -1,0 +1,51 @@
+"""The simple model beside every study: quick, well known, and on the splits that networks get."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import torch
+
+from harness.models import SimpleModel, network_of
+from harness.models.base import Fitted
+from harness.tasks import objective_for, total
+from harness.train.loop import Outcome
+from harness.train.resident import Split, place_splits
+from harness.trial import Trial
+from harness.workloads import TrialData
+from harness.workloads.series import season_of
+
+
+def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
+    """Fit the simple model that a trial names; report the metrics that networks report.
+
+    Raises:
+        ValueError: if the model cannot read such data.
+    """
+    model, config = network_of(trial.workload["model"]), trial.workload["data"]
+    assert isinstance(model, SimpleModel)
+    if data.form.kind not in model.targets:
+        wanted = " or ".join(model.targets)
+        raise ValueError(f"this model is for targets of kind {wanted}, not {data.form.kind}")
+    splits = place_splits(trial, data, torch.device("cpu"))
+    named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    season = season_of(config) if config["name"] == "series" else None
+    begin = time.perf_counter()
+    fitted = model.fit(splits.train.inputs, splits.train.targets, data.form, season)
+    seconds = time.perf_counter() - begin
+    metrics = {
+        f"{name}.{metric}": value
+        for name, split in named.items()
+        if split is not None
+        for metric, value in _measured(fitted, split, trial, data).items()
+    }
+    return Outcome(metrics, cost={"seconds": seconds, "parameters": float(fitted.parameters)})
+
+
+def _measured(fitted: Fitted, split: Split, trial: Trial, data: TrialData) -> Mapping[str, float]:
+    if fitted.measure is not None:
+        return fitted.measure(split.inputs, split.targets)
+    assert fitted.outputs is not None
+    objective = objective_for(trial.workload, data.form)
+    return total(objective, fitted.outputs(split.inputs), split.targets)

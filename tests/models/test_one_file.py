@@ -1,0 +1,171 @@
+"""A network and a simple model of another package, each one class in one file."""
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from harness.cli.app import run
+from harness.form import Form
+from harness.models import build, network_of, unpackable_reason
+from harness.plan import estimate_seconds
+from harness.pretrained import own_code
+from harness.registry import NETWORKS
+from harness.study import load_study
+
+WAVES = '''
+from typing import ClassVar, Literal
+from pydantic import Field
+from harness.models.base import Fitted, Network, SimpleModel, Work
+
+
+class Waves(Network):
+    """Sines of sums of the inputs, then a linear layer."""
+
+    name: Literal["waves"]
+    units: int = Field(8, ge=1, description="sines")
+    scale: float = Field(1.0, gt=0, description="factor of the initial weights")
+
+    targets: ClassVar = ("class",)
+    shows: ClassVar = ("filters",)
+    initial: ClassVar = ("scale",)
+
+    def build(self, form):
+        """Draw it."""
+        import math
+        import torch
+
+        class Sine(torch.nn.Module):
+            """Of each number."""
+
+            def forward(self, inputs):
+                """Keep the shape."""
+                return inputs.sin()
+
+        size = math.prod(form.shape)
+        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(size, self.units),
+                                      Sine(), torch.nn.Linear(self.units, form.outputs))
+        with torch.no_grad():
+            network[1].weight.mul_(self.scale)
+        network.packable = True
+        return network
+
+    def work(self, form):
+        """Two linear maps."""
+        import math
+
+        return Work(3, self.units * (math.prod(form.shape) + form.outputs))
+
+
+class Commonest(SimpleModel):
+    """Always the class that the training split has most of."""
+
+    name: Literal["commonest"]
+    targets: ClassVar = ("class",)
+    usual: ClassVar = 99
+
+    def fit(self, inputs, targets, form, season):
+        """Count."""
+        import torch
+
+        counts = torch.bincount(targets, minlength=form.outputs).double() + 1
+        says = (counts / counts.sum()).log()
+        return Fitted(form.outputs, outputs=lambda inputs: says.expand(len(inputs), -1))
+'''
+STUDY = """
+study: waves
+question: Do more sines help?
+workload:
+  data: {name: digits, limit: 200}
+  model: waves
+  epochs: 6
+  optimizer: {name: adam, lr: 0.01}
+simple_baseline: commonest
+factors:
+  units: {path: model.units, levels: [1, 64]}
+seeds: 5
+probes: [first_layer_filters]
+claims:
+  - {id: more, says: More are better, metric: test.accuracy, contrast: {units: [64, 1]},
+     greater_by: 0.1}
+"""
+DIGITS = Form((1, 8, 8), 10)
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a package of one module, by its metadata; return a folder to work in."""
+    site = tmp_path / "site"
+    info = site / "acme_waves-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "acme_waves.py").write_text(textwrap.dedent(WAVES))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-waves\nVersion: 1.0\n")
+    points = "[harness.models]\nwaves = acme_waves:Waves\ncommonest = acme_waves:Commonest\n"
+    (info / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "waves.yaml").write_text(STUDY)
+    return tmp_path
+
+
+def test_it_is_listed_checked_trained_judged_and_reported(installed, capsys):
+    assert run(["list", "models"]) == 0
+    assert "acme_waves:Waves, of acme-waves 1.0" in capsys.readouterr().out
+    assert run(["validate", "waves.yaml"]) == 0
+    assert run(["plan", "waves.yaml"]) == 0
+    capsys.readouterr()
+    assert run(["run", "waves.yaml", "--in-process", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [claim["verdict"] for claim in result["claims"]] == ["supported"]
+    page = Path(result["report"]).read_text()
+    assert "waves" in page
+    assert "commonest" in page
+    assert run(["run", "waves.yaml", "--in-process", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trials"]["complete"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("model.units", "model.unit"), "unit"),
+        (("levels: [1, 64]", "levels: [0, 64]"), "greater than or equal to 1"),
+        (("model: waves", "model: wave"), "did you mean 'waves'"),
+        (("model: waves", "model: {name: waves, unts: 3}"), "unts"),
+        (("first_layer_filters", "grad_cam"), "needs convolutions; waves has none"),
+        (("commonest", "waves"), "'waves' is not one of auto,"),
+        (("{name: digits, limit: 200}", "{name: table, source: diabetes}"),
+         "commonest needs targets of kind class"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_wrong_with_its_settings_is_told(installed, capsys, change, said):
+    (installed / "bad.yaml").write_text(STUDY.replace(*change))
+    assert run(["validate", "bad.yaml"]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_its_cost_its_packs_and_its_identity_are_its_own(installed):
+    small, large = (arm.workload for arm in load_study("waves.yaml").arms)
+    assert estimate_seconds(small) < estimate_seconds(large)
+    assert network_of(large["model"]).work(DIGITS).products == 64 * (64 + 10)
+    network = build(large["model"], DIGITS, seed=0)
+    assert unpackable_reason(large["model"], network) is None
+    assert own_code(large) == ["acme_waves:Waves"]
+    tokens = Form((5,), 2, vocabulary=9)
+    with pytest.raises(ValueError, match="token ids, which waves would take for quantities"):
+        build(large["model"], tokens, seed=0)
+
+
+def test_no_package_changes_what_auto_means(installed):
+    (installed / "waves.yaml").write_text(STUDY.replace("commonest", "auto"))
+    assert load_study("waves.yaml").study.simple_model == "logistic_regression"
+
+
+def test_every_built_in_network_is_described():
+    for name in NETWORKS.own():
+        found = NETWORKS.find(name)
+        assert found.__doc__
+        assert found.model_fields["name"].annotation.__args__ == (name,)
+        assert found.targets
+        assert set((*found.initial, *found.rates)) <= set(found.model_fields)
