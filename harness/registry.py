@@ -82,6 +82,7 @@ class Kind:
 
 TASKS = Kind("harness.tasks", "tasks")
 PROBES = Kind("harness.probes", "probes")
+DATA = Kind("harness.data", "data")
 
 
 @cache

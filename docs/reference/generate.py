@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.app import app
 from harness.components import KINDS, Augmentation, Component, Transfer
-from harness.registry import TASKS
+from harness.registry import DATA, TASKS
 from harness.study.claims import CompositeClaim, SingleClaim, Trend
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
@@ -20,7 +20,8 @@ from harness.study.workload import Workload
 
 FOLDER = Path(__file__).parent
 BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
-    **KINDS, "probes": PROBES, "tasks": {name: TASKS.find(name) for name in TASKS.own()},
+    "data": {name: DATA.find(name) for name in DATA.own()}, **KINDS, "probes": PROBES,
+    "tasks": {name: TASKS.find(name) for name in TASKS.own()},
 }  # fmt: skip
 PARTS: Mapping[str, type[Component]] = {
     "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,

@@ -7,7 +7,7 @@ from typing import get_args
 
 from harness.components import KINDS, Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import TASKS
+from harness.registry import DATA, TASKS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
@@ -24,7 +24,8 @@ def catalogue() -> dict[str, dict[str, str]]:
     }
     listed["losses"] = dict.fromkeys(LOSSES, "")
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
-    listed["tasks"] = {name: _first_line(TASKS.find(name).__doc__) for name in TASKS.own()}
+    for kind, things in {"tasks": TASKS, "data": DATA}.items():
+        listed[kind] = {name: _first_line(things.find(name).__doc__) for name in things.own()}
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
         for name, known in plugins(plugin_kind).items():

@@ -6,7 +6,6 @@ business of `harness.models` and `harness.workloads`, so that a study is checked
 
 from harness.components.augmentation import Augmentation
 from harness.components.base import Component
-from harness.components.data import DATA, Data
 from harness.components.inside import InsideProbe
 from harness.components.models import (
     CNN,
@@ -58,7 +57,6 @@ from harness.components.torch_optimizers import TorchOptimizer
 from harness.components.transfer import Transfer
 
 KINDS: dict[str, dict[str, type[Component]]] = {
-    "data": DATA,
     "models": MODELS,
     "optimizers": OPTIMIZERS,
     "schedules": SCHEDULES,
@@ -76,7 +74,6 @@ __all__ = [
     "Constant",
     "Cosine",
     "CustomModel",
-    "Data",
     "DeadUnits",
     "EpochsToTarget",
     "GradientNorms",

@@ -64,7 +64,7 @@ def _simple_baseline_problems(study: Study, document: Document) -> list[Problem]
         message = f"{model} needs data, and this `training` reads its own; say none"
     elif wanted != data.kind:
         message = f"{model} needs targets of kind {wanted}; those of {data.name} are {data.kind}"
-    elif model == "seasonal_naive" and data.name != "series":
+    elif model == "seasonal_naive" and data.period is None:
         message = "seasonal_naive forecasts a series"
     return [document.problem(("simple_baseline",), message)] if message else []
 

@@ -18,11 +18,9 @@ from pydantic import (
 )
 
 from harness.components.augmentation import Augmentation
-from harness.components.base import Component
-from harness.components.data import Data
+from harness.components.base import FUNCTION, Component
 from harness.components.models import Model
 from harness.components.optimizers import Adam, Constant, Optimizer, Schedule
-from harness.components.own_data import FUNCTION
 from harness.components.simple_models import SIMPLE_KINDS
 from harness.components.training import (
     LoggedRuns,
@@ -32,10 +30,11 @@ from harness.components.training import (
     short_or_long,
 )
 from harness.components.transfer import Transfer
+from harness.data import NoData, OwnFunction
 from harness.errors import nearest
 from harness.metrics import BUILT_IN
 from harness.plugins import plugins, registered
-from harness.registry import TASKS, setting
+from harness.registry import DATA, TASKS, setting
 from harness.tasks import Task, usual_task
 
 LOSSES = ("auto", "cross_entropy", "mean_squared_error", "mean_absolute_error")
@@ -78,6 +77,9 @@ OwnMetric = Annotated[
 ]
 
 
+DataSetting = setting(DATA, own=OwnFunction, none=NoData)
+
+
 class MetricFunction(Measured):
     """A metric of your own, and what it is."""
 
@@ -113,7 +115,7 @@ class Workload(Component):
 
     model_config = ConfigDict(json_schema_extra=_allow_training)
 
-    data: Data
+    data: DataSetting  # type: ignore[valid-type]
     model: Model
     optimizer: Optimizer = Field(default_factory=lambda: Adam(name="adam"))
     schedule: Schedule = Field(
@@ -229,7 +231,7 @@ class Workload(Component):
                 f"{self.model.name} needs targets of kind {wanted}; those of {self.data.name} are "
                 f"of kind {kind}"
             )
-        if self.model.name == "seasonal_naive" and self.data.name != "series":
+        if self.model.name == "seasonal_naive" and self.data.period is None:
             raise ValueError("seasonal_naive forecasts a series")
         return self
 

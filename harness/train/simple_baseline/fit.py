@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from harness.data import data_of
+from harness.models.sequences import PADDING
 from harness.tasks import objective_for, total
 from harness.train.loop import Outcome
 from harness.train.resident import Split, place_splits
 from harness.train.simple_baseline.ngram import NGram
 from harness.trial import Trial
 from harness.workloads import TrialData
-from harness.workloads.series import season_of
-from harness.workloads.text import PADDING
 
 Metrics = dict[str, float]
 
@@ -98,10 +98,9 @@ def _ridge(trial: Trial, data: TrialData, train: Split) -> _Fitted:
 def _seasonal_naive(trial: Trial, data: TrialData, train: Split) -> _Fitted:
     """Say that everything will be as it was one season ago (Hyndman and Athanasopoulos, 5.2)."""
     del train
-    config = trial.workload["data"]
-    if config["name"] != "series":
-        raise ValueError(f"seasonal_naive forecasts a series; {config['name']} is none")
-    season, window = season_of(config), data.form.shape[0]
+    season, window = data_of(trial.workload["data"]).period, data.form.shape[0]
+    if season is None:
+        raise ValueError(f"seasonal_naive forecasts a series; {data.name} is none")
     if season > window:
         raise ValueError(f"a window of {window} steps holds no season of {season}")
 
