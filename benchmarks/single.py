@@ -16,12 +16,12 @@ from benchmarks import networks
 from benchmarks.loops import Fresh, Part, Sets, handbook_loop, loop_by_hand
 from benchmarks.measure import Row, both_ratios, in_turn
 from benchmarks.trials import adam, make_trial, run
+from harness.data._words import count_vocabulary, tokens
+from harness.data.docstrings import families
 from harness.form import Form
 from harness.models import build
 from harness.trial import Phase
 from harness.workloads import Dataset, data_root, load
-from harness.workloads.docstrings import families
-from harness.workloads.text import count_vocabulary, tokens
 
 EPOCHS = 10  # as the handbook has it, of fewer examples
 SENTENCE = 40  # tokens

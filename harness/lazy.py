@@ -1,7 +1,7 @@
-"""PyTorch under its own names, imported at the first use.
+"""PyTorch and NumPy under their own names, imported at the first use.
 
-What a study file can name is described and checked without PyTorch, and trained with it. A module
-that does both takes `torch` and `functional` from here.
+What a study file can name is described and checked without them, and trained with them. A module
+that does both takes `torch`, `functional` and `numpy` from here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy
     import torch
     from torch.nn import functional
 else:
@@ -27,5 +28,6 @@ else:
 
     torch = _Lazy("torch")
     functional = _Lazy("torch.nn.functional")
+    numpy = _Lazy("numpy")
 
-__all__ = ["functional", "torch"]
+__all__ = ["functional", "numpy", "torch"]

@@ -83,6 +83,7 @@ class Kind:
 NETWORKS = Kind("harness.models", "models")
 TASKS = Kind("harness.tasks", "tasks")
 PROBES = Kind("harness.probes", "probes")
+DATA = Kind("harness.data", "data")
 
 
 @cache

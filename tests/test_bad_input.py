@@ -17,13 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from harness.components import Data
 from harness.own.lookup import CodeMissingError
 from harness.plan import FIXED
 from harness.run.prepare import prepare
 from harness.study import InputError, load_study
 from harness.study.bundled import bundled_studies
-from harness.study.workload import Workload
+from harness.study.workload import DataSetting, Workload
 from harness.train import train
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import DataMissingError, load
@@ -376,7 +375,7 @@ def _prepare_and_load(loaded):
 
 
 def _of_data(bad):
-    config = TypeAdapter(Data).validate_python({"name": f"bad_module:{bad.name}"})
+    config = TypeAdapter(DataSetting).validate_python({"name": f"bad_module:{bad.name}"})
     with pytest.raises(DataMissingError) as error:
         load(config.model_dump(mode="json"), Path.cwd())
     return str(error.value)

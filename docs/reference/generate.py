@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.app import app
 from harness.components import KINDS, Augmentation, Component, Transfer
-from harness.registry import NETWORKS, TASKS
+from harness.registry import DATA, NETWORKS, TASKS
 from harness.study.claims import CompositeClaim, SingleClaim, Trend
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
@@ -20,6 +20,7 @@ from harness.study.workload import Workload
 
 FOLDER = Path(__file__).parent
 BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
+    "data": {name: DATA.find(name) for name in DATA.own()},
     **KINDS,
     "probes": PROBES,
     "models": {name: NETWORKS.find(name) for name in NETWORKS.own()},

@@ -81,7 +81,7 @@ def plan(
     from harness.run.prepare import prepare
     from harness.run.unchanged import look_ahead
     from harness.store import DATABASE, open_store
-    from harness.workloads.sources import data_root
+    from harness.workloads import data_root
 
     loaded = load(study)
     prepared = prepare(loaded, data_root(data))

@@ -139,7 +139,7 @@ def _status_of(error: Exception) -> int | None:
     from harness.own.lookup import CodeMissingError
     from harness.pretrained import WeightsMissingError
     from harness.store import StoreError
-    from harness.workloads.sources import DataMissingError
+    from harness.workloads import DataMissingError
 
     if isinstance(error, ClusterError):
         return SOME_FAILED

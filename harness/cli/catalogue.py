@@ -8,7 +8,7 @@ from typing import get_args
 from harness.components import KINDS
 from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import NETWORKS, TASKS
+from harness.registry import DATA, NETWORKS, TASKS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
@@ -25,7 +25,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     }
     listed["losses"] = dict.fromkeys(LOSSES, "")
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
-    for kind, known in {"models": NETWORKS, "tasks": TASKS}.items():
+    for kind, known in {"data": DATA, "models": NETWORKS, "tasks": TASKS}.items():
         listed[kind] = {name: _first_line(known.find(name).__doc__) for name in known.own()}
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:

@@ -65,8 +65,8 @@ def _build(file: Path, data_root: Path | None) -> None:
     """Build the networks of a study and of its profiles; say which cannot be for want of data."""
     from harness.run.dry_runs import check_here
     from harness.study import load_profiles, load_study
-    from harness.workloads.sources import DataMissingError
-    from harness.workloads.sources import data_root as root_of
+    from harness.workloads import DataMissingError
+    from harness.workloads import data_root as root_of
 
     loaded = load_study(file)
     profiles = load_profiles(file, "*") if loaded.study.profiles else []

@@ -71,13 +71,11 @@ assert list(QUESTIONS) == [field.name for field in fields(Answers)]
 
 def default_metric(data: str) -> str:
     """Return the metric that usually judges such data; accuracy where the data are unknown."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from harness.components import Data
+    from harness.data import data_of
 
     try:
-        kind = TypeAdapter(Data).validate_python({"name": data}).kind
-    except ValidationError:  # which is told when the whole study is checked
+        kind = data_of({"name": data}).kind
+    except (KeyError, ValueError):  # which is told when the whole study is checked
         return "test.accuracy"
     return "test.root_mean_squared_error" if kind == "numbers" else "test.accuracy"
 

@@ -6,7 +6,6 @@ of `harness.workloads`, so that a study is checked without PyTorch.
 
 from harness.components.augmentation import Augmentation
 from harness.components.base import Component
-from harness.components.data import DATA, Data
 from harness.components.inside import InsideProbe
 from harness.components.optimizers import (
     OPTIMIZERS,
@@ -38,7 +37,6 @@ from harness.components.torch_optimizers import TorchOptimizer
 from harness.components.transfer import Transfer
 
 KINDS: dict[str, dict[str, type[Component]]] = {
-    "data": DATA,
     "optimizers": OPTIMIZERS,
     "schedules": SCHEDULES,
 }
@@ -52,7 +50,6 @@ __all__ = [
     "Component",
     "Constant",
     "Cosine",
-    "Data",
     "DeadUnits",
     "EpochsToTarget",
     "GradientNorms",

@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+FUNCTION = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+"""How a user's own function is named."""
+
 
 class Component(BaseModel):
     """A part of a study file: unknown keys are mistakes, values are not coerced.

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from harness.components.base import Component, named
-from harness.components.own_data import FUNCTION
+from harness.components.base import FUNCTION, Component, named
 from harness.components.torch_optimizers import PREFIX, TorchOptimizer
 from harness.plugins import registered
 

@@ -14,10 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from harness.components.base import Component, named
-from harness.components.data_base import DataSet
-from harness.components.own_data import FUNCTION
-from harness.form import Kind
+from harness.components.base import FUNCTION, Component, named
 from harness.metrics import BUILT_IN, Goal
 
 GIVEN = ("seed", "epochs", "phase", "data")
@@ -177,15 +174,3 @@ Training = Annotated[
     Discriminator(_training_kind),
     BeforeValidator(named),
 ]
-
-
-class NoData(DataSet):
-    """Nothing: a training of your own reads its data itself."""
-
-    name: Literal["none"]
-    validation_fraction: float = Field(0.2, description="of no use")
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of targets."""
-        return "class"

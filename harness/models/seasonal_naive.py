@@ -11,7 +11,7 @@ from harness.models.base import Fitted, SimpleModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.components.data_base import DataSet
+    from harness.data import Data
 
 
 class SeasonalNaive(SimpleModel):
@@ -25,9 +25,11 @@ class SeasonalNaive(SimpleModel):
     targets: ClassVar = ("numbers",)
     usual: ClassVar = 2
 
-    def refusal(self, data: DataSet) -> str | None:
+    def refusal(self, data: Data) -> str | None:
         """Say that only series have seasons."""
-        return super().refusal(data) or (None if data.series else f"{self.name} forecasts a series")
+        return super().refusal(data) or (
+            None if data.period is not None else f"{self.name} forecasts a series"
+        )
 
     def fit(self, inputs: Tensor, targets: Tensor, form: Form, season: int | None) -> Fitted:
         """See `SimpleModel`."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.data import data_of
 from harness.errors import nearest
 from harness.evidence import Evidence
 from harness.figures import primary_metric, validation_metric
@@ -30,17 +31,6 @@ from harness.study import InputError
 from harness.trial import State, digest
 from harness.wording import as_file_name, level_text, listed
 from harness.workloads import summary
-
-_TASKS = {
-    "digits": "image-classification",
-    "mnist": "image-classification",
-    "cifar10": "image-classification",
-    "docstrings": "text-classification",
-    "rt_polarity": "text-classification",
-    "characters": "text-generation",
-    "series": "time-series-forecasting",
-}
-"""What Hugging Face's hub calls the task of each data set."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +223,7 @@ class Card:
         metric = primary.partition(".")[2]
         low, high = t_interval(values)
         measured = EvalResult(
-            task_type=_TASKS.get(data, "other"),
+            task_type=data_of(self.workload["data"]).hub_task or "other",
             dataset_type=data,
             dataset_name=data,
             dataset_split="test",

@@ -11,7 +11,7 @@ from harness.components import KINDS
 from harness.errors import Problem, nearest
 from harness.plugins import Kind as PluginKind
 from harness.plugins import plugins
-from harness.registry import NETWORKS, TASKS
+from harness.registry import DATA, NETWORKS, TASKS
 from harness.study.alternatives import closest
 from harness.study.document import Document, Path_
 from harness.study.probes import PROBES
@@ -83,7 +83,11 @@ _PLAIN_MEMBERS = {
     "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
     "constrained-float", "constrained-int",
 }  # fmt: skip
-_NAMES = {name for kind in (*KINDS.values(), PROBES, NETWORKS.own(), TASKS.own()) for name in kind}
+_NAMES = {
+    name
+    for kind in (*KINDS.values(), PROBES, DATA.own(), NETWORKS.own(), TASKS.own())
+    for name in kind
+}
 _TAGS = _PLAIN_MEMBERS | _NAMES | {
     "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
     "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from harness.components.data import Data
+from harness.data import data_of
 from harness.errors import Problem, nearest
 from harness.study.design import Arm
 from harness.study.document import Document, Path_
@@ -32,7 +32,6 @@ from harness.tasks import task_of
 
 Found = Iterator[tuple[Path_, str]]
 SelectorProblem = Callable[[Mapping[str, Any], Study, Sequence[Arm]], str | None]
-_DATA: TypeAdapter[Any] = TypeAdapter(Data, config=ConfigDict(defer_build=True))
 UNKNOWN = "extra_forbidden"
 
 
@@ -225,7 +224,7 @@ def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:
         if arm.workload["training"] is not None:
             continue  # what it reports is known when it does
         data = arm.workload["data"]
-        task = task_of(arm.workload, _DATA.validate_python(data).kind)
+        task = task_of(arm.workload, data_of(data).kind)
         known = [*task.measures, *arm.workload["metrics"]]
         name = search.metric.partition(".")[2]
         if name not in known:

@@ -18,10 +18,8 @@ from pydantic import (
 )
 
 from harness.components.augmentation import Augmentation
-from harness.components.base import Component
-from harness.components.data import Data
+from harness.components.base import FUNCTION, Component
 from harness.components.optimizers import Adam, Constant, Optimizer, Schedule
-from harness.components.own_data import FUNCTION
 from harness.components.training import (
     LoggedRuns,
     Measured,
@@ -30,11 +28,12 @@ from harness.components.training import (
     short_or_long,
 )
 from harness.components.transfer import Transfer
+from harness.data import NoData, OwnFunction
 from harness.errors import nearest
 from harness.metrics import BUILT_IN
 from harness.models import Model
 from harness.plugins import plugins, registered
-from harness.registry import TASKS, setting
+from harness.registry import DATA, TASKS, setting
 from harness.tasks import Task, usual_task
 
 LOSSES = ("auto", "cross_entropy", "mean_squared_error", "mean_absolute_error")
@@ -77,6 +76,9 @@ OwnMetric = Annotated[
 ]
 
 
+DataSetting = setting(DATA, own=OwnFunction, none=NoData)
+
+
 class MetricFunction(Measured):
     """A metric of your own, and what it is."""
 
@@ -112,7 +114,7 @@ class Workload(Component):
 
     model_config = ConfigDict(json_schema_extra=_allow_training)
 
-    data: Data
+    data: DataSetting  # type: ignore[valid-type]
     model: Model
     optimizer: Optimizer = Field(default_factory=lambda: Adam(name="adam"))
     schedule: Schedule = Field(

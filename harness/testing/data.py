@@ -9,11 +9,22 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 from pydantic import TypeAdapter
 
-from harness.components import Data
+from harness.data import data_of
+from harness.registry import DATA
+from harness.study.workload import DataSetting
 from harness.trial import Phase
-from harness.workloads import Dataset, count_duplicates, data_root, fingerprint, load, split
+from harness.workloads import (
+    Dataset,
+    count_duplicates,
+    data_root,
+    fingerprint,
+    load,
+    split,
+    summary,
+)
 
 Case = dict[str, Any] | str
 """Data as a study file names them."""
@@ -23,12 +34,14 @@ class DataConformance:
     """Inherit from it, and list what is to be tested:
 
     class TestData(DataConformance):
-        harness_cases = ["digits", {"name": "acme.data:birds", "settings": {"size": 32}}]
+        harness_cases = [
+            *registered("birds"), {"name": "acme.data:birds", "settings": {"size": 32}},
+        ]
     """
 
     harness_cases: ClassVar[Sequence[Case]] = ()
     root: ClassVar[Path | None] = None  # of data files; else $HARNESS_DATA, or a cache
-    may_repeat: ClassVar[Sequence[str]] = ()  # names of data whose examples occur twice
+    may_repeat: ClassVar[Sequence[str]] = ()  # functions whose examples occur twice
 
     def test_inputs_and_targets_have_the_form_that_is_declared(self, case: Case) -> None:
         """Every input and every target is what networks and losses are told to expect."""
@@ -41,7 +54,7 @@ class DataConformance:
                 assert part.inputs.dtype == np.int64
                 assert 0 <= part.inputs.min() <= part.inputs.max() < form.vocabulary
             else:
-                assert part.inputs.dtype == np.float32
+                assert part.inputs.dtype in (np.float32, np.uint8)
                 assert np.isfinite(part.inputs).all()
             if form.kind == "numbers":
                 assert part.targets.shape == (len(part), form.outputs)
@@ -52,6 +65,16 @@ class DataConformance:
                 assert part.targets.shape == (len(part), *steps)
                 assert part.targets.dtype == np.int64
                 assert 0 <= part.targets.min() <= part.targets.max() < form.outputs
+
+    def test_what_is_known_beforehand_is_so(self, case: Case) -> None:
+        """A plan checks networks by the form and forecasts its time by the sizes."""
+        config, dataset = resolved(case), self.loaded(case)
+        if ":" in config["name"]:
+            pytest.skip("what a function returns is known when it does")
+        known = summary(config)
+        assert dataset.form == known.form
+        assert len(dataset.examples) == pytest.approx(known.examples, rel=0.05)
+        assert len(dataset.test) == pytest.approx(known.test, rel=0.05)
 
     def test_loading_again_gives_the_same_bytes(self, case: Case) -> None:
         """Data never change between trials, and their fingerprint says which they are."""
@@ -76,20 +99,35 @@ class DataConformance:
         assert dataset.for_phase(Phase.CONFIRMATION).test is dataset.test
         if dataset.form.kind == "class":
             assert set(dataset.examples.targets[train]) == set(range(dataset.form.outputs))
-        if config["name"] not in self.may_repeat:
+        if config["name"] not in self.may_repeat and not data_of(config).repeats:
             assert count_duplicates(dataset) == 0
 
     def loaded(self, case: Case) -> Dataset:
-        """Return the data set of a case, read once for all tests."""
-        return _load(json.dumps(resolved(case)), self._root())
+        """Return the data set of a case, read once for all tests; skip where its files are not."""
+        config, root = resolved(case), self._root()
+        if fingerprint(config, root) is None:
+            pytest.skip(f"the files of {config['name']} are not under '{root}'")
+        return _load(json.dumps(config), root)
 
     def _root(self) -> Path:
         return self.root if self.root is not None else data_root()
 
 
+def registered(*names: str) -> list[Case]:
+    """Return the cases of data sets that are classes, other packages' too; of all unless named."""
+    known = [name for name in names or DATA.names() if not _is_function(name)]
+    classes = {name: DATA.find(name) for name in known}
+    return [{"name": name, **case} for name, kind in classes.items() for case in kind.cases]
+
+
+def _is_function(name: str) -> bool:
+    plugin = DATA.plugin(name)
+    return plugin is not None and not plugin.is_class
+
+
 def resolved(case: Case) -> dict[str, Any]:
     """Fill in the defaults, as a study file does."""
-    data = TypeAdapter(Data).validate_json(json.dumps(case))
+    data = TypeAdapter(DataSetting).validate_json(json.dumps(case))
     return dict(data.model_dump(mode="json"))
 
 

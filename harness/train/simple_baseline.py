@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
+from harness.data import data_of
 from harness.models import SimpleModel, network_of
 from harness.models.base import Fitted
 from harness.tasks import objective_for, total
@@ -14,7 +15,6 @@ from harness.train.loop import Outcome
 from harness.train.resident import Split, place_splits
 from harness.trial import Trial
 from harness.workloads import TrialData
-from harness.workloads.series import season_of
 
 
 def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
@@ -30,7 +30,7 @@ def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
         raise ValueError(f"this model is for targets of kind {wanted}, not {data.form.kind}")
     splits = place_splits(trial, data, torch.device("cpu"))
     named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    season = season_of(config) if config["name"] == "series" else None
+    season = data_of(config).period
     begin = time.perf_counter()
     fitted = model.fit(splits.train.inputs, splits.train.targets, data.form, season)
     seconds = time.perf_counter() - begin

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from inside_examples import NAMES, exhibits_of, with_insides
 
-from harness.components.image_data import CIFAR10, Digits
+from harness.data.cifar10 import CIFAR10
+from harness.data.digits import Digits
 from harness.exhibit import as_details
 from harness.figures import draw_all
 from harness.figures.inside import INSIDE

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 from torch.nn.functional import softmax
 
+from harness.data.characters import UNKNOWN
 from harness.exhibit import Parts, as_details
 from harness.seeding import stream
 from harness.train.inside.examples import at_rest, is_shown
 from harness.train.loop import Fitted
-from harness.workloads.characters import UNKNOWN
 
 PROMPT = 32
 """Characters that the text starts from."""

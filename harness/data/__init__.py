@@ -1,0 +1,49 @@
+"""Data sets by name: what a study can say of each, and how its examples are read or generated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness.data._dataset import (
+    LOCKED_SEED,
+    Dataset,
+    Examples,
+    Handling,
+    TrialData,
+    count_duplicates,
+    split,
+)
+from harness.data._own import NoData, OwnFunction
+from harness.data.base import ClassData, Data, DataMissingError, DataSummary, Fraction, Limit
+from harness.registry import DATA
+
+
+def data_of(config: Mapping[str, Any]) -> Data:
+    """Return the data set of a resolved workload's `data`."""
+    name = config["name"]
+    kind = OwnFunction if ":" in name else NoData if name == "none" else DATA.find(name)
+    found: Data = kind.model_validate_json(json.dumps(dict(config)), strict=True)
+    return found
+
+
+__all__ = [
+    "DATA",
+    "LOCKED_SEED",
+    "ClassData",
+    "Data",
+    "DataMissingError",
+    "DataSummary",
+    "Dataset",
+    "Examples",
+    "Fraction",
+    "Handling",
+    "Limit",
+    "NoData",
+    "OwnFunction",
+    "TrialData",
+    "count_duplicates",
+    "data_of",
+    "split",
+]

@@ -1,0 +1,233 @@
+"""Time series, cut into windows of the past and the values that follow.
+
+The end of a series is its test part, and validation is the end of what comes before it. A window
+never reaches from one part into another. All is normalized by mean and deviation of the training
+part alone, each column by its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from harness.data._dataset import Dataset, Examples, Handling, split
+from harness.data.base import Data, DataMissingError, Fraction, Limit, bundled, missing
+from harness.errors import nearest
+from harness.form import Form
+from harness.lazy import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TEST_FRACTION = 0.2
+SHORTEST_WINDOW = 8
+_GUESS = 1000  # points of a file that was not read yet
+
+
+class _Known(NamedTuple):
+    """A series that has a name: its length, steps of a season, and its column."""
+
+    points: int
+    season: int
+    column: str
+    columns: int = 1
+
+
+_SERIES = {
+    "sunspots": _Known(309, 11, "SUNACTIVITY"),
+    "co2": _Known(2284, 52, "co2"),
+    "nile": _Known(100, 1, "volume"),
+    "elnino": _Known(732, 12, "temperature"),
+    "etth1": _Known(17_420, 24, "OT", 7),
+}
+
+
+class Series(Data):
+    """A time series: its next values are to be predicted from a window of earlier ones.
+
+    The end of the series is for testing, the part before it for validation, and no window reaches
+    from one part into another. Values are in standard deviations from the mean of the training
+    part.
+    """
+
+    name: Literal["series"]
+    validation_fraction: Fraction = 0.2
+    source: str = Field(
+        "sunspots",
+        description="sunspots (yearly), co2 (weekly), nile (yearly), elnino (monthly), all bundled "
+        "with statsmodels; etth1 (hourly), or the path of a CSV file",
+    )
+    column: str | None = Field(
+        None, description="of a CSV file, to be predicted; its last column unless given"
+    )
+    inputs: Literal["target", "all"] = Field(
+        "target", description="what a window holds: earlier values of that column, or of all"
+    )
+    window: int | None = Field(
+        None, ge=1, le=10_000, description="steps; two seasons, but at least 8, unless given"
+    )
+    horizon: int = Field(1, ge=1, le=10_000, description="values to be predicted")
+    season: int | None = Field(
+        None, ge=1, le=10_000, description="steps; known for the named series, else 1"
+    )
+    limit: Limit | None = Field(
+        None, description="use only the last so many windows before the test part"
+    )
+
+    rule: ClassVar[str] = "windows-1"
+    cases: ClassVar = (
+        *({"source": source} for source in _SERIES),
+        {"horizon": 3, "limit": 100, "window": 12},
+        {"source": "etth1", "inputs": "all"},
+    )
+    hub_task: ClassVar[str | None] = "time-series-forecasting"
+
+    @model_validator(mode="after")
+    def _whole_season(self) -> Self:
+        if self.window is not None and self.window < self.period:
+            raise ValueError(
+                f"`window` ({self.window}) is shorter than a season ({self.period}); set "
+                "`season: 1` if that is meant"
+            )
+        return self
+
+    @property
+    def period(self) -> int:
+        """Steps of a season: as given, else the known one, else 1."""
+        known = _SERIES.get(self.source)
+        return self.season or (known.season if known else 1)
+
+    @property
+    def steps(self) -> int:
+        """The steps that a network sees: as given, else two seasons, but at least eight."""
+        return self.window or max(SHORTEST_WINDOW, 2 * self.period)
+
+    @property
+    def form(self) -> Form:
+        """A window, and the values after it; a file may have more columns."""
+        known = _SERIES.get(self.source)
+        return self._form(known.columns if known and self.inputs == "all" else 1)
+
+    def _form(self, features: int) -> Form:
+        return Form((self.steps, features), self.horizon, "numbers")
+
+    def sizes(self) -> tuple[int, int]:
+        """See `Data`."""
+        known = _SERIES.get(self.source)
+        rest, test = (max(1, n) for n in self._counts(known.points if known else _GUESS))
+        return rest, test
+
+    def decides(self) -> dict[str, Any]:
+        """See `Data`; values are normalized by those that are not for validation."""
+        return self.model_dump(mode="json")
+
+    def files(self, root: Path) -> list[Path]:
+        """See `Data`."""
+        return [self._file(root)]
+
+    def load(self, root: Path) -> Dataset:
+        """Read the series and cut it into windows."""
+        table = self._table(root)
+        window, horizon = self.steps, self.horizon
+        count, test = self._counts(len(table))
+        handling = Handling("ordered", window + horizon - 1, "none")
+        train, validation = split(np.empty(max(count, 0)), self.validation_fraction, 0, handling)
+        if len(train) < 2 or test < 1 or len(validation) < 1:
+            raise DataMissingError(
+                f"the series '{self.source}' has {len(table)} points, too few for windows of "
+                f"{window} and a horizon of {horizon}; make them shorter"
+            )
+        boundary = len(table) - _test_points(len(table))
+        first = boundary - (count + window + horizon - 1)
+        seen = table[first : first + len(train) + window + horizon - 1]
+        deviation = seen.std(axis=0)
+        table = (table - seen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+        open_part, held = (
+            _windows(part, window, horizon) for part in (table[first:boundary], table[boundary:])
+        )
+        return Dataset("series", self._form(table.shape[1]), open_part, held, handling)
+
+    def _counts(self, points: int) -> tuple[int, int]:
+        """Return the number of windows outside the test split, and in it."""
+        length = self.steps + self.horizon
+        test = _test_points(points)
+        rest = points - test - length + 1
+        return min(self.limit or rest, rest), test - length + 1
+
+    def _file(self, root: Path) -> Path:
+        source = self.source
+        if source == "etth1":
+            return root / "ETT-small" / "ETTh1.csv"
+        if source in _SERIES:
+            return bundled("statsmodels", "datasets", source, f"{source}.csv")
+        return Path(source) if Path(source).is_file() else root / source
+
+    def _table(self, root: Path) -> NDArray[np.float64]:
+        """Return the values that a window holds, shape (points, features), the target in front."""
+        columns = self._columns(root)
+        known = _SERIES.get(self.source)
+        column = self.column or (known.column if known else next(reversed(columns), ""))
+        if column not in columns:
+            names = ", ".join(columns) or "none with numbers"
+            raise DataMissingError(
+                f"the series '{self.source}' has no column '{column}' (it has: {names})"
+                f"{nearest(column, columns)}"
+            )
+        others = [name for name in columns if name != column] if self.inputs == "all" else []
+        return np.stack([columns[name] for name in [column, *others]], axis=1)
+
+    def _columns(self, root: Path) -> dict[str, NDArray[np.float64]]:
+        """Read the columns of numbers; a missing value is the one before it."""
+        file, source = self._file(root), self.source
+        if source == "etth1" and not file.is_file():
+            raise missing("ETTh1 is not", root, "Put ETTh1.csv (Zhou et al. 2021) into ETT-small")
+        if not file.is_file():
+            raise DataMissingError(
+                f"there is no series '{source}', neither by that name, nor as a CSV file here or "
+                f"under '{root}'{nearest(source, _SERIES)}"
+            )
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            header, *rows = [row for row in csv.reader(lines) if row]
+        table = np.array([[_number(cell) for cell in row] for row in rows])
+        if source == "elnino":  # a row a year, a column a month
+            return {"temperature": _filled(table[:, 1:].ravel())}
+        numeric = [i for i in range(len(header)) if np.isfinite(table[:, i]).mean() > 0.5]
+        return {header[i].strip(): _filled(table[:, i]) for i in numeric}
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
+
+
+def _filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put the last value before it in the place of a missing one; drop missing ones at the start.
+
+    What follows is never used: at the time of a forecast nobody knows it.
+    """
+    real = np.isfinite(values)
+    last = np.maximum.accumulate(np.where(real, np.arange(len(values)), 0))
+    filled = values[last]
+    first = int(np.argmax(real))
+    filled[:first] = values[first]
+    return filled
+
+
+def _windows(table: NDArray[np.float64], window: int, horizon: int) -> Examples:
+    """Return windows (n, window, features), and the target's next values (n, horizon)."""
+    views = np.lib.stride_tricks.sliding_window_view(table, window + horizon, axis=0)
+    inputs = views[..., :window].transpose(0, 2, 1)
+    return Examples(
+        np.ascontiguousarray(inputs, dtype=np.float32),
+        np.ascontiguousarray(views[:, 0, window:], dtype=np.float32),
+    )
+
+
+def _test_points(points: int) -> int:
+    return round(TEST_FRACTION * points)

@@ -1,0 +1,149 @@
+"""Tables of one's own: columns of numbers and of kinds, a class or a number to be predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from harness.data._dataset import Dataset, Examples
+from harness.data._divide import Divided, divide
+from harness.data._files import Columns, column
+from harness.data.base import DataMissingError
+from harness.form import Form
+from harness.lazy import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+MOST_KINDS = 100  # of one column of text; more are texts, or names of single rows
+Matrix: TypeAlias = "NDArray[np.float32]"
+
+
+class TableFile(Columns):
+    """A table of your own, CSV or Parquet: columns of features and a target.
+
+    Columns of text become one column for each value. A target that is a number is given in standard
+    deviations from the mean outside the test split.
+    """
+
+    name: Literal["table_file"]
+    target: str = Field(description="column to be predicted")
+    targets: Literal["class", "numbers"] = Field("class", description="what the target is")
+    features: list[str] | None = Field(
+        None, min_length=1, description="columns to predict it from; all others unless given"
+    )
+    categorical: list[str] = Field(
+        default_factory=list, description="columns of numbers that are names of kinds"
+    )
+    missing: Literal["refuse", "impute"] = Field(
+        "refuse",
+        description="impute: the mean of a number, the commonest kind, outside the test split",
+    )
+
+    @model_validator(mode="after")
+    def _features_are_no_target(self) -> Self:
+        if self.features is not None and self.target in self.features:
+            raise ValueError(f"the target '{self.target}' stands among the `features`")
+        unknown = [c for c in self.categorical if self.features and c not in self.features]
+        if unknown:
+            raise ValueError(f"`categorical` names '{unknown[0]}', which is none of the `features`")
+        return self
+
+    @property
+    def form(self) -> Form:
+        """A guess, but for the kind of targets."""
+        return Form((10,), 2, self.targets)
+
+    def load(self, root: Path) -> Dataset:
+        """Read it; what fills gaps, and which kinds there are, is learnt from the open part."""
+        table, parts = self.read_tables(root)
+        known = self.labelled(table, parts, self.target)
+        divided = divide(self, known, kind=self.targets, normalization="feature")
+        others = {self.target, self.split_column, self.group_column}
+        names = self.features or [n for n in table.column_names if n not in others]
+        if not names:
+            raise DataMissingError(f"{self.path} has no columns beside the target")
+        for name in self.categorical:
+            column(table, name, self.path)
+        inputs = np.concatenate([_features(table, n, self, divided) for n in names], axis=1)
+        numbers = self.targets == "numbers"
+        outputs = divided.targets.shape[1] if numbers else len(divided.classes)
+        rest, test = (Examples(inputs[i], divided.targets[i]) for i in (divided.rest, divided.test))
+        form = Form(inputs.shape[1:], outputs, self.targets)
+        return Dataset(self.name, form, rest, test, divided.handling)
+
+
+def _features(table: pa.Table, name: str, data: TableFile, divided: Divided) -> Matrix:
+    """Return the features (rows, features) that one column gives."""
+    import pyarrow as pa
+
+    where = data.path
+    values = column(table, name, where)
+    if pa.types.is_null(values.type):
+        raise DataMissingError(f"{where}: the column '{name}' is empty; name the `features` to use")
+    numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    if pa.types.is_decimal(values.type):
+        values, numeric = values.cast(pa.float64()), True
+    if numeric and name not in data.categorical:
+        return _numbers(values, name, data, divided)
+    if not numeric and not _names_kinds(values.type):
+        raise DataMissingError(
+            f"{where}: the column '{name}' holds {values.type}, which is neither a number nor a "
+            "kind; turn it into numbers, or name the `features` to use"
+        )
+    return _kinds(values, name, data, divided)
+
+
+def _names_kinds(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    found = (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind)
+        or pa.types.is_dictionary(kind)
+    )  # fmt: skip
+    return bool(found)
+
+
+def _numbers(values: Any, name: str, data: TableFile, divided: Divided) -> Matrix:
+    found = values.to_numpy().astype(np.float64)
+    if np.isinf(found).any():
+        row = int(np.flatnonzero(np.isinf(found))[0])
+        raise DataMissingError(f"{data.path}: row {row + 1} is infinite in '{name}'")
+    gaps = np.isnan(found)
+    if gaps.any():
+        _refuse(gaps, name, data)
+        known = found[divided.rest][~gaps[divided.rest]]
+        if not len(known):
+            raise DataMissingError(f"{data.path}: nothing is known of the column '{name}'")
+        found = np.where(gaps, known.mean(), found)
+    return np.asarray(found[:, None], dtype=np.float32)
+
+
+def _kinds(values: Any, name: str, data: TableFile, divided: Divided) -> Matrix:
+    """Return a column for each kind seen outside the test split; others have 0 in all."""
+    texts = np.array([None if v is None else str(v) for v in values.to_pylist()], dtype=object)
+    gaps = np.array([text is None for text in texts])
+    known = texts[divided.rest][~gaps[divided.rest]]
+    kinds, counts = np.unique(known.astype(str), return_counts=True)
+    if gaps.any():
+        _refuse(gaps, name, data)
+        if not len(kinds):
+            raise DataMissingError(f"{data.path}: nothing is known of the column '{name}'")
+        texts[gaps] = str(kinds[counts.argmax()])
+    if len(kinds) > MOST_KINDS:
+        raise DataMissingError(
+            f"{data.path}: the column '{name}' has {len(kinds)} different texts, too many for "
+            "kinds; name the `features` to use, or use `data: {name: texts}`"
+        )
+    return np.asarray(texts.astype(str)[:, None] == kinds[None], dtype=np.float32)
+
+
+def _refuse(gaps: NDArray[np.bool_], name: str, data: TableFile) -> None:
+    if data.missing == "refuse":
+        raise DataMissingError(
+            f"{data.path}: row {int(np.flatnonzero(gaps)[0]) + 1} has no value in the column "
+            f"'{name}' ({int(gaps.sum())} are missing); fill them, or say `missing: impute`"
+        )

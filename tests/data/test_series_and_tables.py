@@ -1,0 +1,102 @@
+"""Forecasting windows that never overlap between parts, and tables."""
+
+import json
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from harness.data import data_of
+from harness.study.workload import DataSetting
+from harness.workloads import DataMissingError, load, split
+
+SERIES = {"name": "series", "column": None, "inputs": "target", "window": 5, "horizon": 2,
+          "season": None, "validation_fraction": 0.2, "limit": None}  # fmt: skip
+
+
+@pytest.fixture
+def counting(tmp_path):
+    """A series whose values are their places, so that every window shows where it was cut."""
+    rows = ["date,load,value", *(f"day {i},{1000 - i},{i}" for i in range(200))]
+    (tmp_path / "counting.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def places(dataset, train):
+    """Return a function from normalized values to places in the series."""
+    first, step = dataset.examples.inputs[train[0], :2, 0].astype(np.float64)
+    return lambda values: np.rint((values - first) / (step - first)).astype(int)
+
+
+@pytest.mark.parametrize("more", [{}, {"limit": 60}, {"window": 12, "horizon": 7}])
+def test_no_window_reaches_from_one_part_into_another(counting, more):
+    config = {**SERIES, "source": "counting.csv", **more}
+    dataset = load(config, counting)
+    train, validation = split(dataset.examples.targets, 0.2, 0, dataset.handling)
+    place = places(dataset, train)
+
+    def reach(examples, index):
+        whole = np.concatenate([examples.inputs[index, :, 0], examples.targets[index]], axis=1)
+        found = place(whole)
+        assert (np.diff(found, axis=1) == 1).all()
+        return found.min(), found.max()
+
+    everything = np.arange(len(dataset.test))
+    ends = [reach(dataset.examples, train), reach(dataset.examples, validation),
+            reach(dataset.test, everything)]  # fmt: skip
+    assert ends[0][1] < ends[1][0] <= ends[1][1] < ends[2][0]
+    span = ends[0][1] - ends[0][0] + 1
+    values = np.arange(span, dtype=np.float64)
+    known = (values - values.mean()) / values.std()
+    assert dataset.examples.inputs[train[0], :2, 0] == pytest.approx(known[:2], abs=1e-4)
+
+
+def test_all_columns_and_a_named_one(counting):
+    config = {**SERIES, "source": "counting.csv", "inputs": "all", "column": "load"}
+    dataset = load(config, counting)
+    assert dataset.form.shape == (5, 2)
+    steps = np.diff(dataset.examples.inputs[0], axis=0)
+    assert (steps[:, 0] < 0).all()
+    assert (steps[:, 1] > 0).all()
+    with pytest.raises(DataMissingError, match=r"no column 'lode'.*load, value.*load"):
+        load({**config, "column": "lode"}, counting)
+
+
+def test_a_missing_value_is_the_one_before_it(tmp_path):
+    values = [str(i) for i in range(100)]
+    values[0], values[3], values[4] = "", "", "NA"
+    (tmp_path / "gaps.csv").write_text("\n".join(["value", *values]))
+    # an empty line is no row at all, so the first gap disappears; the others are filled
+    dataset = load({**SERIES, "source": "gaps.csv"}, tmp_path)
+    row = dataset.examples.inputs[0, :, 0].astype(np.float64)
+    assert row[1] == pytest.approx(row[2])
+
+
+def test_seasons_are_known_and_windows_hold_two():
+    def series(source, **settings):
+        return data_of({**SERIES, "source": source, **settings})
+
+    assert [series(s, window=52).period for s in ("co2", "etth1", "a.csv")] == [52, 24, 1]
+    assert series("etth1", window=None).steps == 48
+    assert series("nile", window=None).steps == 8
+    assert series("co2", season=4).period == 4
+
+
+def test_what_is_not_there_says_what_to_do(tmp_path):
+    with pytest.raises(DataMissingError, match=r"ETTh1.csv.*--data-root or \$HARNESS_DATA"):
+        load({**SERIES, "source": "etth1", "window": 48}, tmp_path)
+    with pytest.raises(DataMissingError, match=r"no series 'sunspot'.*did you mean 'sunspots'"):
+        load({**SERIES, "source": "sunspot"}, tmp_path)
+    (tmp_path / "short.csv").write_text("\n".join(["value", *map(str, range(20))]))
+    with pytest.raises(DataMissingError, match="20 points, too few"):
+        load({**SERIES, "source": "short.csv"}, tmp_path)
+
+
+def test_a_number_of_a_table_is_standardized_without_its_test_part(tmp_path):
+    config = TypeAdapter(DataSetting).validate_json(
+        json.dumps({"name": "table", "source": "diabetes"})
+    )
+    dataset = load(config.model_dump(mode="json"), tmp_path)
+    assert dataset.examples.targets.mean() == pytest.approx(0, abs=1e-5)
+    assert dataset.examples.targets.std() == pytest.approx(1, abs=1e-5)
+    assert dataset.examples.inputs[:, 0].max() > 60  # years of age: not scaled beforehand
