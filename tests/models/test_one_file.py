@@ -111,7 +111,7 @@ def test_what_is_wrong_with_its_settings_is_told(installed, capsys, change, said
 
 
 def test_its_cost_its_packs_and_its_identity_are_its_own(installed):
-    small, large = (arm.workload for arm in load_study("waves.yaml").arms)
+    small, large = (arm.workload for arm in load_study(Path("waves.yaml")).arms)
     assert estimate_seconds(small) < estimate_seconds(large)
     assert network_of(large["model"]).work(DIGITS).products == 64 * (64 + 10)
     network = build(large["model"], DIGITS, seed=0)
@@ -125,7 +125,7 @@ def test_its_cost_its_packs_and_its_identity_are_its_own(installed):
 
 def test_no_package_changes_what_auto_means(installed):
     (installed / "waves.yaml").write_text(STUDY.replace("commonest", "auto"))
-    assert load_study("waves.yaml").study.simple_model == "logistic_regression"
+    assert load_study(Path("waves.yaml")).study.simple_model == "logistic_regression"
 
 
 def test_every_built_in_network_is_described():
