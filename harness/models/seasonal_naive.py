@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.form import Form
 from harness.lazy import torch
@@ -10,8 +10,6 @@ from harness.models.base import Fitted, SimpleModel
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from harness.components.data_base import DataSet
 
 
 class SeasonalNaive(SimpleModel):
@@ -25,7 +23,7 @@ class SeasonalNaive(SimpleModel):
     targets: ClassVar = ("numbers",)
     usual: ClassVar = 2
 
-    def refusal(self, data: DataSet) -> str | None:
+    def refusal(self, data: Any) -> str | None:
         """Say that only series have seasons."""
         return super().refusal(data) or (None if data.series else f"{self.name} forecasts a series")
 
