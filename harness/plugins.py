@@ -35,7 +35,6 @@ Kind = Literal[
     "samplers",
     "panels",
     "figures",
-    "baselines",
 ]
 GROUPS: Mapping[Kind, str] = {kind: f"harness.{kind}" for kind in get_args(Kind)}
 

@@ -22,8 +22,6 @@ from harness.own.imports import own_function
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from harness.data import Data
-
 Activation = Literal[
     "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softmax", "identity"
 ]
@@ -143,7 +141,7 @@ class Network(Component):
             )
         return None
 
-    def refusal(self, data: Data) -> str | None:
+    def refusal(self, data: Any) -> str | None:
         """Say why it is not for a data set, as far as settings tell; None where it is."""
         del data
         return None
@@ -232,7 +230,7 @@ class SimpleModel(Network):
         """
         raise NotImplementedError
 
-    def refusal(self, data: Data) -> str | None:
+    def refusal(self, data: Any) -> str | None:
         """Say that it is for other targets."""
         if data.name == "none":
             return f"{self.name} needs data, and this `training` reads its own; say none"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.form import Form
 from harness.lazy import torch
@@ -10,8 +10,6 @@ from harness.models.base import Fitted, SimpleModel
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from harness.data import Data
 
 
 class SeasonalNaive(SimpleModel):
@@ -25,7 +23,11 @@ class SeasonalNaive(SimpleModel):
     targets: ClassVar = ("numbers",)
     usual: ClassVar = 2
 
-    def refusal(self, data: Data) -> str | None:
+    def refusal(self, data: Any) -> str | None:
+        """Say that only series have seasons."""
+        if data.period is None:
+            return super().refusal(data) or f"{self.name} forecasts a series"
+        return super().refusal(data)
         """Say that only series have seasons."""
         return super().refusal(data) or (
             None if data.period is not None else f"{self.name} forecasts a series"

@@ -15,7 +15,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from harness.form import Form
 from harness.layers.dropout import Dropout
-from harness.models import Model, build
+from harness.models import Model, SimpleModel, build, network_class
 
 BATCH = 12
 Case = tuple[dict[str, Any] | str, Form]
@@ -77,6 +77,19 @@ class ModelConformance:
             now.backward()
             optimizer.step()
         assert float(now.detach()) < 0.1
+
+
+def cases_of(name: str) -> list[Case]:
+    """Return a case for each kind of inputs that a network says it reads, with its defaults.
+
+    None for a simple model, and for a network with settings that have no default.
+    """
+    network = network_class(name)
+    needed = [key for key, field in network.model_fields.items() if field.is_required()]
+    if issubclass(network, SimpleModel) or needed != ["name"]:
+        return []
+    forms = {"numbers": Form((1, 8, 8), 3), "tokens": Form((9,), 3, vocabulary=20)}
+    return [(name, forms[inputs]) for inputs in network.reads]
 
 
 def make(case: Case, seed: int = 0) -> nn.Module:

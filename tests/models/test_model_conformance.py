@@ -11,12 +11,12 @@ from harness.form import Form
 from harness.layers import hidden_units
 from harness.layers.dropout import Dropout
 from harness.models import Model, build, unpackable_reason
-from harness.testing.models import ModelConformance, draw
+from harness.registry import NETWORKS
+from harness.testing.models import ModelConformance, cases_of, draw
 
 IMAGE, TOKENS, SERIES = (1, 8, 8), (9,), (9, 2)
 VOCABULARY = 20
 CASES = [
-    ({"name": "mlp"}, IMAGE),
     ({"name": "mlp", "norm": "batch"}, IMAGE),
     ({"name": "mlp", "norm": "layer", "dropout": 0.2, "activation": "tanh"}, IMAGE),
     ({"name": "mlp", "widths": [30, 20], "dropout": [0.2, 0.0]}, IMAGE),
@@ -37,7 +37,6 @@ CASES = [
     ({"name": "resnet", "channels": [8, 16], "blocks": [2, 1], "shortcuts": False}, IMAGE),
     ({"name": "resnet", "channels": [8, 16, 16], "norm": "group"}, (3, 9, 9)),
     ({"name": "resnet", "channels": [8], "blocks": [1], "norm": "none"}, IMAGE),
-    ({"name": "transformer", "width": 16}, TOKENS),
     ({"name": "transformer", "width": 16, "norm": "post", "positions": "learned"}, TOKENS),
     ({"name": "transformer", "width": 16, "norm": "none", "layers": 1, "pooling": "first"}, TOKENS),
     ({"name": "transformer", "width": 16, "residual": False, "layers": 1}, TOKENS),
@@ -63,7 +62,10 @@ def make(config, shape, seed=0, classes=3):
 
 
 class TestModels(ModelConformance):
-    harness_cases = tuple((config, form(shape)) for config, shape in CASES)
+    harness_cases = (
+        *(case for name in NETWORKS.own() for case in cases_of(name)),
+        *((config, form(shape)) for config, shape in CASES),
+    )
 
 
 def test_the_defaults_are_the_handbooks():

@@ -1,7 +1,7 @@
 """A network and a simple model of another package, each one class in one file."""
 
 import json
-import textwrap
+import re
 from pathlib import Path
 
 import pytest
@@ -13,49 +13,11 @@ from harness.plan import estimate_seconds
 from harness.pretrained import own_code
 from harness.registry import NETWORKS
 from harness.study import load_study
+from harness.testing.models import cases_of
 
-WAVES = '''
+COMMONEST = '''
 from typing import ClassVar, Literal
-from pydantic import Field
-from harness.models.base import Fitted, Network, SimpleModel, Work
-
-
-class Waves(Network):
-    """Sines of sums of the inputs, then a linear layer."""
-
-    name: Literal["waves"]
-    units: int = Field(8, ge=1, description="sines")
-    scale: float = Field(1.0, gt=0, description="factor of the initial weights")
-
-    targets: ClassVar = ("class",)
-    shows: ClassVar = ("filters",)
-    initial: ClassVar = ("scale",)
-
-    def build(self, form):
-        """Draw it."""
-        import math
-        import torch
-
-        class Sine(torch.nn.Module):
-            """Of each number."""
-
-            def forward(self, inputs):
-                """Keep the shape."""
-                return inputs.sin()
-
-        size = math.prod(form.shape)
-        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(size, self.units),
-                                      Sine(), torch.nn.Linear(self.units, form.outputs))
-        with torch.no_grad():
-            network[1].weight.mul_(self.scale)
-        network.packable = True
-        return network
-
-    def work(self, form):
-        """Two linear maps."""
-        import math
-
-        return Work(3, self.units * (math.prod(form.shape) + form.outputs))
+from harness.models.base import Fitted, SimpleModel
 
 
 class Commonest(SimpleModel):
@@ -95,13 +57,16 @@ DIGITS = Form((1, 8, 8), 10)
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Install a package of one module, by its metadata; return a folder to work in."""
+    """Install the documentation's network and a simple model; return a folder to work in."""
     site = tmp_path / "site"
     info = site / "acme_waves-1.0.dist-info"
     info.mkdir(parents=True)
-    (site / "acme_waves.py").write_text(textwrap.dedent(WAVES))
+    page = (Path(__file__).parents[2] / "docs" / "own-model.md").read_text()
+    (code,) = re.findall(r"```python\n# waves.py\n(.*?)```", page, re.S)
+    (site / "waves.py").write_text(code)
+    (site / "commonest.py").write_text(COMMONEST)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-waves\nVersion: 1.0\n")
-    points = "[harness.models]\nwaves = acme_waves:Waves\ncommonest = acme_waves:Commonest\n"
+    points = "[harness.models]\nwaves = waves:Waves\ncommonest = commonest:Commonest\n"
     (info / "entry_points.txt").write_text(points)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.chdir(tmp_path)
@@ -111,7 +76,7 @@ def installed(tmp_path, monkeypatch):
 
 def test_it_is_listed_checked_trained_judged_and_reported(installed, capsys):
     assert run(["list", "models"]) == 0
-    assert "acme_waves:Waves, of acme-waves 1.0" in capsys.readouterr().out
+    assert "waves:Waves, of acme-waves 1.0" in capsys.readouterr().out
     assert run(["validate", "waves.yaml"]) == 0
     assert run(["plan", "waves.yaml"]) == 0
     capsys.readouterr()
@@ -146,12 +111,13 @@ def test_what_is_wrong_with_its_settings_is_told(installed, capsys, change, said
 
 
 def test_its_cost_its_packs_and_its_identity_are_its_own(installed):
-    small, large = (arm.workload for arm in load_study("waves.yaml").arms)
+    small, large = (arm.workload for arm in load_study(Path("waves.yaml")).arms)
     assert estimate_seconds(small) < estimate_seconds(large)
     assert network_of(large["model"]).work(DIGITS).products == 64 * (64 + 10)
     network = build(large["model"], DIGITS, seed=0)
     assert unpackable_reason(large["model"], network) is None
-    assert own_code(large) == ["acme_waves:Waves"]
+    assert own_code(large) == ["waves:Waves"]
+    assert cases_of("waves") == [("waves", Form((1, 8, 8), 3))]  # for the conformance suite
     tokens = Form((5,), 2, vocabulary=9)
     with pytest.raises(ValueError, match="token ids, which waves would take for quantities"):
         build(large["model"], tokens, seed=0)
@@ -159,7 +125,7 @@ def test_its_cost_its_packs_and_its_identity_are_its_own(installed):
 
 def test_no_package_changes_what_auto_means(installed):
     (installed / "waves.yaml").write_text(STUDY.replace("commonest", "auto"))
-    assert load_study("waves.yaml").study.simple_model == "logistic_regression"
+    assert load_study(Path("waves.yaml")).study.simple_model == "logistic_regression"
 
 
 def test_every_built_in_network_is_described():
@@ -168,4 +134,4 @@ def test_every_built_in_network_is_described():
         assert found.__doc__
         assert found.model_fields["name"].annotation.__args__ == (name,)
         assert found.targets
-        assert set((*found.initial, *found.rates)) <= set(found.model_fields)
+        assert {*found.initial, *found.rates} <= set(found.model_fields)

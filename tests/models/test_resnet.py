@@ -41,7 +41,7 @@ def test_the_plain_twin_has_the_same_weights():
 
 @pytest.mark.parametrize(("inputs", "outputs", "stride"), [(8, 8, 1), (8, 16, 2)])
 def test_a_block_whose_convolutions_are_silent_hands_on_its_input(inputs, outputs, stride):
-    settings = {"norm": "none", "groups": 1, "activation": "relu", "shortcuts": True}
+    settings = ResNet(name="resnet", norm="none")
     image = torch.rand(2, inputs, 7, 7)
     block = ResidualBlock(inputs, outputs, stride, settings)
     for parameter in block.second.parameters():
