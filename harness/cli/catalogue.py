@@ -7,13 +7,13 @@ from typing import get_args
 
 from harness.components import KINDS, Activation, Initialization
 from harness.plugins import GROUPS, plugins
+from harness.registry import KINDS as THINGS
 from harness.registry import TASKS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
 from harness.study.probes import PROBES
-from harness.study.workload import LOSSES
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -22,9 +22,10 @@ def catalogue() -> dict[str, dict[str, str]]:
         kind: {name: _first_line(model.__doc__) for name, model in entries.items()}
         for kind, entries in KINDS.items()
     }
-    listed["losses"] = dict.fromkeys(LOSSES, "")
+    for things, kind in THINGS.items():
+        found = kind.listed().items()
+        listed[things] = {name: _first_line(thing.__doc__) for name, thing in found}
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
-    listed["tasks"] = {name: _first_line(TASKS.find(name).__doc__) for name in TASKS.own()}
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
         for name, known in plugins(plugin_kind).items():

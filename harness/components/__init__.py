@@ -4,7 +4,6 @@ These classes hold configuration only. Building a network or loading data from o
 business of `harness.models` and `harness.workloads`, so that a study is checked without PyTorch.
 """
 
-from harness.components.augmentation import Augmentation
 from harness.components.base import Component
 from harness.components.data import DATA, Data
 from harness.components.inside import InsideProbe
@@ -22,24 +21,6 @@ from harness.components.models import (
     Transformer,
     TransformersEncoder,
 )
-from harness.components.optimizers import (
-    OPTIMIZERS,
-    SCHEDULES,
-    SGD,
-    Adagrad,
-    Adam,
-    AdamW,
-    Constant,
-    Cosine,
-    NAdam,
-    OneCycle,
-    Optimizer,
-    RAdam,
-    RMSprop,
-    Schedule,
-    Step,
-    WarmupCosine,
-)
 from harness.components.probes import (
     DeadUnits,
     EpochsToTarget,
@@ -54,27 +35,18 @@ from harness.components.simple_models import (
     Ridge,
     SeasonalNaive,
 )
-from harness.components.torch_optimizers import TorchOptimizer
 from harness.components.transfer import Transfer
 
 KINDS: dict[str, dict[str, type[Component]]] = {
     "data": DATA,
     "models": MODELS,
-    "optimizers": OPTIMIZERS,
-    "schedules": SCHEDULES,
 }
 """What `harness list` shows, by kind and name."""
 
 __all__ = [
     "Activation",
-    "Augmentation",
-    "Adagrad",
-    "Adam",
-    "AdamW",
     "CNN",
     "Component",
-    "Constant",
-    "Cosine",
     "CustomModel",
     "Data",
     "DeadUnits",
@@ -90,22 +62,12 @@ __all__ = [
     "MLP",
     "Model",
     "MonteCarloDropout",
-    "NAdam",
-    "OneCycle",
-    "Optimizer",
-    "RAdam",
-    "RMSprop",
     "Recurrent",
     "ResNet",
-    "SGD",
     "SavedMemory",
-    "Schedule",
-    "Step",
     "StepTime",
     "Torchvision",
-    "TorchOptimizer",
     "Transfer",
     "Transformer",
     "TransformersEncoder",
-    "WarmupCosine",
 ]
