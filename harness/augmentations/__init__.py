@@ -63,7 +63,7 @@ def augmentations(settings: Mapping[str, Any] | None) -> list[Augmentation]:
 
 
 @cache
-def _model(names: tuple[str, ...]) -> type[Changes]:
+def mapping_of(names: tuple[str, ...]) -> type[Changes]:
     """Return the model of a mapping of augmentations, with a field for each."""
     fields: dict[str, Any] = {name: _field(AUGMENTATIONS.find(name)) for name in names}
     found: type[Changes] = create_model("Augmentation", __base__=Changes, __doc__=Changes.__doc__,
@@ -102,11 +102,13 @@ def _with_registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     others = sorted(keys & (set(AUGMENTATIONS.names()) - set(AUGMENTATIONS.own())))
     if not others:
         return handler(value)
-    model = _model((*AUGMENTATIONS.own(), *others))
+    model = mapping_of((*AUGMENTATIONS.own(), *others))
     return model.model_validate_json(json.dumps(value), strict=True)
 
 
 if TYPE_CHECKING:
     AugmentationSetting = Changes
 else:
-    AugmentationSetting = Annotated[_model(AUGMENTATIONS.own()), WrapValidator(_with_registered)]
+    AugmentationSetting = Annotated[
+        mapping_of(AUGMENTATIONS.own()), WrapValidator(_with_registered)
+    ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Flip(Augmentation):
-    """Mirror half of the images, left to right."""
+    """Mirror half of the images, left to right: `flip: true`."""
 
     name: Literal["flip"] = "flip"
     horizontal: bool = Field(False, description="mirror half of the images, left to right")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Shift(Augmentation):
-    """Shift images by whole pixels, up or down and left or right."""
+    """Shift images by whole pixels, up or down and left or right: `shift: 2`."""
 
     name: Literal["shift"] = "shift"
     pixels: int = Field(0, ge=0, le=100, description="pixels at most, each way; zeros come in")

@@ -219,7 +219,7 @@ class Supervised(Task):
         return None
 
 
-def total(objective: Objective, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+def total(objective: Scores | Objective, outputs: Tensor, targets: Tensor) -> dict[str, float]:
     """Return the metrics of predictions that were made in one go, shapes (n, ...)."""
     from harness.lazy import torch
 
