@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import (
     ConfigDict,
     Field,
+    SerializeAsAny,
     SerializerFunctionWrapHandler,
     ValidatorFunctionWrapHandler,
     WrapSerializer,
@@ -109,6 +110,5 @@ def _with_registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 if TYPE_CHECKING:
     AugmentationSetting = Changes
 else:
-    AugmentationSetting = Annotated[
-        mapping_of(AUGMENTATIONS.own()), WrapValidator(_with_registered)
-    ]
+    _BUILT_IN = mapping_of(AUGMENTATIONS.own())
+    AugmentationSetting = SerializeAsAny[Annotated[_BUILT_IN, WrapValidator(_with_registered)]]

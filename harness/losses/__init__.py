@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import SerializerFunctionWrapHandler, WrapSerializer
+from pydantic import PlainSerializer, SerializationInfo
 
 from harness.losses.base import Loss
 from harness.registry import LOSSES, setting
 
 
-def _short(loss: Any, handler: SerializerFunctionWrapHandler) -> Any:
+def _short(loss: Loss, info: SerializationInfo) -> Any:
     """Write a loss that has no settings as its name."""
-    written = handler(loss)
-    return written["name"] if isinstance(written, dict) and set(written) == {"name"} else written
+    written = loss.model_dump(mode=info.mode, exclude_unset=bool(info.exclude_unset))
+    return written["name"] if set(written) == {"name"} else written
 
 
 if TYPE_CHECKING:
     LossSetting = Loss
 else:
-    LossSetting = Annotated[setting(LOSSES), WrapSerializer(_short)]
+    LossSetting = Annotated[setting(LOSSES), PlainSerializer(_short)]
 
 
 def loss_of(workload: Mapping[str, Any]) -> Loss:
