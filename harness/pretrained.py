@@ -18,7 +18,16 @@ from harness.extras import need
 from harness.metrics import functions
 from harness.own.reach import source_version
 from harness.provenance import code_version
-from harness.registry import NETWORKS, TASKS
+from harness.registry import (
+    AUGMENTATIONS,
+    KINDS,
+    LOSSES,
+    NETWORKS,
+    OPTIMIZERS,
+    SCHEDULES,
+    TASKS,
+    Kind,
+)
 from harness.trial import digest
 
 PACKAGE = "package:"
@@ -73,7 +82,8 @@ def source_fingerprint(source: str, *, pretrained: bool = True) -> str:
 
 OUTSIDE = (
     "model", "model.name", "model.source", "model.pretrained", "model.weights", "training",
-    "training.name", "loss", "metrics", "optimizer", "optimizer.name",
+    "training.name", "loss", "loss.name", "metrics", "optimizer", "optimizer.name", "schedule",
+    "schedule.name", "augmentation",
 )  # fmt: skip
 """The settings of a workload that decide what `outside_versions` says."""
 
@@ -81,16 +91,23 @@ OUTSIDE = (
 def own_code(workload: Mapping[str, Any]) -> list[str]:
     """Return the functions of a workload that are a user's own, but for the data."""
     training = workload.get("training") or {}
-    optimizer = workload.get("optimizer") or {}
-    names = [workload["model"]["name"], training.get("name", ""), workload.get("loss", "")]
-    names += [optimizer.get("name", "")]
+    names = [training.get("name", "")]
     names += functions(workload).values()
-    names += [str(part["name"]) for part in _of_task(workload)]
-    task = workload.get("task")
-    plugin = TASKS.plugin(task["name"]) if task else None
-    networks = [NETWORKS.plugin(part["name"]) for part in (workload["model"], *_of_task(workload))]
-    names += [one.function for one in (plugin, *networks) if one is not None]
-    return [name for name in names if ":" in name]
+    named = {"model": NETWORKS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    for part, kind in {**named, "task": TASKS}.items():
+        names += _outside(kind, workload.get(part))
+    for name in workload.get("augmentation") or {}:
+        names += _outside(AUGMENTATIONS, name)
+    for below in _of_task(workload):
+        names += [name for kind in KINDS.values() for name in _outside(kind, below)]
+    return list(dict.fromkeys(name for name in names if ":" in name))
+
+
+def _outside(kind: Kind, setting: Any) -> list[str]:
+    """Return the address of what a setting names, where a package registers it."""
+    name = setting if isinstance(setting, str) else (setting or {}).get("name", "")
+    plugin = None if ":" in name else kind.plugin(name)
+    return [name if plugin is None else plugin.function]
 
 
 def _of_task(workload: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 _PARTS = (
     "form.py", "seeding.py", "metrics.py", "lazy.py", "exhibit.py", "pretrained.py", "isolation.py",
-    "models", "layers", "data", "workloads", "tasks", "probes", "train",
+    "models", "layers", "data", "optimizers", "schedules", "augmentations", "losses", "workloads",
+    "tasks", "probes", "train",
 )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -18,11 +20,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Discriminator,
+    GetJsonSchemaHandler,
     SerializeAsAny,
     Tag,
+    ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
+from pydantic_core import CoreSchema
 
 from harness.plugins import Kind as PluginKind
 from harness.plugins import Plugin, plugin_of, plugins
@@ -35,14 +40,29 @@ OWN = "custom"
 
 
 @dataclass(frozen=True)
+class Family:
+    """Things of a kind that have no names of ours, such as a user's own functions.
+
+    `written` is how lists and messages show such a name, `holds` what each of them contains, and
+    `module` the module of the kind's package that has their class.
+    """
+
+    written: str
+    holds: str
+    module: str
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of things, such as tasks: the package that holds the built-in ones.
 
-    `plugged` is the kind of entry points by which other packages add theirs, if they can.
+    `plugged` is the kind of entry points by which other packages add theirs, if they can;
+    `families` are things that are told by the form of their names, the first that fits.
     """
 
     package: str
     plugged: PluginKind | None = None
+    families: tuple[Family, ...] = ()
 
     def own(self) -> tuple[str, ...]:
         """Return the names of the built-in things."""
@@ -72,6 +92,9 @@ class Kind:
         """
         if name in self.own():
             return _class_of(f"{self.package}.{name}", name)
+        family = self.family(name)
+        if family is not None:
+            return _class_of(f"{self.package}.{family.module}", None)
         plugin = self.plugin(name)
         if plugin is None or not plugin.is_class:
             raise KeyError(name)
@@ -79,11 +102,59 @@ class Kind:
         found: type[Any] = getattr(import_module(module), attribute)
         return found
 
+    def family(self, name: str) -> Family | None:
+        """Return the family that a name belongs to, if to any."""
+        return next((family for family in self.families if family.holds in name), None)
+
+    def listed(self) -> dict[str, type[Any]]:
+        """Return the built-in things by name, and the families by how they are written."""
+        found = {name: self.find(name) for name in self.own()}
+        return found | {family.written: self.find(family.holds) for family in self.families}
+
+    def schemas(self) -> dict[str, dict[str, Any]]:
+        """Return the JSON Schema of each thing of other packages.
+
+        It is empty for one that is not imported yet: only a study that names it does that.
+        """
+        others = plugins(self.plugged) if self.plugged is not None else {}
+        found: dict[str, dict[str, Any]] = {}
+        for name in sorted(others.keys() - set(self.own())):
+            plugin = others[name][0]
+            if plugin.is_class and plugin.function.partition(":")[0] in sys.modules:
+                whole = self.find(name).model_json_schema()
+                found[name] = {} if "$defs" in whole else whole
+            else:
+                found[name] = {}
+        return found
+
+    def read(self, settings: Mapping[str, Any]) -> Any:
+        """Return the thing of resolved settings, as a workload holds them.
+
+        Raises:
+            KeyError: if nothing of this kind has the name.
+            pydantic.ValidationError: if the settings are not its own.
+        """
+        return self.find(settings["name"]).model_validate_json(json.dumps(settings), strict=True)
+
 
 NETWORKS = Kind("harness.models", "models")
 TASKS = Kind("harness.tasks", "tasks")
 PROBES = Kind("harness.probes", "probes")
+OPTIMIZERS = Kind(
+    "harness.optimizers",
+    "optimizers",
+    (Family("torch.optim.Class", "torch.optim.", "_torch"),
+     Family("package.module:Class", ":", "_own")),
+)  # fmt: skip
+SCHEDULES = Kind("harness.schedules", "schedules")
+AUGMENTATIONS = Kind("harness.augmentations", "augmentations")
+LOSSES = Kind("harness.losses", "losses", (Family("package.module:function", ":", "_own"),))
 DATA = Kind("harness.data", "data")
+KINDS: Mapping[str, Kind] = {
+    str(kind.plugged): kind
+    for kind in (DATA, NETWORKS, TASKS, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES)
+}
+"""Those whose built-in things are all modules of their package, by the name of the kind."""
 
 
 @cache
@@ -96,14 +167,17 @@ def _built_in(package: str) -> tuple[str, ...]:
 
 
 @cache
-def _class_of(module: str, name: str) -> type[Any]:
-    """Return the class of a module whose field `name` has this one value."""
+def _class_of(module: str, name: str | None) -> type[Any]:
+    """Return the class of a module whose field `name` has this one value; None: has a pattern."""
     for value in vars(import_module(module)).values():
         if isinstance(value, type) and issubclass(value, BaseModel):
             field = value.model_fields.get("name")
-            if field is not None and get_args(field.annotation) == (name,):
+            if field is None:
+                continue
+            if get_args(field.annotation) == (name,) or (name is None and field.metadata):
                 return value
-    raise LookupError(f"{module} has no class with the field `name: Literal['{name}']`")
+    wanted = "a pattern for its `name`" if name is None else f"the field `name: Literal['{name}']`"
+    raise LookupError(f"{module} has no class with {wanted}")
 
 
 def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[BaseModel]) -> Any:
@@ -118,25 +192,56 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
             stands for its address.
         others: things that are no module of the kind's package, by their names.
     """
-    classes = {name: kind.find(name) for name in kind.own()} | others
+    classes = kind.listed() | others
     tagged = [Annotated[one, Tag(name)] for name, one in classes.items()]
     if own is not None:
         tagged.append(Annotated[own, Tag(OWN)])
-    union = Annotated[Union[tuple(tagged)], Discriminator(_tag)]  # type: ignore[valid-type]  # noqa: UP007
+
+    def tag(value: Any) -> str | None:
+        name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+        family = None if name is None else kind.family(str(name))
+        if family is not None:
+            return family.written
+        return None if name is None else OWN if ":" in str(name) else str(name)
 
     def registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        name = value.get("name") if isinstance(value, dict) else None
+        name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
         plugin = kind.plugin(name) if isinstance(name, str) and name not in classes else None
         if plugin is None:
             return handler(value)
         if not plugin.is_class:
-            return handler({**value, "name": plugin.function})
-        return kind.find(plugin.name).model_validate_json(json.dumps(value), strict=True)
+            return handler({**value, "name": plugin.function} if isinstance(value, dict) else value)
+        if not isinstance(value, dict):
+            return value
+        try:
+            return kind.find(plugin.name).model_validate_json(json.dumps(value), strict=True)
+        except ValidationError as error:
+            below: list[Any] = [
+                {**item, "loc": (plugin.name, *item["loc"])} for item in error.errors()
+            ]
+            raise ValidationError.from_exception_data(plugin.name, below) from None
 
+    union = Annotated[Union[tuple(tagged)], Discriminator(tag)]  # type: ignore[valid-type]  # noqa: UP007
     named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
-    return SerializeAsAny[Annotated[union, WrapValidator(registered), named]]  # type: ignore[misc, valid-type]
+    return SerializeAsAny[  # type: ignore[misc]
+        Annotated[union, WrapValidator(registered), named, _Written(kind)]
+    ]
 
 
-def _tag(value: Any) -> str | None:
-    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-    return None if name is None else OWN if ":" in str(name) else str(name)
+@dataclass(frozen=True)
+class _Written:
+    """What editors are told of a setting beside its built-in things: a name alone, others' things.
+
+    The settings of another package's class are known where a study has named it.
+    """
+
+    kind: Kind
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        options = [{"type": "string"}, handler(core_schema)]
+        for name, whole in self.kind.schemas().items():
+            named = {"properties": {"name": {"const": name}}, "required": ["name"]}
+            options.append({"type": "object", **(whole or named)})
+        return {"anyOf": options}

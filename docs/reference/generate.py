@@ -8,9 +8,11 @@ from typing import Any
 
 import typer
 
+from harness.augmentations import mapping_of
 from harness.cli.app import app
-from harness.components import KINDS, Augmentation, Component, Transfer
-from harness.registry import DATA, NETWORKS, TASKS
+from harness.components import KINDS, Component, Transfer
+from harness.registry import AUGMENTATIONS
+from harness.registry import KINDS as THINGS
 from harness.study.claims import CompositeClaim, SingleClaim, Trend
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
@@ -20,16 +22,12 @@ from harness.study.workload import Workload
 
 FOLDER = Path(__file__).parent
 BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
-    "data": {name: DATA.find(name) for name in DATA.own()},
-    **KINDS,
-    "probes": PROBES,
-    "models": {name: NETWORKS.find(name) for name in NETWORKS.own()},
-    "tasks": {name: TASKS.find(name) for name in TASKS.own()},
-}
+    **KINDS, "probes": PROBES, **{things: kind.listed() for things, kind in THINGS.items()},
+}  # fmt: skip
 PARTS: Mapping[str, type[Component]] = {
     "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,
-    "claims of several parts": CompositeClaim, "trend": Trend, "augmentation": Augmentation,
-    "transfer": Transfer,
+    "claims of several parts": CompositeClaim, "trend": Trend, "transfer": Transfer,
+    "augmentation": mapping_of(AUGMENTATIONS.own()),
 }  # fmt: skip
 
 

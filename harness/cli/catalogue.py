@@ -8,13 +8,13 @@ from typing import get_args
 from harness.components import KINDS
 from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import DATA, NETWORKS, TASKS
+from harness.registry import KINDS as THINGS
+from harness.registry import TASKS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
 from harness.study.probes import PROBES
-from harness.study.workload import LOSSES
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -23,10 +23,9 @@ def catalogue() -> dict[str, dict[str, str]]:
         kind: {name: _first_line(model.__doc__) for name, model in entries.items()}
         for kind, entries in KINDS.items()
     }
-    listed["losses"] = dict.fromkeys(LOSSES, "")
+    for things, kind in THINGS.items():
+        listed[things] = {n: _first_line(thing.__doc__) for n, thing in kind.listed().items()}
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
-    for kind, known in {"data": DATA, "models": NETWORKS, "tasks": TASKS}.items():
-        listed[kind] = {name: _first_line(known.find(name).__doc__) for name in known.own()}
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
         for name, found in plugins(plugin_kind).items():

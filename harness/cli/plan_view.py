@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.words import amount, duration
+from harness.losses import loss_name
 from harness.plan import SIMPLE_BASELINE, Plan
 from harness.plan.power import power_of
 from harness.run.prepare import Outlook
@@ -155,7 +156,7 @@ def _own_code_lines(plan: Plan) -> list[str]:
         )
     if any(":" in arm.workload["optimizer"]["name"] for arm in plan.arms):
         lines.append("own optimizer: networks are trained one by one")
-    if any(arm.workload["metrics"] or ":" in arm.workload["loss"] for arm in plan.arms):
+    if any(arm.workload["metrics"] or ":" in loss_name(arm.workload) for arm in plan.arms):
         lines.append("own loss or metrics: networks are trained one by one unless it is `packable`")
     return lines
 

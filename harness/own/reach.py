@@ -292,7 +292,7 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
         children = list(ast.iter_child_nodes(node))
         if isinstance(node, ast.If):
             named = getattr(node.test, "attr", getattr(node.test, "id", ""))
-            children = node.orelse if named == "TYPE_CHECKING" else children
+            children = [*node.orelse] if named == "TYPE_CHECKING" else children
         waiting += children
 
 

@@ -11,7 +11,7 @@ from harness.components import KINDS
 from harness.errors import Problem, nearest
 from harness.plugins import Kind as PluginKind
 from harness.plugins import plugins
-from harness.registry import DATA, NETWORKS, TASKS
+from harness.registry import KINDS as THINGS
 from harness.study.alternatives import closest
 from harness.study.document import Document, Path_
 from harness.study.probes import PROBES
@@ -83,24 +83,20 @@ _PLAIN_MEMBERS = {
     "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
     "constrained-float", "constrained-int",
 }  # fmt: skip
-_NAMES = {
-    name
-    for kind in (*KINDS.values(), PROBES, DATA.own(), NETWORKS.own(), TASKS.own())
-    for name in kind
-}
+_FAMILIES = {family.written for kind in THINGS.values() for family in kind.families}
+_NAMES = {name for kind in (*KINDS.values(), PROBES) for name in kind}
+_NAMES |= {name for kind in THINGS.values() for name in kind.own()} | _FAMILIES
 _TAGS = _PLAIN_MEMBERS | _NAMES | {
-    "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
+    "custom", "own_training", "mlflow", "single", "composite",
     "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",
 }  # fmt: skip
 
 
 _PLUGGED: dict[str | int, PluginKind] = {
-    "model": "models", "data": "data", "optimizer": "optimizers",
+    "model": "models", "data": "data", "optimizer": "optimizers", "schedule": "schedules",
+    "loss": "losses", "task": "tasks",
 }  # fmt: skip
-_WRITTEN = {
-    "custom": "package.module:function", "torch_optimizer": "torch.optim.Class",
-    "own_optimizer": "package.module:Class",
-}  # fmt: skip
+_WRITTEN = {"custom": "package.module:function"}
 
 
 def _is_tag(part: str | int) -> bool:
@@ -168,7 +164,7 @@ def _names(option: dict[str, Any], tag: str) -> bool:
     name = option.get("properties", {}).get("name", {})
     special = {
         "single": "metric", "composite": "all_of", "custom": "settings",
-        "torch_optimizer": "settings", "own_optimizer": "settings", "own_training": "settings",
+        "own_training": "settings", **dict.fromkeys(_FAMILIES, "settings"),
     }  # fmt: skip
     return name.get("const") == tag or special.get(tag, "\0") in option.get("properties", {})
 

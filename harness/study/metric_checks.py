@@ -13,6 +13,7 @@ from functools import lru_cache
 from harness.components import EpochsToTarget
 from harness.errors import Problem, nearest
 from harness.form import RANGES, Kind
+from harness.losses import is_built_in
 from harness.models import is_simple
 from harness.registry import PROBES as KIND
 from harness.study.arm_checks import tests_of
@@ -213,7 +214,7 @@ def _range_of(test: Test, looked_at: Sequence[Arm]) -> tuple[float, float]:
         return _ANY
     workloads = [arm.workload for arm in looked_at] if split != "cost" else []
     for workload in workloads:
-        own_loss = name == "loss" and ":" in workload["loss"]
+        own_loss = name == "loss" and not is_built_in(workload)
         own = workload["training"] is not None or workload["task"] is not None
         if own or own_loss or name in workload["metrics"]:
             return _ANY

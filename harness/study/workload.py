@@ -17,9 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from harness.components.augmentation import Augmentation
+from harness.augmentations import AugmentationSetting, augmentations
 from harness.components.base import FUNCTION, Component
-from harness.components.optimizers import Adam, Constant, Optimizer, Schedule
 from harness.components.training import (
     LoggedRuns,
     Measured,
@@ -30,23 +29,15 @@ from harness.components.training import (
 from harness.components.transfer import Transfer
 from harness.data import NoData, OwnFunction
 from harness.errors import nearest
+from harness.losses import LossSetting
+from harness.losses.auto import Auto
 from harness.metrics import BUILT_IN
 from harness.models import Model
+from harness.optimizers.adam import Adam
 from harness.plugins import plugins, registered
-from harness.registry import DATA, TASKS, setting
+from harness.registry import DATA, OPTIMIZERS, SCHEDULES, TASKS, setting
+from harness.schedules.constant import Constant
 from harness.tasks import Task, usual_task
-
-LOSSES = ("auto", "cross_entropy", "mean_squared_error", "mean_absolute_error")
-
-
-def _known_loss(loss: str) -> str:
-    if loss not in LOSSES and not re.match(FUNCTION, loss):
-        known = [*LOSSES, *plugins("losses")]
-        raise ValueError(
-            f"'{loss}' is not one of {', '.join(known)}, package.module:function"
-            f"{nearest(loss, known)}"
-        )
-    return loss
 
 
 def _known_metric(metric: str) -> str:
@@ -58,14 +49,6 @@ def _known_metric(metric: str) -> str:
             f"{nearest(metric, known)}"
         )
     return metric
-
-
-Loss = Annotated[
-    str,
-    BeforeValidator(registered("losses", LOSSES)),
-    AfterValidator(_known_loss),
-    WithJsonSchema({"anyOf": [{"enum": list(LOSSES)}, {"pattern": FUNCTION}], "type": "string"}),
-]
 
 
 OwnMetric = Annotated[
@@ -116,8 +99,10 @@ class Workload(Component):
 
     data: DataSetting  # type: ignore[valid-type]
     model: Model
-    optimizer: Optimizer = Field(default_factory=lambda: Adam(name="adam"))
-    schedule: Schedule = Field(
+    optimizer: setting(OPTIMIZERS) = Field(  # type: ignore[valid-type]
+        default_factory=lambda: Adam(name="adam")
+    )
+    schedule: setting(SCHEDULES) = Field(  # type: ignore[valid-type]
         default_factory=lambda: Constant(name="constant"),
         description="how the learning rate changes from step to step",
     )
@@ -125,8 +110,8 @@ class Workload(Component):
         None,
         description="what is learned; left out: what the targets of the data ask for",
     )
-    loss: Loss = Field(
-        "auto",
+    loss: LossSetting = Field(
+        default_factory=lambda: Auto(name="auto"),
         description="auto: cross entropy for classes, the squared error for numbers; or your own "
         "function of (outputs, targets), which returns the mean loss of a batch",
     )
@@ -157,7 +142,9 @@ class Workload(Component):
         "best", description="the epoch whose weights count: best by validation, or the last"
     )
     early_stopping: EarlyStopping | None = None
-    augmentation: Augmentation | None = Field(None, description="of training images")
+    augmentation: AugmentationSetting | None = Field(
+        None, description="random changes of training examples: {shift: 2, flip: true}"
+    )
     transfer: Transfer | None = Field(
         None, description="weights from a pretraining stage, frozen layers, rates by layer"
     )
@@ -230,6 +217,7 @@ class Workload(Component):
 
     @model_validator(mode="after")
     def _images_are_augmented(self) -> Self:
-        if self.augmentation is not None and not self.data.images:
+        changes = augmentations(self.augmentation and self.augmentation.model_dump(mode="json"))
+        if any(change.images for change in changes) and not self.data.images:
             raise ValueError(f"`augmentation` changes images; {self.data.name} has none")
         return self

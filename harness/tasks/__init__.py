@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.form import Form, Kind
+from harness.losses import loss_of
 from harness.registry import TASKS
 from harness.tasks.base import Batch, Objective, State, Supervised, Task, total
 
@@ -31,17 +32,14 @@ def task_of(workload: Mapping[str, Any], kind: Kind) -> Task:
 
 
 def objective_for(workload: Mapping[str, Any], form: Form) -> Objective:
-    """Return loss and metrics of a supervised workload; a user's own loss goes around them.
+    """Return loss and metrics of a supervised workload.
 
     Raises:
         ValueError: if the loss does not fit the kind of targets.
     """
-    task, loss = task_of(workload, form.kind), workload.get("loss", "auto")
+    task = task_of(workload, form.kind)
     assert isinstance(task, Supervised)
-    loss = "auto" if ":" in loss else loss
-    if loss != "auto" and loss not in task.losses:
-        raise ValueError(f"{loss} does not suit targets of the kind {form.kind}")
-    return task.objective(form, loss)
+    return task.objective(form, loss_of(workload))
 
 
 __all__ = [

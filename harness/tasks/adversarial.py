@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.components.optimizers import Optimizer
 from harness.form import Form, Kind
 from harness.lazy import functional, torch
 from harness.metrics import Metric
 from harness.models import Model, NoModel, SimpleModel
 from harness.models.mlp import MLP
+from harness.registry import OPTIMIZERS, setting
 from harness.tasks.base import Batch, Builder, State, Task, Workload
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Adversarial(Task):
     discriminator: Model = Field(
         default_factory=lambda: MLP(name="mlp"), description="the network that tells them apart"
     )
-    discriminator_optimizer: Optimizer | None = Field(
+    discriminator_optimizer: setting(OPTIMIZERS) | None = Field(  # type: ignore[valid-type]
         None, description="of the discriminator; null: as the generator's"
     )
     noise: int = Field(16, ge=1, le=10_000, description="normal numbers that an example is made of")
@@ -66,7 +66,7 @@ class Adversarial(Task):
     def refusal(self, workload: Any) -> str | None:
         """Say what is of no use where examples are generated."""
         used = {"transfer": workload.transfer is not None, "metrics": bool(workload.metrics)}
-        used["loss"] = workload.loss != "auto"
+        used["loss"] = workload.loss.name != "auto"
         for part, given in used.items():
             if given:
                 return f"`{part}` is of no use with the task adversarial"

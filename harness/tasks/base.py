@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from harness.components.base import Component
 from harness.form import Form, Kind
+from harness.losses.base import Loss
 from harness.metrics import Metric
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ class Task(Component):
         raise NotImplementedError
 
 
-class Objective(Protocol):
-    """Loss and metrics as sums over examples, which batches and packs of networks add up.
+class Scores(Protocol):
+    """What a supervised task measures, as sums over examples, which batches and packs add up.
 
     Outputs and targets are those of one network, with the batch in front.
     """
@@ -138,22 +139,43 @@ class Objective(Protocol):
     reductions: tuple[Reduction, ...]
     """How the totals of batches make those of a whole split."""
 
-    def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss in double precision, by operations that vmap and recordings know."""
-
-    def plain_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the same mean loss by PyTorch's own function, for a network trained alone."""
-
     def scores(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """Return the totals of a batch, each of shape ()."""
 
     def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
-        """Return each metric, of shape (members,) in double precision.
+        """Return each metric, of shape (members,) in double precision; `loss` is the usual loss.
 
         Args:
             totals: of a whole split, shape (totals, members).
             count: of its examples.
         """
+
+
+class Objective:
+    """The loss that a network learns by, and what is measured of it; see `Scores`."""
+
+    def __init__(self, loss: Loss, scores: Scores, *, usual: bool):
+        """Put them together.
+
+        Args:
+            loss: of the training.
+            scores: of the task.
+            usual: whether the loss is the task's usual one, which `scores` gives anyway.
+        """
+        self.loss, self.usual, self._scores = loss, usual, scores
+        own: tuple[Reduction, ...] = () if usual else ("sum", "sum")
+        self.reductions: tuple[Reduction, ...] = (*own, *scores.reductions)
+
+    def scores(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        """See `Scores`."""
+        own = () if self.usual else self.loss.totals(outputs, targets)
+        return *own, *self._scores.scores(outputs, targets)
+
+    def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
+        """See `Scores`; `loss` is the loss that a network learns by."""
+        if self.usual:
+            return self._scores.metrics(totals, count)
+        return {**self._scores.metrics(totals[2:], count), "loss": totals[0] / totals[1]}
 
 
 class Supervised(Task):
@@ -164,30 +186,40 @@ class Supervised(Task):
     """
 
     packable: ClassVar[bool] = True
-    losses: ClassVar[tuple[str, ...]]
-    """What `loss` may say, beside auto and a function of the user's own."""
+    usual_loss: ClassVar[str]
+    """The loss that `auto` means."""
 
-    def objective(self, form: Form, loss: str) -> Objective:
-        """Return loss and metrics for targets of a form; `loss` is auto or one of `losses`."""
+    def scores(self, form: Form) -> Scores:
+        """Return what is measured for targets of a form."""
         raise NotImplementedError
+
+    def objective(self, form: Form, loss: Loss) -> Objective:
+        """Return the loss that training goes by, and what is measured.
+
+        Raises:
+            ValueError: if the loss does not fit the kind of targets.
+        """
+        meant = loss.meant(self.usual_loss)
+        if form.kind not in meant.targets:
+            raise ValueError(f"{loss.name} does not suit targets of the kind {form.kind}")
+        return Objective(meant, self.scores(form), usual=meant.name == self.usual_loss)
 
     def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
         """See `Task`; a pack of members computes the same for each."""
         assert state.objective is not None
         outputs = state.outputs(self.main, batch.inputs)
-        loss = state.objective.plain_loss(outputs, batch.targets)
+        loss = state.objective.loss.alone(outputs, batch.targets)
         state.update(self.main, loss)
         return {"loss": loss.detach()}
 
     def refusal(self, workload: Any) -> str | None:
         """Say that the loss is another task's."""
-        loss = workload.loss
-        if loss != "auto" and ":" not in loss and loss not in self.losses:
-            return f"`loss: {loss}` does not suit the targets of {workload.data.name}"
+        if workload.data.kind not in workload.loss.targets:
+            return f"`loss: {workload.loss.name}` does not suit the targets of {workload.data.name}"
         return None
 
 
-def total(objective: Objective, outputs: Tensor, targets: Tensor) -> dict[str, float]:
+def total(objective: Scores | Objective, outputs: Tensor, targets: Tensor) -> dict[str, float]:
     """Return the metrics of predictions that were made in one go, shapes (n, ...)."""
     from harness.lazy import torch
 

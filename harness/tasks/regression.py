@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.form import Form, Kind
-from harness.lazy import functional, torch
 from harness.metrics import Metric
-from harness.tasks.base import Objective, Reduction, Supervised
+from harness.tasks.base import Reduction, Scores, Supervised
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,11 +25,11 @@ class Regression(Supervised):
     )
     selects: ClassVar[str] = "loss"
     targets: ClassVar[tuple[Kind, ...]] = ("numbers",)
-    losses: ClassVar[tuple[str, ...]] = ("mean_squared_error", "mean_absolute_error")
+    usual_loss: ClassVar[str] = "mean_squared_error"
 
-    def objective(self, form: Form, loss: str) -> Objective:
+    def scores(self, form: Form) -> Scores:
         """See `Supervised`."""
-        return Numbers(form.outputs, absolute=loss == "mean_absolute_error")
+        return Numbers(form.outputs)
 
 
 class Numbers:
@@ -38,19 +37,8 @@ class Numbers:
 
     reductions: tuple[Reduction, ...] = ("sum", "sum", "max")
 
-    def __init__(self, outputs: int, *, absolute: bool):
+    def __init__(self, outputs: int):
         self.outputs = outputs
-        self.absolute = absolute
-
-    def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """See `Objective`."""
-        errors = outputs - targets
-        return (errors.abs() if self.absolute else errors * errors).mean(dtype=torch.float64)
-
-    def plain_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """See `Objective`."""
-        loss = functional.l1_loss if self.absolute else functional.mse_loss
-        return loss(outputs, targets)
 
     def scores(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """Return the sum of squared and of absolute errors, and the largest absolute error."""
@@ -59,10 +47,10 @@ class Numbers:
         return (errors * errors).sum(), sizes.sum(), sizes.amax()
 
     def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
-        """See `Objective`."""
+        """See `Scores`."""
         squared, absolute = totals[0] / (count * self.outputs), totals[1] / (count * self.outputs)
         return {
-            "loss": absolute if self.absolute else squared,
+            "loss": squared,
             "mean_absolute_error": absolute,
             "root_mean_squared_error": squared.sqrt(),
             "max_error": totals[2],

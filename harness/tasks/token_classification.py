@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from harness.form import IGNORED, Form, Kind
-from harness.lazy import functional, torch
+from harness.form import Form, Kind
+from harness.losses.cross_entropy import CrossEntropy
 from harness.metrics import Metric
-from harness.tasks.base import Objective, Reduction, Supervised
-from harness.tasks.classification import likelihood
+from harness.tasks.base import Reduction, Scores, Supervised
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,11 +26,11 @@ class TokenClassification(Supervised):
     )
     selects: ClassVar[str] = "loss"
     targets: ClassVar[tuple[Kind, ...]] = ("sequence",)
-    losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    usual_loss: ClassVar[str] = "cross_entropy"
 
-    def objective(self, form: Form, loss: str) -> Objective:
+    def scores(self, form: Form) -> Scores:
         """See `Supervised`."""
-        del form, loss  # there is one
+        del form
         return Sequences()
 
 
@@ -40,26 +39,13 @@ class Sequences:
 
     reductions: tuple[Reduction, ...] = ("sum", "sum", "sum")
 
-    def mean_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """See `Objective`."""
-        loss, _, count = self.scores(outputs, targets)
-        return loss / count.clamp(min=1)
-
-    def plain_loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """See `Objective`."""
-        return functional.cross_entropy(
-            outputs.flatten(0, 1), targets.flatten(), ignore_index=IGNORED
-        )
-
     def scores(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """Return the sum of the losses, of the right answers, and the positions that count."""
-        counts = targets != IGNORED
-        found = likelihood(outputs, targets.clamp(min=0)) * counts
-        right = (outputs.argmax(dim=-1) == targets).sum()
-        return -found.sum(dtype=torch.float64), right, counts.sum()
+        total, count = CrossEntropy(name="cross_entropy").totals(outputs, targets)
+        return total, (outputs.argmax(dim=-1) == targets).sum(), count
 
     def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
-        """See `Objective`."""
+        """See `Scores`."""
         del count  # of sequences
         loss = totals[0] / totals[2]
         return {"loss": loss, "accuracy": totals[1] / totals[2], "bits": loss / math.log(2)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -10,15 +11,16 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from harness.form import Form
+from harness.losses import LossSetting
 from harness.metrics import functions
 from harness.metrics import metric_of as known_metric
 from harness.own.imports import own_function
-from harness.study.workload import Loss, OwnMetric
+from harness.study.workload import OwnMetric
 from harness.tasks import objective_for, total
-from harness.train.own_objective import OwnLoss, measure
+from harness.train.own_objective import measure
 
 EXAMPLES = 24
-LossCase = tuple[str, Form]
+LossCase = tuple[dict[str, Any] | str, Form]
 """A loss as a study file names it, and the form of the data that it is for."""
 MetricCase = tuple[dict[str, Any] | str, Form]
 """A metric as a study file names it ({name: function}), and the form of the data that it is for."""
@@ -92,9 +94,9 @@ class MetricConformance:
 
 def loss_of(case: LossCase, outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the loss of a batch as training sees it."""
-    name, form = TypeAdapter(Loss).validate_python(case[0]), case[1]
-    objective = objective_for({"loss": name}, form)
-    return (OwnLoss(objective, name) if ":" in name else objective).mean_loss(outputs, targets)
+    adapter: TypeAdapter[Any] = TypeAdapter(LossSetting)
+    given = adapter.dump_python(adapter.validate_json(json.dumps(case[0])), mode="json")
+    return objective_for({"loss": given}, case[1]).loss.mean(outputs, targets)
 
 
 def metric_of(case: MetricCase, outputs: Tensor, targets: Tensor) -> float:

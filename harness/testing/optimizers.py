@@ -11,8 +11,8 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from harness.components import Optimizer
-from harness.train.updates import Update, build_update
+from harness.optimizers.base import Scheduled, Update, begin
+from harness.registry import OPTIMIZERS, setting
 
 Case = dict[str, Any] | str
 """An optimizer as a study file names it."""
@@ -67,8 +67,8 @@ class OptimizerConformance:
 
 def made(case: Case, parameters: Sequence[Tensor]) -> Update:
     """Make the optimizer of a case, its defaults filled in as a study file does."""
-    config = TypeAdapter(Optimizer).validate_json(json.dumps(case)).model_dump(mode="json")
-    return build_update([config], parameters)
+    settings: Any = TypeAdapter(setting(OPTIMIZERS)).validate_json(json.dumps(case))
+    return begin([Scheduled.read(settings.model_dump(mode="json"))], parameters)
 
 
 def start() -> list[Tensor]:

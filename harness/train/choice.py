@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from harness.train.pack import EVALUATION_BATCH, Material, initial_stack, optimizer_settings
+from harness.optimizers.base import begin
+from harness.train.pack import EVALUATION_BATCH, Material, initial_stack, scheduled
 from harness.train.program import PackedProgram, Program
 from harness.train.resident import Normalization, free_memory
-from harness.train.updates import alone_reason, build_update
 from harness.trial import Trial
 
 GAIN = 0.95  # a pack must take less than this share of the time alone
@@ -51,9 +51,9 @@ def choose_size(trials: Sequence[Trial], material: Material, largest: int) -> Ch
         return Choice(1, "alone: no other trial of its shape" if largest > 1 else "alone: as asked")
     if material.program.largest == 1:
         return Choice(1, f"alone: {material.program.refusal}")
-    refusal = alone_reason(trials[0].workload["optimizer"])
-    if refusal is not None:
-        return Choice(1, f"alone: {refusal}")
+    optimizer = scheduled(trials[0]).optimizer
+    if not optimizer.packable:
+        return Choice(1, f"alone: {optimizer.name} takes one network at a time")
     seconds = _known_timings(trials, material)
     if 1 not in seconds:
         seconds[1] = measure(trials[:1], material)
@@ -124,8 +124,7 @@ def measure(trials: Sequence[Trial], material: Material) -> float:
     program, data = material.program, material.data
     assert isinstance(program, PackedProgram)
     stack = initial_stack(trials[:1], material).rows([0] * len(trials))
-    configs = [optimizer_settings(trial) for trial in trials]
-    update = build_update(configs, stack.parameters)
+    update = begin([scheduled(trial) for trial in trials], stack.parameters)
     batch = min(trials[0].workload["batch_size"], len(data))
     index = torch.arange(batch, device=data.device).expand(len(trials), -1)
     division = data.division(trials[0].workload["data"]["validation_fraction"], trials[0].seed)
@@ -140,9 +139,9 @@ def measure(trials: Sequence[Trial], material: Material) -> float:
     clock = _clock(data.device)
     times = []
     for _ in range(TIMED_STEPS):
-        begin = clock()
+        started = clock()
         step()
-        times.append(clock() - begin)
+        times.append(clock() - started)
     return min(times) / len(trials)
 
 
@@ -153,10 +152,10 @@ def members_that_fit(material: Material, trial: Trial) -> int:
     batch = trial.workload["batch_size"]
     evaluated = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
     step_bytes: int = getattr(program, "step_bytes", 0)
-    # weights, gradient, two moments, the best and the initial weights; then a step's results, and
+    # weights, gradient, moments, the best and the initial weights; then a step's results, and
     # those of an evaluation, which has no backward half
     member = (
-        6 * parameters
+        (4 + max(2, scheduled(trial).optimizer.moments)) * parameters
         + step_bytes * (1 + evaluated / (2 * batch))
         + 2 * data.row_bytes * (batch + evaluated)
     )
@@ -188,8 +187,8 @@ def memory_for_packs(device: torch.device) -> float:
 
 
 def _known_timings(trials: Sequence[Trial], material: Material) -> dict[int, float]:
-    config, settings = trials[0].workload, optimizer_settings(trials[0])
-    equal = all(optimizer_settings(trial) == settings for trial in trials)
+    config, first = trials[0].workload, scheduled(trials[0])
+    equal = all(scheduled(trial) == first for trial in trials)
     key = (config["optimizer"]["name"], config["batch_size"], equal, torch.get_num_threads())
     return _timings.setdefault(material.program, {}).setdefault(key, {})
 

@@ -23,17 +23,19 @@ from harness.errors import nearest
 from harness.form import Form
 from harness.isolation import Surroundings, generators_kept
 from harness.layers import layer_groups
+from harness.losses import is_built_in, loss_name
 from harness.metrics import functions
 from harness.models import build, is_simple, unpackable_reason
 from harness.own.imports import OwnImports, missing, own_function
 from harness.pretrained import own_code
 from harness.seeding import stream
 from harness.tasks import Objective, Supervised, Task, task_of
-from harness.train.augmentation import Augmentation
+from harness.train.augmentation import Augmented
 from harness.train.engine import Setting
 from harness.train.environment import computing
+from harness.train.layered import update_for
 from harness.train.own_objective import one_number, own_refusal
-from harness.train.pack import Material, Pack, optimizer_settings, update_for
+from harness.train.pack import Material, Pack, scheduled
 from harness.train.program import (
     PackedProgram,
     forget_programs,
@@ -86,7 +88,7 @@ def _part_of(workload: Mapping[str, Any], name: str) -> str:
     for part in ("training", "model", "optimizer"):
         if (workload.get(part) or {}).get("name") == name:
             return part
-    return "loss" if workload.get("loss") == name else "metrics"
+    return "loss" if loss_name(workload) == name else "metrics"
 
 
 class _Check:
@@ -118,7 +120,7 @@ class _Check:
             return
         with self._at("augmentation"):
             if self.workload.get("augmentation") is not None:
-                Augmentation(self.workload["augmentation"], [0], self.data.form.shape)
+                Augmented(self.workload["augmentation"], [0], self.data.form.shape)
         task = task_of(self.workload, self.data.form.kind)
         if not isinstance(task, Supervised):
             self._step_of(task)
@@ -156,8 +158,8 @@ class _Check:
             given = optimizer.get("settings", {})
             self._check_call("optimizer", optimizer["name"], ("parameters",), given, ["lr"])
         pair = ("outputs", "targets")
-        if ":" in workload.get("loss", "auto"):
-            self._check_call("loss", workload["loss"], pair)
+        if ":" in loss_name(workload):
+            self._check_call("loss", loss_name(workload), pair)
         for name, function in functions(workload).items():
             self._check_call(f"metrics.{name}", function, pair)
 
@@ -224,8 +226,8 @@ class _Check:
         data = resident(self.data.examples, self.device, self.data.handling)
         division = data.division(self.workload["data"]["validation_fraction"], self.trial.seed)
         size, count = self.workload["batch_size"], len(division.train)
-        own_loss = ":" in self.workload.get("loss", "auto")
-        rows = torch.from_numpy(division.train[: size if own_loss else min(size, EXAMPLES)])
+        few = min(size, EXAMPLES) if is_built_in(self.workload) else size
+        rows = torch.from_numpy(division.train[:few])
         normal = Normalization([division], self.device)
         inputs, targets = data.gather(rows[None].to(self.device), normal, axis=0)
 
@@ -263,7 +265,7 @@ class _Check:
             steps = form.shape if form.kind == "sequence" else ()
             expected = (len(inputs), *steps, form.outputs)
             # a loss of one's own may make use of more outputs than there are classes
-            spare = ":" in self.workload.get("loss", "auto") and form.kind != "numbers"
+            spare = not is_built_in(self.workload) and form.kind != "numbers"
             enough = found.ndim == len(expected) and found.shape[-1] >= expected[-1]
             if found.shape != expected and not (
                 spare and enough and found.shape[:-1] == expected[:-1]
@@ -283,11 +285,12 @@ class _Check:
         """Return the gradient of the loss."""
         names = dict(network.named_parameters())
         trained = [names[name] for name in state_names(network)[0]]
-        loss = self.workload.get("loss", "auto")
-        with self._at("loss" if ":" in loss else "model"):
-            value = objective.plain_loss(outputs, targets)
+        with self._at("model" if is_built_in(self.workload) else "loss"):
+            value = objective.loss.alone(outputs, targets)
             if not value.requires_grad:
-                raise WrongError(f"{loss} returned a number that has no gradient")
+                raise WrongError(
+                    f"{loss_name(self.workload)} returned a number that has no gradient"
+                )
             found = torch.autograd.grad(value, trained, allow_unused=True)
             if all(gradient is None for gradient in found):
                 raise WrongError("no parameter that is trained has a gradient")
@@ -297,15 +300,15 @@ class _Check:
 
     def _can_be_packed(self, network: nn.Module) -> bool:
         """Whether code of the user's own is trained in packs, which it then has to be fit for."""
-        own = own_code({"model": self.workload["model"], "loss": self.workload.get("loss", "auto")})
+        own = ":" in self.workload["model"]["name"] or not is_built_in(self.workload)
         refusal = unpackable_reason(self.workload["model"], network) or own_refusal(self.workload)
         return bool(own) and refusal is None
 
     def _take_step(self, network: nn.Module, gradients: Sequence[Tensor] | None) -> None:
         """Take one step of the optimizer."""
         with self._at("optimizer"):
-            stack, settings = Stack.of([network]), optimizer_settings(self.trial)
-            update = update_for([settings], network, stack, transfer_of(self.workload))
+            stack = Stack.of([network])
+            update = update_for([scheduled(self.trial)], network, stack, transfer_of(self.workload))
             if gradients is None:
                 update.step([torch.zeros_like(parameter) for parameter in stack.parameters])
             else:

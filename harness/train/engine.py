@@ -17,6 +17,7 @@ from harness.isolation import Left, Surroundings, seed_generators
 from harness.models import is_simple
 from harness.own.imports import OwnImports, missing
 from harness.pretrained import own_code
+from harness.registry import OPTIMIZERS
 from harness.seeding import stream
 from harness.train.checkpoints import Checkpoints
 from harness.train.choice import choose_size
@@ -24,14 +25,13 @@ from harness.train.energy import Meter, sensors
 from harness.train.environment import computing, describe_environment
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
-from harness.train.pack import Material, Point, optimizer_settings
+from harness.train.pack import Material, Point
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probes import run_probes
 from harness.train.program import forget_programs, program_for
 from harness.train.ranks import Ranks
 from harness.train.resident import Resident, resident
 from harness.train.transfer import Weights
-from harness.train.updates import alone_reason
 from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
 
@@ -250,7 +250,7 @@ class _Session:
         for trial in trials:
             self._start(trial)
         try:
-            ordered = sorted(trials, key=lambda t: canonical_json(optimizer_settings(t)))
+            ordered = sorted(trials, key=_steps_by)
             choice = choose_size(ordered, self._material(trials[0]), largest)
             size, reason = choice.size, choice.reason
         except Exception:
@@ -395,8 +395,9 @@ class _Session:
                 if how.get(said):
                     environment[said] = how[said]
             cost["pack_size"] = float(str(how["size"]))
-            if alone_reason(trial.workload["optimizer"]) is not None:
-                environment["optimizer"] = f"{trial.workload['optimizer']['name']} itself"
+            optimizer = trial.workload["optimizer"]["name"]
+            if OPTIMIZERS.family(optimizer) is not None:
+                environment["optimizer"] = f"{optimizer} itself"
         return Record(
             trial,
             state,
@@ -411,6 +412,11 @@ class _Session:
             started=running.started,
             ended=time.time(),
         )
+
+
+def _steps_by(trial: Trial) -> str:
+    """Return what brings trials side by side that take their steps in the same way."""
+    return canonical_json([trial.workload["optimizer"], trial.workload.get("schedule")])
 
 
 def _telling(record: Record, left: Left) -> Record:

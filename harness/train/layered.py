@@ -1,4 +1,4 @@
-"""Optimizer steps with a learning rate for each layer group, some of which join later."""
+"""What takes the steps of a network: one rate for all layers, or one for each layer group."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from harness.train.updates import Rate, Update, build_update, unchanged
+from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
+from harness.train.stack import Stack, state_names
+from harness.train.transfer import rates
 
 
 @dataclass
@@ -26,14 +28,14 @@ class LayeredUpdate:
     A part that joins later starts with an empty history.
     """
 
-    def __init__(self, configs: Sequence[Mapping[str, Any]], rates: Mapping[str, float]):
+    def __init__(self, members: Sequence[Scheduled], rates: Mapping[str, float]):
         """Prepare; parameters come by `extend`.
 
         Args:
-            configs: the optimizer's settings of each member.
+            members: what decides the steps of each.
             rates: what each parameter's learning rate is multiplied by, by name.
         """
-        self._configs = list(configs)
+        self._members = list(members)
         self._rates = rates
         self._parts: list[_Part] = []
         self._order: list[str] = []
@@ -51,7 +53,7 @@ class LayeredUpdate:
                 fresh.setdefault(self._rates[name], []).append(name)
         by_name = dict(zip(names, parameters, strict=True))
         for rate, own in fresh.items():
-            update = build_update(self._configs, [by_name[name] for name in own])
+            update = begin(self._members, [by_name[name] for name in own])
             self._parts.append(_Part(own, rate, update))
 
     def step(self, gradients: Sequence[Tensor], rate: Rate = unchanged) -> None:
@@ -63,7 +65,7 @@ class LayeredUpdate:
 
     def keep(self, rows: Sequence[int], parameters: Sequence[Tensor]) -> None:
         """See `Update`."""
-        self._configs = [self._configs[row] for row in rows]
+        self._members = [self._members[row] for row in rows]
         by_name = dict(zip(self._order, parameters, strict=True))
         for part in self._parts:
             part.update.keep(rows, [by_name[name] for name in part.names])
@@ -79,4 +81,19 @@ class LayeredUpdate:
 
 
 def _scaled(rate: Rate, factor: float) -> Rate:
-    return lambda settings: rate(settings) * factor
+    return lambda member: rate(member) * factor
+
+
+def update_for(
+    members: Sequence[Scheduled],
+    network: nn.Module,
+    stack: Stack,
+    transfer: Mapping[str, Any],
+) -> Update:
+    """Return what takes the steps of a stack of networks, each by its own optimizer."""
+    plain = transfer.get("rate_decay", 1.0) == 1.0
+    if plain and transfer.get("unfreeze_every") is None:
+        return begin(members, stack.parameters)
+    layered = LayeredUpdate(members, rates(network, transfer))
+    layered.extend(state_names(network)[0], stack.parameters)
+    return layered

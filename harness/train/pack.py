@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.form import Form
 from harness.layers import layer_groups, seed_dropout
 from harness.metrics import functions
+from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
+from harness.schedules.base import Horizon
 from harness.seeding import stream
 from harness.tasks import Batch, Supervised
-from harness.train.augmentation import Augmentation
+from harness.train.augmentation import Augmented
 from harness.train.checkpoints import Checkpoints
 from harness.train.clipping import clipped
-from harness.train.layered import LayeredUpdate
+from harness.train.layered import LayeredUpdate, update_for
 from harness.train.own_objective import measure
 from harness.train.program import PackedProgram, Program, program_for
 from harness.train.ranks import Ranks, averaged, own_part, why_not_shared
 from harness.train.resident import Division, Normalization, Resident
-from harness.train.schedules import Horizon, rate_factor
 from harness.train.single import SingleProgram, TrialState, build_template
 from harness.train.stack import Stack, state_names
-from harness.train.transfer import Weights, freeze, frozen_groups, load_weights, rates, transfer_of
-from harness.train.updates import Rate, Update, build_update, unchanged
+from harness.train.transfer import Weights, freeze, frozen_groups, load_weights, transfer_of
 from harness.trial import Trial
 
 EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
@@ -92,7 +92,7 @@ class Pack:
         self.best = self.stack.rows(everyone)
         self.augmentation = _augmentation(self.workload, trials, material.data.shape)
         self.transfer = transfer_of(self.workload)
-        self.updates = self._make_updates([optimizer_settings(trial) for trial in trials])
+        self.updates = self._make_updates(trials)
         self.frozen = self._frozen(1)
         self.generator = torch.Generator().manual_seed(stream(trials[0].seed, self._draws()))
         self.steps = 0
@@ -136,7 +136,7 @@ class Pack:
         for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
             if self.augmentation is not None:
                 inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
-            losses = self.step(inputs, targets, _scheduled(self.steps + step, horizon))
+            losses = self.step(inputs, targets, _at(self.steps + step, horizon))
             for name, values in losses.items():
                 if name in totals:
                     totals[name] += values
@@ -313,20 +313,20 @@ class Pack:
             name: torch.tensor([float(value)], dtype=torch.float64) for name, value in found.items()
         }
 
-    def _make_updates(self, configs: Sequence[Mapping[str, Any]]) -> dict[str, Update]:
+    def _make_updates(self, trials: Sequence[Trial]) -> dict[str, Update]:
         """Return the optimizer of each part."""
         program, stack = self.material.program, self.stack
         template, task = program.template, program.task
         if isinstance(program, SingleProgram) and not isinstance(task, Supervised):
-            schedule = {"schedule": configs[0]["schedule"]}
+            schedule = self.workload.get("schedule")
             return {
-                part: build_update(
-                    [{**settings, **schedule}],
+                part: begin(
+                    [Scheduled.read(settings, schedule)],
                     [stack.parameters[place] for place in program.places[part]],
                 )
                 for part, settings in task.optimizers(self.workload).items()
             }
-        return {task.main: update_for(configs, template, stack, self.transfer)}
+        return {task.main: update_for(list(map(scheduled, trials)), template, stack, self.transfer)}
 
     def _frozen(self, epoch: int) -> int:
         if not self.transfer:
@@ -382,30 +382,14 @@ def _no_update(part: str, gradients: list[Tensor]) -> None:
     raise RuntimeError(f"an evaluation must not train: it asked for an update of {part}")
 
 
-def update_for(
-    configs: Sequence[Mapping[str, Any]],
-    network: nn.Module,
-    stack: Stack,
-    transfer: Mapping[str, Any],
-) -> Update:
-    """Return what takes the steps of a stack of networks, each with its optimizer's settings."""
-    plain = transfer.get("rate_decay", 1.0) == 1.0
-    if plain and transfer.get("unfreeze_every") is None:
-        return build_update(configs, stack.parameters)
-    layered = LayeredUpdate(configs, rates(network, transfer))
-    layered.extend(state_names(network)[0], stack.parameters)
-    return layered
+def scheduled(trial: Trial) -> Scheduled:
+    """Return what decides a member's steps: its optimizer, and its schedule."""
+    return Scheduled.read(trial.workload["optimizer"], trial.workload.get("schedule"))
 
 
-def optimizer_settings(trial: Trial) -> dict[str, Any]:
-    """Return what decides a member's steps: its optimizer's settings, and its schedule."""
-    schedule = trial.workload.get("schedule", {"name": "constant"})
-    return {**trial.workload["optimizer"], "schedule": schedule}
-
-
-def _scheduled(step: int, horizon: Horizon) -> Rate:
-    """Return each member's own factor of the learning rate at a step."""
-    return lambda settings: rate_factor(settings["schedule"], step, horizon)
+def _at(step: int, horizon: Horizon) -> Rate:
+    """Return each member's own multiplier of the learning rate at a step."""
+    return lambda member: member.schedule.multiplier(step, horizon)
 
 
 def division_of(material: Material, trial: Trial) -> Division:
@@ -415,8 +399,8 @@ def division_of(material: Material, trial: Trial) -> Division:
 
 def _augmentation(
     workload: Mapping[str, Any], trials: Sequence[Trial], shape: tuple[int, ...]
-) -> Augmentation | None:
+) -> Augmented | None:
     config = workload.get("augmentation")
     if config is None:
         return None
-    return Augmentation(config, [trial.seed for trial in trials], shape)
+    return Augmented(config, [trial.seed for trial in trials], shape)

@@ -11,9 +11,6 @@ from harness.trial import Trial, digest
 
 LARGEST_PACK = 64
 GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
-_TENSORS = {  # an optimizer's numbers, which each member has for itself
-    "lr", "weight_decay", "momentum", "beta1", "beta2", "smoothing", "lr_decay", "momentum_decay",
-}  # fmt: skip
 _MEMBERS_OWN = ("schedule", "early_stopping", "stop_rules")  # what the loop asks each member for
 
 
@@ -47,7 +44,8 @@ def _shared(workload: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in workload.items() if key not in _MEMBERS_OWN}
     kept["model"] = structure(kept["model"])
     kept["clip"] = kept.get("clip") is not None
-    kept["optimizer"] = {k: v for k, v in kept["optimizer"].items() if k not in _TENSORS}
+    settings = kept["optimizer"].items()  # whose numbers each member has for itself
+    kept["optimizer"] = {key: value for key, value in settings if not isinstance(value, float)}
     return kept
 
 

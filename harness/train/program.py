@@ -11,10 +11,11 @@ from torch.func import functional_call, vmap
 
 from harness.form import Form
 from harness.layers import layer_groups
+from harness.losses import loss_of
 from harness.metrics import functions, metric_of
 from harness.models import unpackable_reason
-from harness.tasks import Objective, Supervised, Task, objective_for, task_of, usual_task
-from harness.train.own_objective import OwnLoss, check_goal, own_refusal
+from harness.tasks import Objective, Supervised, Task, task_of, usual_task
+from harness.train.own_objective import check_goal, own_refusal
 from harness.train.packing_key import structure
 from harness.train.replay import Replayed
 from harness.train.single import SingleProgram, build_template
@@ -141,7 +142,7 @@ class PackedProgram:
     ) -> tuple[Tensor, list[Tensor]]:
         moving = [buffer.clone() for buffer in buffers]
         outputs = self._call(parameters, moving, inputs)
-        return self.objective.mean_loss(outputs, targets), moving
+        return self.objective.loss.mean(outputs, targets), moving
 
     def _score(
         self, parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor, targets: Tensor
@@ -211,11 +212,8 @@ def program_for(
 
 
 def objective_of(workload: Mapping[str, Any], form: Form, task: Task) -> Objective | None:
-    """Return loss and metrics of a workload, with the user's own loss; None if not supervised."""
-    if not isinstance(task, Supervised):
-        return None
-    objective, loss = objective_for(workload, form), workload.get("loss", "auto")
-    return OwnLoss(objective, loss) if ":" in loss else objective
+    """Return loss and metrics of a workload; None if its task is not supervised."""
+    return task.objective(form, loss_of(workload)) if isinstance(task, Supervised) else None
 
 
 def _refusal(workload: Mapping[str, Any], task: Task, template: nn.Module) -> str | None:

@@ -42,7 +42,7 @@ def make_trial():
     """Make a trial of three epochs; settings of model and optimizer replace the usual ones."""
 
     def make(seed=0, *, model=None, optimizer=None, probes=(), phase=Phase.CONFIRMATION, **more):
-        base = SGD if (optimizer or {}).get("name") == "sgd" else ADAM
+        base = {"adam": ADAM, "sgd": SGD}.get((optimizer or {}).get("name", "adam"), {})
         network = {**MLP, **(model or {})}
         if ":" in network["name"] or network["name"] == "logistic_regression":
             network = dict(model)

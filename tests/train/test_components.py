@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from harness.form import Form
+from harness.optimizers.base import Scheduled, begin
+from harness.registry import SCHEDULES
+from harness.schedules.base import Horizon
 from harness.study.workload import Workload
 from harness.train import choice, train
-from harness.train.schedules import Horizon, rate_factor
-from harness.train.updates import build_update
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import Examples, TrialData
 
@@ -143,7 +144,7 @@ def test_an_optimizer_steps_as_torchs(settings, decay):
     start = [torch.randn(3, 5, 4, generator=generator), torch.randn(3, 7, generator=generator)]
     ours = [tensor.clone() for tensor in start]
     theirs = [[t[row].clone().requires_grad_() for t in start] for row in range(3)]
-    update = build_update(configs, ours)
+    update = begin([Scheduled.read(config) for config in configs], ours)
     references = [
         REFERENCES[settings["name"]](own, config)
         for own, config in zip(theirs, configs, strict=True)
@@ -178,7 +179,8 @@ def torchs(make_scheduler, horizon, *, by_epoch=False):
 
 def ours(schedule, horizon):
     full = make(0, 1e-3, {"schedule": schedule}).workload["schedule"]
-    return [rate_factor(full, step, horizon) for step in range(horizon.total)]
+    made = SCHEDULES.read(full)
+    return [made.multiplier(step, horizon) for step in range(horizon.total)]
 
 
 def test_schedules_are_torchs():

@@ -17,9 +17,8 @@ import json
 import pytest
 from pydantic import TypeAdapter
 
-from harness.components import OPTIMIZERS, Optimizer
 from harness.models import Model, simple_models
-from harness.registry import NETWORKS
+from harness.registry import NETWORKS, OPTIMIZERS, setting
 from harness.train import choice, program
 from harness.trial import State
 
@@ -62,7 +61,7 @@ OPTIMIZER_CASES = {
 
 def test_every_model_and_optimizer_states_its_tolerance():
     assert set(MODEL_CASES) == set(NETWORKS.own()) - set(simple_models())
-    assert set(OPTIMIZER_CASES) == set(OPTIMIZERS) - {"torch.optim.Class"}  # has a test below
+    assert set(OPTIMIZER_CASES) == set(OPTIMIZERS.own())
 
 
 def complete(kind, name, settings):
@@ -72,7 +71,7 @@ def complete(kind, name, settings):
 
 def make_four(make_trial, model, optimizer=None):
     """Trials that differ in all that a pack can hold apart: seed, rates, schedule, bound."""
-    optimizer = optimizer or complete(Optimizer, "adam", {})
+    optimizer = optimizer or complete(setting(OPTIMIZERS), "adam", {})
     schedules = [{"name": "constant"}, {"name": "cosine", "final": 0.0}] * 2
     trials = []
     for seed, schedule in enumerate(schedules):
@@ -130,14 +129,14 @@ def test_models(name, case, request, make_trial, records_of, monkeypatch):
 )
 def test_optimizers(name, settings, make_trial, records_of, tiny):
     model = complete(Model, "mlp", {"width": 9, "dropout": 0.1})
-    trials = make_four(make_trial, model, complete(Optimizer, name, settings))
+    trials = make_four(make_trial, model, complete(setting(OPTIMIZERS), name, settings))
     packed = records_of(trials, tiny)
     assert packed[0].cost["pack_size"] == 4
     assert parts(packed) == parts(records_of(trials, tiny, largest_pack=1))
 
 
 def test_an_optimizer_of_torch_steps_each_trial_alone(make_trial, records_of, tiny):
-    optimizer = complete(Optimizer, "torch.optim.Adadelta", {"lr": 0.1})
+    optimizer = complete(setting(OPTIMIZERS), "torch.optim.Adadelta", {"lr": 0.1})
     trials = make_four(make_trial, complete(Model, "mlp", {}), optimizer)
     packed = records_of(trials, tiny)
     assert packed[0].cost["pack_size"] == 1

@@ -57,7 +57,7 @@ def test_a_packed_step_is_that_of_a_network_alone(kind, loss):
         own = slice(row, row + 1)
         alone = SingleProgram(usual_task(kind), network, objective, "alone")
         alone.bind(Stack.of([network]), training=True)
-        loss_alone = objective.plain_loss(alone.outputs("model", inputs[row]), targets[row])
+        loss_alone = objective.loss.alone(alone.outputs("model", inputs[row]), targets[row])
         expected = alone.gradients("model", loss_alone)
         torch.testing.assert_close(losses[row].float(), loss_alone.detach())
         for ours, theirs in zip(gradients, expected, strict=True):
@@ -72,12 +72,13 @@ def test_a_packed_step_is_that_of_a_network_alone(kind, loss):
 
 def test_numbers_are_measured_by_their_definitions():
     outputs, targets = torch.tensor([[1.0, 2], [3, 4]]), torch.tensor([[1.0, 0], [4, 4]])
-    found = total(Numbers(2, absolute=False), outputs, targets)
+    found = total(Numbers(2), outputs, targets)
     assert found == pytest.approx({
         "loss": 5 / 4, "mean_absolute_error": 3 / 4, "root_mean_squared_error": math.sqrt(5 / 4),
         "max_error": 2.0,
     })  # fmt: skip
-    assert total(Numbers(2, absolute=True), outputs, targets)["loss"] == 3 / 4
+    absolute = objective_for({"loss": "mean_absolute_error"}, Form((2,), 2, "numbers"))
+    assert total(absolute, outputs, targets)["loss"] == 3 / 4
 
 
 def test_ignored_positions_do_not_count():

@@ -1,7 +1,7 @@
 """Every optimizer, loss and metric keeps the promises that all of them make."""
 
-from harness.components import OPTIMIZERS
 from harness.form import Form
+from harness.registry import LOSSES, OPTIMIZERS
 from harness.tasks import usual_task
 from harness.testing.objectives import LossConformance, MetricConformance
 from harness.testing.optimizers import OptimizerConformance
@@ -15,16 +15,15 @@ FORMS = {
 
 class TestOptimizers(OptimizerConformance):
     harness_cases = (
-        *sorted(set(OPTIMIZERS) - {"torch.optim.Class"}),
+        *OPTIMIZERS.own(),
         {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True},
         {"name": "torch.optim.Adamax", "lr": 0.01},
     )
 
 
 class TestLosses(LossConformance):
-    harness_cases = (
-        *(("cross_entropy", FORMS[kind]) for kind in ("class", "sequence")),
-        *((f"mean_{which}_error", FORMS["numbers"]) for which in ("squared", "absolute")),
+    harness_cases = tuple(
+        (name, FORMS[kind]) for name in LOSSES.own() for kind in LOSSES.find(name).targets
     )
 
 

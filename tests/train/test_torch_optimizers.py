@@ -6,14 +6,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from harness.components.torch_optimizers import torch_optimizers
 from harness.form import Form
 from harness.models import build
+from harness.optimizers._own import TorchUpdate
+from harness.optimizers._torch import torch_optimizers
+from harness.optimizers.base import Scheduled, begin
 from harness.seeding import stream
 from harness.study.workload import Workload
 from harness.train.resident import place_splits
-from harness.train.torch_update import TorchUpdate
-from harness.train.updates import build_update
 from harness.trial import State
 
 ADADELTA = {"name": "torch.optim.Adadelta", "lr": 1.0, "settings": {"rho": 0.8}}
@@ -48,9 +48,8 @@ def test_mistakes_are_told_when_the_file_is_read(optimizer, message):
 @pytest.mark.parametrize("name", sorted(torch_optimizers()))
 def test_what_is_known_is_what_pytorch_takes(name):
     assert issubclass(getattr(torch.optim, name), torch.optim.Optimizer)
-    update = build_update(
-        [{"name": f"torch.optim.{name}", "lr": 0.1, "settings": {}}], [torch.ones(1, 4, 4)]
-    )
+    optimizer = {"name": f"torch.optim.{name}", "lr": 0.1, "settings": {}}
+    update = begin([Scheduled.read(optimizer)], [torch.ones(1, 4, 4)])
     assert isinstance(update, TorchUpdate)
 
 
@@ -108,4 +107,4 @@ def test_a_setting_that_pytorch_refuses_fails_the_trial(make_trial, records_of, 
 
 def test_several_members_are_refused():
     with pytest.raises(ValueError, match="one network at a time"):
-        build_update([ADADELTA, ADADELTA], [torch.ones(2, 3)])
+        begin([Scheduled.read(ADADELTA)] * 2, [torch.ones(2, 3)])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.metrics import metric_of
-from harness.train.augmentation import Augmentation
+from harness.train.augmentation import Augmented
 from harness.train.clipping import clipped
 from harness.trial import Phase, State
 
@@ -128,10 +128,10 @@ def test_clipping_bounds_each_members_gradient_by_its_own_norm():
 # --- augmentation -----------------------------------------------------------------------------
 def test_shifts_and_flips_are_those_that_were_drawn():
     images = torch.arange(2 * 30 * 2 * 4 * 5, dtype=torch.float32).view(2, 30, 2, 4, 5) + 1
-    change = Augmentation({"shift": 2, "flip": True}, [3, 4], (2, 4, 5))
+    change = Augmented({"shift": 2, "flip": True}, [3, 4], (2, 4, 5))
     change.draw(50, images.device)
     found = change.apply(images, 20, torch.zeros(2, 1, 1, 1, 1))
-    moves, flips = change._moves[:, 20:], change._flips[:, 20:]
+    moves, flips = change._drawn["shift"][:, 20:], change._drawn["flip"][:, 20:]
     assert moves.min() == -2
     assert moves.max() == 2
     assert 0 < flips.float().mean() < 1
@@ -149,13 +149,13 @@ def test_augmented_packs_are_their_trials_alone_and_dark_edges_are_dark(
     make_trial, records_of, images, monkeypatch
 ):
     seen = []
-    apply = Augmentation.apply
+    apply = Augmented.apply
 
     def watched(self, inputs, start, fill):
         seen.append((inputs.shape[0], fill.flatten(1)[:, 0].tolist()))
         return apply(self, inputs, start, fill)
 
-    monkeypatch.setattr(Augmentation, "apply", watched)
+    monkeypatch.setattr(Augmented, "apply", watched)
     change = {"shift": 1, "flip": True}
     trials = [make_trial(seed, augmentation=change, epochs=2) for seed in range(3)]
     packed = records_of(trials, images)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from harness.train.updates import build_update
+from harness.optimizers.base import Scheduled, begin
 
 REFERENCES = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 SETTINGS = [
@@ -16,6 +16,10 @@ SETTINGS = [
     [{"name": "sgd", "lr": lr, "momentum": m, "nesterov": True, "weight_decay": 0.0}
      for lr, m in [(0.1, 0.9), (0.1, 0.8), (0.01, 0.9)]],
 ]  # fmt: skip
+
+
+def build_update(configs, parameters):
+    return begin([Scheduled.read(config) for config in configs], parameters)
 
 
 def reference(config, parameters):

@@ -14,8 +14,9 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.components.base import Component
 from harness.errors import nearest
+from harness.lazy import torch
+from harness.optimizers._own import OfTorch
 
 PREFIX = "torch.optim."
 _NO_CHOICE = {"self", "params", "lr"}
@@ -27,12 +28,15 @@ _REFUSED = {
 }
 
 
-class TorchOptimizer(Component):
+class TorchOptimizer(OfTorch):
     """Any class of torch.optim by name; its networks are trained alone, not in packs."""
 
     name: str = Field(pattern=r"^torch\.optim\.\w+$", description="such as torch.optim.Adadelta")
     lr: float = Field(gt=0, description="learning rate")
-    settings: dict[str, Any] = Field(default_factory=dict, description="its other arguments")
+
+    def found(self) -> Any:
+        """See `OfTorch`."""
+        return getattr(torch.optim, self.name.removeprefix(PREFIX))
 
     @field_validator("name")
     @classmethod

@@ -1,0 +1,114 @@
+"""Random changes of training examples by name, and what a study's `augmentation` may say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
+    WrapSerializer,
+    WrapValidator,
+    create_model,
+    model_validator,
+)
+
+from harness.augmentations.base import Augmentation
+from harness.components.base import Component
+from harness.registry import AUGMENTATIONS
+
+
+def _with_others(schema: dict[str, Any]) -> None:
+    """Let editors, and hints at the nearest name, know the keys of other packages."""
+    for name, whole in AUGMENTATIONS.schemas().items():
+        schema["properties"].setdefault(name, whole)
+
+
+class Changes(Component):
+    """Training examples are changed at random, anew in every epoch.
+
+    Validation and test examples stay as they are. Each key is an augmentation
+    (`harness list augmentations`): one of a single setting is written as its value, `shift: 2`,
+    one of several as a mapping of them.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_with_others)
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        given = self.model_dump(mode="json")
+        if not any(augmentation.changes for augmentation in augmentations(given)):
+            known = " or ".join(f"`{name}`" for name in AUGMENTATIONS.names())
+            raise ValueError(f"changes nothing: give {known}, or leave it out")
+        return self
+
+
+def augmentations(settings: Mapping[str, Any] | None) -> list[Augmentation]:
+    """Return the augmentations of a resolved workload in the order in which they are applied.
+
+    Those that are turned off are among them, where they have settings for it.
+    """
+    found = []
+    for name, value in sorted((settings or {}).items()):
+        kind = AUGMENTATIONS.find(name)
+        if value is not None:
+            own = value if isinstance(value, Mapping) else {kind.single(): value}
+            found.append(AUGMENTATIONS.read({**own, "name": name}))
+    return found
+
+
+@cache
+def mapping_of(names: tuple[str, ...]) -> type[Changes]:
+    """Return the model of a mapping of augmentations, with a field for each."""
+    fields: dict[str, Any] = {name: _field(AUGMENTATIONS.find(name)) for name in names}
+    found: type[Changes] = create_model("Augmentation", __base__=Changes, __doc__=Changes.__doc__,
+                                        **fields)  # fmt: skip
+    return found
+
+
+def _field(kind: type[Augmentation]) -> tuple[Any, Any]:
+    """Return type and default of an augmentation's field in the mapping."""
+    single = kind.single()
+    if single is None:
+        about = (kind.__doc__ or "").strip().partition("\n")[0]
+        several: Any = Annotated[kind, WrapSerializer(_nameless)]
+        return several | None, Field(None, description=about, exclude_if=_absent)
+    field = kind.model_fields[single]
+    what: Any = field.annotation
+    for limit in field.metadata:
+        what = Annotated[what, limit]
+    if field.is_required():
+        return what | None, Field(None, description=field.description, exclude_if=_absent)
+    return what, Field(field.default, description=field.description)
+
+
+def _nameless(value: Any, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    return {key: setting for key, setting in handler(value).items() if key != "name"}
+
+
+def _absent(value: Any) -> bool:
+    """What is not asked for is not written down: identity is not what happens to be installed."""
+    return value is None
+
+
+def _with_registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Let the mapping have the keys of other packages' augmentations that it names."""
+    keys = set(value) if isinstance(value, Mapping) else set()
+    others = sorted(keys & (set(AUGMENTATIONS.names()) - set(AUGMENTATIONS.own())))
+    if not others:
+        return handler(value)
+    model = mapping_of((*AUGMENTATIONS.own(), *others))
+    return model.model_validate_json(json.dumps(value), strict=True)
+
+
+if TYPE_CHECKING:
+    AugmentationSetting = Changes
+else:
+    _BUILT_IN = mapping_of(AUGMENTATIONS.own())
+    AugmentationSetting = SerializeAsAny[Annotated[_BUILT_IN, WrapValidator(_with_registered)]]

@@ -1,0 +1,35 @@
+"""The mean absolute error, over examples and outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from harness.form import Kind
+from harness.lazy import functional, torch
+from harness.losses.base import Loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class MeanAbsoluteError(Loss):
+    """The mean absolute error, over examples and outputs."""
+
+    name: Literal["mean_absolute_error"]
+
+    targets: ClassVar[tuple[Kind, ...]] = ("numbers",)
+
+    def mean(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """See `Loss`; in double precision."""
+        errors = outputs - targets
+        return (errors.abs()).mean(dtype=torch.float64)
+
+    def alone(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """See `Loss`; by PyTorch's own function."""
+        return functional.l1_loss(outputs, targets)
+
+    def totals(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Loss`."""
+        errors = (outputs - targets).double()
+        count = torch.tensor(float(targets.numel()), dtype=torch.float64, device=outputs.device)
+        return (errors.abs()).sum(), count

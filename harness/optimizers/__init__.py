@@ -1,0 +1,1 @@
+"""Optimizers by name: one module each, found by `harness.registry.OPTIMIZERS`."""

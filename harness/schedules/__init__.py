@@ -1,0 +1,1 @@
+"""Learning-rate schedules by name: one module each, found by `harness.registry.SCHEDULES`."""
