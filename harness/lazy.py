@@ -1,7 +1,7 @@
-"""PyTorch under its own names, imported at the first use.
+"""PyTorch and NumPy under their own names, imported at the first use.
 
-What a study file can name is described and checked without PyTorch, and trained with it. A module
-that does both takes `torch` and `functional` from here.
+What a study file can name is described and checked without them, and trained with them. A module
+that does both takes `torch`, `functional` and `numpy` from here.
 """
 
 from __future__ import annotations
@@ -10,22 +10,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy
     import torch
     from torch.nn import functional
-else:
 
-    class _Lazy:
-        """A module that is imported when something of it is asked for."""
 
-        def __init__(self, name: str):
-            self._name = name
+class Lazy:
+    """A module that is imported when something of it is asked for."""
 
-        def __getattr__(self, attribute: str) -> Any:
-            value = getattr(import_module(self._name), attribute)
-            setattr(self, attribute, value)  # found at once the next time
-            return value
+    def __init__(self, name: str):
+        self._name = name
 
-    torch = _Lazy("torch")
-    functional = _Lazy("torch.nn.functional")
+    def __getattr__(self, attribute: str) -> Any:
+        """Return what the module has."""
+        value = getattr(import_module(self._name), attribute)
+        setattr(self, attribute, value)  # found at once the next time
+        return value
 
-__all__ = ["functional", "torch"]
+
+if not TYPE_CHECKING:
+    numpy = Lazy("numpy")
+    torch = Lazy("torch")
+    functional = Lazy("torch.nn.functional")
+
+__all__ = ["Lazy", "functional", "numpy", "torch"]

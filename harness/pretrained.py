@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from harness.extras import need
 from harness.metrics import functions
 from harness.own.reach import source_version
 from harness.provenance import code_version
-from harness.registry import TASKS
+from harness.registry import PROBES, TASKS
 from harness.trial import digest
 
 PACKAGE = "package:"
@@ -78,8 +78,8 @@ OUTSIDE = (
 """The settings of a workload that decide what `outside_versions` says."""
 
 
-def own_code(workload: Mapping[str, Any]) -> list[str]:
-    """Return the functions of a workload that are a user's own, but for the data."""
+def own_code(workload: Mapping[str, Any], probes: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """Return the functions of a workload and its probes that are a user's own, but for the data."""
     training = workload.get("training") or {}
     optimizer = workload.get("optimizer") or {}
     names = [workload["model"]["name"], training.get("name", ""), workload.get("loss", "")]
@@ -88,7 +88,8 @@ def own_code(workload: Mapping[str, Any]) -> list[str]:
     names += [str(part["name"]) for part in _of_task(workload)]
     task = workload.get("task")
     plugin = TASKS.plugin(task["name"]) if task else None
-    names += [plugin.function] if plugin is not None else []
+    plugins = [plugin, *(PROBES.plugin(probe["name"]) for probe in probes)]
+    names += [plugin.function for plugin in plugins if plugin is not None]
     return [name for name in names if ":" in name]
 
 
@@ -99,20 +100,23 @@ def _of_task(workload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def outside_versions(
-    workload: Mapping[str, Any], version_of: Callable[[str], str] = source_version
+    workload: Mapping[str, Any],
+    version_of: Callable[[str], str] = source_version,
+    probes: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
-    """Return what identifies the parts of a workload that are not this package's.
+    """Return what identifies the parts of a workload and its probes that are not this package's.
 
     Args:
         workload: of a trial or an arm.
         version_of: what tells the version of a user's own function.
+        probes: of its trials.
 
     Raises:
         CodeMissingError: if there is no such module or function.
         WeightsMissingError: if an encoder is not to be had.
         ExtraMissingError: if the library of a network is not installed.
     """
-    found = [version_of(name) for name in own_code(workload)]
+    found = [version_of(name) for name in own_code(workload, probes)]
     for model in (workload["model"], *_of_task(workload)):
         need_library(model)
         outside = _model_version(model)
@@ -121,10 +125,12 @@ def outside_versions(
 
 
 def training_version(
-    workload: Mapping[str, Any], version_of: Callable[[str], str] = source_version
+    workload: Mapping[str, Any],
+    version_of: Callable[[str], str] = source_version,
+    probes: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Return the version of all code that trains a workload; see `outside_versions`."""
-    outside = outside_versions(workload, version_of)
+    outside = outside_versions(workload, version_of, probes)
     return digest([code_version(), *outside]) if outside else code_version()
 
 

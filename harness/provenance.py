@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PARTS = (
-    "form.py", "seeding.py", "metrics.py", "lazy.py", "exhibit.py", "pretrained.py", "isolation.py",
+    "form.py", "seeding.py", "metrics.py", "lazy.py", "pretrained.py", "isolation.py",
     "models", "workloads", "tasks", "probes", "train",
 )  # fmt: skip
 

@@ -10,17 +10,18 @@ import typer
 
 from harness.cli.app import app
 from harness.components import KINDS, Augmentation, Component, Transfer
-from harness.registry import TASKS
+from harness.registry import PROBES, TASKS
 from harness.study.claims import CompositeClaim, SingleClaim, Trend
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
-from harness.study.probes import PROBES
 from harness.study.search import Search
 from harness.study.workload import Workload
 
 FOLDER = Path(__file__).parent
 BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
-    **KINDS, "probes": PROBES, "tasks": {name: TASKS.find(name) for name in TASKS.own()},
+    **KINDS,
+    **{title: {name: kind.find(name) for name in kind.own()}
+       for title, kind in (("probes", PROBES), ("tasks", TASKS))},
 }  # fmt: skip
 PARTS: Mapping[str, type[Component]] = {
     "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,

@@ -7,12 +7,11 @@ from typing import get_args
 
 from harness.components import KINDS, Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import TASKS
+from harness.registry import PROBES, TASKS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
-from harness.study.probes import PROBES
 from harness.study.workload import LOSSES
 
 
@@ -23,7 +22,7 @@ def catalogue() -> dict[str, dict[str, str]]:
         for kind, entries in KINDS.items()
     }
     listed["losses"] = dict.fromkeys(LOSSES, "")
-    listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
+    listed["probes"] = {name: _first_line(PROBES.find(name).__doc__) for name in PROBES.own()}
     listed["tasks"] = {name: _first_line(TASKS.find(name).__doc__) for name in TASKS.own()}
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:

@@ -7,7 +7,6 @@ business of `harness.models` and `harness.workloads`, so that a study is checked
 from harness.components.augmentation import Augmentation
 from harness.components.base import Component
 from harness.components.data import DATA, Data
-from harness.components.inside import InsideProbe
 from harness.components.models import (
     CNN,
     MLP,
@@ -40,14 +39,6 @@ from harness.components.optimizers import (
     Step,
     WarmupCosine,
 )
-from harness.components.probes import (
-    DeadUnits,
-    EpochsToTarget,
-    GradientNorms,
-    MonteCarloDropout,
-    SavedMemory,
-    StepTime,
-)
 from harness.components.simple_models import (
     LogisticRegression,
     NGram,
@@ -77,11 +68,7 @@ __all__ = [
     "Cosine",
     "CustomModel",
     "Data",
-    "DeadUnits",
-    "EpochsToTarget",
-    "GradientNorms",
     "Initialization",
-    "InsideProbe",
     "KINDS",
     "LogisticRegression",
     "SeasonalNaive",
@@ -89,7 +76,6 @@ __all__ = [
     "NGram",
     "MLP",
     "Model",
-    "MonteCarloDropout",
     "NAdam",
     "OneCycle",
     "Optimizer",
@@ -98,10 +84,8 @@ __all__ = [
     "Recurrent",
     "ResNet",
     "SGD",
-    "SavedMemory",
     "Schedule",
     "Step",
-    "StepTime",
     "Torchvision",
     "TorchOptimizer",
     "Transfer",

@@ -9,7 +9,7 @@ from harness.models.build import (
     weight_layers,
 )
 from harness.models.dropout import seed_dropout
-from harness.models.groups import layer_groups
+from harness.models.groups import layer_groups, set_mode
 
 __all__ = [
     "UNDECLARED",
@@ -18,6 +18,7 @@ __all__ = [
     "layer_groups",
     "packable",
     "seed_dropout",
+    "set_mode",
     "unpackable_reason",
     "weight_layers",
 ]

@@ -11,10 +11,9 @@ from harness.components import KINDS
 from harness.errors import Problem, nearest
 from harness.plugins import Kind as PluginKind
 from harness.plugins import plugins
-from harness.registry import TASKS
+from harness.registry import PROBES, TASKS
 from harness.study.alternatives import closest
 from harness.study.document import Document, Path_
-from harness.study.probes import PROBES
 
 _TYPE_WORDS = {
     "int_type": "a whole number", "float_type": "a number", "string_type": "a word or text",
@@ -83,7 +82,7 @@ _PLAIN_MEMBERS = {
     "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
     "constrained-float", "constrained-int",
 }  # fmt: skip
-_NAMES = {name for kind in (*KINDS.values(), PROBES, TASKS.own()) for name in kind}
+_NAMES = {name for kind in (*KINDS.values(), PROBES.own(), TASKS.own()) for name in kind}
 _TAGS = _PLAIN_MEMBERS | _NAMES | {
     "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
     "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",
@@ -91,7 +90,8 @@ _TAGS = _PLAIN_MEMBERS | _NAMES | {
 
 
 _PLUGGED: dict[str | int, PluginKind] = {
-    "model": "models", "data": "data", "optimizer": "optimizers",
+    "model": "models", "data": "data", "optimizer": "optimizers", "task": "tasks",
+    "probes": "probes",
 }  # fmt: skip
 _WRITTEN = {
     "custom": "package.module:function", "torch_optimizer": "torch.optim.Class",
@@ -117,7 +117,8 @@ def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
     if kind == "union_tag_invalid":
         valid = [part.strip("' ") for part in context["expected_tags"].split(",")]
         valid = [_WRITTEN.get(name, name) for name in valid]
-        valid += plugins(_PLUGGED[item["loc"][-1]]) if item["loc"][-1] in _PLUGGED else ()
+        named = next((part for part in reversed(item["loc"]) if not isinstance(part, int)), "")
+        valid += plugins(_PLUGGED[named]) if named in _PLUGGED else ()
         return (
             f"'{context['tag']}' is not one of {', '.join(valid)}{nearest(context['tag'], valid)}"
         )

@@ -23,7 +23,7 @@ from harness.errors import nearest
 from harness.form import SIMPLE_MODELS, Form
 from harness.isolation import Surroundings, generators_kept
 from harness.metrics import functions
-from harness.models import build, layer_groups, unpackable_reason
+from harness.models import build, layer_groups, set_mode, unpackable_reason
 from harness.own.imports import OwnImports, missing, own_function
 from harness.pretrained import own_code
 from harness.seeding import stream
@@ -44,7 +44,7 @@ from harness.train.ranks import why_not_shared
 from harness.train.resident import Normalization, resident
 from harness.train.single import SingleProgram
 from harness.train.stack import Stack, state_names
-from harness.train.transfer import freeze, frozen_groups, load_weights, set_mode, transfer_of
+from harness.train.transfer import freeze, frozen_groups, load_weights, transfer_of
 from harness.trial import Checked, Mistake, Trial
 from harness.workloads import TrialData
 

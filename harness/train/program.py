@@ -11,7 +11,7 @@ from torch.func import functional_call, vmap
 
 from harness.form import Form
 from harness.metrics import functions, metric_of
-from harness.models import layer_groups, unpackable_reason
+from harness.models import layer_groups, set_mode, unpackable_reason
 from harness.tasks import Objective, Supervised, Task, objective_for, task_of, usual_task
 from harness.train.own_objective import OwnLoss, check_goal, own_refusal
 from harness.train.packing_key import structure
@@ -19,7 +19,7 @@ from harness.train.replay import Replayed
 from harness.train.single import SingleProgram, build_template
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
-from harness.train.transfer import freeze, frozen_groups, set_mode, transfer_of
+from harness.train.transfer import freeze, frozen_groups, transfer_of
 from harness.trial import Trial
 
 RECORD_SCORES_AT_USE = 3  # of the same shapes: recording costs as much as a few evaluations

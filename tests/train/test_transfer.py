@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from harness.form import Form
-from harness.models import build, layer_groups
+from harness.models import build, layer_groups, set_mode
 from harness.seeding import stream
 from harness.train import engine, loop
-from harness.train.transfer import freeze, frozen_groups, load_weights, set_mode
+from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.trial import Phase, State
 
 NORMED = {"norm": "batch", "dropout": 0.2}
