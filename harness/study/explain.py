@@ -32,7 +32,10 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
         item = alternatives[0]
         path = _real_path(item["loc"], document, is_key=item["type"] == "missing")
         is_key = item["type"] == "extra_forbidden"
-        sentence = _one_of(alternatives, schema)
+        if is_key and (known := _registered_fields(path, document)):
+            sentence = _unknown(item["loc"][-1], known)
+        else:
+            sentence = _one_of(alternatives, schema)
         problems.append(document.problem(path, sentence, at_key=is_key))
     return problems
 
@@ -93,6 +96,7 @@ _PLUGGED: dict[str | int, PluginKind] = {
     "model": "models", "data": "data", "optimizer": "optimizers", "task": "tasks",
     "probes": "probes",
 }  # fmt: skip
+_REGISTRIES = {"task": TASKS, "probes": PROBES}
 _WRITTEN = {
     "custom": "package.module:function", "torch_optimizer": "torch.optim.Class",
     "own_optimizer": "package.module:Class",
@@ -106,9 +110,7 @@ def _is_tag(part: str | int) -> bool:
 def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
     kind, given, context = item["type"], item["input"], item.get("ctx", {})
     if kind == "extra_forbidden":
-        fields = _fields_at(item["loc"], schema)
-        listed = f" (known: {', '.join(sorted(fields))})" if fields else ""
-        return f"unknown key '{item['loc'][-1]}'{nearest(item['loc'][-1], fields)}{listed}"
+        return _unknown(item["loc"][-1], _fields_at(item["loc"], schema))
     if kind == "missing":
         return "is missing"
     if kind == "literal_error":
@@ -132,6 +134,24 @@ def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
         return f"'{given}' does not have the form {context['pattern']}"
     message = str(item["msg"])
     return f"{message[0].lower()}{message[1:]}, found {_shown(given)}"
+
+
+def _unknown(key: str | int, fields: list[str]) -> str:
+    listed = f" (known: {', '.join(sorted(fields))})" if fields else ""
+    return f"unknown key '{key}'{nearest(str(key), fields)}{listed}"
+
+
+def _registered_fields(path: Path_, document: Document) -> list[str]:
+    """List the keys of a class that a package registers, where an unknown one was found."""
+    data: Any = document.data
+    for part in path[:-1]:
+        data = data[part] if _has(data, part) else None
+    kind = _REGISTRIES.get(next((p for p in reversed(path[:-1]) if isinstance(p, str)), ""))
+    name = data.get("name") if isinstance(data, dict) else None
+    plugin = kind.plugin(name) if kind is not None and isinstance(name, str) else None
+    if kind is None or plugin is None or not plugin.is_class:
+        return []
+    return list(kind.find(plugin.name).model_fields)
 
 
 def _shown(value: object) -> str:

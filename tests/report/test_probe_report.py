@@ -34,7 +34,9 @@ def test_pictures_and_texts_have_a_section_of_their_own(result, built, tmp_path)
     assert "\n# no heading\n```\n" in text  # inside the block of code, which nothing ended before
     assert " a ``` time" not in text
     _, plain_page, plain_text = built
-    assert "Inside the networks" not in plain_page + plain_text
+    assert "inside-gradient-norms.png" in plain_text  # which its study asks for
+    assert not [name for name in NAMES if name in plain_page + plain_text]
+    assert "Temperature" not in plain_page + plain_text
 
 
 def test_texts_stand_beside_the_perplexity_of_their_network(result):

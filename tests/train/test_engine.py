@@ -90,12 +90,8 @@ def test_networks_that_cannot_be_packed_are_trained_alone(make_trial, records_of
 
 
 def test_a_probe_that_fails_fails_its_trial_only(make_trial, records_of, tiny):
-    trials = [
-        make_trial(
-            0, probes=[{"name": "epochs_to_target", "target": 1.0, "metric": "validation.nothing"}]
-        ),
-        make_trial(1),
-    ]
+    probe = {"name": "epochs_to_target", "target": 1.0, "metric": "validation.nothing"}
+    trials = [make_trial(0, probes=[probe]), make_trial(1)]
     failed, complete = records_of(trials, tiny)
     assert failed.state is State.FAILED
     assert "an epoch has no validation.nothing" in failed.reason
