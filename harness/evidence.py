@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,8 +11,10 @@ import pandas as pd
 
 from harness.plan import Plan, make_plan
 from harness.plan.budgets import epochs_of
+from harness.probes.base import Probe, Shown, artifact
 from harness.store import AssignedRecord, Execution
-from harness.study import study_from_dict
+from harness.study import Arm, study_from_dict
+from harness.study.workload import Workload
 from harness.trial import Phase, State, cost_of
 
 
@@ -54,6 +57,24 @@ class Evidence:
     def confirmation(self) -> pd.DataFrame:
         """The rows that count as evidence."""
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
+
+
+def shown_by(evidence: Evidence, probe: type[Probe]) -> list[Shown]:
+    """Return what a probe left of the confirmation trials, in the order of arms and seeds."""
+    arms = {arm.name: arm for arm in evidence.plan.all_arms}
+    names = {arm: place for place, arm in enumerate(arms)}
+    rows = evidence.confirmation
+    rows = rows[rows["state"] == "complete"]
+    found = []
+    for arm, seed, trial_id in zip(rows["arm"], rows["seed"], rows["trial_id"], strict=True):
+        parts = artifact(probe, evidence.details.get(trial_id, {}))
+        if parts is not None:
+            found.append(Shown(str(arm), int(seed), parts, _class_names(arms[arm])))
+    return sorted(found, key=lambda shown: (names[shown.arm], shown.seed))
+
+
+def _class_names(arm: Arm) -> tuple[str, ...]:
+    return Workload.model_validate_json(json.dumps(arm.workload), strict=True).data.class_names
 
 
 def trained_alone(rows: pd.DataFrame) -> pd.Series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,11 +12,10 @@ IGNORED = -100
 """The class of a position in a sequence that does not count."""
 
 RANGES: Mapping[str, tuple[float, float]] = {
-    **dict.fromkeys(("accuracy", "dead_units", "ensemble_accuracy", "neighbour_purity"), (0, 1)),
-    **dict.fromkeys(("silhouette",), (-1, 1)),
-    **dict.fromkeys(("ensemble_gain",), (-math.inf, math.inf)),
+    "accuracy": (0, 1),
 }
-"""Between which values a metric that the harness measures lies; all others are not negative."""
+"""Between which values a metric that the harness measures lies; all others are not negative. Those
+of probes say it themselves (`harness.metrics.Metric.bounds`)."""
 
 
 @dataclass(frozen=True)

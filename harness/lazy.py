@@ -13,21 +13,24 @@ if TYPE_CHECKING:
     import numpy
     import torch
     from torch.nn import functional
-else:
 
-    class _Lazy:
-        """A module that is imported when something of it is asked for."""
 
-        def __init__(self, name: str):
-            self._name = name
+class Lazy:
+    """A module that is imported when something of it is asked for."""
 
-        def __getattr__(self, attribute: str) -> Any:
-            value = getattr(import_module(self._name), attribute)
-            setattr(self, attribute, value)  # found at once the next time
-            return value
+    def __init__(self, name: str):
+        self._name = name
 
-    torch = _Lazy("torch")
-    functional = _Lazy("torch.nn.functional")
-    numpy = _Lazy("numpy")
+    def __getattr__(self, attribute: str) -> Any:
+        """Return what the module has."""
+        value = getattr(import_module(self._name), attribute)
+        setattr(self, attribute, value)  # found at once the next time
+        return value
 
-__all__ = ["functional", "numpy", "torch"]
+
+if not TYPE_CHECKING:
+    numpy = Lazy("numpy")
+    torch = Lazy("torch")
+    functional = Lazy("torch.nn.functional")
+
+__all__ = ["Lazy", "functional", "numpy", "torch"]

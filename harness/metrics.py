@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from harness.registry import PROBES, TASKS
@@ -27,12 +28,14 @@ class Metric:
         goal: which way is better; None where neither way is, or nobody said.
         unit: such as "nats"; empty where it has none, or none is known.
         meaning: in a few words; empty where the name says it.
+        bounds: the smallest and the largest value that it can have.
     """
 
     name: str
     goal: Goal | None = None
     unit: str = ""
     meaning: str = ""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def sign(self) -> int:
@@ -87,24 +90,6 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("mean_absolute_error", "minimize"),
         Metric("root_mean_squared_error", "minimize"),
         Metric("max_error", "minimize"),
-        # of probes
-        Metric("probe.dead_units", None, "0 to 1", "share of dead units"),
-        Metric(
-            "probe.gradient_ratio_start",
-            meaning="gradient, first layer ÷ last layer, before training",
-        ),
-        Metric(
-            "probe.gradient_ratio_end", meaning="gradient, first layer ÷ last layer, after training"
-        ),
-        Metric("probe.step_time", "minimize", "s", "time of a training step"),
-        Metric(
-            "probe.step_time_ratio", "minimize", "", "time of a training step ÷ the reference's"
-        ),
-        Metric("probe.tokens_per_second", "maximize"),
-        Metric("probe.saved_bytes", "minimize"),
-        Metric("probe.ensemble_accuracy", "maximize"),
-        Metric("probe.ensemble_root_mean_squared_error", "minimize"),
-        Metric("probe.ensemble_gain", "maximize"),
         # costs
         Metric("cost.seconds", "minimize", "s", "training time"),
         Metric("cost.step_seconds", "minimize", "s", "time of a training step"),
@@ -124,14 +109,9 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
     """
     if name in BUILT_IN and "." in name:
         return BUILT_IN[name]
-    if name.startswith("probe."):
-        for probe in PROBES.own():
-            for metric in PROBES.find(probe).metrics:
-                if metric.name == name.partition(".")[2]:
-                    return Metric(name, metric.goal, metric.unit, metric.meaning)
-    if name.startswith("probe.epochs_to_"):
-        return Metric(name, "minimize")
     split, _, last = name.partition(".")
+    if split == "probe":
+        return _of_probe(last) or Metric(name)
     if split not in SPLITS:
         return Metric(name)
     said: Mapping[str, Any] = next(
@@ -145,6 +125,14 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
         said.get("unit") or ("" if elsewhere and last == "loss" else known.unit),
         said.get("meaning") or known.meaning,
     )
+
+
+@cache
+def _of_probe(name: str) -> Metric | None:
+    """Return the metric of a name that a built-in probe gives, if one does."""
+    found = (PROBES.find(probe).metric_called(name) for probe in PROBES.own())
+    known = next((metric for metric in found if metric is not None), None)
+    return None if known is None else replace(known, name=f"probe.{name}")
 
 
 def declared(workload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

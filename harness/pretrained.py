@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from harness.registry import (
     LOSSES,
     NETWORKS,
     OPTIMIZERS,
+    PROBES,
     SCHEDULES,
     TASKS,
     Kind,
@@ -88,8 +89,8 @@ OUTSIDE = (
 """The settings of a workload that decide what `outside_versions` says."""
 
 
-def own_code(workload: Mapping[str, Any]) -> list[str]:
-    """Return the functions of a workload that are a user's own, but for the data."""
+def own_code(workload: Mapping[str, Any], probes: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """Return the functions of a workload and its probes that are a user's own, but for the data."""
     training = workload.get("training") or {}
     names = [training.get("name", "")]
     names += functions(workload).values()
@@ -100,6 +101,8 @@ def own_code(workload: Mapping[str, Any]) -> list[str]:
         names += _outside(AUGMENTATIONS, name)
     for below in _of_task(workload):
         names += [name for kind in KINDS.values() for name in _outside(kind, below)]
+    for probe in probes:
+        names += _outside(PROBES, probe)
     return list(dict.fromkeys(name for name in names if ":" in name))
 
 
@@ -117,20 +120,23 @@ def _of_task(workload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def outside_versions(
-    workload: Mapping[str, Any], version_of: Callable[[str], str] = source_version
+    workload: Mapping[str, Any],
+    version_of: Callable[[str], str] = source_version,
+    probes: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
-    """Return what identifies the parts of a workload that are not this package's.
+    """Return what identifies the parts of a workload and its probes that are not this package's.
 
     Args:
         workload: of a trial or an arm.
         version_of: what tells the version of a user's own function.
+        probes: of its trials.
 
     Raises:
         CodeMissingError: if there is no such module or function.
         WeightsMissingError: if an encoder is not to be had.
         ExtraMissingError: if the library of a network is not installed.
     """
-    found = [version_of(name) for name in own_code(workload)]
+    found = [version_of(name) for name in own_code(workload, probes)]
     for model in (workload["model"], *_of_task(workload)):
         need_library(model)
         outside = _model_version(model)
@@ -139,10 +145,12 @@ def outside_versions(
 
 
 def training_version(
-    workload: Mapping[str, Any], version_of: Callable[[str], str] = source_version
+    workload: Mapping[str, Any],
+    version_of: Callable[[str], str] = source_version,
+    probes: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Return the version of all code that trains a workload; see `outside_versions`."""
-    outside = outside_versions(workload, version_of)
+    outside = outside_versions(workload, version_of, probes)
     return digest([code_version(), *outside]) if outside else code_version()
 
 

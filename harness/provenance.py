@@ -10,9 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PARTS = (
-    "form.py", "seeding.py", "metrics.py", "lazy.py", "exhibit.py", "pretrained.py", "isolation.py",
-    "models", "layers", "data", "optimizers", "schedules", "augmentations", "losses", "workloads",
-    "tasks", "probes", "train",
+    "form.py", "seeding.py", "metrics.py", "lazy.py", "pretrained.py", "isolation.py", "models",
+    "layers", "data", "optimizers", "schedules", "augmentations", "losses", "workloads", "tasks",
+    "probes", "train",
 )  # fmt: skip
 
 

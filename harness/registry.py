@@ -152,7 +152,7 @@ LOSSES = Kind("harness.losses", "losses", (Family("package.module:function", ":"
 DATA = Kind("harness.data", "data")
 KINDS: Mapping[str, Kind] = {
     str(kind.plugged): kind
-    for kind in (DATA, NETWORKS, TASKS, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES)
+    for kind in (DATA, NETWORKS, TASKS, PROBES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES)
 }
 """Those whose built-in things are all modules of their package, by the name of the kind."""
 
@@ -221,7 +221,7 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
             ]
             raise ValidationError.from_exception_data(plugin.name, below) from None
 
-    union = Annotated[Union[tuple(tagged)], Discriminator(tag)]  # type: ignore[valid-type]  # noqa: UP007
+    union: Any = Annotated[Union[tuple(tagged)], Discriminator(tag)]  # noqa: UP007
     named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
     return SerializeAsAny[  # type: ignore[misc]
         Annotated[union, WrapValidator(registered), named, _Written(kind)]

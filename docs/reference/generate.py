@@ -10,19 +10,18 @@ import typer
 
 from harness.augmentations import mapping_of
 from harness.cli.app import app
-from harness.components import KINDS, Component, Transfer
-from harness.registry import AUGMENTATIONS
-from harness.registry import KINDS as THINGS
+from harness.components.base import Component
+from harness.components.transfer import Transfer
+from harness.registry import AUGMENTATIONS, KINDS
 from harness.study.claims import CompositeClaim, SingleClaim, Trend
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
-from harness.study.probes import PROBES
 from harness.study.search import Search
 from harness.study.workload import Workload
 
 FOLDER = Path(__file__).parent
 BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
-    **KINDS, "probes": PROBES, **{things: kind.listed() for things, kind in THINGS.items()},
+    **{things: kind.listed() for things, kind in KINDS.items()},
 }  # fmt: skip
 PARTS: Mapping[str, type[Component]] = {
     "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,

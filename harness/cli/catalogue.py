@@ -5,32 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from harness.components import KINDS
 from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import KINDS as THINGS
-from harness.registry import TASKS
+from harness.registry import KINDS, TASKS
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
-from harness.study.probes import PROBES
 
 
 def catalogue() -> dict[str, dict[str, str]]:
     """Return kind: {name: what it is}."""
-    listed = {
-        kind: {name: _first_line(model.__doc__) for name, model in entries.items()}
-        for kind, entries in KINDS.items()
-    }
-    for things, kind in THINGS.items():
+    listed: dict[str, dict[str, str]] = {}
+    for things, kind in KINDS.items():
         listed[things] = {n: _first_line(thing.__doc__) for n, thing in kind.listed().items()}
-    listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
         for name, found in plugins(plugin_kind).items():
             origin = " and ".join(f"{plugin.function}, of {plugin.package}" for plugin in found)
-            listed[plugin_kind].setdefault(name, origin)
+            listed.setdefault(plugin_kind, {}).setdefault(name, origin)
     listed["activations"] = dict.fromkeys(get_args(Activation), "")
     listed["initializations"] = dict.fromkeys(get_args(Initialization), "")
     listed["designs"] = {name: _first_line(build.__doc__) for name, build in DESIGNS.items()}

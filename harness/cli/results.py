@@ -190,7 +190,8 @@ def trial(
     again = _run_again(record, store, data_root)
     same = again.deterministic_part() == record.deterministic_part()
     same = same and _same_weights(again.weights, store.weights(record.trial_id))
-    changed = record.trial.code_version != training_version(record.trial.workload)
+    version = training_version(record.trial.workload, probes=record.trial.probes)
+    changed = record.trial.code_version != version
     if as_json:
         said = {"trial_id": record.trial_id, "identical": same, "code_changed": changed}
         typer.echo(json.dumps(said))

@@ -50,7 +50,8 @@ def array_dataset(
         parts: "train", and perhaps "validation" and "test": inputs and targets of each.
         groups: of all examples, in the order of the parts; or None.
     """
-    kind, vocabulary = "class", None
+    kind: Kind = "class"
+    vocabulary: int | None = None
     if isinstance(data, OwnArrays):
         kind, vocabulary = data.targets, data.vocabulary
     for part, (inputs, targets) in parts.items():

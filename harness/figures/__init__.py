@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from harness.evidence import Evidence
+from harness.evidence import Evidence, shown_by
 from harness.figures.arms import arms_compared
-from harness.figures.curves import gradient_norms, learning_curves, searches
+from harness.figures.curves import learning_curves, searches
 from harness.figures.forest import forest
 from harness.figures.glance import at_a_glance
-from harness.figures.inside import INSIDE
 from harness.figures.interactions import interactions
 from harness.figures.style import Picture
 from harness.figures.tradeoff import quality_and_cost
+from harness.probes import Probe
 from harness.trial import Verdict
 
-__all__ = ["Picture", "at_a_glance", "draw_all", "primary_metric", "validation_metric"]
+__all__ = [
+    "Picture",
+    "at_a_glance",
+    "draw_all",
+    "picture_of",
+    "primary_metric",
+    "validation_metric",
+]
 
 
 def primary_metric(evidence: Evidence) -> str:
@@ -43,6 +51,13 @@ def _plainly(key: str, title: str, make: Callable[[], Any], absent: Any) -> Any:
     return make()
 
 
+def picture_of(probe: Probe, evidence: Evidence) -> Picture | None:
+    """Draw what a probe of the study shows; its picture is called after it."""
+    picture = probe.draw(shown_by(evidence, type(probe)), evidence)
+    name = f"inside-{probe.name.replace('_', '-')}"
+    return None if picture is None else replace(picture, name=name)
+
+
 def draw_all(
     evidence: Evidence, verdicts: Sequence[Verdict], attempt: Callable[..., Any] = _plainly
 ) -> dict[str, Picture]:
@@ -59,10 +74,12 @@ def draw_all(
         "arms": lambda: arms_compared(evidence, test),
         "interactions": lambda: interactions(evidence, test),
         "learning-curves": lambda: learning_curves(evidence, validation),
-        "gradient-norms": lambda: gradient_norms(evidence),
         "quality-and-cost": lambda: quality_and_cost(evidence, test),
         "search": lambda: searches(evidence, validation),
-        **{f"inside-{draw.__name__}": partial(draw, evidence) for draw in INSIDE},
+        **{
+            f"inside-{probe.name}": partial(picture_of, probe, evidence)
+            for probe in evidence.plan.study.probes
+        },
     }
     found: list[Picture] = []
     for name, make in makers.items():

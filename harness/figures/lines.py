@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from harness.figures.layout import Layout, Member
 from harness.figures.style import (
     FAINT,
     LINES,
@@ -22,7 +23,7 @@ from harness.figures.style import (
     new_figure,
     theme,
 )
-from harness.figures.words import number, wrapped
+from harness.figures.words import number, plural, wrapped
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,9 @@ _MOST_DECADES = 300
 """Powers of ten up to which an axis reaches; beyond, limits are not finite any more."""
 _MOST_GREY_POINTS = 40
 _LONGEST_NAME = 16
+MOST_PANELS = 24
+GREY = "Grey: all other arms."
+"""Belongs into the caption of small multiples."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,34 @@ class Frame:
     width: float = 3.3
     height: float = 2.35
     categories: tuple[str, ...] = ()
+
+
+def facets_of(
+    layout: Layout, line: Callable[[Member], Callable[[], Line] | None]
+) -> tuple[list[Facet], str]:
+    """Make a facet of each group that has any line; say how many panels had to stay out.
+
+    Of those that stay out no line is computed; `line` only tells whether there is one.
+    """
+    groups = []
+    for group in layout.groups:
+        lines = [make for member in group.members if (make := line(member)) is not None]
+        if lines:
+            groups.append((group.title, lines))
+    left = len(groups) - MOST_PANELS
+    note = f" {plural(left, 'more panel')} left out." if left > 0 else ""
+    shown = groups[:MOST_PANELS]
+    return [Facet(title, [make() for make in lines]) for title, lines in shown], note
+
+
+def counted(facets: Sequence[Facet]) -> str:
+    """Say how many arms the facets show."""
+    return plural(sum(len(facet.lines) for facet in facets), "arm")
+
+
+def columns(panels: int) -> int:
+    """Return how many panels stand side by side."""
+    return min(panels, 3 if panels != 4 else 2)
 
 
 def draw_facets(facets: Sequence[Facet], frame: Frame) -> tuple[Figure, ...]:

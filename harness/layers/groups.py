@@ -92,3 +92,11 @@ def _with_loose(groups: list[list[str]], names: list[str]) -> list[list[str]]:
         if name not in place:
             groups[index].append(name)
     return groups
+
+
+def set_mode(network: nn.Module, training: bool) -> None:
+    """Switch to training or to evaluation; what is frozen stays in evaluation."""
+    network.train(training)
+    for module in network.modules() if training else ():
+        if getattr(module, "kept_as_is", False):
+            module.eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from harness.metrics import Metric, deciding, metric_of
@@ -132,7 +132,11 @@ class Plan:
         return selecting_metric(arm.workload)
 
     def metric(self, name: str) -> Metric:
-        """Return what is known of a metric: by the harness, or by what the arms declare."""
+        """Return what is known of a metric: by the harness, or by what arms and probes declare."""
+        for probe in self.study.probes:
+            known: Metric | None = probe.measures.get(name.removeprefix("probe."))
+            if known is not None and name.startswith("probe."):
+                return replace(known, name=name)
         return metric_of(name, *(arm.workload for arm in self.arms))
 
     def search_id(self, arm: Arm, repetition: int = 0) -> str:
@@ -220,9 +224,9 @@ class Plan:
         phase: Phase,
         probes: tuple[Mapping[str, Any], ...] = (),
     ) -> Trial:
-        version = training_version(workload, self.own_version)
+        version = training_version(workload, self.own_version, probes)
         fingerprint = self.fingerprints.get(data_key(workload), "")
-        own = {name: self.own_version(name) for name in own_code(workload)}
+        own = {name: self.own_version(name) for name in own_code(workload, probes)}
         return Trial(deciding(workload), seed, phase, fingerprint, version, probes, own)
 
     def own_version(self, name: str) -> str:
@@ -243,10 +247,7 @@ class Plan:
         for probe in self.study.probes:
             if probe.on and arm not in select(self.arms, probe.on):
                 continue
-            settings = probe.model_dump(mode="json", exclude={"on", "against"})
-            if probe.name == "step_time" and probe.against:
-                settings["reference"] = with_settings(workload, probe.against)
-            probes.append(settings)
+            probes.append(probe.for_trial(partial(with_settings, workload)))
         return tuple(probes)
 
     def trial_counts(self) -> dict[str, int]:

@@ -1,20 +1,42 @@
-"""What a probe is: settings, and what it measures of a trained network."""
+"""What a probe is: settings, what it measures of a trained network, and the picture that shows it.
+
+A probe is one class in one module of this package. What it measures besides metrics is its
+artifact: named arrays and texts, kept as lists in a trial's record, from which reports draw
+without PyTorch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self, get_args
 
 from pydantic import Field
 
 from harness.components.base import Component
+from harness.lazy import numpy
 from harness.metrics import Metric
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
+    from harness.evidence import Evidence
+    from harness.figures.style import Picture
     from harness.form import Form
-    from harness.tasks import Task
+    from harness.tasks import Objective, Task
+
+Curve = Sequence[Mapping[str, float]]
+"""The metrics of each epoch, by name."""
+
+Parts = Mapping[str, "NDArray[Any] | Sequence[str]"]
+"""An artifact by the names of its parts: arrays of finite numbers, of any shape, and texts."""
+
+POSITIVE = (0.0, math.inf)
+"""Bounds of a metric that is never negative."""
+
+Seeds = Annotated[int, Field(ge=1, le=8, description="show so many confirmation seeds of an arm")]
 
 
 class Fitted(Protocol):
@@ -29,6 +51,10 @@ class Fitted(Protocol):
         """The main one."""
 
     @property
+    def initial(self) -> nn.Module | None:
+        """The main one before the first step, if the probe's class `needs_initial`."""
+
+    @property
     def splits(self) -> Any:
         """`train`, `validation` and `test` (None in a search), each `inputs` and `targets`."""
 
@@ -37,12 +63,75 @@ class Fitted(Protocol):
         """What was learned."""
 
     @property
+    def objective(self) -> Objective | None:
+        """Loss and metrics of a supervised task."""
+
+    @property
     def form(self) -> Form:
         """Of the data."""
 
     @property
+    def tokens(self) -> Sequence[str]:
+        """The text of each token id, where it is known."""
+
+    @property
+    def workload(self) -> Mapping[str, Any]:
+        """Of the trial, resolved."""
+
+    @property
     def seed(self) -> int:
         """Of the trial."""
+
+    @property
+    def curve(self) -> Curve:
+        """What was measured after each epoch."""
+
+    def test_inputs(self, index: NDArray[Any]) -> NDArray[Any]:
+        """Return inputs of the test split as the data hold them, not normalized."""
+
+    def timed_step(self, workload: Mapping[str, Any]) -> Callable[[], float]:
+        """Return a function that takes one training step of a fresh network and times it.
+
+        Each call takes one step more, and returns seconds. The workload may be another than the
+        trial's, on the same data.
+        """
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a probe found of one network.
+
+    Attributes:
+        metrics: by the names that the probe's `metrics` have; one that does not exist is left out.
+        artifact: what its picture is drawn from, by the names of its `parts`.
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    artifact: Parts = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The artifact that a probe left of one trial, for its picture."""
+
+    arm: str
+    seed: int
+    parts: Mapping[str, NDArray[Any]]
+    class_names: tuple[str, ...] = ()
+
+    def class_name(self, index: int) -> str:
+        """Return what the data call a class, or its number."""
+        return self.class_names[index] if 0 <= index < len(self.class_names) else str(index)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text that one network wrote: whose, on from what, and at which temperature."""
+
+    heading: str
+    temperature: str
+    prompt: str
+    text: str
 
 
 class Probe(Component):
@@ -51,16 +140,151 @@ class Probe(Component):
     name: str
     on: dict[str, Any] = Field(default_factory=dict, description="only arms with these levels")
 
-    metrics: ClassVar[tuple[Metric, ...]]
+    metrics: ClassVar[tuple[Metric, ...]] = ()
     """What it gives, each as `probe.NAME`."""
+    parts: ClassVar[tuple[str, ...]] = ()
+    """The names of all parts of its artifact, if it keeps one."""
+    texts: ClassVar[tuple[str, ...]] = ()
+    """Those of them that are texts; all others are numbers."""
     any_task: ClassVar[bool] = False
     """Whether it can look at networks of every task; else of supervised ones."""
+    needs_initial: ClassVar[bool] = False
+    """Whether it looks at the network before its first step as well."""
+    one_worker: ClassVar[bool] = False
+    """Whether it means nothing where several workers train a trial together."""
+
+    @classmethod
+    def metric_called(cls, name: str) -> Metric | None:
+        """Return the metric of a name that probes of this class can give, if there is one."""
+        return next((metric for metric in cls.metrics if metric.name == name), None)
+
+    @property
+    def measures(self) -> Mapping[str, Metric]:
+        """The metrics that it gives with its settings, by name."""
+        return {metric.name: metric for metric in self.metrics}
+
+    @property
+    def gives(self) -> set[str]:
+        """What it adds to a record; two probes of one trial must not give the same."""
+        return {f"probe.{name}" for name in self.measures} | {self.key(part) for part in self.parts}
+
+    @classmethod
+    def key(cls, part: str) -> str:
+        """Return where a record's details hold a part of the artifact; "inside" is history."""
+        (name,) = get_args(cls.model_fields["name"].annotation)
+        return f"inside.{name}.{part}"
 
     def refusal(self, workload: Any) -> str | None:
         """Say of which checked workloads it can show nothing, and why."""
         del workload
         return None
 
-    def measure(self, fitted: Fitted) -> Mapping[str, float]:
-        """Return its metrics; one that does not exist is left out."""
+    def for_trial(self, resolved: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+        """Return what a trial keeps of it, which is a part of the trial's identity.
+
+        Args:
+            resolved: returns the trial's workload with some dotted paths changed.
+        """
+        del resolved
+        return self.model_dump(mode="json", exclude={"on"})
+
+    @classmethod
+    def of_trial(cls, kept: Mapping[str, Any]) -> Self:
+        """Return the probe that a trial keeps; see `for_trial`."""
+        return cls.model_validate(kept)
+
+    def measure(self, fitted: Fitted) -> Measured:
+        """Return its metrics, and the artifact of trials that are shown."""
         raise NotImplementedError
+
+    def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:
+        """Draw the artifacts of a study's confirmation trials; None where there is nothing to see.
+
+        The report names the file. Import what draws in here, so that a study is checked without it.
+
+        Args:
+            shown: the trials with an artifact, in the order of arms and seeds. Records may come
+                from elsewhere: parts have the shapes that they say, and these may be any.
+            evidence: of the whole study.
+        """
+        del shown, evidence
+        return None
+
+    def excerpts(self, shown: Sequence[Shown], evidence: Evidence) -> Sequence[Sample]:
+        """Return the texts among the artifacts that a report shows."""
+        del shown, evidence
+        return ()
+
+
+class CurveProbe(Probe):
+    """A probe of how a metric went over the epochs: it needs no network, and suits any training."""
+
+    metric: str | None = Field(
+        None,
+        pattern=r"^(validation|train)\.[a-z0-9_]+$",
+        description="of an epoch; without one, the validation metric that selects the epoch",
+    )
+
+    any_task: ClassVar[bool] = True
+
+    def follow(self, curve: Curve, metric: Metric) -> Mapping[str, float]:
+        """Return its metrics; one that does not exist is left out.
+
+        Args:
+            curve: of the trial.
+            metric: that it follows, with its goal.
+        """
+        raise NotImplementedError
+
+
+# --- refusals that several share ------------------------------------------------------------------
+def other_targets(workload: Any, wanted: Literal["class"]) -> str | None:
+    """Say that a probe needs another kind of targets than a workload has; None where it has it."""
+    kind = workload.data.kind
+    if kind == wanted:
+        return None
+    said = {"class": "a class for each input"}[wanted]
+    return f"needs {said}; the targets of {workload.data.name} are of kind {kind}"
+
+
+def no_images(workload: Any) -> str | None:
+    """Say that a probe needs images; None where the workload has them."""
+    return None if workload.data.images else f"needs images; {workload.data.name} has none"
+
+
+# --- artifacts in records -------------------------------------------------------------------------
+def as_details(probe: type[Probe], artifact: Parts) -> dict[str, Any]:
+    """Return an artifact as lists: arrays are flattened, with their shapes beside them."""
+    details: dict[str, Any] = {}
+    for name, part in artifact.items():
+        key = probe.key(name)
+        if name in probe.texts:
+            details[key] = list(part)
+            continue
+        array = numpy.asarray(part)
+        details[key] = array.ravel().tolist()
+        if array.ndim != 1:
+            details[f"{key}.shape"] = list(array.shape)
+    return details
+
+
+def artifact(
+    probe: type[Probe], details: Mapping[str, Sequence[Any]]
+) -> dict[str, NDArray[Any]] | None:
+    """Return the parts of an artifact in a record's details, each an array of its shape.
+
+    None if any is missing, has not as many values as its shape says, or is text where it should be
+    numbers: records may come from elsewhere.
+    """
+    found = {}
+    for name in probe.parts:
+        key = probe.key(name)
+        if key not in details:
+            return None
+        values = numpy.asarray(details[key])
+        shape = details.get(f"{key}.shape", values.shape)
+        kinds = "U" if name in probe.texts else "biuf"
+        if values.size != numpy.prod(shape, dtype=numpy.int64) or values.dtype.kind not in kinds:
+            return None
+        found[name] = values.reshape(tuple(int(side) for side in shape))
+    return found or None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from harness.lazy import torch
 from harness.metrics import Metric
-from harness.probes.base import Fitted, Probe
+from harness.probes.base import Fitted, Measured, Probe
 from harness.seeding import stream
+
+_SHARE = (0.0, 1.0)
 
 
 class ModeCoverage(Probe):
@@ -26,8 +27,10 @@ class ModeCoverage(Probe):
     deviations: float = Field(3.0, gt=0)
 
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("covered_modes", "maximize", "", "share of classes with an example near them"),
-        Metric("near_a_mode", "maximize", "", "share of examples near any class"),
+        Metric(
+            "covered_modes", "maximize", "", "share of classes with an example near them", _SHARE
+        ),
+        Metric("near_a_mode", "maximize", "", "share of examples near any class", _SHARE),
     )
     any_task: ClassVar[bool] = True
 
@@ -39,7 +42,7 @@ class ModeCoverage(Probe):
             return f"needs classes; the targets of {workload.data.name} are {workload.data.kind}"
         return None
 
-    def measure(self, fitted: Fitted) -> Mapping[str, float]:
+    def measure(self, fitted: Fitted) -> Measured:
         """See `Probe`."""
         train, task = fitted.splits.train, fitted.task
         draws = torch.Generator().manual_seed(stream(fitted.seed, "mode_coverage"))
@@ -54,7 +57,9 @@ class ModeCoverage(Probe):
         distances, nearest = torch.cdist(drawn, centres).min(dim=1)
         near = distances <= self.deviations * spreads[nearest]
         covered = torch.unique(nearest[near])
-        return {
-            "probe.covered_modes": len(covered) / len(classes),
-            "probe.near_a_mode": float(near.double().mean()),
-        }
+        return Measured(
+            {
+                "covered_modes": len(covered) / len(classes),
+                "near_a_mode": float(near.double().mean()),
+            }
+        )

@@ -14,13 +14,13 @@ import pandas as pd
 
 from harness.data import data_of
 from harness.errors import nearest
-from harness.evidence import Evidence
+from harness.evidence import Evidence, shown_by
 from harness.figures import primary_metric, validation_metric
 from harness.figures.arms import values_by_arm
-from harness.figures.inside.exhibits import exhibits
 from harness.figures.words import axis_label, metric_name, number, plural
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
+from harness.probes.confusion_matrix import ConfusionMatrix
 from harness.report import answer, facts
 from harness.report.files import write
 from harness.report.render import card_markdown, card_page
@@ -180,7 +180,7 @@ class Card:
         """The share of each class that was recognized, where confusion matrices were kept."""
         found = [
             shown
-            for shown in exhibits(self.evidence, "confusion_matrix", ["counts"])
+            for shown in shown_by(self.evidence, ConfusionMatrix)
             if shown.arm == self.arm and shown.parts["counts"].ndim == 2
         ]
         if not found:

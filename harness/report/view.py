@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from harness.evidence import Evidence
+from harness.evidence import Evidence, shown_by
 from harness.figures import Picture, at_a_glance, draw_all, primary_metric
 from harness.integrity import Check, Standing, check
+from harness.probes.base import Sample
 from harness.report import answer, costs, facts, tables
 from harness.report.ablation import ablations
 from harness.report.importance import importance
-from harness.report.inside import Sample, written
 from harness.report.tables import Table
 from harness.report.trials import TrialList
 from harness.trial import Verdict
@@ -22,6 +22,7 @@ from harness.wording import why
 
 Lost = Sequence[tuple[str, int, str]]
 Made = TypeVar("Made")
+MOST_SAMPLES = 12
 
 
 @dataclass(frozen=True)
@@ -179,13 +180,19 @@ class ProfileView:
 
     @property
     def inside(self) -> list[Picture]:
-        """The figures of what networks are like inside."""
+        """The figures of the study's probes."""
         return [p for name, p in self.pictures.items() if name.startswith("inside-")]
 
     @part("the texts that networks wrote", ())
     def samples(self) -> Sequence[Sample]:
-        """Texts that networks wrote."""
-        return written(self.evidence)
+        """Texts that probes show."""
+        probes = {probe.name: probe for probe in self.evidence.plan.study.probes}
+        found = [
+            sample
+            for probe in probes.values()
+            for sample in probe.excerpts(shown_by(self.evidence, type(probe)), self.evidence)
+        ]
+        return found[:MOST_SAMPLES]
 
     @part("the leaderboard")
     def leaderboard(self) -> Table | None:

@@ -45,8 +45,9 @@ def checkpoints_of(study: Study, results: Path) -> Checkpoints | None:
 
 
 def own_modules(plan: Plan) -> list[str]:
-    """Return the modules of the functions that are the user's own, those of stages included."""
+    """Return the modules of the functions that are the user's own, of stages and probes as well."""
     workloads = [stage.trial.workload for stage in plan.stages.values()]
     workloads += [arm.workload for arm in plan.all_arms]
-    names = {name for workload in workloads for name in own_code(workload)}
+    probes = [{"name": probe.name} for probe in plan.study.probes]
+    names = {name for workload in workloads for name in own_code(workload, probes)}
     return sorted({name.partition(":")[0] for name in names})

@@ -42,13 +42,14 @@ def identity(plan: Plan, file: str) -> str:
         return ""  # code and weights from elsewhere may come in by way of a candidate
     workloads = [stage.trial.workload for stage in plan.stages.values()]
     workloads += [arm.workload for arm in plan.all_arms]
+    probes = [{"name": probe.name} for probe in plan.study.probes]
     return digest(
         [
             package_version(),
             plan.hash,
             dict(plan.overrides),
             dict(plan.fingerprints),
-            [outside_versions(workload, plan.own_version) for workload in workloads],
+            [outside_versions(workload, plan.own_version, probes) for workload in workloads],
             file,
         ]
     )

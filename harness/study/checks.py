@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from harness.errors import Problem, nearest
 from harness.models import is_simple, network_of
+from harness.probes import CurveProbe, Probe
 from harness.study.claim_checks import selector_problem, test_problem
 from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared
 from harness.study.design import TWO_LEVELS, Arm, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
-from harness.study.probes import Probe
 from harness.study.search_checks import check_search
 from harness.study.workload import Workload
 from harness.tasks import Supervised
@@ -104,20 +103,21 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
 def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
     """Find probes of arms that are not there, and those that would write over each other."""
     problems = []
-    seen: dict[tuple[str, str, str], int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for i, probe in enumerate(study.probes):
         unknown = selector_problem(probe.on, study, arms) if probe.on else None
         if unknown:
             problems.append(document.problem(("probes", i, "on"), unknown))
             continue
-        label = getattr(probe, "label", "")
-        refused = _refusal(probe, select(arms, probe.on) if probe.on else arms)
+        asked = select(arms, probe.on) if probe.on else arms
+        refused = _refusal(probe, asked)
         if refused:
             problems.append(document.problem(("probes", i), refused))
-        for arm in select(arms, probe.on) if probe.on else arms:
-            first = seen.setdefault((probe.name, label, arm.name), i)
+        for arm in asked:
+            first = min((seen.setdefault((given, arm.name), i) for given in probe.gives), default=i)
             if first != i:
-                hint = "; give one of them another `label`" if label else ""
+                labelled = "label" in type(probe).model_fields
+                hint = "; give one of them another `label`" if labelled else ""
                 message = f"gives the same metrics as probes[{first}] for arm {arm.name}{hint}"
                 problems.append(document.problem(("probes", i), message))
                 break
@@ -127,7 +127,7 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
 def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
     """Say of which arm a probe can show nothing, and why. Simple models are passed over."""
     for arm in arms:
-        if arm.workload["training"] is not None and probe.name != "epochs_to_target":
+        if arm.workload["training"] is not None and not isinstance(probe, CurveProbe):
             return (
                 f"{probe.name} looks into networks that the harness trains; arm {arm.name} has a "
                 "`training` of its own"
@@ -141,13 +141,12 @@ def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
     return None
 
 
-def _reason(probe: Any, workload: Workload) -> str | None:
+def _reason(probe: Probe, workload: Workload) -> str | None:
     """Say why a probe can show nothing of a workload's networks; None where it can."""
     task = workload.learns
-    if not isinstance(task, Supervised) and not getattr(probe, "any_task", False):
+    if not isinstance(task, Supervised) and not probe.any_task:
         return f"needs outputs that are compared with targets; its task is {task.name}"
-    refuse = getattr(probe, "refusal", None)
-    return refuse(workload) if refuse is not None else None
+    return probe.refusal(workload)
 
 
 _SHARE = (

@@ -7,14 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from harness.components import KINDS
 from harness.errors import Problem, nearest
 from harness.plugins import Kind as PluginKind
 from harness.plugins import plugins
-from harness.registry import KINDS as THINGS
+from harness.registry import KINDS
 from harness.study.alternatives import closest
 from harness.study.document import Document, Path_
-from harness.study.probes import PROBES
 
 _TYPE_WORDS = {
     "int_type": "a whole number", "float_type": "a number", "string_type": "a word or text",
@@ -33,7 +31,10 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
         item = alternatives[0]
         path = _real_path(item["loc"], document, is_key=item["type"] == "missing")
         is_key = item["type"] == "extra_forbidden"
-        sentence = _one_of(alternatives, schema)
+        if is_key and (known := _registered_fields(path, document)):
+            sentence = _unknown(item["loc"][-1], known)
+        else:
+            sentence = _one_of(alternatives, schema)
         problems.append(document.problem(path, sentence, at_key=is_key))
     return problems
 
@@ -83,9 +84,8 @@ _PLAIN_MEMBERS = {
     "IntegerRange", "UniformRange", "LogRange", "Choice", "str", "int", "float", "bool",
     "constrained-float", "constrained-int",
 }  # fmt: skip
-_FAMILIES = {family.written for kind in THINGS.values() for family in kind.families}
-_NAMES = {name for kind in (*KINDS.values(), PROBES) for name in kind}
-_NAMES |= {name for kind in THINGS.values() for name in kind.own()} | _FAMILIES
+_FAMILIES = {family.written for kind in KINDS.values() for family in kind.families}
+_NAMES = {name for kind in KINDS.values() for name in kind.own()} | _FAMILIES
 _TAGS = _PLAIN_MEMBERS | _NAMES | {
     "custom", "own_training", "mlflow", "single", "composite",
     "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",
@@ -94,7 +94,7 @@ _TAGS = _PLAIN_MEMBERS | _NAMES | {
 
 _PLUGGED: dict[str | int, PluginKind] = {
     "model": "models", "data": "data", "optimizer": "optimizers", "schedule": "schedules",
-    "loss": "losses", "task": "tasks",
+    "loss": "losses", "task": "tasks", "probes": "probes",
 }  # fmt: skip
 _WRITTEN = {"custom": "package.module:function"}
 
@@ -106,9 +106,7 @@ def _is_tag(part: str | int) -> bool:
 def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
     kind, given, context = item["type"], item["input"], item.get("ctx", {})
     if kind == "extra_forbidden":
-        fields = _fields_at(item["loc"], schema)
-        listed = f" (known: {', '.join(sorted(fields))})" if fields else ""
-        return f"unknown key '{item['loc'][-1]}'{nearest(item['loc'][-1], fields)}{listed}"
+        return _unknown(item["loc"][-1], _fields_at(item["loc"], schema))
     if kind == "missing":
         return "is missing"
     if kind == "literal_error":
@@ -117,7 +115,8 @@ def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
     if kind == "union_tag_invalid":
         valid = [part.strip("' ") for part in context["expected_tags"].split(",")]
         valid = [_WRITTEN.get(name, name) for name in valid]
-        valid += plugins(_PLUGGED[item["loc"][-1]]) if item["loc"][-1] in _PLUGGED else ()
+        named = next((part for part in reversed(item["loc"]) if not isinstance(part, int)), "")
+        valid += plugins(_PLUGGED[named]) if named in _PLUGGED else ()
         return (
             f"'{context['tag']}' is not one of {', '.join(valid)}{nearest(context['tag'], valid)}"
         )
@@ -131,6 +130,25 @@ def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
         return f"'{given}' does not have the form {context['pattern']}"
     message = str(item["msg"])
     return f"{message[0].lower()}{message[1:]}, found {_shown(given)}"
+
+
+def _unknown(key: str | int, fields: list[str]) -> str:
+    listed = f" (known: {', '.join(sorted(fields))})" if fields else ""
+    return f"unknown key '{key}'{nearest(str(key), fields)}{listed}"
+
+
+def _registered_fields(path: Path_, document: Document) -> list[str]:
+    """List the keys of a class that a package registers, where an unknown one was found."""
+    data: Any = document.data
+    for part in path[:-1]:
+        data = data[part] if _has(data, part) else None
+    named = next((part for part in reversed(path[:-1]) if isinstance(part, str)), "")
+    kind = KINDS.get(_PLUGGED.get(named, ""))
+    name = data.get("name") if isinstance(data, dict) else None
+    plugin = kind.plugin(name) if kind is not None and isinstance(name, str) else None
+    if kind is None or plugin is None or not plugin.is_class:
+        return []
+    return list(kind.find(plugin.name).model_fields)
 
 
 def _shown(value: object) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 from harness.errors import Problem
 from harness.metrics import declared, metric_of
+from harness.probes import CurveProbe
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
-from harness.study.probes import Probe
 from harness.study.search_space import arm_spaces
 
 _Decides = tuple[str, str, Path_, Arm]
@@ -42,13 +42,13 @@ def _deciding(study: Study, arms: Sequence[Arm]) -> Iterator[_Decides]:
             if name is not None and (training or name.partition(".")[2] in arm.workload["metrics"]):
                 yield name, "chooses the candidate", ("search", "metric"), arm
     for i, probe in enumerate(study.probes):
-        if probe.name == "epochs_to_target":
+        if isinstance(probe, CurveProbe):
             yield from _targets(probe, ("probes", i, "metric"), arms)
 
 
-def _targets(probe: Probe, where: Path_, arms: Sequence[Arm]) -> Iterator[_Decides]:
+def _targets(probe: CurveProbe, where: Path_, arms: Sequence[Arm]) -> Iterator[_Decides]:
     for arm in select(arms, probe.on) if probe.on else arms:
-        name = getattr(probe, "metric", None) or (arm.workload["training"] or {}).get("metric")
+        name = probe.metric or (arm.workload["training"] or {}).get("metric")
         if name is not None:
             yield name, "has a target to reach", where, arm
 

@@ -10,12 +10,11 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-from harness.components import EpochsToTarget
 from harness.errors import Problem, nearest
 from harness.form import RANGES, Kind
 from harness.losses import is_built_in
 from harness.models import is_simple
-from harness.registry import PROBES as KIND
+from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
 from harness.study.contrasts import NEEDS_SEVERAL, compared
@@ -33,19 +32,6 @@ _OF_OTHER_CODE = ("seconds", "epochs", *COSTS)
 _OF_TRAINING = (
     *_OF_SIMPLE_MODELS, "steps", "step_seconds", "epochs", "trained_parameters", "pack_size",
 )  # fmt: skip
-_OF_PROBES = {
-    "gradient_norms": (
-        "gradient_ratio_start", "gradient_ratio_end", "first_gradient_start", "first_gradient_end",
-    ),
-    "dead_units": ("dead_units",),
-    "step_time": ("step_time", "step_time_ratio", "tokens_per_second"),
-    "monte_carlo_dropout": (
-        "ensemble_accuracy", "ensemble_root_mean_squared_error", "ensemble_gain",
-    ),
-    "saved_memory": ("saved_bytes",),
-    "embedding": ("neighbour_purity", "silhouette"),
-}  # fmt: skip
-"""What each probe measures, at most."""
 
 
 def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
@@ -59,7 +45,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             continue
         for key, message in (
             ("spread_over_seeds", _no_ratio(test, study)),
-            (test.hypothesis, _undecidable(test, looked_at)),
+            (test.hypothesis, _undecidable(test, study, looked_at)),
         ):
             if message:
                 problems.append(document.problem((*where, key), message))
@@ -88,12 +74,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
             names.append(f"gap.{name}")
     for probe in () if simple else study.probes:
         if not probe.on or arm in select(arms, probe.on):
-            given = _OF_PROBES.get(probe.name, ())
-            if probe.name in KIND.own():
-                given = tuple(metric.name for metric in probe.metrics)
-            if isinstance(probe, EpochsToTarget):
-                given = (f"epochs_to_{probe.label}",)
-            names += [f"probe.{name}" for name in given]
+            names += [f"probe.{name}" for name in probe.measures]
     return names
 
 
@@ -114,7 +95,7 @@ def _unreported(
             known = ["gap.accuracy", "gap.loss", *(f"cost.{c}" for c in _OF_OTHER_CODE)]
         if known is None or metric in known:
             continue
-        probes = [probe for probe, given in _OF_PROBES.items() if name in given]
+        probes = [p for p in PROBES.own() if PROBES.find(p).metric_called(name) is not None]
         if split == "probe" and probes:
             return f"the arm {arm.name} has no {metric}, which the probe {probes[0]} gives"
         kin = [other for other in known if other.startswith(f"{split}.")]
@@ -127,7 +108,7 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
     """Find targets of metrics that no epoch has, or that no epoch reaches."""
     problems = []
     for i, probe in enumerate(study.probes):
-        if not isinstance(probe, EpochsToTarget) or probe.metric is None:
+        if not isinstance(probe, CurveProbe) or probe.metric is None:
             continue
         for arm in select(arms, probe.on) if probe.on else arms:
             if is_simple(arm.workload["model"]):
@@ -152,11 +133,11 @@ def _no_ratio(test: Test, study: Study) -> str | None:
     return None
 
 
-def _undecidable(test: Test, looked_at: Sequence[Arm]) -> str | None:
+def _undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
     """Say why a hypothesis can never hold, or can never fail."""
     if test.ratio is not None:
         return _impossible_ratio(test)
-    low, high = _effects(test, looked_at)
+    low, high = _effects(test, study, looked_at)
     if (low, high) == _ANY:
         return None
     shown = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
@@ -196,9 +177,9 @@ def _claimed(test: Test) -> tuple[float, float]:
     return float(test.greater_by if test.greater_by is not None else test.above or 0), math.inf
 
 
-def _effects(test: Test, looked_at: Sequence[Arm]) -> tuple[float, float]:
+def _effects(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:
     """Return between which numbers the effect lies, as far as that is known."""
-    low, high = _range_of(test, looked_at)
+    low, high = _range_of(test, study, looked_at)
     if test.spread_over_seeds or test.across in NEEDS_SEVERAL:
         low, high = 0.0, high - low
     if test.measure == "of":
@@ -207,11 +188,9 @@ def _effects(test: Test, looked_at: Sequence[Arm]) -> tuple[float, float]:
     return -most, most
 
 
-def _range_of(test: Test, looked_at: Sequence[Arm]) -> tuple[float, float]:
+def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:
     """Return between which numbers a metric lies, as far as the harness measures it itself."""
     split, _, name = test.metric.partition(".")
-    if name.startswith("epochs_to_"):  # `unreached` may be any number
-        return _ANY
     workloads = [arm.workload for arm in looked_at] if split != "cost" else []
     for workload in workloads:
         own_loss = name == "loss" and not is_built_in(workload)
@@ -219,6 +198,9 @@ def _range_of(test: Test, looked_at: Sequence[Arm]) -> tuple[float, float]:
         if own or own_loss or name in workload["metrics"]:
             return _ANY
     low, high = RANGES.get(name, (0.0, math.inf))
+    if split == "probe":
+        known = [probe.measures[name].bounds for probe in study.probes if name in probe.measures]
+        low, high = known[0] if known else _ANY
     if split == "gap":
         low, high = low - high, high - low
     if test.diverged is not None:

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 from harness.components import Component
 from harness.errors import nearest
 from harness.models import is_simple, simple_models
+from harness.registry import PROBES, setting
 from harness.study.claims import Claim
-from harness.study.probes import Probe
 from harness.study.running import Checkpoints, Faults, Resources
 from harness.study.search import Scalar, Search, two_alike
 from harness.study.seeds import Seeds, SequentialSeeds
@@ -80,7 +80,7 @@ class Study(Component):
     seeds: Seeds = Field(
         8, description="confirmation seeds of every arm, or instalments: {start, step, max}"
     )
-    probes: list[Probe] = Field(default_factory=list)
+    probes: list[setting(PROBES)] = Field(default_factory=list)  # type: ignore[valid-type]
     claims: list[Claim] = Field(default_factory=list)
     alpha: float = Field(0.05, gt=0, lt=0.5, description="error rate of all claims together")
     resources: Resources = Field(default_factory=Resources)

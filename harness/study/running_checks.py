@@ -32,7 +32,9 @@ def check_running(study: Study, arms: Sequence[Arm], document: Document) -> list
         if arm.workload.get("training")
     ]
     for i, probe in enumerate(study.probes):
-        if probe.name == "step_time":
-            message = "step_time is measured on one worker; leave it out, or resources.workers: 1"
+        if probe.one_worker:
+            message = (
+                f"{probe.name} is measured on one worker; leave it out, or resources.workers: 1"
+            )
             problems.append(document.problem(("probes", i), message))
     return problems

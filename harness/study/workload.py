@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -27,7 +27,7 @@ from harness.components.training import (
     short_or_long,
 )
 from harness.components.transfer import Transfer
-from harness.data import NoData, OwnFunction
+from harness.data import Data, NoData, OwnFunction
 from harness.errors import nearest
 from harness.losses import LossSetting
 from harness.losses.auto import Auto
@@ -59,7 +59,10 @@ OwnMetric = Annotated[
 ]
 
 
-DataSetting = setting(DATA, own=OwnFunction, none=NoData)
+if TYPE_CHECKING:
+    DataSetting = Data
+else:
+    DataSetting = setting(DATA, own=OwnFunction, none=NoData)
 
 
 class MetricFunction(Measured):
@@ -97,7 +100,7 @@ class Workload(Component):
 
     model_config = ConfigDict(json_schema_extra=_allow_training)
 
-    data: DataSetting  # type: ignore[valid-type]
+    data: DataSetting
     model: Model
     optimizer: setting(OPTIMIZERS) = Field(  # type: ignore[valid-type]
         default_factory=lambda: Adam(name="adam")
@@ -217,7 +220,8 @@ class Workload(Component):
 
     @model_validator(mode="after")
     def _images_are_augmented(self) -> Self:
-        changes = augmentations(self.augmentation and self.augmentation.model_dump(mode="json"))
+        said = None if self.augmentation is None else self.augmentation.model_dump(mode="json")
+        changes = augmentations(said)
         if any(change.images for change in changes) and not self.data.images:
             raise ValueError(f"`augmentation` changes images; {self.data.name} has none")
         return self

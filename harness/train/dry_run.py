@@ -22,7 +22,7 @@ import harness
 from harness.errors import nearest
 from harness.form import Form
 from harness.isolation import Surroundings, generators_kept
-from harness.layers import layer_groups
+from harness.layers import layer_groups, set_mode
 from harness.losses import is_built_in, loss_name
 from harness.metrics import functions
 from harness.models import build, is_simple, unpackable_reason
@@ -47,7 +47,7 @@ from harness.train.ranks import why_not_shared
 from harness.train.resident import Normalization, resident
 from harness.train.single import SingleProgram
 from harness.train.stack import Stack, state_names
-from harness.train.transfer import freeze, frozen_groups, load_weights, set_mode, transfer_of
+from harness.train.transfer import freeze, frozen_groups, load_weights, transfer_of
 from harness.trial import Checked, Mistake, Trial
 from harness.workloads import TrialData
 

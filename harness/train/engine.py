@@ -27,7 +27,7 @@ from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
 from harness.train.pack import Material, Point
 from harness.train.packing_key import LARGEST_PACK, by_key
-from harness.train.probes import run_probes
+from harness.train.probing import run_probes
 from harness.train.program import forget_programs, program_for
 from harness.train.ranks import Ranks
 from harness.train.resident import Resident, resident
@@ -98,7 +98,7 @@ def train_in(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     session = _Session(data, device, setting)
     with computing(setting.threads):
-        if any(own_code(trial.workload) for trial in trials):
+        if any(own_code(trial.workload, trial.probes) for trial in trials):
             session.surroundings = Surroundings()
         for alike in by_key(trials):
             yield from session.train_known(alike)
@@ -160,7 +160,8 @@ class _Session:
 
     def train_known(self, trials: Sequence[Trial]) -> Iterator[Progress | Record]:
         """Train trials of one key; own code that is not what identifies them is their failure."""
-        with OwnImports(own_code(trials[0].workload), trials[0].own_code) as self.own:
+        names = own_code(trials[0].workload, trials[0].probes)
+        with OwnImports(names, trials[0].own_code) as self.own:
             if not (fault := self.own.fault()):
                 yield from self._train(trials)
                 return

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from harness.form import Form
 from harness.metrics import metric_of
 from harness.seeding import stream
-from harness.tasks import Task
+from harness.tasks import Objective, Task
 from harness.train.pack import Material, Member, Pack, Point, division_of
+from harness.train.probing import timed_step
 from harness.train.resident import Splits, splits_of
 from harness.train.resume import resume, save
 from harness.train.single import networks_of
@@ -92,6 +94,21 @@ class Fitted:
         return self.material.program.task
 
     @property
+    def objective(self) -> Objective | None:
+        """Loss and metrics of a supervised task."""
+        return self.material.program.objective
+
+    @property
+    def tokens(self) -> Sequence[str]:
+        """The text of each token id, where it is known."""
+        return self.material.tokens
+
+    @property
+    def workload(self) -> Mapping[str, Any]:
+        """Of the trial."""
+        return self.trial.workload
+
+    @property
     def form(self) -> Form:
         """Of the data."""
         return self.material.form
@@ -106,6 +123,16 @@ class Fitted:
         """The trial's own splits, normalized."""
         division = division_of(self.material, self.trial)
         return splits_of(self.material.data, division, self.material.test)
+
+    def test_inputs(self, index: NDArray[Any]) -> NDArray[Any]:
+        """Return inputs of the test split as the data hold them, not normalized."""
+        assert self.material.test is not None
+        found: NDArray[Any] = self.material.test.source.inputs[index]
+        return found
+
+    def timed_step(self, workload: Mapping[str, Any]) -> Callable[[], float]:
+        """Return what takes one step of a fresh network of a workload, and its time in seconds."""
+        return timed_step(self.trial, workload, self.material)
 
     def weights(self) -> Weights:
         """Return the parameters and buffers of the selected epoch, by name."""

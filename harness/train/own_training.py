@@ -23,10 +23,11 @@ from threadpoolctl import threadpool_limits
 
 from harness.metrics import BUILT_IN, metric_of
 from harness.own.imports import own_function
+from harness.probes import CurveProbe, class_of
 from harness.seeding import stream
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
 from harness.train.pack import Point
-from harness.train.probes.speed import epochs_to_target
+from harness.train.probing import followed
 from harness.train.resident import place_splits
 from harness.trial import Phase, Trial, finite
 from harness.workloads import TrialData
@@ -244,7 +245,8 @@ def _outcome(trial: Trial, run: _Run, cost: Mapping[str, float]) -> Outcome:
     if trial.phase is Phase.CONFIRMATION:  # a search never hears of the test split
         metrics |= run.tests[place]
     metrics |= run.returned  # a record takes no number that is not finite
-    for probe in trial.probes:  # the only one that needs no network
-        metric = metric_of(probe["metric"] or selects, trial.workload)
-        metrics |= epochs_to_target(run.curve, probe, metric)
+    for kept in trial.probes:
+        probe = class_of(kept).of_trial(kept)
+        assert isinstance(probe, CurveProbe)  # others need a network, and were refused
+        metrics |= followed(probe, trial, run.curve, selects)
     return Outcome(metrics, place + 1, dict(cost))

@@ -16,6 +16,7 @@ from harness.form import Form
 from harness.layers import layer_groups, seed_dropout
 from harness.metrics import functions
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
+from harness.probes import class_of
 from harness.schedules.base import Horizon
 from harness.seeding import stream
 from harness.tasks import Batch, Supervised
@@ -86,7 +87,7 @@ class Pack:
             for trial in trials
         ]
         self.stack = initial_stack(trials, material)
-        wants_initial = any(p["name"] == "gradient_norms" for t in trials for p in t.probes)
+        wants_initial = any(class_of(p).needs_initial for t in trials for p in t.probes)
         everyone = range(len(trials))
         self.initial = self.stack.rows(everyone) if wants_initial else None
         self.best = self.stack.rows(everyone)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from harness.form import Form
-from harness.layers import layer_groups
+from harness.layers import layer_groups, set_mode
 from harness.losses import loss_of
 from harness.metrics import functions, metric_of
 from harness.models import unpackable_reason
@@ -21,7 +21,7 @@ from harness.train.replay import Replayed
 from harness.train.single import SingleProgram, build_template
 from harness.train.stack import Stack, state_names
 from harness.train.tape import Function, NotRecordableError, record
-from harness.train.transfer import freeze, frozen_groups, set_mode, transfer_of
+from harness.train.transfer import freeze, frozen_groups, transfer_of
 from harness.trial import Trial
 
 RECORD_SCORES_AT_USE = 3  # of the same shapes: recording costs as much as a few evaluations

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from harness.form import Form
+from harness.layers import set_mode
 from harness.models import build
 from harness.seeding import stream
 from harness.tasks import Objective, Task
 from harness.train.stack import Stack, state_names
-from harness.train.transfer import set_mode
 from harness.trial import Trial
 
 

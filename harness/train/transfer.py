@@ -59,14 +59,6 @@ def freeze(network: nn.Module, count: int) -> None:
         module.kept_as_is = frozen and moves
 
 
-def set_mode(network: nn.Module, training: bool) -> None:
-    """Switch to training or to evaluation; what is frozen stays in evaluation."""
-    network.train(training)
-    for module in network.modules() if training else ():
-        if getattr(module, "kept_as_is", False):
-            module.eval()
-
-
 def load_weights(network: nn.Module, weights: Weights) -> None:
     """Take over weights where name and shape agree, except those of the last layer group.
 

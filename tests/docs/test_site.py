@@ -9,8 +9,7 @@ import pytest
 import typer
 
 from harness.cli.app import app
-from harness.components import KINDS
-from harness.registry import KINDS as THINGS
+from harness.registry import KINDS
 from harness.study.model import Study
 
 MKDOCS = Path(sys.executable).with_name("mkdocs")
@@ -35,7 +34,7 @@ def test_the_reference_knows_every_command(site):
 
 def test_the_reference_knows_every_key_and_every_name(site):
     page = (site / "reference" / "study-file" / "index.html").read_text()
-    named = [*KINDS.values(), *(kind.listed() for kind in THINGS.values())]
+    named = [kind.listed() for kind in KINDS.values()]
     for name in [*Study.model_fields, *(name for kind in named for name in kind)]:
         assert f"<code>{name}</code>" in page, name
 

@@ -18,7 +18,7 @@ ALL = {
     "arms",
     "interactions",
     "learning-curves",
-    "gradient-norms",
+    "inside-gradient-norms",
     "quality-and-cost",
     "search-optimizer-lr",
 }

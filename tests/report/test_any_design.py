@@ -142,6 +142,8 @@ def _study(dice: random.Random) -> dict:
         "seeds": dice.choice([5, 6, {"start": 5, "step": 1, "max": 7}]),
         "simple_baseline": dice.choice(["auto", "none"]),
     }
+    if not own:
+        study["probes"] = ["gradient_norms"]
     if design == "explicit" or dice.random() < 0.3:
         where = "training.settings.own" if own else "model.width"
         study["arms"] = {f"Named_{i}.{i}+": {where: 8 + i} for i in range(dice.randint(1, 3))}
@@ -241,7 +243,8 @@ def _record(trial, dice, scales, how) -> Record | None:
         metrics = {k: v for k, v in metrics.items() if not k.startswith("test.")}
     elif dice.random() < 0.5:
         metrics["probe.step_time"] = 1e-3
-    details = {"probe.gradient_norms_start": [dice.choice([0.0, 1e-30, 1.0]), 1.0, 1e30]}
+    norms = [dice.choice([0.0, 1e-30, 1.0]), 1.0, 1e30]
+    details = {f"probe.gradient_norms_{moment}": norms for moment in ("start", "end")}
     cost = {"seconds": dice.choice([0.0, 1e-9, 3.0, 1e7]), "steps": 30.0, "epochs": 3.0,
             "parameters": 100.0, "step_seconds": 0.1, "pack_size": float(size)}  # fmt: skip
     return Record(trial, State.COMPLETE, "", metrics, tuple(curve), details, cost,

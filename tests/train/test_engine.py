@@ -90,10 +90,11 @@ def test_networks_that_cannot_be_packed_are_trained_alone(make_trial, records_of
 
 
 def test_a_probe_that_fails_fails_its_trial_only(make_trial, records_of, tiny):
-    trials = [make_trial(0, probes=[{"name": "no_such_probe"}]), make_trial(1)]
+    probe = {"name": "epochs_to_target", "target": 1.0, "metric": "validation.nothing"}
+    trials = [make_trial(0, probes=[probe]), make_trial(1)]
     failed, complete = records_of(trials, tiny)
     assert failed.state is State.FAILED
-    assert "no_such_probe" in failed.reason
+    assert "an epoch has no validation.nothing" in failed.reason
     assert complete.state is State.COMPLETE
 
 

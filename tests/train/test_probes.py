@@ -12,11 +12,12 @@ from harness.form import Form
 from harness.layers.dropout import Dropout
 from harness.metrics import metric_of
 from harness.models import Model, build
+from harness.probes.epochs_to_target import first_epoch
+from harness.probes.gradient_norms import gradient_norms
+from harness.probes.monte_carlo_dropout import ensemble_outputs
+from harness.probes.saved_memory import saved_bytes
+from harness.probes.step_time import positions
 from harness.tasks.classification import Classes
-from harness.train.probes.ensemble import ensemble_outputs
-from harness.train.probes.gradients import gradient_norms
-from harness.train.probes.memory import saved_bytes
-from harness.train.probes.speed import first_epoch, positions
 from harness.train.resident import Split
 from harness.trial import State
 
@@ -166,6 +167,6 @@ def test_gradients_before_training_see_the_statistics_of_their_batch():
         settings = TypeAdapter(Model).validate_python({**config, "norm": norm}).model_dump()
         network = build(settings, form, seed=0)
         before = copy.deepcopy(network.state_dict())
-        norms[norm] = gradient_norms(network, examples)
+        norms[norm] = gradient_norms(network, examples, Classes())
         assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert norms["batch"][0] > 100 * norms["none"][0]

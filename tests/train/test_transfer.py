@@ -9,10 +9,11 @@ from torch import nn
 
 from harness.form import Form
 from harness.layers import layer_groups
+from harness.layers.groups import set_mode
 from harness.models import build
 from harness.seeding import stream
 from harness.train import engine, loop
-from harness.train.transfer import freeze, frozen_groups, load_weights, set_mode
+from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.trial import Phase, State
 
 NORMED = {"norm": "batch", "dropout": 0.2}

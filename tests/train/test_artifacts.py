@@ -1,7 +1,8 @@
-"""What probes show of a network's inside."""
+"""The artifacts of probes: what they keep of a network, for pictures."""
 
 import copy
 from dataclasses import replace
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -9,15 +10,16 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from harness.exhibit import as_details, exhibit
 from harness.form import Form
 from harness.models import Model, build
-from harness.study.probes import Probe
-from harness.train.inside.attention import attention_maps
-from harness.train.inside.embedding import last_hidden, neighbour_purity, tsne
-from harness.train.inside.filters import first_filters
-from harness.train.inside.generation import Sampling, written_on
-from harness.train.inside.grad_cam import chosen, grad_cam, last_convolution, pixels
+from harness.probes.attention_maps import AttentionMaps, attention_maps
+from harness.probes.base import Probe, artifact, as_details
+from harness.probes.confusion_matrix import ConfusionMatrix
+from harness.probes.embedding import last_hidden, neighbour_purity, tsne
+from harness.probes.first_layer_filters import first_filters
+from harness.probes.generated_text import GeneratedText, Sampling, written_on
+from harness.probes.grad_cam import GradCAM, chosen, grad_cam, last_convolution, pixels
+from harness.registry import PROBES, setting
 from harness.trial import Phase, State
 from harness.workloads import Examples, TrialData, load
 
@@ -30,17 +32,25 @@ def network_of(config, form, seed=0):
     return build(resolved(Model, config), form, seed).eval()
 
 
+ANY = setting(PROBES)
+
+
+class Shapes(Probe):
+    name: Literal["shapes"]
+    parts: ClassVar = ("map", "row", "texts")
+    texts: ClassVar = ("texts",)
+
+
 def test_arrays_and_texts_come_back_as_they_were():
     parts = {"map": np.arange(12).reshape(3, 4), "row": np.array([0.5, 2]), "texts": ["a", "b"]}
-    details = as_details("probe", parts)
-    found = exhibit(details, "probe", list(parts))
+    details = as_details(Shapes, parts)
+    found = artifact(Shapes, details)
     assert found.keys() == parts.keys()
     assert all((found[name] == parts[name]).all() for name in parts)
-    assert exhibit(details, "probe", ["map", "other"]) is None
-    damaged = details | {"inside.probe.map.shape": [3, 5]}
-    assert exhibit(damaged, "probe", ["map"]) is None
-    assert exhibit({"inside.probe.map": ["1", "2"]}, "probe", ["map"]) is None
-    assert exhibit({"inside.probe.texts": [1, 2]}, "probe", ["texts"]) is None
+    for name, damaged in [("map.shape", [3, 5]), ("map", ["1"] * 12), ("texts", [1, 2])]:
+        assert artifact(Shapes, details | {f"inside.shapes.{name}": damaged}) is None
+    del details["inside.shapes.row"]
+    assert artifact(Shapes, details) is None
 
 
 IMAGES = {
@@ -59,7 +69,7 @@ IMAGES = {
 @pytest.mark.parametrize("kind", IMAGES)
 def test_the_first_seed_is_shown_and_every_seed_measured(images, make_trial, records_of, kind):
     model, names = IMAGES[kind]
-    probes = [resolved(Probe, name) for name in ["confusion_matrix", *names]]
+    probes = [resolved(ANY, name) for name in ["confusion_matrix", *names]]
     trials = [
         replace(trial, workload=trial.workload | {"model": resolved(Model, model)})
         for trial in (make_trial(seed, probes=probes) for seed in range(2))
@@ -67,7 +77,7 @@ def test_the_first_seed_is_shown_and_every_seed_measured(images, make_trial, rec
     records = records_of(trials, images)
     assert {record.state for record in records} == {State.COMPLETE}, records[0].reason
     for record in records:
-        counts = exhibit(record.details, "confusion_matrix", ["counts"])["counts"]
+        counts = artifact(ConfusionMatrix, record.details)["counts"]
         assert (counts.sum(axis=1) == np.bincount(images.test.targets)).all()
         assert np.trace(counts) / counts.sum() == record.metrics["test.accuracy"]
         assert 0 <= record.metrics["probe.neighbour_purity"] <= 1
@@ -80,7 +90,7 @@ def test_the_first_seed_is_shown_and_every_seed_measured(images, make_trial, rec
 
 def test_a_probe_does_not_change_what_is_measured(images, make_trial, records_of):
     model = {"model": resolved(Model, IMAGES["cnn"][0])}
-    probes = [resolved(Probe, name) for name in ("embedding", "grad_cam", "first_layer_filters")]
+    probes = [resolved(ANY, name) for name in ("embedding", "grad_cam", "first_layer_filters")]
     with_probes, without = (make_trial(0, probes=p, **{}) for p in (probes, []))
     trials = [replace(t, workload=t.workload | model) for t in (with_probes, without)]
     seen, plain = (records_of([trial], images)[0] for trial in trials)
@@ -155,12 +165,12 @@ def test_grad_cam_finds_what_tells_the_class(make_trial, records_of):
     parts = Examples(inputs[:160], targets[:160]), Examples(inputs[160:], targets[160:])
     data = TrialData("bars", Form((1, 9, 9), 2), *parts)
     config = {"name": "resnet", "blocks": [1], "channels": [8], "norm": "none"}
-    probe = resolved(Probe, {"name": "grad_cam", "examples": 10})
+    probe = resolved(ANY, {"name": "grad_cam", "examples": 10})
     trial = make_trial(0, probes=[probe], epochs=30, optimizer={"lr": 0.01})
     trial = replace(trial, workload=trial.workload | {"model": resolved(Model, config)})
     (record,) = records_of([trial], data)
     assert record.metrics["test.accuracy"] > 0.9
-    found = exhibit(record.details, "grad_cam", ["maps", "images", "classes", "predicted"])
+    found = artifact(GradCAM, record.details)
     right = found["classes"] == found["predicted"]
     assert right.sum() == 10
     ratios = []
@@ -247,20 +257,23 @@ def test_a_character_model_shows_its_text_and_its_attention(tmp_path, make_trial
     data = load(config, tmp_path).for_phase(Phase.CONFIRMATION)
     model = {"name": "transformer", "layers": 1, "width": 8, "heads": 2, "positions": "learned"}
     probes = [
-        resolved(Probe, {"name": "generated_text", "characters": 50, "temperatures": [0.1, 1.0]}),
-        resolved(Probe, {"name": "attention_maps", "steps": 8}),
+        resolved(
+            setting(PROBES),
+            {"name": "generated_text", "characters": 50, "temperatures": [0.1, 1.0]},
+        ),
+        resolved(ANY, {"name": "attention_maps", "steps": 8}),
     ]
     trial = make_trial(0, probes=probes, data=config, epochs=1, loss="auto")
     trial = replace(trial, workload=trial.workload | {"model": resolved(Model, model)})
     (record,) = records_of([trial], data)
     assert record.state is State.COMPLETE, record.reason
-    texts = exhibit(record.details, "generated_text", ["texts", "temperatures"])
+    texts = artifact(GeneratedText, record.details)
     assert texts["temperatures"].tolist() == [0.1, 1.0]
     prompt, *samples = texts["texts"]
     assert prompt in "to be or not to be, " * 3
     assert [len(sample) for sample in samples] == [50, 50]
     assert set("".join(samples)) <= set("to be or not to be, ")
-    shown = exhibit(record.details, "attention_maps", ["maps", "tokens", "steps", "heads"])
+    shown = artifact(AttentionMaps, record.details)
     assert shown["maps"].shape == (2, 8, 8)
     assert abs(shown["maps"].sum(axis=-1) - 1000).max() <= 4  # each rounded to thousandths
     assert shown["steps"].tolist() == [8, 16]

@@ -1,34 +1,29 @@
-"""What the probes of a network's inside have in common."""
+"""What probes do with trained networks and their outputs."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from harness.lazy import torch
 
-from harness.train.loop import Fitted
-from harness.train.resident import Split
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from harness.probes.base import Fitted, Probe
 
 BATCH = 512
 
 
-def is_shown(fitted: Fitted, probe: Mapping[str, Any]) -> bool:
-    """Whether this trial's seed is among those that are shown; confirmation seeds count from 0."""
-    return fitted.trial.seed < int(probe["seeds"])
-
-
-def test_split(fitted: Fitted, probe: Mapping[str, Any]) -> Split:
-    """Return the normalized test split.
+def test_split(probe: Probe, fitted: Fitted) -> Any:
+    """Return the normalized test split, `inputs` and `targets`.
 
     Raises:
         ValueError: if the trial may not read it.
     """
     if fitted.splits.test is None:
-        raise ValueError(f"{probe['name']} needs the test split, which this trial may not read")
+        raise ValueError(f"{probe.name} needs the test split, which this trial may not read")
     return fitted.splits.test
 
 

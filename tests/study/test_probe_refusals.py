@@ -1,4 +1,4 @@
-"""Probes of a network's inside are refused where a workload cannot give what they show."""
+"""Probes are refused where a workload cannot give what they show."""
 
 import pytest
 

@@ -1,22 +1,22 @@
-"""The inside of networks in a report, and their model cards."""
+"""What probes found in a report, and model cards."""
 
 import math
 from dataclasses import replace
 
 import pytest
 import yaml
-from inside_examples import NAMES, with_insides
+from artifact_examples import NAMES, with_artifacts
 
 from harness.report import build_page
 from harness.report.card import card_of, write_card
-from harness.report.inside import written
+from harness.report.view import ProfileView
 from harness.study import InputError
 
 
 @pytest.fixture(scope="module")
 def result(finished):
     plain = finished.profiles["default"]
-    return replace(plain, evidence=with_insides(plain.evidence))
+    return replace(plain, evidence=with_artifacts(plain.evidence))
 
 
 def test_pictures_and_texts_have_a_section_of_their_own(result, built, tmp_path):
@@ -34,11 +34,13 @@ def test_pictures_and_texts_have_a_section_of_their_own(result, built, tmp_path)
     assert "\n# no heading\n```\n" in text  # inside the block of code, which nothing ended before
     assert " a ``` time" not in text
     _, plain_page, plain_text = built
-    assert "Inside the networks" not in plain_page + plain_text
+    assert "inside-gradient-norms.png" in plain_text  # which its study asks for
+    assert not [name for name in NAMES if name in plain_page + plain_text]
+    assert "Temperature" not in plain_page + plain_text
 
 
 def test_texts_stand_beside_the_perplexity_of_their_network(result):
-    samples = written(result.evidence)
+    samples = ProfileView(result).samples
     rows = result.evidence.confirmation
     first = rows[(rows["arm"] == result.evidence.plan.arms[0].name) & (rows["seed"] == 0)].iloc[0]
     assert len(samples) == 4

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import torch
-from torch import Tensor, nn
+from harness.lazy import torch
+from harness.metrics import Metric
+from harness.probes.base import POSITIVE, Fitted, Measured, Probe
 
-from harness.tasks import Objective
-from harness.train.loop import Fitted
-from harness.train.transfer import set_mode
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from harness.tasks import Objective
 
 
-def probe_memory(fitted: Fitted, probe: Mapping[str, Any]) -> None:
-    """Give the bytes that a step keeps for its backward pass, for one batch."""
-    del probe
-    examples, size = fitted.splits.train, fitted.trial.workload["batch_size"]
-    objective = fitted.material.program.objective
-    assert objective is not None
-    kept = saved_bytes(fitted.network, examples.inputs[:size], examples.targets[:size], objective)
-    fitted.outcome.metrics["probe.saved_bytes"] = float(kept)
+class SavedMemory(Probe):
+    """Bytes that a training step keeps for its backward pass, for one batch.
+
+    Gives `probe.saved_bytes`. Weights, which are there anyway, do not count.
+    """
+
+    name: Literal["saved_memory"]
+
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("saved_bytes", "minimize", bounds=POSITIVE),)
+
+    def measure(self, fitted: Fitted) -> Measured:
+        """Give the bytes that a step keeps for its backward pass, for one batch."""
+        train, size = fitted.splits.train, fitted.workload["batch_size"]
+        assert fitted.objective is not None
+        kept = saved_bytes(
+            fitted.network, train.inputs[:size], train.targets[:size], fitted.objective
+        )
+        return Measured({"saved_bytes": float(kept)})
 
 
 def saved_bytes(network: nn.Module, inputs: Tensor, targets: Tensor, objective: Objective) -> int:
@@ -36,6 +47,8 @@ def saved_bytes(network: nn.Module, inputs: Tensor, targets: Tensor, objective: 
         targets: of the same batch.
         objective: whose loss is differentiated.
     """
+    from harness.layers.groups import set_mode
+
     twin = copy.deepcopy(network)
     inputs, targets = inputs.clone(), targets.clone()  # they may be part of something larger
     set_mode(twin, True)
@@ -53,7 +66,7 @@ def saved_bytes(network: nn.Module, inputs: Tensor, targets: Tensor, objective: 
         torch.enable_grad(),
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        loss = objective.plain_loss(twin(inputs), targets)
+        loss = objective.loss.alone(twin(inputs), targets)
     del loss  # only now: until here the graph has held what was counted
     return sum(kept.values())
 

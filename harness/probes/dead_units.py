@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
-from torch import Tensor, nn
+from harness.lazy import torch
+from harness.metrics import Metric
+from harness.probes.base import Fitted, Measured, Probe
 
-from harness.layers import hidden_units
-from harness.train.loop import Fitted
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 DEAD_BELOW = 1e-8
 
 
-def probe_units(fitted: Fitted, probe: Mapping[str, Any]) -> None:
-    """Give the share of dead units on the validation split."""
-    del probe
-    share = dead_units(fitted.network, fitted.splits.validation.inputs)
-    if share is not None:
-        fitted.outcome.metrics["probe.dead_units"] = share
+class DeadUnits(Probe):
+    """Share of hidden units through which no validation sample sends any gradient.
+
+    Gives `probe.dead_units` after training; absent where the activation is not elementwise.
+    """
+
+    name: Literal["dead_units"]
+
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("dead_units", None, "0 to 1", "share of dead units", (0, 1)),
+    )
+
+    def measure(self, fitted: Fitted) -> Measured:
+        """Give the share of dead units on the validation split."""
+        share = dead_units(fitted.network, fitted.splits.validation.inputs)
+        return Measured({} if share is None else {"dead_units": share})
 
 
 def dead_units(network: nn.Module, inputs: Tensor) -> float | None:
@@ -28,6 +39,8 @@ def dead_units(network: nn.Module, inputs: Tensor) -> float | None:
     Such a unit passes no gradient to its weights, so that no training can change it (Maas et al.
     2013). None where there is no hidden layer with an elementwise activation.
     """
+    from harness.layers import hidden_units
+
     layers = [layer for layer in hidden_units(network) if layer.elementwise]
     if not layers:
         return None

@@ -1,47 +1,49 @@
-"""Pictures of what networks are like inside."""
+"""Pictures of what probes found."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from inside_examples import NAMES, exhibits_of, with_insides
+from artifact_examples import NAMES, artifacts_of, with_artifacts
 
 from harness.data.cifar10 import CIFAR10
 from harness.data.digits import Digits
-from harness.exhibit import as_details
-from harness.figures import draw_all
-from harness.figures.inside import INSIDE
-from harness.figures.inside.exhibits import Shown, exhibits
+from harness.evidence import shown_by
+from harness.figures import draw_all, picture_of
+from harness.probes.base import Shown, as_details
+from harness.probes.grad_cam import GradCAM
+from harness.registry import PROBES
 from harness.study.design import build_arms
 
 
-def draw_inside(evidence):
-    return [picture for draw in INSIDE if (picture := draw(evidence)) is not None]
+def draw_probes(evidence):
+    drawn = [picture_of(probe, evidence) for probe in evidence.plan.study.probes]
+    return [picture for picture in drawn if picture is not None and picture.name in NAMES]
 
 
 @pytest.fixture(scope="module")
 def evidence(finished):
-    return with_insides(finished.evidence)
+    return with_artifacts(finished.evidence)
 
 
 @pytest.fixture(scope="module")
 def pictures(evidence):
-    return {picture.name: picture for picture in draw_inside(evidence)}
+    return {picture.name: picture for picture in draw_probes(evidence)}
 
 
 def test_a_picture_of_each_kind_with_a_panel_for_each_arm(finished, evidence, pictures):
     assert pictures.keys() == NAMES
-    assert draw_inside(finished.evidence) == []
+    assert draw_probes(finished.evidence) == []
     assert draw_all(evidence, finished.verdicts).keys() >= NAMES
     for picture in pictures.values():
-        assert len(picture.panels) == (4 if picture.name == "inside-attention" else 2)
+        assert len(picture.panels) == (4 if picture.name == "inside-attention-maps" else 2)
         assert len({tuple(panel.get_size_inches()) for panel in picture.panels}) == 1
         assert picture.caption.endswith(".")
         assert picture.png().startswith(b"\x89PNG")
 
 
 def test_the_same_records_give_the_same_pictures(evidence, pictures):
-    for picture in draw_inside(evidence):
+    for picture in draw_probes(evidence):
         assert picture.svgs() == pictures[picture.name].svgs()
 
 
@@ -63,26 +65,26 @@ def test_what_is_said_of_a_map_and_of_mistakes_stands_in_words(pictures):
     assert "3 taken for 8, 4 taken for 9" in looks.alt
     assert "3 → 8 (90 %)" in looks.svgs()[0]
     assert "nothing" in looks.svgs()[0]  # the map without any evidence
-    assert "7 of 16; the largest weight is 0.71" in pictures["inside-filters"].svgs()[0]
+    assert "7 of 16; the largest weight is 0.71" in pictures["inside-first-layer-filters"].svgs()[0]
 
 
 def test_tokens_are_texts_and_not_formulas_or_tags(pictures):
-    svg = pictures["inside-attention"].svgs()[0]
+    svg = pictures["inside-attention-maps"].svgs()[0]
     assert "$x_1$" in svg
     assert "&lt;b&gt;" in svg
     assert "␣" in svg
     assert "↵" in svg
 
 
-@pytest.mark.parametrize("probe", sorted(exhibits_of()))
-def test_damaged_exhibits_are_left_out(finished, probe):
+@pytest.mark.parametrize("probe", sorted(artifacts_of()))
+def test_damaged_artifacts_are_left_out(evidence, probe):
     """Records may come from elsewhere: lists of another length must break no report."""
-    row = finished.evidence.confirmation.iloc[0]
-    whole = as_details(probe, exhibits_of()[probe])
+    row = evidence.confirmation.iloc[0]
+    whole = as_details(PROBES.find(probe), artifacts_of()[probe])
     for name in whole:
         for damaged in ([], [1, 2, 3], ["a", "b"]):
             details = {row["trial_id"]: {**whole, name: damaged}}
-            draw_inside(replace(finished.evidence, details=details))
+            draw_probes(replace(evidence, details=details))
 
 
 def test_classes_keep_the_names_that_they_had_before_some_were_chosen():
@@ -96,7 +98,7 @@ def test_long_names_of_classes_have_room(finished, evidence):
     workload = study.workload.model_copy(update={"data": data})
     arms = build_arms(study.model_copy(update={"workload": workload}))
     plan = replace(evidence.plan, arms=arms)
-    pictures = {picture.name: picture for picture in draw_inside(replace(evidence, plan=plan))}
+    pictures = {picture.name: picture for picture in draw_probes(replace(evidence, plan=plan))}
     assert ">automobile</text>" in pictures["inside-confusion-matrix"].svgs()[0]
     assert "cat taken for ship" in pictures["inside-grad-cam"].alt
     assert "9 truck" in pictures["inside-embedding"].caption
@@ -104,4 +106,4 @@ def test_long_names_of_classes_have_room(finished, evidence):
 
 def test_failed_trials_show_nothing(evidence):
     trials = evidence.trials.assign(state="failed")
-    assert exhibits(replace(evidence, trials=trials), "grad_cam", ["maps"]) == []
+    assert shown_by(replace(evidence, trials=trials), GradCAM) == []

@@ -5,32 +5,36 @@ from dataclasses import replace
 import numpy as np
 
 from harness.evidence import Evidence
-from harness.exhibit import as_details
+from harness.probes.base import as_details
+from harness.registry import PROBES
 
 CLASSES, STEPS = 10, 6
 NAMES = {
     "inside-confusion-matrix",
     "inside-embedding",
     "inside-grad-cam",
-    "inside-filters",
-    "inside-attention",
+    "inside-first-layer-filters",
+    "inside-attention-maps",
 }
 
 
-def with_insides(evidence: Evidence) -> Evidence:
-    """Return the evidence with exhibits of every kind for the first seed of its first arms."""
+def with_artifacts(evidence: Evidence) -> Evidence:
+    """Return the evidence with artifacts of every probe for the first seed of its first arms."""
     rows = evidence.confirmation
     details = dict(evidence.details)
     arms = [arm.name for arm in evidence.plan.arms][:2]
     for arm, seed, id_ in zip(rows["arm"], rows["seed"], rows["trial_id"], strict=True):
         if arm in arms:
-            shown = exhibits_of(seed) if seed == 0 else {"confusion_matrix": _confusion(seed)}
+            shown = artifacts_of(seed) if seed == 0 else {"confusion_matrix": _confusion(seed)}
             for probe, parts in shown.items():
-                details[id_] = {**details[id_], **as_details(probe, parts)}
-    return replace(evidence, details=details)
+                details[id_] = {**details[id_], **as_details(PROBES.find(probe), parts)}
+    probes = [PROBES.find(name)(name=name) for name in artifacts_of()]
+    study = evidence.plan.study
+    study = study.model_copy(update={"probes": [*study.probes, *probes]})
+    return replace(evidence, details=details, plan=replace(evidence.plan, study=study))
 
 
-def exhibits_of(seed=0):
+def artifacts_of(seed=0):
     generator = np.random.default_rng(seed)
     classes = np.arange(40) % CLASSES
     said = np.where(np.arange(40) % 7 == 0, (classes + 1) % CLASSES, classes)

@@ -1,0 +1,34 @@
+"""What draws the pictures of probes, imported at the first picture, and what captions share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.lazy import Lazy
+from harness.wording import listed
+
+if TYPE_CHECKING:
+    from harness.figures import layout, lines, style, words
+    from harness.probes.base import Shown
+else:
+    style, words = Lazy("harness.figures.style"), Lazy("harness.figures.words")
+    lines, layout = Lazy("harness.figures.lines"), Lazy("harness.figures.layout")
+
+MOST_PANELS = 12
+
+
+def whose(shown: Sequence[Shown]) -> str:
+    """Say which seeds are shown: "Seed 0 of each arm"."""
+    seeds = sorted({one.seed for one in shown})
+    word = "Seed" if len(seeds) == 1 else "Seeds"
+    return f"{word} {listed([str(seed) for seed in seeds])} of each arm"
+
+
+def left_out(count: int) -> str:
+    """Say how many panels there was no room for."""
+    more = count - MOST_PANELS
+    return f" {words.plural(more, 'more panel')} left out." if more > 0 else ""
+
+
+__all__ = ["MOST_PANELS", "layout", "left_out", "lines", "style", "whose", "words"]

@@ -1,0 +1,93 @@
+"""Probes of a trained network, and the training steps that one of them times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.metrics import metric_of
+from harness.probes import CurveProbe, Probe, class_of
+from harness.probes.base import Curve, as_details
+from harness.seeding import stream
+from harness.train.pack import Material, Pack
+from harness.train.program import program_for
+from harness.trial import Trial
+
+if TYPE_CHECKING:
+    from harness.train.loop import Fitted, Outcome
+
+
+def run_probes(trial: Trial, fitted: Fitted) -> Outcome:
+    """Add what the trial's probes find to its outcome."""
+    outcome = fitted.outcome
+    for kept in trial.probes:
+        probe = class_of(kept).of_trial(kept)
+        if isinstance(probe, CurveProbe):
+            selects = f"validation.{fitted.task.selects}"
+            outcome.metrics.update(followed(probe, trial, fitted.curve, selects))
+        else:
+            found = probe.measure(fitted)
+            outcome.metrics.update(_declared(probe, found.metrics))
+            outcome.details.update(as_details(type(probe), found.artifact))
+    return outcome
+
+
+def followed(probe: CurveProbe, trial: Trial, curve: Curve, selects: str) -> dict[str, float]:
+    """Return what a probe says of a curve; `selects` is the metric that chooses the epoch."""
+    metric = metric_of(probe.metric or selects, trial.workload)
+    return _declared(probe, probe.follow(curve, metric))
+
+
+def _declared(probe: Probe, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics of a probe by the names that a record has for them.
+
+    Raises:
+        ValueError: if the probe does not declare one of them.
+    """
+    unknown = ", ".join(sorted(metrics.keys() - probe.measures.keys()))
+    if unknown:
+        known = ", ".join(probe.measures) or "none"
+        raise ValueError(f"the probe {probe.name} measured {unknown}; it declares {known}")
+    return {f"probe.{name}": float(value) for name, value in metrics.items()}
+
+
+def timed_step(
+    trial: Trial, workload: Mapping[str, Any], material: Material
+) -> Callable[[], float]:
+    """Return a function that takes one training step of a fresh network and times it (seconds).
+
+    Args:
+        trial: whose data and seed it has.
+        workload: of the network, which may be another than the trial's.
+        material: of the trial.
+    """
+    transfer = workload.get("transfer")
+    if transfer:  # which weights it starts with changes no time
+        workload = {**workload, "transfer": {**transfer, "from": None}}
+    data, form = material.data, material.form
+    timed = replace(trial, workload=workload, probes=())
+    program = program_for(timed, form, data.device)
+    pack = Pack([timed], Material(data, None, form, program))
+    generator = np.random.default_rng(stream(trial.seed, "order"))
+    order = generator.permutation(pack.members[0].division.train)[None]
+    inputs, targets = next(data.batches(order, workload["batch_size"], pack.normalization))
+
+    def step() -> float:
+        _synchronize(inputs)
+        begin = time.perf_counter()
+        pack.step(inputs, targets)
+        _synchronize(inputs)
+        return time.perf_counter() - begin
+
+    return step
+
+
+def _synchronize(tensor: Tensor) -> None:
+    if tensor.is_cuda:
+        torch.cuda.synchronize(tensor.device)
