@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,11 @@ def study_file() -> str:
     for kind, models in BY_NAME.items():
         parts.append(f"## {kind[0].upper()}{kind[1:]} by name\n")
         for name, model in models.items():
-            parts += [f"### `{name}`\n", f"{(model.__doc__ or '').strip()}\n", _fields(model)]
+            parts += [
+                f"### `{name}`\n",
+                f"{inspect.cleandoc(model.__doc__ or '')}\n",
+                _fields(model),
+            ]
     return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,11 @@ def test_its_cost_its_packs_and_its_identity_are_its_own(installed):
 def test_no_package_changes_what_auto_means(installed):
     (installed / "waves.yaml").write_text(STUDY.replace("commonest", "auto"))
     assert load_study(Path("waves.yaml")).study.simple_model == "logistic_regression"
+
+
+def test_settings_are_checked_without_pytorch():
+    code = "import sys, harness.plan; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_built_in_network_is_described():
