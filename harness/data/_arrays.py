@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.data._dataset import Dataset, Examples
 from harness.data._divide import Labelled, OwnData, divide
 from harness.data.base import DataMissingError
-from harness.form import IGNORED, Form
+from harness.form import IGNORED, Form, Kind
 from harness.lazy import numpy as np
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def array_dataset(
         parts: "train", and perhaps "validation" and "test": inputs and targets of each.
         groups: of all examples, in the order of the parts; or None.
     """
-    kind, vocabulary = "class", None
+    kind: Kind = "class"
+    vocabulary: int | None = None
     if isinstance(data, OwnArrays):
         kind, vocabulary = data.targets, data.vocabulary
     for part, (inputs, targets) in parts.items():

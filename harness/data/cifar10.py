@@ -57,11 +57,11 @@ class CIFAR10(TenClassesOfMany):
         if not present(files):
             _download(root)
         elif files[0].suffix == ".parquet":
-            parts = (
+            rest, test = (
                 _read_table(file, limit, self.classes)
                 for file, limit in zip(files, self.limits, strict=True)
             )
-            return Dataset(self.name, self.form, *parts)
+            return Dataset(self.name, self.form, rest, test)
         return self.restricted(*(read_batches(root / _FOLDER, part) for part in (_TRAIN, _TEST)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -30,7 +30,7 @@ from harness.components.training import (
     short_or_long,
 )
 from harness.components.transfer import Transfer
-from harness.data import NoData, OwnFunction
+from harness.data import Data, NoData, OwnFunction
 from harness.errors import nearest
 from harness.metrics import BUILT_IN
 from harness.plugins import plugins, registered
@@ -77,7 +77,10 @@ OwnMetric = Annotated[
 ]
 
 
-DataSetting = setting(DATA, own=OwnFunction, none=NoData)
+if TYPE_CHECKING:
+    DataSetting = Data
+else:
+    DataSetting = setting(DATA, own=OwnFunction, none=NoData)
 
 
 class MetricFunction(Measured):
@@ -115,7 +118,7 @@ class Workload(Component):
 
     model_config = ConfigDict(json_schema_extra=_allow_training)
 
-    data: DataSetting  # type: ignore[valid-type]
+    data: DataSetting
     model: Model
     optimizer: Optimizer = Field(default_factory=lambda: Adam(name="adam"))
     schedule: Schedule = Field(
