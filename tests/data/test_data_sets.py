@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness import plugins
@@ -135,6 +136,24 @@ def test_it_passes_the_suite_by_its_own_cases(installed):
     for test in [name for name in dir(suite) if name.startswith("test_")]:
         for case in cases:
             getattr(suite, test)(case)
+
+
+def test_the_data_set_of_the_documentation_passes_the_suite(installed, monkeypatch):
+    page = Path(__file__).parents[2] / "docs" / "extending.md"
+    (code,) = re.findall(r"```python\n# birds.py\n(.*?)```", page.read_text(), re.S)
+    (installed / "site" / "birds.py").write_text(code)
+    info = installed / "site" / "acme_moons-1.0.dist-info" / "entry_points.txt"
+    info.write_text("[harness.data]\nbirds = birds:Birds\n")
+    plugins._read.cache_clear()
+    monkeypatch.setenv("HARNESS_DATA", str(installed))
+    assert fingerprint(resolved("birds"), installed) is None
+    (installed / "birds").mkdir()
+    draws = np.random.default_rng(0)
+    songs = {"samples": draws.normal(size=(1000, 500)), "species": np.arange(1000) % 4}
+    np.savez(installed / "birds" / "songs.npz", **songs)
+    suite, (case,) = DataConformance(), registered("birds")
+    for test in [name for name in dir(suite) if name.startswith("test_")]:
+        getattr(suite, test)(case)
 
 
 def test_its_fingerprint_knows_settings_and_code_but_no_comments(installed):
