@@ -46,7 +46,6 @@ def test_extras_bring_what_is_said():
     [
         ("digits", "{name: torchvision, architecture: resnet18}", "torchvision"),
         ("digits", "{name: transformers, source: nobody/nothing}", "transformers"),
-        ("mnist", "mlp", "torchvision"),
         ("{name: torchvision, source: FashionMNIST}", "mlp", "torchvision"),
         ("{name: huggingface, source: nobody/nothing, input: text}", "mlp", "datasets"),
     ],

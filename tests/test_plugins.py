@@ -251,7 +251,7 @@ def test_the_suites_pass_what_is_right_and_find_what_is_not(acme, tmp_path):
         text=True,
         check=False,
     )
-    assert "2 failed, 27 passed" in done.stdout
+    assert "2 failed, 30 passed" in done.stdout
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert "TestNoisy::test_scores_have_a_row" in failed[0]
     assert "TestLoss::test_it_is_a_mean" in failed[1]

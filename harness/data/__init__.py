@@ -17,6 +17,7 @@ from harness.data._dataset import (
 )
 from harness.data._own import NoData, OwnFunction
 from harness.data.base import ClassData, Data, DataMissingError, DataSummary, Fraction, Limit
+from harness.form import Form
 from harness.registry import DATA
 
 
@@ -37,6 +38,7 @@ __all__ = [
     "DataSummary",
     "Dataset",
     "Examples",
+    "Form",
     "Fraction",
     "Handling",
     "Limit",

@@ -30,7 +30,6 @@ GUESS = 1000  # examples; how many there are is known once they are read
 class OwnData(Data):
     """Data that are not ours: how they are divided."""
 
-    validation_fraction: Fraction = 0.2
     test_fraction: Fraction = Field(
         0.2, description="share kept for testing, where the data have no test part of their own"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -15,6 +16,7 @@ from harness.data._divide import GUESS, PARTS
 from harness.data.base import Data, DataMissingError
 from harness.form import Form
 from harness.lazy import numpy as np
+from harness.lazy import torch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,10 +65,9 @@ class OwnFunction(OwnArrays):
             DataMissingError: if it raises, or returns something else.
         """
         del root  # it knows where its data are
-        import torch  # noqa: F401  (so that what the function does to it is seen)
-
         from harness.isolation import untouched
 
+        import_module("torch")  # so that what the function does to it is seen
         with untouched():
             parts, groups = _returned(self.name, self.settings)
         return array_dataset(self, self.name, parts, groups)
@@ -108,16 +109,14 @@ def _called(name: str, settings: Mapping[str, Any]) -> Any:
 
 def _pair(value: Any, where: str) -> Pair:
     """Return inputs and targets of a pair of arrays, a data set or a loader of PyTorch."""
-    from torch.utils.data import DataLoader, IterableDataset
-    from torch.utils.data import Dataset as TorchDataset
-
-    if isinstance(value, DataLoader):
+    known = torch.utils.data
+    if isinstance(value, known.DataLoader):
         batches = [_items(batch, where) for batch in value]
         if not batches:
             raise DataMissingError(f"{where}: the loader gave no batch")
         return tuple(np.concatenate(side) for side in zip(*batches, strict=True))  # type: ignore[return-value]
-    if isinstance(value, TorchDataset):
-        if isinstance(value, IterableDataset):
+    if isinstance(value, known.Dataset):
+        if isinstance(value, known.IterableDataset):
             rows = [_items(row, where) for row in value]
         else:
             rows = [_items(value[i], where) for i in range(len(value))]  # type: ignore[arg-type]

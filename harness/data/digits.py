@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from harness.data._dataset import LOCKED_SEED, Dataset, Examples
 from harness.data._ten_classes import TenClasses
-from harness.data.base import Fraction, bundled
+from harness.data.base import bundled
 from harness.lazy import numpy as np
 
 
@@ -15,7 +15,6 @@ class Digits(TenClasses):
     """1,797 handwritten digits of 8x8 pixels, bundled with scikit-learn; nothing is downloaded."""
 
     name: Literal["digits"]
-    validation_fraction: Fraction = 0.2
 
     shape: ClassVar[tuple[int, int, int]] = (1, 8, 8)
     cases: ClassVar = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from harness.data._dataset import LOCKED_SEED, Dataset, Examples, Handling
-from harness.data.base import Data, Fraction
+from harness.data.base import Data
 from harness.form import Form
 from harness.lazy import numpy as np
 
@@ -31,7 +31,6 @@ class Function(Data):
     """
 
     name: Literal["function"]
-    validation_fraction: Fraction = 0.2
     target: Literal["wave", "ripple", "sawtooth"] = "wave"
     folds: int = Field(3, ge=1, le=20, description="of the sawtooth, which has 2^folds pieces")
     examples: int = Field(1000, ge=20, description="points for training and validation")

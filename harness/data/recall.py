@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from harness.data._dataset import LOCKED_SEED, Dataset, Examples
-from harness.data.base import Data, Fraction
+from harness.data.base import Data
 from harness.form import Form
 from harness.lazy import numpy as np
 
@@ -25,7 +25,6 @@ class Recall(Data):
     """
 
     name: Literal["recall"]
-    validation_fraction: Fraction = 0.2
     lag: int = Field(10, ge=0, le=10_000, description="distracting symbols between")
     symbols: int = Field(8, ge=2, le=1000, description="that may be shown: the classes")
     distractors: int | None = Field(

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from harness.data._dataset import LOCKED_SEED, Dataset, Examples, Handling
-from harness.data.base import Data, Fraction
+from harness.data.base import Data
 from harness.form import Form
 from harness.lazy import numpy as np
 
@@ -21,7 +21,6 @@ class Ring(Data):
     """
 
     name: Literal["ring"]
-    validation_fraction: Fraction = 0.2
     modes: int = Field(8, ge=2, le=1000, description="clouds on the circle: the classes")
     radius: float = Field(2.0, gt=0, description="of the circle")
     deviation: float = Field(0.02, gt=0, description="standard deviation of a cloud")

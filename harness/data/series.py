@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from harness.data._dataset import Dataset, Examples, Handling, split
-from harness.data.base import Data, DataMissingError, Fraction, Limit, bundled, missing
+from harness.data.base import Data, DataMissingError, Limit, bundled, missing
 from harness.errors import nearest
 from harness.form import Form
 from harness.lazy import numpy as np
@@ -55,7 +55,6 @@ class Series(Data):
     """
 
     name: Literal["series"]
-    validation_fraction: Fraction = 0.2
     source: str = Field(
         "sunspots",
         description="sunspots (yearly), co2 (weekly), nile (yearly), elnino (monthly), all bundled "

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from harness.data._dataset import Dataset, Examples, Handling
 from harness.data._selection import count_selected, drawn, locked_split
-from harness.data.base import Data, Fraction, Limit, bundled
+from harness.data.base import Data, Limit, bundled
 from harness.form import Form
 from harness.lazy import numpy as np
 
@@ -41,7 +41,6 @@ class Table(Data):
     """
 
     name: Literal["table"]
-    validation_fraction: Fraction = 0.2
     source: Literal["breast_cancer", "wine", "iris", "diabetes"] = "breast_cancer"
     limit: Limit | None = Field(
         None, description="use only this many rows outside the test split, evenly by class"

@@ -118,7 +118,7 @@ def test_cifar10_is_decoded_from_its_tables(pictures):
     assert np.allclose(first, [[index, 7, 9] for index in range(20)])
     assert dataset.test.targets.tolist() == [index % 10 for index in range(20)]
     assert dataset.for_phase(Phase.SEARCH).test is None
-    assert len(load(CIFAR10 | {"limit": 12}, pictures).examples) == 12
+    assert len(load(CIFAR10 | {"limit": 22}, pictures).examples) == 22
     before = fingerprint(CIFAR10, pictures)
     assert dataset.fingerprint == before
     file = pictures / "cifar10" / "test.parquet"
