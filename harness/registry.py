@@ -221,7 +221,7 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
     union = Annotated[Union[tuple(tagged)], Discriminator(tag)]  # type: ignore[valid-type]  # noqa: UP007
     named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
     return SerializeAsAny[  # type: ignore[misc]
-        Annotated[union, WrapValidator(registered), named, _Written(kind)]
+        Annotated[union, WrapValidator(registered), named, _Written(kind)]  # type: ignore[valid-type]
     ]
 
 

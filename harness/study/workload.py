@@ -222,7 +222,8 @@ class Workload(Component):
 
     @model_validator(mode="after")
     def _images_are_augmented(self) -> Self:
-        changes = augmentations(self.augmentation and self.augmentation.model_dump(mode="json"))
+        given = None if self.augmentation is None else self.augmentation.model_dump(mode="json")
+        changes = augmentations(given)
         if any(change.images for change in changes) and not self.data.images:
             raise ValueError(f"`augmentation` changes images; {self.data.name} has none")
         return self

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from harness.losses.base import Loss
+from harness.losses.cross_entropy import CrossEntropy
 from harness.models import weight_layers
 from harness.tasks import Objective
-from harness.tasks.classification import Classes
 from harness.train.loop import Fitted
 from harness.train.resident import Split
 
@@ -49,6 +50,7 @@ def gradient_norms(
     inputs = inputs.double() if inputs.is_floating_point() else inputs
     targets = examples.targets[:PROBE_BATCH]
     targets = targets.double() if targets.is_floating_point() else targets
-    loss = (objective or Classes()).plain_loss(twin(inputs), targets)
+    learned: Loss = objective.loss if objective else CrossEntropy(name="cross_entropy")
+    loss = learned.alone(twin(inputs), targets)
     gradients = torch.autograd.grad(loss, weight_layers(twin), materialize_grads=True)
     return [float(gradient.norm()) for gradient in gradients]

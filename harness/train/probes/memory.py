@@ -53,7 +53,7 @@ def saved_bytes(network: nn.Module, inputs: Tensor, targets: Tensor, objective: 
         torch.enable_grad(),
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        loss = objective.plain_loss(twin(inputs), targets)
+        loss = objective.loss.alone(twin(inputs), targets)
     del loss  # only now: until here the graph has held what was counted
     return sum(kept.values())
 
