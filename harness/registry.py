@@ -29,6 +29,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from harness.own.imports import own_function
 from harness.plugins import Kind as PluginKind
 from harness.plugins import Plugin, plugin_of, plugins
 
@@ -99,7 +100,10 @@ class Kind:
         if plugin is None or not plugin.is_class:
             raise KeyError(name)
         module, attribute = plugin.function.split(":")
-        found: type[Any] = getattr(import_module(module), attribute)
+        held = sys.modules.get(module)
+        found: type[Any] = (
+            own_function(plugin.function) if held is None else getattr(held, attribute)
+        )
         return found
 
     def family(self, name: str) -> Family | None:
@@ -121,7 +125,8 @@ class Kind:
         for name in sorted(others.keys() - set(self.own())):
             plugin = others[name][0]
             if plugin.is_class and plugin.function.partition(":")[0] in sys.modules:
-                whole = self.find(name).model_json_schema()
+                thing = self.find(name)
+                whole = thing.model_json_schema() if issubclass(thing, BaseModel) else {}
                 found[name] = {} if "$defs" in whole else whole
             else:
                 found[name] = {}
@@ -209,12 +214,13 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
         plugin = kind.plugin(name) if isinstance(name, str) and name not in classes else None
         if plugin is None:
             return handler(value)
-        if not plugin.is_class:
+        thing = kind.find(plugin.name) if plugin.is_class else None
+        if thing is None or not issubclass(thing, BaseModel):  # such as a torch.optim.Optimizer
             return handler({**value, "name": plugin.function} if isinstance(value, dict) else value)
         if not isinstance(value, dict):
             return value
         try:
-            return kind.find(plugin.name).model_validate_json(json.dumps(value), strict=True)
+            return thing.model_validate_json(json.dumps(value), strict=True)
         except ValidationError as error:
             below: list[Any] = [
                 {**item, "loc": (plugin.name, *item["loc"])} for item in error.errors()
@@ -224,7 +230,7 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
     union: Any = Annotated[Union[tuple(tagged)], Discriminator(tag)]  # noqa: UP007
     named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
     return SerializeAsAny[  # type: ignore[misc]
-        Annotated[union, WrapValidator(registered), named, _Written(kind)]
+        Annotated[union, WrapValidator(registered), named, _Written(kind)]  # type: ignore[valid-type]
     ]
 
 

@@ -5,11 +5,12 @@ import torch
 
 from harness.form import Form
 from harness.models import build
-from harness.tasks import usual_task
-from harness.tasks.classification import Classes
+from harness.tasks import objective_for, usual_task
 from harness.train.program import PackedProgram
 from harness.train.single import SingleProgram
 from harness.train.stack import Stack
+
+CLASSES = objective_for({}, Form((6,), 3))
 
 MLP = {"name": "mlp", "depth": 2, "width": 16, "activation": "tanh", "initialization": "auto"}
 
@@ -25,7 +26,7 @@ def pack():
 
 def test_the_first_step_of_a_shape_is_as_every_later_one(pack):
     networks, inputs, targets = pack
-    program, stack = PackedProgram(networks[0], Classes()), Stack.of(networks)
+    program, stack = PackedProgram(networks[0], CLASSES), Stack.of(networks)
     first, losses = program.gradients(stack, inputs, targets)
     again, same = program.gradients(stack, inputs, targets)
     assert torch.equal(losses, same)
@@ -36,14 +37,14 @@ def test_the_first_step_of_a_shape_is_as_every_later_one(pack):
 
 def test_packed_gradients_are_those_of_each_network(pack):
     networks, inputs, targets = pack
-    packed, losses = PackedProgram(networks[0], Classes()).gradients(
+    packed, losses = PackedProgram(networks[0], CLASSES).gradients(
         Stack.of(networks), inputs, targets
     )
     for row, network in enumerate(networks):
-        program = SingleProgram(usual_task("class"), network, Classes(), "alone")
+        program = SingleProgram(usual_task("class"), network, CLASSES, "alone")
         program.bind(Stack.of([network]), training=True)
         rows = slice(row, row + 1)
-        loss = Classes().plain_loss(program.outputs("model", inputs[row]), targets[row])
+        loss = CLASSES.loss.alone(program.outputs("model", inputs[row]), targets[row])
         alone = program.gradients("model", loss)
         torch.testing.assert_close(losses[row].float(), loss.detach())
         for ours, theirs in zip(packed, alone, strict=True):
@@ -53,8 +54,8 @@ def test_packed_gradients_are_those_of_each_network(pack):
 def test_bfloat16_is_close_and_can_be_recorded(pack):
     networks, inputs, targets = pack
     stack = Stack.of(networks)
-    exact, _ = PackedProgram(networks[0], Classes()).gradients(stack, inputs, targets)
-    program = PackedProgram(networks[0], Classes(), bfloat16=True)
+    exact, _ = PackedProgram(networks[0], CLASSES).gradients(stack, inputs, targets)
+    program = PackedProgram(networks[0], CLASSES, bfloat16=True)
     assert program.precision == "bfloat16"
     program.gradients(stack, inputs, targets)
     rough, _ = program.gradients(stack, inputs, targets)
@@ -66,7 +67,7 @@ def test_bfloat16_is_close_and_can_be_recorded(pack):
 
 def test_scores_count_right_answers(pack):
     networks, inputs, targets = pack
-    losses, correct = PackedProgram(networks[0], Classes()).scores(
+    losses, correct = PackedProgram(networks[0], CLASSES).scores(
         Stack.of(networks), inputs, targets
     )
     for row, network in enumerate(networks):
