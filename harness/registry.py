@@ -132,7 +132,7 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
         return kind.find(plugin.name).model_validate_json(json.dumps(value), strict=True)
 
     named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
-    return SerializeAsAny[Annotated[union, WrapValidator(registered), named]]  # type: ignore[misc]
+    return SerializeAsAny[Annotated[union, WrapValidator(registered), named]]  # type: ignore[misc, valid-type]
 
 
 def _tag(value: Any) -> str | None:
