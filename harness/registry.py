@@ -230,7 +230,7 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
     union: Any = Annotated[Union[tuple(tagged)], Discriminator(tag)]  # noqa: UP007
     named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
     return SerializeAsAny[  # type: ignore[misc]
-        Annotated[union, WrapValidator(registered), named, _Written(kind)]  # type: ignore[valid-type]
+        Annotated[union, WrapValidator(registered), named, _Written(kind)]
     ]
 
 

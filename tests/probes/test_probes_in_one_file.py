@@ -76,7 +76,7 @@ probes:
 seeds: 5
 simple_baseline: none
 claims:
-  - {id: sure, says: They are fairly sure, metric: probe.mean_log_surety, of: {depth: 1}, above: -1}
+  - {id: sure, says: They are fairly sure, metric: probe.mean_log_surety, of: {depth: 1}, above: -2}
 """
 
 
@@ -116,7 +116,7 @@ def test_a_third_party_probe_is_treated_no_worse(installed, capsys):
     result = json.loads(capsys.readouterr().out)
     (claim,) = result["claims"]
     assert claim["verdict"] == "supported"
-    assert -1 < claim["effect"] < 0
+    assert -2 < claim["effect"] < 0
     report = Path(result["report"])
     page = report.read_text()
     assert "How sure networks are" in page
@@ -174,7 +174,7 @@ def test_the_probe_of_the_documentation_works(installed, capsys):
     points = f"[harness.probes]\n{name} = acme_probes:{kind}\n"
     (installed / "site" / "acme_surety-1.0.dist-info" / "entry_points.txt").write_text(points)
     study = STUDY.replace("{name: surety, bins: 4}", name).replace("mean_log_surety", given)
-    study = study.replace("above: -1", "above: 0.001")
+    study = study.replace("above: -2", "above: 0.001")
     (installed / "sure.yaml").write_text(study)
     plugins._read.cache_clear()
     assert run(["run", "sure.yaml", "--in-process", "--json"]) == 0
