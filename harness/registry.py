@@ -38,15 +38,18 @@ OWN = "custom"
 class Kind:
     """A kind of things, such as tasks: the package that holds the built-in ones.
 
-    `plugged` is the kind of entry points by which other packages add theirs, if they can.
+    `plugged` is the kind of entry points by which other packages add theirs, if they can. Where
+    names have hyphens (`hyphens`), the modules have underscores in their place.
     """
 
     package: str
     plugged: PluginKind | None = None
+    hyphens: bool = False
 
     def own(self) -> tuple[str, ...]:
         """Return the names of the built-in things."""
-        return _built_in(self.package)
+        found = _built_in(self.package)
+        return tuple(name.replace("_", "-") for name in found) if self.hyphens else found
 
     def names(self) -> list[str]:
         """Return the names of all things of this kind; a built-in one goes first."""
@@ -71,7 +74,8 @@ class Kind:
             ValueError: if two packages register it.
         """
         if name in self.own():
-            return _class_of(f"{self.package}.{name}", name)
+            module = name.replace("-", "_") if self.hyphens else name
+            return _class_of(f"{self.package}.{module}", name)
         plugin = self.plugin(name)
         if plugin is None or not plugin.is_class:
             raise KeyError(name)
@@ -82,6 +86,11 @@ class Kind:
 
 TASKS = Kind("harness.tasks", "tasks")
 PROBES = Kind("harness.probes", "probes")
+MEASURES = Kind("harness.measures", "measures")
+HYPOTHESES = Kind("harness.hypotheses", "hypotheses")
+DESIGNS = Kind("harness.designs", "designs", hyphens=True)
+SAMPLERS = Kind("harness.samplers", "samplers")
+PRUNERS = Kind("harness.pruners", "pruners")
 
 
 @cache
@@ -95,11 +104,13 @@ def _built_in(package: str) -> tuple[str, ...]:
 
 @cache
 def _class_of(module: str, name: str) -> type[Any]:
-    """Return the class of a module whose field `name` has this one value."""
+    """Return the class of a module whose `name`, a field or of the class, has this one value."""
     for value in vars(import_module(module)).values():
         if isinstance(value, type) and issubclass(value, BaseModel):
             field = value.model_fields.get("name")
             if field is not None and get_args(field.annotation) == (name,):
+                return value
+            if field is None and getattr(value, "name", None) == name:
                 return value
     raise LookupError(f"{module} has no class with the field `name: Literal['{name}']`")
 

@@ -11,7 +11,7 @@ import typer
 from harness.cli.app import app
 from harness.components import KINDS, Augmentation, Component, Transfer
 from harness.registry import TASKS
-from harness.study.claims import CompositeClaim, SingleClaim, Trend
+from harness.study.claims import CompositeClaim, SingleClaim
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
 from harness.study.probes import PROBES
@@ -24,7 +24,7 @@ BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
 }  # fmt: skip
 PARTS: Mapping[str, type[Component]] = {
     "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,
-    "claims of several parts": CompositeClaim, "trend": Trend, "augmentation": Augmentation,
+    "claims of several parts": CompositeClaim, "augmentation": Augmentation,
     "transfer": Transfer,
 }  # fmt: skip
 

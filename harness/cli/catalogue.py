@@ -7,9 +7,8 @@ from typing import get_args
 
 from harness.components import KINDS, Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import TASKS
+from harness.registry import HYPOTHESES, MEASURES, TASKS, Kind
 from harness.study.bundled import bundled_studies
-from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
 from harness.study.probes import PROBES
@@ -24,7 +23,8 @@ def catalogue() -> dict[str, dict[str, str]]:
     }
     listed["losses"] = dict.fromkeys(LOSSES, "")
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
-    listed["tasks"] = {name: _first_line(TASKS.find(name).__doc__) for name in TASKS.own()}
+    listed["tasks"] = _said(TASKS)
+    listed["measures"], listed["hypotheses"] = _said(MEASURES), _said(HYPOTHESES)
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
         for name, known in plugins(plugin_kind).items():
@@ -33,11 +33,13 @@ def catalogue() -> dict[str, dict[str, str]]:
     listed["activations"] = dict.fromkeys(get_args(Activation), "")
     listed["initializations"] = dict.fromkeys(get_args(Initialization), "")
     listed["designs"] = {name: _first_line(build.__doc__) for name, build in DESIGNS.items()}
-    fields = Test.model_fields
-    listed["measures"] = {name: fields[name].description or "" for name in MEASURES}
-    listed["hypotheses"] = {name: fields[name].description or "" for name in HYPOTHESES}
     listed["studies"] = {name: _question(file) for name, file in bundled_studies().items()}
     return listed
+
+
+def _said(kind: Kind) -> dict[str, str]:
+    """Return what the built-in things of a kind say of themselves."""
+    return {name: _first_line(kind.find(name).__doc__) for name in kind.own()}
 
 
 def _metrics() -> dict[str, str]:

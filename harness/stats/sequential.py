@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.stats.arrays import Floats
-from harness.stats.hypotheses import Between, Different, Hypothesis
+from harness.stats.hypotheses import Alternative
 from harness.stats.multiplicity import checked_p_values
 from harness.stats.power import attainable_level
 
@@ -82,11 +82,6 @@ class Design:
         return self.looks.index(seeds)
 
 
-def sides_of(hypothesis: Hypothesis) -> Literal[1, 2]:
-    """Sides of the claim's test: two for ``Different``, else one."""
-    return 2 if isinstance(hypothesis, Different) else 1
-
-
 def nominal_level(design: Design, look: int, claims: int = 1, sides: Literal[1, 2] = 1) -> float:
     """Level that a p-value has to meet at one look, for ``design.alpha / claims`` in all.
 
@@ -108,7 +103,7 @@ def nominal_level(design: Design, look: int, claims: int = 1, sides: Literal[1, 
     return sides * _levels(design.looks, design.spending, one_sided, True)[look]
 
 
-def interval_alpha(design: Design, look: int, hypothesis: Hypothesis) -> float:
+def interval_alpha(design: Design, look: int, hypothesis: Alternative) -> float:
     """The alpha to give to ``hypotheses.assess`` at one look, for a repeated confidence interval.
 
     The intervals of all looks together cover with confidence ``1 - alpha`` (``1 - 2 * alpha`` for
@@ -118,8 +113,7 @@ def interval_alpha(design: Design, look: int, hypothesis: Hypothesis) -> float:
     Returns:
         An alpha for that look; 0, an unbounded interval, where the look cannot decide.
     """
-    two_bounds = isinstance(hypothesis, Between) and hypothesis.two_bounds
-    return nominal_level(design, look, 1, 1 if two_bounds else 2)
+    return nominal_level(design, look, 1, 1 if hypothesis.two_bounds else 2)
 
 
 def corrected_p_values(
@@ -138,7 +132,7 @@ def corrected_p_values(
 
     Args:
         p_values: shape (claims,); all claims of the study, 1 where one is absent or was refuted.
-        sides: shape (claims,), from ``sides_of``.
+        sides: shape (claims,), the ``sides`` of each claim's alternative.
         supported_before: shape (claims,), booleans: supported at an earlier look.
         design: looks and spending.
         look: index from 0.
@@ -181,11 +175,6 @@ def _step_down_level(design: Design, look: int, left: int, sides: int) -> float:
     """
     either: Literal[1, 2] = 2 if sides == 2 else 1
     return min(nominal_level(design, look, claims, either) for claims in range(1, left + 1))
-
-
-def nominal_levels(design: Design, attainable: bool = True) -> tuple[float, ...]:
-    """One-sided nominal levels of all looks for one claim; with or without the rounding down."""
-    return _levels(design.looks, design.spending, design.alpha, attainable)
 
 
 def _spending(share: float, spending: Spending, alpha: float) -> float:

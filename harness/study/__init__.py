@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from harness.study.contrasts import Comparison, compared, point_sides
+    from harness.study.contrasts import Comparison, compared
     from harness.study.design import Arm, place_of, select, with_settings
     from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
@@ -49,7 +49,6 @@ __all__ = [
     "load_study",
     "most_epochs",
     "place_of",
-    "point_sides",
     "select",
     "settings_for",
     "study_from_dict",
@@ -59,7 +58,7 @@ __all__ = [
 ]
 
 _NAMES = {
-    "contrasts": ("Comparison", "compared", "point_sides"),
+    "contrasts": ("Comparison", "compared"),
     "design": ("Arm", "place_of", "select", "with_settings"),
     "inherit": ("files_of",),
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),

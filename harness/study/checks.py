@@ -9,9 +9,8 @@ from typing import Any
 from harness.components.simple_models import SIMPLE_KINDS
 from harness.errors import Problem, nearest
 from harness.form import SIMPLE_MODELS
-from harness.study.claim_checks import selector_problem, test_problem
 from harness.study.claims import CompositeClaim, Test
-from harness.study.contrasts import compared
+from harness.study.contrasts import compared, selector_problem, test_problem
 from harness.study.design import TWO_LEVELS, Arm, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
@@ -75,7 +74,8 @@ def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
     A sign-flip test of n seeds gives 2**-n at best, or twice that for a claim of two sides; with
     four seeds or fewer the t interval rests on a spread that is hardly known.
     """
-    two_sided = any(test.differs_by is not None for claim in study.claims for test in claim.tests)
+    tests = [test for claim in study.claims for test in claim.tests]
+    two_sided = any(test.hypothesis.kind == "two-sided" for test in tests)
     fewest = FEWEST_SEEDS
     while (2 if two_sided else 1) * 2.0**-fewest > study.alpha:
         fewest += 1
@@ -97,10 +97,11 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
             where: Path_ = ("claims", i, "all_of", j) if composite else ("claims", i)
             written = document.data["claims"][i]
             written = written["all_of"][j] if composite else written
-            found = test_problem(test, study, arms, written[test.measure])
+            name = test.measure.name
+            found = test_problem(test, study, arms, written[name])
             if found:
                 below, message = found
-                problems.append(document.problem((*where, test.measure, *below), message))
+                problems.append(document.problem((*where, name, *below), message))
             elif _is_a_share(test, study, arms):
                 problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
     problems += _probe_problems(study, arms, document)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from harness.components.base import named
-from harness.study.claims import Selector
+from harness.measures.base import Selector
 from harness.study.document import Path_, assign
 from harness.study.model import Study
 from harness.study.search import is_among, level_key, same_value

@@ -86,7 +86,8 @@ _PLAIN_MEMBERS = {
 _NAMES = {name for kind in (*KINDS.values(), PROBES, TASKS.own()) for name in kind}
 _TAGS = _PLAIN_MEMBERS | _NAMES | {
     "custom", "torch_optimizer", "own_optimizer", "own_training", "mlflow", "single", "composite",
-    "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",
+    "plain_test", "registered_test", "fixed", "instalments", "named_metric", "described_metric",
+    "function-before", "function-after",
 }  # fmt: skip
 
 
@@ -163,7 +164,8 @@ def _names(option: dict[str, Any], tag: str) -> bool:
     """Tell whether a schema is the member of a union that carries this tag."""
     name = option.get("properties", {}).get("name", {})
     special = {
-        "single": "metric", "composite": "all_of", "custom": "settings",
+        "single": "metric", "plain_test": "metric", "registered_test": "metric",
+        "composite": "all_of", "custom": "settings",
         "torch_optimizer": "settings", "own_optimizer": "settings", "own_training": "settings",
     }  # fmt: skip
     return name.get("const") == tag or special.get(tag, "\0") in option.get("properties", {})
