@@ -18,6 +18,8 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Discriminator,
+    GetJsonSchemaHandler,
+    PlainSerializer,
     SerializeAsAny,
     Tag,
     ValidatorFunctionWrapHandler,
@@ -144,6 +146,30 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
 
     named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
     return SerializeAsAny[Annotated[union, WrapValidator(registered), named]]  # type: ignore[misc]
+
+
+class _OrName:
+    """Adds to the JSON Schema of a setting that a name alone stands for it."""
+
+    def __init__(self, kind: Kind):
+        self.kind = kind
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> Any:
+        found = handler(schema)
+        return {"anyOf": [{"enum": self.kind.names(), "type": "string"}, found]}
+
+
+def named(kind: Kind) -> Any:
+    """Return the type of a field that names a thing of a kind, most of which have no settings.
+
+    It is checked like a `setting`, and written as its name alone where that is all there is.
+    """
+
+    def short(value: BaseModel) -> Any:
+        alone = set(type(value).model_fields) == {"name"}
+        return value.name if alone else value.model_dump(mode="json")  # type: ignore[attr-defined]
+
+    return Annotated[setting(kind), PlainSerializer(short), _OrName(kind)]
 
 
 def _tag(value: Any) -> str | None:

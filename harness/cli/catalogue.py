@@ -7,12 +7,14 @@ from typing import get_args
 
 from harness.components import KINDS, Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import HYPOTHESES, MEASURES, TASKS, Kind
+from harness.registry import DESIGNS, HYPOTHESES, MEASURES, PRUNERS, SAMPLERS, TASKS, Kind
 from harness.study.bundled import bundled_studies
-from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
 from harness.study.probes import PROBES
 from harness.study.workload import LOSSES
+
+DECIDING = (DESIGNS, MEASURES, HYPOTHESES)
+"""Kinds of things that decide what is trained and what it shows."""
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -24,7 +26,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     listed["losses"] = dict.fromkeys(LOSSES, "")
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
     listed["tasks"] = _said(TASKS)
-    listed["measures"], listed["hypotheses"] = _said(MEASURES), _said(HYPOTHESES)
+    listed |= {kind.package.rpartition(".")[2]: _said(kind) for kind in DECIDING}
     listed["metrics"] = _metrics()
     for plugin_kind in GROUPS:
         for name, known in plugins(plugin_kind).items():
@@ -32,7 +34,6 @@ def catalogue() -> dict[str, dict[str, str]]:
             listed[plugin_kind].setdefault(name, origin)
     listed["activations"] = dict.fromkeys(get_args(Activation), "")
     listed["initializations"] = dict.fromkeys(get_args(Initialization), "")
-    listed["designs"] = {name: _first_line(build.__doc__) for name, build in DESIGNS.items()}
     listed["studies"] = {name: _question(file) for name, file in bundled_studies().items()}
     return listed
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from harness.levels import is_among
 from harness.metrics import Metric
 from harness.plan.grid import grid_points
 from harness.study import Arm, Space, is_asked, kind_of, most_epochs, settings_for, value_at
-from harness.study.search import Search, is_among
+from harness.study.search import Search
 from harness.trial import digest
 
 MOST_CANDIDATES = 10_000

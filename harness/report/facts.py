@@ -58,7 +58,7 @@ def planned(evidence: Evidence) -> Facts:
     ]  # fmt: skip
     named = [arm.name for arm in plan.arms if arm.named]
     facts += [
-        ("Design", study.design),
+        ("Design", study.design.name),
         (
             "Arms",
             f"{len(plan.arms)}" + (f", of which named singly: {listed(named)}" if named else ""),

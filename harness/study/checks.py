@@ -11,7 +11,7 @@ from harness.errors import Problem, nearest
 from harness.form import SIMPLE_MODELS
 from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared, selector_problem, test_problem
-from harness.study.design import TWO_LEVELS, Arm, select
+from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.study.probes import Probe
@@ -38,15 +38,11 @@ def check_names(study: Study, document: Document) -> list[Problem]:
                 message = f"there is no profile '{name}'{nearest(name, profiles)}"
                 problems.append(document.problem(("claims", i, "discussion", name), message))
     problems += _simple_baseline_problems(study, document)
-    if study.design == "explicit" and not study.arms:
-        problems.append(document.problem(("design",), "the design explicit needs `arms`"))
+    problems += [document.problem(*found) for found in study.design.problems(study)]
     for name, factor in study.factors.items():
         where: Path_ = ("factors", name)
         if isinstance(factor.levels, list) and factor.path is None:
             problems.append(document.problem(where, "a list of levels needs a `path`"))
-        if study.design in TWO_LEVELS and len(factor.levels) != 2:
-            message = f"the design {study.design} needs exactly two levels: with, and without"
-            problems.append(document.problem((*where, "levels"), message))
         if isinstance(factor.levels, dict) and factor.path is not None:
             message = "levels that are mappings carry their own paths"
             problems.append(document.problem((*where, "path"), message))

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import nearest
+from harness.levels import level_key
 from harness.measures.base import ACROSS, Selector
 from harness.study.claims import Test
-from harness.study.design import PARTIAL, Arm, missing_arm, select
+from harness.study.design import Arm, missing_arm, select
 from harness.study.document import Path_
 from harness.study.model import Factor, Study
-from harness.study.search import level_key
 from harness.wording import level_text, listed
 
 _MOST_SHOWN = 3
@@ -151,7 +151,7 @@ def _check_different(test: Test, factors: _Factors, chosen: Sequence[Sequence[Ar
 
 def _check_lone(study: Study, selector: Selector, chosen: Sequence[Arm]) -> None:
     """Refuse to compare a named arm with arms of which some were changed in another factor too."""
-    for factor in study.factors if study.design in PARTIAL else ():
+    for factor in study.factors if study.design.partial else ():
         if factor not in selector and len({level_key(arm.levels[factor]) for arm in chosen}) > 1:
             raise ValueError(
                 f"selects arms that differ in '{factor}' as well; say at which level of it they "
@@ -223,10 +223,9 @@ class _Match:
         return "; ".join(texts)
 
     def _alias(self, chosen: Sequence[Sequence[Arm]]) -> str:
-        """Return what a half-fraction cannot tell from the effect, averaged over all its arms.
+        """Return what the design cannot tell from the effect, averaged over all its arms.
 
-        The effect of m of k factors is aliased with the interaction of the other k - m (Box and
-        Hunter 1961). That is accepted where these are three or more.
+        That is accepted where it is the interaction of three factors or more.
 
         Raises:
             ValueError: if the design is another, the test wants a part of it or no average, or the
@@ -235,7 +234,8 @@ class _Match:
         effect, write = listed(self.changed), "write `design: factorial`"
         names = [arm.name for side in chosen for arm in side]
         whole = sorted(names) == sorted(arm.name for arm in self.designed)
-        if self.study.design != "half-fraction":
+        aliased, design = self.study.design.aliased(self.held), self.study.design.name
+        if aliased is None:
             raise ValueError(
                 f"no arms that differ in {effect} agree in everything else; {write}, or name other "
                 "levels"
@@ -243,14 +243,14 @@ class _Match:
         averaged = self.test.across == "mean"
         if not (whole and averaged and len(self.changed) == self.test.measure.changes):
             raise ValueError(
-                f"a half-fraction has no arms that differ in {effect} and agree in everything "
+                f"a {design} has no arms that differ in {effect} and agree in everything "
                 f"else; {write}"
             )
-        kind = "the interaction of " if len(self.held) > 1 else ""
-        alias = kind + listed(self.held)
-        if len(self.held) < _FEWEST_ALIASED:
+        kind = "the interaction of " if len(aliased) > 1 else ""
+        alias = kind + listed(aliased)
+        if len(aliased) < _FEWEST_ALIASED:
             raise ValueError(
-                f"a half-fraction of {len(self.study.factors)} factors cannot tell the effect of "
+                f"a {design} of {len(self.study.factors)} factors cannot tell the effect of "
                 f"{effect} from {alias}; {write}"
             )
         return alias

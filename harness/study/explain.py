@@ -92,7 +92,8 @@ _TAGS = _PLAIN_MEMBERS | _NAMES | {
 
 
 _PLUGGED: dict[str | int, PluginKind] = {
-    "model": "models", "data": "data", "optimizer": "optimizers",
+    "model": "models", "data": "data", "optimizer": "optimizers", "design": "designs",
+    "sampler": "samplers", "pruning": "pruners",
 }  # fmt: skip
 _WRITTEN = {
     "custom": "package.module:function", "torch_optimizer": "torch.optim.Class",

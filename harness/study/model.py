@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from harness.components import Component
+from harness.levels import two_alike
+from harness.registry import DESIGNS, named
 from harness.study.claims import Claim
 from harness.study.probes import Probe
 from harness.study.running import Checkpoints, Faults, Resources
-from harness.study.search import Scalar, Search, two_alike
+from harness.study.search import Scalar, Search
 from harness.study.seeds import Seeds, SequentialSeeds
 from harness.study.workload import Workload
 from harness.tasks import Supervised
@@ -51,8 +53,9 @@ class Study(Component):
         "the data",
     )
     factors: dict[Label, Factor] = Field(default_factory=dict)
-    design: Literal["factorial", "one-at-a-time", "leave-one-out", "half-fraction", "explicit"] = (
-        Field("factorial", description="how factors become arms; `harness list designs`")
+    design: named(DESIGNS) = Field(  # type: ignore[valid-type]
+        DESIGNS.find("factorial")(name="factorial"),
+        description="how factors become arms; `harness list designs`",
     )
     arms: dict[Label, dict[str, Any]] = Field(
         default_factory=dict, description="named arms beside the design: {path: value}"

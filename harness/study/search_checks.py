@@ -9,11 +9,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness.components.data import Data
 from harness.errors import Problem, nearest
+from harness.levels import is_among
 from harness.study.design import Arm
 from harness.study.document import Document, Path_
 from harness.study.explain import explain
 from harness.study.model import Study
-from harness.study.search import Dimension, Search, is_among
+from harness.study.search import Dimension, Search
 from harness.study.search_space import (
     Space,
     arm_spaces,

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.form import SIMPLE_MODELS
+from harness.levels import is_among, same_value
 from harness.study.design import NAMED_PARTS, Arm, select, with_settings
-from harness.study.search import Dimension, Search, is_among, same_value
+from harness.study.search import Dimension, Search
 
 Space = Mapping[str, Mapping[str, Any]]
 """What is searched for one arm: path to `{kind: values}`, in the order of asking.
