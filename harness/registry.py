@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -84,6 +85,16 @@ class Kind:
         module, attribute = plugin.function.split(":")
         found: type[Any] = getattr(import_module(module), attribute)
         return found
+
+    def make(self, written: str | Mapping[str, Any]) -> Any:
+        """Return the thing that a name, or a name with settings, means.
+
+        Raises:
+            KeyError: if nothing of this kind has the name.
+            pydantic.ValidationError: if a setting is wrong.
+        """
+        settings = {"name": written} if isinstance(written, str) else written
+        return self.find(settings["name"]).model_validate_json(json.dumps(settings), strict=True)
 
 
 TASKS = Kind("harness.tasks", "tasks")
@@ -165,11 +176,13 @@ def named(kind: Kind) -> Any:
     It is checked like a `setting`, and written as its name alone where that is all there is.
     """
 
-    def short(value: BaseModel) -> Any:
-        alone = set(type(value).model_fields) == {"name"}
-        return value.name if alone else value.model_dump(mode="json")  # type: ignore[attr-defined]
+    return Annotated[setting(kind), PlainSerializer(written), _OrName(kind)]
 
-    return Annotated[setting(kind), PlainSerializer(short), _OrName(kind)]
+
+def written(thing: BaseModel) -> Any:
+    """Return what a study says to name a thing: its name, with settings where it has any."""
+    alone = set(type(thing).model_fields) == {"name"}
+    return thing.name if alone else thing.model_dump(mode="json")  # type: ignore[attr-defined]
 
 
 def _tag(value: Any) -> str | None:

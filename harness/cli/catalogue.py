@@ -13,7 +13,7 @@ from harness.study.document import read_yaml
 from harness.study.probes import PROBES
 from harness.study.workload import LOSSES
 
-DECIDING = (DESIGNS, MEASURES, HYPOTHESES)
+DECIDING = (DESIGNS, SAMPLERS, PRUNERS, MEASURES, HYPOTHESES)
 """Kinds of things that decide what is trained and what it shows."""
 
 

@@ -18,11 +18,8 @@ if TYPE_CHECKING:
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
     from harness.study.model import Study
     from harness.study.search_space import (
-        Space,
         arm_spaces,
         candidate_workload,
-        is_asked,
-        kind_of,
         most_epochs,
         settings_for,
         value_at,
@@ -36,15 +33,12 @@ __all__ = [
     "LoadedStudy",
     "Problem",
     "Source",
-    "Space",
     "Study",
     "build_stages",
     "arm_spaces",
     "candidate_workload",
     "compared",
     "files_of",
-    "is_asked",
-    "kind_of",
     "load_profiles",
     "load_study",
     "most_epochs",
@@ -64,7 +58,7 @@ _NAMES = {
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),
     "model": ("Study",),
     "search_space": (
-        "Space", "arm_spaces", "candidate_workload", "is_asked", "kind_of", "most_epochs",
+        "arm_spaces", "candidate_workload", "most_epochs",
         "settings_for", "value_at",
     ),
     "stages": ("build_stages", "used_stages"),
