@@ -128,7 +128,7 @@ class Trend(Component, Measure):
         """Return the slopes."""
         import numpy as np
 
-        from harness.stats.fits import fit_law, paired_difference
+        from harness.stats.fits import paired_difference, slopes
 
         left, columns, places = iter(sides), [], []
         for place, selectors in self._places(factors):
@@ -139,7 +139,7 @@ class Trend(Component, Measure):
         law = _LAWS[self.scale]
         if law != "linear" and (table <= 0).any():
             raise MissingEvidence(f"{metric} is not positive everywhere, so it has no logarithm")
-        return fit_law(table, np.array(places), law).slope
+        return slopes(table, np.array(places), law)
 
     def words(self, arms: Comparison) -> str:
         """Say which slope, of what, over which levels."""
