@@ -160,17 +160,24 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
 
 
 class _OrName:
-    """Adds to the JSON Schema of a setting that a name alone stands for it."""
+    """Puts into the JSON Schema of a setting that a name alone stands for it."""
 
     def __init__(self, kind: Kind):
         self.kind = kind
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> Any:
-        found = handler(schema)
-        return {"anyOf": [{"enum": self.kind.names(), "type": "string"}, found]}
+        names, own = self.kind.names(), self.kind.own()
+        plain = all(set(self.kind.find(name).model_fields) == {"name"} for name in own)
+        others = [name for name in names if plain or name not in own]
+        forms: list[Any] = [{"enum": names, "type": "string"}]
+        forms += [] if plain else [handler(schema)]
+        if others:
+            only = {"name": {"enum": others}}
+            forms.append({"type": "object", "properties": only, "required": ["name"]})
+        return {"anyOf": forms}
 
 
-def named(kind: Kind) -> Any:
+def by_name(kind: Kind) -> Any:
     """Return the type of a field that names a thing of a kind, most of which have no settings.
 
     It is checked like a `setting`, and written as its name alone where that is all there is.

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.judge.measures import (
-    MissingEvidence,
     Numbers,
     compared_arms,
     involved_arms,
     numbers_per_seed,
 )
 from harness.judge.words import describe_hypothesis, describe_measure
+from harness.measures.base import MissingEvidence
 from harness.seeding import stream
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (

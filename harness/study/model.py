@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from harness.components import Component
 from harness.levels import two_alike
-from harness.registry import DESIGNS, named
+from harness.registry import DESIGNS, by_name
 from harness.study.claims import Claim
 from harness.study.probes import Probe
 from harness.study.running import Checkpoints, Faults, Resources
@@ -53,9 +53,10 @@ class Study(Component):
         "the data",
     )
     factors: dict[Label, Factor] = Field(default_factory=dict)
-    design: named(DESIGNS) = Field(  # type: ignore[valid-type]
+    design: by_name(DESIGNS) = Field(  # type: ignore[valid-type]
         DESIGNS.find("factorial")(name="factorial"),
         description="how factors become arms; `harness list designs`",
+        json_schema_extra={"default": "factorial"},
     )
     arms: dict[Label, dict[str, Any]] = Field(
         default_factory=dict, description="named arms beside the design: {path: value}"

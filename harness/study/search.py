@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.components import Component
 from harness.levels import two_alike
-from harness.registry import PRUNERS, SAMPLERS, named, setting
+from harness.registry import PRUNERS, SAMPLERS, by_name, setting
 
 Scalar = str | int | float | bool | None
 Positive = Annotated[float, Field(gt=0)]
@@ -91,9 +91,10 @@ class Search(Component):
         description="epochs of training that an arm's search may spend, on all its search seeds"
         " together; candidates are asked until there is no room for another",
     )
-    sampler: named(SAMPLERS) = Field(  # type: ignore[valid-type]
+    sampler: by_name(SAMPLERS) = Field(  # type: ignore[valid-type]
         SAMPLERS.find("tpe")(name="tpe"),
         description="how candidates are chosen; `harness list samplers`",
+        json_schema_extra={"default": "tpe"},
     )
     round: int = Field(
         4, ge=1, description="candidates asked at once; fixes them whatever the worker count"
