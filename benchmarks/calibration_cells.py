@@ -5,24 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import bootstrap
 
 from harness.stats import fits
 from harness.stats.hypotheses import (
+    Alternative,
     Assessment,
     Between,
     Different,
     Greater,
-    Hypothesis,
     Less,
-    Outcome,
     assess,
     combine,
     decide,
 )
-from harness.stats.intervals import bootstrap_band, bootstrap_interval
+from harness.stats.intervals import bootstrap_band
 from harness.stats.multiplicity import holm, intersection_union
 from harness.stats.power import Rule, equivalence_power, paired_power
-from harness.stats.sequential import Design, corrected_p_values, interval_alpha, sides_of
+from harness.stats.sequential import Design, corrected_p_values, interval_alpha
 
 Floats = npt.NDArray[np.float64]
 Noise = Callable[[np.random.Generator, tuple[int, ...]], Floats]
@@ -66,7 +66,7 @@ FAMILIES: dict[str, Noise] = {
 class Part:
     """One claim at the edge of its null hypothesis: noise of shape ``cells`` becomes one number."""
 
-    hypothesis: Hypothesis
+    hypothesis: Alternative
     truth: float
     cells: tuple[int, ...]
     reduce: Callable[[Floats], Floats]
@@ -101,12 +101,12 @@ def cost_ratio(noise: Floats) -> Floats:
 
 def power_law(noise: Floats) -> Floats:
     """Exponent of a power law with 10 % noise per level, truly -0.5."""
-    return fits.fit_law(LEVELS**-0.5 * np.exp(0.1 * noise), LEVELS, "power").slope
+    return fits.slopes(LEVELS**-0.5 * np.exp(0.1 * noise), LEVELS, "power")
 
 
 def exponential_law(noise: Floats) -> Floats:
     """Rate of an exponential law with 10 % noise per level, truly -0.1."""
-    return fits.fit_law(np.exp(-0.1 * LEVELS + 0.1 * noise), LEVELS, "exponential").slope
+    return fits.slopes(np.exp(-0.1 * LEVELS + 0.1 * noise), LEVELS, "exponential")
 
 
 KINDS: dict[str, tuple[Part, ...]] = {
@@ -153,7 +153,7 @@ def draw(parts: tuple[Part, ...], n: int, noise: Noise, rng: np.random.Generator
     return [part.reduce(noise(rng, (n, *part.cells))) for part in parts]
 
 
-def judge(parts: tuple[Part, ...], assessments: list[Assessment], p_corrected: float) -> Outcome:
+def judge(parts: tuple[Part, ...], assessments: list[Assessment], p_corrected: float) -> str:
     """The claim's outcome as the harness combines it."""
     pairs = zip(parts, assessments, strict=True)
     return combine(decide(a, part.hypothesis, p_corrected, ALPHA) for part, a in pairs)
@@ -202,12 +202,12 @@ def family_cell(job: tuple[int, str, int, int]) -> float:
 
 def sequential_study(
     claims: list[tuple[Part, ...]], design: Design, noise: Noise, rng: np.random.Generator
-) -> tuple[list[Outcome], float]:
+) -> tuple[list[str], float]:
     """Play one study look by look: final outcomes, and the mean of the seeds used per claim."""
     values = [draw(parts, design.looks[-1], noise, rng) for parts in claims]
-    outcomes: list[Outcome] = ["inconclusive"] * len(claims)
+    outcomes: list[str] = ["inconclusive"] * len(claims)
     used = np.full(len(claims), design.looks[-1])
-    sides = [sides_of(parts[0].hypothesis) for parts in claims]
+    sides = [parts[0].hypothesis.sides for parts in claims]
     for look, seeds in enumerate(design.looks):
         supported = [outcome == "supported" for outcome in outcomes]
         open_claims = [i for i, outcome in enumerate(outcomes) if outcome == "inconclusive"]
@@ -243,7 +243,7 @@ def power_cell(job: tuple[str, float, int, int, int, int]) -> tuple[float, float
     kind, effect, n, claims, studies, seed = job
     rng, noise = np.random.default_rng(seed), FAMILIES["normal"]
     if kind == "equivalent":
-        hypothesis: Hypothesis = Between(-effect, effect)
+        hypothesis: Alternative = Between(-effect, effect)
         truth, formula = 0.0, equivalence_power(effect, effect, 1.0, n, Rule(ALPHA, claims))
     elif kind == "different":
         hypothesis, truth = Different(), effect
@@ -265,7 +265,8 @@ def bootstrap_cell(job: tuple[str, int, str, int, int]) -> float:
     for _ in range(studies):
         values = FAMILIES[family](rng, (n,))
         if method == "bca":
-            low, high = bootstrap_interval(values, rng, 0.95, "bca", 999)
+            found = bootstrap((values,), np.mean, n_resamples=999, rng=rng).confidence_interval
+            low, high = float(found.low), float(found.high)
         else:
             band = bootstrap_band(values[:, None], rng, 0.95, 1_999)
             low, high = float(band.low[0]), float(band.high[0])

@@ -33,6 +33,7 @@ Kind = Literal[
     "hypotheses",
     "designs",
     "samplers",
+    "pruners",
     "panels",
     "figures",
 ]

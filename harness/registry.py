@@ -21,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     GetJsonSchemaHandler,
+    PlainSerializer,
     SerializeAsAny,
     Tag,
     ValidationError,
@@ -58,16 +59,19 @@ class Kind:
     """A kind of things, such as tasks: the package that holds the built-in ones.
 
     `plugged` is the kind of entry points by which other packages add theirs, if they can;
-    `families` are things that are told by the form of their names, the first that fits.
+    `families` are things that are told by the form of their names, the first that fits. Where names
+    have hyphens (`hyphens`), the modules have underscores in their place.
     """
 
     package: str
     plugged: PluginKind | None = None
     families: tuple[Family, ...] = ()
+    hyphens: bool = False
 
     def own(self) -> tuple[str, ...]:
         """Return the names of the built-in things."""
-        return _built_in(self.package)
+        found = _built_in(self.package)
+        return tuple(name.replace("_", "-") for name in found) if self.hyphens else found
 
     def names(self) -> list[str]:
         """Return the names of all things of this kind; a built-in one goes first."""
@@ -92,7 +96,8 @@ class Kind:
             ValueError: if two packages register it.
         """
         if name in self.own():
-            return _class_of(f"{self.package}.{name}", name)
+            module = name.replace("-", "_") if self.hyphens else name
+            return _class_of(f"{self.package}.{module}", name)
         family = self.family(name)
         if family is not None:
             return _class_of(f"{self.package}.{family.module}", None)
@@ -132,13 +137,14 @@ class Kind:
                 found[name] = {}
         return found
 
-    def read(self, settings: Mapping[str, Any]) -> Any:
-        """Return the thing of resolved settings, as a workload holds them.
+    def read(self, written: str | Mapping[str, Any]) -> Any:
+        """Return the thing that a name, or a name with settings, means in a resolved workload.
 
         Raises:
             KeyError: if nothing of this kind has the name.
             pydantic.ValidationError: if the settings are not its own.
         """
+        settings = {"name": written} if isinstance(written, str) else written
         return self.find(settings["name"]).model_validate_json(json.dumps(settings), strict=True)
 
 
@@ -155,11 +161,19 @@ SCHEDULES = Kind("harness.schedules", "schedules")
 AUGMENTATIONS = Kind("harness.augmentations", "augmentations")
 LOSSES = Kind("harness.losses", "losses", (Family("package.module:function", ":", "_own"),))
 DATA = Kind("harness.data", "data")
+MEASURES = Kind("harness.measures", "measures")
+HYPOTHESES = Kind("harness.hypotheses", "hypotheses")
+DESIGNS = Kind("harness.designs", "designs", hyphens=True)
+SAMPLERS = Kind("harness.samplers", "samplers")
+PRUNERS = Kind("harness.pruners", "pruners")
 KINDS: Mapping[str, Kind] = {
     str(kind.plugged): kind
-    for kind in (DATA, NETWORKS, TASKS, PROBES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES)
-}
-"""Those whose built-in things are all modules of their package, by the name of the kind."""
+    for kind in (
+        DATA, NETWORKS, TASKS, PROBES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES,
+        DESIGNS, SAMPLERS, PRUNERS, MEASURES, HYPOTHESES,
+    )
+}  # fmt: skip
+"""All of them, by what the entry points of other packages call them."""
 
 
 @cache
@@ -173,13 +187,18 @@ def _built_in(package: str) -> tuple[str, ...]:
 
 @cache
 def _class_of(module: str, name: str | None) -> type[Any]:
-    """Return the class of a module whose field `name` has this one value; None: has a pattern."""
+    """Return the class of a module whose `name`, a field or of the class, has this one value.
+
+    Without a name, the class whose `name` has a pattern.
+    """
     for value in vars(import_module(module)).values():
         if isinstance(value, type) and issubclass(value, BaseModel):
             field = value.model_fields.get("name")
             if field is None:
                 continue
             if get_args(field.annotation) == (name,) or (name is None and field.metadata):
+                return value
+            if field is None and name is not None and getattr(value, "name", None) == name:
                 return value
     wanted = "a pattern for its `name`" if name is None else f"the field `name: Literal['{name}']`"
     raise LookupError(f"{module} has no class with {wanted}")
@@ -251,3 +270,36 @@ class _Written:
             named = {"properties": {"name": {"const": name}}, "required": ["name"]}
             options.append({"type": "object", **(whole or named)})
         return {"anyOf": options}
+
+
+class _OrName:
+    """Puts into the JSON Schema of a setting that a name alone stands for it."""
+
+    def __init__(self, kind: Kind):
+        self.kind = kind
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> Any:
+        names, own = self.kind.names(), self.kind.own()
+        plain = all(set(self.kind.find(name).model_fields) == {"name"} for name in own)
+        others = [name for name in names if plain or name not in own]
+        forms: list[Any] = [{"enum": names, "type": "string"}]
+        forms += [] if plain else [handler(schema)]
+        if others:
+            only = {"name": {"enum": others}}
+            forms.append({"type": "object", "properties": only, "required": ["name"]})
+        return {"anyOf": forms}
+
+
+def by_name(kind: Kind) -> Any:
+    """Return the type of a field that names a thing of a kind, most of which have no settings.
+
+    It is checked like a `setting`, and written as its name alone where that is all there is.
+    """
+
+    return Annotated[setting(kind), PlainSerializer(written), _OrName(kind)]
+
+
+def written(thing: BaseModel) -> Any:
+    """Return what a study says to name a thing: its name, with settings where it has any."""
+    alone = set(type(thing).model_fields) == {"name"}
+    return thing.name if alone else thing.model_dump(mode="json")  # type: ignore[attr-defined]

@@ -3,7 +3,8 @@ import math
 import pytest
 
 from harness.metrics import metric_of
-from harness.plan import SearchSpace, grid_points
+from harness.plan import SearchSpace
+from harness.samplers.grid import grid_points
 from harness.search import Tried, best, next_round, wanted
 
 DIMENSIONS = {

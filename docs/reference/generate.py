@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from harness.cli.app import app
 from harness.components.base import Component
 from harness.components.transfer import Transfer
 from harness.registry import AUGMENTATIONS, KINDS
-from harness.study.claims import CompositeClaim, SingleClaim, Trend
+from harness.study.claims import CompositeClaim, SingleClaim
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
 from harness.study.search import Search
@@ -26,7 +26,7 @@ BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
 }  # fmt: skip
 PARTS: Mapping[str, type[Component]] = {
     "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,
-    "claims of several parts": CompositeClaim, "trend": Trend, "transfer": Transfer,
+    "claims of several parts": CompositeClaim, "transfer": Transfer,
     "augmentation": mapping_of(AUGMENTATIONS.own()),
 }  # fmt: skip
 
@@ -40,11 +40,7 @@ def study_file() -> str:
     for kind, models in BY_NAME.items():
         parts.append(f"## {kind[0].upper()}{kind[1:]} by name\n")
         for name, model in models.items():
-            parts += [
-                f"### `{name}`\n",
-                f"{inspect.cleandoc(model.__doc__ or '')}\n",
-                _fields(model),
-            ]
+            parts += [f"### `{name}`\n", f"{cleandoc(model.__doc__ or '')}\n", _fields(model)]
     return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 
@@ -77,12 +73,13 @@ def _option(option: Any) -> str:
 def _fields(model: type[Component]) -> str:
     """Return a table of the keys of a part."""
     schema = model.model_json_schema()
+    plain = {name: one for name, one in schema.get("$defs", {}).items() if "properties" not in one}
     rows = []
     for key, field in schema.get("properties", {}).items():
         if key == "name" and "const" in field:
             continue
         default = "required" if key in schema.get("required", ()) else _shown(field.get("default"))
-        rows.append(f"| `{key}` | {_type(field)} | {default} | {_cell(_says(field))} |")
+        rows.append(f"| `{key}` | {_type(field, plain)} | {default} | {_cell(_says(field))} |")
     if not rows:
         return ""
     return "\n".join(["| key | is | default | |", "|---|---|---|---|", *rows, ""])
@@ -94,18 +91,20 @@ def _says(field: Mapping[str, Any]) -> str:
     return "; ".join(part for part in (field.get("description", ""), ", ".join(found)) if part)
 
 
-def _type(field: Mapping[str, Any]) -> str:
+def _type(field: Mapping[str, Any], plain: Mapping[str, Any]) -> str:
+    """Say what a field takes; `plain` are definitions that are no part of their own."""
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "const" in field:
         return f"`{field['const']}`"
     for union in ("anyOf", "oneOf"):
         if union in field:
-            return _joined(_type(option) for option in field[union])
+            return _joined(_type(option, plain) for option in field[union])
     if "$ref" in field:
-        return field["$ref"].rpartition("/")[2]
+        name = field["$ref"].rpartition("/")[2]
+        return _type(plain[name], plain) if name in plain else name
     if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}))}"
+        return f"list of {_type(field.get('items', {}), plain)}"
     words = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or "
              "false", "object": "mapping", "null": "nothing"}  # fmt: skip
     return words.get(str(field.get("type")), "anything")

@@ -9,8 +9,6 @@ from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, plugins
 from harness.registry import KINDS, TASKS
 from harness.study.bundled import bundled_studies
-from harness.study.claims import HYPOTHESES, MEASURES, Test
-from harness.study.design import DESIGNS
 from harness.study.document import read_yaml
 
 
@@ -26,10 +24,6 @@ def catalogue() -> dict[str, dict[str, str]]:
             listed.setdefault(plugin_kind, {}).setdefault(name, origin)
     listed["activations"] = dict.fromkeys(get_args(Activation), "")
     listed["initializations"] = dict.fromkeys(get_args(Initialization), "")
-    listed["designs"] = {name: _first_line(build.__doc__) for name, build in DESIGNS.items()}
-    fields = Test.model_fields
-    listed["measures"] = {name: fields[name].description or "" for name in MEASURES}
-    listed["hypotheses"] = {name: fields[name].description or "" for name in HYPOTHESES}
     listed["studies"] = {name: _question(file) for name, file in bundled_studies().items()}
     return listed
 

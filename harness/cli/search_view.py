@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.plan import Plan, budgets
-from harness.study import Arm, kind_of
+from harness.samplers.base import kind_of
+from harness.study import Arm
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +43,7 @@ def print_search(console: Console, plan: Plan) -> None:
         assert space is not None
         every = len(arms) == len(plan.arms)
         console.print(
-            f"search of {'every arm' if every else _names(arms)}: {space.sampler}, by"
+            f"search of {'every arm' if every else _names(arms)}: {_named(space.sampler)}, by"
             f" {space.metric.name}",
             highlight=False,
         )
@@ -50,6 +51,10 @@ def print_search(console: Console, plan: Plan) -> None:
             console.print(f"  {path}: {dimension_in_words(dimension)}", highlight=False)
     for text in _budgets(plan):
         console.print(text, highlight=False)
+
+
+def _named(sampler: Any) -> str:
+    return sampler if isinstance(sampler, str) else str(sampler["name"])
 
 
 def dimension_in_words(dimension: Mapping[str, Any]) -> str:

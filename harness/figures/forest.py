@@ -22,6 +22,7 @@ from harness.figures.style import (
     theme,
 )
 from harness.figures.words import estimate, metric_name, plural, with_minus, wrapped
+from harness.hypotheses.base import Ranges
 from harness.study import Study
 from harness.study.claims import Claim, Test
 from harness.trial import Verdict
@@ -70,7 +71,7 @@ def _rows(claim: Claim, verdict: Verdict) -> list[Effect]:
         return [
             Effect(
                 verdict.says, verdict.measures, verdict.expected, verdict.verdict, verdict.effect,
-                verdict.ci_low, verdict.ci_high, claimed_ranges(test), _neutral(test),
+                verdict.ci_low, verdict.ci_high, claimed_ranges(test), test.measure.neutral,
                 verdict.reason,
             )
         ]  # fmt: skip
@@ -83,36 +84,15 @@ def _rows(claim: Claim, verdict: Verdict) -> list[Effect]:
 def _part(whole: Verdict | None, test: Test, part: dict[str, Any]) -> Effect:
     return Effect(
         whole.says if whole else "", part["measures"], part["expected"], part["verdict"],
-        part["effect"], part["ci_low"], part["ci_high"], claimed_ranges(test), _neutral(test),
+        part["effect"], part["ci_low"], part["ci_high"], claimed_ranges(test), test.measure.neutral,
         part["missing"],
         overall=whole.verdict if whole else "",
     )  # fmt: skip
 
 
-def claimed_ranges(test: Test) -> tuple[tuple[float, float], ...]:
+def claimed_ranges(test: Test) -> Ranges:
     """Return where a test puts its effect, on the scale of the claim."""
-    base = 1.0 if test.ratio is not None else 0.0
-    if test.greater_by is not None:
-        return ((base + test.greater_by, math.inf),)
-    if test.less_by is not None:
-        return ((-math.inf, base - test.less_by),)
-    if test.differs_by is not None:
-        low = 1.0 / (1.0 + test.differs_by) if base else -test.differs_by
-        return ((-math.inf, low), (base + test.differs_by, math.inf))
-    if test.within is not None:
-        return ((-test.within, test.within),)
-    if test.between is not None:
-        return ((test.between[0], test.between[1]),)
-    if test.above is not None:
-        return ((test.above, math.inf),)
-    assert test.below is not None
-    return ((-math.inf, test.below),)
-
-
-def _neutral(test: Test) -> float | None:
-    if test.ratio is not None:
-        return 1.0
-    return None if test.of is not None else 0.0
+    return test.hypothesis.ranges(test.measure.log)
 
 
 def forest(study: Study, verdicts: Sequence[Verdict]) -> Picture | None:

@@ -15,8 +15,8 @@ from harness.figures.layout import MOST_SERIES
 from harness.figures.lines import Facet, Frame, Line, draw_facets
 from harness.figures.style import Picture
 from harness.figures.words import axis_label, capitalized, metric_name, plural
+from harness.levels import same_value
 from harness.stats.intervals import t_interval
-from harness.study.search import same_value
 from harness.wording import level_text
 
 MOST_PAIRS = 6
@@ -37,7 +37,7 @@ def interactions(evidence: Evidence, metric: str) -> Picture | None:
     interval is that of these numbers. A seed in which an arm of the pair has no number is left out.
     """
     study = evidence.plan.study
-    pairs = _pairs(study.factors) if study.design == "factorial" else []
+    pairs = _pairs(study.factors) if study.design.crossed else []
     rows = evidence.confirmation
     if not pairs or metric not in rows:
         return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.levels import same_value
 from harness.plan import Plan
 from harness.study import Arm
-from harness.study.search import same_value
 from harness.wording import level_text
 
 MOST_SERIES = 8
@@ -64,9 +64,9 @@ def lay_out(plan: Plan) -> Layout:
     if not factors:
         groups = _plain("", [*designed, *named])
         named = []
-    elif plan.study.design == "leave-one-out":
+    elif plan.study.design.grouped == "together":
         groups = _plain("", designed)
-    elif plan.study.design == "one-at-a-time" and len(factors) > 1:
+    elif plan.study.design.grouped == "by factor" and len(factors) > 1:
         groups = _by_changed_factor(designed, factors, plan.baseline)
     elif len(factors) == 2:
         groups, hue = _crossed(designed, plan, factors)

@@ -17,7 +17,7 @@ import numpy as np
 from harness.evidence import Evidence
 from harness.judge.measures import Numbers, involved_arms
 from harness.judge.verdicts import Rules, judge_by
-from harness.stats.hypotheses import Hypothesis
+from harness.stats.hypotheses import Alternative
 from harness.stats.multiplicity import holm
 from harness.study import Study
 from harness.trial import Verdict
@@ -93,7 +93,6 @@ def _rules_at(study: Study, look: int, before: dict[str, Verdict]) -> Rules:
         corrected_p_values,
         interval_alpha,
         nominal_level,
-        sides_of,
     )
 
     design = Design(study.looks, study.alpha)
@@ -101,10 +100,10 @@ def _rules_at(study: Study, look: int, before: dict[str, Verdict]) -> Rules:
     supported = np.array([outcome == "supported" for outcome in outcomes])
     closed = np.array([outcome in FINAL - {"supported"} for outcome in outcomes])
 
-    def correct(hypotheses: Sequence[Sequence[Hypothesis]], p_values: Numbers) -> Numbers:
+    def correct(hypotheses: Sequence[Sequence[Alternative]], p_values: Numbers) -> Numbers:
         # Every part of a claim has to pass: where they differ in sides, the stricter level counts.
         sides = [
-            min({sides_of(part) for part in parts}, key=lambda n: nominal_level(design, look, 1, n))
+            min({part.sides for part in parts}, key=lambda n: nominal_level(design, look, 1, n))
             for parts in hypotheses
         ]
         open_p_values = np.where(closed, 1.0, p_values)

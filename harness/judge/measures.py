@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,29 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
+from harness.measures.base import MissingEvidence
 from harness.plan import Plan
-from harness.stats.fits import Law, fit_law, interaction, log_ratio, paired_difference
-from harness.study import Arm, Comparison, compared, point_sides
-from harness.study.claims import Test, Trend
+from harness.study import Arm, Comparison, compared
+from harness.study.claims import Test
 from harness.trial import LARGEST, NOT_FINITE
 
 Numbers = NDArray[np.float64]
-
-_LAWS: dict[str, Law] = {
-    "linear": "linear", "doubling": "linear", "log": "exponential", "power": "power",
-}  # fmt: skip
-_ACROSS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "mean": lambda table: table.mean(axis=1),
-    "range": lambda table: table.max(axis=1) - table.min(axis=1),
-    "deviation": lambda table: table.std(axis=1, ddof=1),
-    "lowest": lambda table: table.min(axis=1),
-    "highest": lambda table: table.max(axis=1),
-    "shortfall": lambda table: table.max(axis=1) - table.mean(axis=1),
-}
-
-
-class MissingEvidence(Exception):  # noqa: N818  (an outcome, not an error)
-    """A number that the claim needs does not exist; the message says which."""
 
 
 def compared_arms(test: Test, plan: Plan) -> Comparison:
@@ -63,43 +47,13 @@ def involved_arms(test: Test, plan: Plan) -> list[Arm]:
 def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
     """Reduce the first so many seeds of the evidence to one number each, shape (seeds,).
 
-    Ratios are natural logarithms, so that half and double are equally far from one.
-
     Raises:
         MissingEvidence: if a trial that the test needs is not there or has no such metric.
     """
     rows = evidence.confirmation
     sample = _Sample(test, rows[rows["seed"] < seeds], seeds, evidence.details)
-    values = [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
-    if test.trend is not None:
-        return _slopes(values, evidence, test.trend, test.metric)
-    if test.interaction is not None:
-        return interaction(np.array(values).T.reshape(-1, 2, 2))
-    if test.of is not None:
-        return values[0]
-    left, right = values
-    if test.contrast is not None:
-        return paired_difference(left, right)
-    if (left <= 0).any() or (right <= 0).any():
-        raise MissingEvidence(f"{test.metric} is not positive everywhere, so it has no ratio")
-    return log_ratio(left, right)
-
-
-def _slopes(values: Sequence[Numbers], evidence: Evidence, trend: Trend, metric: str) -> Numbers:
-    """Fit the law over the levels of a factor, or over named points, to every seed.
-
-    `values` has one array for each selector of each point, in their order.
-    """
-    left, columns, places = iter(values), [], []
-    for place, selectors in point_sides(trend, evidence.plan.study.factors):
-        point = [next(left) for _ in selectors]
-        columns.append(point[0] if len(point) == 1 else paired_difference(point[0], point[1]))
-        places.append(math.log2(place) if trend.scale == "doubling" else place)
-    table = np.column_stack(columns)
-    law = _LAWS[trend.scale]
-    if law != "linear" and (table <= 0).any():
-        raise MissingEvidence(f"{metric} is not positive everywhere, so it has no logarithm")
-    return fit_law(table, np.array(places), law).slope
+    sides = [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
+    return test.measure.reduce(sides, evidence.plan.study.factors, test.metric)
 
 
 @dataclass(frozen=True)
@@ -132,7 +86,7 @@ class _Sample:
         table = mine.assign(value=values).pivot_table(index="seed", columns="arm", values="value")
         if test.spread_over_seeds:  # Brown and Forsythe, J. Am. Stat. Assoc. 69, 1974
             table = (table - table.median()).abs()
-        return np.asarray(_ACROSS[test.across](table.sort_index()), dtype=np.float64)
+        return np.asarray(test.measure.side(table.sort_index(), test.across), dtype=np.float64)
 
     def _what_is_not_finite(self, without: pd.DataFrame, names: Sequence[str]) -> str:
         """Say which arms lack the metric, on how many seeds, and whether it was not finite."""

@@ -17,23 +17,20 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.judge.measures import (
-    MissingEvidence,
     Numbers,
     compared_arms,
     involved_arms,
     numbers_per_seed,
 )
 from harness.judge.words import describe_hypothesis, describe_measure
+from harness.measures.base import MissingEvidence
 from harness.seeding import stream
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (
+    Alternative,
     Assessment,
-    Between,
-    Different,
-    Greater,
-    Hypothesis,
-    Less,
     assess,
+    combine,
     decide,
 )
 from harness.stats.multiplicity import intersection_union
@@ -55,7 +52,7 @@ class TestResult:
 
     test: Test
     measures: str
-    hypothesis: Hypothesis
+    hypothesis: Alternative
     per_seed: NDArray[np.float64] | None
     assessment: Assessment | None
     trials: list[str]
@@ -63,7 +60,7 @@ class TestResult:
 
     def shown(self, number: float) -> float:
         """Bring a number from the scale of the test to the scale of the claim."""
-        return math.exp(number) if self.test.ratio is not None else number
+        return self.test.measure.shown(number)
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,8 @@ class Rules:
     """
 
     seeds: int
-    interval_alpha: Callable[[Hypothesis], float]
-    correct: Callable[[Sequence[Sequence[Hypothesis]], Numbers], Numbers]
+    interval_alpha: Callable[[Alternative], float]
+    correct: Callable[[Sequence[Sequence[Alternative]], Numbers], Numbers]
 
 
 def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
@@ -108,7 +105,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
         # A part's own p-value is corrected as much as that of its claim, the largest of the parts.
         correction = float(p_corrected) / p if p else 1.0
         outcomes = [_outcome(part, correction, study.alpha) for part in parts]
-        outcome = _combined(outcomes)
+        outcome = combine(outcomes)
         lead = _lead(parts, outcomes)
         shown = _numbers(lead)
         verdicts.append(
@@ -161,7 +158,8 @@ def declared_claims(study: Study) -> dict[str, str]:
 
 def run_test(test: Test, evidence: Evidence, rules: Rules) -> TestResult:
     """Reduce a test to one number per seed and assess these numbers."""
-    hypothesis, measures = hypothesis_of(test), describe_measure(test)
+    hypothesis = test.hypothesis.alternative(test.measure.log)
+    measures = describe_measure(test)
     rows = evidence.confirmation
     rows = rows[rows["seed"] < rules.seeds]
     names = [arm.name for arm in involved_arms(test, evidence.plan)]
@@ -176,29 +174,6 @@ def run_test(test: Test, evidence: Evidence, rules: Rules) -> TestResult:
     return TestResult(test, measures, hypothesis, values, assessment, trials)
 
 
-def hypothesis_of(test: Test) -> Hypothesis:
-    """Translate the hypothesis of a test to the scale on which it is tested."""
-    ratio = test.ratio is not None
-    if test.greater_by is not None:
-        return Greater(math.log1p(test.greater_by) if ratio else test.greater_by)
-    if test.less_by is not None:
-        return Less(math.log(max(1 - test.less_by, 1e-12)) if ratio else -test.less_by)
-    if test.differs_by is not None:
-        return Different(math.log1p(test.differs_by) if ratio else test.differs_by)
-    if test.within is not None:
-        return Between(-test.within, test.within)
-
-    def scaled(bound: float) -> float:
-        return (math.log(bound) if bound > 0 else -math.inf) if ratio else bound
-
-    if test.between is not None:
-        return Between(scaled(test.between[0]), scaled(test.between[1]))
-    if test.above is not None:
-        return Greater(scaled(test.above))
-    assert test.below is not None
-    return Less(scaled(test.below))
-
-
 def _claim_p(parts: Sequence[TestResult]) -> float | None:
     values = [part.assessment.p_value for part in parts if part.assessment is not None]
     return intersection_union(np.array(values)) if len(values) == len(parts) else None
@@ -209,14 +184,6 @@ def _outcome(part: TestResult, correction: float, alpha: float) -> str:
         return "incomplete"
     p_corrected = min(1.0, part.assessment.p_value * correction)
     return decide(part.assessment, part.hypothesis, p_corrected, alpha)
-
-
-def _combined(outcomes: Sequence[str]) -> str:
-    """Combine the parts of a claim: one refuted part refutes it, whatever else is missing."""
-    for decisive in ("refuted", "incomplete", "inconclusive"):
-        if decisive in outcomes:
-            return decisive
-    return "supported"
 
 
 def _lead(parts: Sequence[TestResult], outcomes: Sequence[str]) -> TestResult:

@@ -2,7 +2,6 @@
 
 from harness.plan.budgets import Budget, budgets, epochs_of
 from harness.plan.estimate import estimate_seconds
-from harness.plan.grid import grid_points
 from harness.plan.plan import (
     FIXED,
     Assignment,
@@ -28,7 +27,6 @@ __all__ = [
     "data_key",
     "epochs_of",
     "estimate_seconds",
-    "grid_points",
     "make_plan",
     "selecting_metric",
 ]

@@ -63,15 +63,10 @@ def power_of(study: Study) -> dict[str, Any]:
 
 def kind_of(claim: Claim) -> str:
     """Return the kind of the part of a claim that is hardest to support."""
-    kinds = [
-        "two-sided"
-        if test.differs_by is not None
-        else "equivalence"
-        if test.within is not None or test.between is not None
-        else "one-sided"
-        for test in claim.tests
-    ]
-    return max(kinds, key=("one-sided", "equivalence", "two-sided").index)
+    return max(
+        (test.hypothesis.kind for test in claim.tests),
+        key=("one-sided", "equivalence", "two-sided").index,
+    )
 
 
 def _best(study: Study, sides: Sequence[Sides]) -> tuple[list[float], list[bool]]:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from harness.levels import is_among
 from harness.metrics import Metric
-from harness.plan.grid import grid_points
-from harness.study import Arm, Space, is_asked, kind_of, most_epochs, settings_for, value_at
-from harness.study.search import Search, is_among
+from harness.pruners.base import Pruner
+from harness.registry import PRUNERS, written
+from harness.samplers.base import Space, is_asked, kind_of
+from harness.study import Arm, most_epochs, settings_for, value_at
+from harness.study.search import Search
 from harness.trial import digest
 
 MOST_CANDIDATES = 10_000
@@ -23,21 +26,21 @@ class SearchSpace:
     Attributes:
         dimensions: path to `{kind: values}`, in the order of asking; see `harness.study.Space`.
         default: the workload's own values, which every search tries first, if it contains them.
-        sampler: tpe, random, grid or cmaes.
+        sampler: as a study names it: a name, or a name with settings.
         round: candidates asked at once.
         candidates: the most that one repetition asks.
         metric: chooses the winner.
         seeds: search seeds on which each candidate is trained.
         longest: epochs that one trial takes at most.
         epochs: that one repetition may spend; None where only candidates are counted.
-        pruning: `{name, first, factor}` of a rule that stops candidates, or None.
-        points: the candidates of a grid.
+        pruning: name and settings of the pruner that stops candidates, or None.
+        points: the candidates, where the sampler knows them beforehand, as a grid does.
         repetition: which of the search's repetitions this is, from 0.
     """
 
     dimensions: Space
     default: Mapping[str, Any] | None
-    sampler: str
+    sampler: str | Mapping[str, Any]
     round: int
     candidates: int
     metric: Metric
@@ -53,6 +56,11 @@ class SearchSpace:
         """Seed of the sampler: equal spaces get equal first candidates, whatever the arm."""
         repeated = [self.repetition] if self.repetition else []
         return int(digest([self.dimensions, self.sampler, self.round, *repeated]), 16) % 2**32
+
+    @cached_property
+    def pruner(self) -> Pruner | None:
+        """What stops candidates."""
+        return PRUNERS.make(self.pruning) if self.pruning is not None else None
 
     @property
     def cost(self) -> int:
@@ -81,8 +89,8 @@ def make_space(search: Search, arm: Arm, dimensions: Space, metric: Metric) -> S
     cost = most_epochs(search, arm, dimensions)
     space = SearchSpace(
         dimensions,
-        _default(arm, dimensions) if search.sampler != "grid" else None,
-        search.sampler,
+        _default(arm, dimensions) if search.sampler.tries_default else None,
+        written(search.sampler),
         search.round,
         _most_candidates(search, arm, dimensions),
         metric,
@@ -91,11 +99,9 @@ def make_space(search: Search, arm: Arm, dimensions: Space, metric: Metric) -> S
         search.epochs,
         search.pruning.model_dump(mode="json") if search.pruning else None,
     )
-    if search.sampler != "grid":
-        return space
     room = space.candidates if search.epochs is None else search.epochs // cost
-    points = grid_points(dimensions, min(space.candidates, room))
-    return replace(space, points=points, candidates=len(points))
+    points = search.sampler.points(dimensions, min(space.candidates, room))
+    return space if points is None else replace(space, points=points, candidates=len(points))
 
 
 def _most_candidates(search: Search, arm: Arm, dimensions: Space) -> int:

@@ -8,16 +8,14 @@ import pandas as pd
 from harness.evidence import Evidence, trained_alone
 from harness.figures import primary_metric
 from harness.figures.words import ABSENT, axis_label, estimate
+from harness.levels import same_value
 from harness.report.answer import p_text
 from harness.report.tables import Cell, Table, mean_cell, number_cell
 from harness.stats.hypotheses import Different, p_value
 from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
 from harness.study import Arm
-from harness.study.search import same_value
 from harness.wording import level_text
-
-DESIGNS = {"leave-one-out": "Without", "one-at-a-time": "Changed"}
 
 
 def ablations(evidence: Evidence) -> Table | None:
@@ -31,7 +29,7 @@ def ablations(evidence: Evidence) -> Table | None:
     metric = primary_metric(evidence)
     known = evidence.plan.metric(metric)
     rows = evidence.confirmation
-    if study.design not in DESIGNS or not others or metric not in rows:
+    if not study.design.change or not others or metric not in rows:
         return None
     table = rows.pivot_table(index="seed", columns="arm", values=metric)
     if baseline.name not in table:
@@ -54,7 +52,7 @@ def ablations(evidence: Evidence) -> Table | None:
     return Table(
         "What each change is worth, one at a time",
         [
-            DESIGNS[study.design],
+            study.design.change,
             axis_label(known),
             "Change",
             "p, corrected",

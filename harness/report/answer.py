@@ -142,7 +142,7 @@ def p_text(value: float | None) -> str:
 
 def _level(test: Test, alpha: float) -> str:
     """Return the confidence level that belongs to a test's kind of claim, such as "95 %"."""
-    two_bounds = test.within is not None or test.between is not None
+    two_bounds = test.hypothesis.kind == "equivalence"
     return f"{100 * (1 - (2 if two_bounds else 1) * alpha):g} %"
 
 

@@ -58,7 +58,7 @@ def planned(evidence: Evidence) -> Facts:
     ]  # fmt: skip
     named = [arm.name for arm in plan.arms if arm.named]
     facts += [
-        ("Design", study.design),
+        ("Design", study.design.name),
         (
             "Arms",
             f"{len(plan.arms)}" + (f", of which named singly: {listed(named)}" if named else ""),
@@ -73,7 +73,7 @@ def planned(evidence: Evidence) -> Facts:
         facts += [
             (
                 "Search, for each arm",
-                f"{budget_in_words(study.search)} by {study.search.sampler}, each candidate on"
+                f"{budget_in_words(study.search)} by {study.search.sampler.name}, each candidate on"
                 f" {plural(study.search.seeds, 'search seed')}, chosen by"
                 f" {metric_name(plan.search_metric(plan.baseline))}",
             ),

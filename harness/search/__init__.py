@@ -1,10 +1,9 @@
 """Which candidates to try next, which to stop, which won: pure functions of the history."""
 
+from harness.samplers.base import History, Tried, best, wanted
 from harness.search.export import export_search
-from harness.search.history import History, Tried, best, wanted
 from harness.search.importance import importances
-from harness.search.pruning import bracket_of, rungs, stop_rules
-from harness.search.sampling import next_round
+from harness.search.rounds import bracket_of, next_round, rungs, stop_rules
 
 __all__ = [
     "History",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from harness.plan import SearchSpace
-from harness.search.history import History
-from harness.search.sampling import distribution, finished_trial
+from harness.samplers.base import History
 
 
 def export_search(space: SearchSpace, history: History, storage: str, name: str) -> bool:
@@ -23,6 +22,8 @@ def export_search(space: SearchSpace, history: History, storage: str, name: str)
         ValueError: if the storage cannot be used.
     """
     import optuna
+
+    from harness.samplers._optuna import distribution, finished_trial
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if space.metric.goal is None:

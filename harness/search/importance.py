@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.search.history import Tried
-from harness.search.sampling import distribution, finished_trial
+from harness.samplers.base import Tried
 
 FEWEST = 8
 """With fewer candidates a forest has nothing to learn from."""
@@ -34,6 +33,8 @@ def importances(
         return None
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+    from harness.samplers._optuna import distribution, finished_trial
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {path: distribution(dimension) for path, dimension in dimensions.items()}

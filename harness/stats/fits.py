@@ -4,7 +4,6 @@ Rows are blocks (seeds), columns are ordered levels. Every function keeps the bl
 the inference of ``hypotheses`` sees independent values.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,20 +12,6 @@ import numpy.typing as npt
 from harness.stats.arrays import Floats, checked, positive, without_rounding
 
 Law = Literal["linear", "exponential", "power"]
-
-
-@dataclass(frozen=True)
-class LineFit:
-    """Least-squares lines, one per block; three arrays of shape (n,).
-
-    On the axes of the law: for ``exponential`` the intercept is the log of the value at x = 0, for
-    ``power`` the log of the value at x = 1. ``r_squared`` is the share of the variance explained
-    on those axes; a constant row, where there is nothing to explain, gets 0.
-    """
-
-    slope: Floats
-    intercept: Floats
-    r_squared: Floats
 
 
 def paired_difference(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
@@ -75,12 +60,12 @@ def interaction(cells: npt.ArrayLike) -> Floats:
     return without_rounding(gains[:, 1] - gains[:, 0], np.abs(array).sum(axis=(1, 2)))
 
 
-def fit_law(values: npt.ArrayLike, x: npt.ArrayLike, law: Law = "linear") -> LineFit:
-    """Fit a line, ``a * exp(slope * x)`` or ``a * x**slope`` to every block by least squares.
+def slopes(values: npt.ArrayLike, x: npt.ArrayLike, law: Law = "linear") -> Floats:
+    """Least-squares slope of each block over ordered levels, shape (n,).
 
-    Exponential and power laws are fitted as lines on log-linear and log-log axes, which weighs
-    relative errors equally. There is no additive constant: a curve that levels off at a floor is
-    not a power law over that range, and its held-out error says so.
+    Of a line, of ``a * exp(slope * x)`` or of ``a * x**slope``. Exponential and power laws are
+    fitted as lines on log-linear and log-log axes, which weighs relative errors equally. There is
+    no additive constant: a curve that levels off at a floor is not a power law over that range.
 
     Args:
         values: shape (n, levels), in any unit; above zero but for ``linear``.
@@ -93,108 +78,11 @@ def fit_law(values: npt.ArrayLike, x: npt.ArrayLike, law: Law = "linear") -> Lin
     """
     y, t = _axes(values, x, law)
     centred = t - t.mean()
-    mean = y.mean(axis=1)
     # The scores sum to zero only up to rounding; centring y keeps constant rows exactly flat.
-    deviations = without_rounding(y - mean[:, None], np.abs(y).sum(axis=1)[:, None])
-    slope = deviations @ centred / (centred @ centred)
-    residual = ((deviations - slope[:, None] * centred) ** 2).sum(axis=1)
-    total = (deviations**2).sum(axis=1)
-    explained = 1.0 - np.divide(residual, total, out=np.ones_like(total), where=total > 0.0)
-    return LineFit(slope, mean - slope * t.mean(), np.maximum(explained, 0.0))
-
-
-def slopes(values: npt.ArrayLike, x: npt.ArrayLike) -> Floats:
-    """Least-squares slope of each block over ordered levels, shape (n,); see ``fit_law``."""
-    return fit_law(values, x).slope
-
-
-def predict(fit: LineFit, x: npt.ArrayLike, law: Law = "linear") -> Floats:
-    """Values of the fitted laws at ``x`` of shape (levels,): shape (n, levels).
-
-    Raises:
-        ValueError: for absent ``x``, or ``x`` not above zero for ``power``.
-    """
-    t = np.log(positive(x)) if law == "power" else checked(x)
-    lines = fit.intercept[:, None] + fit.slope[:, None] * t
-    return lines if law == "linear" else np.exp(lines)
-
-
-def held_out_error(
-    values: npt.ArrayLike, x: npt.ArrayLike, law: Law = "linear", held_out: int = 1
-) -> Floats:
-    """How far each block's law misses its last levels when fitted to the levels before.
-
-    Args:
-        values: shape (n, levels).
-        x: shape (levels,), increasing.
-        law: see ``fit_law``.
-        held_out: number of levels at the end that the fit does not see.
-
-    Returns:
-        Shape (n,): mean absolute error over the held-out levels, in the unit of ``values`` for
-        ``linear``, of the natural log for the others (0.1 is about 10 %).
-
-    Raises:
-        ValueError: as ``fit_law``; for fewer than two levels left, or ``x`` not increasing.
-    """
-    array, levels = checked(values, 2), checked(x)
-    if not 0 < held_out <= levels.size - 2:
-        raise ValueError("the fit needs two levels and the check at least one")
-    if (np.diff(levels) <= 0.0).any():
-        raise ValueError("extrapolation needs increasing levels")
-    fit = fit_law(array[:, :-held_out], levels[:-held_out], law)
-    seen, _ = _axes(array, levels, law)
-    predicted = predict(fit, levels[-held_out:], law)
-    if law != "linear":
-        predicted = np.log(predicted)
-    errors: Floats = np.abs(predicted - seen[:, -held_out:]).mean(axis=1)
-    return errors
-
-
-def trend_scores(values: npt.ArrayLike) -> Floats:
-    """A contrast that is positive for any increase over ordered levels, one per block.
-
-    The maximin coefficients of Abelson and Tukey (Ann. Math. Stat. 34, 1963) give the best worst
-    case over all monotone shapes, including a single jump anywhere. A positive mean says "on the
-    whole increasing", not "increasing at every step"; for that see ``steps``.
-
-    Args:
-        values: shape (n, levels), at least two levels in order.
-
-    Returns:
-        Shape (n,), in the unit of ``values``, scaled so that a single jump of 1 between two levels
-        has the score 1 where there are only two.
-
-    Raises:
-        ValueError: for absent values or fewer than two levels.
-    """
-    array = checked(values, 2)
-    levels = array.shape[1]
-    if levels < 2:
-        raise ValueError("a trend needs at least two levels")
-    rank = np.arange(1, levels + 1)
-    coefficients = np.sqrt((rank - 1) * (1 - (rank - 1) / levels)) - np.sqrt(
-        rank * (1 - rank / levels)
-    )
-    coefficients /= np.abs(coefficients).sum() / 2.0
-    scores = array @ coefficients
-    return without_rounding(scores, np.abs(array) @ np.abs(coefficients))
-
-
-def steps(values: npt.ArrayLike) -> Floats:
-    """Differences between neighbouring levels: shape (n, levels) to (n, levels - 1).
-
-    Testing every column and joining them with ``multiplicity.intersection_union`` tests a strictly
-    monotone trend.
-
-    Raises:
-        ValueError: for absent values or fewer than two levels.
-    """
-    array = checked(values, 2)
-    if array.shape[1] < 2:
-        raise ValueError("a trend needs at least two levels")
-    scale = np.abs(array[:, 1:]) + np.abs(array[:, :-1])
-    return without_rounding(np.diff(array, axis=1), scale)
+    deviations = y - y.mean(axis=1)[:, None]
+    deviations = without_rounding(deviations, np.abs(y).sum(axis=1)[:, None])
+    found: Floats = deviations @ centred / (centred @ centred)
+    return found
 
 
 def _axes(values: npt.ArrayLike, x: npt.ArrayLike, law: Law) -> tuple[Floats, Floats]:

@@ -1,10 +1,10 @@
 """How many seeds would decide a claim that is still open. Needs numpy alone."""
 
-import math
-from dataclasses import dataclass, replace
-from typing import Literal
+from __future__ import annotations
 
-from harness.stats.hypotheses import Assessment, Between, Different, Greater, Hypothesis, Less
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
 from harness.stats.power import (
     Rule,
     equivalence_power,
@@ -14,6 +14,9 @@ from harness.stats.power import (
     seeds_needed,
     t_power,
 )
+
+if TYPE_CHECKING:
+    from harness.stats.hypotheses import Alternative, Assessment
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Forecast:
 
 
 def seeds_to_decide(
-    assessment: Assessment, hypothesis: Hypothesis, rule: Rule, power: float = 0.8
+    assessment: Assessment, hypothesis: Alternative, rule: Rule, power: float = 0.8
 ) -> Forecast | None:
     """Seeds that would decide an inconclusive claim, if effect and deviation stay as estimated.
 
@@ -51,33 +54,24 @@ def seeds_to_decide(
         return None
     # Equal values so far: forecast from the floors of the tests, with a negligible spread.
     deviation = max(deviation, 1e-9 * max(1e-9, abs(effect)))
-    rule = replace(rule, sides=2 if isinstance(hypothesis, Different) else 1)
-    match hypothesis:
-        case Greater(margin):
-            forecast = _one_bound(effect - margin, deviation, rule, power)
-        case Less(margin):
-            forecast = _one_bound(margin - effect, deviation, rule, power)
-        case Different(margin):
-            forecast = _different(abs(effect), margin, deviation, rule, power)
-        case Between(low, high) if hypothesis.two_bounds:
-            forecast = _two_bounds(effect - low, high - effect, deviation, rule, power)
-        case Between(low, high):
-            beyond = effect - low if math.isfinite(low) else high - effect
-            forecast = _one_bound(beyond, deviation, rule, power)
+    rule = replace(rule, sides=hypothesis.sides)
+    forecast = hypothesis.forecast(effect, deviation, rule, power)
     if forecast is None:
         return None
     return replace(forecast, seeds=max(forecast.seeds, assessment.n + 1))
 
 
-def _one_bound(beyond: float, deviation: float, rule: Rule, power: float) -> Forecast | None:
+def of_one_bound(beyond: float, deviation: float, rule: Rule, power: float) -> Forecast | None:
+    """Foretell a claim that an effect is beyond a bound, which it is by ``beyond`` so far."""
     if beyond > 0.0:
         return _forecast("supported", seeds_needed(beyond, deviation, rule, power))
     return _exclusion(-beyond, deviation, rule.alpha / 2.0, power)
 
 
-def _different(
+def of_a_difference(
     size: float, margin: float, deviation: float, rule: Rule, power: float
 ) -> Forecast | None:
+    """Foretell a claim that an effect of this size is larger than a margin, either way."""
     if size > margin:
         return _forecast("supported", seeds_needed(size - margin, deviation, rule, power))
     if size == margin:
@@ -87,9 +81,10 @@ def _different(
     return _forecast("refuted", seeds)
 
 
-def _two_bounds(
+def of_two_bounds(
     below: float, above: float, deviation: float, rule: Rule, power: float
 ) -> Forecast | None:
+    """Foretell a claim that an effect lies between two bounds, so far from which it is."""
     nearest = min(below, above)
     if nearest < 0.0:
         return _exclusion(-nearest, deviation, rule.alpha, power)

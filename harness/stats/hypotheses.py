@@ -15,15 +15,49 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.stats.arrays import checked
+from harness.stats.arrays import Floats, checked
+from harness.stats.forecast import Forecast, of_a_difference, of_one_bound, of_two_bounds
 from harness.stats.intervals import standard_deviation, t_interval
+from harness.stats.power import Rule
 from harness.stats.sign_flip import sign_flip_p
 
 Outcome = Literal["supported", "refuted", "inconclusive"]
 
 
+class Alternative:
+    """Where a claim puts an effect: the alternative hypothesis of its test.
+
+    Four kinds follow; a hypothesis of another package can bring a further one.
+    """
+
+    sides: Literal[1, 2] = 1
+    """Sides of the test."""
+    two_bounds: bool = False
+    """Whether the effect is put between two finite bounds: the interval has confidence
+    ``1 - 2 * alpha`` (see ``confidence_level``)."""
+
+    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
+        """P-value against the nearest contradiction; see ``p_value``."""
+        raise NotImplementedError
+
+    def holds(self, low: float, high: float) -> bool:
+        """Whether an interval lies wholly where the claim puts the effect."""
+        raise NotImplementedError
+
+    def fails(self, low: float, high: float) -> bool:
+        """Whether an interval lies wholly where the claim does not put the effect."""
+        raise NotImplementedError
+
+    def forecast(
+        self, effect: float, deviation: float, rule: Rule, power: float
+    ) -> Forecast | None:
+        """What more seeds would show; see ``forecast.seeds_to_decide``. None: it is not known."""
+        del effect, deviation, rule, power
+        return None
+
+
 @dataclass(frozen=True)
-class Greater:
+class Greater(Alternative):
     """The effect is above ``margin``."""
 
     margin: float = 0.0
@@ -31,9 +65,27 @@ class Greater:
     def __post_init__(self) -> None:
         _check_finite(self.margin)
 
+    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
+        """One-sided."""
+        return sign_flip_p(values, self.margin, generator)
+
+    def holds(self, low: float, high: float) -> bool:
+        """Above the margin."""
+        return low > self.margin
+
+    def fails(self, low: float, high: float) -> bool:
+        """Not above the margin."""
+        return high <= self.margin
+
+    def forecast(
+        self, effect: float, deviation: float, rule: Rule, power: float
+    ) -> Forecast | None:
+        """See ``Alternative``."""
+        return of_one_bound(effect - self.margin, deviation, rule, power)
+
 
 @dataclass(frozen=True)
-class Less:
+class Less(Alternative):
     """The effect is below ``margin`` (for "at least 0.05 lower" the margin is -0.05)."""
 
     margin: float = 0.0
@@ -41,21 +93,63 @@ class Less:
     def __post_init__(self) -> None:
         _check_finite(self.margin)
 
+    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
+        """One-sided."""
+        return sign_flip_p(-values, -self.margin, generator)
+
+    def holds(self, low: float, high: float) -> bool:
+        """Below the margin."""
+        return high < self.margin
+
+    def fails(self, low: float, high: float) -> bool:
+        """Not below the margin."""
+        return low >= self.margin
+
+    def forecast(
+        self, effect: float, deviation: float, rule: Rule, power: float
+    ) -> Forecast | None:
+        """See ``Alternative``."""
+        return of_one_bound(self.margin - effect, deviation, rule, power)
+
 
 @dataclass(frozen=True)
-class Different:
-    """The effect is farther from zero than ``margin``, on either side."""
+class Different(Alternative):
+    """The effect is farther from zero than ``margin``, on either side.
+
+    Without a practical margin it cannot be refuted: no interval excludes every difference.
+    """
 
     margin: float = 0.0
+    sides = 2
 
     def __post_init__(self) -> None:
         _check_finite(self.margin)
         if self.margin < 0.0:
             raise ValueError(f"the margin of a two-sided claim is not negative, got {self.margin}")
 
+    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
+        """Twice the smaller of the two one-sided p-values."""
+        above = sign_flip_p(values, self.margin, generator)
+        below = sign_flip_p(-values, self.margin, generator)
+        return min(1.0, 2.0 * min(above, below))
+
+    def holds(self, low: float, high: float) -> bool:
+        """Beyond the margin, on one side."""
+        return low > self.margin or high < -self.margin
+
+    def fails(self, low: float, high: float) -> bool:
+        """Within the margin, if there is one."""
+        return self.margin > 0.0 and low >= -self.margin and high <= self.margin
+
+    def forecast(
+        self, effect: float, deviation: float, rule: Rule, power: float
+    ) -> Forecast | None:
+        """See ``Alternative``."""
+        return of_a_difference(abs(effect), self.margin, deviation, rule, power)
+
 
 @dataclass(frozen=True)
-class Between:
+class Between(Alternative):
     """The effect lies from ``low`` to ``high``: equivalence, an interval or a threshold.
 
     Either bound may be infinite; then the claim is a threshold and is treated as ``Greater`` or
@@ -72,12 +166,32 @@ class Between:
             raise ValueError("at least one bound must be finite")
 
     @property
-    def two_bounds(self) -> bool:
+    def two_bounds(self) -> bool:  # type: ignore[override]
         """Whether both bounds are finite."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
+    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
+        """The larger of the two one-sided p-values; an infinite bound needs no test."""
+        above = sign_flip_p(values, self.low, generator) if math.isfinite(self.low) else 0.0
+        below = sign_flip_p(-values, -self.high, generator) if math.isfinite(self.high) else 0.0
+        return max(above, below)
 
-Hypothesis = Greater | Less | Different | Between
+    def holds(self, low: float, high: float) -> bool:
+        """Within the bounds."""
+        return low >= self.low and high <= self.high
+
+    def fails(self, low: float, high: float) -> bool:
+        """Beyond one of the bounds."""
+        return high < self.low or low > self.high
+
+    def forecast(
+        self, effect: float, deviation: float, rule: Rule, power: float
+    ) -> Forecast | None:
+        """See ``Alternative``."""
+        if self.two_bounds:
+            return of_two_bounds(effect - self.low, self.high - effect, deviation, rule, power)
+        beyond = effect - self.low if math.isfinite(self.low) else self.high - effect
+        return of_one_bound(beyond, deviation, rule, power)
 
 
 @dataclass(frozen=True)
@@ -103,7 +217,7 @@ def _check_finite(margin: float) -> None:
         raise ValueError(f"a margin is a finite number, got {margin}")
 
 
-def confidence_level(hypothesis: Hypothesis, alpha: float) -> float:
+def confidence_level(hypothesis: Alternative, alpha: float) -> float:
     """Confidence of the interval that belongs to the claim.
 
     ``1 - alpha``, two-sided, for every kind but one: for a ``Between`` with two finite bounds it
@@ -117,13 +231,12 @@ def confidence_level(hypothesis: Hypothesis, alpha: float) -> float:
     """
     if not 0.0 <= alpha < 0.5:
         raise ValueError(f"alpha lies in [0, 0.5), got {alpha}")
-    two_bounds = isinstance(hypothesis, Between) and hypothesis.two_bounds
-    return 1.0 - 2.0 * alpha if two_bounds else 1.0 - alpha
+    return 1.0 - 2.0 * alpha if hypothesis.two_bounds else 1.0 - alpha
 
 
 def assess(
     values: npt.ArrayLike,
-    hypothesis: Hypothesis,
+    hypothesis: Alternative,
     alpha: float = 0.05,
     generator: np.random.Generator | None = None,
 ) -> Assessment:
@@ -161,7 +274,7 @@ def assess(
 
 def p_value(
     values: npt.ArrayLike,
-    hypothesis: Hypothesis,
+    hypothesis: Alternative,
     generator: np.random.Generator | None = None,
 ) -> float:
     """Sign-flip p-value of the claim against its nearest contradiction (the margin).
@@ -177,31 +290,17 @@ def p_value(
     Raises:
         ValueError: for absent values or a missing generator.
     """
-    array = checked(values)
-    match hypothesis:
-        case Greater(margin):
-            return sign_flip_p(array, margin, generator)
-        case Less(margin):
-            return sign_flip_p(-array, -margin, generator)
-        case Different(margin):
-            above = sign_flip_p(array, margin, generator)
-            below = sign_flip_p(-array, margin, generator)
-            return min(1.0, 2.0 * min(above, below))
-        case Between(low, high):
-            above = sign_flip_p(array, low, generator) if math.isfinite(low) else 0.0
-            below = sign_flip_p(-array, -high, generator) if math.isfinite(high) else 0.0
-            return max(above, below)
+    return hypothesis.p_value(checked(values), generator)
 
 
 def decide(
-    assessment: Assessment, hypothesis: Hypothesis, p_corrected: float, alpha: float = 0.05
+    assessment: Assessment, hypothesis: Alternative, p_corrected: float, alpha: float = 0.05
 ) -> Outcome:
     """Turn an assessment into an outcome.
 
     Supported: the interval lies wholly where the claim puts the effect, and the p-value, corrected
     for the other claims of the study, is at most alpha. Refuted: the interval lies wholly where
-    the claim does not put it. ``Different`` without a practical margin cannot be refuted: no
-    interval excludes every difference.
+    the claim does not put it.
 
     Args:
         assessment: of the same hypothesis.
@@ -215,27 +314,16 @@ def decide(
     if not 0.0 <= p_corrected <= 1.0:
         raise ValueError(f"p-values lie in [0, 1], got {p_corrected}")
     low, high = assessment.low, assessment.high
-    match hypothesis:
-        case Greater(margin):
-            inside, outside = low > margin, high <= margin
-        case Less(margin):
-            inside, outside = high < margin, low >= margin
-        case Different(margin):
-            inside = low > margin or high < -margin
-            outside = margin > 0.0 and low >= -margin and high <= margin
-        case Between(bound_low, bound_high):
-            inside = low >= bound_low and high <= bound_high
-            outside = high < bound_low or low > bound_high
-    if inside and p_corrected <= alpha:
+    if hypothesis.holds(low, high) and p_corrected <= alpha:
         return "supported"
-    return "refuted" if outside else "inconclusive"
+    return "refuted" if hypothesis.fails(low, high) else "inconclusive"
 
 
-def combine(outcomes: Iterable[Outcome]) -> Outcome:
+def combine(outcomes: Iterable[str]) -> str:
     """Outcome of a composite claim, all of whose parts must hold.
 
     Supported when every part is (intersection-union: Berger, Technometrics 24, 1982), refuted when
-    any part is, otherwise inconclusive.
+    any part is, whatever else is missing; else incomplete when a part is, otherwise inconclusive.
 
     Raises:
         ValueError: when there are no parts.
@@ -243,6 +331,7 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
     parts = set(outcomes)
     if not parts:
         raise ValueError("a composite claim has at least one part")
-    if "refuted" in parts:
-        return "refuted"
-    return "supported" if parts == {"supported"} else "inconclusive"
+    for decisive in ("refuted", "incomplete", "inconclusive"):
+        if decisive in parts:
+            return decisive
+    return "supported"

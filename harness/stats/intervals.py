@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -71,49 +70,6 @@ def t_quantile(probability: float, degrees: int) -> float:
     return float(stdtrit(degrees, probability))
 
 
-def bootstrap_interval(
-    values: npt.ArrayLike,
-    generator: np.random.Generator,
-    level: float = 0.95,
-    method: Literal["bca", "percentile"] = "bca",
-    resamples: int = 9_999,
-) -> tuple[float, float]:
-    """Bootstrap interval for the mean: a second opinion beside the t interval.
-
-    ``bca`` is the bias-corrected and accelerated interval (Efron, JASA 82, 1987). ``percentile``
-    is the expanded percentile interval of ``bootstrap_band``. With fewer than about ten values
-    BCa is too narrow, and the t interval is the one to trust.
-
-    Args:
-        values: shape (n,).
-        generator: draws the resamples.
-        level: two-sided confidence in (0, 1).
-        method: see above.
-        resamples: number of bootstrap samples.
-
-    Returns:
-        Low and high, in the unit of ``values``; unbounded for a single value.
-
-    Raises:
-        ValueError: for absent values or a level outside (0, 1).
-    """
-    array = checked(values)
-    _check_open_level(level)
-    if array.size < 2:
-        return -math.inf, math.inf
-    mean = float(array.mean())
-    if standard_deviation(array) == 0.0:
-        return mean, mean
-    means = _bootstrap_means(array[:, None], generator, resamples)[:, 0]
-    if method == "bca":
-        tails = _bca_tails(array, means, level)
-    else:
-        tail = expanded_tail(array.size, level)
-        tails = (tail, 1.0 - tail)
-    low, high = np.quantile(means, tails)
-    return float(low), float(high)
-
-
 def bootstrap_band(
     curves: npt.ArrayLike,
     generator: np.random.Generator,
@@ -174,19 +130,3 @@ def _bootstrap_means(array: Floats, generator: np.random.Generator, resamples: i
         counts = generator.multinomial(n, weights, size=min(rows, resamples - start))
         parts.append(counts @ array / n)
     return np.concatenate(parts)
-
-
-def _bca_tails(array: Floats, means: Floats, level: float) -> tuple[float, float]:
-    from scipy.special import ndtr, ndtri
-
-    mean = array.mean()
-    # Ties count half (as in scipy.stats.bootstrap), and the share is kept off 0 and 1, where the
-    # normal quantile is infinite.
-    share = ((means < mean).mean() + (means <= mean).mean()) / 2.0
-    bias = ndtri(np.clip(share, 1e-6, 1.0 - 1e-6))
-    centred = array - mean
-    # Jackknife means differ from their mean by -centred / (n - 1).
-    acceleration = (centred**3).sum() / (6.0 * (centred**2).sum() ** 1.5)
-    shifted = bias + ndtri(np.array([(1.0 - level) / 2.0, (1.0 + level) / 2.0]))
-    low, high = ndtr(bias + shifted / (1.0 - acceleration * shifted))
-    return float(low), float(high)

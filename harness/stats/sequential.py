@@ -2,9 +2,10 @@
 
 Looking at the p-value after every instalment and stopping at the first small one inflates false
 positives (Armitage, McPherson and Rowe, J. R. Stat. Soc. A 132, 1969). Here each look has its own
-nominal level. They come from an alpha-spending function (Lan and DeMets, Biometrika 70, 1983):
-``pocock`` spends ``alpha * log(1 + (e - 1) * t)`` of the error by the time a share ``t`` of the
-seeds is in, ``obrien-fleming`` spends ``2 - 2 * Phi(z / sqrt(t))``, hardly anything early. The
+nominal level. They come from an alpha-spending function (Lan and DeMets, Biometrika 70, 1983), that
+of Pocock: ``alpha * log(1 + (e - 1) * t)`` of the error is spent by the time a share ``t`` of the
+seeds is in. That of O'Brien and Fleming would spend so little early that the first instalments of
+seeds, whose p-values are multiples of ``2**-n``, could decide nothing. The
 levels are computed for the joint normal distribution of the looks by recursive integration and
 are applied to the t and sign-flip tests as levels of their p-values (Jennison and Turnbull, Group
 Sequential Methods, 2000, sections 3.8 and 7.2).
@@ -27,11 +28,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.stats.arrays import Floats
-from harness.stats.hypotheses import Between, Different, Hypothesis
+from harness.stats.hypotheses import Alternative
 from harness.stats.multiplicity import checked_p_values
 from harness.stats.power import attainable_level
-
-Spending = Literal["pocock", "obrien-fleming"]
 
 # The grid on the scale of Brownian motion, whose deviation at full information is 1.
 _POINTS = 801
@@ -40,15 +39,10 @@ _LOWEST, _HIGHEST = -7.0, 8.0
 
 @dataclass(frozen=True)
 class Design:
-    """When to look and how to spend alpha; ``looks`` are seeds in all, increasing, above 1.
-
-    Pocock's spending is the default: O'Brien and Fleming's early levels are below ``2**-n``
-    for the first instalments of seeds, so those looks could decide nothing.
-    """
+    """When to look; ``looks`` are seeds in all, increasing, above 1."""
 
     looks: tuple[int, ...]
     alpha: float = 0.05
-    spending: Spending = "pocock"
 
     def __post_init__(self) -> None:
         if not self.looks or self.looks[0] < 2:
@@ -57,8 +51,6 @@ class Design:
             raise ValueError(f"looks must increase, got {self.looks}")
         if not 0.0 < self.alpha < 0.5:
             raise ValueError(f"alpha lies in (0, 0.5), got {self.alpha}")
-        if self.spending not in ("pocock", "obrien-fleming"):
-            raise ValueError(f"unknown spending function {self.spending!r}")
 
     @classmethod
     def every(cls, start: int, step: int, most: int, alpha: float = 0.05) -> "Design":
@@ -70,21 +62,6 @@ class Design:
         if step < 1 or start > most:
             raise ValueError(f"expected step >= 1 and start <= max, got {start}, {step}, {most}")
         return cls((*range(start, most, step), most), alpha)
-
-    def index(self, seeds: int) -> int:
-        """Which look (from 0) happens at ``seeds`` seeds.
-
-        Raises:
-            ValueError: when none does.
-        """
-        if seeds not in self.looks:
-            raise ValueError(f"no look at {seeds} seeds; the looks are {self.looks}")
-        return self.looks.index(seeds)
-
-
-def sides_of(hypothesis: Hypothesis) -> Literal[1, 2]:
-    """Sides of the claim's test: two for ``Different``, else one."""
-    return 2 if isinstance(hypothesis, Different) else 1
 
 
 def nominal_level(design: Design, look: int, claims: int = 1, sides: Literal[1, 2] = 1) -> float:
@@ -105,10 +82,10 @@ def nominal_level(design: Design, look: int, claims: int = 1, sides: Literal[1, 
     if claims < 1:
         raise ValueError(f"expected at least one claim, got {claims}")
     one_sided = design.alpha / claims / sides
-    return sides * _levels(design.looks, design.spending, one_sided, True)[look]
+    return sides * nominal_levels(design.looks, one_sided)[look]
 
 
-def interval_alpha(design: Design, look: int, hypothesis: Hypothesis) -> float:
+def interval_alpha(design: Design, look: int, hypothesis: Alternative) -> float:
     """The alpha to give to ``hypotheses.assess`` at one look, for a repeated confidence interval.
 
     The intervals of all looks together cover with confidence ``1 - alpha`` (``1 - 2 * alpha`` for
@@ -118,8 +95,7 @@ def interval_alpha(design: Design, look: int, hypothesis: Hypothesis) -> float:
     Returns:
         An alpha for that look; 0, an unbounded interval, where the look cannot decide.
     """
-    two_bounds = isinstance(hypothesis, Between) and hypothesis.two_bounds
-    return nominal_level(design, look, 1, 1 if two_bounds else 2)
+    return nominal_level(design, look, 1, 1 if hypothesis.two_bounds else 2)
 
 
 def corrected_p_values(
@@ -138,7 +114,7 @@ def corrected_p_values(
 
     Args:
         p_values: shape (claims,); all claims of the study, 1 where one is absent or was refuted.
-        sides: shape (claims,), from ``sides_of``.
+        sides: shape (claims,), the ``sides`` of each claim's alternative.
         supported_before: shape (claims,), booleans: supported at an earlier look.
         design: looks and spending.
         look: index from 0.
@@ -183,24 +159,13 @@ def _step_down_level(design: Design, look: int, left: int, sides: int) -> float:
     return min(nominal_level(design, look, claims, either) for claims in range(1, left + 1))
 
 
-def nominal_levels(design: Design, attainable: bool = True) -> tuple[float, ...]:
-    """One-sided nominal levels of all looks for one claim; with or without the rounding down."""
-    return _levels(design.looks, design.spending, design.alpha, attainable)
-
-
-def _spending(share: float, spending: Spending, alpha: float) -> float:
-    if spending == "pocock":
-        return alpha * math.log1p((math.e - 1.0) * share)
-    from scipy.special import ndtr, ndtri
-
-    return float(2.0 * ndtr(ndtri(alpha / 2.0) / math.sqrt(share)))
-
-
 @lru_cache(maxsize=1024)
-def _levels(
-    looks: tuple[int, ...], spending: Spending, alpha: float, attainable: bool
+def nominal_levels(
+    looks: tuple[int, ...], alpha: float, attainable: bool = True
 ) -> tuple[float, ...]:
-    """Solve look by look for the level whose first crossing spends what is due by then.
+    """One-sided nominal levels of all looks for one claim; with or without the rounding down.
+
+    Solves look by look for the level whose first crossing spends what is due by then.
 
     Works on the scale of Brownian motion: at share ``t`` the statistic is ``B(t) = Z * sqrt(t)``,
     increments are independent, and the probability mass that has not crossed yet is carried
@@ -213,7 +178,7 @@ def _levels(
     for n in looks:
         share = n / looks[-1]
         width = math.sqrt(share - before)
-        boundary = _boundary(nodes, mass, width, _spending(share, spending, alpha) - used)
+        boundary = _boundary(nodes, mass, width, alpha * math.log1p((math.e - 1.0) * share) - used)
         level = float(ndtr(-boundary / math.sqrt(share)))
         if attainable:
             level = attainable_level(level, n)

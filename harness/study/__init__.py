@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from harness.study.contrasts import Comparison, compared, point_sides
+    from harness.study.contrasts import Comparison, compared
     from harness.study.design import Arm, place_of, select, with_settings
     from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
     from harness.study.model import Study
     from harness.study.search_space import (
-        Space,
         arm_spaces,
         candidate_workload,
-        is_asked,
-        kind_of,
         most_epochs,
         settings_for,
         value_at,
@@ -36,20 +33,16 @@ __all__ = [
     "LoadedStudy",
     "Problem",
     "Source",
-    "Space",
     "Study",
     "build_stages",
     "arm_spaces",
     "candidate_workload",
     "compared",
     "files_of",
-    "is_asked",
-    "kind_of",
     "load_profiles",
     "load_study",
     "most_epochs",
     "place_of",
-    "point_sides",
     "select",
     "settings_for",
     "study_from_dict",
@@ -59,13 +52,13 @@ __all__ = [
 ]
 
 _NAMES = {
-    "contrasts": ("Comparison", "compared", "point_sides"),
+    "contrasts": ("Comparison", "compared"),
     "design": ("Arm", "place_of", "select", "with_settings"),
     "inherit": ("files_of",),
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),
     "model": ("Study",),
     "search_space": (
-        "Space", "arm_spaces", "candidate_workload", "is_asked", "kind_of", "most_epochs",
+        "arm_spaces", "candidate_workload", "most_epochs",
         "settings_for", "value_at",
     ),
     "stages": ("build_stages", "used_stages"),

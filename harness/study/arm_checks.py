@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.errors import Problem
+from harness.measures.base import ACROSS
 from harness.study.claims import CompositeClaim, Test
-from harness.study.contrasts import NEEDS_SEVERAL, compared
+from harness.study.contrasts import compared
 from harness.study.design import SIMPLE_BASELINE, Arm
 from harness.study.document import Document, Path_
 from harness.study.model import Study
@@ -87,7 +88,7 @@ def check_same_arms(study: Study, arms: Sequence[Arm], document: Document) -> li
         pair = next(_compared(test, study, arms, groups), None)
         if pair:
             message = f"compares {pair[0]} with {pair[1]}, but they {SAME_ARM}"
-            problems.append(document.problem((*where, test.measure), message))
+            problems.append(document.problem((*where, test.measure.name), message))
     return problems
 
 
@@ -107,7 +108,7 @@ def _compared(
     names = [[arm.name for arm in side if arm.name in groups] for side in sides]
     two_sides = itertools.combinations(names, 2)
     pairs = [pair for one, other in two_sides for pair in itertools.product(one, other)]
-    if test.across in NEEDS_SEVERAL:
+    if ACROSS[test.across].spread:
         pairs += [pair for side in names for pair in itertools.combinations(side, 2)]
     for one, other in pairs:
         if one != other and groups[one] == groups[other]:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from harness.errors import Problem, nearest
 from harness.models import is_simple, network_of
 from harness.probes import CurveProbe, Probe
-from harness.study.claim_checks import selector_problem, test_problem
 from harness.study.claims import CompositeClaim, Test
-from harness.study.contrasts import compared
-from harness.study.design import TWO_LEVELS, Arm, select
+from harness.study.contrasts import compared, selector_problem, test_problem
+from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.study.search_checks import check_search
@@ -37,15 +36,11 @@ def check_names(study: Study, document: Document) -> list[Problem]:
                 message = f"there is no profile '{name}'{nearest(name, profiles)}"
                 problems.append(document.problem(("claims", i, "discussion", name), message))
     problems += _simple_baseline_problems(study, document)
-    if study.design == "explicit" and not study.arms:
-        problems.append(document.problem(("design",), "the design explicit needs `arms`"))
+    problems += [document.problem(*found) for found in study.design.problems(study)]
     for name, factor in study.factors.items():
         where: Path_ = ("factors", name)
         if isinstance(factor.levels, list) and factor.path is None:
             problems.append(document.problem(where, "a list of levels needs a `path`"))
-        if study.design in TWO_LEVELS and len(factor.levels) != 2:
-            message = f"the design {study.design} needs exactly two levels: with, and without"
-            problems.append(document.problem((*where, "levels"), message))
         if isinstance(factor.levels, dict) and factor.path is not None:
             message = "levels that are mappings carry their own paths"
             problems.append(document.problem((*where, "path"), message))
@@ -67,7 +62,8 @@ def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
     A sign-flip test of n seeds gives 2**-n at best, or twice that for a claim of two sides; with
     four seeds or fewer the t interval rests on a spread that is hardly known.
     """
-    two_sided = any(test.differs_by is not None for claim in study.claims for test in claim.tests)
+    tests = [test for claim in study.claims for test in claim.tests]
+    two_sided = any(test.hypothesis.kind == "two-sided" for test in tests)
     fewest = FEWEST_SEEDS
     while (2 if two_sided else 1) * 2.0**-fewest > study.alpha:
         fewest += 1
@@ -89,10 +85,11 @@ def check_references(study: Study, arms: Sequence[Arm], document: Document) -> l
             where: Path_ = ("claims", i, "all_of", j) if composite else ("claims", i)
             written = document.data["claims"][i]
             written = written["all_of"][j] if composite else written
-            found = test_problem(test, study, arms, written[test.measure])
+            name = test.measure.name
+            found = test_problem(test, study, arms, written[name])
             if found:
                 below, message = found
-                problems.append(document.problem((*where, test.measure, *below), message))
+                problems.append(document.problem((*where, name, *below), message))
             elif _is_a_share(test, study, arms):
                 problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
     problems += _probe_problems(study, arms, document)

@@ -1,79 +1,78 @@
 """A claim: what is measured, between which arms, and what would count as support.
 
-A claim is declared before the run. It names a metric, one measure (`contrast`, `ratio`, `of`,
-`trend` or `interaction`) that gives one number per seed, and one hypothesis about the mean of these
-numbers.
+A claim is declared before the run. It names a metric, one measure (of `harness.measures`) that
+gives one number per seed, and one hypothesis (of `harness.hypotheses`) about their mean.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializeAsAny,
+    Tag,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+    model_validator,
+)
 
 from harness.components import Component
+from harness.hypotheses.base import Hypothesis
+from harness.measures.base import Measure
+from harness.registry import HYPOTHESES, MEASURES, Kind
 
-Selector = dict[str, Any]
-"""Arms by their levels (`{activation: relu, depth: [8, 16]}`) or by name (`{arm: linear}`)."""
-
-MEASURES = ("contrast", "ratio", "of", "trend", "interaction")
-HYPOTHESES = ("greater_by", "less_by", "differs_by", "within", "between", "above", "below")
-
-
-class Trend(Component):
-    """The slope of a metric over the ordered levels of one factor, or over named points."""
-
-    over: str | None = Field(None, description="a factor with numeric levels")
-    at: Selector = Field(default_factory=dict, description="levels of the other factors")
-    contrast: dict[str, Any] | None = Field(
-        None,
-        description="the slope of a difference: {factor: [a, b]}, taken at every level",
-    )
-    points: dict[float, Selector | list[Selector]] | None = Field(
-        None,
-        min_length=3,
-        description="instead of `over`: a number and the arms that stand for it, or two selectors "
-        "whose difference does",
-    )
-    scale: Literal["linear", "doubling", "log", "power"] = Field(
-        "linear",
-        description="doubling: change per doubling of the level; "
-        "log: slope of the metric's natural logarithm, an exponential law; "
-        "power: slope of logarithm over logarithm, the exponent of a power law",
-    )
-
-    @model_validator(mode="after")
-    def _one_axis(self) -> Trend:
-        if (self.over is None) == (self.points is None):
-            raise ValueError("needs either `over`, a factor, or `points`")
-        if self.points is not None and (self.contrast is not None or self.at):
-            raise ValueError("`points` name their arms themselves; leave out `contrast` and `at`")
-        return self
+_KINDS = (MEASURES, HYPOTHESES)
 
 
-class Test(Component):
+def _fields(kind: Kind, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return a field for each measure or hypothesis: what is written under its name."""
+    found = {name: kind.find(name) for name in names}
+    return {
+        name: (one | None, Field(None, description=" ".join(_says(one).split())))
+        for name, one in found.items()
+    }
+
+
+def _says(thing: type[Any]) -> str:
+    return (thing.__doc__ or "").strip().partition("\n\n")[0].removesuffix(".")
+
+
+def _with_registered(schema: dict[str, Any]) -> None:
+    """Add to a JSON Schema what other packages register, which is checked when it is used."""
+    for kind in _KINDS:
+        for name in set(kind.names()) - set(kind.own()):
+            plugin = kind.plugin(name)
+            said = f"{plugin.function}, of {plugin.package}" if plugin else ""
+            schema["properties"].setdefault(name, {"description": said, "default": None})
+
+
+if TYPE_CHECKING:
+
+    class _Parts(Component):
+        """The fields that are measures and hypotheses by name."""
+else:
+    _Parts = create_model(
+        "_Parts", __base__=Component,
+        **{name: field for kind in _KINDS for name, field in _fields(kind, kind.own()).items()},
+    )  # fmt: skip
+
+
+class Test(_Parts):
     """One measured quantity and one hypothesis about it."""
+
+    model_config = ConfigDict(json_schema_extra=_with_registered)
 
     metric: str = Field(
         pattern=r"^(test|validation|train|gap|probe|cost)\.[a-z_0-9]+$",
         description="such as test.accuracy, gap.accuracy (training minus validation), "
         "probe.dead_units or cost.parameters",
     )
-    contrast: dict[str, Any] | list[Selector] | None = Field(
-        None,
-        description="difference of two arms: {factor: [a, b], at: {...}} or two selectors",
-    )
-    ratio: dict[str, Any] | list[Selector] | None = Field(
-        None, description="quotient of two arms, written like a contrast"
-    )
-    of: Selector | None = Field(None, description="the value itself, averaged over these arms")
-    trend: Trend | None = None
-    interaction: dict[str, Any] | None = Field(
-        None,
-        description="difference of differences: {factor: [a, b], other: [c, d], at: {...}} is "
-        "(a at c - a at d) - (b at c - b at d)",
-    )
-
     across: Literal["mean", "range", "deviation", "lowest", "highest", "shortfall"] = Field(
         "mean",
         description="how several arms of one side become one number within a seed; "
@@ -83,49 +82,75 @@ class Test(Component):
         False,
         description="look at each value's distance from the median of its arm instead",
     )
-
-    greater_by: float | None = Field(None, ge=0, description="effect > this margin")
-    less_by: float | None = Field(None, ge=0, description="effect < minus this margin")
-    differs_by: float | None = Field(None, ge=0, description="|effect| > this margin")
-    within: float | None = Field(None, gt=0, description="|effect| < this margin: equivalent")
-    between: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
-        None, description="effect inside this interval"
-    )
-    above: float | None = Field(None, description="effect > this value")
-    below: float | None = Field(None, description="effect < this value")
-
     diverged: float | None = Field(
         None, description="value that stands for a diverged trial; else it is missing evidence"
     )
 
     @model_validator(mode="after")
     def _one_measure_one_hypothesis(self) -> Test:
-        measures = [name for name in MEASURES if getattr(self, name) is not None]
-        if len(measures) != 1:
-            raise ValueError(_exactly_one("measure", MEASURES, measures))
-        hypotheses = [name for name in HYPOTHESES if getattr(self, name) is not None]
-        if len(hypotheses) != 1:
-            raise ValueError(_exactly_one("hypothesis", HYPOTHESES, hypotheses))
-        if self.between is not None and self.between[0] >= self.between[1]:
-            raise ValueError("between needs a lower and a higher bound, in this order")
-        if self.ratio is not None and self.within is not None:
-            raise ValueError("a ratio is equivalent around 1; write between: [0.9, 1.1] instead")
+        for what, kind, base in (
+            ("measure", MEASURES, Measure), ("hypothesis", HYPOTHESES, Hypothesis),
+        ):  # fmt: skip
+            given = [part.name for part in vars(self).values() if isinstance(part, base)]
+            if len(given) != 1:
+                found = f"found {' and '.join(given)}" if given else "found none"
+                raise ValueError(f"needs exactly one {what} ({', '.join(kind.names())}); {found}")
         return self
 
     @property
-    def measure(self) -> str:
-        """The name of the one measure that is given."""
-        return next(name for name in MEASURES if getattr(self, name) is not None)
+    def measure(self) -> Measure:
+        """The one measure that is given."""
+        return next(part for part in vars(self).values() if isinstance(part, Measure))
 
     @property
-    def hypothesis(self) -> str:
-        """The name of the one hypothesis that is given."""
-        return next(name for name in HYPOTHESES if getattr(self, name) is not None)
+    def hypothesis(self) -> Hypothesis:
+        """The one hypothesis that is given."""
+        return next(part for part in vars(self).values() if isinstance(part, Hypothesis))
 
 
-def _exactly_one(what: str, names: tuple[str, ...], given: list[str]) -> str:
-    found = f"found {' and '.join(given)}" if given else "found none"
-    return f"needs exactly one {what} ({', '.join(names)}); {found}"
+@cache
+def _extended(base: type[Test], names: tuple[str, ...]) -> type[Test]:
+    """Return the model of a test that names measures or hypotheses of other packages."""
+    fields: dict[str, Any] = {}
+    for kind in _KINDS:
+        fields |= _fields(kind, tuple(name for name in names if _is_registered(kind, name)))
+    return create_model(base.__name__, __base__=base, __module__=base.__module__, **fields)
+
+
+def _is_registered(kind: Kind, name: str) -> bool:
+    plugin = kind.plugin(name)
+    return plugin is not None and plugin.is_class
+
+
+def _registered(base: type[Test], value: Any) -> tuple[str, ...]:
+    """Return the measures and hypotheses of other packages that a test names."""
+    unknown = [key for key in value if key not in base.model_fields] if type(value) is dict else []
+    return tuple(key for key in unknown if any(_is_registered(kind, key) for kind in _KINDS))
+
+
+def _extending(base: type[Test]) -> WrapValidator:
+    """Check a test that names things of other packages, which are imported for it alone."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        if type(value) is not dict:
+            return handler(value)
+        model = _extended(base, _registered(base, value))
+        return model.model_validate_json(json.dumps(value), strict=True)
+
+    return WrapValidator(check)
+
+
+def _part_kind(value: Any) -> str:
+    return "registered_test" if _registered(Test, value) else "plain_test"
+
+
+Part = SerializeAsAny[
+    Annotated[
+        Annotated[Test, Tag("plain_test")]
+        | Annotated[Test, _extending(Test), Tag("registered_test")],
+        Discriminator(_part_kind),
+    ]
+]
 
 
 class Statement(Component):
@@ -153,7 +178,7 @@ class SingleClaim(Statement, Test):
 class CompositeClaim(Statement):
     """A sentence that several tests decide together: supported only if every part is."""
 
-    all_of: list[Test] = Field(min_length=1)
+    all_of: list[Part] = Field(min_length=1)
 
     @property
     def tests(self) -> list[Test]:
@@ -162,11 +187,16 @@ class CompositeClaim(Statement):
 
 
 def _claim_kind(value: Any) -> str:
-    composite = "all_of" in value if isinstance(value, dict) else hasattr(value, "all_of")
-    return "composite" if composite else "single"
+    if "all_of" in value if isinstance(value, dict) else hasattr(value, "all_of"):
+        return "composite"
+    return "registered_test" if _registered(SingleClaim, value) else "single"
 
 
-Claim = Annotated[
-    Annotated[SingleClaim, Tag("single")] | Annotated[CompositeClaim, Tag("composite")],
-    Discriminator(_claim_kind),
+Claim = SerializeAsAny[
+    Annotated[
+        Annotated[SingleClaim, Tag("single")]
+        | Annotated[CompositeClaim, Tag("composite")]
+        | Annotated[SingleClaim, _extending(SingleClaim), Tag("registered_test")],
+        Discriminator(_claim_kind),
+    ]
 ]

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.study.claims import Selector, Test, Trend
-from harness.study.design import PARTIAL, Arm, missing_arm, select
+from harness.errors import nearest
+from harness.levels import level_key
+from harness.measures.base import ACROSS, Selector
+from harness.study.claims import Test
+from harness.study.design import Arm, missing_arm, select
+from harness.study.document import Path_
 from harness.study.model import Factor, Study
-from harness.study.search import level_key
 from harness.wording import level_text, listed
-
-NEEDS_SEVERAL = {"range", "deviation", "shortfall"}
-"""Ways to sum up a side that say nothing about a single arm."""
 
 _MOST_SHOWN = 3
 _FEWEST_ALIASED = 3
@@ -70,7 +70,7 @@ def compared(test: Test, study: Study, arms: Sequence[Arm]) -> Comparison:
         every = tuple(places.get(i, side) for i, side in enumerate(comparison.sides))
         comparison = replace(matched, sides=every)
     for side in comparison.sides:
-        if test.across in NEEDS_SEVERAL and len(side) == 1:
+        if ACROSS[test.across].spread and len(side) == 1:
             raise ValueError(
                 f"the {test.across} is taken over several arms of one side; here arm "
                 f"{side[0].name} stands alone"
@@ -80,93 +80,66 @@ def compared(test: Test, study: Study, arms: Sequence[Arm]) -> Comparison:
 
 # --- selectors ----------------------------------------------------------------------------------
 def sides(test: Test, factors: _Factors) -> list[Selector]:
-    """Return the selectors of a test: two for a contrast or ratio, four for an interaction (a row
-    per level of its first factor), those of every point for a trend, one for a value.
+    """Return the selectors of a test, in the order of its measure.
 
     Raises:
         ValueError: if the measure is not written as it has to be.
     """
-    if test.of is not None:
-        return [test.of]
-    if test.trend is not None:
-        return [side for _, point in point_sides(test.trend, factors) for side in point]
-    if test.interaction is not None:
-        return _cells(test.interaction)
-    either = test.contrast if test.contrast is not None else test.ratio
-    assert either is not None
-    return _pair(either)
+    return [selector for group in test.measure.groups(factors) for selector in group]
 
 
-def point_sides(trend: Trend, factors: _Factors) -> list[tuple[float, list[Selector]]]:
-    """Return the places of a trend in order, each with the selector or the two that it measures.
+def test_problem(
+    test: Test, study: Study, arms: Sequence[Arm], written: Any
+) -> tuple[Path_, str] | None:
+    """Return what is wrong with the measure of a test, and where below it.
 
-    Raises:
-        ValueError: as `sides` does.
+    Args:
+        test: as it was read.
+        study: that it belongs to.
+        arms: of the study.
+        written: the measure as it stands in the file.
     """
-    if trend.points is not None:
-        points = {x: s if isinstance(s, list) else [s] for x, s in trend.points.items()}
-        if any(len(point) not in (1, 2) for point in points.values()):
-            raise ValueError("a point needs one selector, or two whose difference is measured")
-        return sorted(points.items())
-    over = str(trend.over)
-    if over in trend.at:
-        raise ValueError(
-            f"goes over every level of '{over}'; to take some of them, write `points` instead: "
-            f"{{1: {{{over}: LEVEL}}, 2: {{{over}: LEVEL}}, ...}}"
-        )
-    base: list[Selector] = [{}] if trend.contrast is None else _pair(trend.contrast)
-    places = [
-        (float(str(level)), [_merged({over: level}, side, trend.at) for side in base])
-        for level in factors[over].levels
-    ]
-    return sorted(places, key=lambda place: place[0])
+    found = test.measure.problem(study, written)
+    if found:
+        return found
+    try:
+        for selector in sides(test, study.factors):
+            message = selector_problem(selector, study, arms)
+            if message:
+                return (), message
+        compared(test, study, arms)
+    except ValueError as error:
+        return (), str(error)
+    return None
 
 
-def _cells(interaction: Mapping[str, Any]) -> list[Selector]:
-    at = interaction.get("at", {})
-    factors = {key: value for key, value in interaction.items() if key != "at"}
-    pairs = all(isinstance(levels, list) and len(levels) == 2 for levels in factors.values())
-    if len(factors) != 2 or not pairs or not isinstance(at, dict):
-        raise ValueError("is written {factor: [level, level], other factor: [level, level]}")
-    (one, ones), (two, twos) = factors.items()
-    return [_merged({one: a, two: b}, at) for a in ones for b in twos]
-
-
-def _pair(either: dict[str, Any] | list[Selector]) -> list[Selector]:
-    """Return the two selectors of a comparison."""
-    if isinstance(either, list):
-        if len(either) != 2:
-            raise ValueError("needs exactly two arms to compare")
-        return either
-    at = either.get("at", {})
-    factors = [key for key in either if key != "at"]
-    if len(factors) != 1 or not isinstance(at, dict):
-        raise ValueError("is written {factor: [level, level], at: {other factor: level}}")
-    levels = either[factors[0]]
-    if not isinstance(levels, list) or len(levels) != 2:
-        raise ValueError(f"needs exactly two levels of '{factors[0]}', such as [a, b]")
-    return [_merged({factors[0]: level}, at) for level in levels]
-
-
-def _merged(*parts: Selector) -> Selector:
-    """Join selectors that speak of different factors."""
-    merged: Selector = {}
-    for part in parts:
-        twice = [key for key in part if key in merged]
-        if twice:
-            raise ValueError(f"names '{twice[0]}' twice; `at` is for the factors not compared")
-        merged |= part
-    return merged
+def selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[Arm]) -> str | None:
+    """Say what is wrong with a selector: names that do not exist, or no arm of these levels."""
+    if "arm" in selector and len(selector) > 1:
+        other = next(key for key in selector if key != "arm")
+        return f"arms that are selected by name have no level of '{other}'; leave one of them out"
+    for key, wanted in selector.items():
+        if key == "arm":
+            known: list[Any] = [arm.name for arm in arms if arm.named]
+            what = "no arm is called '{}'"
+        elif key in study.factors:
+            known = list(study.factors[key].levels)
+            levels = ", ".join(map(level_text, known))
+            what = f"factor '{key}' has no level '{{}}' (it has: {levels})"
+        else:
+            return f"no factor is called '{key}'{nearest(key, [*study.factors, 'arm'])}"
+        for value in wanted if isinstance(wanted, list) else [wanted]:
+            if level_key(value) not in map(level_key, known):
+                return what.format(level_text(value)) + nearest(level_text(value), known)
+    return None if select(arms, dict(selector)) else missing_arm(dict(selector), study)
 
 
 # --- which arms are compared --------------------------------------------------------------------
 def _check_different(test: Test, factors: _Factors, chosen: Sequence[Sequence[Arm]]) -> None:
     """Refuse a test that compares arms with themselves."""
     names = [tuple(arm.name for arm in side) for side in chosen]
-    left, sizes = iter(names), [len(names)]
-    if test.trend is not None:
-        sizes = [len(point) for _, point in point_sides(test.trend, factors)]
-    points = [tuple(next(left) for _ in range(size)) for size in sizes]
+    left = iter(names)
+    points = [tuple(next(left) for _ in group) for group in test.measure.groups(factors)]
     for point in points:
         if len(set(point)) < len(point) or points.count(point) > 1:
             twice = next(side for side in point if names.count(side) > 1)
@@ -178,7 +151,7 @@ def _check_different(test: Test, factors: _Factors, chosen: Sequence[Sequence[Ar
 
 def _check_lone(study: Study, selector: Selector, chosen: Sequence[Arm]) -> None:
     """Refuse to compare a named arm with arms of which some were changed in another factor too."""
-    for factor in study.factors if study.design in PARTIAL else ():
+    for factor in study.factors if study.design.partial else ():
         if factor not in selector and len({level_key(arm.levels[factor]) for arm in chosen}) > 1:
             raise ValueError(
                 f"selects arms that differ in '{factor}' as well; say at which level of it they "
@@ -250,10 +223,9 @@ class _Match:
         return "; ".join(texts)
 
     def _alias(self, chosen: Sequence[Sequence[Arm]]) -> str:
-        """Return what a half-fraction cannot tell from the effect, averaged over all its arms.
+        """Return what the design cannot tell from the effect, averaged over all its arms.
 
-        The effect of m of k factors is aliased with the interaction of the other k - m (Box and
-        Hunter 1961). That is accepted where these are three or more.
+        That is accepted where it is the interaction of three factors or more.
 
         Raises:
             ValueError: if the design is another, the test wants a part of it or no average, or the
@@ -262,23 +234,23 @@ class _Match:
         effect, write = listed(self.changed), "write `design: factorial`"
         names = [arm.name for side in chosen for arm in side]
         whole = sorted(names) == sorted(arm.name for arm in self.designed)
-        factors = 2 if self.test.interaction is not None else 1
-        averaged = self.test.across == "mean" and self.test.trend is None
-        if self.study.design != "half-fraction":
+        aliased, design = self.study.design.aliased(self.held), self.study.design.name
+        if aliased is None:
             raise ValueError(
                 f"no arms that differ in {effect} agree in everything else; {write}, or name other "
                 "levels"
             )
-        if not (whole and averaged and len(self.changed) == factors):
+        averaged = self.test.across == "mean"
+        if not (whole and averaged and len(self.changed) == self.test.measure.changes):
             raise ValueError(
-                f"a half-fraction has no arms that differ in {effect} and agree in everything "
+                f"a {design} has no arms that differ in {effect} and agree in everything "
                 f"else; {write}"
             )
-        kind = "the interaction of " if len(self.held) > 1 else ""
-        alias = kind + listed(self.held)
-        if len(self.held) < _FEWEST_ALIASED:
+        kind = "the interaction of " if len(aliased) > 1 else ""
+        alias = kind + listed(aliased)
+        if len(aliased) < _FEWEST_ALIASED:
             raise ValueError(
-                f"a half-fraction of {len(self.study.factors)} factors cannot tell the effect of "
+                f"a {design} of {len(self.study.factors)} factors cannot tell the effect of "
                 f"{effect} from {alias}; {write}"
             )
         return alias

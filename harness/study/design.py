@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +13,10 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from harness.components.base import named
-from harness.study.claims import Selector
+from harness.levels import is_among, level_key, same_value
+from harness.measures.base import Selector
 from harness.study.document import Path_, assign
 from harness.study.model import Study
-from harness.study.search import is_among, level_key, same_value
 from harness.study.workload import Workload
 from harness.wording import level_text, listed
 
@@ -56,7 +55,7 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
     base = study.workload.model_dump(exclude_unset=True)
     baseline = baseline_levels(study)
     arms = []
-    combinations = DESIGNS[study.design](study, baseline)
+    combinations = combinations_of(study, baseline)
     names = _arm_names(study, combinations, baseline)
     for name, levels in zip(names, combinations, strict=True):
         assignments: dict[str, Any] = {}
@@ -94,14 +93,7 @@ def _arm_names(
     The levels, joined by dashes; where two arms would share such a name, or one would be called
     like the simple baseline, every arm's name says the factors too: `size=x-y,depth=z`.
     """
-    if study.design == "leave-one-out":
-        changed = [
-            [f for f, level in levels.items() if not same_value(level, baseline[f])]
-            for levels in combinations
-        ]
-        names = [f"without-{found[0]}" if found else "full" for found in changed]
-    else:
-        names = ["-".join(map(str, levels.values())) or "baseline" for levels in combinations]
+    names = [study.design.arm_name(levels, baseline) for levels in combinations]
     if len({*names, SIMPLE_BASELINE}) == len(names) + 1:
         return names
     return [",".join(f"{f}={_word(v)}" for f, v in levels.items()) for levels in combinations]
@@ -113,62 +105,11 @@ def _word(level: Any) -> str:
     return text if _ONE_WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-def _factorial(study: Study, _: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every combination of levels."""
-    names = list(study.factors)
-    combinations = itertools.product(*(list(f.levels) for f in study.factors.values()))
-    return [dict(zip(names, combination, strict=True)) for combination in combinations]
-
-
-def _one_at_a_time(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The baseline, and every other level of each factor alone."""
-    arms = [dict(baseline)]
-    for name, factor in study.factors.items():
-        arms += [
-            dict(baseline) | {name: level}
-            for level in factor.levels
-            if not same_value(level, baseline[name])
-        ]
-    return arms
-
-
-def _leave_one_out(study: Study, _: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The full model (every factor's first level), and without each component (its second)."""
-    full = {name: next(iter(factor.levels)) for name, factor in study.factors.items()}
-    without = [
-        full | {name: list(factor.levels)[1]}
-        for name, factor in study.factors.items()
-        if len(factor.levels) > 1
-    ]
-    return [full, *without]
-
-
-def _half_fraction(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Half of the combinations of two-level factors.
-
-    The half with an even number of second levels: every main effect is confounded with the
-    interaction of all other factors only, the highest resolution there is (Box and Hunter 1961).
-    """
-    second = {name: list(factor.levels)[-1] for name, factor in study.factors.items()}
-    combinations = _factorial(study, baseline)
-    return [c for c in combinations if sum(same_value(c[f], second[f]) for f in c) % 2 == 0]
-
-
-def _explicit(_: Study, __: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Only the named arms."""
-    return []
-
-
-TWO_LEVELS = {"leave-one-out", "half-fraction"}
-PARTIAL = {"one-at-a-time", "leave-one-out", "half-fraction"}
-"""Designs that leave out combinations of levels."""
-DESIGNS: dict[str, Callable[[Study, Mapping[str, Any]], list[dict[str, Any]]]] = {
-    "factorial": _factorial,
-    "one-at-a-time": _one_at_a_time,
-    "leave-one-out": _leave_one_out,
-    "half-fraction": _half_fraction,
-    "explicit": _explicit,
-}
+def combinations_of(study: Study, baseline: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the levels of each arm of the design."""
+    levels = {name: list(factor.levels) for name, factor in study.factors.items()}
+    found: list[dict[str, Any]] = study.design.combinations(levels, baseline)
+    return found
 
 
 def baseline_levels(study: Study) -> dict[str, Any]:
@@ -182,7 +123,7 @@ def baseline_levels(study: Study) -> dict[str, Any]:
     for name, factor in study.factors.items():
         own = _lookup(workload, factor.path) if factor.path else None
         options = list(factor.levels)
-        by_own = is_among(own, options) and study.design not in TWO_LEVELS
+        by_own = is_among(own, options) and not study.design.two_levels
         levels[name] = own if by_own else options[0]
     return levels
 
@@ -312,13 +253,13 @@ def select(arms: Sequence[Arm], selector: Selector) -> list[Arm]:
 
 def missing_arm(selector: Selector, study: Study) -> str:
     """Say that the design has no arm of these levels, and what to write."""
-    if study.design not in PARTIAL:
+    if not study.design.partial:
         return "the design contains no such arm"
     levels = ", ".join(
         f"{factor} {listed([level_text(v) for v in (w if isinstance(w, list) else [w])], 'or')}"
         for factor, w in selector.items()
     )
     return (
-        f"the design {study.design} has no arm with {levels}; write `design: factorial`, which "
-        "has every combination"
+        f"the design {study.design.name} has no arm with {levels}; write `design: factorial`,"
+        " which has every combination"
     )

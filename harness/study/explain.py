@@ -87,14 +87,15 @@ _PLAIN_MEMBERS = {
 _FAMILIES = {family.written for kind in KINDS.values() for family in kind.families}
 _NAMES = {name for kind in KINDS.values() for name in kind.own()} | _FAMILIES
 _TAGS = _PLAIN_MEMBERS | _NAMES | {
-    "custom", "own_training", "mlflow", "single", "composite",
+    "custom", "own_training", "mlflow", "single", "composite", "plain_test", "registered_test",
     "fixed", "instalments", "named_metric", "described_metric", "function-before", "function-after",
 }  # fmt: skip
 
 
 _PLUGGED: dict[str | int, PluginKind] = {
     "model": "models", "data": "data", "optimizer": "optimizers", "schedule": "schedules",
-    "loss": "losses", "task": "tasks", "probes": "probes",
+    "loss": "losses", "task": "tasks", "probes": "probes", "design": "designs",
+    "sampler": "samplers", "pruning": "pruners",
 }  # fmt: skip
 _WRITTEN = {"custom": "package.module:function"}
 
@@ -181,7 +182,8 @@ def _names(option: dict[str, Any], tag: str) -> bool:
     """Tell whether a schema is the member of a union that carries this tag."""
     name = option.get("properties", {}).get("name", {})
     special = {
-        "single": "metric", "composite": "all_of", "custom": "settings",
+        "single": "metric", "plain_test": "metric", "registered_test": "metric",
+        "composite": "all_of", "custom": "settings",
         "own_training": "settings", **dict.fromkeys(_FAMILIES, "settings"),
     }  # fmt: skip
     return name.get("const") == tag or special.get(tag, "\0") in option.get("properties", {})

@@ -13,11 +13,12 @@ from functools import lru_cache
 from harness.errors import Problem, nearest
 from harness.form import RANGES, Kind
 from harness.losses import is_built_in
+from harness.measures.base import ACROSS
 from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
-from harness.study.contrasts import NEEDS_SEVERAL, compared
+from harness.study.contrasts import compared
 from harness.study.design import Arm, select
 from harness.study.document import Document
 from harness.study.model import Study
@@ -45,7 +46,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             continue
         for key, message in (
             ("spread_over_seeds", _no_ratio(test, study)),
-            (test.hypothesis, _undecidable(test, study, looked_at)),
+            (test.hypothesis.name, _undecidable(test, study, looked_at)),
         ):
             if message:
                 problems.append(document.problem((*where, key), message))
@@ -126,7 +127,7 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
 # --- what numbers can be --------------------------------------------------------------------------
 def _no_ratio(test: Test, study: Study) -> str | None:
     """A distance from the median is zero for the seed in the middle, which has no logarithm."""
-    logarithm = test.ratio is not None or (test.trend and test.trend.scale in ("log", "power"))
+    logarithm = test.measure.needs_logarithm
     if test.spread_over_seeds and logarithm and any(seeds % 2 for seeds in study.looks):
         odd = next(seeds for seeds in study.looks if seeds % 2)
         return f"of {odd} seeds one is the median itself, at a distance of 0, which has no ratio"
@@ -135,57 +136,22 @@ def _no_ratio(test: Test, study: Study) -> str | None:
 
 def _undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
     """Say why a hypothesis can never hold, or can never fail."""
-    if test.ratio is not None:
-        return _impossible_ratio(test)
-    low, high = _effects(test, study, looked_at)
+    measure, hypothesis = test.measure, test.hypothesis
+    refused = hypothesis.refusal(measure.log)
+    if refused:
+        return refused
+    low, high = _range_of(test, study, looked_at)
+    spread = test.spread_over_seeds or ACROSS[test.across].spread
+    low, high = measure.reach(*((0.0, high - low) if spread else (low, high)))
     if (low, high) == _ANY:
         return None
     shown = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
-    what = test.metric if test.measure == "of" else f"the {test.measure} of {test.metric}"
-    if test.across in NEEDS_SEVERAL or test.spread_over_seeds:
+    what = test.metric if measure.neutral is None else f"the {measure.name} of {test.metric}"
+    if spread:
         what = f"such a spread of {test.metric}"
-    if test.differs_by is not None:
-        never, always = test.differs_by >= max(-low, high), False
-    elif test.between is not None:
-        never = test.between[1] < low or test.between[0] > high
-        always = test.between[0] <= low and test.between[1] >= high
-    else:
-        above, below = _claimed(test)
-        never = above >= high or below <= low
-        always = (above < low or above == -math.inf) and (below > high or below == math.inf)
-        always = always or (test.within is not None and below >= high)
-    if never or always:
-        return f"{'never' if never else 'always'} holds: {what} {shown}"
-    return None
-
-
-def _impossible_ratio(test: Test) -> str | None:
-    if test.less_by is not None and test.less_by >= 1:
-        return "a ratio is positive, so it is never less than 1 by 1 or more"
-    bounds = [*(test.between or ())[1:], test.above, test.below]
-    if any(bound is not None and bound <= 0 for bound in bounds) or (test.between or [0])[0] < 0:
-        return "a ratio is positive, and so are its bounds"
-    return None
-
-
-def _claimed(test: Test) -> tuple[float, float]:
-    """Return the numbers between which an open hypothesis puts the effect."""
-    if test.within is not None:
-        return -test.within, test.within
-    if test.less_by is not None or test.below is not None:
-        return -math.inf, -test.less_by if test.less_by is not None else float(test.below or 0)
-    return float(test.greater_by if test.greater_by is not None else test.above or 0), math.inf
-
-
-def _effects(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:
-    """Return between which numbers the effect lies, as far as that is known."""
-    low, high = _range_of(test, study, looked_at)
-    if test.spread_over_seeds or test.across in NEEDS_SEVERAL:
-        low, high = 0.0, high - low
-    if test.measure == "of":
-        return low, high
-    most = (high - low) * {"contrast": 1, "interaction": 2, "trend": math.inf}[test.measure]
-    return -most, most
+    if hypothesis.never(low, high):
+        return f"never holds: {what} {shown}"
+    return f"always holds: {what} {shown}" if hypothesis.always(low, high) else None
 
 
 def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:

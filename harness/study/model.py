@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
 from harness.components import Component
 from harness.errors import nearest
+from harness.levels import two_alike
 from harness.models import is_simple, simple_models
-from harness.registry import PROBES, setting
+from harness.registry import DESIGNS, PROBES, by_name, setting
 from harness.study.claims import Claim
 from harness.study.running import Checkpoints, Faults, Resources
-from harness.study.search import Scalar, Search, two_alike
+from harness.study.search import Scalar, Search
 from harness.study.seeds import Seeds, SequentialSeeds
 from harness.study.workload import Workload
 from harness.tasks import Supervised
@@ -65,8 +66,10 @@ class Study(Component):
         "the data",
     )
     factors: dict[Label, Factor] = Field(default_factory=dict)
-    design: Literal["factorial", "one-at-a-time", "leave-one-out", "half-fraction", "explicit"] = (
-        Field("factorial", description="how factors become arms; `harness list designs`")
+    design: by_name(DESIGNS) = Field(  # type: ignore[valid-type]
+        DESIGNS.find("factorial")(name="factorial"),
+        description="how factors become arms; `harness list designs`",
+        json_schema_extra={"default": "factorial"},
     )
     arms: dict[Label, dict[str, Any]] = Field(
         default_factory=dict, description="named arms beside the design: {path: value}"

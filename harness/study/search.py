@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from harness.components import Component
-from harness.components.base import named
+from harness.levels import two_alike
+from harness.registry import PRUNERS, SAMPLERS, by_name, setting
 
 Scalar = str | int | float | bool | None
 Positive = Annotated[float, Field(gt=0)]
 KINDS = ("integer", "uniform", "log", "choice")
-
-
-def level_key(value: Any) -> tuple[bool, Any]:
-    """Return what tells plain values apart: to Python `true` equals 1, and `false` 0."""
-    return isinstance(value, bool), value
-
-
-def same_value(one: Any, other: Any) -> bool:
-    """Whether two plain values are one: `1` and `1.0` are, `1` and `true` are not."""
-    return level_key(one) == level_key(other)
-
-
-def is_among(value: Any, values: Iterable[Any]) -> bool:
-    """Whether a plain value is one of several; see `same_value`."""
-    return any(same_value(value, other) for other in values)
-
-
-def two_alike(values: Sequence[Any]) -> str | None:
-    """Return which two values are one, or read alike; empty where they are written alike."""
-    for one, other in itertools.combinations(values, 2):
-        if same_value(one, other) or str(one) == str(other):
-            shown = [json.dumps(value, ensure_ascii=False) for value in (one, other)]
-            return "" if shown[0] == shown[1] else f": {shown[0]} and {shown[1]} read alike"
-    return None
 
 
 class Dimension(Component):
@@ -101,36 +75,6 @@ class Dimension(Component):
         return {k: v if isinstance(v, list) else [v] for k, v in self.when.items()}
 
 
-class SuccessiveHalving(Component):
-    """A candidate goes on at epochs `first`, `first * factor`, ... if it is among the best.
-
-    It has to be within the best 1/`factor` of those that came as far in earlier rounds (Li et al.
-    2020, A system for massively parallel hyperparameter tuning).
-    """
-
-    name: Literal["successive_halving"]
-    first: int = Field(1, ge=1, description="epochs before the first decision")
-    factor: int = Field(3, ge=2, le=100, description="one of so many goes on")
-
-
-class Hyperband(Component):
-    """Several successive halvings side by side that begin to stop candidates at different epochs.
-
-    The first begins at `first`, the next at `first * factor`, ...; the last stops nobody. Each has
-    its share of the candidates, so that each spends about as many epochs (Li et al. 2018,
-    Hyperband: a novel bandit-based approach to hyperparameter optimization).
-    """
-
-    name: Literal["hyperband"]
-    first: int = Field(1, ge=1, description="epochs before the first decision of the first bracket")
-    factor: int = Field(3, ge=2, le=100, description="one of so many goes on")
-
-
-Pruning = Annotated[
-    Annotated[SuccessiveHalving | Hyperband, Field(discriminator="name")], BeforeValidator(named)
-]
-
-
 class Search(Component):
     """How each arm is tuned: with the same budget for every arm.
 
@@ -147,7 +91,11 @@ class Search(Component):
         description="epochs of training that an arm's search may spend, on all its search seeds"
         " together; candidates are asked until there is no room for another",
     )
-    sampler: Literal["tpe", "random", "grid", "cmaes"] = "tpe"
+    sampler: by_name(SAMPLERS) = Field(  # type: ignore[valid-type]
+        SAMPLERS.find("tpe")(name="tpe"),
+        description="how candidates are chosen; `harness list samplers`",
+        json_schema_extra={"default": "tpe"},
+    )
     round: int = Field(
         4, ge=1, description="candidates asked at once; fixes them whatever the worker count"
     )
@@ -160,7 +108,9 @@ class Search(Component):
         " budget; confirmation seeds take the winners in turn, so that the luck of tuning is part"
         " of every interval (Bouthillier et al. 2021)",
     )
-    pruning: Pruning | None = Field(None, description="stop candidates that fall behind")
+    pruning: setting(PRUNERS) | None = Field(  # type: ignore[valid-type]
+        None, description="stop candidates that fall behind; `harness list pruners`"
+    )
     metric: str | None = Field(
         None,
         pattern=r"^validation\.[a-z0-9_]+$",

@@ -9,19 +9,19 @@ from pydantic import ValidationError
 
 from harness.data import data_of
 from harness.errors import Problem, nearest
+from harness.levels import is_among
+from harness.samplers.base import Space, kind_of
 from harness.study.design import Arm
 from harness.study.document import Document, Path_
 from harness.study.explain import explain
 from harness.study.model import Study
-from harness.study.search import Dimension, Search, is_among
+from harness.study.search import Dimension, Search
 from harness.study.search_space import (
-    Space,
     arm_spaces,
     candidate_workload,
     has_value,
     in_order,
     is_set_by,
-    kind_of,
     most_epochs,
     name_path,
     settings_for,
@@ -173,18 +173,9 @@ def _refusals(arm: Arm, path: str, space: Space) -> Iterator[str]:
 
 
 def _sampler_problems(search: Search, spaces: Mapping[str, Space]) -> Found:
-    if search.sampler != "cmaes":
-        return
     for space in spaces.values():
-        for path, dimension in space.items():
-            if "choice" in dimension:
-                yield ("space", path), "cmaes searches numbers only; a choice needs tpe or random"
-            elif "when" in dimension:
-                yield (
-                    ("space", path, "when"),
-                    "cmaes asks every setting each time; a condition on a searched choice needs"
-                    " tpe or random",
-                )
+        for below, message in search.sampler.refusals(space):
+            yield ("space", *below), message
 
 
 def _budget_problems(study: Study, arms: Sequence[Arm], spaces: Mapping[str, Space]) -> Found:
@@ -209,12 +200,9 @@ def _budget_problems(study: Study, arms: Sequence[Arm], spaces: Mapping[str, Spa
             return
     if search.pruning and searched:
         longest = max(most_epochs(search, arm, spaces[arm.name]) for arm in searched)
-        if search.pruning.first >= longest // search.seeds:
-            yield (
-                ("pruning", "first"),
-                f"nothing can be stopped: no candidate is trained for more than"
-                f" {longest // search.seeds} epochs",
-            )
+        refused = search.pruning.refusal(longest // search.seeds)
+        if refused:
+            yield ("pruning", refused[0]), refused[1]
 
 
 def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:

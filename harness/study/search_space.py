@@ -8,16 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.levels import is_among, same_value
 from harness.models import is_simple
+from harness.samplers.base import Space, kind_of
 from harness.study.design import NAMED_PARTS, Arm, select, with_settings
-from harness.study.search import Dimension, Search, is_among, same_value
-
-Space = Mapping[str, Mapping[str, Any]]
-"""What is searched for one arm: path to `{kind: values}`, in the order of asking.
-
-A dimension may have `when: {path: values}` beside its kind: it is asked only where the choices
-that were made before it have these values.
-"""
+from harness.study.search import Dimension, Search
 
 
 def arm_spaces(search: Search, arms: Sequence[Arm]) -> dict[str, Space]:
@@ -96,17 +91,6 @@ def _conditions(dimension: Dimension, arm: Arm, space: Space) -> dict[str, list[
         ):
             return None
     return open_
-
-
-def is_asked(dimension: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
-    """Tell whether a dimension is asked after these choices."""
-    conditions: Mapping[str, Sequence[Any]] = dimension.get("when", {})
-    return all(path in chosen and is_among(chosen[path], ok) for path, ok in conditions.items())
-
-
-def kind_of(dimension: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
-    """Return the kind of a dimension (integer, uniform, log or choice) and its values."""
-    return next((kind, values) for kind, values in dimension.items() if kind != "when")
 
 
 def settings_for(path: str, space: Space) -> Iterator[dict[str, Any]]:

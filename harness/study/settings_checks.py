@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import Problem
-from harness.study.design import DESIGNS, assignments_of, baseline_levels, place_of_level
+from harness.study.design import assignments_of, baseline_levels, combinations_of, place_of_level
 from harness.study.document import Document, Path_, Unquoted, assign, dotted
 from harness.study.model import Study
 from harness.wording import listed
@@ -115,7 +115,7 @@ def _outer(
 
 def _arms(study: Study) -> Iterator[list[_Setting]]:
     """Yield what each arm sets, in the order in which it is set."""
-    for levels in DESIGNS[study.design](study, baseline_levels(study)):
+    for levels in combinations_of(study, baseline_levels(study)):
         settings: dict[str, _Setting] = {}
         lost: list[_Setting] = []
         for factor, level in levels.items():

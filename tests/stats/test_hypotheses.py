@@ -196,6 +196,8 @@ def test_combine():
     assert combine(["supported", "supported"]) == "supported"
     assert combine(["supported", "inconclusive"]) == "inconclusive"
     assert combine(["supported", "refuted", "inconclusive"]) == "refuted"
+    assert combine(["incomplete", "refuted"]) == "refuted"
+    assert combine(["incomplete", "inconclusive", "supported"]) == "incomplete"
     with pytest.raises(ValueError, match="part"):
         combine([])
 

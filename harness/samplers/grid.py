@@ -1,13 +1,32 @@
-"""The candidates of a grid search."""
+"""Grid search."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from harness.study import Space, is_asked, kind_of
+from harness.samplers.base import History, Sampler, Space, is_asked, kind_of
+
+if TYPE_CHECKING:
+    from harness.plan import SearchSpace
+
+
+class Grid(Sampler):
+    """All points of a regular grid, as many as the budget holds."""
+
+    name: Literal["grid"]
+
+    tries_default: ClassVar[bool] = False
+
+    def points(self, space: Space, candidates: int) -> list[dict[str, Any]] | None:
+        """See `grid_points`."""
+        return grid_points(space, candidates)
+
+    def ask(self, space: SearchSpace, history: History, count: int) -> list[dict[str, Any]]:
+        """Return the points that come next."""
+        return [dict(point) for point in space.points[len(history) :][:count]]
 
 
 def grid_points(dimensions: Space, candidates: int) -> list[dict[str, Any]]:

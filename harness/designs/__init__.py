@@ -1,0 +1,1 @@
+"""How factors become arms, one module for each design."""

@@ -1,0 +1,1 @@
+"""What a claim may expect of an effect, one module for each hypothesis."""

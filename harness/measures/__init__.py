@@ -1,0 +1,1 @@
+"""How a claim turns arms into one number per seed, one module for each measure."""

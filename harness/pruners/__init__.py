@@ -1,0 +1,1 @@
+"""Which candidates of a search are stopped early, one module for each pruner."""
