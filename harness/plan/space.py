@@ -60,7 +60,7 @@ class SearchSpace:
     @cached_property
     def pruner(self) -> Pruner | None:
         """What stops candidates."""
-        return PRUNERS.make(self.pruning) if self.pruning is not None else None
+        return PRUNERS.read(self.pruning) if self.pruning is not None else None
 
     @property
     def cost(self) -> int:
