@@ -29,7 +29,7 @@ PAUSE_SECONDS = 10.0  # after which a worker that waits for a trial asks again
 
 
 Job = tuple[Pack, list[Any]]
-"""A pack of one trial, and references to its open data, test split and initial weights."""
+"""A pack of one trial, and references to its open data, test split and products of stages."""
 
 
 class TrialFailedError(Exception):

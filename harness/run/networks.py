@@ -176,7 +176,7 @@ def _log(
     if known is not None:
         return Outcome(item.arm, known)
     made_of = ingredients(record, store, wanted.data)
-    again = train_again(trial, made_of.data, threads=made_of.threads, weights=made_of.weights)
+    again = train_again(trial, made_of.data, threads=made_of.threads, given=made_of.given)
     if again.weights is None:
         return Outcome(item.arm, None, f"not logged: {again.reason.strip() or again.state}")
     with tempfile.TemporaryDirectory() as place:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from harness.exhibit import as_details
 from harness.seeding import stream
+from harness.train.given import last_hidden
 from harness.train.inside.examples import (
     as_array,
     at_rest,
@@ -57,25 +56,6 @@ def probe_embedding(fitted: Fitted, probe: Mapping[str, Any]) -> None:
             "measures": np.array([metrics["probe.neighbour_purity"], trust]),
         }
         fitted.outcome.details |= as_details(probe["name"], parts)
-
-
-def last_hidden(network: nn.Module, inputs: Tensor) -> Tensor | None:
-    """Return what the last layer reads, (n, features): averaged over places and steps, if any."""
-    layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    if not layers:
-        return None
-    seen: list[Tensor] = []
-
-    def keep(_module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        seen.append(arguments[0].detach())
-
-    handle = layers[-1].register_forward_pre_hook(keep)
-    outputs_of(network, inputs)
-    handle.remove()
-    hidden = torch.cat(seen)
-    if isinstance(layers[-1], nn.Conv2d):
-        return hidden.mean(dim=(-2, -1))
-    return hidden.flatten(1, -2).mean(dim=1) if hidden.ndim > 2 else hidden
 
 
 def neighbour_purity(features: Features, classes: NDArray[np.int64]) -> float:

@@ -84,7 +84,7 @@ def _stepper(trial: Trial, workload: Mapping[str, Any], fitted: Fitted) -> Calla
     data, form = fitted.material.data, fitted.material.form
     timed = replace(trial, workload=workload, probes=())
     program = program_for(timed, form, data.device)
-    pack = Pack([timed], Material(data, None, form, program))
+    pack = Pack([timed], Material(data, None, form, program, fitted.material.given))
     generator = np.random.default_rng(stream(trial.seed, "order"))
     order = generator.permutation(pack.members[0].division.train)[None]
     inputs, targets = next(data.batches(order, workload["batch_size"], pack.normalization))
