@@ -172,6 +172,8 @@ def _log(
     if size > LARGEST:
         return Outcome(item.arm, None, f"not logged: {size / 1e6:.0f} MB of weights")
     of = Subject(execution.study, execution.profile, item.arm, trial.id, best)
+    if "features" in trial.sources:
+        return Outcome(item.arm, None, "not logged: it reads what a stage makes of its inputs")
     known = models.known(of, register=wanted.register)
     if known is not None:
         return Outcome(item.arm, known)

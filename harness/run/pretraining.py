@@ -18,9 +18,11 @@ def with_products(record: Record) -> Record:
     training = record.trial.workload.get("training")
     promised = ["weights"] if training is None else training.get("products", [])
     lacking = [product for product in promised if not record.products.get(product)]
-    if record.products and not lacking:
+    if promised and not lacking:
         return record
-    reason = f"the training gave no {' and no '.join(lacking or ['products'])}"
+    if not promised:
+        lacking = ["products: say `training.products`, and return them"]
+    reason = f"the training gave no {' and no '.join(lacking)}"
     return replace(record, state=State.FAILED, reason=reason)
 
 

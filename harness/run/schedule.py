@@ -79,7 +79,7 @@ class _Sources:
 
     def hold(self, items: Iterable[Assignment]) -> list[Assignment]:
         """Return what can run now, and keep the rest."""
-        ready = []
+        ready: list[Assignment] = []
         for item in items:
             runs = self._ended.issuperset(item.trial.sources.values())
             (ready if runs else self._held).append(item)

@@ -104,7 +104,9 @@ def train_in(
                 return
 
 
-def train_again(trial: Trial, data: TrialData, *, threads: int, given: Roles) -> Record:
+def train_again(
+    trial: Trial, data: TrialData, *, threads: int, given: Roles | None = None
+) -> Record:
     """Train a network that has a record once more, for its weights; see `train`.
 
     On a CPU, with the threads that it was trained with, they are those of the record bit for bit.
@@ -113,7 +115,7 @@ def train_again(trial: Trial, data: TrialData, *, threads: int, given: Roles) ->
         Its record, with weights if it completed.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    setting = Setting(threads, largest_pack=1, given=given)
+    setting = Setting(threads, largest_pack=1, given=given or {})
     session = _Session(data, device, setting, keep_weights=True)
     with computing(threads):
         events = session.train_known([trial])

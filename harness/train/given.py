@@ -255,7 +255,7 @@ def mistake_in(given: Given, role: str, form: Form) -> str | None:
         return None
     if (theirs.shape, theirs.vocabulary) != (form.shape, form.vocabulary):
         return (
-            f"the stage that is {role} reads inputs of shape {theirs.shape}"
+            f"the stage that is used as {role} has inputs of shape {theirs.shape}"
             f"{_ids(theirs)}; these are of shape {form.shape}{_ids(form)}"
         )
     if role == "teacher" and (theirs.kind, theirs.outputs) != (form.kind, form.outputs):

@@ -120,7 +120,8 @@ def _call(trial: Trial, data: TrialData, threads: int, given: Roles, run: _Run) 
         with threadpool_limits(threads):  # of NumPy, scikit-learn and others
             returned = function(_config(trial, data, given, run), _reporter(trial, run))
         if isinstance(returned, Mapping):
-            run.products |= _products(returned, name)
+            products = _products(returned, name)
+            run.products = {**run.products, **products} if products else {}
             returned = {k: v for k, v in returned.items() if k not in PRODUCTS}
         run.returned = _final(returned, name, trial)
     except StopTraining:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.cli import run
+from harness.cli.app import run
 from harness.study import InputError, load_study
 from harness.study.workload import Workload
 from harness.tasks.distillation import soft_loss
@@ -146,8 +146,8 @@ seeds: 5
     ("before", "after", "message"),
     [
         (", uses: {teacher: large}", "", "arm both: the task distillation needs a stage as"),
-        ("teacher: large}", "teacher: lrge}", "taught.yaml:8:42: arms.both.uses.teacher: no stage is"
-         " called 'lrge' (there are: large); did you mean 'large'?"),
+        ("teacher: large}", "teacher: lrge}", "taught.yaml:8:46: arms.both.uses.teacher: no stage"
+         " is called 'lrge' (there are: large); did you mean 'large'?"),
         ("{teacher: large}", "{teacher: large, techer: large}", "distillation takes no stage as "
          "'techer'; did you mean 'teacher'?"),
         ("alone: {}", "alone: {uses: {teacher: large}}", "takes no stage as 'teacher'"),
