@@ -84,7 +84,8 @@ workload:
   epochs: 1
 stages:
   means: {training: {name: "stage_module:centres", products: [weights, samples]}}
-  network: {training: null, model: {name: mlp, depth: 1, width: 16}, optimizer: {name: adam, lr: 1.0e-2}, epochs: 20}
+  network: {training: null, model: {name: mlp, depth: 1, width: 16}, epochs: 20,
+    optimizer: {name: adam, lr: 1.0e-2}}
 arms:
   both: {uses: {means: means, network: network}}
 design: explicit
@@ -104,7 +105,8 @@ workload:
   optimizer: {name: adam, lr: 1.0e-2}
   epochs: 6
 stages:
-  means: {training: {name: "stage_module:centres", products: [weights, samples]}, model: none, optimizer: adam, data.limit: 400}
+  means: {training: {name: "stage_module:centres", products: [weights, samples]}, model: none,
+    optimizer: adam, data.limit: 400}
   wide: {model.width: 48, data.limit: 400, epochs: 8}
 arms:
   alone: {}
@@ -177,8 +179,8 @@ def test_own_code_receives_what_stages_give_and_returns_what_others_use(here):
 
 
 def test_a_search_hands_over_nothing_of_the_test_split(here):
-    searched = OWN.replace("seeds: 5", "search: {space: {training.settings.shift: "
-                           "{choice: [0, 1]}}, candidates: 2}\nseeds: 5")  # fmt: skip
+    searched = OWN.replace("seeds: 8", "search: {space: {training.settings.shift: "
+                           "{choice: [0, 1]}}, candidates: 2}\nseeds: 8")  # fmt: skip
     searched = searched.replace("{goal: maximize}}}", "{goal: maximize}}, settings: {shift: 0}}")
     result = run(searched, here)
     assert result.counts["failed"] == 0, [record.reason for record in records(here)]
@@ -286,8 +288,8 @@ def test_what_a_stage_cannot_give_is_refused(before, after, message):
 
 
 def test_samples_of_another_form_are_refused_or_a_failure_with_its_reason(here):
-    table = NETWORKS.replace("means}\n", "means}, data: {name: table, source: wine}}\n")
-    table = table.replace("means}}, data", "means}, data")
+    table = "augmentation: means}, data: {name: table, source: wine}}"
+    table = NETWORKS.replace("augmentation: means}}", table)
     with pytest.raises(InputError, match="used as augmentation has inputs of shape"):
         run(table, here)
     run(NETWORKS.replace("stage_module:centres", "stage_module:odd"), here)
