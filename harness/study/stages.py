@@ -76,7 +76,7 @@ def check_stages(
     document: Document,
 ) -> list[Problem]:
     """Find stages that do not exist, go round in a circle or do not give what is asked of them."""
-    problems = []
+    problems = list(_two_starts(document))
     declared = study.all_stages
     sources = dict.fromkeys(_sources_of_arms(study, arms))
     sources |= dict.fromkeys(name for one in stages.values() for name in sources_of(one).values())
@@ -101,6 +101,16 @@ def check_stages(
     if not problems:
         problems = list(_wrong_uses(study, arms, stages, document))
     return problems
+
+
+def _two_starts(document: Document) -> Iterator[Problem]:
+    """Yield a problem for each place that names two stages to start from, in both spellings."""
+    places = dict(_leaves(document.data, ()))
+    for path, name in places.items():
+        other = places.get((*path[:-2], "transfer", "from"))
+        if path[-2:] == ("uses", "initial") and None not in (name, other) and name != other:
+            message = f"starts from '{name}', and `transfer.from` from '{other}': give one of them"
+            yield document.problem(path, message)
 
 
 def _wrong_uses(

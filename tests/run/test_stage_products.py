@@ -270,6 +270,8 @@ def test_a_stage_that_comes_to_nothing_fails_what_uses_it(here, function, reason
     ("before", "after", "message"),
     [
         ("products: [weights, samples]", "products: [weights]", "'means' gives no samples"),
+        ("transfer.freeze: features,", "transfer: {from: means},",
+         "arms.tuned.uses.initial: starts from 'wide', and `transfer.from` from 'means'"),
         ("features: wide", "features: means", "asks a network that the harness trained"),
         ("augmentation: means", "augmentation: wide", "'wide' gives no samples, which the task"),
         ("augmentation: means", "augmentatoin: means", "did you mean 'augmentation'?"),
