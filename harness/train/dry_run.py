@@ -31,7 +31,7 @@ from harness.tasks import Objective, Supervised, Task, task_of
 from harness.train.augmentation import Augmentation
 from harness.train.engine import Setting
 from harness.train.environment import computing
-from harness.train.given import data_of, mistake_in
+from harness.train.given import data_of, mistake_in, own_functions
 from harness.train.own_objective import one_number, own_refusal
 from harness.train.pack import Material, Pack, optimizer_settings, update_for
 from harness.train.program import (
@@ -63,11 +63,12 @@ def dry_run(trials: Sequence[Trial], data: TrialData, setting: Setting) -> Itera
     `setting.given` says what the stages are; their products are not needed.
     """
     for trial in trials:
-        check, names = _Check(trial, data, setting), own_code(trial.workload)
+        check = _Check(trial, data, setting)
+        names, versions = own_functions(trial, setting.given)
         surroundings = Surroundings() if names else None
         # what becomes of a trial that runs out of memory, its study says
         out_of_memory = suppress(torch.OutOfMemoryError, MemoryError)
-        with OwnImports(names, trial.own_code) as own:
+        with OwnImports(names, versions) as own:
             with computing(setting.threads), generators_kept(), out_of_memory:
                 check.carry_out()
             fault = own.fault()

@@ -14,13 +14,12 @@ import torch
 from harness.form import SIMPLE_MODELS
 from harness.isolation import Left, Surroundings, seed_generators
 from harness.own.imports import OwnImports, missing
-from harness.pretrained import own_code
 from harness.seeding import stream
 from harness.train.checkpoints import Checkpoints
 from harness.train.choice import choose_size
 from harness.train.energy import Meter, sensors
 from harness.train.environment import computing, describe_environment
-from harness.train.given import Roles, data_of
+from harness.train.given import Roles, data_of, own_functions
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
 from harness.train.pack import Material, Point, optimizer_settings
@@ -96,7 +95,7 @@ def train_in(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     session = _Session(data, device, setting)
     with computing(setting.threads):
-        if any(session.own_names(trial) for trial in trials):
+        if any(own_functions(trial, setting.given)[0] for trial in trials):
             session.surroundings = Surroundings()
         for alike in by_key(trials):
             yield from session.train_known(alike)
@@ -159,27 +158,13 @@ class _Session:
 
     def train_known(self, trials: Sequence[Trial]) -> Iterator[Progress | Record]:
         """Train trials of one key; own code that is not what identifies them is their failure."""
-        versions = dict(trials[0].own_code)
-        for stage in self.setting.given.values():
-            versions |= stage.trial.own_code
-        with OwnImports(self.own_names(trials[0]), versions) as self.own:
+        with OwnImports(*own_functions(trials[0], self.setting.given)) as self.own:
             if not (fault := self.own.fault()):
                 yield from self._train(trials)
                 return
             for trial in trials:
                 self._start(trial)
                 yield self._record(trial, State.FAILED, {}, reason=fault, outcome=Outcome({}))
-
-    def own_names(self, trial: Trial) -> list[str]:
-        """Return the user's functions that a trial calls: its own, and those of stages' networks.
-
-        Of the stage whose weights it starts from it needs the weights alone.
-        """
-        names = dict.fromkeys(own_code(trial.workload))
-        for role, stage in self.setting.given.items():
-            if role != "initial" and not stage.trial.workload.get("training"):
-                names |= dict.fromkeys(own_code(stage.trial.workload))
-        return list(names)
 
     def _train(self, alike: Sequence[Trial]) -> Iterator[Progress | Record]:
         if alike[0].workload.get("training"):

@@ -17,17 +17,32 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.form import Form
+from harness.pretrained import own_code
 from harness.seeding import stream
 from harness.tasks import task_of
 from harness.train.resident import Division, Normalization, Splits
 from harness.train.single import build_template, networks_of
-from harness.trial import Given, Products
+from harness.trial import Given, Products, Trial
 from harness.workloads import Examples, TrialData
 
 BATCH = 512
 
 Roles = Mapping[str, Given]
 """What a trial is given of stages, by their role."""
+
+
+def own_functions(trial: Trial, given: Roles) -> tuple[list[str], dict[str, str]]:
+    """Return the user's functions that a trial calls, and what identified each when it was planned.
+
+    They are its own, and those of the networks of stages. Of the stage whose weights it starts from
+    it needs the weights alone.
+    """
+    names, versions = dict.fromkeys(own_code(trial.workload)), dict(trial.own_code)
+    for role, stage in given.items():
+        if role != "initial" and not stage.trial.workload.get("training"):
+            names |= dict.fromkeys(own_code(stage.trial.workload))
+            versions |= stage.trial.own_code
+    return list(names), versions
 
 
 class StageInUse:

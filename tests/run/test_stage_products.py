@@ -42,6 +42,10 @@ def odd(config, report):
     found["samples"]["targets"] = found["samples"]["targets"] + 1
     return found
 
+def net(shape, outputs):
+    import torch
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(shape)), outputs))
+
 def forgets(config, report):
     report(accuracy=1.0)
     return {"weights": {"one": np.ones(1)}}
@@ -219,6 +223,24 @@ def test_samples_are_trained_on_and_embeddings_are_read(here):
     assert by_use["features",][0].cost["parameters"] == 48 * 16 + 16 + 16 * 10 + 10
     for record in (more, by_use["features",][0], by_use["initial",][0]):
         assert command(["trial", record.trial_id, "--replay"]) == 0
+
+
+def test_a_teacher_may_be_a_network_of_the_users_own(here):
+    text = (
+        NETWORKS[: NETWORKS.index("arms:")]
+        + """\
+  own: {model: "stage_module:net"}
+arms:
+  alone: {}
+  taught: {task: distillation, uses: {teacher: own}}
+  embedded: {uses: {features: own}}
+simple_baseline: none
+seeds: 5
+"""
+    )
+    result = run(text, here)
+    assert result.counts["failed"] == 0, [record.reason for record in records(here)]
+    assert result.counts["complete"] == 1 + 15
 
 
 def test_a_stage_is_a_part_of_the_identity_of_what_uses_it():
