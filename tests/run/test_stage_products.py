@@ -234,6 +234,7 @@ arms:
   alone: {}
   taught: {task: distillation, uses: {teacher: own}}
   embedded: {uses: {features: own}}
+design: explicit
 simple_baseline: none
 seeds: 5
 """
