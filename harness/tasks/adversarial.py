@@ -117,7 +117,14 @@ class Adversarial(Task):
     def sample(
         self, network: nn.Module, count: int, draws: Generator, shape: tuple[int, ...]
     ) -> Tensor:
-        """See `Task`; `draws` are of the noise."""
+        """Return generated examples, (count, *shape), normalized as the data are.
+
+        Args:
+            network: a trained generator.
+            count: how many.
+            draws: of the noise, on the CPU.
+            shape: of an example.
+        """
         device = next(network.parameters()).device
         noise = torch.randn(count, self.noise, generator=draws).to(device)
         drawn: Tensor = network(noise)

@@ -108,7 +108,8 @@ class Task(Component):
     needs: ClassVar[tuple[str, ...]] = ()
     """The roles among them that it cannot do without."""
     gives: ClassVar[tuple[str, ...]] = ("weights",)
-    """The products that others can use where a trial of this task is a stage."""
+    """The products that others can use where a trial of this task is a stage. One that gives
+    `samples` has a method `sample(network, count, draws, shape)`; see `harness.tasks.adversarial`."""
     packable: ClassVar[bool] = False
     """Whether several trials can be trained as one program (see `Supervised`)."""
     main: ClassVar[str] = "model"
@@ -148,22 +149,6 @@ class Task(Component):
 
     def evaluate(self, state: State, split: Batch) -> Mapping[str, float]:
         """Return each of the task's `metrics` on a split."""
-        raise NotImplementedError
-
-    def sample(
-        self, network: nn.Module, count: int, draws: Generator, shape: tuple[int, ...]
-    ) -> Tensor:
-        """Return examples that a trained main network draws; of tasks that give `samples`.
-
-        Args:
-            network: a trained one.
-            count: how many.
-            draws: random numbers, on the CPU.
-            shape: of an example.
-
-        Returns:
-            Examples (count, *shape), normalized as the data are.
-        """
         raise NotImplementedError
 
 

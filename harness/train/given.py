@@ -104,7 +104,7 @@ class StageInUse:
         """Return examples that the stage's network draws, normalized for the trial at hand."""
         form = self._given.form
         assert form is not None
-        task = task_of(self._given.trial.workload, form.kind)
+        task: Any = task_of(self._given.trial.workload, form.kind)
         draws = torch.Generator().manual_seed(stream(seed, "samples"))
         with torch.no_grad():
             drawn = task.sample(self.network, count, draws, form.shape)
