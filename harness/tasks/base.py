@@ -109,7 +109,7 @@ class Task(Component):
     """The roles among them that it cannot do without."""
     gives: ClassVar[tuple[str, ...]] = ("weights",)
     """The products that others can use where a trial of this task is a stage. One that gives
-    `samples` has a method `sample(network, count, draws, shape)`; see `harness.tasks.adversarial`."""
+    `samples` has a method `sample(network, count, draws, shape)`, as `adversarial` has."""
     packable: ClassVar[bool] = False
     """Whether several trials can be trained as one program (see `Supervised`)."""
     main: ClassVar[str] = "model"
