@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from harness.form import Form
+
 TIMED = ("probe.step_time", "probe.tokens_per_second")
 """Beginnings of the names of metrics that are measured with a clock."""
 
@@ -20,8 +22,7 @@ TIMED = ("probe.step_time", "probe.tokens_per_second")
 class Phase(StrEnum):
     """Why a trial runs. Only confirmation trials are evidence.
 
-    A pretraining trial is trained once, before all others, and the arms that transfer from it
-    start with its weights.
+    The trial of a stage (called `pretraining`) is trained once, before all that use its products.
     """
 
     PRETRAINING = "pretraining"
@@ -48,14 +49,33 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
-def source_of(workload: Mapping[str, Any]) -> str | None:
-    """Return what a workload's network takes its initial weights from; None: they are drawn.
+PRODUCTS = ("weights", "samples", "embeddings", "predictions")
+"""What one stage can give another."""
 
-    The name of a pretraining stage in a study's workload, the id of its trial in a trial's.
+Products = Mapping[str, Mapping[str, "NDArray[Any]"]]
+"""Named arrays by product. Beside the `weights` of a network that the harness trained stands what
+its inputs were normalized with, as `normalization`."""
+
+
+def sources_of(workload: Mapping[str, Any]) -> dict[str, str]:
+    """Return the stages whose products a workload uses, by their role in it.
+
+    They are names in a study's workload, and the ids of the stages' trials in a trial's. The role
+    of what the network takes its initial weights from is `initial`.
     """
-    transfer = workload.get("transfer") or {}
-    source: str | None = transfer.get("from")
-    return source
+    initial = (workload.get("transfer") or {}).get("from")
+    first = {} if initial is None else {"initial": initial}
+    return first | dict(workload.get("uses") or {})
+
+
+def with_sources(workload: Mapping[str, Any], of: Callable[[str], Any]) -> dict[str, Any]:
+    """Return a workload with something else in place of each stage that it names."""
+    changed = dict(workload)
+    if (workload.get("transfer") or {}).get("from") is not None:
+        changed["transfer"] = {**workload["transfer"], "from": of(workload["transfer"]["from"])}
+    if workload.get("uses"):
+        changed["uses"] = {role: of(name) for role, name in workload["uses"].items()}
+    return changed
 
 
 def trained_elsewhere(workload: Mapping[str, Any]) -> bool:
@@ -87,10 +107,15 @@ class Trial:
         """Hash of all that determines the outcome, and of nothing that does not."""
         return digest(self.to_dict())
 
+    @cached_property
+    def sources(self) -> Mapping[str, str]:
+        """The trials of the stages whose products this one uses, by role."""
+        return sources_of(self.workload)
+
     @property
     def source(self) -> str | None:
-        """The pretraining trial whose weights this one starts from, if any."""
-        return source_of(self.workload)
+        """The trial whose weights this one starts from, if any."""
+        return self.sources.get("initial")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON-able values."""
@@ -114,6 +139,18 @@ class Trial:
             code_version=fields["code_version"],
             probes=tuple(fields["probes"]),
         )
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a trial is given of a stage: the stage's trial, the form of its data, its products.
+
+    Only those products are here that the trial makes use of; none in a dry run.
+    """
+
+    trial: Trial
+    form: Form | None
+    products: Products = field(default_factory=dict, compare=False, repr=False)
 
 
 NOT_FINITE = "not_finite"
@@ -142,8 +179,8 @@ class Record:
     `curve` one mapping per epoch; `details` lists of numbers or texts, such as gradient norms by
     layer; `cost` seconds, steps and parameter counts. What was not measured is absent, never a
     number; nor is what came out infinite or NaN, wherever the record comes from:
-    `details["not_finite"]` says what that was. `weights` are those of the selected epoch by
-    parameter name, of pretraining trials only; they are kept beside the record, not in it.
+    `details["not_finite"]` says what that was. `products` are what a stage gives others; its
+    weights are those of the selected epoch. They are kept beside the record, not in it.
     """
 
     trial: Trial
@@ -158,7 +195,7 @@ class Record:
     attempt: int = 1
     started: float = 0.0
     ended: float = 0.0
-    weights: Mapping[str, NDArray[Any]] | None = field(default=None, compare=False, repr=False)
+    products: Products = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Leave out what is not finite, and say so."""
@@ -187,6 +224,11 @@ class Record:
         """The identity of the trial that this record answers."""
         return self.trial.id
 
+    @property
+    def weights(self) -> Mapping[str, NDArray[Any]] | None:
+        """Parameters and buffers of the network, by name, if they are among the products."""
+        return self.products.get("weights")
+
     def deterministic_part(self) -> dict[str, Any]:
         """Return what must be equal whenever the trial is run again on the same kind of machine."""
         return {
@@ -199,8 +241,8 @@ class Record:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields, but for the weights, as plain JSON-able values."""
-        names = [name for name in self.__dataclass_fields__ if name != "weights"]
+        """Return the fields, but for the products, as plain JSON-able values."""
+        names = [name for name in self.__dataclass_fields__ if name != "products"]
         fields = {name: getattr(self, name) for name in names}
         return fields | {
             "trial": self.trial.to_dict(),
@@ -210,7 +252,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Record:
-        """Rebuild a record from `to_dict`, without its weights."""
+        """Rebuild a record from `to_dict`, without its products."""
         return cls(
             **{
                 **fields,

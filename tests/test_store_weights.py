@@ -15,7 +15,7 @@ WEIGHTS = {
 
 def record(state=State.COMPLETE, weights=None, **fields):
     trial = Trial({"epochs": 1}, 0, Phase.PRETRAINING, "d", "c")
-    return Record(trial, state, weights=weights, **fields)
+    return Record(trial, state, products={} if weights is None else {"weights": weights}, **fields)
 
 
 def test_arrays_keep_names_order_shapes_and_types():
@@ -32,12 +32,12 @@ def test_weights_come_with_their_record_and_stay(tmp_path):
     id_ = record().trial_id
     assert store.weights(id_) is None
     store.add_records([record(State.FAILED, reason="no")])
-    assert not store.has_weights(id_)
+    assert not store.has_products(id_)
     store.add_records([record(weights=WEIGHTS, attempt=2)])
     store.add_records([record(weights={"other": np.zeros(2)}, attempt=3)])
     store.close()
     store = open_store(tmp_path)
-    assert store.has_weights(id_)
+    assert store.has_products(id_)
     assert list(store.weights(id_)) == list(WEIGHTS)
     assert store.record(id_).attempt == 2
     assert store.record(id_).weights is None
@@ -50,10 +50,10 @@ def test_a_database_from_before_there_were_weights_gets_their_table(tmp_path):
     connection.close()
     store = open_store(tmp_path)
     store.add_records([record(weights=WEIGHTS)])
-    assert store.has_weights(record().trial_id)
+    assert store.has_products(record().trial_id)
 
 
 def test_weights_are_no_part_of_a_record_that_is_written_or_compared():
     assert record(weights=WEIGHTS) == record()
-    assert "weights" not in record(weights=WEIGHTS).to_dict()
+    assert "products" not in record(weights=WEIGHTS).to_dict()
     assert Record.from_dict(record(weights=WEIGHTS).to_dict()) == record()

@@ -14,7 +14,7 @@ from harness.plan.power import power_of
 from harness.run.prepare import Outlook
 from harness.study import Study
 from harness.study.arm_checks import SAME_ARM, same_arms
-from harness.trial import SECONDS, source_of
+from harness.trial import SECONDS, sources_of
 from harness.wording import listed
 
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
     console.print(table)
     print_search(console, plan)
     for name in plan.stages:
-        users = [arm.name for arm in plan.arms if source_of(arm.workload) == name]
+        users = [arm.name for arm in plan.arms if name in sources_of(arm.workload).values()]
         searched = "a search" if not users else ", ".join(users)
-        console.print(f"pretraining {name}: for {searched}", highlight=False)
+        kind = "pretraining" if name in study.pretraining else "stage"
+        console.print(f"{kind} {name}: for {searched}", highlight=False)
     if len(study.looks) > 1:
         later = ", ".join(map(str, study.looks[1:]))
         console.print(

@@ -231,7 +231,7 @@ def _run_again(record: Record, store: Store, root: Path | None) -> Record:
     from harness.trial import Record as RecordType
 
     of = ingredients(record, store, root)
-    for event in train([record.trial], of.data, threads=of.threads, weights=of.weights):
+    for event in train([record.trial], of.data, threads=of.threads, given=of.given):
         if isinstance(event, RecordType):
             return event
     raise AssertionError("a trial always ends with a record")

@@ -5,13 +5,14 @@ from harness.cluster.executor import (
     DryRun,
     Event,
     Executor,
+    Key,
     Loss,
     Lost,
     Needs,
     Notice,
     Pack,
     UnknownDataError,
-    UnknownWeightsError,
+    UnknownProductsError,
 )
 from harness.cluster.factory import open_executor
 from harness.cluster.local import LocalExecutor
@@ -20,6 +21,7 @@ __all__ = [
     "ClusterError",
     "DryRun",
     "Event",
+    "Key",
     "Executor",
     "LocalExecutor",
     "Loss",
@@ -28,6 +30,6 @@ __all__ = [
     "Notice",
     "Pack",
     "UnknownDataError",
-    "UnknownWeightsError",
+    "UnknownProductsError",
     "open_executor",
 ]

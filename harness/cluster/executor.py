@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
-from numpy.typing import NDArray
-
-from harness.form import Form
+from harness.tasks import needed
 from harness.train import Checkpoints
-from harness.trial import Checked, Progress, Record, Trial
+from harness.trial import Checked, Given, Progress, Record, Trial
 from harness.workloads import Dataset
-
-Weights = Mapping[str, NDArray[Any]]
 
 
 class ClusterError(Exception):
@@ -28,11 +24,15 @@ class UnknownDataError(LookupError):
         super().__init__(f"no data set with the fingerprint '{fingerprint}' was provided")
 
 
-class UnknownWeightsError(LookupError):
-    """A trial starts from weights that were never provided."""
+class UnknownProductsError(LookupError):
+    """A trial uses products of a stage that were never provided."""
 
     def __init__(self, trial_id: str):
-        super().__init__(f"no weights of the trial '{trial_id}' were provided")
+        super().__init__(f"no products of the trial '{trial_id}' were provided")
+
+
+Key = tuple[str, tuple[str, ...] | None]
+"""The trial of a stage, and the products of it that are meant; None: all that it gave."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Needs:
 class Pack:
     """Trials that one worker runs together; `attempt` counts from 1.
 
-    They share phase, data set and the trial whose weights they start from: a pack is what a worker
+    They share phase, data set and the stages whose products they use: a pack is what a worker
     gets data for, so a pack that mixed phases would hand the test split to a trial of the search.
     """
 
@@ -72,32 +72,34 @@ class Pack:
     attempt: int = 1
 
     def __post_init__(self) -> None:
-        if len({(t.phase, t.data_fingerprint, t.source) for t in self.trials}) != 1:
-            raise ValueError("a pack needs trials of one phase, one data set and one source")
+        if (
+            len({(t.phase, t.data_fingerprint, *sorted(t.sources.items())) for t in self.trials})
+            != 1
+        ):
+            raise ValueError("a pack needs trials of one phase, one data set and the same stages")
         if len({trial.id for trial in self.trials}) != len(self.trials):
             raise ValueError("a pack cannot hold a trial twice")
 
     @property
-    def source(self) -> str | None:
-        """The trial whose weights these start from."""
-        return self.trials[0].source
+    def needed(self) -> Mapping[str, Key]:
+        """What these use of stages, by role."""
+        return needed(self.trials[0].workload)
 
 
 @dataclass(frozen=True)
 class DryRun(Pack):
     """Trials whose networks are built and take one step, to find what cannot be trained.
 
-    Nothing is recorded; each trial gives one Checked. Their pretraining need not have been done:
-    `model` and `form` are those of the network whose weights they are to start from.
+    Nothing is recorded; each trial gives one Checked. The stages that they use need not have been
+    trained: `given` says what they are, by role, and holds no products.
     """
 
-    model: Mapping[str, Any] | None = None
-    form: Form | None = None
+    given: Mapping[str, Given] = field(default_factory=dict)
 
     @property
-    def source(self) -> str | None:
-        """None: no weights are needed."""
-        return None
+    def needed(self) -> Mapping[str, Key]:
+        """Nothing: no products are needed."""
+        return {}
 
 
 class Loss(StrEnum):
@@ -142,12 +144,12 @@ class Executor(Protocol):
     def provide(self, dataset: Dataset) -> None:
         """Make a data set available to the trials that carry its fingerprint."""
 
-    def provide_weights(self, trial_id: str, weights: Weights) -> None:
-        """Make the weights of a pretraining trial available to the trials that start from it.
+    def provide_products(self, key: Key, given: Given) -> None:
+        """Make products of a stage available to the trials that use them.
 
         Args:
-            trial_id: of the pretraining trial, which the others name as their source.
-            weights: arrays by parameter name.
+            key: the stage's trial and the products, as `Pack.needed` has them.
+            given: the same, with its arrays.
         """
 
     def submit(self, pack: Pack) -> None:
@@ -155,7 +157,7 @@ class Executor(Protocol):
 
         Raises:
             UnknownDataError: if its data set was not provided.
-            UnknownWeightsError: if the weights that its trials start from were not provided.
+            UnknownProductsError: if products of stages that its trials use were not provided.
         """
 
     def events(self, timeout: float) -> list[Event]:

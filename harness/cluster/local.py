@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from harness.cluster.executor import (
     DryRun,
     Event,
+    Key,
     Pack,
     UnknownDataError,
-    UnknownWeightsError,
-    Weights,
+    UnknownProductsError,
 )
 from harness.train import Checkpoints
+from harness.trial import Given
 from harness.workloads import Dataset
 
 
@@ -26,7 +27,7 @@ class LocalExecutor:
         self.cpus = cpus
         self.checkpoints = checkpoints
         self._datasets: dict[str, Dataset] = {}
-        self._weights: dict[str, Weights] = {}
+        self._given: dict[Key, Given] = {}
         self._waiting: deque[Pack] = deque()
         self._running: Iterator[Event] | None = None
 
@@ -34,22 +35,23 @@ class LocalExecutor:
         """Keep a data set for the trials that carry its fingerprint."""
         self._datasets[dataset.fingerprint] = dataset
 
-    def provide_weights(self, trial_id: str, weights: Weights) -> None:
-        """Keep weights for the trials that start from them."""
-        self._weights[trial_id] = weights
+    def provide_products(self, key: Key, given: Given) -> None:
+        """Keep products of a stage for the trials that use them."""
+        self._given[key] = given
 
     def submit(self, pack: Pack) -> None:
         """Queue a pack.
 
         Raises:
             UnknownDataError: if its data set was not provided.
-            UnknownWeightsError: if the weights that its trials start from were not provided.
+            UnknownProductsError: if products of stages that its trials use were not provided.
         """
-        fingerprint, source = pack.trials[0].data_fingerprint, pack.source
+        fingerprint = pack.trials[0].data_fingerprint
         if fingerprint not in self._datasets:
             raise UnknownDataError(fingerprint)
-        if source is not None and source not in self._weights:
-            raise UnknownWeightsError(source)
+        for key in pack.needed.values():
+            if key not in self._given:
+                raise UnknownProductsError(key[0])
         self._waiting.append(pack)
 
     def events(self, timeout: float) -> list[Event]:
@@ -71,9 +73,9 @@ class LocalExecutor:
         if isinstance(pack, DryRun):
             from harness.train.dry_run import dry_run
 
-            return dry_run(pack.trials, data, Setting(self.cpus), (pack.model, pack.form))
-        weights = None if pack.source is None else self._weights[pack.source]
-        setting = Setting(self.cpus, pack.attempt, weights=weights, checkpoints=self.checkpoints)
+            return dry_run(pack.trials, data, Setting(self.cpus, given=pack.given))
+        given = {role: self._given[key] for role, key in pack.needed.items()}
+        setting = Setting(self.cpus, pack.attempt, given=given, checkpoints=self.checkpoints)
         return iter(train_in(setting, pack.trials, data))
 
     def describe(self) -> dict[str, str | int | float]:

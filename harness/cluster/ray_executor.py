@@ -16,20 +16,20 @@ from harness.cluster import ray_session
 from harness.cluster.executor import (
     ClusterError,
     Event,
+    Key,
     Loss,
     Lost,
     Needs,
     Notice,
     Pack,
     UnknownDataError,
-    UnknownWeightsError,
-    Weights,
+    UnknownProductsError,
 )
 from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
 from harness.own.imports import Luggage
-from harness.trial import Checked, Phase, Record
+from harness.trial import Checked, Given, Phase, Record
 from harness.workloads import Dataset
 
 PROGRESS_SECONDS = 0.3
@@ -102,7 +102,7 @@ class RayExecutor:
         self.needs = needs
         self._most = slots
         self._provided: dict[str, _Provided] = {}
-        self._weights: dict[str, Any] = {}
+        self._given: dict[Key, Any] = {}
         self._waiting: deque[Pack] = deque()
         self._ready: list[Event] = []
         self._failed_starts, self._deaths, self._last_cause = 0, 0, ""
@@ -142,34 +142,35 @@ class RayExecutor:
                 ray.put(dataset.for_phase(Phase.SEARCH)), ray.put(dataset.test)
             )
 
-    def provide_weights(self, trial_id: str, weights: Weights) -> None:
-        """Put weights into the object store, from where a node fetches them once."""
-        if trial_id not in self._weights:
-            self._weights[trial_id] = ray.put(dict(weights))
+    def provide_products(self, key: Key, given: Given) -> None:
+        """Put products into the object store, from where a node fetches them once."""
+        if key not in self._given:
+            self._given[key] = ray.put(given)
 
-    def references(self, pack: Pack) -> tuple[Any, Any, Any]:
-        """Return the references that a pack is given: open data, test split, initial weights.
+    def references(self, pack: Pack) -> tuple[Any, ...]:
+        """Return the references that a pack is given: open data, test split, products of stages.
 
-        Only confirmation gets the test split, and weights only who starts from them.
+        Only confirmation gets the test split, and products only who uses them, in the order of
+        `Pack.needed`.
         """
         first = pack.trials[0]
         provided = self._provided[first.data_fingerprint]
         test = provided.test if first.phase is Phase.CONFIRMATION else None
-        weights = None if pack.source is None else self._weights[pack.source]
-        return provided.open_data, test, weights
+        return provided.open_data, test, *(self._given[key] for key in pack.needed.values())
 
     def submit(self, pack: Pack) -> None:
         """Queue a pack for the next idle worker.
 
         Raises:
             UnknownDataError: if its data set was not provided.
-            UnknownWeightsError: if the weights that its trials start from were not provided.
+            UnknownProductsError: if products of stages that its trials use were not provided.
         """
-        fingerprint, source = pack.trials[0].data_fingerprint, pack.source
+        fingerprint = pack.trials[0].data_fingerprint
         if fingerprint not in self._provided:
             raise UnknownDataError(fingerprint)
-        if source is not None and source not in self._weights:
-            raise UnknownWeightsError(source)
+        for key in pack.needed.values():
+            if key not in self._given:
+                raise UnknownProductsError(key[0])
         self._waiting.append(pack)
         self._dispatch()
 
@@ -214,7 +215,7 @@ class RayExecutor:
             _fire(worker)
         self._workers.clear()
         self._provided.clear()
-        self._weights.clear()
+        self._given.clear()
         self._stopping = Thread(target=self._session.stop, name="stop Ray")
         self._stopping.start()
 

@@ -29,7 +29,7 @@ PAUSE_SECONDS = 10.0  # after which a worker that waits for a trial asks again
 
 
 Job = tuple[int, Pack, list[Any]]
-"""A number, a pack of one trial, and references to its open data, test split, initial weights."""
+"""A number, a pack of one trial, and references to its open data, test split, stages' products."""
 
 
 class TrialFailedError(Exception):

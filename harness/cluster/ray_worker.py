@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
-from harness.cluster.executor import DryRun, Pack, Weights
+from harness.cluster.executor import DryRun, Pack
 from harness.own.imports import Luggage
 from harness.train import Checkpoints
-from harness.trial import Checked, Progress, Record
+from harness.trial import Checked, Given, Progress, Record
 from harness.workloads import Examples, TrialData
 
 if TYPE_CHECKING:
@@ -57,27 +57,28 @@ class Worker:
         pack: Pack,
         open_data: TrialData,
         test: Examples | None = None,
-        weights: Weights | None = None,
+        *products: Given,
     ) -> Iterator[Sequence[Progress | Record | Checked]]:
         """Train a pack and yield batches of events.
 
         The arrays are read-only views of the node's object store. The open part of a data set is
         kept, so that it stays the same object for all trials; the locked test split is not: only
         while a confirmation pack runs does this process hold a reference to it. Nor are the
-        weights that a pack starts from. A pack ends early where own code left something that cannot
-        be put back: its last record says so.
+        products of stages that a pack uses. A pack ends early where own code left something that
+        cannot be put back: its last record says so.
         """
         fingerprint = pack.trials[0].data_fingerprint
         data = self._open_data.setdefault(fingerprint, open_data)
         if isinstance(pack, DryRun):
             from harness.train.dry_run import dry_run
 
-            for checked in dry_run(pack.trials, data, self._setting, (pack.model, pack.form)):
+            for checked in dry_run(pack.trials, data, replace(self._setting, given=pack.given)):
                 yield [checked]
             return
         if test is not None:
             data = replace(data, test=test)
-        setting = replace(self._setting, attempt=pack.attempt, weights=weights)
+        given = dict(zip(pack.needed, products, strict=True))
+        setting = replace(self._setting, attempt=pack.attempt, given=given)
         yield from batches(self._train(setting, pack.trials, data), self._interval)
 
 

@@ -82,9 +82,10 @@ def check_goals(metrics: Mapping[str, Any]) -> None:
 class OwnTraining(Component):
     """Your own function `train(config, report)`, `package.module:function`, which does it all.
 
-    `config` is a dictionary of the `settings`, with `seed`, `epochs`, `phase` ("search" or
-    "confirmation") and `data`: arrays of each split of the workload's data, or None. After each
-    epoch it calls `report({"validation.accuracy": 0.9, ...})`.
+    `config` is a dictionary of the `settings`, with `seed`, `epochs`, `phase` ("search",
+    "confirmation", or "pretraining" in a stage), `data`: arrays of each split of the workload's
+    data, or None, and `uses`: what stages give, by role and product. After each epoch it calls
+    `report({"validation.accuracy": 0.9, ...})`.
     """
 
     name: str = Field(pattern=FUNCTION)
@@ -93,6 +94,11 @@ class OwnTraining(Component):
         "validation.accuracy",
         pattern=r"^validation\.[a-z0-9_]+$",
         description="chooses the epoch and the candidate",
+    )
+    products: list[Literal["weights", "samples", "embeddings", "predictions"]] = Field(
+        default_factory=list,
+        exclude_if=_absent,
+        description="what it returns for others, as a stage: {weights: {name: array}, ...}",
     )
     goal: Goal | None = Field(
         None,

@@ -29,6 +29,8 @@ class Examples:
 
     inputs: NDArray[Any]
     targets: NDArray[Any]
+    added: int = 0
+    """How many at the end are no data but samples that a stage drew, for training alone."""
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from harness.layers.blocks import HiddenLayer
 
@@ -100,3 +101,27 @@ def set_mode(network: nn.Module, training: bool) -> None:
     for module in network.modules() if training else ():
         if getattr(module, "kept_as_is", False):
             module.eval()
+
+
+_BATCH = 512
+
+
+def last_hidden(network: nn.Module, inputs: Tensor) -> Tensor | None:
+    """Return what the last layer reads, (n, features): averaged over places and steps, if any."""
+    layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    if not layers:
+        return None
+    seen: list[Tensor] = []
+
+    def keep(_module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        seen.append(arguments[0].detach())
+
+    handle = layers[-1].register_forward_pre_hook(keep)
+    with torch.no_grad():
+        for part in inputs.split(_BATCH):
+            network(part)
+    handle.remove()
+    hidden = torch.cat(seen)
+    if isinstance(layers[-1], nn.Conv2d):
+        return hidden.mean(dim=(-2, -1))
+    return hidden.flatten(1, -2).mean(dim=1) if hidden.ndim > 2 else hidden

@@ -25,7 +25,7 @@ from harness.study import (
 )
 from harness.study.design import SIMPLE_BASELINE
 from harness.tasks import task_of
-from harness.trial import Phase, Trial, digest, source_of
+from harness.trial import Phase, Trial, digest, with_sources
 from harness.workloads import summary
 
 
@@ -74,7 +74,9 @@ class Plan:
         """
         undeclared: Any = dict.fromkeys(("profiles", "resources", "faults", "checkpoints"), True)
         undeclared["claims"] = {"__all__": {"discussion"}}
-        return digest(self.study.model_dump(mode="json", exclude_unset=True, exclude=undeclared))
+        declared = self.study.model_dump(mode="json", exclude_unset=True, exclude=undeclared)
+        stages = declared.pop("stages", {})  # another spelling of the same
+        return digest(declared | ({"pretraining": self.study.all_stages} if stages else {}))
 
     @cached_property
     def declaration(self) -> dict[str, Any]:
@@ -87,14 +89,14 @@ class Plan:
         if self.study.simple_model is None:
             return list(self.arms)
         shared = self.study.workload.model_dump(mode="json")
-        for part in ("transfer", "training", "metrics", "task"):
+        for part in ("transfer", "uses", "training", "metrics", "task"):
             shared.pop(part, None)
         workload = with_settings({**shared, "model": self.study.simple_model}, {})
         return [*self.arms, Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)]
 
     @cached_property
     def stages(self) -> Mapping[str, Assignment]:
-        """The pretraining trials that arms start from, by name, each after its own source."""
+        """The trials of the stages that arms use, by name, each after those that it uses itself."""
         workloads = build_stages(self.study)
         stages: dict[str, Assignment] = {}
         for name in used_stages(self.study, self.arms, workloads):
@@ -291,14 +293,11 @@ def data_key(workload: Mapping[str, Any]) -> str:
 
 
 def _sourced(workload: Mapping[str, Any], stages: Mapping[str, Assignment]) -> Mapping[str, Any]:
-    """Return a workload that names its pretraining trial in place of the stage.
+    """Return a workload that names the trials of stages in place of the stages.
 
-    A trial's identity then follows all that its initial weights depend on.
+    A trial's identity then follows all that the products which it uses depend on.
     """
-    source = source_of(workload)
-    if source is None:
-        return workload
-    return {**workload, "transfer": {**workload["transfer"], "from": stages[source].trial.id}}
+    return with_sources(workload, lambda name: stages[name].trial.id)
 
 
 def make_plan(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.lazy import numpy, torch
+from harness.lazy import numpy
 from harness.metrics import Metric
 from harness.probes._networks import as_array, at_rest, evenly, outputs_of, test_split
 from harness.probes._pictures import MOST_PANELS, left_out, lines, style, whose, words
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.textpath import TextPath
     from numpy.typing import NDArray
-    from torch import Tensor, nn
 
     from harness.evidence import Evidence
     from harness.figures.style import Picture
@@ -64,6 +63,8 @@ class Embedding(Probe):
         """
         test, network = test_split(self, fitted), at_rest(fitted.network)
         index = evenly(len(test), MEASURED).to(test.targets.device)
+        from harness.layers import last_hidden
+
         hidden = last_hidden(network, test.inputs[index])
         if hidden is None:
             return Measured()
@@ -114,26 +115,6 @@ class Embedding(Probe):
 
 
 # --- what is measured -----------------------------------------------------------------------------
-def last_hidden(network: nn.Module, inputs: Tensor) -> Tensor | None:
-    """Return what the last layer reads, (n, features): averaged over places and steps, if any."""
-    linear, convolution = torch.nn.Linear, torch.nn.Conv2d
-    layers = [m for m in network.modules() if isinstance(m, linear | convolution)]
-    if not layers:
-        return None
-    seen: list[Tensor] = []
-
-    def keep(_module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        seen.append(arguments[0].detach())
-
-    handle = layers[-1].register_forward_pre_hook(keep)
-    outputs_of(network, inputs)
-    handle.remove()
-    hidden = torch.cat(seen)
-    if isinstance(layers[-1], convolution):
-        return hidden.mean(dim=(-2, -1))
-    return hidden.flatten(1, -2).mean(dim=1) if hidden.ndim > 2 else hidden
-
-
 def neighbour_purity(features: NDArray[Any], classes: NDArray[Any]) -> float:
     """Return the mean share of the ten nearest neighbours that are of a point's own class.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from harness.cluster import ClusterError, Event, Executor, Lost, Notice, Pack, open_executor
+from harness.cluster import ClusterError, Event, Executor, Key, Lost, Notice, Pack, open_executor
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
 from harness.publish import FOLDER, PublishedFile, read_for
@@ -26,7 +26,7 @@ from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.packing import PackQueue
 from harness.run.pages import check_writable
 from harness.run.prepare import REUSABLE, Walk, data_configs, prepare
-from harness.run.pretraining import why_hopeless, with_weights
+from harness.run.pretraining import given_of, why_hopeless, with_products
 from harness.run.schedule import Schedule
 from harness.run.unchanged import identity, reuse, shown_path
 from harness.search import best, next_round
@@ -222,7 +222,7 @@ class Conductor:
         self._in_flight: dict[str, Pack] = {}
         self._planned = Counter(plan.trial_counts())
         self._noted: Counter[str] = Counter()
-        self._provided: set[str] = set()
+        self._provided: set[Key] = set()
         self._forecast: Mapping[str, float] = {}
         self._ledger = Ledger()
         self._executor: Executor | None = None
@@ -345,10 +345,10 @@ class Conductor:
             self.tell("extended", dict(self._planned))
 
     def _is_usable(self, trial: Trial) -> bool:
-        """Tell whether a trial's record stands for it; pretraining needs its weights as well."""
+        """Tell whether a trial's record stands for it; a stage needs its products as well."""
         state = self._states.get(trial.id)
         if trial.phase is Phase.PRETRAINING and state is State.COMPLETE:
-            return self.store.has_weights(trial.id)
+            return self.store.has_products(trial.id)
         return state in REUSABLE
 
     def _set_aside_damaged(self, trial_id: str) -> None:
@@ -371,18 +371,18 @@ class Conductor:
         while self._queue and self._packs_in_flight() < 2 * executor.slots:
             pack = self._queue.next_pack(executor.slots)
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
-            self._provide_weights(executor, pack.trials[0].source)
+            self._provide(executor, pack)
             executor.submit(pack)
             for trial in pack.trials:
                 self.tell("started", self._work[trial.id].assignments[0])
 
-    def _provide_weights(self, executor: Executor, source: str | None) -> None:
-        """Hand over the weights of a pretraining trial, when the first pack needs them."""
-        if source is not None and source not in self._provided:
-            weights = self.store.weights(source)
-            assert weights is not None
-            executor.provide_weights(source, weights)
-            self._provided.add(source)
+    def _provide(self, executor: Executor, pack: Pack) -> None:
+        """Hand over what a pack uses of stages, when the first one needs it."""
+        stages = {stage.trial.id: stage.trial for stage in self.plan.stages.values()}
+        for key in pack.needed.values():
+            if key not in self._provided:
+                executor.provide_products(key, given_of(stages[key[0]], self.store, key[1]))
+                self._provided.add(key)
 
     def _packs_in_flight(self) -> int:
         return len({id(pack) for pack in self._in_flight.values()})
@@ -401,7 +401,7 @@ class Conductor:
             elif (loss := self._faults.lost_to_exception(event)) is not None:
                 losses.append(loss)
             else:
-                records.append(with_weights(event))
+                records.append(with_products(event))
         records += self._give_up(losses)
         self._take(self._settle(records))
 
@@ -412,7 +412,7 @@ class Conductor:
             self._checkpoints.remove(record.trial_id for record in records)
         unlocked: list[Assignment] = []
         for stored in records:
-            record = replace(stored, weights=None)  # they are safe, and large
+            record = replace(stored, products={})  # they are safe, and large
             self._states[record.trial_id] = record.state
             work = self._work.pop(record.trial_id)
             self._in_flight.pop(record.trial_id, None)

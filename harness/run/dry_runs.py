@@ -11,6 +11,7 @@ from harness.cluster import DryRun, Executor, Loss, Lost, Notice, open_executor
 from harness.models import is_simple
 from harness.plan import FIXED, Plan, corners
 from harness.run.prepare import REUSABLE, data_configs, prepare
+from harness.run.pretraining import given_of
 from harness.store import Store
 from harness.study import (
     Arm,
@@ -23,8 +24,8 @@ from harness.study import (
 from harness.study.design import is_within
 from harness.study.document import Path_, dotted
 from harness.train import network_key
-from harness.trial import Checked, Mistake, Phase, State, Trial
-from harness.workloads import load, summary
+from harness.trial import Checked, Mistake, Phase, State, Trial, canonical_json
+from harness.workloads import load
 
 TOGETHER = 8  # networks that a worker checks in one go
 SHOWN = 3  # arms that a message names
@@ -149,21 +150,20 @@ def check_here(loaded: LoadedStudy, root: Path, checked: set[str]) -> None:
 
 
 def _packs(plan: Plan, subjects: Sequence[Subject]) -> list[DryRun]:
-    """Share networks out, those that share their data and the stage that they start from."""
-    stages = {stage.trial.id: stage.trial.workload for stage in plan.stages.values()}
-    alike: dict[tuple[str, str | None], list[Trial]] = {}
+    """Share networks out, those that share their data and the stages that they use."""
+    stages = {stage.trial.id: stage.trial for stage in plan.stages.values()}
+    alike: dict[str, list[Trial]] = {}
     for subject in subjects:
         trial = subject.trial
-        alike.setdefault((trial.data_fingerprint, trial.source), []).append(trial)
+        key = canonical_json([trial.data_fingerprint, trial.sources])
+        alike.setdefault(key, []).append(trial)
     size = TOGETHER if plan.study.resources.workers == 1 else 1
     packs = []
-    for (_, source), trials in alike.items():
-        stage = stages[source] if source is not None else None
-        form = None if stage is None else summary(stage["data"]).form
-        model = None if stage is None else stage["model"]
+    for trials in alike.values():
+        given = {role: given_of(stages[id_]) for role, id_ in trials[0].sources.items()}
         for start in range(0, len(trials), size):
             part = tuple(trials[start : start + size])
-            packs.append(DryRun(part, model=model, form=form))
+            packs.append(DryRun(part, given=given))
     return packs
 
 
@@ -195,10 +195,11 @@ def _problems(
 def _place(plan: Plan, case: Case, failing: Sequence[Arm], path: str) -> Path_:
     """Return where in the study file that stands which is wrong at a path of a workload."""
     if case.name in plan.stages:
-        for key in plan.study.pretraining[case.name]:
+        stage: Path_ = (plan.study.block_of(case.name), case.name)
+        for key in plan.study.all_stages[case.name]:
             if is_within(path, key):
-                return ("pretraining", case.name, key)
-        return ("pretraining", case.name)
+                return (*stage, key)
+        return stage
     for key in case.chosen:
         if is_within(path, key):
             return ("search", "space", key)

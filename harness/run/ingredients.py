@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
+from harness.run.pretraining import given_of
 from harness.store import Store
 from harness.study import InputError
-from harness.trial import Record, trained_elsewhere
+from harness.tasks import needed
+from harness.trial import Given, Record, trained_elsewhere
 from harness.workloads import TrialData, data_root, load
 
 
 @dataclass(frozen=True)
 class Ingredients:
-    """The data of a trial's phase, the threads it had, and the weights it started from, if any."""
+    """The data of a trial's phase, the threads it had, and what it used of stages, by role."""
 
     data: TrialData
     threads: int
-    weights: Mapping[str, NDArray[Any]] | None
+    given: Mapping[str, Given]
 
 
 def ingredients(record: Record, store: Store, root: Path | None) -> Ingredients:
@@ -29,7 +28,7 @@ def ingredients(record: Record, store: Store, root: Path | None) -> Ingredients:
 
     Args:
         record: of the trial.
-        store: that holds the weights of pretraining trials.
+        store: that holds the products of stages.
         root: the folder of data files; None for the usual one.
 
     Raises:
@@ -43,5 +42,10 @@ def ingredients(record: Record, store: Store, root: Path | None) -> Ingredients:
             f"{trial.id} is the run '{name}' of MLflow: other code trained it, which is not at hand"
         )
     data = load(trial.workload["data"], data_root(root)).for_phase(trial.phase)
-    weights = None if trial.source is None else store.weights(trial.source)
-    return Ingredients(data, int(record.environment.get("threads", 1)), weights)
+    given = {}
+    for role, (id_, products) in needed(trial.workload).items():
+        stage = store.record(id_)
+        if stage is None:
+            raise InputError(f"{trial.id} uses the stage {id_} as {role}, which is not recorded")
+        given[role] = given_of(stage.trial, store, products)
+    return Ingredients(data, int(record.environment.get("threads", 1)), given)

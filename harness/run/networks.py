@@ -169,11 +169,13 @@ def _log(
     if size > LARGEST:
         return Outcome(item.arm, None, f"not logged: {size / 1e6:.0f} MB of weights")
     of = Subject(execution.study, execution.profile, item.arm, trial.id, best)
+    if "features" in trial.sources:
+        return Outcome(item.arm, None, "not logged: it reads what a stage makes of its inputs")
     known = models.known(of, register=wanted.register)
     if known is not None:
         return Outcome(item.arm, known)
     made_of = ingredients(record, store, wanted.data)
-    again = train_again(trial, made_of.data, threads=made_of.threads, weights=made_of.weights)
+    again = train_again(trial, made_of.data, threads=made_of.threads, given=made_of.given)
     if again.weights is None:
         return Outcome(item.arm, None, f"not logged: {again.reason.strip() or again.state}")
     with tempfile.TemporaryDirectory() as place:

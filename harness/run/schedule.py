@@ -1,4 +1,4 @@
-"""What to run next: pretraining, each arm's search round by round, its confirmation.
+"""What to run next: stages, each arm's search round by round, its confirmation.
 
 A schedule knows nothing of executors. It is told of records and answers with the assignments that
 they unlock, so that it goes the same way whatever runs the trials and however often it was
@@ -35,7 +35,7 @@ class Schedule:
         self._waiting: dict[str, list[ArmSearch]] = {}
 
     def start(self) -> list[Assignment]:
-        """Return the assignments that depend on nothing, such as pretraining and first rounds."""
+        """Return the assignments that depend on nothing, such as stages and first rounds."""
         ready: list[Assignment] = list(self._plan.stages.values())
         for arm in self._plan.all_arms:
             if self._plan.space(arm) is None:
@@ -48,8 +48,8 @@ class Schedule:
     def completed(self, record: Record) -> list[Assignment]:
         """Take a record and return the assignments that it unlocks.
 
-        What waits for a pretraining trial is unlocked however that ended; without weights to start
-        from, it cannot be run.
+        What waits for stages is unlocked however these ended; without their products it cannot be
+        run.
         """
         unlocked: list[Assignment] = []
         if record.trial.phase is Phase.PRETRAINING:
@@ -71,24 +71,22 @@ class Schedule:
 
 
 class _Sources:
-    """Holds back what starts from weights that are still to be trained."""
+    """Holds back what uses products of stages that are still to be trained."""
 
     def __init__(self) -> None:
         self._ended: set[str] = set()
-        self._held: dict[str, list[Assignment]] = {}
+        self._held: list[Assignment] = []
 
     def hold(self, items: Iterable[Assignment]) -> list[Assignment]:
         """Return what can run now, and keep the rest."""
-        ready = []
+        ready: list[Assignment] = []
         for item in items:
-            source = item.trial.source
-            if source is None or source in self._ended:
-                ready.append(item)
-            else:
-                self._held.setdefault(source, []).append(item)
+            runs = self._ended.issuperset(item.trial.sources.values())
+            (ready if runs else self._held).append(item)
         return ready
 
     def release(self, trial_id: str) -> list[Assignment]:
-        """Return what waited for a pretraining trial, which has ended."""
+        """Return what waited for the trial of a stage, which has ended, and for no other."""
         self._ended.add(trial_id)
-        return self._held.pop(trial_id, [])
+        held, self._held = self._held, []
+        return self.hold(held)

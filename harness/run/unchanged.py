@@ -82,7 +82,7 @@ def finished_execution(store: Store, plan: Plan, file: str) -> Execution | None:
 
 def _usable(store: Store, trial_id: str, phase: Phase, state: State | None) -> bool:
     if phase is Phase.PRETRAINING and state is State.COMPLETE:
-        return store.has_weights(trial_id)
+        return store.has_products(trial_id)
     return state in REUSABLE
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from harness.store.checksums import (
 from harness.store.connection import Connection, damaged
 from harness.store.pages import Pages
 from harness.store.words import AssignedRecord, Execution, StoreError
-from harness.trial import Phase, Record, State
+from harness.trial import PRODUCTS, Phase, Products, Record, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Store:
 
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
-        """Commit records together, with their weights. A failed record gives way to a later one."""
+        """Commit records together, with products. A failed record gives way to a later one."""
         records = list(records)
         rows = []
         for r in records:
@@ -59,10 +59,8 @@ class Store:
                 " checksum = excluded.checksum WHERE records.state = 'failed'",
                 rows,
             )
-            arrays = [
-                (r.trial_id, pack_arrays(r.weights)) for r in records if r.weights is not None
-            ]
-            self._insert("weights", arrays)
+            packed = [(r.trial_id, pack_arrays(_flat(r.products))) for r in records if r.products]
+            self._insert("weights", packed)
 
     def _insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add rows with their checksums, but for those that are there."""
@@ -95,17 +93,25 @@ class Store:
         ).fetchone()
         return found
 
-    def weights(self, trial_id: str) -> dict[str, NDArray[Any]] | None:
+    def weights(self, trial_id: str) -> Mapping[str, NDArray[Any]] | None:
         """Return the weights that a trial was recorded with, by parameter name, or None."""
+        return self.products(trial_id).get("weights")
+
+    def products(self, trial_id: str, wanted: Collection[str] | None = None) -> Products:
+        """Return what a stage's trial was recorded with: those products, or all of them.
+
+        Raises:
+            StoreError: if they are not as they were written.
+        """
         row = self._db.execute(
             f"SELECT {columns('weights')} FROM weights WHERE trial_id = ?", (trial_id,)
         ).fetchone()
         if row is None:
-            return None
+            return {}
         try:
             if not is_whole(row):
                 raise ArraysDamagedError("their checksum differs")
-            return unpack_arrays(row[1])
+            return _by_product(unpack_arrays(row[1]), wanted)
         except ArraysDamagedError as error:
             with self._db:
                 self._db.execute("DELETE FROM weights WHERE trial_id = ?", (trial_id,))
@@ -115,8 +121,8 @@ class Store:
                 "disk"
             ) from None
 
-    def has_weights(self, trial_id: str) -> bool:
-        """Tell whether a trial was recorded with weights."""
+    def has_products(self, trial_id: str) -> bool:
+        """Tell whether a trial was recorded with products, such as weights."""
         query = "SELECT 1 FROM weights WHERE trial_id = ?"
         return self._db.execute(query, (trial_id,)).fetchone() is not None
 
@@ -396,6 +402,25 @@ class Store:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+
+def _flat(products: Products) -> dict[str, NDArray[Any]]:
+    """Return all arrays in one mapping, by product and name: `weights/0.bias`."""
+    return {f"{product}/{key}": a for product, part in products.items() for key, a in part.items()}
+
+
+def _by_product(
+    arrays: Mapping[str, NDArray[Any]], wanted: Collection[str] | None
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """Undo `_flat`; the first databases held weights alone, by their names."""
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, array in arrays.items():
+        product, slash, key = name.partition("/")
+        if not slash or product not in (*PRODUCTS, "normalization"):
+            product, key = "weights", name
+        if wanted is None or product in wanted:
+            found.setdefault(product, {})[key] = array
+    return found
 
 
 def _state(text: str) -> State:

@@ -15,7 +15,7 @@ from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces
 from harness.study.stages import build_stages
-from harness.trial import digest, source_of
+from harness.trial import digest, with_sources
 
 RESERVED = {"arm": "selects arms by their names", "at": "holds the levels of the other factors"}
 SAME_ARM = "are one arm: all their settings are equal, and so are their trials"
@@ -60,15 +60,13 @@ def _grouped(arms: Sequence[Arm], of: Callable[[Arm], Any]) -> list[list[Arm]]:
 
 
 def _sourced(workload: Mapping[str, Any], stages: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Return a workload with the pretraining itself in place of its name."""
-    source = source_of(workload)
-    if source is None or source not in stages:
-        return workload
-    others = {name: stage for name, stage in stages.items() if name != source}
-    return {
-        **workload,
-        "transfer": {**workload["transfer"], "from": _sourced(stages[source], others)},
-    }
+    """Return a workload with the stages themselves in place of their names."""
+
+    def stage(name: str) -> Any:
+        others = {other: stages[other] for other in stages if other != name}
+        return _sourced(stages[name], others) if name in stages else name
+
+    return with_sources(workload, stage)
 
 
 def _plain(value: Any) -> Any:

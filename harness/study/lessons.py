@@ -20,6 +20,7 @@ EXAMPLES = {
     "arms": "arms: {linear: {model.depth: 0}}",
     "search": "search: {space: {optimizer.lr: {log: [1.0e-4, 1.0e-1]}}, candidates: 8}",
     "pretraining": "pretraining: {source: {data.classes: [0, 1, 2, 3, 4]}}",
+    "stages": "stages: {large: {model.width: 512}}",
     "seeds": "seeds: 8",
     "probes": "probes: [gradient_norms, {name: step_time, steps: 100}]",
     "claims": "claims: [{id: relu-wins, says: ReLU beats tanh, metric: test.accuracy, "

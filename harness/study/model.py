@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from harness.components import Component
 from harness.errors import nearest
@@ -77,8 +77,12 @@ class Study(Component):
     search: Search | None = Field(None, description="leave out for fixed hyperparameters")
     pretraining: dict[Name, dict[str, Any]] = Field(
         default_factory=dict,
-        description="networks trained once, for `transfer: {from: NAME}`: {path: value} over the"
-        " workload",
+        description="another word for `stages`",
+    )
+    stages: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="trials that are run once, and whose products (weights, samples, ...) arms use"
+        " by `uses: {ROLE: NAME}` or `transfer: {from: NAME}`: {path: value} over the workload",
     )
     seeds: Seeds = Field(
         8, description="confirmation seeds of every arm, or instalments: {start, step, max}"
@@ -94,6 +98,25 @@ class Study(Component):
     profiles: dict[Name, dict[str, Any]] = Field(
         default_factory=dict, description="named variants: {dotted path: value}"
     )
+
+    @model_validator(mode="after")
+    def _stages_are_declared_once(self) -> Self:
+        both = sorted(set(self.stages) & set(self.pretraining))
+        if both:
+            raise ValueError(
+                f"the stage '{both[0]}' stands under `stages` and under `pretraining`, which mean "
+                "the same"
+            )
+        return self
+
+    @property
+    def all_stages(self) -> dict[str, dict[str, Any]]:
+        """What every stage sets, by its name, under whichever word it is declared."""
+        return {**self.pretraining, **self.stages}
+
+    def block_of(self, stage: str) -> str:
+        """Return the word under which a stage is declared."""
+        return "pretraining" if stage in self.pretraining else "stages"
 
     @property
     def looks(self) -> tuple[int, ...]:

@@ -96,8 +96,9 @@ def check_overrides(
     outer += _outer("--set", (), overrides, {})
     problems = _never_acting([_left(base, [*outer, *arm]) for arm in _arms(study)], document)
     base.pop("transfer", None)
-    for name, settings in study.pretraining.items():
-        stage = _listed("the stage", ("pretraining", name), settings)
+    base.pop("uses", None)
+    for name, settings in study.all_stages.items():
+        stage = _listed("the stage", (study.block_of(name), name), settings)
         problems += _never_acting([_left(base, stage)], document)
     return problems
 

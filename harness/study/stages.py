@@ -1,25 +1,33 @@
-"""Pretraining stages: networks that are trained once, and whose weights arms start from."""
+"""Stages: trials that are run once, and whose products others use in a role."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from harness.data import data_of
 from harness.errors import Problem, nearest
 from harness.models import is_simple
 from harness.study.design import Arm, OnError, checked_workload
 from harness.study.document import Document, Path_
 from harness.study.model import Study
-from harness.trial import source_of
+from harness.tasks import Task, task_of
+from harness.trial import canonical_json, sources_of
+from harness.wording import listed
 
-SOURCE_PATH = "transfer.from"
+SOURCE_PATHS = ("transfer.from", "uses.")
+"""How the paths begin that name stages."""
+BY_NETWORK = ("predictions", "embeddings")
+"""Products for which a task needs the stage's network, as it asks for them batch by batch."""
 
 
 def build_stages(study: Study, on_error: OnError | None = None) -> dict[str, Mapping[str, Any]]:
     """Return the resolved workload of every stage, by its name.
 
-    A stage is the study's workload with the stage's settings, and without its `transfer`: what a
-    stage itself starts from, it says itself.
+    A stage is the study's workload with the stage's settings, and without its `transfer` and
+    `uses`: what a stage itself uses, it says itself.
 
     Args:
         study: the study.
@@ -28,9 +36,10 @@ def build_stages(study: Study, on_error: OnError | None = None) -> dict[str, Map
     """
     base = study.workload.model_dump(exclude_unset=True)
     base.pop("transfer", None)
+    base.pop("uses", None)
     stages = {}
-    for name, settings in study.pretraining.items():
-        workload = checked_workload(base, settings, ("pretraining", name), on_error)
+    for name, settings in study.all_stages.items():
+        workload = checked_workload(base, settings, (study.block_of(name), name), on_error)
         if workload is not None:
             stages[name] = workload
     return stages
@@ -39,11 +48,23 @@ def build_stages(study: Study, on_error: OnError | None = None) -> dict[str, Map
 def used_stages(
     study: Study, arms: Sequence[Arm], stages: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """Return the names of the stages that any arm needs, each after the one it starts from."""
+    """Return the names of the stages that any arm needs, each after those that it uses."""
     ordered: dict[str, None] = {}
     for name in _sources_of_arms(study, arms):
-        ordered |= dict.fromkeys(reversed(list(_chain(name, stages))))
+        _add(name, stages, ordered, ())
     return list(ordered)
+
+
+def _add(
+    name: str,
+    stages: Mapping[str, Mapping[str, Any]],
+    ordered: dict[str, None],
+    users: tuple[str, ...],
+) -> None:
+    if name in stages and name not in users:
+        for source in sources_of(stages[name]).values():
+            _add(source, stages, ordered, (*users, name))
+        ordered.setdefault(name)
 
 
 def check_stages(
@@ -52,57 +73,157 @@ def check_stages(
     stages: Mapping[str, Mapping[str, Any]],
     document: Document,
 ) -> list[Problem]:
-    """Find stages that do not exist, that go round in a circle, or that have no weights."""
-    problems = []
+    """Find stages that do not exist, go round in a circle or do not give what is asked of them."""
+    problems = list(_two_starts(document))
+    declared = study.all_stages
     sources = dict.fromkeys(_sources_of_arms(study, arms))
-    sources |= dict.fromkeys(filter(None, map(source_of, stages.values())))
+    sources |= dict.fromkeys(name for one in stages.values() for name in sources_of(one).values())
     for name in sources:
-        if name not in study.pretraining:
-            known = ", ".join(study.pretraining) or "none"
-            message = f"no pretraining stage is called '{name}' (there are: {known})"
-            message += nearest(name, study.pretraining)
+        if name not in declared:
+            known = ", ".join(declared) or "none"
+            kind = "stage" if study.stages or not study.pretraining else "pretraining stage"
+            message = f"no {kind} is called '{name}' (there are: {known}){nearest(name, declared)}"
             problems.append(document.problem(_place_of(name, document.data), message))
     names = {arm.name for arm in arms}
     for name, workload in stages.items():
         message = ""
-        if name in list(_chain(name, stages))[1:]:
-            message = f"the stage '{name}' starts from itself"
+        if name in _below(name, stages):
+            way = "starts from" if name in _below(name, stages, "initial") else "uses products of"
+            message = f"the stage '{name}' {way} itself"
         elif is_simple(workload["model"]):
             message = f"{workload['model']['name']} has no weights that a network could start from"
         elif name in names:
             message = f"an arm is called '{name}' as well"
         if message:
-            problems.append(document.problem(("pretraining", name), message))
+            problems.append(document.problem((study.block_of(name), name), message))
+    if not problems:
+        problems = list(_wrong_uses(study, arms, stages, document))
     return problems
 
 
-def _sources_of_arms(study: Study, arms: Sequence[Arm]) -> list[str]:
-    """Return the names of stages that arms start from, or that a search chooses between."""
-    found = [source_of(arm.workload) for arm in arms]
-    dimension = study.search.space.get(SOURCE_PATH) if study.search else None
-    if dimension is not None and dimension.choice is not None:
-        found += [str(value) for value in dimension.choice if value is not None]
-    return list(dict.fromkeys(name for name in found if name is not None))
+def _two_starts(document: Document) -> Iterator[Problem]:
+    """Yield a problem for each place that names two stages to start from, in both spellings."""
+    places = dict(_leaves(document.data, ()))
+    for path, name in places.items():
+        other = places.get((*path[:-2], "transfer", "from"))
+        if path[-2:] == ("uses", "initial") and None not in (name, other) and name != other:
+            message = f"starts from '{name}', and `transfer.from` from '{other}': give one of them"
+            yield document.problem(path, message)
 
 
-def _chain(name: str, stages: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a stage, the one it starts from, and so on; a circle ends where it closes."""
+def _wrong_uses(
+    study: Study,
+    arms: Sequence[Arm],
+    stages: Mapping[str, Mapping[str, Any]],
+    document: Document,
+) -> Iterator[Problem]:
+    """Yield a problem for each role that a task does not take, or that its stage cannot fill."""
     seen: set[str] = set()
-    source: str | None = name
-    while source is not None and source in stages:
-        yield source
-        if source in seen:
-            return
-        seen.add(source)
-        source = source_of(stages[source])
+    users = [(f"arm {arm.name}", arm.workload, _where_arm(study, arm)) for arm in arms]
+    users += [(f"stage {n}", one, (study.block_of(n), n)) for n, one in stages.items()]
+    for who, workload, where in users:
+        sources = sources_of(workload)
+        if workload.get("training"):
+            continue  # it takes whatever there is, in roles of its own
+        task = _task(workload)
+        for role in sorted(set(task.needs) - set(sources)):
+            message = (
+                f"the task {task.name} needs a stage as {role}: write `uses: {{{role}: NAME}}`"
+            )
+            if message not in seen:
+                seen.add(message)
+                yield document.problem(where, f"{who}: {message}")
+        for role, name in sources.items():
+            message = _why_not(task, role, name, stages[name])
+            if is_simple(workload["model"]) and role != "initial":
+                message = f"{workload['model']['name']} makes no use of stages"
+            if message and message not in seen:
+                seen.add(message)
+                yield document.problem(_place_of(name, document.data, role), message)
 
 
-def _place_of(name: str, data: Any) -> Path_:
-    """Return where a study file names a source: as `from`, else as a level or a choice."""
+def _why_not(task: Task, role: str, name: str, stage: Mapping[str, Any]) -> str:
+    """Say why a stage cannot have a role in a task; nothing if it can."""
+    if role not in task.takes:
+        taken = listed(list(task.takes), "or") or "nothing"
+        return (
+            f"the task {task.name} takes no stage as '{role}'{nearest(role, task.takes)}; "
+            f"it takes {taken}"
+        )
+    product, given = task.takes[role], given_by(stage)
+    if stage.get("training") and product in BY_NETWORK:
+        return (
+            f"the stage '{name}' is a training of your own; as {role} the task {task.name} asks a "
+            "network that the harness trained"
+        )
+    if product not in given:
+        return (
+            f"the stage '{name}' gives no {product}, which the task {task.name} takes as {role}; "
+            f"it gives {listed(list(given)) or 'nothing'}{nearest(product, given)}"
+        )
+    if product == "samples" and not stage.get("training"):
+        return f"the samples of the stage '{name}' have no targets that {task.name} could learn"
+    return ""
+
+
+def given_by(workload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the products that the trial of a resolved workload gives, as a stage."""
+    training = workload.get("training")
+    if training:
+        return tuple(training.get("products") or ())
+    return _task(workload).gives
+
+
+def _task(workload: Mapping[str, Any]) -> Task:
+    data = canonical_json(workload["data"])
+    return task_of(workload, _kind(data) if workload.get("task") is None else "class")
+
+
+@cache
+def _kind(data: str) -> Any:
+    """Return the kind of targets of a data set, whose settings are given as JSON."""
+    return data_of(json.loads(data)).kind
+
+
+def _where_arm(study: Study, arm: Arm) -> Path_:
+    return ("arms", arm.name) if arm.named else ("workload",)
+
+
+def _sources_of_arms(study: Study, arms: Sequence[Arm]) -> list[str]:
+    """Return the names of stages that arms use, or that a search chooses between."""
+    found = [name for arm in arms for name in sources_of(arm.workload).values()]
+    for path, dimension in (study.search.space if study.search else {}).items():
+        if path.startswith(SOURCE_PATHS) and dimension.choice is not None:
+            found += [str(value) for value in dimension.choice if value is not None]
+    return list(dict.fromkeys(found))
+
+
+def _below(name: str, stages: Mapping[str, Mapping[str, Any]], role: str | None = None) -> set[str]:
+    """Return the stages that a stage uses, and those that these use, and so on; in a role only."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        uses = sources_of(stages.get(waiting.pop(), {})).items()
+        new = {source for as_, source in uses if role in (None, as_)} - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _place_of(name: str, data: Any, role: str | None = None) -> Path_:
+    """Return where a study file names a source: in its role, else as a level or a choice."""
     places = [path for path, value in _leaves(data, ()) if value == name]
-    asked = [path for path in places if str(path[-1]).rpartition(".")[2] == "from"]
-    listed = [path for path in places if path[0] in ("factors", "search")]
-    return next(iter(asked + listed), ("pretraining",))
+    asked = [path for path in places if _is_use(path, role)]
+    listed_ = [path for path in places if path[0] in ("factors", "search")]
+    return next(iter(asked + listed_), ("pretraining" if "pretraining" in data else "stages",))
+
+
+def _is_use(path: Path_, role: str | None) -> bool:
+    """Whether a path ends as one does that names a stage."""
+    parts = ".".join(map(str, path)).split(".")
+    if role in (None, "initial") and parts[-1] == "from":
+        return True
+    return len(parts) > 1 and parts[-2] == "uses" and role in (None, parts[-1])
 
 
 def _leaves(data: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:

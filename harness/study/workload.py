@@ -95,6 +95,11 @@ _NOT_OF_RUNS = ("epochs", "keep")
 """What is of no use beside where runs are trained already."""
 
 
+def _nothing(value: Any) -> bool:
+    """What is not said is not written down, so that trials keep their identity."""
+    return not value
+
+
 class Workload(Component):
     """Data, model, loss and metric, and how long to train: the resolved setting of one trial."""
 
@@ -149,7 +154,13 @@ class Workload(Component):
         None, description="random changes of training examples: {shift: 2, flip: true}"
     )
     transfer: Transfer | None = Field(
-        None, description="weights from a pretraining stage, frozen layers, rates by layer"
+        None, description="weights from a stage, frozen layers, rates by layer"
+    )
+    uses: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], str | None] = Field(
+        default_factory=dict,
+        exclude_if=_nothing,
+        description="what this gets of stages, role: NAME, such as teacher: large; `initial: NAME` "
+        "is another spelling of `transfer: {from: NAME}`. null: nothing in this role",
     )
 
     @model_validator(mode="before")
@@ -159,6 +170,30 @@ class Workload(Component):
         if isinstance(value, dict) and value.get("training") is not None:
             return {"data": "none", "model": "none", **value}
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_spelling(cls, value: Any) -> Any:
+        """Write what a network starts from as `transfer.from`, so that it is the same trial."""
+        if not isinstance(value, dict) or "uses" not in value or value.get("training") is not None:
+            return value
+        uses, transfer = value["uses"], value.get("transfer")
+        if uses is None:
+            uses = {"initial": None}
+        if not (isinstance(uses, dict) and "initial" in uses):
+            return value
+        if not isinstance(transfer, dict | None) or not isinstance(uses["initial"], str | None):
+            return value
+        initial = uses["initial"]
+        rest = {role: name for role, name in uses.items() if role != "initial"}
+        if initial is not None or set(transfer or ()) - {"from"}:
+            return {**value, "uses": rest, "transfer": {**(transfer or {}), "from": initial}}
+        return {**value, "uses": rest, **({"transfer": None} if "transfer" in value else {})}
+
+    @field_validator("uses")
+    @classmethod
+    def _only_what_is_used(cls, uses: dict[str, str | None]) -> dict[str, str | None]:
+        return {role: name for role, name in uses.items() if name is not None}
 
     @field_validator("metrics")
     @classmethod
@@ -177,6 +212,10 @@ class Workload(Component):
                     raise ValueError(f"`{part}: none` is for a `training` of your own")
             return self
         logged = isinstance(self.training, LoggedRuns)
+        if self.uses and logged:
+            raise ValueError("`uses` is of no use with `training: mlflow`: nothing is trained")
+        if self.uses and "uses" in getattr(self.training, "settings", {}):
+            raise ValueError("`uses` cannot be a setting as well: it holds what stages give")
         advice = f"pass it in training.{'params, where the runs have it' if logged else 'settings'}"
         unused = [part for part in (*_OURS, *(_NOT_OF_RUNS if logged else ())) if self._sets(part)]
         unused += ["model"] if self.model.name != "none" else []

@@ -8,7 +8,8 @@ from typing import Any
 from harness.form import Form, Kind
 from harness.losses import loss_of
 from harness.registry import TASKS
-from harness.tasks.base import Batch, Objective, State, Supervised, Task, total
+from harness.tasks.base import Batch, Objective, Stage, State, Supervised, Task, total
+from harness.trial import sources_of
 
 USUAL: Mapping[Kind, str] = {
     "class": "classification", "sequence": "token_classification", "numbers": "regression",
@@ -42,13 +43,39 @@ def objective_for(workload: Mapping[str, Any], form: Form) -> Objective:
     return task.objective(form, loss_of(workload))
 
 
+_STORED: Mapping[str, tuple[str, ...]] = {
+    "weights": ("weights",),
+    "predictions": ("weights", "normalization"),
+    "embeddings": ("weights", "normalization"),
+    "samples": ("samples", "normalization"),
+}
+"""What is handed over of a stage for a product: what needs its network is made where it is used."""
+
+
+def needed(workload: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...] | None]]:
+    """Return what a trial's workload is to be given: by role, a stage's trial and products of it.
+
+    None in place of products stands for all that the stage gave: a function of the user's own
+    says nowhere what it looks at.
+    """
+    settings = workload.get("task")
+    task: type[Task] = Supervised if settings is None else TASKS.find(settings["name"])
+    own = bool(workload.get("training"))
+    return {
+        role: (id_, None if own else _STORED[task.takes.get(role, "weights")])
+        for role, id_ in sources_of(workload).items()
+    }
+
+
 __all__ = [
     "Batch",
     "Objective",
+    "Stage",
     "State",
     "Supervised",
     "TASKS",
     "Task",
+    "needed",
     "objective_for",
     "task_of",
     "total",

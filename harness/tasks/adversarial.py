@@ -62,6 +62,7 @@ class Adversarial(Task):
     )
     selects: ClassVar[str] = "energy_distance"
     targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
+    gives: ClassVar[tuple[str, ...]] = ("weights", "samples")
 
     def refusal(self, workload: Any) -> str | None:
         """Say what is of no use where examples are generated."""
@@ -114,19 +115,19 @@ class Adversarial(Task):
         return {"energy_distance": energy_distance(self._draw(state, len(real)), real)}
 
     def sample(
-        self, generator_network: nn.Module, count: int, draws: Generator, shape: tuple[int, ...]
+        self, network: nn.Module, count: int, draws: Generator, shape: tuple[int, ...]
     ) -> Tensor:
         """Return generated examples, (count, *shape), normalized as the data are.
 
         Args:
-            generator_network: a trained one.
+            network: a trained generator.
             count: how many.
             draws: of the noise, on the CPU.
             shape: of an example.
         """
-        device = next(generator_network.parameters()).device
+        device = next(network.parameters()).device
         noise = torch.randn(count, self.noise, generator=draws).to(device)
-        drawn: Tensor = generator_network(noise)
+        drawn: Tensor = network(noise)
         return drawn.reshape(count, *shape)
 
     def _draw(self, state: State, count: int) -> Tensor:

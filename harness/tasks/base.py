@@ -18,7 +18,6 @@ from harness.losses.base import Loss
 from harness.metrics import Metric
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Generator, Tensor, nn
 
 Workload = Mapping[str, Any]
@@ -37,6 +36,23 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+
+class Stage(Protocol):
+    """A stage whose products a task uses. Its network is kept as it is, in evaluation."""
+
+    def predictions(self, inputs: Tensor) -> Tensor:
+        """Return what the stage's network says of inputs that are normalized for this trial.
+
+        Args:
+            inputs: (batch, ...), augmented or not. They are normalized as the stage's own were.
+
+        Returns:
+            Outputs such as logits, (batch, outputs), without a gradient.
+        """
+
+    def embeddings(self, inputs: Tensor) -> Tensor:
+        """Return what the last layer of the stage's network reads, (batch, features)."""
 
 
 class State(Protocol):
@@ -59,8 +75,8 @@ class State(Protocol):
         """Of the data."""
 
     @property
-    def given(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
-        """What earlier stages give, by role."""
+    def given(self) -> Mapping[str, Stage]:
+        """The stages that the trial uses, by role, but for the one it starts from."""
 
     @property
     def objective(self) -> Objective | None:
@@ -88,6 +104,13 @@ class Task(Component):
     """The metric that chooses the epoch, on the validation split, and a search's candidate."""
     targets: ClassVar[tuple[Kind, ...]]
     """The kinds of targets that it can learn from."""
+    takes: ClassVar[Mapping[str, str]] = {}
+    """The roles that stages can have (`uses: {role: NAME}`), and the product that each needs."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """The roles among them that it cannot do without."""
+    gives: ClassVar[tuple[str, ...]] = ("weights",)
+    """The products that others can use where a trial of this task is a stage. One that gives
+    `samples` has a method `sample(network, count, draws, shape)`, as `adversarial` has."""
     packable: ClassVar[bool] = False
     """Whether several trials can be trained as one program (see `Supervised`)."""
     main: ClassVar[str] = "model"
@@ -185,6 +208,10 @@ class Supervised(Task):
     engine derives from the objective.
     """
 
+    takes: ClassVar[Mapping[str, str]] = {
+        "initial": "weights", "features": "embeddings", "augmentation": "samples",
+    }  # fmt: skip
+    gives: ClassVar[tuple[str, ...]] = ("weights", "predictions", "embeddings")
     packable: ClassVar[bool] = True
     usual_loss: ClassVar[str]
     """The loss that `auto` means."""

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 import harness
 from harness.errors import nearest
-from harness.form import Form
 from harness.isolation import Surroundings, generators_kept
 from harness.layers import layer_groups, set_mode
 from harness.losses import is_built_in, loss_name
@@ -33,6 +32,7 @@ from harness.tasks import Objective, Supervised, Task, task_of
 from harness.train.augmentation import Augmented
 from harness.train.engine import Setting
 from harness.train.environment import computing
+from harness.train.given import data_of, mistake_in, own_functions
 from harness.train.layered import update_for
 from harness.train.own_objective import one_number, own_refusal
 from harness.train.pack import Material, Pack, scheduled
@@ -54,26 +54,25 @@ from harness.workloads import TrialData
 EXAMPLES = 16
 """Of the batch that a network sees; a loss of the user's own gets a whole batch."""
 
-Source = tuple[Mapping[str, Any] | None, Form | None]
-"""Model and form of the network that a trial's network starts from; None where there is none."""
-
 
 class WrongError(Exception):
     """What was found is wrong; the message says all there is to say."""
 
 
-def dry_run(
-    trials: Sequence[Trial], data: TrialData, setting: Setting, source: Source = (None, None)
-) -> Iterator[Checked]:
-    """Check trials that share their data one by one; see the module."""
+def dry_run(trials: Sequence[Trial], data: TrialData, setting: Setting) -> Iterator[Checked]:
+    """Check trials that share their data, and the stages that they use, one by one.
+
+    `setting.given` says what the stages are; their products are not needed.
+    """
     for trial in trials:
-        check, names = _Check(trial, data, setting), own_code(trial.workload)
+        check = _Check(trial, data, setting)
+        names, versions = own_functions(trial, setting.given)
         surroundings = Surroundings() if names else None
         # what becomes of a trial that runs out of memory, its study says
         out_of_memory = suppress(torch.OutOfMemoryError, MemoryError)
-        with OwnImports(names, trial.own_code) as own:
+        with OwnImports(names, versions) as own:
             with computing(setting.threads), generators_kept(), out_of_memory:
-                check.carry_out(source)
+                check.carry_out()
             fault = own.fault()
         if fault and not check.mistakes:
             check.mistakes.append(Mistake(_part_of(trial.workload, names[0]), fault))
@@ -112,7 +111,7 @@ class _Check:
         except (Exception, SystemExit) as error:
             self.mistakes.append(Mistake(path, before + _said(error, self.workload), raised=True))
 
-    def carry_out(self, source: Source) -> None:
+    def carry_out(self) -> None:
         """Do it all, as far as it can be done."""
         self._check_calls()
         training = self.workload.get("training")
@@ -121,21 +120,37 @@ class _Check:
         with self._at("augmentation"):
             if self.workload.get("augmentation") is not None:
                 Augmented(self.workload["augmentation"], [0], self.data.form.shape)
+        if not self._use_stages():
+            return
         task = task_of(self.workload, self.data.form.kind)
         if not isinstance(task, Supervised):
             self._step_of(task)
             return
-        network = None if self._is_wrong("model") else self._network(source)
+        network = None if self._is_wrong("model") else self._network()
         objective = None if self._is_wrong("loss") else self._objective(task)
         if network is not None and objective is not None:
             self._step(task, network, objective)
+
+    def _use_stages(self) -> bool:
+        """Check the networks of stages against the data; take over what they make of the inputs."""
+        used = {r: one for r, one in self.setting.given.items() if r in self.trial.sources}
+        for role, one in used.items():
+            with self._at(f"uses.{role}"):
+                wrong = None if role == "initial" else mistake_in(one, role, self.data.form)
+                if wrong is not None:
+                    raise WrongError(wrong)
+        if not self._is_wrong("uses"):
+            with self._at("uses.features"):
+                self.data = data_of(self.data, used, self.device)
+        return not self._is_wrong("uses")
 
     def _step_of(self, task: Task) -> None:
         """Take one step of a task that is not supervised, and measure it."""
         with self._at("task", f"{task.name}: "):
             data = resident(self.data.examples, self.device, self.data.handling)
             program = program_for(self.trial, self.data.form, self.device)
-            pack = Pack([self.trial], Material(data, None, self.data.form, program))
+            given = self.setting.given
+            pack = Pack([self.trial], Material(data, None, self.data.form, program, given))
             rows = torch.from_numpy(pack.members[0].division.train[:EXAMPLES])
             pack.step(*data.gather(rows[None].to(self.device), pack.normalization, axis=0))
             pack.validate()
@@ -193,7 +208,7 @@ class _Check:
             below = f"{path}.settings.{key}" if key else path
             self.mistakes.append(Mistake(below, f"{name} {message}"))
 
-    def _network(self, source: Source) -> nn.Module | None:
+    def _network(self) -> nn.Module | None:
         """Build the network, as it would start."""
         config, seed = self.workload["model"], stream(self.trial.seed, "weights")
         network = None
@@ -208,8 +223,10 @@ class _Check:
             return None
         transfer = transfer_of(self.workload)
         with self._at("transfer"):
-            if source[0] is not None and source[1] is not None:
-                before = build(source[0], source[1], seed)
+            source = self.setting.given.get("initial")
+            own = source is not None and source.trial.workload.get("training")
+            if source is not None and source.form is not None and not own:
+                before = build(source.trial.workload["model"], source.form, seed)
                 state = {**dict(before.named_parameters()), **dict(before.named_buffers())}
                 load_weights(network, {name: t.detach().numpy() for name, t in state.items()})
             if transfer:

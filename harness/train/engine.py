@@ -5,24 +5,22 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from harness.isolation import Left, Surroundings, seed_generators
 from harness.models import is_simple
 from harness.own.imports import OwnImports, missing
-from harness.pretrained import own_code
 from harness.registry import OPTIMIZERS
 from harness.seeding import stream
 from harness.train.checkpoints import Checkpoints
 from harness.train.choice import choose_size
 from harness.train.energy import Meter, sensors
 from harness.train.environment import computing, describe_environment
+from harness.train.given import Roles, data_of, own_functions
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
 from harness.train.pack import Material, Point
@@ -31,7 +29,6 @@ from harness.train.probing import run_probes
 from harness.train.program import forget_programs, program_for
 from harness.train.ranks import Ranks
 from harness.train.resident import Resident, resident
-from harness.train.transfer import Weights
 from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
 
@@ -46,7 +43,7 @@ class Setting:
         threads: of PyTorch on the CPU. One thread replays bit for bit.
         attempt: which execution of these trials this is.
         largest_pack: most trials to train at once; 1 trains them one after another.
-        weights: of the trial that these transfer from, by parameter name; None if from nowhere.
+        given: what these use of stages, by role.
         checkpoints: where trials that train alone are saved, and taken up again.
         ranks: the processes that train each trial together, this one among them.
         replaceable: whether another process goes on where own code left something in this one that
@@ -56,7 +53,7 @@ class Setting:
     threads: int = 1
     attempt: int = 1
     largest_pack: int = LARGEST_PACK
-    weights: Weights | None = None
+    given: Roles = field(default_factory=dict)
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
     replaceable: bool = False
@@ -69,7 +66,7 @@ def train(
     threads: int = 1,
     attempt: int = 1,
     largest_pack: int = LARGEST_PACK,
-    weights: Mapping[str, NDArray[Any]] | None = None,
+    given: Roles | None = None,
 ) -> Iterator[Progress | Record]:
     """Run trials that share their data, those of one shape together where that is quicker.
 
@@ -79,13 +76,13 @@ def train(
         threads: of PyTorch on the CPU. One thread replays bit for bit.
         attempt: which execution of these trials this is.
         largest_pack: most trials to train at once; 1 trains them one after another.
-        weights: of the trial that these transfer from, by parameter name; None if from nowhere.
+        given: what these use of stages, by role.
 
     Yields:
         Progress after every epoch, and one Record per trial. An exception inside a trial becomes
         a failed record with its traceback, and the other trials go on.
     """
-    yield from train_in(Setting(threads, attempt, largest_pack, weights), trials, data)
+    yield from train_in(Setting(threads, attempt, largest_pack, given or {}), trials, data)
 
 
 def train_in(
@@ -98,7 +95,7 @@ def train_in(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     session = _Session(data, device, setting)
     with computing(setting.threads):
-        if any(own_code(trial.workload, trial.probes) for trial in trials):
+        if any(own_functions(trial, setting.given)[0] for trial in trials):
             session.surroundings = Surroundings()
         for alike in by_key(trials):
             yield from session.train_known(alike)
@@ -107,7 +104,7 @@ def train_in(
 
 
 def train_again(
-    trial: Trial, data: TrialData, *, threads: int, weights: Weights | None = None
+    trial: Trial, data: TrialData, *, threads: int, given: Roles | None = None
 ) -> Record:
     """Train a network that has a record once more, for its weights; see `train`.
 
@@ -117,7 +114,7 @@ def train_again(
         Its record, with weights if it completed.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    setting = Setting(threads, largest_pack=1, weights=weights)
+    setting = Setting(threads, largest_pack=1, given=given or {})
     session = _Session(data, device, setting, keep_weights=True)
     with computing(threads):
         events = session.train_known([trial])
@@ -155,13 +152,13 @@ class _Session:
         self.own = OwnImports((), {})
         self.surroundings: Surroundings | None = None
         """What own code finds, and is to leave; None where no trial has any."""
+        self._data: dict[str, TrialData] = {}
         self.spent = False
         """Whether something was left here, and another process is to go on."""
 
     def train_known(self, trials: Sequence[Trial]) -> Iterator[Progress | Record]:
         """Train trials of one key; own code that is not what identifies them is their failure."""
-        names = own_code(trials[0].workload, trials[0].probes)
-        with OwnImports(names, trials[0].own_code) as self.own:
+        with OwnImports(*own_functions(trials[0], self.setting.given)) as self.own:
             if not (fault := self.own.fault()):
                 yield from self._train(trials)
                 return
@@ -238,7 +235,7 @@ class _Session:
         self._start(trial)
         how: dict[str, object] = {"size": 1, "reason": "alone: a training of your own"}
         try:
-            for event in fit_own(trial, self.data, threads):
+            for event in fit_own(trial, self.data, threads, self.setting.given):
                 told = self._told(trial, event, how)
                 if told is not None:
                     yield told
@@ -317,7 +314,9 @@ class _Session:
         if isinstance(event, Fitted):
             return self._probed(event, how)
         if isinstance(event, OwnFit):
-            return self._complete(trial, event.outcome, how)
+            record = self._complete(trial, event.outcome, how)
+            stage = trial.phase is Phase.PRETRAINING and record.state is State.COMPLETE
+            return replace(record, products=event.products) if stage else record
         if isinstance(event, Diverged):
             outcome = Outcome({}, cost=dict(event.cost))
             return self._record(trial, State.DIVERGED, how, reason=event.reason, outcome=outcome)
@@ -333,7 +332,7 @@ class _Session:
             return self._failed(member.trial)
         record = self._complete(member.trial, outcome, how)
         if self.keep_weights or member.trial.phase is Phase.PRETRAINING:
-            return replace(record, weights=member.weights())
+            return replace(record, products=member.products())
         return record
 
     def _progress(self, trial: Trial, point: Point) -> Progress | None:
@@ -345,20 +344,29 @@ class _Session:
         return Progress(trial.id, (point,))
 
     def _material(self, trial: Trial) -> Material:
-        data = resident(self.data.examples, self.device, self.data.handling)
-        test = None if self.data.test is None else Resident(self.data.test, self.device)
-        program = program_for(trial, self.data.form, self.device)
+        known = self._data_for(trial)
+        data = resident(known.examples, self.device, known.handling)
+        test = None if known.test is None else Resident(known.test, self.device)
+        program = program_for(trial, known.form, self.device)
         setting = self.setting
         return Material(
             data,
             test,
-            self.data.form,
+            known.form,
             program,
-            setting.weights,
+            setting.given,
             self.data.tokens,
             setting.checkpoints,
             setting.ranks,
         )
+
+    def _data_for(self, trial: Trial) -> TrialData:
+        """Return the data with what stages add to them, if the trial uses any so."""
+        used = {role: one for role, one in self.setting.given.items() if role in trial.sources}
+        key = canonical_json(trial.sources)
+        if key not in self._data:
+            self._data[key] = data_of(self.data, used, self.device)
+        return self._data[key]
 
     def _start(self, trial: Trial) -> None:
         self.running[trial.id] = _Running(trial, time.time())

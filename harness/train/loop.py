@@ -17,14 +17,14 @@ from harness.form import Form
 from harness.metrics import metric_of
 from harness.seeding import stream
 from harness.tasks import Objective, Task
+from harness.train.given import normalization_arrays
 from harness.train.pack import Material, Member, Pack, Point, division_of
 from harness.train.probing import timed_step
 from harness.train.resident import Splits, splits_of
 from harness.train.resume import resume, save
 from harness.train.single import networks_of
 from harness.train.stack import Stack
-from harness.train.transfer import Weights
-from harness.trial import Trial, finite
+from harness.trial import Products, Trial, finite
 
 
 @dataclass
@@ -134,11 +134,13 @@ class Fitted:
         """Return what takes one step of a fresh network of a workload, and its time in seconds."""
         return timed_step(self.trial, workload, self.material)
 
-    def weights(self) -> Weights:
-        """Return the parameters and buffers of the selected epoch, by name."""
+    def products(self) -> Products:
+        """Return the weights of the selected epoch, by name, and what normalized the inputs."""
         whole = self._template
         state = {**dict(whole.named_parameters()), **dict(whole.named_buffers())}
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
+        weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
+        division = division_of(self.material, self.trial)
+        return {"weights": weights, "normalization": normalization_arrays(division)}
 
 
 Event = Point | Diverged | Pruned | Fitted

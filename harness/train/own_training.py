@@ -19,17 +19,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from harness.metrics import BUILT_IN, metric_of
 from harness.own.imports import own_function
 from harness.probes import CurveProbe, class_of
 from harness.seeding import stream
+from harness.train.given import Offered, Roles, normalization_arrays
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
 from harness.train.pack import Point
 from harness.train.probing import followed
-from harness.train.resident import place_splits
-from harness.trial import Phase, Trial, finite
+from harness.train.resident import Normalization, Resident, Splits, splits_of
+from harness.trial import PRODUCTS, Phase, Products, Trial, finite
 from harness.workloads import TrialData
 
 Metrics = dict[str, float]
@@ -51,6 +53,7 @@ class _Run:
     curve: list[Point] = field(default_factory=list)
     tests: list[Metrics] = field(default_factory=list)
     returned: Metrics = field(default_factory=dict)
+    products: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
     pruned: str | None = None
     diverged: str | None = None
     error: BaseException | None = None
@@ -62,10 +65,11 @@ class OwnFit:
     """A training that came to its end."""
 
     outcome: Outcome
+    products: Products = field(default_factory=dict)
 
 
 def fit_own(
-    trial: Trial, data: TrialData, threads: int
+    trial: Trial, data: TrialData, threads: int, given: Roles
 ) -> Iterator[Point | Diverged | Pruned | OwnFit]:
     """Call a trial's own function; tell what each epoch gave, and how it ended.
 
@@ -75,7 +79,7 @@ def fit_own(
     """
     run, begin = _Run(), time.perf_counter()
     worker = threading.Thread(
-        target=_call, args=(trial, data, threads, run), name="own training", daemon=True
+        target=_call, args=(trial, data, threads, given, run), name="own training", daemon=True
     )
     worker.start()
     try:
@@ -101,10 +105,10 @@ def fit_own(
         kept = {k: v for k, v in outcome.metrics.items() if k.startswith("validation.")}
         yield Pruned(run.pruned, Outcome(kept, outcome.selected_epoch, cost))
         return
-    yield OwnFit(outcome)
+    yield OwnFit(outcome, run.products)
 
 
-def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
+def _call(trial: Trial, data: TrialData, threads: int, given: Roles, run: _Run) -> None:
     """Call the function in this thread; its end is told by None."""
     name, process = trial.workload["training"]["name"], os.getpid()
     torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
@@ -115,7 +119,11 @@ def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
         np.random.seed(seed % 2**32)  # noqa: NPY002  (a user's function may use it)
         torch.manual_seed(seed)
         with threadpool_limits(threads):  # of NumPy, scikit-learn and others
-            returned = function(_config(trial, data), _reporter(trial, run))
+            returned = function(_config(trial, data, given, run), _reporter(trial, run))
+        if isinstance(returned, Mapping):
+            products = _products(returned, name)
+            run.products = {**run.products, **products} if products else {}
+            returned = {k: v for k, v in returned.items() if k not in PRODUCTS}
         run.returned = _final(returned, name, trial)
     except StopTraining:
         pass
@@ -132,20 +140,33 @@ def _call(trial: Trial, data: TrialData, threads: int, run: _Run) -> None:
         run.events.put(None)
 
 
-def _config(trial: Trial, data: TrialData) -> dict[str, Any]:
+def _config(trial: Trial, data: TrialData, given: Roles, run: _Run) -> dict[str, Any]:
     workload = trial.workload
-    return {
+    config = {
         **workload["training"]["settings"],
         "seed": trial.seed,
         "epochs": workload["epochs"],
         "phase": trial.phase.value,
-        "data": None if workload["data"]["name"] == "none" else _arrays(trial, data),
+        "data": None,
     }
+    splits, own = None, None
+    if workload["data"]["name"] != "none":
+        device = torch.device("cpu")
+        source = Resident(data.examples, device, data.handling)
+        division = source.division(workload["data"]["validation_fraction"], trial.seed)
+        test = None if data.test is None else Resident(data.test, device)
+        splits, own = splits_of(source, division, test), Normalization([division], device)
+        config["data"] = _arrays(splits)
+        run.products["normalization"] = normalization_arrays(division)
+    if trial.sources:
+        config["uses"] = {
+            role: Offered(one, trial.seed, splits, own) for role, one in given.items()
+        }
+    return config
 
 
-def _arrays(trial: Trial, data: TrialData) -> dict[str, tuple[Any, Any] | None]:
+def _arrays(splits: Splits) -> dict[str, tuple[Any, Any] | None]:
     """Return normalized inputs and targets of each split; `test` is None in a search."""
-    splits = place_splits(trial, data, torch.device("cpu"))
     named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         name: None if split is None else (split.inputs.numpy(), split.targets.numpy())
@@ -216,6 +237,26 @@ def _numbers(given: Any, what: str) -> Metrics:
                 f"{what} '{key}'; a metric is called train.NAME, validation.NAME or test.NAME"
             )
         found[name] = float(value)
+    return found
+
+
+def _products(returned: Mapping[Any, Any], name: str) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return what a function returned for others, as arrays; tensors are taken as well."""
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for product in PRODUCTS:
+        part = returned.get(product, {})
+        if not isinstance(part, Mapping):
+            raise OwnCodeError(
+                f"{name} returned '{product}' as {type(part).__name__}; expected a mapping of "
+                "names to arrays"
+            )
+        for key, value in part.items():
+            array = np.array(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
+            if array.dtype.kind not in "biufU":
+                raise OwnCodeError(
+                    f"{name} returned {product}['{key}'], which is no array of numbers or texts"
+                )
+            found.setdefault(product, {})[str(key)] = array
     return found
 
 

@@ -23,6 +23,7 @@ from harness.tasks import Batch, Supervised
 from harness.train.augmentation import Augmented
 from harness.train.checkpoints import Checkpoints
 from harness.train.clipping import clipped
+from harness.train.given import Roles, StageInUse
 from harness.train.layered import LayeredUpdate, update_for
 from harness.train.own_objective import measure
 from harness.train.program import PackedProgram, Program, program_for
@@ -30,7 +31,7 @@ from harness.train.ranks import Ranks, averaged, own_part, why_not_shared
 from harness.train.resident import Division, Normalization, Resident
 from harness.train.single import SingleProgram, TrialState, build_template
 from harness.train.stack import Stack, state_names
-from harness.train.transfer import Weights, freeze, frozen_groups, load_weights, transfer_of
+from harness.train.transfer import freeze, frozen_groups, load_weights, transfer_of
 from harness.trial import Trial
 
 EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
@@ -43,7 +44,7 @@ Point = dict[str, float]
 class Material:
     """What the trials of a pack share: data on the device, and the program of their network.
 
-    `weights` are those of the pretraining trial that they start from, if any; `tokens` the text of
+    `given` is what they use of stages, by role; `tokens` the text of
     each token id, where it is known; `checkpoints` are made of a trial alone; `ranks` are the
     processes that train one together, if there are several.
     """
@@ -52,7 +53,7 @@ class Material:
     test: Resident | None
     form: Form
     program: Program
-    weights: Weights | None = None
+    given: Roles = field(default_factory=dict)
     tokens: tuple[str, ...] = ()
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
@@ -93,6 +94,11 @@ class Pack:
         self.best = self.stack.rows(everyone)
         self.augmentation = _augmentation(self.workload, trials, material.data.shape)
         self.transfer = transfer_of(self.workload)
+        self.stages = {
+            role: StageInUse(one, material.data.device, lambda: self.normalization)
+            for role, one in material.given.items()
+            if role != "initial"
+        }
         self.updates = self._make_updates(trials)
         self.frozen = self._frozen(1)
         self.generator = torch.Generator().manual_seed(stream(trials[0].seed, self._draws()))
@@ -184,8 +190,9 @@ class Pack:
         follow: Callable[[str, list[Tensor]], None],
     ) -> TrialState:
         material = self.material
-        given = {} if material.weights is None else {"initial": material.weights}
-        return TrialState(program, material.form, material.data.device, generator, given, follow)
+        return TrialState(
+            program, material.form, material.data.device, generator, self.stages, follow
+        )
 
     def _draws(self) -> str:
         """The stream that a task's own random draws come from; each process has another one."""
@@ -358,9 +365,10 @@ def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
     for trial in trials:
         network = build_template(material.program.task, trial, material.form)
         if transfer.get("from") is not None:
-            if material.weights is None:
+            source = material.given.get("initial")
+            if source is None or "weights" not in source.products:
                 raise ValueError(f"the weights of {transfer['from']} are not here")
-            load_weights(network, material.weights)
+            load_weights(network, source.products["weights"])
         if material.ranks is not None:
             refusal = why_not_shared(network)
             if refusal is not None:

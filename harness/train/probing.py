@@ -73,7 +73,7 @@ def timed_step(
     data, form = material.data, material.form
     timed = replace(trial, workload=workload, probes=())
     program = program_for(timed, form, data.device)
-    pack = Pack([timed], Material(data, None, form, program))
+    pack = Pack([timed], Material(data, None, form, program, material.given))
     generator = np.random.default_rng(stream(trial.seed, "order"))
     order = generator.permutation(pack.members[0].division.train)[None]
     inputs, targets = next(data.batches(order, workload["batch_size"], pack.normalization))

@@ -129,8 +129,11 @@ class Resident:
         """Split by seed, and take mean and deviation from the training part."""
         key = (fraction, seed)
         if key not in self._divisions:
-            train, validation = split(self.source.targets, fraction, seed, self.handling)
+            real = len(self) - self.source.added
+            train, validation = split(self.source.targets[:real], fraction, seed, self.handling)
             mean, scale = self._mean_and_scale(train)
+            if self.source.added:
+                train = np.concatenate([train, np.arange(real, len(self))])
             self._divisions[key] = Division(train, validation, mean, scale)
             if len(self._divisions) > KEPT_DIVISIONS:
                 self._divisions.popitem(last=False)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from harness.form import Form
 from harness.layers import set_mode
 from harness.models import build
 from harness.seeding import stream
-from harness.tasks import Objective, Task
+from harness.tasks import Objective, Stage, Task
 from harness.train.stack import Stack, state_names
 from harness.trial import Trial
 
@@ -129,7 +128,7 @@ class TrialState:
     form: Form
     device: torch.device
     generator: Generator
-    given: Mapping[str, Mapping[str, NDArray[Any]]]
+    given: Mapping[str, Stage]
     follow: Callable[[str, list[Tensor]], None]
     """Changes a part's weights by its gradients."""
 

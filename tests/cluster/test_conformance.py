@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from cluster_models import custom
 
-from harness.cluster import Lost, Pack, UnknownDataError, UnknownWeightsError
+from harness.cluster import Lost, Pack, UnknownDataError, UnknownProductsError
 from harness.train import train
-from harness.trial import Phase, Progress, Record, State
+from harness.trial import Given, Phase, Progress, Record, State
 
 PROBES = ({"name": "gradient_norms"}, {"name": "dead_units"})
 
@@ -99,15 +99,16 @@ def test_weights_travel_from_pretraining_to_the_packs_that_start_from_them(
     assert record.weights
 
     trials = [make_trial(seed, epochs=1, transfer=borrow(pretraining.id)) for seed in (0, 1)]
-    with pytest.raises(UnknownWeightsError, match=pretraining.id):
+    with pytest.raises(UnknownProductsError, match=pretraining.id):
         executor.submit(Pack(tuple(trials)))
-    executor.provide_weights(pretraining.id, record.weights)
-    executor.provide_weights(pretraining.id, record.weights)
+    given = Given(pretraining, digits.form, {"weights": record.weights})
+    executor.provide_products((pretraining.id, ("weights",)), given)
+    executor.provide_products((pretraining.id, ("weights",)), given)
     executor.submit(Pack(tuple(trials)))
     executor.submit(Pack((make_trial(0, epochs=1),)))  # starts from nothing
     found = records(collect(executor, 3))
     data = digits.for_phase(Phase.SEARCH)
-    for expected in train(trials, data, weights=record.weights):
+    for expected in train(trials, data, given={"initial": given}):
         if isinstance(expected, Record):
             assert expected.state is State.COMPLETE, expected.reason
             part = found[expected.trial_id].deterministic_part()
@@ -118,7 +119,7 @@ def test_weights_travel_from_pretraining_to_the_packs_that_start_from_them(
 
 
 def test_a_pack_cannot_mix_sources(make_trial):
-    with pytest.raises(ValueError, match="one source"):
+    with pytest.raises(ValueError, match="the same stages"):
         Pack((make_trial(0), make_trial(1, transfer=borrow("0123"))))
 
 

@@ -14,7 +14,7 @@ from harness.models import build
 from harness.seeding import stream
 from harness.train import engine, loop
 from harness.train.transfer import freeze, frozen_groups, load_weights
-from harness.trial import Phase, State
+from harness.trial import Given, Phase, State, Trial
 
 NORMED = {"norm": "batch", "dropout": 0.2}
 FORM = Form((12,), 3)
@@ -43,6 +43,11 @@ def trained_networks(monkeypatch, records_of):
 
 def state(network):
     return {**dict(network.named_parameters()), **dict(network.named_buffers())}
+
+
+def start_from(weights):
+    trial = Trial({"model": {"name": "mlp"}}, 0, Phase.PRETRAINING, "fingerprint", "version")
+    return {"initial": Given(trial, FORM, {"weights": weights})}
 
 
 def changed(network, start):
@@ -106,7 +111,7 @@ def test_frozen_layers_are_bit_for_bit_what_they_were(
     transfer = {"from": "abc", "freeze": count}
     trials = [make_trial(seed, model=NORMED, transfer=transfer) for seed in range(3)]
     options = {"largest_pack": 1} if alone else {}
-    networks = trained_networks(trials, tiny, weights=pretrained, **options)
+    networks = trained_networks(trials, tiny, given=start_from(pretrained), **options)
     for trial, network in zip(trials, networks, strict=True):
         start = build(trial.workload["model"], FORM, stream(trial.seed, "weights"))
         load_weights(start, pretrained)
@@ -131,8 +136,8 @@ def test_packs_of_transferred_trials_are_their_trials_alone(
         make_trial(seed, model=NORMED, transfer=transfer, optimizer={"lr": lr}, epochs=5)
         for seed, lr in enumerate([0.01, 0.01, 0.1])
     ]
-    packed = records_of(trials, tiny, weights=pretrained)
-    alone = records_of(trials, tiny, weights=pretrained, largest_pack=1)
+    packed = records_of(trials, tiny, given=start_from(pretrained))
+    alone = records_of(trials, tiny, given=start_from(pretrained), largest_pack=1)
     assert [r.deterministic_part() for r in packed] == [r.deterministic_part() for r in alone]
     scratch = records_of([make_trial(0, model=NORMED, optimizer={"lr": 0.01}, epochs=5)], tiny)
     assert packed[0].curve[0]["train.loss"] != scratch[0].curve[0]["train.loss"]
@@ -145,7 +150,7 @@ def test_a_network_that_is_trained_alone_transfers_as_well(make_trial, records_o
     )
     assert all(np.array_equal(first.weights[name], again.weights[name]) for name in first.weights)
     trial = make_trial(1, model=model, transfer={"from": "abc", "freeze": "features"})
-    (record,) = records_of([trial], tiny, weights=first.weights)
+    (record,) = records_of([trial], tiny, given=start_from(first.weights))
     assert record.state is State.COMPLETE, record.reason
     assert record.cost["parameters"] == 12 * 8 + 8 + 8 * 3 + 3
     assert record.cost["trained_parameters"] == 8 * 3 + 3
