@@ -161,7 +161,7 @@ def test_a_run_listens_on_loopback_and_tells_no_secret(tiny, tmp_path, telltale)
     assert process.returncode == 0, said
     assert "MLflow has not taken" in said
     assert listening == {"127.0.0.1"}
-    assert any("harness.track.scribe" in one for one in arguments)
+    assert any("harness.track.writer" in one for one in arguments)
     assert SECRET not in said
     assert not [one for one in arguments if SECRET in one]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -2,14 +2,14 @@
 
 `results/` is the truth; what is here may lag, fail or be thrown away, and the next execution of
 the study sends whatever is missing. The work is done by a process of its own at low priority
-(`harness.track.scribe`), so that neither MLflow's imports nor its arithmetic delay training.
+(`harness.track.writer`), so that neither MLflow's imports nor its arithmetic delay training.
 """
 
 from __future__ import annotations
 
 from harness.track.addresses import redact, resolve_uri
+from harness.track.messages import ExecutionInfo, MirrorStatus, TrialInfo
 from harness.track.mirror import Mirror
-from harness.track.words import ExecutionInfo, MirrorStatus, TrialInfo
 
 __all__ = [
     "ExecutionInfo",

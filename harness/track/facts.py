@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.track.words import ExecutionInfo, TrialInfo
+from harness.track.messages import ExecutionInfo, TrialInfo
 from harness.trial import Record, State, Trial
 
 PARENT_TAG = "mlflow.parentRunId"

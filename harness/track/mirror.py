@@ -23,12 +23,12 @@ import harness
 from harness.own import isolated
 from harness.track.addresses import artifact_root_for, resolve_uri, sqlite_path
 from harness.track.holdings import holds_all
-from harness.track.words import ExecutionInfo, MirrorStatus, TrialInfo
+from harness.track.messages import ExecutionInfo, MirrorStatus, TrialInfo
 from harness.trial import Progress, Record, Trial, Verdict, digest
 
 Message = Callable[[], Mapping[str, Any]]
 
-_START = "import sys; sys.path.append(sys.argv[1]); from harness.track.scribe import main; main()"
+_START = "import sys; sys.path.append(sys.argv[1]); from harness.track.writer import main; main()"
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -37,7 +37,7 @@ QUIET = {
 }
 _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 SCRIBE = QUIET | {
-    # The scribe does the repeating itself: a request repeated blindly may create a run twice.
+    # The writer does the repeating itself: a request repeated blindly may create a run twice.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

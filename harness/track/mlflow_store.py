@@ -1,4 +1,4 @@
-"""The calls to MLflow: a tracking store in the mirror's words. Only the scribe imports this."""
+"""The calls to MLflow: a tracking store in the mirror's words. Only the writer imports this."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import socket
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -16,7 +17,16 @@ from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from harness.track.addresses import DATABASES, sqlite_path, without_credentials
-from harness.track.facts import DATA_CONTEXT, DATA_SOURCE, Page, Point, TrialFacts
+from harness.track.facts import (
+    DATA_CONTEXT,
+    DATA_SOURCE,
+    LOST,
+    Page,
+    Point,
+    TrialFacts,
+    milliseconds,
+)
+from harness.track.messages import ExecutionInfo
 
 METRICS = 800  # in one request, of MLflow's 1000 entities, which params and tags share
 PARAMS = 100
@@ -28,6 +38,8 @@ REFUSALS = {
     "INVALID_STATE",
     "RESOURCE_LIMIT_EXCEEDED",
 }
+SILENT = 3600.0
+"""Seconds without a heartbeat after which another conductor's execution is taken for dead."""
 
 
 class Refused(Exception):  # noqa: N818  (an answer of the store, not an error of ours)
@@ -183,6 +195,50 @@ class TrackingStore:
             self._client.log_artifacts(run_id, str(source), place)
         else:
             self._client.log_artifact(run_id, str(source), place)
+
+
+def sweep(store: TrackingStore, runs: Sequence[Found], present: ExecutionInfo) -> list[Found]:
+    """Close what dead executions left running, and return all runs as they are now, by age.
+
+    An execution is dead when the present one works in its results folder, which has one conductor
+    at a time, or when its parent run (wherever its conductor is) has been silent for long.
+    """
+    beats = {
+        run.tags.get("mirror"): float(run.tags.get("heartbeat") or 0)
+        for run in runs
+        if run.tags.get("role") == "execution"
+    }
+    now = time.time()
+    swept = []
+    for run in sorted(runs, key=lambda run: (run.started, run.run_id)):
+        mirror = run.tags.get("mirror")
+        ours = run.tags.get("owner") == present.owner
+        silent = now - beats.get(mirror, 0.0) > SILENT
+        if run.running and mirror != present.mirror and (ours or silent):
+            lose(store, run.run_id)
+            swept.append(replace(run, status="KILLED", tags={**run.tags, "state": LOST}))
+        else:
+            swept.append(run)
+    return swept
+
+
+def lose(store: TrackingStore, run_id: str) -> None:
+    """Mark a run whose trial (or execution) did not end while it was watched."""
+    store.log(run_id, tags={"state": LOST})
+    store.end(run_id, "KILLED", milliseconds(time.time()))
+
+
+def only(store: TrackingStore, known: str, runs: Sequence[Found]) -> str:
+    """Remove doubles and return the id of the run that stays, or nothing if there is none.
+
+    The known one stays or, when none is known because its creation was not answered, the first.
+    """
+    ids = [run.run_id for run in runs]
+    kept = known if known in ids else next(iter(ids), "")
+    for run_id in ids:
+        if run_id != kept:
+            store.remove(run_id)
+    return kept
 
 
 def _is_database(uri: str) -> bool:

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from harness.track import facts
 from harness.track.entries import Batch, Ending, Entry, batches
 from harness.track.facts import Point, TrialFacts, metric_key, milliseconds
-from harness.track.inventory import lose, only, sweep
-from harness.track.mlflow_store import Found, Refused, TrackingStore
+from harness.track.messages import ExecutionInfo, MirrorStatus
+from harness.track.mlflow_store import Found, Refused, TrackingStore, lose, only, sweep
 from harness.track.views import run_link, views
-from harness.track.words import ExecutionInfo, MirrorStatus
 from harness.trial import Record
 
 ROUND = 1.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.track.facts import metric_key
-from harness.track.words import ExecutionInfo
+from harness.track.messages import ExecutionInfo
 
 TAG = "mlflow.sharedViewState."
 ARMS, SEARCH, EXECUTIONS = "arms", "search", "executions"

@@ -150,17 +150,17 @@ def killed_conductor(results):
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parents[1])])},
     )
-    scribe = int(process.stdout.readline())
+    writer = int(process.stdout.readline())
     store = opened(results)
     until(lambda: len([run for run in runs(store) if run.data.metrics]) == 3)
-    return process, psutil.Process(scribe)
+    return process, psutil.Process(writer)
 
 
 def test_runs_that_a_killed_group_left_running_are_found(results):
-    process, scribe = killed_conductor(results)
+    process, writer = killed_conductor(results)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    psutil.wait_procs([scribe], timeout=10)
+    psutil.wait_procs([writer], timeout=10)
     store = opened(results)
     assert {run.info.status for run in runs(store)} == {"RUNNING"}
     one = record(trial(1))
@@ -182,10 +182,10 @@ def test_runs_that_a_killed_group_left_running_are_found(results):
 
 
 def test_a_conductor_that_is_killed_alone_leaves_nothing_running(results):
-    process, scribe = killed_conductor(results)
+    process, writer = killed_conductor(results)
     process.kill()
     process.communicate()
-    gone, _ = psutil.wait_procs([scribe], timeout=10)
+    gone, _ = psutil.wait_procs([writer], timeout=10)
     assert gone, "the mirror's process outlives its conductor"
     store = opened(results)
     assert {run.info.status for run in runs(store)} == {"KILLED"}

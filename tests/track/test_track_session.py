@@ -157,7 +157,7 @@ def described(of, by):
 
 
 def rounds(one, store, count=1000):
-    """Work until the session is closed; trouble is noted as the scribe would."""
+    """Work until the session is closed; trouble is noted as the writer would."""
     for _ in range(count):
         try:
             one.work()

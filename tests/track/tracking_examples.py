@@ -20,7 +20,7 @@ import psutil
 
 from harness.track import ExecutionInfo, Mirror, MirrorStatus, TrialInfo
 from harness.track.mirror import SCRIBE
-from harness.track.scribe import Scribe
+from harness.track.writer import MirrorWriter
 from harness.trial import Phase, Progress, Record, State, Trial, Verdict
 
 EPOCHS = 4
@@ -67,7 +67,7 @@ def verdict(answer: str = "supported") -> Verdict:
 
 
 class InThread(Mirror):
-    """A mirror whose scribe is a thread of the test, which saves importing MLflow each time."""
+    """A mirror whose writer is a thread of the test, which saves importing MLflow each time."""
 
     def _spawn(self) -> None:
         self._process = Pipes()
@@ -106,7 +106,7 @@ class Pipes:
 
         def serve() -> None:
             with back:
-                Scribe(back).serve(messages)
+                MirrorWriter(back).serve(messages)
 
         self.threads = [threading.Thread(target=one, daemon=True) for one in (read, serve)]
         for thread in self.threads:

@@ -24,9 +24,9 @@ from harness.track.addresses import conceal
 from harness.track.entries import Ending
 from harness.track.facts import Point, describe_trial
 from harness.track.machine import Machine
+from harness.track.messages import ExecutionInfo, TrialInfo
 from harness.track.mlflow_store import TrackingStore, import_without_pandas, settle_database
 from harness.track.session import Session
-from harness.track.words import ExecutionInfo, TrialInfo
 from harness.trial import Record, Trial
 
 TICK = 0.25
@@ -40,7 +40,7 @@ FAREWELL = 2.0
 Message = dict[str, Any]
 
 
-class Scribe:
+class MirrorWriter:
     """Applies messages to the session of the present execution and lets it work."""
 
     def __init__(self, out: TextIO, *, nice: bool = False) -> None:
@@ -184,10 +184,10 @@ def main() -> None:
 
     threading.Thread(target=read, daemon=True).start()
     import_without_pandas()
-    scribe = Scribe(out, nice=True)
+    writer = MirrorWriter(out, nice=True)
     try:
-        scribe.serve(messages)
+        writer.serve(messages)
     except Exception:  # a fault of ours: say so before the process ends
-        said = scribe.conceal(traceback.format_exc(limit=-3))
+        said = writer.conceal(traceback.format_exc(limit=-3))
         print(json.dumps({"crash": said[-1000:]}), file=out, flush=True)
     os._exit(0)  # no library's exit handlers: all that counts is written
