@@ -195,10 +195,9 @@ def _class_of(module: str, name: str | None) -> type[Any]:
         if isinstance(value, type) and issubclass(value, BaseModel):
             field = value.model_fields.get("name")
             if field is None:
-                continue
-            if get_args(field.annotation) == (name,) or (name is None and field.metadata):
-                return value
-            if field is None and name is not None and getattr(value, "name", None) == name:
+                if name is not None and getattr(value, "name", None) == name:
+                    return value
+            elif get_args(field.annotation) == (name,) or (name is None and field.metadata):
                 return value
     wanted = "a pattern for its `name`" if name is None else f"the field `name: Literal['{name}']`"
     raise LookupError(f"{module} has no class with {wanted}")

@@ -11,11 +11,12 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from harness.form import Form
+from harness.layers import last_hidden
 from harness.models import Model, build
 from harness.probes.attention_maps import AttentionMaps, attention_maps
 from harness.probes.base import Probe, artifact, as_details
 from harness.probes.confusion_matrix import ConfusionMatrix
-from harness.probes.embedding import last_hidden, neighbour_purity, tsne
+from harness.probes.embedding import neighbour_purity, tsne
 from harness.probes.first_layer_filters import first_filters
 from harness.probes.generated_text import GeneratedText, Sampling, written_on
 from harness.probes.grad_cam import GradCAM, chosen, grad_cam, last_convolution, pixels
