@@ -12,7 +12,6 @@ import pytest
 
 from harness import plugins
 from harness.cli.app import run
-from harness.data import data_of
 from harness.registry import DATA
 from harness.study import InputError, load_study
 from harness.testing.data import DataConformance, registered, resolved
@@ -206,7 +205,7 @@ def test_settings_are_checked_without_the_libraries_that_read():
     for name in sorted(set(DATA.own()) - {"image_folder", "image_parquet", "table_file", "texts",
                                           "arrays", "torchvision", "huggingface"}):  # fmt: skip
         code += f'w = Workload.model_validate_json(\'{{"data": "{name}", "model": "mlp"}}\')\n'
-        code += "w.data.kind, w.data.summary(), w.data.simple_model\n"
+        code += "w.data.kind, w.data.summary()\n"
     heavy = ("torch", "torchvision", "sklearn", "pandas", "numpy", "pyarrow", "PIL", "datasets")
     code += f"print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
@@ -217,8 +216,8 @@ def test_seasons_decide_what_forecasts_by_them():
              "workload": {"data": "adding", "model": "seasonal_naive"}}  # fmt: skip
     with pytest.raises(InputError, match="seasonal_naive forecasts a series"):
         load_study(study)
-    assert data_of(resolved("series")).simple_model == "seasonal_naive"
-    assert data_of({"name": "none"}).simple_model is None
+    study["workload"] = {"data": "series", "model": {"name": "mlp"}}
+    assert load_study(study).study.simple_model == "seasonal_naive"
 
 
 def test_an_unknown_name_lists_what_there_is():
