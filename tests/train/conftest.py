@@ -44,10 +44,10 @@ def make_trial():
     def make(seed=0, *, model=None, optimizer=None, probes=(), phase=Phase.CONFIRMATION, **more):
         base = {"adam": ADAM, "sgd": SGD}.get((optimizer or {}).get("name", "adam"), {})
         network = {**MLP, **(model or {})}
-        if ":" in network["name"] or network["name"] == "logistic_regression":
+        if network["name"] != "mlp":
             network = dict(model)
         workload = {
-            "data": {"name": "tiny", "validation_fraction": 0.2},
+            "data": {"name": "digits", "limit": None, "validation_fraction": 0.2},
             "model": network,
             "optimizer": {**base, **(optimizer or {})},
             "loss": "cross_entropy",

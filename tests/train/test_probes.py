@@ -10,6 +10,7 @@ from torch import nn
 
 from harness.form import Form
 from harness.layers.dropout import Dropout
+from harness.losses.auto import Auto
 from harness.metrics import metric_of
 from harness.models import Model, build
 from harness.probes.epochs_to_target import first_epoch
@@ -17,7 +18,7 @@ from harness.probes.gradient_norms import gradient_norms
 from harness.probes.monte_carlo_dropout import ensemble_outputs
 from harness.probes.saved_memory import saved_bytes
 from harness.probes.step_time import positions
-from harness.tasks.classification import Classes
+from harness.tasks.classification import Classification
 from harness.train.resident import Split
 from harness.trial import State
 
@@ -31,6 +32,8 @@ ALL = [
     {"name": "saved_memory"},
     {"name": "step_time", "steps": 10},
 ]  # fmt: skip
+
+CLASSES = Classification().objective(Form((10,), 3), Auto(name="auto"))
 
 
 def test_every_probe_works_for_every_kind_in_packs_and_again(of_each_kind, records_of):
@@ -112,8 +115,8 @@ def test_saved_bytes_are_those_of_the_activations():
     # the inputs, the sigmoid's output (once, though two layers keep it), the log-probabilities,
     # the targets and the total weight of the examples
     expected = 8 * 10 * 4 + 8 * 20 * 4 + 8 * 3 * 4 + 8 * 8 + 4
-    assert saved_bytes(network, inputs, targets, Classes()) == expected
-    assert saved_bytes(network, inputs[:4], targets[:4], Classes()) == (expected - 4) // 2 + 4
+    assert saved_bytes(network, inputs, targets, CLASSES) == expected
+    assert saved_bytes(network, inputs[:4], targets[:4], CLASSES) == (expected - 4) // 2 + 4
 
 
 def test_an_ensemble_averages_over_its_masks_and_leaves_everything_as_it_was():
@@ -167,6 +170,6 @@ def test_gradients_before_training_see_the_statistics_of_their_batch():
         settings = TypeAdapter(Model).validate_python({**config, "norm": norm}).model_dump()
         network = build(settings, form, seed=0)
         before = copy.deepcopy(network.state_dict())
-        norms[norm] = gradient_norms(network, examples, Classes())
+        norms[norm] = gradient_norms(network, examples, CLASSES)
         assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert norms["batch"][0] > 100 * norms["none"][0]

@@ -68,7 +68,7 @@ def tokens():
 
 RECURRENT = {
     "name": "recurrent", "cell": "gru", "layers": 1, "width": 8, "embedding": 4, "dropout": 0.0,
-    "bidirectional": False, "pooling": "last", "initialization": "auto", "forget_bias": None,
+    "bidirectional": False, "pooling": "last", "initialization": "torch", "forget_bias": None,
 }  # fmt: skip
 
 
