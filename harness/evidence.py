@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.plan import Plan, make_plan
 from harness.plan.budgets import epochs_of
@@ -54,6 +56,34 @@ class Evidence:
     def confirmation(self) -> pd.DataFrame:
         """The rows that count as evidence."""
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
+
+    @property
+    def primary_metric(self) -> str:
+        """The test metric that the study is about: the twin of the one it searches by."""
+        study, plan = self.plan.study, self.plan
+        own = "test." + plan.search_metric(plan.baseline).partition(".")[2]
+        if study.search is not None:
+            return own
+        claimed = [t.metric for claim in study.claims for t in claim.tests]
+        named = [metric for metric in claimed if metric.startswith("test.")]
+        return max(named, key=named.count) if named else own
+
+    @property
+    def validation_metric(self) -> str:
+        """The validation metric that goes with the primary one, or else selects the epoch."""
+        twin = "validation." + self.primary_metric.partition(".")[2]
+        return twin if twin in self.trials else self.plan.search_metric(self.plan.baseline)
+
+    def values_by_arm(self, metric: str) -> dict[str, NDArray[np.float64]]:
+        """Return a metric's values on the confirmation seeds of every arm that has any."""
+        rows = self.confirmation
+        if metric not in rows:
+            return {}
+        rows = rows[rows[metric].notna()]
+        return {
+            str(arm): mine[metric].to_numpy(dtype=float)
+            for arm, mine in rows.groupby("arm", sort=False)
+        }
 
 
 def trained_alone(rows: pd.DataFrame) -> pd.Series:

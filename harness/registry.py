@@ -82,6 +82,8 @@ class Kind:
 
 TASKS = Kind("harness.tasks", "tasks")
 PROBES = Kind("harness.probes", "probes")
+FIGURES = Kind("harness.figures", "figures")
+PANELS = Kind("harness.report.panels", "panels")
 
 
 @cache
@@ -95,13 +97,18 @@ def _built_in(package: str) -> tuple[str, ...]:
 
 @cache
 def _class_of(module: str, name: str) -> type[Any]:
-    """Return the class of a module whose field `name` has this one value."""
+    """Return the class of a module whose field, or class attribute, `name` has this one value."""
     for value in vars(import_module(module)).values():
-        if isinstance(value, type) and issubclass(value, BaseModel):
-            field = value.model_fields.get("name")
-            if field is not None and get_args(field.annotation) == (name,):
-                return value
+        if isinstance(value, type) and _says(value, name):
+            return value
     raise LookupError(f"{module} has no class with the field `name: Literal['{name}']`")
+
+
+def _says(value: type[Any], name: str) -> bool:
+    if not issubclass(value, BaseModel):
+        return bool(vars(value).get("name") == name)
+    field = value.model_fields.get("name")
+    return field is not None and get_args(field.annotation) == (name,)
 
 
 def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[BaseModel]) -> Any:

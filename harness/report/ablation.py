@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from harness.evidence import Evidence, trained_alone
-from harness.figures import primary_metric
-from harness.figures.words import ABSENT, axis_label, estimate
+from harness.figures._labels import axis_label
 from harness.report.answer import p_text
 from harness.report.tables import Cell, Table, mean_cell, number_cell
 from harness.stats.hypotheses import Different, p_value
@@ -15,7 +14,7 @@ from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
 from harness.study import Arm
 from harness.study.search import same_value
-from harness.wording import level_text
+from harness.wording import ABSENT, estimate, level_text
 
 DESIGNS = {"leave-one-out": "Without", "one-at-a-time": "Changed"}
 
@@ -28,7 +27,7 @@ def ablations(evidence: Evidence) -> Table | None:
     """
     study, baseline = evidence.plan.study, evidence.plan.baseline
     others = [arm for arm in evidence.plan.arms if not arm.named and arm.name != baseline.name]
-    metric = primary_metric(evidence)
+    metric = evidence.primary_metric
     known = evidence.plan.metric(metric)
     rows = evidence.confirmation
     if study.design not in DESIGNS or not others or metric not in rows:

@@ -7,19 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.figures.words import (
-    ABSENT,
-    capitalized,
-    estimate,
-    metric_name,
-    number,
-    plural,
-    with_minus,
-)
+from harness.figures._labels import metric_name
 from harness.study import Study
 from harness.study.claims import Claim, Test
 from harness.trial import Verdict
-from harness.wording import listed
+from harness.wording import ABSENT, capitalized, estimate, listed, number, plural, with_minus
 
 ORDER = ("supported", "refuted", "inconclusive", "incomplete")
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplete": "…"}

@@ -14,10 +14,8 @@ import pandas as pd
 
 from harness.errors import nearest
 from harness.evidence import Evidence
-from harness.figures import primary_metric, validation_metric
-from harness.figures.arms import values_by_arm
+from harness.figures._labels import axis_label, metric_name
 from harness.figures.inside.exhibits import exhibits
-from harness.figures.words import axis_label, metric_name, number, plural
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
 from harness.report import answer, facts
@@ -28,7 +26,7 @@ from harness.report.view import ProfileResult
 from harness.stats.intervals import t_interval
 from harness.study import InputError
 from harness.trial import State, digest
-from harness.wording import as_file_name, level_text, listed
+from harness.wording import as_file_name, level_text, listed, number, plural
 from harness.workloads import summary
 
 _TASKS = {
@@ -73,7 +71,7 @@ class Card:
     @property
     def validation(self) -> str:
         """The name of the metric that chose the winner."""
-        return metric_name(validation_metric(self.evidence))
+        return metric_name(self.evidence.validation_metric)
 
     @cached_property
     def workload(self) -> Mapping[str, Any]:
@@ -164,7 +162,7 @@ class Card:
     @property
     def metric(self) -> str:
         """The name of the primary metric."""
-        return metric_name(primary_metric(self.evidence))
+        return metric_name(self.evidence.primary_metric)
 
     @property
     def results(self) -> Table:
@@ -176,7 +174,7 @@ class Card:
         known_of = [str(name) for name in self.rows.dropna(axis="columns", how="all")]
         kinds = ("test.", "validation.", "train.", "probe.")
         metrics = [name for kind in kinds for name in known_of if name.startswith(kind)]
-        values = {metric: values_by_arm(self.evidence, metric) for metric in metrics}
+        values = {metric: self.evidence.values_by_arm(metric) for metric in metrics}
         rows = [
             [Cell(axis_label(plan.metric(metric)))]
             + [mean_cell(values[metric].get(arm), "not measured for this arm") for arm in arms]
@@ -228,8 +226,8 @@ class Card:
         """What machines read of a card, as YAML."""
         from huggingface_hub import EvalResult, ModelCardData
 
-        primary, data = primary_metric(self.evidence), str(self.workload["data"]["name"])
-        values = values_by_arm(self.evidence, primary).get(self.arm, np.zeros(0))
+        primary, data = self.evidence.primary_metric, str(self.workload["data"]["name"])
+        values = self.evidence.values_by_arm(primary).get(self.arm, np.zeros(0))
         metric = primary.partition(".")[2]
         low, high = t_interval(values)
         measured = EvalResult(
@@ -275,13 +273,13 @@ def card_of(result: ProfileResult, arm: str | None = None) -> Card:
     if arm is not None and arm not in names:
         raise InputError(f"{where}, has no arm '{arm}'{nearest(arm, names)}")
     chosen = arm or best_arm(evidence)
-    metric = validation_metric(evidence)
-    if chosen is None and values_by_arm(evidence, metric):
+    metric = evidence.validation_metric
+    if chosen is None and evidence.values_by_arm(metric):
         raise InputError(
             f"{where}: nothing says whether a low or a high {metric_name(metric)} is better, so"
             f" that no arm is the best; name one with --arm ({', '.join(names)})"
         )
-    if chosen is None or chosen not in values_by_arm(evidence, primary_metric(evidence)):
+    if chosen is None or chosen not in evidence.values_by_arm(evidence.primary_metric):
         whose = "no arm" if chosen is None else f"no confirmation trial of arm {chosen}"
         raise InputError(f"{where}: {whose} has completed, so that nothing is known of it yet")
     return Card(result, chosen)

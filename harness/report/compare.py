@@ -12,14 +12,8 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.comparison import ClaimChange, ProfileComparison, Side, compare_profiles
+from harness.figures._labels import axis_label
 from harness.figures.forest import Effect, effects
-from harness.figures.words import (
-    axis_label,
-    estimate,
-    number,
-    plural,
-    seconds,
-)
 from harness.report.answer import SYMBOLS, p_text
 from harness.report.files import write
 from harness.report.render import comparison_markdown, comparison_page
@@ -28,7 +22,7 @@ from harness.report.tables import Cell, Table
 from harness.report.view import ProfileResult
 from harness.stats.paired import PairedT
 from harness.trial import Verdict
-from harness.wording import listed
+from harness.wording import estimate, listed, number, plural, seconds
 
 MOST_METRICS = 100
 NAME = "comparison"

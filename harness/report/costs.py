@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.figures.words import ABSENT, number, seconds
 from harness.report.tables import Cell, Table, values_of
 from harness.trial import COSTS, SECONDS, Phase
+from harness.wording import ABSENT, number, seconds
 
 _TITLES = {SECONDS: "Worker time", "gpu_seconds": "GPU time", "joules": "Energy"}
 _OF = {SECONDS: " of one worker", "gpu_seconds": " of a GPU", "joules": ""}

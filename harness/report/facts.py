@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.evidence import Evidence
-from harness.figures import primary_metric
-from harness.figures.words import metric_name, parameter_name, plural, seconds
+from harness.figures._labels import metric_name
 from harness.plan import data_key
 from harness.study import Study
 from harness.study.search import Search
 from harness.trial import trained_elsewhere
-from harness.wording import level_text, listed
+from harness.wording import level_text, listed, parameter_name, plural, seconds
 
 Facts = list[tuple[str, str]]
 _AT_MOST = re.compile(r"^(\d+) at most")
@@ -182,7 +181,7 @@ def setting_in_short(evidence: Evidence) -> str:
         trained = f"MLflow experiment {imported.get('experiment')}"
     return (
         f"{trained}, {_seeds(study)}, {plural(len(evidence.plan.arms), 'arm')},"
-        f" measured by {metric_name(primary_metric(evidence))}"
+        f" measured by {metric_name(evidence.primary_metric)}"
     )
 
 

@@ -8,12 +8,11 @@ from typing import Any
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.figures import validation_metric
-from harness.figures.words import ABSENT, capitalized, metric_name, parameter_name
+from harness.figures._labels import metric_name
 from harness.report.tables import Cell, Table
 from harness.search import importances
 from harness.trial import Phase
-from harness.wording import listed
+from harness.wording import ABSENT, capitalized, listed, parameter_name
 
 _MOST_NAMED = 4
 _Candidates = list[tuple[Mapping[str, Any], float]]
@@ -25,7 +24,7 @@ def importance(evidence: Evidence) -> Table | None:
     Arms that were searched over the same settings are pooled, each less its own mean, so that a
     difference between arms counts for no setting. None where no arm has two settings or more.
     """
-    search, metric = evidence.plan.study.search, validation_metric(evidence)
+    search, metric = evidence.plan.study.search, evidence.validation_metric
     if search is None or metric not in evidence.trials:
         return None
     paths = [path for path in search.space if f"parameter.{path}" in evidence.trials]

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from markupsafe import Markup, escape
 
-from harness.figures.style import FAINT, GRID, INK, MUTED, PAPER, SERIES, VERDICT_COLOURS
+from harness.figures._style import FAINT, GRID, INK, MUTED, PAPER, SERIES, VERDICT_COLOURS
 
 COLOUR_NAMES: dict[str, str] = {
     INK: "ink",

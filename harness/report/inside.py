@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.evidence import Evidence
 from harness.figures.inside.exhibits import Shown, exhibits
-from harness.figures.words import number
+from harness.wording import number
 
 MOST_SAMPLES = 12
 

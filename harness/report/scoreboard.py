@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from harness.figures import Picture
 from harness.figures.forest import Effect, effects
-from harness.figures.words import plural, seconds
 from harness.integrity import Check
 from harness.report import answer, costs, facts
 from harness.report.files import write
@@ -21,6 +20,7 @@ from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.strip import strips
 from harness.report.view import ProfileResult, ProfileView, views_of
 from harness.trial import Verdict
+from harness.wording import plural, seconds
 
 _DIGITS = re.compile(r"(\d+)")
 

@@ -11,21 +11,11 @@ import numpy as np
 import pandas as pd
 
 from harness.evidence import Evidence, trained_alone
-from harness.figures import primary_metric, validation_metric
-from harness.figures.arms import values_by_arm
-from harness.figures.words import (
-    ABSENT,
-    axis_label,
-    capitalized,
-    estimate,
-    metric_name,
-    number,
-    parameter_name,
-    plural,
-)
+from harness.figures._labels import axis_label, metric_name
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.trial import State
+from harness.wording import ABSENT, capitalized, estimate, number, parameter_name, plural
 
 SHARE = "share"
 """Marks a time that is a share of the time of trials that were trained together."""
@@ -80,16 +70,16 @@ def best_arm(evidence: Evidence) -> str | None:
 
     None without results, or where nothing says whether a low or a high one is better.
     """
-    metric = validation_metric(evidence)
-    values = values_by_arm(evidence, metric)
+    metric = evidence.validation_metric
+    values = evidence.values_by_arm(metric)
     means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
     return evidence.plan.metric(metric).best(means)
 
 
 def best_in_words(evidence: Evidence) -> str:
     """Name the best arm and its test result, beside the simple baseline's, in a sentence."""
-    metric = primary_metric(evidence)
-    values, best = values_by_arm(evidence, metric), best_arm(evidence)
+    metric = evidence.primary_metric
+    values, best = evidence.values_by_arm(metric), best_arm(evidence)
     if best is None or best not in values:
         return ""
     text = f"Best by validation: {best}, with a {metric_name(metric)} of {_mean(values[best])}"
@@ -117,7 +107,7 @@ def leaderboard(evidence: Evidence) -> Table:
         [Cell(capitalized(" and ".join(role))), Cell(arm), *_arm_cells(evidence, arm)]
         for arm, role in roles.items()
     ]
-    metric = validation_metric(evidence)
+    metric = evidence.validation_metric
     unknown = evidence.plan.metric(metric).goal is None
     return Table(
         "Simple baseline, baseline arm and best arm",
@@ -156,8 +146,8 @@ def all_arms(evidence: Evidence) -> Table:
 
 def _arm_columns(evidence: Evidence) -> list[str]:
     return [
-        axis_label(evidence.plan.metric(primary_metric(evidence))),
-        axis_label(evidence.plan.metric(validation_metric(evidence))),
+        axis_label(evidence.plan.metric(evidence.primary_metric)),
+        axis_label(evidence.plan.metric(evidence.validation_metric)),
         "Seeds",
         "Parameters",
         "Seconds per trial",
@@ -172,7 +162,7 @@ def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
     planned = max(evidence.plan.study.first_seeds, len(rows))
     cells = [
         mean_cell(values_of(complete, metric), absent)
-        for metric in (primary_metric(evidence), validation_metric(evidence))
+        for metric in (evidence.primary_metric, evidence.validation_metric)
     ]
     seeds = f"{len(complete)}" if len(complete) == planned else f"{len(complete)} of {planned}"
     parameters = values_of(complete, "cost.parameters")
@@ -238,7 +228,7 @@ def _setting(value: Any) -> str:
 def probes(evidence: Evidence) -> Table | None:
     """Return the probes of every arm that has any: means with intervals."""
     metrics = [name for name in evidence.trials.columns if name.startswith("probe.")]
-    values = {metric: values_by_arm(evidence, metric) for metric in metrics}
+    values = {metric: evidence.values_by_arm(metric) for metric in metrics}
     rows = [
         [
             Cell(arm.name),

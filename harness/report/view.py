@@ -167,7 +167,7 @@ class ProfileView:
     @part("the picture of the study at a glance")
     def glance(self) -> Picture | None:
         """The study at a glance, for the scoreboard."""
-        picture = at_a_glance(self.evidence, primary_metric(self.evidence))
+        picture = at_a_glance(self.evidence, self.evidence.primary_metric)
         if picture is not None:
             picture.svgs()
         return picture

@@ -11,7 +11,7 @@ import warnings
 import pytest
 
 from harness.evidence import gather
-from harness.figures import style
+from harness.figures import _style as style
 from harness.judge import judge
 from harness.plan import SIMPLE_BASELINE, Winner, make_plan
 from harness.report import ProfileResult, build_page, build_scoreboard, export

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-
 from harness.figures.forest import forest
+
 from harness.report import export
 from harness.report.latex import escape_latex, latex_table
 from harness.report.tables import Cell, Table

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from harness.figures.forest import forest
 from report_examples import without_trials
 
-from harness.figures.forest import forest
 from harness.report import ProfileResult, build_page, render, trials
 from harness.report.inline import inline_svg
 from harness.report.render import escape_markdown

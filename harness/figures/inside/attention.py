@@ -7,9 +7,10 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from harness.evidence import Evidence
+from harness.figures._style import new_axes, new_figure, theme
+from harness.figures.base import Picture
 from harness.figures.inside.exhibits import MOST_PANELS, Shown, exhibits, left_out, whose
-from harness.figures.style import Picture, new_axes, new_figure, theme
-from harness.figures.words import number, plural, wrapped
+from harness.wording import number, plural, wrapped
 
 _SIDE = 3.2
 _SHADES = sns.color_palette("rocket_r", as_cmap=True)
@@ -28,6 +29,7 @@ def attention(evidence: Evidence) -> Picture | None:
         panels = tuple(_panel(shown, index, longest) for shown, index in every[:MOST_PANELS])
     steps, whole = (int(value) for value in found[0].parts["steps"])
     cut = f" Shown are the first {steps} of {whole} steps." if steps < whole else ""
+    across = min(2 if len(panels) in (2, 4) else 3, len(panels))
     return Picture(
         "inside-attention",
         "What attends to what",
@@ -37,7 +39,8 @@ def attention(evidence: Evidence) -> Picture | None:
         f"Attention of {plural(len(panels), 'head')} on the example "
         f"“{''.join(map(str, found[0].parts['tokens']))}”.",
         panels,
-        columns=min(2 if len(panels) in (2, 4) else 3, len(panels)),
+        columns=across,
+        flow="pair" if across < 3 else "grid",
     )
 
 

@@ -9,20 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from harness.evidence import Evidence
-from harness.figures.inside.exhibits import MOST_PANELS, Shown, exhibits, left_out
-from harness.figures.lines import Floats
-from harness.figures.style import (
+from harness.figures._lines import Floats
+from harness.figures._style import (
     INK,
     MUTED,
     PAPER,
     SERIES,
-    Picture,
     new_axes,
     new_figure,
     theme,
 )
-from harness.figures.words import number, plural, wrapped
-from harness.wording import listed
+from harness.figures.base import Picture
+from harness.figures.inside.exhibits import MOST_PANELS, Shown, exhibits, left_out
+from harness.wording import listed, number, plural, wrapped
 
 MOST_WRITTEN = 12
 """Classes up to which counts are written into the cells."""

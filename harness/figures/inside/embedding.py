@@ -9,10 +9,11 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 from harness.evidence import Evidence
+from harness.figures._lines import padded
+from harness.figures._style import MARKERS, MUTED, SERIES, new_axes, new_figure, theme
+from harness.figures.base import Picture
 from harness.figures.inside.exhibits import MOST_PANELS, Shown, exhibits, left_out, whose
-from harness.figures.lines import padded
-from harness.figures.style import MARKERS, MUTED, SERIES, Picture, new_axes, new_figure, theme
-from harness.figures.words import number, plural, wrapped
+from harness.wording import number, plural, wrapped
 
 MOST_NUMERALS = 20
 """Classes up to which an example is drawn as the numeral of its class."""

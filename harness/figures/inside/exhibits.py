@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.exhibit import exhibit
-from harness.figures.words import plural
 from harness.study import Arm
 from harness.study.workload import Workload
-from harness.wording import listed
+from harness.wording import listed, plural
 
 MOST_PANELS = 12
 NAME = "inside-{}"

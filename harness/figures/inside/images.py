@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.evidence import Evidence
+from harness.figures._style import INK, MUTED, PAPER, SERIES, new_axes, new_figure, theme
+from harness.figures.base import Picture
 from harness.figures.inside.exhibits import MOST_PANELS, Shown, exhibits, left_out, whose
-from harness.figures.style import INK, MUTED, PAPER, SERIES, Picture, new_axes, new_figure, theme
-from harness.figures.words import number, plural, wrapped
+from harness.wording import number, plural, wrapped
 
 _CELL, _GAP = 0.74, 0.1
 _LINE = 16

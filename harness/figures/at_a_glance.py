@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,22 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from harness.evidence import Evidence
-from harness.figures.arms import LEGEND_ROW, legend, legend_rows, values_by_arm
-from harness.figures.layout import Layout, lay_out, row_label
-from harness.figures.lines import Floats, padded
-from harness.figures.style import (
+from harness.figures._arms import LEGEND_ROW, legend, legend_rows
+from harness.figures._labels import axis_label, metric_name
+from harness.figures._layout import Layout, lay_out, row_label
+from harness.figures._lines import Floats, padded
+from harness.figures._style import (
     INK,
     MARKERS,
     PAPER,
     SERIES,
-    Picture,
     new_axes,
     new_figure,
     theme,
 )
-from harness.figures.words import axis_label, metric_name, plural, wrapped
+from harness.figures.base import Figure, Picture
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
+from harness.trial import Verdict
+from harness.wording import plural, wrapped
 
 _WIDTH, _ROW = 3.6, 0.19
 _MOST_ROWS = 10
@@ -44,9 +47,22 @@ class _Row:
         return max(sign * float(values.mean()) for _, values in self.marks)
 
 
+class AtAGlance(Figure):
+    """The means of the arms, small enough for the scoreboard, which shows it."""
+
+    name = "at_a_glance"
+    section = "scoreboard"
+    published = True
+
+    def draw(self, evidence: Evidence, verdicts: Sequence[Verdict]) -> Picture | None:
+        """See `Figure`."""
+        del verdicts
+        return at_a_glance(evidence, evidence.primary_metric)
+
+
 def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
     """Draw the mean and interval of the arms, a row each; the best where there are too many."""
-    values = values_by_arm(evidence, metric)
+    values = evidence.values_by_arm(metric)
     simple = values.pop(SIMPLE_BASELINE, np.zeros(0))
     layout = lay_out(evidence.plan)
     rows = _rows(layout, values)

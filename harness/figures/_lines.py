@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from harness.figures.style import (
+from harness.figures._style import (
     FAINT,
     LINES,
     MARKERS,
@@ -22,7 +22,7 @@ from harness.figures.style import (
     new_figure,
     theme,
 )
-from harness.figures.words import number, wrapped
+from harness.wording import number, wrapped
 
 Floats = NDArray[np.float64]
 

@@ -8,35 +8,31 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.evidence import Evidence, trained_alone
-from harness.figures.arms import near_and_far, values_by_arm
-from harness.figures.layout import Group, Layout, lay_out
-from harness.figures.lines import Floats, padded, spread
-from harness.figures.style import (
+from harness.figures._arms import near_and_far
+from harness.figures._labels import axis_label, metric_name
+from harness.figures._layout import Group, Layout, lay_out
+from harness.figures._lines import Floats, padded, spread
+from harness.figures._style import (
     INK,
     MARKERS,
     MUTED,
     PAPER,
     SERIES,
-    Picture,
     new_axes,
     new_figure,
     theme,
 )
-from harness.figures.words import (
-    axis_label,
-    capitalized,
-    metric_name,
-    wrapped,
-)
+from harness.figures.base import Figure, Picture
 from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
-from harness.wording import listed
+from harness.trial import Verdict
+from harness.wording import capitalized, listed, wrapped
 
 _WIDTH, _PLOT = 4.9, 2.8
 _MARGINS = (0.68, 0.15, 0.58, 0.12)
@@ -72,21 +68,35 @@ def _cost(evidence: Evidence, arms: Sequence[str]) -> _Cost:
     shares = replace(evidence, trials=trials[~trained_alone(trials)])
     kinds = [
         _Cost("Training time of one trial (s)", "the median training time of trials alone",
-              values_by_arm(own, "cost.seconds")),
+              own.values_by_arm("cost.seconds")),
         _Cost("Time of a training step (s)", "the median time of a step, measured alone",
-              values_by_arm(evidence, "probe.step_time")),
+              evidence.values_by_arm("probe.step_time")),
         _Cost("Share of a pack's training time (s)",
               "the median of the trials' shares of the time of a pack (networks that were trained"
               " together share their time equally, so that none has a time of its own)",
-              values_by_arm(shares, "cost.seconds")),
+              shares.values_by_arm("cost.seconds")),
     ]  # fmt: skip
     networks = set(arms) - {SIMPLE_BASELINE}
     return max(kinds, key=lambda kind: len(networks & set(kind.values)))
 
 
+class QualityAndCost(Figure):
+    """The mean result of every arm against what one of its trials takes."""
+
+    name = "quality_and_cost"
+    section = "cost"
+    order = 10
+    flow = "pair"
+
+    def draw(self, evidence: Evidence, verdicts: Sequence[Verdict]) -> Picture | None:
+        """See `Figure`."""
+        del verdicts
+        return quality_and_cost(evidence, evidence.primary_metric)
+
+
 def quality_and_cost(evidence: Evidence, metric: str) -> Picture | None:
     """Draw each arm's mean of a metric against what one trial takes."""
-    quality = values_by_arm(evidence, metric)
+    quality = evidence.values_by_arm(metric)
     cost = _cost(evidence, list(quality))
     layout = lay_out(evidence.plan)
     styles = _styles(layout)
@@ -162,7 +172,7 @@ def _panel(
     limits: tuple[float, float],
     scales: tuple[Metric, _Cost],
     words: tuple[Sequence[_Point], list[tuple[str, int]]],
-) -> Figure:
+) -> Drawing:
     (metric, cost), (named, key) = scales, words
     simple = any(point.arm == SIMPLE_BASELINE for point in points)
     left, right, bottom, top = _MARGINS

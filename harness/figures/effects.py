@@ -4,115 +4,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 
-from harness.figures.style import (
+from harness.evidence import Evidence
+from harness.figures._effects import Effect, effects
+from harness.figures._labels import metric_name
+from harness.figures._style import (
     FAINT,
     INK,
     MUTED,
     PAPER,
     VERDICT_COLOURS,
     VERDICT_MARKERS,
-    Picture,
     new_figure,
     theme,
 )
-from harness.figures.words import estimate, metric_name, plural, with_minus, wrapped
+from harness.figures.base import Figure, Picture
 from harness.study import Study
-from harness.study.claims import Claim, Test
 from harness.trial import Verdict
+from harness.wording import estimate, plural, with_minus, wrapped
 
 WIDTH = 6.4
 _STRIP, _TICKS, _LINE, _TITLE, _GAP = 0.2, 0.2, 0.145, 0.16, 0.14
 _WORDS, _INDENT = 1.95, 0.14
 
 
-@dataclass(frozen=True)
-class Effect:
-    """One row: an effect on the scale of its claim, and the region where the claim puts it.
+class Effects(Figure):
+    """The effect of every claim with its interval, beside where the claim puts it."""
 
-    `claimed` holds one or two ranges, whose ends may be infinite; `neutral` is no effect (0, or 1
-    for a ratio), None where the claim is about a value. `title` is empty for the second and later
-    parts of a claim; `overall` is the verdict of a claim of several parts, with its first.
-    """
+    name = "effects"
+    section = "effects"
+    order = 10
+    flow = "narrow"
+    published = True
 
-    title: str
-    measures: str
-    expected: str
-    verdict: str
-    effect: float | None
-    low: float | None
-    high: float | None
-    claimed: tuple[tuple[float, float], ...]
-    neutral: float | None
-    reason: str
-    overall: str = ""
-
-
-def effects(study: Study, verdicts: Sequence[Verdict]) -> list[Effect]:
-    """Return the rows of the forest: one per claim, and one per part of a composite claim."""
-    claims = {claim.id: claim for claim in study.claims}
-    rows = []
-    for verdict in verdicts:
-        claim = claims.get(verdict.id)
-        if claim is not None:
-            rows += _rows(claim, verdict)
-    return rows
-
-
-def _rows(claim: Claim, verdict: Verdict) -> list[Effect]:
-    if not verdict.parts:
-        test = claim.tests[0]
-        return [
-            Effect(
-                verdict.says, verdict.measures, verdict.expected, verdict.verdict, verdict.effect,
-                verdict.ci_low, verdict.ci_high, claimed_ranges(test), _neutral(test),
-                verdict.reason,
-            )
-        ]  # fmt: skip
-    return [
-        _part(verdict if index == 0 else None, test, part)
-        for index, (test, part) in enumerate(zip(claim.tests, verdict.parts, strict=True))
-    ]
-
-
-def _part(whole: Verdict | None, test: Test, part: dict[str, Any]) -> Effect:
-    return Effect(
-        whole.says if whole else "", part["measures"], part["expected"], part["verdict"],
-        part["effect"], part["ci_low"], part["ci_high"], claimed_ranges(test), _neutral(test),
-        part["missing"],
-        overall=whole.verdict if whole else "",
-    )  # fmt: skip
-
-
-def claimed_ranges(test: Test) -> tuple[tuple[float, float], ...]:
-    """Return where a test puts its effect, on the scale of the claim."""
-    base = 1.0 if test.ratio is not None else 0.0
-    if test.greater_by is not None:
-        return ((base + test.greater_by, math.inf),)
-    if test.less_by is not None:
-        return ((-math.inf, base - test.less_by),)
-    if test.differs_by is not None:
-        low = 1.0 / (1.0 + test.differs_by) if base else -test.differs_by
-        return ((-math.inf, low), (base + test.differs_by, math.inf))
-    if test.within is not None:
-        return ((-test.within, test.within),)
-    if test.between is not None:
-        return ((test.between[0], test.between[1]),)
-    if test.above is not None:
-        return ((test.above, math.inf),)
-    assert test.below is not None
-    return ((-math.inf, test.below),)
-
-
-def _neutral(test: Test) -> float | None:
-    if test.ratio is not None:
-        return 1.0
-    return None if test.of is not None else 0.0
+    def draw(self, evidence: Evidence, verdicts: Sequence[Verdict]) -> Picture | None:
+        """See `Figure`."""
+        return forest(evidence.plan.study, verdicts)
 
 
 def forest(study: Study, verdicts: Sequence[Verdict]) -> Picture | None:
@@ -140,7 +70,7 @@ def forest(study: Study, verdicts: Sequence[Verdict]) -> Picture | None:
     )
 
 
-def _draw(rows: Sequence[Effect]) -> Figure:
+def _draw(rows: Sequence[Effect]) -> Drawing:
     texts = [_texts(row) for row in rows]
     heights = [
         (_GAP + _TITLE * (title.count("\n") + 1) if title else 0.03)
@@ -162,7 +92,7 @@ def _texts(row: Effect) -> tuple[str, str]:
     return wrapped(row.title, 60 if row.overall else 76), wrapped(measured, 96)
 
 
-def _draw_row(figure: Figure, row: Effect, texts: tuple[str, str], y: float) -> None:
+def _draw_row(figure: Drawing, row: Effect, texts: tuple[str, str], y: float) -> None:
     """Draw a row whose upper edge is y inches above the lower edge of the figure."""
     total = float(figure.get_size_inches()[1])
     title, measured = texts
@@ -224,7 +154,7 @@ def _limits(row: Effect) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _draw_words(figure: Figure, row: Effect, y: float) -> None:
+def _draw_words(figure: Drawing, row: Effect, y: float) -> None:
     x = (WIDTH - _WORDS + 0.14) / WIDTH
     colour = VERDICT_COLOURS[row.verdict]
     if row.effect is None:

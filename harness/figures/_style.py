@@ -6,8 +6,6 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 
 import matplotlib as mpl
 import numpy as np
@@ -83,43 +81,6 @@ _RC = {
     "savefig.facecolor": PAPER,
     "path.simplify": True,
 }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One figure of a report: panels of equal size that flow beside or below each other.
-
-    Attributes:
-        name: stem of its files.
-        title: heading, as a person would say it.
-        caption: what is drawn, and what the intervals mean.
-        alt: what it shows, in words, for those who cannot see it.
-        panels: the figures; one for a plain picture.
-        columns: panels side by side in the PNG.
-    """
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    panels: tuple[Figure, ...]
-    columns: int = 1
-
-    def svgs(self) -> list[str]:
-        """Return the SVG text of each panel; equal panels give equal texts."""
-        return self._svgs
-
-    @cached_property
-    def _svgs(self) -> list[str]:  # both a page and a file are made of them
-        return [svg_text(panel) for panel in self.panels]
-
-    def pdfs(self) -> list[bytes]:
-        """Return each panel as a PDF with embedded fonts; equal panels give equal bytes."""
-        return [pdf_bytes(panel) for panel in self.panels]
-
-    def png(self) -> bytes:
-        """Return all panels as one PNG on white, twice as fine as a plain screen."""
-        return png_bytes(self.panels, self.columns)
 
 
 @contextmanager
