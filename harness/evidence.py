@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.plan import Plan, make_plan
+from harness.plan import SIMPLE_BASELINE, Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.store import AssignedRecord, Execution
 from harness.study import study_from_dict
@@ -73,6 +73,17 @@ class Evidence:
         """The validation metric that goes with the primary one, or else selects the epoch."""
         twin = "validation." + self.primary_metric.partition(".")[2]
         return twin if twin in self.trials else self.plan.search_metric(self.plan.baseline)
+
+    @property
+    def best_arm(self) -> str | None:
+        """The arm with the best mean of the validation metric on the confirmation seeds.
+
+        None without results, or where nothing says whether a low or a high one is better.
+        """
+        metric = self.validation_metric
+        values = self.values_by_arm(metric)
+        means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
+        return self.plan.metric(metric).best(means)
 
     def values_by_arm(self, metric: str) -> dict[str, NDArray[np.float64]]:
         """Return a metric's values on the confirmation seeds of every arm that has any."""

@@ -6,12 +6,13 @@ entry points (`harness.tasks` and so on). Names are known without importing anyt
 
 from __future__ import annotations
 
+import ast
 import json
 import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Union, get_args
 
 from pydantic import (
@@ -79,6 +80,21 @@ class Kind:
         found: type[Any] = getattr(import_module(module), attribute)
         return found
 
+    def about(self, name: str) -> str:
+        """Return what a thing says of itself in a line: the first of its module, or of its class.
+
+        Nothing is imported for a built-in one.
+
+        Raises:
+            KeyError: if nothing of this kind has the name.
+            ValueError: if two packages register it.
+        """
+        if name not in self.own():
+            return _first_line(self.find(name).__doc__)
+        file = _folder(self.package) / name
+        file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+        return _first_line(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))))
+
 
 TASKS = Kind("harness.tasks", "tasks")
 PROBES = Kind("harness.probes", "probes")
@@ -88,11 +104,13 @@ PANELS = Kind("harness.report.panels", "panels")
 
 @cache
 def _built_in(package: str) -> tuple[str, ...]:
-    spec = find_spec(package)
-    assert spec is not None
-    places = spec.submodule_search_locations or []
-    names = sorted(module.name for module in pkgutil.iter_modules(places))
+    names = sorted(module.name for module in pkgutil.iter_modules([str(_folder(package))]))
     return tuple(name for name in names if name not in SHARED and not name.startswith("_"))
+
+
+def _folder(package: str) -> Path:
+    """Return the folder of a package of ours; importing a package to find it may take seconds."""
+    return Path(__file__).parent.joinpath(*package.split(".")[1:])
 
 
 @cache
@@ -145,3 +163,7 @@ def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[Ba
 def _tag(value: Any) -> str | None:
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
     return None if name is None else OWN if ":" in str(name) else str(name)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]

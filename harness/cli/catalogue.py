@@ -7,7 +7,7 @@ from typing import get_args
 
 from harness.components import KINDS, Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import TASKS
+from harness.registry import FIGURES, PANELS, TASKS, Kind
 from harness.study.bundled import bundled_studies
 from harness.study.claims import HYPOTHESES, MEASURES, Test
 from harness.study.design import DESIGNS
@@ -26,6 +26,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     listed["probes"] = {name: _first_line(probe.__doc__) for name, probe in PROBES.items()}
     listed["tasks"] = {name: _first_line(TASKS.find(name).__doc__) for name in TASKS.own()}
     listed["metrics"] = _metrics()
+    listed["panels"], listed["figures"] = _of_reports(PANELS), _of_reports(FIGURES)
     for plugin_kind in GROUPS:
         for name, known in plugins(plugin_kind).items():
             origin = " and ".join(f"{plugin.function}, of {plugin.package}" for plugin in known)
@@ -38,6 +39,16 @@ def catalogue() -> dict[str, dict[str, str]]:
     listed["hypotheses"] = {name: fields[name].description or "" for name in HYPOTHESES}
     listed["studies"] = {name: _question(file) for name, file in bundled_studies().items()}
     return listed
+
+
+def _of_reports(kind: Kind) -> dict[str, str]:
+    """Return panels or figures, and what each says of itself; those of others with their origin."""
+    found = {name: kind.about(name) for name in kind.own()}
+    for name in kind.names()[len(found) :]:
+        plugin = kind.plugin(name)
+        if plugin is not None and plugin.is_class:
+            found[name] = f"{kind.about(name)} ({plugin.function}, of {plugin.package})"
+    return found
 
 
 def _metrics() -> dict[str, str]:

@@ -16,7 +16,7 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.run.results import Fault
+    from harness.run.outcome import Fault
     from harness.store import Store
     from harness.trial import Record
 
@@ -50,8 +50,7 @@ def report(
     With --export, write files for a paper and for other tools instead; with --compare, a page on
     what differs between two sets of results beyond noise.
     """
-    from harness.run.conclude import build_reports
-    from harness.run.pages import check_writable
+    from harness.run.reports import build_reports, check_writable
     from harness.run.results import open_results
 
     if compared is not None:
@@ -84,8 +83,7 @@ def _told(faults: Sequence[Fault], wanted: Sequence[str]) -> int:
 
 def _export(results: Path, studies: list[str] | None, folder: Path) -> int:
     from harness.report import export
-    from harness.run.conclude import left_out
-    from harness.run.pages import check_writable
+    from harness.run.reports import check_writable, left_out
     from harness.run.results import open_results
 
     at_hand = open_results(results)
@@ -101,7 +99,7 @@ def _compare(
     folders: tuple[Path, Path], studies: list[str] | None, out: Path, *, as_json: bool
 ) -> int:
     from harness.report import build_comparison, compare
-    from harness.run.pages import check_writable
+    from harness.run.reports import check_writable
     from harness.run.results import known_studies, open_any
 
     sets = [open_any(folder) for folder in folders]
@@ -119,7 +117,7 @@ def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) 
     """Show every claim with its verdict and its evidence, own and published, and count them."""
     from harness.api.results import Result
     from harness.cli.verdict_table import print_counts, print_verdicts
-    from harness.run.conclude import left_out
+    from harness.run.reports import left_out
     from harness.run.results import open_results
 
     at_hand = open_results(results)

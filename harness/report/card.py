@@ -18,10 +18,12 @@ from harness.figures._labels import axis_label, metric_name
 from harness.figures.inside.exhibits import exhibits
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
-from harness.report import answer, facts
-from harness.report.files import write
+from harness.report import verdicts as words
+from harness.report.blocks import Cell, Table, mean_cell
+from harness.report.build import write
+from harness.report.panels.origin import command, environments
 from harness.report.render import card_markdown, card_page
-from harness.report.tables import Cell, Table, best_arm, mean_cell
+from harness.report.settings import day
 from harness.report.view import ProfileResult
 from harness.stats.intervals import t_interval
 from harness.study import InputError
@@ -61,7 +63,7 @@ class Card:
     @property
     def winner(self) -> bool:
         """Whether it is the arm with the best mean validation result."""
-        return self.arm == best_arm(self.evidence)
+        return self.arm == self.evidence.best_arm
 
     @property
     def mixed(self) -> bool:
@@ -93,7 +95,7 @@ class Card:
     @property
     def ended(self) -> str:
         """When the study was run."""
-        return facts.day(self.evidence.execution.ended)
+        return day(self.evidence.execution.ended)
 
     @property
     def code(self) -> str:
@@ -202,9 +204,9 @@ class Card:
         return Table(caption, ["Class", "Recall"], rows)
 
     @property
-    def claims(self) -> Sequence[answer.Row]:
+    def claims(self) -> Sequence[words.Row]:
         """The verdicts of the study."""
-        return answer.rows(self.evidence.plan.study, self.result.verdicts)
+        return words.rows(self.evidence.plan.study, self.result.verdicts)
 
     @property
     def checks(self) -> list[Check]:
@@ -212,14 +214,14 @@ class Card:
         return [check for check in self.result.checks if check.outcome == "noted"]
 
     @property
-    def environments(self) -> facts.Facts:
+    def environments(self) -> list[tuple[str, str]]:
         """Where it was trained."""
-        return facts.environments(self.evidence)
+        return environments(self.evidence)
 
     @property
     def command(self) -> str:
         """The command that trains it again."""
-        return facts.command(self.evidence)
+        return command(self.evidence)
 
     @property
     def front_matter(self) -> str:
@@ -272,7 +274,7 @@ def card_of(result: ProfileResult, arm: str | None = None) -> Card:
     names = [one.name for one in evidence.plan.arms]
     if arm is not None and arm not in names:
         raise InputError(f"{where}, has no arm '{arm}'{nearest(arm, names)}")
-    chosen = arm or best_arm(evidence)
+    chosen = arm or evidence.best_arm
     metric = evidence.validation_metric
     if chosen is None and evidence.values_by_arm(metric):
         raise InputError(

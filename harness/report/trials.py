@@ -12,7 +12,7 @@ import pandas as pd
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
-from harness.report.tables import SHARE, Cell, Table, number_cell, share_note
+from harness.report.blocks import SHARE, Cell, Table, number_cell, share_note
 from harness.wording import capitalized, number, parameter_name
 
 MOST_ON_THE_REPORT = 500

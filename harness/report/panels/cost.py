@@ -3,16 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.report.tables import Cell, Table, values_of
+from harness.report.blocks import Block, Cell, Facts, Fold, Table, values_of
+from harness.report.panels.base import Panel
+from harness.report.settings import when
 from harness.trial import COSTS, SECONDS, Phase
-from harness.wording import ABSENT, number, seconds
+from harness.wording import ABSENT, number, plural, seconds
+
+if TYPE_CHECKING:
+    from harness.report.view import ProfileView
 
 _TITLES = {SECONDS: "Worker time", "gpu_seconds": "GPU time", "joules": "Energy"}
 _OF = {SECONDS: " of one worker", "gpu_seconds": " of a GPU", "joules": ""}
+
+
+class Cost(Panel):
+    """What the study cost, by phase and by arm, beside what was forecast."""
+
+    name = "cost"
+    title = "Cost"
+    order = 100
+
+    def blocks(self, report: ProfileView) -> Sequence[Block | None]:
+        """See `Panel`."""
+        evidence = report.evidence
+        ran = report.part("the facts of the execution", lambda: Facts(execution(evidence)))
+        arms = report.part("the table of costs by arm", by_arm, evidence)
+        return (
+            ran,
+            report.part("the table of costs", by_phase, evidence),
+            Fold(arms.caption, [arms]) if arms else None,
+        )
+
+
+def execution(evidence: Evidence) -> list[tuple[str, str]]:
+    """Say when the execution ran, how it ended, and how much of it was already there."""
+    execution = evidence.execution
+    reused = int(evidence.trials["reused"].sum())
+    took = seconds(execution.wall_seconds) if execution.wall_seconds is not None else "not known"
+    if reused:
+        took += f" (with {reused:,} of {plural(len(evidence.trials), 'result')} already at hand)"
+    spent = in_words(evidence)
+    return [
+        ("Execution", f"number {execution.id}, {execution.status}"),
+        ("Started", when(execution.started)),
+        ("Took", took),
+        *([("Its trials took", spent)] if spent else []),
+    ]
 
 
 def by_phase(evidence: Evidence) -> Table:
@@ -33,6 +74,7 @@ def by_phase(evidence: Evidence) -> Table:
         "Training time is that of the trials that ended, wherever and whenever they ran; loading,"
         " evaluation and probes are not in it. Of trials that were trained together each has its"
         " share, so that sums are right, and single trials have no time of their own.",
+        name="costs",
     )
 
 
@@ -83,6 +125,7 @@ def by_arm(evidence: Evidence) -> Table | None:
         "Search and confirmation together. Worker time is how long a worker was held, loading,"
         " evaluation and probes included; of trials that were trained together each has its share."
         + (" The forecast is of what this run had to do, made when it began." if expected else ""),
+        name="costs-by-arm",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from harness.figures.forest import Effect
+from harness.figures._effects import Effect
 
 WIDTH, HEIGHT = 200.0, 26.0
 _ROOM = 8.0

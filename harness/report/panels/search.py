@@ -1,21 +1,38 @@
-"""The table of how much each searched hyperparameter mattered."""
+"""What the searches found, and how much each searched hyperparameter mattered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
-from harness.report.tables import Cell, Table
+from harness.report.blocks import Block, Cell, Table
+from harness.report.panels.base import Panel
 from harness.search import importances
 from harness.trial import Phase
 from harness.wording import ABSENT, capitalized, listed, parameter_name
 
+if TYPE_CHECKING:
+    from harness.report.view import ProfileView
+
 _MOST_NAMED = 4
 _Candidates = list[tuple[Mapping[str, Any], float]]
+
+
+class Search(Panel):
+    """What the searches found, and how much each searched hyperparameter mattered."""
+
+    name = "search"
+    title = "Search"
+    order = 90
+
+    def blocks(self, report: ProfileView) -> Sequence[Block | None]:
+        """See `Panel`."""
+        table = report.part("the table of importance", importance, report.evidence)
+        return (*report.figures(self.name), table)
 
 
 def importance(evidence: Evidence) -> Table | None:
@@ -41,6 +58,7 @@ def importance(evidence: Evidence) -> Table | None:
         f"Share of the variance of {metric_name(metric)} over the searched ranges that each"
         " setting explains alone (functional ANOVA on a random forest, Hutter et al. 2014)."
         " Candidates that did not complete are left out; with few candidates the shares are rough.",
+        name="importance",
     )
 
 

@@ -1,14 +1,18 @@
-"""The table of a design that changes one thing at a time: what each change is worth."""
+"""What each change is worth, in a design that makes one at a time."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from harness.evidence import Evidence, trained_alone
 from harness.figures._labels import axis_label
-from harness.report.answer import p_text
-from harness.report.tables import Cell, Table, mean_cell, number_cell
+from harness.report.blocks import Block, Cell, Table, mean_cell, number_cell
+from harness.report.panels.base import Panel
+from harness.report.verdicts import p_text
 from harness.stats.hypotheses import Different, p_value
 from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
@@ -16,7 +20,22 @@ from harness.study import Arm
 from harness.study.search import same_value
 from harness.wording import ABSENT, estimate, level_text
 
+if TYPE_CHECKING:
+    from harness.report.view import ProfileView
+
 DESIGNS = {"leave-one-out": "Without", "one-at-a-time": "Changed"}
+
+
+class Ablations(Panel):
+    """What each change is worth, in a design that makes one at a time."""
+
+    name = "ablations"
+    title = "Ablations"
+    order = 40
+
+    def blocks(self, report: ProfileView) -> Sequence[Block | None]:
+        """See `Panel`."""
+        return (report.part("the table of ablations", ablations, report.evidence),)
 
 
 def ablations(evidence: Evidence) -> Table | None:
@@ -67,6 +86,7 @@ def ablations(evidence: Evidence) -> Table | None:
         f" with its 95 % t interval{better[known.goal]}. p: exact sign-flip test of no change,"
         " corrected for these rows (Holm); it explores, and is no verdict on a claim."
         + (" Training time: of the seeds whose trials were trained alone." if timed else ""),
+        name="ablations",
     )
 
 

@@ -1,4 +1,4 @@
-"""The answer of a study in words: verdicts as rows, and the sentences made from them."""
+"""Verdicts in words: a row for each claim, and the sentences made from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from harness.evidence import Evidence
 from harness.figures._labels import metric_name
+from harness.plan import SIMPLE_BASELINE
+from harness.stats.intervals import t_interval
 from harness.study import Study
 from harness.study.claims import Claim, Test
 from harness.trial import Verdict
@@ -223,3 +228,21 @@ def _in_words(row: Row) -> str:
     interval = f" ({row.level} interval {row.interval})" if row.interval else ""
     text = f"{row.measured}: {row.effect}{interval}; claimed {row.expected}."
     return f"{text} {row.forecast}".strip()
+
+
+def best_in_words(evidence: Evidence) -> str:
+    """Name the best arm and its test result, beside the simple baseline's, in a sentence."""
+    metric = evidence.primary_metric
+    values, best = evidence.values_by_arm(metric), evidence.best_arm
+    if best is None or best not in values:
+        return ""
+    text = f"Best by validation: {best}, with a {metric_name(metric)} of {_mean(values[best])}"
+    if SIMPLE_BASELINE in values:
+        text += f"; the simple baseline has {_mean(values[SIMPLE_BASELINE])}"
+    return text + "."
+
+
+def _mean(values: Any) -> str:
+    """Write a mean to the digits that its interval justifies."""
+    mean = float(np.mean(values))
+    return estimate(mean, *t_interval(values))[0] if len(values) > 1 else number(mean)
