@@ -123,6 +123,22 @@ def seconds(value: float | None) -> str:
     return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
 
 
+def p_text(value: float | None) -> str:
+    """Write a p-value."""
+    if value is None:
+        return ABSENT
+    if value < 1e-4:
+        return "< 0.0001"
+    return "1" if value > 0.995 else number(value, 2)
+
+
+def amount(unit: str, value: float) -> str:
+    """Write an amount of a cost, such as `joules`: seconds as a duration, energy in joules."""
+    if unit != "joules":
+        return seconds(value)
+    return f"{number(value / 1000, 3)} kJ" if value >= 1000 else f"{number(value, 3)} J"
+
+
 def _decimals(value: float, places: int) -> str:
     text = f"{value:,.{places}f}"
     if not text.strip("-0.,"):

@@ -28,8 +28,7 @@ from harness.study.bundled import find_study
 
 if TYPE_CHECKING:
     from harness.run.observer import Observer
-    from harness.run.outcome import RunOptions, RunResult
-    from harness.run.outcome import Fault
+    from harness.run.outcome import Fault, RunOptions, RunResult
     from harness.study import LoadedStudy
 
     StudyLike = str | Path | Mapping[str, Any] | LoadedStudy

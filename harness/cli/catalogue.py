@@ -47,7 +47,11 @@ def _of_reports(kind: Kind) -> dict[str, str]:
     for name in kind.names()[len(found) :]:
         plugin = kind.plugin(name)
         if plugin is not None and plugin.is_class:
-            found[name] = f"{kind.about(name)} ({plugin.function}, of {plugin.package})"
+            origin = f"{plugin.function}, of {plugin.package}"
+            try:
+                found[name] = f"{kind.about(name)} ({origin})"
+            except (ImportError, AttributeError):
+                found[name] = f"{origin}, which cannot be imported"
     return found
 
 

@@ -141,12 +141,39 @@ def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) 
 def publish(
     studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY...]")] = None,
     results: options.Results = RESULTS,
+    out: options.Reports = REPORTS,
     to: Annotated[
         Path | None, typer.Option(help="folder of the files; default: published in the results")
     ] = None,
 ) -> int:
-    """Write the newest finished run of each study and profile to a small file, to be shared."""
-    from harness.publish import FOLDER, publishable, write_file
+    """Write the newest finished run of each study and profile to a small file, to be shared.
+
+    The folder published of the reports gets a small page on each study with published records, and
+    the scoreboard of all of them: both in Markdown, with a few figures, to be kept with the files.
+    """
+    from harness.publish import FOLDER
+    from harness.run.reports import build_reports, check_writable
+    from harness.run.results import known_studies, open_any
+    from harness.store import DATABASE
+
+    folder, pages = to or results / FOLDER, out / FOLDER
+    if (results / DATABASE).is_file() or not folder.is_dir():
+        wanted = _publish(results, studies, folder)
+    else:  # nothing was run here; the pages are made again from what is published
+        wanted = studies
+    check_writable(pages)
+    at_hand = open_any(folder)
+    wanted = known_studies(at_hand.named(), wanted)
+    made = build_reports(at_hand, wanted, pages, published=True)
+    for page in made.folders.values():
+        typer.echo(f"page: {page / 'report.md'}")
+    typer.echo(f"scoreboard: {pages / 'index.md'}")
+    return _told(made.faults, wanted)
+
+
+def _publish(results: Path, studies: list[str] | None, folder: Path) -> list[str]:
+    """Write the files of these studies, or of all that can be published; return which."""
+    from harness.publish import publishable, write_file
     from harness.run.results import known_studies
     from harness.store import open_store
 
@@ -158,14 +185,14 @@ def publish(
     for execution in found:
         if execution.study in wanted:
             try:
-                file = write_file(store, execution, to or results / FOLDER)
+                file = write_file(store, execution, folder)
             except OSError as error:
                 raise InputError(
                     f"'{error.filename}' cannot be written: {error.strerror}"
                 ) from None
             size = file.stat().st_size / 1000
             typer.echo(f"{execution.study} ({execution.profile}): {file}, {size:.0f} kB")
-    return 0
+    return wanted
 
 
 def trial(

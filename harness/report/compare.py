@@ -18,11 +18,11 @@ from harness.report.blocks import Cell, Table
 from harness.report.build import write
 from harness.report.effect_drawing import strips
 from harness.report.render import comparison_markdown, comparison_page
-from harness.report.verdicts import SYMBOLS, p_text
+from harness.report.verdicts import SYMBOLS
 from harness.report.view import ProfileResult
 from harness.stats.paired import PairedT
 from harness.trial import Verdict
-from harness.wording import estimate, listed, number, plural, seconds
+from harness.wording import estimate, listed, number, p_text, plural, seconds
 
 MOST_METRICS = 100
 NAME = "comparison"

@@ -16,7 +16,16 @@ from harness.stats.intervals import t_interval
 from harness.study import Study
 from harness.study.claims import Claim, Test
 from harness.trial import Verdict
-from harness.wording import ABSENT, capitalized, estimate, listed, number, plural, with_minus
+from harness.wording import (
+    ABSENT,
+    capitalized,
+    estimate,
+    listed,
+    number,
+    p_text,
+    plural,
+    with_minus,
+)
 
 ORDER = ("supported", "refuted", "inconclusive", "incomplete")
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplete": "…"}
@@ -126,15 +135,6 @@ def measured(measures: str) -> str:
     """Put a measure in words: its metric by name, then what is compared."""
     metric, colon, rest = measures.partition(": ")
     return capitalized(metric_name(metric)) + colon + rest
-
-
-def p_text(value: float | None) -> str:
-    """Write a p-value."""
-    if value is None:
-        return ABSENT
-    if value < 1e-4:
-        return "< 0.0001"
-    return "1" if value > 0.995 else number(value, 2)
 
 
 def _level(test: Test, alpha: float) -> str:

@@ -147,13 +147,16 @@ def conclude(
     return replace(Outcome.of(mine), left_out=[str(fault) for fault in faults]), folder
 
 
-def build_reports(results: Results, studies: Sequence[str], reports: Path) -> Reports:
+def build_reports(
+    results: Results, studies: Sequence[str], reports: Path, *, published: bool = False
+) -> Reports:
     """Write the reports of these studies, and the scoreboard of all.
 
     Args:
         results: all that are at hand.
         studies: those whose report is written.
         reports: the folder that gets them.
+        published: whether they are the small pages that are kept with published records.
     """
     keys = {study: _made_from(results, study) for study in (*studies, None)}
     judged = results.judged()
@@ -162,12 +165,13 @@ def build_reports(results: Results, studies: Sequence[str], reports: Path) -> Re
     for study in studies:
         mine = [result for result in judged if result.study == study]
         if mine:
-            folder = _write_report(results, mine, reports / study, keys[study], faults)
+            folder = _write_report(results, mine, reports / study, keys[study], faults, published)
             folders |= {study: folder} if folder is not None else {}
     from harness.report import build_scoreboard
 
     try:
-        build_scoreboard(judged, reports, [str(fault) for fault in results.faults])
+        lacking = [str(fault) for fault in results.faults]
+        build_scoreboard(judged, reports, lacking, published=published)
         if results.store is not None and not faults and not left_out(judged):
             keep_page(results.store, reports, keys[None], {}, BOARD)
     except Exception as error:
@@ -187,13 +191,15 @@ def _write_report(
     folder: Path,
     key: str,
     faults: list[Fault],
+    published: bool = False,
 ) -> Path | None:
     """Write the report of a study, and add to the faults what could not be drawn or written."""
     from harness.report import build_page
 
     study = judged[0].study
     try:
-        build_page(judged, folder, [str(fault) for fault in results.faults_of({study})])
+        lacking = [str(fault) for fault in results.faults_of({study})]
+        build_page(judged, folder, lacking, published=published)
         faults += left_out(judged)
         if results.store is not None:
             says = [str(fault) for fault in faults if fault.study == study]

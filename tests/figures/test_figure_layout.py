@@ -2,10 +2,10 @@ import math
 
 import numpy as np
 import pytest
-from harness.figures.forest import claimed_ranges
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.figures._effects import claimed_ranges
 from harness.figures._layout import lay_out
 from harness.figures._lines import padded, spread
 from harness.plan import make_plan

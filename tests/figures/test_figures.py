@@ -4,16 +4,16 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
-from harness.figures.curves import learning_curves
-from harness.figures.forest import forest
-from harness.figures.tradeoff import quality_and_cost
 from PIL import Image
-from report_examples import without_trials
+from report_examples import draw_all, without_trials
 
-from harness.figures import draw_all, primary_metric
 from harness.figures.arms import arms_compared
+from harness.figures.effects import forest
+from harness.figures.learning_curves import learning_curves
+from harness.figures.quality_and_cost import quality_and_cost
 
 ALL = {
+    "at-a-glance",
     "effects",
     "arms",
     "interactions",

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from inside_examples import NAMES, exhibits_of, with_insides
+from report_examples import draw_all
 
 from harness.components.image_data import CIFAR10, Digits
 from harness.exhibit import as_details
-from harness.figures import draw_all
 from harness.figures.inside import INSIDE
 from harness.figures.inside.exhibits import Shown, exhibits
 from harness.study.design import build_arms

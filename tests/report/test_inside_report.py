@@ -9,7 +9,7 @@ from inside_examples import NAMES, with_insides
 
 from harness.report import build_page
 from harness.report.card import card_of, write_card
-from harness.report.inside import written
+from harness.report.panels.inside import written
 from harness.study import InputError
 
 

@@ -7,9 +7,9 @@ import pytest
 from harness.evidence import Evidence
 from harness.figures.interactions import interactions
 from harness.plan import make_plan
-from harness.report.ablation import ablations
-from harness.report.importance import importance
-from harness.report.tables import all_arms
+from harness.report.panels.ablations import ablations
+from harness.report.panels.arms import all_arms
+from harness.report.panels.search import importance
 from harness.study import study_from_dict
 
 FACTORS = {

@@ -23,6 +23,7 @@ class Inside(Figure):
     section = "inside"
     order = 10
     flow = "pair"
+    published = True
 
     def draw(self, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Picture]:
         """See `Figure`."""

@@ -12,13 +12,12 @@ from harness.evidence import Evidence, trained_alone
 from harness.figures._labels import axis_label
 from harness.report.blocks import Block, Cell, Table, mean_cell, number_cell
 from harness.report.panels.base import Panel
-from harness.report.verdicts import p_text
 from harness.stats.hypotheses import Different, p_value
 from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
 from harness.study import Arm
 from harness.study.search import same_value
-from harness.wording import ABSENT, estimate, level_text
+from harness.wording import ABSENT, estimate, level_text, p_text
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView

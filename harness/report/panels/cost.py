@@ -12,7 +12,7 @@ from harness.report.blocks import Block, Cell, Facts, Fold, Table, values_of
 from harness.report.panels.base import Panel
 from harness.report.settings import when
 from harness.trial import COSTS, SECONDS, Phase
-from harness.wording import ABSENT, number, plural, seconds
+from harness.wording import ABSENT, amount, plural, seconds
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
@@ -139,8 +139,8 @@ def in_words(evidence: Evidence) -> str:
         expected = sum(costs[unit] for costs in forecast.values() if unit in costs)
         spent = _total(ran, unit)
         if spent is not None and (expected or unit != SECONDS):
-            beside = f" (forecast: {_amount(unit, expected)})" if expected else ""
-            parts.append(f"{_amount(unit, spent)}{_OF[unit]}{beside}")
+            beside = f" (forecast: {amount(unit, expected)})" if expected else ""
+            parts.append(f"{amount(unit, spent)}{_OF[unit]}{beside}")
     return ", ".join(parts)
 
 
@@ -150,7 +150,7 @@ def of_claim(evidence: Evidence, trial_ids: Sequence[str]) -> tuple[str, str]:
     mine = trials[trials["trial_id"].isin(list(trial_ids))]
     trained, joules = values_of(mine, "cost.seconds"), _total(mine, "joules")
     text = seconds(float(trained.sum()) if len(trained) else None)
-    return text, "" if joules is None else _amount("joules", joules)
+    return text, "" if joules is None else amount("joules", joules)
 
 
 def forecast_of(evidence: Evidence) -> Mapping[str, Mapping[str, float]]:
@@ -183,10 +183,4 @@ def _sum_cell(rows: pd.DataFrame, unit: str) -> Cell:
 
 
 def _amount_cell(unit: str, value: float | None, absent: str) -> Cell:
-    return Cell(ABSENT, True, absent) if value is None else Cell(_amount(unit, value), True)
-
-
-def _amount(unit: str, value: float) -> str:
-    if unit != "joules":
-        return seconds(value)
-    return f"{number(value / 1000, 3)} kJ" if value >= 1000 else f"{number(value, 3)} J"
+    return Cell(ABSENT, True, absent) if value is None else Cell(amount(unit, value), True)

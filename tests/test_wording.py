@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from harness.figures import words
+from harness import wording as words
+from harness.figures._labels import axis_label, metric_name
 from harness.wording import listed
 
 
@@ -54,9 +55,9 @@ def test_durations(value, text):
 
 
 def test_metrics_have_names_and_units():
-    assert words.axis_label("test.accuracy") == "Test accuracy (share correct)"
-    assert words.axis_label("test.odd_thing") == "Test odd thing"
-    assert words.metric_name("probe.dead_units") == "share of dead units"
+    assert axis_label("test.accuracy") == "Test accuracy (share correct)"
+    assert axis_label("test.odd_thing") == "Test odd thing"
+    assert metric_name("probe.dead_units") == "share of dead units"
 
 
 def test_small_words():
