@@ -157,13 +157,12 @@ def publish(
     from harness.store import DATABASE
 
     folder, pages = to or results / FOLDER, out / FOLDER
+    asked: Sequence[str] | None = studies
     if (results / DATABASE).is_file() or not folder.is_dir():
-        wanted = _publish(results, studies, folder)
-    else:  # nothing was run here; the pages are made again from what is published
-        wanted = studies
-    check_writable(pages)
+        asked = _publish(results, studies, folder)
+    check_writable(pages)  # of a clone without results of its own they are made again
     at_hand = open_any(folder)
-    wanted = known_studies(at_hand.named(), wanted)
+    wanted = known_studies(at_hand.named(), asked)
     made = build_reports(at_hand, wanted, pages, published=True)
     for page in made.folders.values():
         typer.echo(f"page: {page / 'report.md'}")
