@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from harness.report import build_scoreboard
-from harness.run import conclude, unchanged
+from harness.run import unchanged
 from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
 from harness.run.prepare import count_done, prepare
@@ -284,7 +284,7 @@ def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, tmp_path, m
         made.append(arguments)
         return build_scoreboard(*arguments)
 
-    monkeypatch.setattr(conclude, "build_scoreboard", build)
+    monkeypatch.setattr("harness.report.build_scoreboard", build)
     out = tmp_path / "reports"
     for count, change in [
         (1, lambda: None),
