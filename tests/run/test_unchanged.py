@@ -280,9 +280,9 @@ def check_holdings(results):
 def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, tmp_path, monkeypatch):
     made = []
 
-    def build(*arguments):
+    def build(*arguments, **more):
         made.append(arguments)
-        return build_scoreboard(*arguments)
+        return build_scoreboard(*arguments, **more)
 
     monkeypatch.setattr("harness.report.build_scoreboard", build)
     out = tmp_path / "reports"
