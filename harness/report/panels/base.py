@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from harness.report.view import ProfileView
 
 
-class Panel(ABC):
+class Panel:
     """A section of a report; the module that holds it has its name.
 
     Attributes:
