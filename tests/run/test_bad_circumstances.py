@@ -266,7 +266,7 @@ def test_what_cannot_be_drawn_is_left_out_and_told(
 ):
     """Whatever a part of a report raises, the verdicts are said and all else is there."""
 
-    def fail(*_):
+    def fail(*_, **__):
         raise KeyError("level.c")
 
     with monkeypatch.context() as patch:
