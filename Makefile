@@ -53,5 +53,6 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m compileall -q harness
 	@touch $@
 
-clean:  ## remove the environment and local results
-	rm -rf .venv results/*.db* results/mlartifacts reports/*/figures
+clean:  ## remove the environment, local results and reports
+	rm -rf .venv results/*.db* results/mlartifacts
+	find reports -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} +

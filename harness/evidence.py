@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from harness.plan import Plan, make_plan
+from harness.plan import SIMPLE_BASELINE, Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.probes.base import Probe, Shown, artifact
 from harness.store import AssignedRecord, Execution
@@ -57,6 +59,45 @@ class Evidence:
     def confirmation(self) -> pd.DataFrame:
         """The rows that count as evidence."""
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
+
+    @property
+    def primary_metric(self) -> str:
+        """The test metric that the study is about: the twin of the one it searches by."""
+        study, plan = self.plan.study, self.plan
+        own = "test." + plan.search_metric(plan.baseline).partition(".")[2]
+        if study.search is not None:
+            return own
+        claimed = [t.metric for claim in study.claims for t in claim.tests]
+        named = [metric for metric in claimed if metric.startswith("test.")]
+        return max(named, key=named.count) if named else own
+
+    @property
+    def validation_metric(self) -> str:
+        """The validation metric that goes with the primary one, or else selects the epoch."""
+        twin = "validation." + self.primary_metric.partition(".")[2]
+        return twin if twin in self.trials else self.plan.search_metric(self.plan.baseline)
+
+    @property
+    def best_arm(self) -> str | None:
+        """The arm with the best mean of the validation metric on the confirmation seeds.
+
+        None without results, or where nothing says whether a low or a high one is better.
+        """
+        metric = self.validation_metric
+        values = self.values_by_arm(metric)
+        means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
+        return self.plan.metric(metric).best(means)
+
+    def values_by_arm(self, metric: str) -> dict[str, NDArray[np.float64]]:
+        """Return a metric's values on the confirmation seeds of every arm that has any."""
+        rows = self.confirmation
+        if metric not in rows:
+            return {}
+        rows = rows[rows[metric].notna()]
+        return {
+            str(arm): mine[metric].to_numpy(dtype=float)
+            for arm, mine in rows.groupby("arm", sort=False)
+        }
 
 
 def shown_by(evidence: Evidence, probe: type[Probe]) -> list[Shown]:

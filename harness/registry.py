@@ -6,6 +6,7 @@ entry points (`harness.tasks` and so on). Names are known without importing anyt
 
 from __future__ import annotations
 
+import ast
 import json
 import pkgutil
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Union, get_args
 
 from pydantic import (
@@ -115,6 +116,21 @@ class Kind:
         """Return the family that a name belongs to, if to any."""
         return next((family for family in self.families if family.holds in name), None)
 
+    def about(self, name: str) -> str:
+        """Return what a thing says of itself in a line: the first of its module, or of its class.
+
+        Nothing is imported for a built-in one.
+
+        Raises:
+            KeyError: if nothing of this kind has the name.
+            ValueError: if two packages register it.
+        """
+        if name not in self.own():
+            return _first_line(self.find(name).__doc__)
+        file = _folder(self.package) / (name.replace("-", "_") if self.hyphens else name)
+        file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+        return _first_line(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))))
+
     def listed(self) -> dict[str, type[Any]]:
         """Return the built-in things by name, and the families by how they are written."""
         found = {name: self.find(name) for name in self.own()}
@@ -173,16 +189,20 @@ KINDS: Mapping[str, Kind] = {
         DESIGNS, SAMPLERS, PRUNERS, MEASURES, HYPOTHESES,
     )
 }  # fmt: skip
-"""All of them, by what the entry points of other packages call them."""
+"""All that a study can name, by what the entry points of other packages call them."""
+FIGURES = Kind("harness.figures", "figures")
+PANELS = Kind("harness.report.panels", "panels")
 
 
 @cache
 def _built_in(package: str) -> tuple[str, ...]:
-    spec = find_spec(package)
-    assert spec is not None
-    places = spec.submodule_search_locations or []
-    names = sorted(module.name for module in pkgutil.iter_modules(places))
+    names = sorted(module.name for module in pkgutil.iter_modules([str(_folder(package))]))
     return tuple(name for name in names if name not in SHARED and not name.startswith("_"))
+
+
+def _folder(package: str) -> Path:
+    """Return the folder of a package of ours; importing a package to find it may take seconds."""
+    return Path(__file__).parent.joinpath(*package.split(".")[1:])
 
 
 @cache
@@ -192,15 +212,17 @@ def _class_of(module: str, name: str | None) -> type[Any]:
     Without a name, the class whose `name` has a pattern.
     """
     for value in vars(import_module(module)).values():
-        if isinstance(value, type) and issubclass(value, BaseModel):
-            field = value.model_fields.get("name")
-            if field is None:
-                if name is not None and getattr(value, "name", None) == name:
-                    return value
-            elif get_args(field.annotation) == (name,) or (name is None and field.metadata):
-                return value
-    wanted = "a pattern for its `name`" if name is None else f"the field `name: Literal['{name}']`"
+        if isinstance(value, type) and _says(value, name):
+            return value
+    wanted = "a pattern for its `name`" if name is None else f"the `name` '{name}'"
     raise LookupError(f"{module} has no class with {wanted}")
+
+
+def _says(value: type[Any], name: str | None) -> bool:
+    field = value.model_fields.get("name") if issubclass(value, BaseModel) else None
+    if field is None:
+        return name is not None and vars(value).get("name") == name
+    return bool(field.metadata) if name is None else get_args(field.annotation) == (name,)
 
 
 def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[BaseModel]) -> Any:
@@ -302,3 +324,7 @@ def written(thing: BaseModel) -> Any:
     """Return what a study says to name a thing: its name, with settings where it has any."""
     alone = set(type(thing).model_fields) == {"name"}
     return thing.name if alone else thing.model_dump(mode="json")  # type: ignore[attr-defined]
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]

@@ -13,7 +13,7 @@ from harness.augmentations import mapping_of
 from harness.cli.app import app
 from harness.components.base import Component
 from harness.components.transfer import Transfer
-from harness.registry import AUGMENTATIONS, KINDS
+from harness.registry import AUGMENTATIONS, FIGURES, KINDS, PANELS
 from harness.study.claims import CompositeClaim, SingleClaim
 from harness.study.lessons import EXAMPLES
 from harness.study.model import Factor, Study
@@ -61,6 +61,15 @@ def commands() -> str:
         if options:
             parts += ["| option | what it does | default |", "|---|---|---|"]
             parts += [_option(option) for option in options] + [""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def reports() -> str:
+    """Return the page about the panels and figures of a report."""
+    parts = ["# Panels and figures of a report\n", "How to add one: [reports](../reports.md).\n"]
+    for title, kind in (("Panels", PANELS), ("Figures", FIGURES)):
+        parts += [f"## {title}\n", "| name | what it shows |", "|---|---|"]
+        parts += [f"| `{name}` | {_cell(kind.about(name))} |" for name in kind.names()] + [""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -130,7 +139,7 @@ def _first_line(model: type[Component]) -> str:
     return f"{(model.__doc__ or '').strip().partition(chr(10))[0]}\n"
 
 
-PAGES = {"study-file.md": study_file, "commands.md": commands}
+PAGES = {"study-file.md": study_file, "commands.md": commands, "panels.md": reports}
 
 
 def on_pre_build(config: object) -> None:

@@ -28,8 +28,7 @@ from harness.study.bundled import find_study
 
 if TYPE_CHECKING:
     from harness.run.observer import Observer
-    from harness.run.outcome import RunOptions, RunResult
-    from harness.run.results import Fault
+    from harness.run.outcome import Fault, RunOptions, RunResult
     from harness.study import LoadedStudy
 
     StudyLike = str | Path | Mapping[str, Any] | LoadedStudy
@@ -160,7 +159,7 @@ def run_all(
     from harness.run.conductor import run_study
     from harness.run.mirroring import MirrorObserver
     from harness.run.outcome import RunOptions
-    from harness.run.pages import refresh_scoreboard
+    from harness.run.reports import refresh_scoreboard
 
     folder, out = Path(results), Path(reports)
     options = RunOptions(
@@ -197,7 +196,7 @@ def import_mlflow(
     loaded = load(study)
     from harness.run.importing import import_runs
     from harness.run.outcome import RunOptions
-    from harness.run.pages import refresh_scoreboard
+    from harness.run.reports import refresh_scoreboard
 
     folder, out = Path(results), Path(reports)
     done = import_runs(loaded, tracking_uri, RunOptions(folder, out))
@@ -244,7 +243,7 @@ def report(
     Returns:
         The page of each study by its name.
     """
-    from harness.run.conclude import build_reports
+    from harness.run.reports import build_reports
     from harness.run.results import open_results
 
     at_hand = open_results(Path(results))

@@ -7,7 +7,7 @@ from typing import get_args
 
 from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, plugins
-from harness.registry import KINDS, TASKS
+from harness.registry import FIGURES, KINDS, PANELS, TASKS, Kind
 from harness.study.bundled import bundled_studies
 from harness.study.document import read_yaml
 
@@ -18,6 +18,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     for things, kind in KINDS.items():
         listed[things] = {n: _first_line(thing.__doc__) for n, thing in kind.listed().items()}
     listed["metrics"] = _metrics()
+    listed["panels"], listed["figures"] = _of_reports(PANELS), _of_reports(FIGURES)
     for plugin_kind in GROUPS:
         for name, found in plugins(plugin_kind).items():
             origin = " and ".join(f"{plugin.function}, of {plugin.package}" for plugin in found)
@@ -26,6 +27,20 @@ def catalogue() -> dict[str, dict[str, str]]:
     listed["initializations"] = dict.fromkeys(get_args(Initialization), "")
     listed["studies"] = {name: _question(file) for name, file in bundled_studies().items()}
     return listed
+
+
+def _of_reports(kind: Kind) -> dict[str, str]:
+    """Return panels or figures, and what each says of itself; those of others with their origin."""
+    found = {name: kind.about(name) for name in kind.own()}
+    for name in kind.names()[len(found) :]:
+        plugin = kind.plugin(name)
+        if plugin is not None and plugin.is_class:
+            origin = f"{plugin.function}, of {plugin.package}"
+            try:
+                found[name] = f"{kind.about(name)} ({origin})"
+            except (ImportError, AttributeError):
+                found[name] = f"{origin}, which cannot be imported"
+    return found
 
 
 def _metrics() -> dict[str, str]:

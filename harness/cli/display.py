@@ -16,13 +16,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.tally import TROUBLES, Tally
+from harness.cli.tally import TROUBLES, Tally, pace, spent
 from harness.cli.verdict_table import STYLES, print_verdicts
-from harness.cli.words import amount, duration, number, pace
 from harness.plan import Assignment
 from harness.run.costs import Costs
 from harness.run.observer import Closing, Observer, Opening
 from harness.trial import Record, State, Verdict
+from harness.wording import number, seconds
 
 SECONDS_BETWEEN_LINES = 10.0
 MOST_TROUBLES = 5
@@ -105,7 +105,7 @@ class Display(Observer):
         ran = sum(count for state, count in counts.items() if state != "reused")
         parts = [f"{ran} trials ran", f"{counts['reused']} were reused"]
         parts += [f"{counts[state]} {state}" for state in ("diverged", "failed") if counts[state]]
-        self._print(f"{', '.join(parts)}; {duration(closing.wall_seconds)}")
+        self._print(f"{', '.join(parts)}; {seconds(closing.wall_seconds)}")
         if closing.costs.spent:
             self._print(_costs(closing.costs))
         if closing.verdicts:
@@ -163,12 +163,12 @@ class Display(Observer):
         done = ", ".join(f"{p.value} {tally.done[p]}/{tally.planned[p]}" for p in tally.phases)
         left = tally.seconds_left()
         rest = [
-            f"about {duration(left)} left" if left is not None else "",
+            f"about {seconds(left)} left" if left is not None else "",
             _leader(tally),
             _troubles(tally),
         ]
-        spent = duration(self._last_line - self._begin)
-        return escape("; ".join([f"{spent}: {done}", *(text for text in rest if text)]))
+        begun = seconds(self._last_line - self._begin)
+        return escape("; ".join([f"{begun}: {done}", *(text for text in rest if text)]))
 
     def _trouble(self, text: str) -> None:
         self._told += 1
@@ -188,9 +188,9 @@ def _costs(costs: Costs) -> str:
     for unit, value in costs.spent.items():
         expected = costs.forecast.get(unit)
         beside = (
-            f" (forecast: {amount(unit, expected).removesuffix(' of work')})" if expected else ""
+            f" (forecast: {spent(unit, expected).removesuffix(' of work')})" if expected else ""
         )
-        parts.append(amount(unit, value) + beside)
+        parts.append(spent(unit, value) + beside)
     return f"cost: {', '.join(parts)}"
 
 
@@ -198,7 +198,7 @@ def _pace(tally: Tally) -> str:
     left, rate = tally.seconds_left(), tally.per_second()
     parts = [f"{len(tally.running)} handed out"] if tally.running else []
     parts += [pace(rate)] if rate is not None else []
-    parts += [f"about {duration(left)} left"] if left is not None else []
+    parts += [f"about {seconds(left)} left"] if left is not None else []
     return " · ".join(parts) or "starting"
 
 

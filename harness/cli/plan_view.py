@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
-from harness.cli.words import amount, duration
+from harness.cli.tally import spent
 from harness.losses import loss_name
 from harness.plan import SIMPLE_BASELINE, Plan
 from harness.plan.power import power_of
@@ -15,7 +15,7 @@ from harness.run.prepare import Outlook
 from harness.study import Study
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import SECONDS, sources_of
-from harness.wording import listed
+from harness.wording import listed, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -169,7 +169,7 @@ def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:
         console.print("Everything is done; a run would only rebuild the report.")
     else:
         console.print(
-            f"to run        {outlook.to_run:>6} trials, about {duration(outlook.seconds)} of work "
+            f"to run        {outlook.to_run:>6} trials, about {seconds(outlook.seconds)} of work "
             f"for one worker{_further(outlook)}",
             highlight=False,
         )
@@ -178,4 +178,4 @@ def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:
 def _further(outlook: Outlook) -> str:
     """Say what else the rest costs, where earlier trials tell."""
     costs = {unit: value for unit, value in outlook.costs.items() if unit != SECONDS}
-    return "".join(f", {amount(unit, value)}" for unit, value in costs.items())
+    return "".join(f", {spent(unit, value)}" for unit, value in costs.items())

@@ -16,7 +16,7 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.run.results import Fault
+    from harness.run.outcome import Fault
     from harness.store import Store
     from harness.trial import Record
 
@@ -50,8 +50,7 @@ def report(
     With --export, write files for a paper and for other tools instead; with --compare, a page on
     what differs between two sets of results beyond noise.
     """
-    from harness.run.conclude import build_reports
-    from harness.run.pages import check_writable
+    from harness.run.reports import build_reports, check_writable
     from harness.run.results import open_results
 
     if compared is not None:
@@ -84,8 +83,7 @@ def _told(faults: Sequence[Fault], wanted: Sequence[str]) -> int:
 
 def _export(results: Path, studies: list[str] | None, folder: Path) -> int:
     from harness.report import export
-    from harness.run.conclude import left_out
-    from harness.run.pages import check_writable
+    from harness.run.reports import check_writable, left_out
     from harness.run.results import open_results
 
     at_hand = open_results(results)
@@ -101,7 +99,7 @@ def _compare(
     folders: tuple[Path, Path], studies: list[str] | None, out: Path, *, as_json: bool
 ) -> int:
     from harness.report import build_comparison, compare
-    from harness.run.pages import check_writable
+    from harness.run.reports import check_writable
     from harness.run.results import known_studies, open_any
 
     sets = [open_any(folder) for folder in folders]
@@ -119,7 +117,7 @@ def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) 
     """Show every claim with its verdict and its evidence, own and published, and count them."""
     from harness.api.results import Result
     from harness.cli.verdict_table import print_counts, print_verdicts
-    from harness.run.conclude import left_out
+    from harness.run.reports import left_out
     from harness.run.results import open_results
 
     at_hand = open_results(results)
@@ -143,12 +141,38 @@ def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) 
 def publish(
     studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY...]")] = None,
     results: options.Results = RESULTS,
+    out: options.Reports = REPORTS,
     to: Annotated[
         Path | None, typer.Option(help="folder of the files; default: published in the results")
     ] = None,
 ) -> int:
-    """Write the newest finished run of each study and profile to a small file, to be shared."""
-    from harness.publish import FOLDER, publishable, write_file
+    """Write the newest finished run of each study and profile to a small file, to be shared.
+
+    The folder published of the reports gets a small page on each study with published records, and
+    the scoreboard of all of them: both in Markdown, with a few figures, to be kept with the files.
+    """
+    from harness.publish import FOLDER
+    from harness.run.reports import build_reports, check_writable
+    from harness.run.results import known_studies, open_any
+    from harness.store import DATABASE
+
+    folder, pages = to or results / FOLDER, out / FOLDER
+    asked: Sequence[str] | None = studies
+    if (results / DATABASE).is_file() or not folder.is_dir():
+        asked = _publish(results, studies, folder)
+    check_writable(pages)  # of a clone without results of its own they are made again
+    at_hand = open_any(folder)
+    wanted = known_studies(at_hand.named(), asked)
+    made = build_reports(at_hand, wanted, pages, published=True)
+    for page in made.folders.values():
+        typer.echo(f"page: {page / 'report.md'}")
+    typer.echo(f"scoreboard: {pages / 'index.md'}")
+    return _told(made.faults, wanted)
+
+
+def _publish(results: Path, studies: list[str] | None, folder: Path) -> list[str]:
+    """Write the files of these studies, or of all that can be published; return which."""
+    from harness.publish import publishable, write_file
     from harness.run.results import known_studies
     from harness.store import open_store
 
@@ -160,14 +184,14 @@ def publish(
     for execution in found:
         if execution.study in wanted:
             try:
-                file = write_file(store, execution, to or results / FOLDER)
+                file = write_file(store, execution, folder)
             except OSError as error:
                 raise InputError(
                     f"'{error.filename}' cannot be written: {error.strerror}"
                 ) from None
             size = file.stat().st_size / 1000
             typer.echo(f"{execution.study} ({execution.profile}): {file}, {size:.0f} kB")
-    return 0
+    return wanted
 
 
 def trial(

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from harness.plan import SIMPLE_BASELINE, Assignment, Plan, estimate_seconds
 from harness.trial import Phase, Record, State
+from harness.wording import amount
 
 TROUBLES = (State.DIVERGED, State.FAILED)
 MEASURED_FROM = 3.0
@@ -101,3 +102,17 @@ class Tally:
         means = {arm: fmean(values) for arm, values in self._scores.items()}
         arm = self._metric.best(means)
         return None if arm is None else (arm, means[arm])
+
+
+def pace(per_second: float) -> str:
+    """Write how many trials end in a time, as "3.2 trials/s" or "14 trials/min"."""
+    if per_second >= 1:
+        return f"{per_second:.3g} trials/s"
+    per_minute = 60 * per_second
+    return f"{per_minute:.2g} trials/min" if per_minute >= 1 else f"{60 * per_minute:.2g} trials/h"
+
+
+def spent(unit: str, value: float) -> str:
+    """Write what was spent of a cost, such as "40 s of work"."""
+    of = {"joules": "", "gpu_seconds": " of GPU"}.get(unit, " of work")
+    return amount(unit, value) + of

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from harness.cli.words import number, p_value
 from harness.trial import Verdict
+from harness.wording import ABSENT, estimate, p_text
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult
@@ -40,7 +40,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
             f"[{style}]{verdict.verdict}[/{style}]",
             says,
             _effect(verdict),
-            p_value(verdict.p_corrected),
+            p_text(verdict.p_corrected),
             str(verdict.seeds),
         )
     (console or Console()).print(table, highlight=False)
@@ -64,6 +64,6 @@ def print_counts(results: Sequence[ProfileResult], console: Console | None = Non
 
 def _effect(verdict: Verdict) -> str:
     if verdict.effect is None:
-        return "–"
-    low, high = number(verdict.ci_low), number(verdict.ci_high)
-    return f"{number(verdict.effect)} [{low}, {high}]".replace("[", r"\[")
+        return ABSENT
+    effect, low, high = estimate(verdict.effect, verdict.ci_low, verdict.ci_high)
+    return rf"{effect} \[{low}, {high}]"

@@ -8,38 +8,33 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
 from harness.evidence import Evidence
-from harness.figures.layout import Layout, lay_out, row_label
-from harness.figures.lines import Floats, padded
-from harness.figures.style import (
+from harness.figures._arms import LEGEND_ROW, legend, legend_rows, near_and_far
+from harness.figures._labels import axis_label, direction, metric_name
+from harness.figures._layout import Layout, lay_out, row_label
+from harness.figures._lines import Floats
+from harness.figures._style import (
     GRID,
     INK,
     MARKERS,
     MUTED,
     PAPER,
     SERIES,
-    Picture,
     new_axes,
     new_figure,
     theme,
 )
-from harness.figures.words import (
-    axis_label,
-    capitalized,
-    direction,
-    metric_name,
-    number,
-    wrapped,
-)
+from harness.figures.base import Figure, Picture
 from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
+from harness.trial import Verdict
+from harness.wording import capitalized, number, wrapped
 
-ROW, LEGEND_ROW = 0.185, 0.18
+_ROW = 0.185
 _WIDTH = 4.9
 MOST_ROWS = 90
 _LABEL = 20
@@ -61,21 +56,24 @@ class _Row:
         return float(self.values.mean()) if len(self.values) else math.nan
 
 
-def values_by_arm(evidence: Evidence, metric: str) -> dict[str, Floats]:
-    """Return a metric's values on the confirmation seeds of every arm that has any."""
-    rows = evidence.confirmation
-    if metric not in rows:
-        return {}
-    rows = rows[rows[metric].notna()]
-    return {
-        str(arm): mine[metric].to_numpy(dtype=float)
-        for arm, mine in rows.groupby("arm", sort=False)
-    }
+class Arms(Figure):
+    """Every confirmation seed beside the mean and interval of its arm."""
+
+    name = "arms"
+    section = "arms"
+    order = 10
+    flow = "pair"
+    published = True
+
+    def draw(self, evidence: Evidence, verdicts: Sequence[Verdict]) -> Picture | None:
+        """See `Figure`."""
+        del verdicts
+        return arms_compared(evidence, evidence.primary_metric)
 
 
 def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
     """Draw every confirmation seed beside the mean and interval of its arm."""
-    values = values_by_arm(evidence, metric)
+    values = evidence.values_by_arm(metric)
     baseline = values.pop(SIMPLE_BASELINE, np.zeros(0))
     layout = lay_out(evidence.plan)
     every = _rows(layout, values)
@@ -136,32 +134,16 @@ def _limits(
     return near_and_far(samples, metric)
 
 
-def near_and_far(samples: Sequence[Floats], metric: Metric) -> list[tuple[float, float]]:
-    """Return limits for all samples, and for the better half where that is much narrower.
-
-    Args:
-        samples: values of each arm, each of shape (seeds,), none empty.
-        metric: tells which way is better; where nobody said, there is no better half.
-    """
-    whole = padded(np.concatenate(samples), 0.03)
-    if metric.goal is None:
-        return [whole]
-    order = sorted(samples, key=lambda values: -metric.sign * float(values.mean()))
-    close = padded(np.concatenate(order[: max(2, math.ceil(len(order) / 2))]), 0.06)
-    narrow = len(order) > 3 and close[1] - close[0] < 0.3 * (whole[1] - whole[0])
-    return [whole, close] if narrow else [whole]
-
-
 def _arms_panel(
     rows: Sequence[_Row],
     reference: float | None,
     limits: tuple[float, float],
     words: tuple[Metric, list[tuple[str, int]]],
-) -> Figure:
+) -> Drawing:
     metric, key = words
     places, separators = _places(rows)
     top = 0.12 + LEGEND_ROW * legend_rows(key, _WIDTH)
-    figure = new_figure(_WIDTH, max(ROW * (places[-1] + 1.2) + 0.5 + top, 1.5))
+    figure = new_figure(_WIDTH, max(_ROW * (places[-1] + 1.2) + 0.5 + top, 1.5))
     axes = new_axes(figure, (1.3, 0.12, 0.45, top))
     axes.set_ylim(places[-1] + 0.8, -0.8)
     axes.set_xlim(*limits)
@@ -244,34 +226,3 @@ def _name_rows(axes: Axes, rows: Sequence[_Row], places: Sequence[float], keyed:
             labels += [wrapped(rows[i].label, _LABEL, 1) for i in members]
     axes.set_yticks(ticks, labels)
     axes.tick_params(axis="y", length=0)
-
-
-def legend(axes: Axes, key: Sequence[tuple[str, int]]) -> None:
-    """Name styles above the axes, each by its label; as many in a row as their words allow."""
-    figure = axes.get_figure()
-    assert figure is not None
-    width = float(figure.get_size_inches()[0])  # type: ignore[union-attr]
-    columns = _columns(key, width)
-    box = axes.get_position()
-    left = -0.02 if columns >= len(key) else 0.02 - box.x0 / box.width
-    handles = [
-        Line2D(
-            [], [], marker=MARKERS[style % len(MARKERS)], color=SERIES[style % len(SERIES)],
-            linewidth=1.4, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.8, label=label,
-        )
-        for label, style in key
-    ]  # fmt: skip
-    axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(left, 0.995), ncols=columns,
-        frameon=False, fontsize=8, handlelength=1.6, columnspacing=1.2, borderaxespad=0.2,
-    )  # fmt: skip
-
-
-def legend_rows(key: Sequence[tuple[str, int]], width: float) -> int:
-    """Return how many rows `legend` takes in a figure so many inches wide; none without a key."""
-    return math.ceil(len(key) / _columns(key, width)) if key else 0
-
-
-def _columns(key: Sequence[tuple[str, int]], width: float) -> int:
-    widest = 0.42 + 0.07 * max(len(label) for label, _ in key)
-    return max(1, min(len(key), int((width - 0.3) / widest)))

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.figures.layout import MOST_SERIES
-from harness.figures.lines import Facet, Frame, Line, draw_facets
-from harness.figures.style import Picture
-from harness.figures.words import axis_label, capitalized, metric_name, plural
+from harness.figures._labels import axis_label, metric_name
+from harness.figures._layout import MOST_SERIES
+from harness.figures._lines import Facet, Frame, Line, draw_facets
+from harness.figures.base import Figure, Picture
 from harness.levels import same_value
 from harness.stats.intervals import t_interval
-from harness.wording import level_text
+from harness.trial import Verdict
+from harness.wording import capitalized, level_text, plural
 
 MOST_PAIRS = 6
 
@@ -28,6 +29,20 @@ class _Pair:
 
     across: str
     lines: str
+
+
+class Interactions(Figure):
+    """The mean result over every pair of crossed factors."""
+
+    name = "interactions"
+    section = "interactions"
+    order = 10
+    flow = "pair"
+
+    def draw(self, evidence: Evidence, verdicts: Sequence[Verdict]) -> Picture | None:
+        """See `Figure`."""
+        del verdicts
+        return interactions(evidence, evidence.primary_metric)
 
 
 def interactions(evidence: Evidence, metric: str) -> Picture | None:

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.lazy import Lazy
-from harness.wording import listed
+from harness.wording import listed, plural
 
 if TYPE_CHECKING:
-    from harness.figures import layout, lines, style, words
+    from harness.figures import _facets as facets
+    from harness.figures import _layout as layout
+    from harness.figures import _lines as lines
+    from harness.figures import _style as style
+    from harness.figures import base
     from harness.probes.base import Shown
 else:
-    style, words = Lazy("harness.figures.style"), Lazy("harness.figures.words")
-    lines, layout = Lazy("harness.figures.lines"), Lazy("harness.figures.layout")
+    base, style = Lazy("harness.figures.base"), Lazy("harness.figures._style")
+    lines, facets = Lazy("harness.figures._lines"), Lazy("harness.figures._facets")
+    layout = Lazy("harness.figures._layout")
 
 MOST_PANELS = 12
 
@@ -28,7 +33,7 @@ def whose(shown: Sequence[Shown]) -> str:
 def left_out(count: int) -> str:
     """Say how many panels there was no room for."""
     more = count - MOST_PANELS
-    return f" {words.plural(more, 'more panel')} left out." if more > 0 else ""
+    return f" {plural(more, 'more panel')} left out." if more > 0 else ""
 
 
-__all__ = ["MOST_PANELS", "layout", "left_out", "lines", "style", "whose", "words"]
+__all__ = ["MOST_PANELS", "base", "facets", "layout", "left_out", "lines", "style", "whose"]

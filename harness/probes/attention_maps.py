@@ -9,15 +9,16 @@ from pydantic import Field
 
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
-from harness.probes._pictures import MOST_PANELS, left_out, style, whose, words
+from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown
+from harness.wording import number, plural, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
 
     from harness.evidence import Evidence
-    from harness.figures.style import Picture
+    from harness.figures.base import Picture
 
 MOST_MAPS = 12
 LOOKED_AT = 200
@@ -83,13 +84,13 @@ class AttentionMaps(Probe):
             panels = tuple(_panel(one, index, longest) for one, index in every[:MOST_PANELS])
         steps, whole = (int(value) for value in found[0].parts["steps"])
         cut = f" Shown are the first {steps} of {whole} steps." if steps < whole else ""
-        return style.Picture(
+        return base.Picture(
             self.name,
             "What attends to what",
             f"{whose(found)}, one test example: each row is a step that attends, each column a step"
             " that is attended to; a row sums to 1 over the whole example. The darker, the larger"
             f" the weight, up to the largest of each head.{cut}{left_out(len(every))}",
-            f"Attention of {words.plural(len(panels), 'head')} on the example "
+            f"Attention of {plural(len(panels), 'head')} on the example "
             f"“{''.join(map(str, found[0].parts['tokens']))}”.",
             panels,
             columns=min(2 if len(panels) in (2, 4) else 3, len(panels)),
@@ -140,7 +141,7 @@ def _fits(shown: Shown) -> bool:
 
 def _label(token: object) -> str:
     """Write a token so that it can be seen, and is not too long."""
-    return words.wrapped(_SIGNS.get(str(token), str(token)), 12, 1)
+    return wrapped(_SIGNS.get(str(token), str(token)), 12, 1)
 
 
 def _panel(shown: Shown, index: int, longest: int) -> Figure:
@@ -161,7 +162,7 @@ def _panel(shown: Shown, index: int, longest: int) -> Figure:
     axes.tick_params(length=0, pad=1.5)
     layer, head = (int(value) for value in shown.parts["heads"][index])
     title = f"{shown.arm}, layer {layer}, head {head}"
-    axes.set_title(words.wrapped(title, 34, 1), pad=6)
-    largest = words.number(float(numpy.max(weights)), 2)
+    axes.set_title(wrapped(title, 34, 1), pad=6)
+    largest = number(float(numpy.max(weights)), 2)
     axes.set_xlabel(f"Attended to; the largest weight is {largest}", labelpad=2)
     return figure

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from harness.evidence import Evidence
-    from harness.figures.style import Picture
+    from harness.figures.base import Picture
     from harness.form import Form
     from harness.tasks import Objective, Task
 

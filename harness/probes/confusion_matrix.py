@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
-from harness.probes._pictures import MOST_PANELS, left_out, style, words
+from harness.probes._pictures import MOST_PANELS, base, left_out, style
 from harness.probes.base import Fitted, Measured, Probe, Shown, other_targets
-from harness.wording import listed
+from harness.wording import listed, number, plural, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from harness.evidence import Evidence
-    from harness.figures.lines import Floats
-    from harness.figures.style import Picture
+    from harness.figures._lines import Floats
+    from harness.figures.base import Picture
 
 MOST_CLASSES = 100
 MOST_WRITTEN = 12
@@ -64,14 +64,14 @@ class ConfusionMatrix(Probe):
         drawn = list(fitting.items())[:MOST_PANELS]
         with style.theme():
             panels = tuple(_panel(arm, many, room) for arm, many in drawn)
-        return style.Picture(
+        return base.Picture(
             self.name,
             "Which class is taken for which",
             "Examples of the test split by their true and their predicted class, with the weights"
             " of the selected epoch: the sum over all confirmation seeds and, below it, the"
             " standard deviation between seeds. The stronger its colour, the larger a cell's share"
             f" of its row.{left_out(len(fitting))}",
-            f"Confusion matrices of {words.plural(len(panels), 'arm')}. "
+            f"Confusion matrices of {plural(len(panels), 'arm')}. "
             + " ".join(_in_words(arm, many) for arm, many in drawn),
             panels,
             columns=min(2, len(panels)),
@@ -100,7 +100,7 @@ def _in_words(arm: str, many: list[Shown]) -> str:
 
 def _names(shown: Shown) -> list[str]:
     """Return the names of the classes, cut where they are long."""
-    return [words.wrapped(shown.class_name(i), 14, 1) for i in range(len(shown.parts["counts"]))]
+    return [wrapped(shown.class_name(i), 14, 1) for i in range(len(shown.parts["counts"]))]
 
 
 def _panel(arm: str, many: list[Shown], room: float) -> Figure:
@@ -119,8 +119,8 @@ def _panel(arm: str, many: list[Shown], room: float) -> Figure:
         spread = counts.std(axis=0, ddof=1) if len(counts) > 1 else None
         _numbers(axes, total, share, spread)
     _name_axes(axes, _names(many[0]))
-    title = f"{arm}, {words.plural(len(many), 'seed')}"
-    axes.set_title(words.wrapped(title, 40, 1), pad=6)
+    title = f"{arm}, {plural(len(many), 'seed')}"
+    axes.set_title(wrapped(title, 40, 1), pad=6)
     return figure
 
 
@@ -149,7 +149,7 @@ def _numbers(axes: Axes, total: Floats, share: Floats, spread: Floats | None) ->
             column, row - lift, f"{count:,.0f}", ha="center", va="center", fontsize=7, color=colour
         )
         if spread is not None:
-            below = words.number(float(spread[row, column]), 2)
+            below = number(float(spread[row, column]), 2)
             axes.text(
                 column, row + 0.26, f"±{below}", ha="center", va="center", fontsize=5,
                 color=colour if dark else style.MUTED,

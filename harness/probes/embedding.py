@@ -10,9 +10,10 @@ from pydantic import Field
 from harness.lazy import numpy
 from harness.metrics import Metric
 from harness.probes._networks import as_array, at_rest, evenly, outputs_of, test_split
-from harness.probes._pictures import MOST_PANELS, left_out, lines, style, whose, words
+from harness.probes._pictures import MOST_PANELS, base, left_out, lines, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, other_targets
 from harness.seeding import stream
+from harness.wording import number, plural, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.evidence import Evidence
-    from harness.figures.style import Picture
+    from harness.figures.base import Picture
 
 MEASURED, DRAWN = 2_000, 400
 """At most so many examples of the test split are measured, and drawn."""
@@ -95,7 +96,7 @@ class Embedding(Probe):
             return None
         with style.theme():
             panels = tuple(_panel(one) for one in found[:MOST_PANELS])
-        return style.Picture(
+        return base.Picture(
             self.name,
             "The last hidden layer, as a map",
             f"{whose(found)}: test examples placed by t-SNE so that neighbours in the last hidden"
@@ -104,9 +105,9 @@ class Embedding(Probe):
             " share of the ten nearest neighbours, in the layer itself, that are of the same class."
             " Trustworthiness: how far neighbours on the map are neighbours in the layer (1: all)."
             f"{left_out(len(found))}",
-            f"Maps of the last hidden layer of {words.plural(len(panels), 'network')}. "
+            f"Maps of the last hidden layer of {plural(len(panels), 'network')}. "
             + " ".join(
-                f"{one.arm}: neighbour purity {words.number(float(one.parts['measures'][0]))}."
+                f"{one.arm}: neighbour purity {number(float(one.parts['measures'][0]))}."
                 for one in found[:MOST_PANELS]
             ),
             panels,
@@ -191,8 +192,8 @@ def _panel(shown: Shown) -> Figure:
         wrong[:, 0], wrong[:, 1], linestyle="none", marker="o", markersize=9,
         markerfacecolor="none", markeredgecolor=style.MUTED, markeredgewidth=0.9,
     )  # fmt: skip
-    axes.set_title(words.wrapped(f"{shown.arm}, seed {shown.seed}", 40, 1), pad=6)
-    purity, trust = (words.number(float(value)) for value in parts["measures"])
+    axes.set_title(wrapped(f"{shown.arm}, seed {shown.seed}", 40, 1), pad=6)
+    purity, trust = (number(float(value)) for value in parts["measures"])
     axes.set_xlabel(f"Purity {purity}, trustworthiness of the map {trust}", labelpad=4)
     return figure
 

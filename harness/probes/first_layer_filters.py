@@ -10,15 +10,16 @@ from pydantic import Field
 
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array
-from harness.probes._pictures import MOST_PANELS, left_out, style, whose, words
+from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images
+from harness.wording import number, plural, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
 
     from harness.evidence import Evidence
-    from harness.figures.style import Picture
+    from harness.figures.base import Picture
 
 LARGEST = 16_000
 """Numbers of all filters together."""
@@ -69,14 +70,14 @@ class FirstLayerFilters(Probe):
         rows = max(math.ceil(len(one.parts["filters"]) / _ACROSS) for one in found)
         with style.theme():
             panels = tuple(_bank(one, rows) for one in found[:MOST_PANELS])
-        return style.Picture(
+        return base.Picture(
             self.name,
             "Filters of the first layer",
             f"{whose(found)}: the weights that the first layer lays over an image (of a"
             " convolution: over each patch of it), those of largest norm first. Grey is zero, white"
             " the largest positive and black the largest negative weight of an arm."
             f"{left_out(len(found))}",
-            f"First-layer filters of {words.plural(len(panels), 'network')}, as small images.",
+            f"First-layer filters of {plural(len(panels), 'network')}, as small images.",
             panels,
             columns=min(2, len(panels)),
         )
@@ -109,7 +110,7 @@ def _bank(shown: Shown, rows: int) -> Figure:
     height = 0.42 + rows * (_FILTER + 0.08) + 0.3
     width = 0.16 + _ACROSS * (_FILTER + 0.08)
     figure = style.new_figure(width, height)
-    title = words.wrapped(f"{shown.arm}, seed {shown.seed}", 40, 1)
+    title = wrapped(f"{shown.arm}, seed {shown.seed}", 40, 1)
     figure.text(0.02, 1 - 0.2 / height, title, fontweight="bold", fontsize=9.5, va="center")
     for index, weights in enumerate(found):
         row, column = divmod(index, _ACROSS)
@@ -123,7 +124,7 @@ def _bank(shown: Shown, rows: int) -> Figure:
             axes.imshow(
                 weights.mean(axis=0), cmap="gray", vmin=-127, vmax=127, interpolation="none"
             )
-    largest = words.number(float(scale[0]), 2)
+    largest = number(float(scale[0]), 2)
     text = f"{len(found)} of {int(scale[-1])}; the largest weight is {largest}"
     figure.text(0.02, 0.15 / height, text, fontsize=7.5, va="center", color=style.MUTED)
     return figure

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from harness.lazy import functional, numpy, torch
 from harness.probes._networks import at_rest
-from harness.probes._pictures import words
 from harness.probes.base import Fitted, Measured, Probe, Sample, Seeds, Shown
 from harness.seeding import stream
+from harness.wording import number
 
 if TYPE_CHECKING:
     from torch import Generator, nn
@@ -70,7 +70,7 @@ class GeneratedText(Probe):
             heading = f"{one.arm}, seed {one.seed}{_perplexity(evidence, one)}"
             temperatures = one.parts["temperatures"].ravel()
             for temperature, text in zip(temperatures, texts, strict=False):
-                found.append(Sample(heading, words.number(float(temperature), 2), prompt, text))
+                found.append(Sample(heading, number(float(temperature), 2), prompt, text))
         return found
 
 
@@ -120,5 +120,5 @@ def _perplexity(evidence: Evidence, shown: Shown) -> str:
         for part, name in (("train", "training"), ("test", "test"))
         if f"{part}.loss" in rows and len(rows) and rows[f"{part}.loss"].notna().iloc[0]
     }
-    told = [f"{words.number(math.exp(loss))} on the {name} part" for name, loss in losses.items()]
+    told = [f"{number(math.exp(loss))} on the {name} part" for name, loss in losses.items()]
     return f": perplexity {' and '.join(told)}" if told else ""

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from harness.lazy import functional, numpy, torch
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
-from harness.probes._pictures import MOST_PANELS, left_out, style, whose, words
+from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images, other_targets
+from harness.wording import number, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from harness.evidence import Evidence
-    from harness.figures.style import Picture
+    from harness.figures.base import Picture
 
 LARGEST_SIDE = 32
 _CELL, _GAP = 0.74, 0.1
@@ -79,7 +80,7 @@ class GradCAM(Probe):
         width = max(_examples_wide(one) for one in found)
         with style.theme():
             panels = tuple(_looks(one, width) for one in found[:MOST_PANELS])
-        return style.Picture(
+        return base.Picture(
             self.name,
             "Where a convolutional network looks",
             f"{whose(found)}: Grad-CAM of the last convolution, for the class that was predicted,"
@@ -88,8 +89,7 @@ class GradCAM(Probe):
             " where the evidence lies, not whether it is good evidence. It weighs whole channels:"
             " of a network whose next layer weighs every place by itself it shows little."
             f"{left_out(len(found))}",
-            f"Grad-CAM of {words.plural(len(panels), 'network')}. "
-            + " ".join(map(_mistakes, found)),
+            f"Grad-CAM of {plural(len(panels), 'network')}. " + " ".join(map(_mistakes, found)),
             panels,
             columns=1,
         )
@@ -232,7 +232,7 @@ def _told(shown: Shown, index: int) -> str:
     Two lines where one would be too long for the width of an image.
     """
     true, said = (shown.class_name(int(shown.parts[n][index])) for n in ("classes", "predicted"))
-    share = words.number(100 * float(shown.parts["surety"][index]), 2)
+    share = number(100 * float(shown.parts["surety"][index]), 2)
     parts = [] if said == true else [f"{true} →"]
     parts.append(f"{said} ({share} %)")
     text = " ".join(parts)

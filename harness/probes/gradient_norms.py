@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.lazy import numpy, torch
 from harness.metrics import Metric
-from harness.probes._pictures import layout, lines, style
+from harness.probes._pictures import base, facets, layout, lines
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe, Shown
 
 if TYPE_CHECKING:
     from torch import nn
 
     from harness.evidence import Evidence
-    from harness.figures.layout import Member
-    from harness.figures.lines import Floats, Line
-    from harness.figures.style import Picture
+    from harness.figures._layout import Member
+    from harness.figures._lines import Floats, Line
+    from harness.figures.base import Picture
     from harness.tasks import Objective
 
 LOOKED_AT = 512
@@ -79,23 +79,23 @@ class GradientNorms(Probe):
             band = _logarithmic_band
             return lambda: lines.Line(member.label, member.style, layers, *band(table))
 
-        facets, left_out = lines.facets_of(layout.lay_out(evidence.plan), line)
-        if not facets:
+        groups, left_out = facets.facets_of(layout.lay_out(evidence.plan), line)
+        if not groups:
             return None
         layer = "Layer, counted from the input"
         frame = lines.Frame(layer, "Gradient norm", log_y=True, whole_x=True)
-        panels = lines.draw_facets(facets, frame)
-        return style.Picture(
+        panels = lines.draw_facets(groups, frame)
+        return base.Picture(
             self.name,
             "Gradients by layer, before training",
             "Norm of the loss gradient of each layer's weights before the first step: geometric"
             " mean over the confirmation seeds with its pointwise 95 % t interval, on a logarithmic"
             " scale. A line that falls to the left is a gradient that vanishes."
-            f" {lines.GREY}{left_out}",
-            f"Gradient norms of {lines.counted(facets)} by layer, one panel per group, logarithmic"
+            f" {facets.GREY}{left_out}",
+            f"Gradient norms of {facets.counted(groups)} by layer, one panel per group, logarithmic"
             " scale.",
             panels,
-            columns=lines.columns(len(panels)),
+            columns=facets.columns(len(panels)),
         )
 
 

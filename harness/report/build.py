@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from harness.report.files import write, write_all
-from harness.report.inline import svg_file
 from harness.report.render import markdown, page, trial_page
+from harness.report.svg import svg_file
 from harness.report.trials import FOLDER as TRIALS
 from harness.report.view import ProfileResult, ProfileView, views_of
 
 
-def build_page(results: Sequence[ProfileResult], folder: Path, lacking: Sequence[str] = ()) -> Path:
+def build_page(
+    results: Sequence[ProfileResult],
+    folder: Path,
+    lacking: Sequence[str] = (),
+    *,
+    published: bool = False,
+) -> Path:
     """Write the report of a study, which shows one or several profiles.
 
     The same results give the same bytes, on any day and in any order. The profile with
@@ -25,6 +31,8 @@ def build_page(results: Sequence[ProfileResult], folder: Path, lacking: Sequence
             `figures/<profile>/*` in PNG and SVG, and `trials/*.html` where the trials are too
             many for the page.
         lacking: profiles that could not be judged, in sentences.
+        published: whether to write the small form that is kept with published records: `report.md`,
+            and as SVG the figures that say so.
 
     Returns:
         The folder.
@@ -35,13 +43,13 @@ def build_page(results: Sequence[ProfileResult], folder: Path, lacking: Sequence
     studies = {result.evidence.execution.study for result in results}
     if len(studies) != 1:
         raise ValueError(f"a report is about one study, got {len(studies)}")
-    views = views_of(results)
+    views = views_of(results, published_only=published)
     folder.mkdir(parents=True, exist_ok=True)
     for view in views:
         view.complete()
         write_all(folder / "figures" / view.name, _figures(view), "*.*")
-    write_all(folder / TRIALS, _trial_pages(views), "*.html")
-    for name, render in (("report.md", markdown), ("index.html", page)):
+    write_all(folder / TRIALS, () if published else _trial_pages(views), "*.html")
+    for name, render in (("report.md", markdown), ("index.html", page))[: 1 if published else 2]:
         write(folder / name, _rendered(views, lacking, name, render).encode())
     return folder
 
@@ -54,29 +62,54 @@ def _rendered(
 ) -> str:
     """Render a page; if that fails, the file holds the verdicts and says why there is no more."""
     first = views[0].result
-    text = first.attempt(name, f"the page {name}", lambda: render(views, lacking), "")
+    title = f"the page {name}"
+    text = first.attempt(title, lambda: render(views, lacking), "")
     if text:
         return text
-    lines = [f"Left out: {first.left_out[name]}.", *lacking]
+    lines = [f"Left out: {first.left_out[title]}.", *lacking]
     lines += [f"{v.study} ({v.profile}), {v.id}: {v.verdict}" for view in views
               for v in view.result.verdicts]  # fmt: skip
     return f"<pre>\n{escape(chr(10).join(lines))}\n</pre>\n"
 
 
 def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
-    pictures = dict(view.pictures)
-    if view.glance is not None:
-        pictures[view.glance.name] = view.glance
-    for name, picture in pictures.items():
-        png = view.encoded(picture, picture.png)
-        if png is None:
-            view.pictures.pop(name, None)
-            continue
-        yield f"{name}.png", png
-        yield f"{name}.svg", svg_file(picture.svgs(), picture.columns, picture.alt).encode()
+    for picture in view.pictures:
+        if not view.published_only:
+            png = view.encoded(picture, picture.png)
+            if png is None:
+                view.drop(picture)
+                continue
+            yield f"{picture.name}.png", png
+        svg = svg_file(picture.svgs(), picture.columns, picture.alt)
+        yield f"{picture.name}.svg", svg.encode()
 
 
 def _trial_pages(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:
     for view in views:
         for index in range(len(view.trials.tables) if view.trials.apart else 0):
             yield Path(view.trials.page_name(index)).name, trial_page(view, index).encode()
+
+
+# --- files put in place whole ---------------------------------------------------------------------
+def write(file: Path, content: bytes) -> None:
+    """Put a whole file in place at once, so that a reader never sees half of it."""
+    partial = file.with_name(f".{file.name}.part")
+    partial.write_bytes(content)
+    os.replace(partial, file)
+
+
+def write_all(folder: Path, files: Iterable[tuple[str, bytes]], pattern: str) -> None:
+    """Write these files to a folder, and remove all others there whose name fits the pattern.
+
+    Without any file the folder itself goes, if nothing else is in it.
+    """
+    kept = set()
+    for name, content in files:
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder / name, content)
+        kept.add(name)
+    for stale in sorted(folder.glob(pattern)):
+        if stale.name not in kept:
+            stale.unlink()
+    if not kept and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

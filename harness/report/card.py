@@ -15,21 +15,21 @@ import pandas as pd
 from harness.data import data_of
 from harness.errors import nearest
 from harness.evidence import Evidence, shown_by
-from harness.figures import primary_metric, validation_metric
-from harness.figures.arms import values_by_arm
-from harness.figures.words import axis_label, metric_name, number, plural
+from harness.figures._labels import axis_label, metric_name
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
 from harness.probes.confusion_matrix import ConfusionMatrix
-from harness.report import answer, facts
-from harness.report.files import write
+from harness.report import verdicts as words
+from harness.report.blocks import Cell, Table, mean_cell
+from harness.report.build import write
+from harness.report.panels.origin import command, environments
 from harness.report.render import card_markdown, card_page
-from harness.report.tables import Cell, Table, best_arm, mean_cell
+from harness.report.settings import day
 from harness.report.view import ProfileResult
 from harness.stats.intervals import t_interval
 from harness.study import InputError
 from harness.trial import State, digest
-from harness.wording import as_file_name, level_text, listed
+from harness.wording import as_file_name, level_text, listed, number, plural
 from harness.workloads import summary
 
 
@@ -53,7 +53,7 @@ class Card:
     @property
     def winner(self) -> bool:
         """Whether it is the arm with the best mean validation result."""
-        return self.arm == best_arm(self.evidence)
+        return self.arm == self.evidence.best_arm
 
     @property
     def mixed(self) -> bool:
@@ -63,7 +63,7 @@ class Card:
     @property
     def validation(self) -> str:
         """The name of the metric that chose the winner."""
-        return metric_name(validation_metric(self.evidence))
+        return metric_name(self.evidence.validation_metric)
 
     @cached_property
     def workload(self) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ class Card:
     @property
     def ended(self) -> str:
         """When the study was run."""
-        return facts.day(self.evidence.execution.ended)
+        return day(self.evidence.execution.ended)
 
     @property
     def code(self) -> str:
@@ -154,7 +154,7 @@ class Card:
     @property
     def metric(self) -> str:
         """The name of the primary metric."""
-        return metric_name(primary_metric(self.evidence))
+        return metric_name(self.evidence.primary_metric)
 
     @property
     def results(self) -> Table:
@@ -166,7 +166,7 @@ class Card:
         known_of = [str(name) for name in self.rows.dropna(axis="columns", how="all")]
         kinds = ("test.", "validation.", "train.", "probe.")
         metrics = [name for kind in kinds for name in known_of if name.startswith(kind)]
-        values = {metric: values_by_arm(self.evidence, metric) for metric in metrics}
+        values = {metric: self.evidence.values_by_arm(metric) for metric in metrics}
         rows = [
             [Cell(axis_label(plan.metric(metric)))]
             + [mean_cell(values[metric].get(arm), "not measured for this arm") for arm in arms]
@@ -194,9 +194,9 @@ class Card:
         return Table(caption, ["Class", "Recall"], rows)
 
     @property
-    def claims(self) -> Sequence[answer.Row]:
+    def claims(self) -> Sequence[words.Row]:
         """The verdicts of the study."""
-        return answer.rows(self.evidence.plan.study, self.result.verdicts)
+        return words.rows(self.evidence.plan.study, self.result.verdicts)
 
     @property
     def checks(self) -> list[Check]:
@@ -204,22 +204,22 @@ class Card:
         return [check for check in self.result.checks if check.outcome == "noted"]
 
     @property
-    def environments(self) -> facts.Facts:
+    def environments(self) -> list[tuple[str, str]]:
         """Where it was trained."""
-        return facts.environments(self.evidence)
+        return environments(self.evidence)
 
     @property
     def command(self) -> str:
         """The command that trains it again."""
-        return facts.command(self.evidence)
+        return command(self.evidence)
 
     @property
     def front_matter(self) -> str:
         """What machines read of a card, as YAML."""
         from huggingface_hub import EvalResult, ModelCardData
 
-        primary, data = primary_metric(self.evidence), str(self.workload["data"]["name"])
-        values = values_by_arm(self.evidence, primary).get(self.arm, np.zeros(0))
+        primary, data = self.evidence.primary_metric, str(self.workload["data"]["name"])
+        values = self.evidence.values_by_arm(primary).get(self.arm, np.zeros(0))
         metric = primary.partition(".")[2]
         low, high = t_interval(values)
         measured = EvalResult(
@@ -264,14 +264,14 @@ def card_of(result: ProfileResult, arm: str | None = None) -> Card:
     names = [one.name for one in evidence.plan.arms]
     if arm is not None and arm not in names:
         raise InputError(f"{where}, has no arm '{arm}'{nearest(arm, names)}")
-    chosen = arm or best_arm(evidence)
-    metric = validation_metric(evidence)
-    if chosen is None and values_by_arm(evidence, metric):
+    chosen = arm or evidence.best_arm
+    metric = evidence.validation_metric
+    if chosen is None and evidence.values_by_arm(metric):
         raise InputError(
             f"{where}: nothing says whether a low or a high {metric_name(metric)} is better, so"
             f" that no arm is the best; name one with --arm ({', '.join(names)})"
         )
-    if chosen is None or chosen not in values_by_arm(evidence, primary_metric(evidence)):
+    if chosen is None or chosen not in evidence.values_by_arm(evidence.primary_metric):
         whose = "no arm" if chosen is None else f"no confirmation trial of arm {chosen}"
         raise InputError(f"{where}: {whose} has completed, so that nothing is known of it yet")
     return Card(result, chosen)

@@ -12,30 +12,24 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.comparison import ClaimChange, ProfileComparison, Side, compare_profiles
-from harness.figures.forest import Effect, effects
-from harness.figures.words import (
-    axis_label,
-    estimate,
-    number,
-    plural,
-    seconds,
-)
-from harness.report.answer import SYMBOLS, p_text
-from harness.report.files import write
+from harness.figures._effects import Effect, effects
+from harness.figures._labels import axis_label
+from harness.report.blocks import Cell, Table
+from harness.report.build import write
+from harness.report.effect_drawing import strips
 from harness.report.render import comparison_markdown, comparison_page
-from harness.report.strip import strips
-from harness.report.tables import Cell, Table
+from harness.report.verdicts import SYMBOLS
 from harness.report.view import ProfileResult
 from harness.stats.paired import PairedT
 from harness.trial import Verdict
-from harness.wording import listed
+from harness.wording import estimate, listed, number, p_text, plural, seconds
 
 MOST_METRICS = 100
 NAME = "comparison"
 
 
 @dataclass(frozen=True)
-class Shown:
+class ClaimSide:
     """A verdict of one set, drawn and in words."""
 
     verdict: str
@@ -45,17 +39,17 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class ClaimLine:
+class ClaimPair:
     """One claim in both sets; a set that does not make it is None."""
 
     change: ClaimChange
-    first: Shown | None
-    second: Shown | None
+    first: ClaimSide | None
+    second: ClaimSide | None
     difference: str
     p_corrected: str
 
 
-class ProfileView:
+class ProfilePair:
     """One profile of one study in both sets, in words and tables."""
 
     def __init__(self, first: ProfileResult, second: ProfileResult):
@@ -83,14 +77,14 @@ class ProfileView:
         return text
 
     @cached_property
-    def lines(self) -> list[ClaimLine]:
+    def lines(self) -> list[ClaimPair]:
         """The claims, those whose verdict differs first, then those whose effect does."""
         changes = sorted(
             self.comparison.claims, key=lambda change: (not change.changed, not change.beyond_noise)
         )
         return [self._line(change) for change in changes]
 
-    def _line(self, change: ClaimChange) -> ClaimLine:
+    def _line(self, change: ClaimChange) -> ClaimPair:
         verdicts = change.first, change.second
         drawn = [
             _effect(result, verdict)
@@ -100,7 +94,7 @@ class ProfileView:
         alike = len({effect.measures for effect in drawn}) == 1
         shown = iter(strips(drawn) if alike else [strips([effect])[0] for effect in drawn])
         one, other = (None if v is None else _shown(v, next(shown)) for v in verdicts)
-        return ClaimLine(
+        return ClaimPair(
             change, one, other, _difference(change.difference), p_text(change.p_corrected)
         )
 
@@ -180,7 +174,7 @@ class ComparisonView:
     """Two sets of results, their profiles side by side."""
 
     names: tuple[str, str]
-    profiles: Sequence[ProfileView]
+    profiles: Sequence[ProfilePair]
     only: tuple[Sequence[str], Sequence[str]]
 
     @property
@@ -220,7 +214,7 @@ def compare(
         for side in sides
     )
     return ComparisonView(
-        names, [ProfileView(sides[0][k], sides[1][k]) for k in both], (one, other)
+        names, [ProfilePair(sides[0][k], sides[1][k]) for k in both], (one, other)
     )
 
 
@@ -237,10 +231,10 @@ def _effect(result: ProfileResult, verdict: Verdict) -> Effect:
     return next((row for row in rows if row.measures == verdict.measures), rows[0])
 
 
-def _shown(verdict: Verdict, strip: Markup) -> Shown:
+def _shown(verdict: Verdict, strip: Markup) -> ClaimSide:
     effect, low, high = estimate(verdict.effect, verdict.ci_low, verdict.ci_high)
     interval = f" [{low}, {high}]" if verdict.ci_low is not None else ""
-    return Shown(verdict.verdict, SYMBOLS[verdict.verdict], effect + interval, strip)
+    return ClaimSide(verdict.verdict, SYMBOLS[verdict.verdict], effect + interval, strip)
 
 
 def _difference(found: PairedT | None) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.report.files import write, write_all
-from harness.report.latex import latex_table, verdict_table
+from harness.report.blocks import Table, flat
+from harness.report.build import write, write_all
+from harness.report.latex import latex_table
 from harness.report.view import ProfileResult, ProfileView, views_of
 from harness.trial import Verdict
 
@@ -37,7 +38,7 @@ def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
             for suffix, encode in (("csv", _csv), ("parquet", _parquet)):
                 file = f"{name}.{suffix}"
                 encoded = partial(_encode, make, encode)
-                content = result.attempt(file, f"the file {file}", encoded, b"")
+                content = result.attempt(f"the file {file}", encoded, b"")
                 if content:
                     write(target / file, content)
         folders.append(target)
@@ -45,28 +46,19 @@ def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
 
 
 def _tables(view: ProfileView) -> Iterator[tuple[str, bytes]]:
-    tables = {
-        "verdicts": verdict_table(view.rows) if view.rows else None,
-        "leaderboard": view.leaderboard,
-        "arms": view.arms,
-        "ablations": view.ablations,
-        "importance": view.importance,
-        "costs": view.costs,
-        "costs-by-arm": view.arm_costs,
-    }
-    for name, table in tables.items():
-        label = f"tab:{view.result.study}-{view.name}-{name}"
-        make = partial(latex_table, table, label) if table is not None else str
-        text = view.result.attempt(f"latex-{name}", f"the LaTeX table {name}", make, "")
-        if text:
-            yield f"{name}.tex", text.encode()
+    every = [block for section in view.sections for block in flat(section.blocks)]
+    for table in (block for block in every if isinstance(block, Table) and block.name):
+        label = f"tab:{view.result.study}-{view.name}-{table.name}"
+        made = view.part(f"the LaTeX table {table.name}", latex_table, table, label)
+        if made:
+            yield f"{table.name}.tex", made.encode()
 
 
 def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
-    for name, picture in view.drawn.items():
+    for picture in view.pictures:
         pages = view.encoded(picture, picture.pdfs) or []
         for index, content in enumerate(pages, 1):
-            yield f"{name}.pdf" if len(pages) == 1 else f"{name}-{index}.pdf", content
+            yield f"{picture.name}{f'-{index}' if len(pages) > 1 else ''}.pdf", content
 
 
 def _frames(view: ProfileView) -> dict[str, Callable[[], pd.DataFrame]]:

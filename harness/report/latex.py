@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from harness.report.answer import Row
-from harness.report.tables import Cell, Table
+from harness.report.blocks import Table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -41,23 +39,6 @@ def latex_table(table: Table, label: str) -> str:
         f"\\begin{{table}}\n\\caption{{{escape_latex(table.caption)}}}\n\\label{{{label}}}\n"
         f"\\centering\\small\n\\begin{{tabular}}{{{_columns(table)}}}\n\\toprule\n{head} \\\\\n"
         f"\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}{note}\n\\end{{table}}\n"
-    )
-
-
-def verdict_table(rows: Sequence[Row]) -> Table:
-    """Return the verdicts as a table: a row for each claim."""
-    cells = [
-        [
-            Cell(row.says), Cell(row.verdict), Cell(row.effect, True), Cell(row.interval, True),
-            Cell(row.expected, True), Cell(row.p_corrected, True), Cell(row.seeds, True),
-        ]
-        for row in rows
-    ]  # fmt: skip
-    return Table(
-        "Claims and verdicts",
-        ["Claim", "Verdict", "Effect", "Interval", "Claimed", "p", "Seeds"],
-        cells,
-        "p is corrected for all claims of the study together (Holm).",
     )
 
 

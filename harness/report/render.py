@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.figures import Picture
-from harness.report.answer import ORDER, SYMBOLS
-from harness.report.inline import inline_svg, shared_styles
-from harness.report.trials import MOST_LINKS
+from harness.report.blocks import Form
+from harness.report.svg import inline_svg, shared_styles
+from harness.report.verdicts import ORDER, SYMBOLS
 from harness.report.view import ProfileView
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def scoreboard_page(board: Board) -> str:
 
 
 def scoreboard_markdown(board: Board) -> str:
-    """Return the same as Markdown."""
+    """Return the same as Markdown; one of published pages points to nothing else."""
     return _environment(html=False).get_template("scoreboard.md").render(_board_context(board))
 
 
@@ -94,30 +94,7 @@ def _context(views: Sequence[ProfileView], lacking: Sequence[str]) -> dict[str, 
         "views": views,
         "lacking": lacking,
         "claims": claims,
-        "parts_of": _contents,
-        "most_links": MOST_LINKS,
     }
-
-
-def _contents(view: ProfileView) -> list[tuple[str, str]]:
-    """Return anchor and title of the sections that a profile has."""
-    sections = [
-        ("verdicts", "Verdicts", True),
-        ("effects", "Effects", bool(view.rows)),
-        ("arms", "Arms and leaderboard", True),
-        ("ablations", "Ablations", view.ablations is not None),
-        ("interactions", "Interactions", "interactions" in view.pictures),
-        ("curves", "Learning curves", "learning-curves" in view.pictures),
-        ("probes", "Probes", view.probes is not None),
-        ("inside", "Inside the networks", bool(view.inside or view.samples)),
-        ("search", "Search", bool(view.searches)),
-        ("cost", "Cost", True),
-        ("failures", "What did not complete", True),
-        ("integrity", "Deviations and integrity", True),
-        ("plan", "Plan", True),
-        ("origin", "Data and environment", True),
-    ]
-    return [(anchor, title) for anchor, title, present in sections if present]
 
 
 @cache
@@ -131,9 +108,26 @@ def _environment(*, html: bool) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["panels"] = _panels
+    environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["form"] = _html_form if html else _markdown_form
     environment.filters["md"] = escape_markdown
     environment.filters["fenced"] = fenced
     return environment
+
+
+def _html_form(form: Form, view: ProfileView) -> Markup:
+    return Markup(_form(form, form.html, view, html=True))
+
+
+def _markdown_form(form: Form, view: ProfileView) -> str:
+    return _form(form, form.markdown, view, html=False)
+
+
+def _form(form: Form, source: str, view: ProfileView, *, html: bool) -> str:
+    """Render a template that a panel brings with it."""
+    environment = _environment(html=html)
+    parts = environment.get_template(f"parts.{'html' if html else 'md'}").module
+    return environment.from_string(source).render(form.values, view=view, parts=parts)
 
 
 def _panels(picture: Picture, profile: str) -> list[Markup]:

@@ -12,15 +12,17 @@ from pathlib import Path
 from markupsafe import Markup
 
 from harness.figures import Picture
-from harness.figures.forest import Effect, effects
-from harness.figures.words import plural, seconds
+from harness.figures._effects import Effect, effects
 from harness.integrity import Check
-from harness.report import answer, costs, facts
-from harness.report.files import write
+from harness.report import verdicts as words
+from harness.report.build import write
+from harness.report.effect_drawing import strips
+from harness.report.panels.cost import of_claim
 from harness.report.render import scoreboard_markdown, scoreboard_page
-from harness.report.strip import strips
+from harness.report.settings import day
 from harness.report.view import ProfileResult, ProfileView, views_of
 from harness.trial import Verdict
+from harness.wording import plural, seconds
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -30,7 +32,7 @@ class Result:
     """One claim in one profile: its verdict in words, drawn, and what its trials cost."""
 
     profile: str
-    row: answer.Row
+    row: words.Row
     strip: Markup
     cost: str
     energy: str
@@ -75,8 +77,8 @@ class ProfileLine:
 class StudyBoard:
     """The claims of one study."""
 
-    def __init__(self, results: Sequence[ProfileResult]):
-        self._views = views_of(results)
+    def __init__(self, results: Sequence[ProfileResult], *, published: bool = False):
+        self._views = views_of(results, published_only=published)
         self.name = results[0].study
         self.question = self._views[0].evidence.plan.study.question
 
@@ -124,8 +126,8 @@ class StudyBoard:
                 Counter(verdict.verdict for verdict in view.result.verdicts),
                 seconds(view.training_seconds),
                 _origin(view.result),
-                facts.day(view.evidence.execution.ended),
-                _integrity(view.checks),
+                day(view.evidence.execution.ended),
+                _integrity(view.result.checks),
                 f"{self.name}/index.html#{view.name}",
             )
             for view in self._views
@@ -150,7 +152,7 @@ class StudyBoard:
                 view.name,
                 view.by_claim[id_],
                 strip,
-                *costs.of_claim(view.evidence, view.by_claim[id_].trials),
+                *of_claim(view.evidence, view.by_claim[id_].trials),
                 f"{self.name}/index.html#{view.name}-claim-{id_}",
             )
             for view, strip in zip(views, shown, strict=True)
@@ -175,6 +177,7 @@ class Board:
 
     studies: Sequence[StudyBoard]
     left_out: Sequence[str] = ()
+    published: bool = False
 
     @property
     def claims(self) -> int:
@@ -184,7 +187,7 @@ class Board:
     @property
     def headline(self) -> str:
         """The counts in a sentence, one verdict a claim."""
-        return answer.headline([v for study in self.studies for v in study.leading])
+        return words.headline([v for study in self.studies for v in study.leading])
 
     @property
     def size(self) -> str:
@@ -215,7 +218,11 @@ class Board:
 
 
 def build_scoreboard(
-    results: Sequence[ProfileResult], folder: Path, lacking: Sequence[str] = ()
+    results: Sequence[ProfileResult],
+    folder: Path,
+    lacking: Sequence[str] = (),
+    *,
+    published: bool = False,
 ) -> Path:
     """Write `index.html` and `index.md` over all studies; the same results give the same bytes.
 
@@ -223,35 +230,43 @@ def build_scoreboard(
         results: every profile of every study that is at hand, judged.
         folder: the folder of the reports.
         lacking: what could not be judged, in sentences.
+        published: whether it is about published pages, which are Markdown only.
 
     Returns:
         The page.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    board = make_board(results, lacking)
+    board = make_board(results, lacking, published=published)
     write(folder / "index.md", scoreboard_markdown(board).encode())
+    if published:
+        return folder / "index.md"
     write(folder / "index.html", scoreboard_page(board).encode())
     return folder / "index.html"
 
 
-def make_board(results: Sequence[ProfileResult], lacking: Sequence[str] = ()) -> Board:
+def make_board(
+    results: Sequence[ProfileResult], lacking: Sequence[str] = (), *, published: bool = False
+) -> Board:
     """Arrange results by study; a study that cannot be shown is left out."""
     by_study: dict[str, list[ProfileResult]] = {}
     for result in results:
         by_study.setdefault(result.study, []).append(result)
-    made = [mine[0].attempt("scoreboard", "its part of the scoreboard", partial(_study_board, mine),
-                            None) for _, mine in sorted(by_study.items())]  # fmt: skip
+    made = [
+        mine[0].attempt("its part of the scoreboard", partial(_study_board, mine, published), None)
+        for _, mine in sorted(by_study.items())
+    ]
     left_out = [
         f"{result.study} ({result.profile}): {says}"
         for result in results
         for says in result.left_out.values()
     ]
-    return Board([study for study in made if study is not None], [*lacking, *sorted(left_out)])
+    shown = [study for study in made if study is not None]
+    return Board(shown, [*lacking, *sorted(left_out)], published)
 
 
-def _study_board(results: Sequence[ProfileResult]) -> StudyBoard:
+def _study_board(results: Sequence[ProfileResult], published: bool) -> StudyBoard:
     """Arrange the results of a study, with all that the scoreboard shows of it."""
-    study = StudyBoard(results)
+    study = StudyBoard(results, published=published)
     _ = study.lines, study.profiles, study.picture, study.headline, study.best, study.setting
     return study
 

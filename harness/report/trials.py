@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.figures import primary_metric, validation_metric
-from harness.figures.words import capitalized, metric_name, number, parameter_name
-from harness.report.tables import SHARE, Cell, Table, number_cell, share_note
+from harness.figures._labels import metric_name
+from harness.report.blocks import SHARE, Cell, Table, number_cell, share_note
+from harness.wording import capitalized, number, parameter_name
 
 MOST_ON_THE_REPORT = 500
 """More trials than this get pages of their own, so that the report opens fast."""
@@ -95,7 +95,7 @@ class TrialList:
         return [path for path in paths if f"parameter.{path}" in self._rows]
 
     def _table(self, rows: pd.DataFrame) -> Table:
-        metrics = [primary_metric(self._evidence), validation_metric(self._evidence)]
+        metrics = [self._evidence.primary_metric, self._evidence.validation_metric]
         seen: set[str] = set()
         anchors = []
         for trial_id in rows["trial_id"]:  # arms may share a trial

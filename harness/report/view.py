@@ -8,21 +8,21 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from harness.evidence import Evidence, shown_by
-from harness.figures import Picture, at_a_glance, draw_all, primary_metric
+from harness.evidence import Evidence
+from harness.figures import Picture, draw
 from harness.integrity import Check, Standing, check
-from harness.probes.base import Sample
-from harness.report import answer, costs, facts, tables
-from harness.report.ablation import ablations
-from harness.report.importance import importance
-from harness.report.tables import Table
+from harness.registry import FIGURES, PANELS
+from harness.report import verdicts as words
+from harness.report.blocks import Block, flat
+from harness.report.settings import origin, setting_in_short, when
 from harness.report.trials import TrialList
 from harness.trial import Verdict
 from harness.wording import why
 
 Lost = Sequence[tuple[str, int, str]]
 Made = TypeVar("Made")
-MOST_SAMPLES = 12
+GLANCE = "at_a_glance"
+"""The figure that the scoreboard shows of a study."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class ProfileResult:
     lost: Lost = ()
     standing: Standing = field(default_factory=Standing)
     left_out: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """The parts of its report that could not be drawn, by key: what they are, and why."""
+    """The parts of its report that could not be drawn: by what they are, that, and why."""
 
-    def attempt(self, key: str, title: str, make: Callable[[], Made], absent: Made) -> Made:
+    def attempt(self, title: str, make: Callable[[], Made], absent: Made) -> Made:
         """Make a part of the report; one that fails is left out, and costs no verdict."""
         try:
             return make()
         except Exception as error:  # whatever it is, the verdicts stand
-            self.left_out[key] = f"{title} could not be drawn ({why(error)})"
+            self.left_out[title] = f"{title} could not be drawn ({why(error)})"
             return absent
 
     @property
@@ -67,172 +67,150 @@ class ProfileResult:
     def checks(self) -> list[Check]:
         """What was looked for that could weaken the verdicts."""
         given = self.evidence, self.verdicts, self.lost, self.standing
-        return self.attempt("checks", "the checks of integrity", lambda: check(*given), [])
-
-
-def part(
-    title: str, absent: Any = None
-) -> Callable[[Callable[[Any], Made]], cached_property[Made]]:
-    """Make a property of a view a part of the page, which is left out where it cannot be made.
-
-    Args:
-        title: what it is, in words.
-        absent: what stands for it then.
-    """
-
-    def decorate(make: Callable[[Any], Made]) -> cached_property[Made]:
-        def guarded(view: ProfileView) -> Made:
-            made: Made = view.result.attempt(make.__name__, title, lambda: make(view), absent)
-            return made
-
-        guarded.__doc__ = make.__doc__
-        return cached_property(guarded)
-
-    return decorate
+        return self.attempt("the checks of integrity", lambda: check(*given), [])
 
 
 @dataclass(frozen=True)
+class Section:
+    """A section of the report on a profile, as a panel gave it."""
+
+    anchor: str
+    title: str
+    contents: str
+    blocks: Sequence[Block]
+
+
 class ProfileView:
-    """One profile in words, tables and pictures."""
+    """One profile in words, tables and pictures.
 
-    result: ProfileResult
+    Args:
+        result: what is shown.
+        published_only: whether of the figures only those are drawn that are published.
+    """
 
-    @property
-    def evidence(self) -> Evidence:
-        """The evidence of the profile."""
-        return self.result.evidence
+    def __init__(self, result: ProfileResult, *, published_only: bool = False):
+        self.result = result
+        self.evidence = result.evidence
+        self.name = result.profile
+        self.published_only = published_only
+        self._drawn: dict[str, list[Picture]] = {}
 
-    @property
-    def name(self) -> str:
-        """The name of the profile, which is also the folder of its figures."""
-        return self.evidence.execution.profile
+    def part(self, title: str, make: Callable[..., Made], *arguments: Any) -> Made | None:
+        """Make a part of the report, which is left out where it cannot be made."""
+        return self.result.attempt(title, lambda: make(*arguments), None)
 
-    @part("the setting", "")
+    # --- the answer -------------------------------------------------------------------------------
+    @cached_property
     def setting(self) -> str:
         """Data, epochs, seeds and arms in a line."""
-        return facts.setting_in_short(self.evidence)
+        return self.part("the setting", setting_in_short, self.evidence) or ""
 
-    @part("the day of the end", "")
+    @cached_property
     def finished(self) -> str:
         """When the execution ended."""
-        return facts.when(self.evidence.execution.ended)
+        return self.part("the day of the end", when, self.evidence.execution.ended) or ""
 
     @cached_property
-    def rows(self) -> list[answer.Row]:
+    def origin(self) -> str:
+        """Where the records come from, if they were not made here; else empty."""
+        published = self.result.standing.published
+        return self.part("where the records come from", origin, self.evidence, published) or ""
+
+    @cached_property
+    def rows(self) -> list[words.Row]:
         """The verdicts in words."""
-        return answer.rows(
-            self.evidence.plan.study, self.result.verdicts, self.result.standing.discussions
-        )
+        discussions = self.result.standing.discussions
+        return words.rows(self.evidence.plan.study, self.result.verdicts, discussions)
 
     @cached_property
-    def by_claim(self) -> Mapping[str, answer.Row]:
+    def by_claim(self) -> Mapping[str, words.Row]:
         """The verdicts by the id of their claim."""
         return {row.id: row for row in self.rows}
 
     @property
     def headline(self) -> str:
         """The counts of verdicts in a sentence."""
-        return answer.headline(self.result.verdicts)
-
-    @part("the best arm", "")
-    def best(self) -> str:
-        """The best arm beside the simple baseline, in a sentence."""
-        return tables.best_in_words(self.evidence)
-
-    @part("the findings", ())
-    def findings(self) -> list[answer.Finding]:
-        """The claims that tell most, by verdict."""
-        return answer.findings(self.result.verdicts, self.rows)
-
-    @part("the pictures", {})
-    def drawn(self) -> dict[str, Picture]:
-        """The figures by name."""
-        return draw_all(self.evidence, self.result.verdicts, self.result.attempt)
+        return words.headline(self.result.verdicts)
 
     @cached_property
-    def pictures(self) -> dict[str, Picture]:
-        """The figures that the page shows, by name."""
-        return {name: p for name, p in self.drawn.items() if self.encoded(p, p.svgs) is not None}
+    def best(self) -> str:
+        """The best arm beside the simple baseline, in a sentence."""
+        return self.part("the best arm", words.best_in_words, self.evidence) or ""
+
+    @cached_property
+    def findings(self) -> Sequence[words.Finding]:
+        """The claims that tell most, by verdict."""
+        return self.part("the findings", words.findings, self.result.verdicts, self.rows) or ()
+
+    # --- figures ----------------------------------------------------------------------------------
+    def drawn(self, figure: str) -> list[Picture]:
+        """Return the pictures of a figure, which the page can show; none where drawing fails."""
+        if figure not in self._drawn:
+            made = self.part(_title(figure), draw, figure, self.evidence, self.result.verdicts)
+            self._drawn[figure] = [p for p in made or () if self.encoded(p, p.svgs) is not None]
+        return self._drawn[figure]
 
     def encoded(self, picture: Picture, encode: Callable[[], Made]) -> Made | None:
         """Turn a picture into what a file or a page holds; None where that fails."""
-        key, title = f"picture-{picture.name}", f"the picture {picture.name}"
-        return self.result.attempt(key, title, encode, None)
+        return self.part(_title(picture.name), encode)
 
-    def complete(self) -> None:
-        """Make every part, so that the page can begin with those that are left out."""
-        for name, kind in vars(ProfileView).items():
-            if isinstance(kind, cached_property):
-                getattr(self, name)
+    def drop(self, picture: Picture) -> None:
+        """Show a picture no more."""
+        for pictures in self._drawn.values():
+            pictures[:] = [one for one in pictures if one is not picture]
+        vars(self).pop("sections", None)
 
-    @part("the picture of the study at a glance")
+    @cached_property
+    def _figures(self) -> list[tuple[str, str]]:
+        """Name each figure, and the panel that it asks for, in the order of the report."""
+        found = []
+        for name in FIGURES.names():
+            figure = self.part(_title(name), FIGURES.find, name)
+            if figure is not None and (figure.published or not self.published_only):
+                found.append((figure.order, name, figure.section))
+        return [(name, section) for _, name, section in sorted(found)]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All pictures, in the order of the report."""
+        shown = [p for section in self.sections for p in flat(section.blocks)
+                 if isinstance(p, Picture)]  # fmt: skip
+        others = [p for name, _ in self._figures for p in self.drawn(name) if p not in shown]
+        return shown + others
+
+    def figures(self, panel: str) -> list[Picture]:
+        """Return the pictures of the figures that ask for a panel."""
+        known = [*PANELS.names(), "scoreboard"]
+        return [
+            picture
+            for name, section in self._figures
+            if (section if section in known else "more") == panel
+            for picture in self.drawn(name)
+        ]
+
+    @property
     def glance(self) -> Picture | None:
         """The study at a glance, for the scoreboard."""
-        picture = at_a_glance(self.evidence, primary_metric(self.evidence))
-        if picture is not None:
-            picture.svgs()
-        return picture
+        return next(iter(self.drawn(GLANCE)), None)
 
-    @property
-    def searches(self) -> list[Picture]:
-        """The figures of the search."""
-        return [p for name, p in self.pictures.items() if name.startswith("search-")]
-
-    @property
-    def inside(self) -> list[Picture]:
-        """The figures of the study's probes."""
-        return [p for name, p in self.pictures.items() if name.startswith("inside-")]
-
-    @part("the texts that networks wrote", ())
-    def samples(self) -> Sequence[Sample]:
-        """Texts that probes show."""
-        probes = {probe.name: probe for probe in self.evidence.plan.study.probes}
-        found = [
-            sample
-            for probe in probes.values()
-            for sample in probe.excerpts(shown_by(self.evidence, type(probe)), self.evidence)
+    # --- sections ---------------------------------------------------------------------------------
+    @cached_property
+    def sections(self) -> list[Section]:
+        """The sections that the report has, in their order."""
+        panels = [self.part(f"the section {name}", PANELS.find, name) for name in PANELS.names()]
+        ordered = sorted((p for p in panels if p is not None), key=lambda p: (p.order, p.name))
+        made = [
+            self.part(f"the section {panel.title}", self._section, panel()) for panel in ordered
         ]
-        return found[:MOST_SAMPLES]
+        return [section for section in made if section is not None]
 
-    @part("the leaderboard")
-    def leaderboard(self) -> Table | None:
-        """Simple baseline, baseline and best arm."""
-        return tables.leaderboard(self.evidence)
-
-    @part("the table of all arms")
-    def arms(self) -> Table | None:
-        """All arms."""
-        return tables.all_arms(self.evidence)
-
-    @part("the table of ablations")
-    def ablations(self) -> Table | None:
-        """What each change is worth, in a design that makes one at a time."""
-        return ablations(self.evidence)
-
-    @part("the table of importance")
-    def importance(self) -> Table | None:
-        """How much each searched hyperparameter mattered."""
-        return importance(self.evidence)
-
-    @part("the table of probes")
-    def probes(self) -> Table | None:
-        """Probes by arm."""
-        return tables.probes(self.evidence)
-
-    @part("the table of costs")
-    def costs(self) -> Table | None:
-        """Cost by phase."""
-        return costs.by_phase(self.evidence)
-
-    @part("the table of costs by arm")
-    def arm_costs(self) -> Table | None:
-        """Cost by arm, where a forecast or a sensor has more to say than the arms' times."""
-        return costs.by_arm(self.evidence)
-
-    @part("the table of what did not complete")
-    def failures(self) -> Table | None:
-        """What did not complete."""
-        return tables.failures(self.evidence, self.result.lost)
+    def _section(self, panel: Any) -> Section | None:
+        blocks = [block for block in panel.blocks(self) if block is not None]
+        there = {id(block) for block in flat(blocks)}
+        blocks += [p for p in self.figures(panel.name) if id(p) not in there]
+        anchor = panel.name.replace("_", "-")
+        contents = panel.contents or panel.title
+        return Section(anchor, panel.title, contents, blocks) if blocks else None
 
     @cached_property
     def trials(self) -> TrialList:
@@ -245,75 +223,47 @@ class ProfileView:
 
         nothing = replace(self.evidence, trials=self.evidence.trials.iloc[:0])
         title = "the list of confirmation trials"
-        return self.result.attempt("trials", title, made, TrialList(nothing, self.name))
+        return self.part(title, made) or TrialList(nothing, self.name)
 
-    @part("the plan", ())
-    def planned(self) -> facts.Facts:
-        """What was declared."""
-        return facts.planned(self.evidence)
+    def complete(self) -> None:
+        """Make every part, so that the page can begin with those that are left out."""
+        _ = self.setting, self.finished, self.origin, self.best, self.findings, self.sections
+        _ = self.pictures, self.result.checks
 
-    @property
-    def checks(self) -> list[Check]:
-        """What was looked for that could weaken the verdicts."""
-        return self.result.checks
-
-    @property
-    def deviations(self) -> list[str]:
-        """What did not go as planned, or weakens the evidence, in sentences."""
-        return [says for check in self.checks if check.outcome == "noted" for says in check.says]
-
-    @part("where the records come from", "")
-    def origin(self) -> str:
-        """Where the records come from, if they were not made here; else empty."""
-        return facts.origin(self.evidence, published=self.result.standing.published)
-
-    @part("the facts of the execution", ())
-    def execution(self) -> facts.Facts:
-        """When it ran, how it ended, and what that cost beside its forecast."""
-        spent = costs.in_words(self.evidence)
-        return facts.execution_facts(self.evidence) + (
-            [("Its trials took", spent)] if spent else []
-        )
-
-    @part("the environment", ())
-    def environments(self) -> facts.Facts:
-        """Where it ran."""
-        return facts.environments(self.evidence)
-
-    @part("the facts of the data", ())
-    def data(self) -> facts.Facts:
-        """Data and fingerprints."""
-        return facts.data_facts(self.evidence)
-
-    @part("the command", "")
-    def command(self) -> str:
-        """The command that repeats it."""
-        return facts.command(self.evidence)
-
-    @part("the training time", math.nan)
+    @cached_property
     def training_seconds(self) -> float:
         """The training time of all its trials; each distinct trial counts once."""
         rows = self.evidence.trials.drop_duplicates("trial_id")
-        return float(rows["cost.seconds"].sum()) if "cost.seconds" in rows else float("nan")
+        return float(rows["cost.seconds"].sum()) if "cost.seconds" in rows else math.nan
 
-    @part("the order of the profiles", (0.0, 0.0))
+    @cached_property
     def weight(self) -> tuple[float, float]:
         """What orders the profiles: examples in an epoch of the largest arm (about), then steps."""
-        rows = self.evidence.confirmation
-        rows = rows[rows["cost.steps"] > 0] if "cost.steps" in rows else rows.iloc[:0]
-        if rows.empty:
-            return 0.0, 0.0
-        workloads = {arm.name: arm.workload for arm in self.evidence.plan.all_arms}
-        batch = rows["arm"].map(lambda arm: workloads[arm]["batch_size"])
-        epochs = (
-            rows["cost.epochs"]
-            if "cost.epochs" in rows
-            else rows["arm"].map(lambda arm: workloads[arm]["epochs"])
-        )
-        return float((rows["cost.steps"] / epochs * batch).max()), float(rows["cost.steps"].sum())
+        return self.part("the order of the profiles", _weight, self.evidence) or (0.0, 0.0)
 
 
-def views_of(results: Sequence[ProfileResult]) -> list[ProfileView]:
+def _title(figure: str) -> str:
+    return f"the picture {figure.replace('_', '-')}"
+
+
+def _weight(evidence: Evidence) -> tuple[float, float]:
+    rows = evidence.confirmation
+    rows = rows[rows["cost.steps"] > 0] if "cost.steps" in rows else rows.iloc[:0]
+    if rows.empty:
+        return 0.0, 0.0
+    workloads = {arm.name: arm.workload for arm in evidence.plan.all_arms}
+    batch = rows["arm"].map(lambda arm: workloads[arm]["batch_size"])
+    epochs = (
+        rows["cost.epochs"]
+        if "cost.epochs" in rows
+        else rows["arm"].map(lambda arm: workloads[arm]["epochs"])
+    )
+    return float((rows["cost.steps"] / epochs * batch).max()), float(rows["cost.steps"].sum())
+
+
+def views_of(
+    results: Sequence[ProfileResult], *, published_only: bool = False
+) -> list[ProfileView]:
     """Return the views of some profiles: most examples first, then most training steps."""
-    views = sorted((ProfileView(result) for result in results), key=lambda view: view.name)
-    return sorted(views, key=lambda view: view.weight, reverse=True)
+    views = [ProfileView(result, published_only=published_only) for result in results]
+    return sorted(sorted(views, key=lambda v: v.name), key=lambda v: v.weight, reverse=True)

@@ -24,9 +24,9 @@ from harness.run.needs import checkpoints_of, needs_of, own_modules
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
 from harness.run.packing import PackQueue
-from harness.run.pages import check_writable
 from harness.run.prepare import REUSABLE, Walk, data_configs, prepare
 from harness.run.pretraining import given_of, why_hopeless, with_products
+from harness.run.reports import check_writable
 from harness.run.schedule import Schedule
 from harness.run.unchanged import identity, reuse, shown_path
 from harness.search import best, next_round
@@ -171,7 +171,7 @@ def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunRe
 
 def _judge(conductor: Conductor, status: str) -> RunResult:
     """Judge what has been trained, write the report and tell everyone."""
-    from harness.run.conclude import conclude
+    from harness.run.reports import conclude
     from harness.run.results import Results
 
     plan, session = conductor.plan, conductor.session
@@ -192,7 +192,8 @@ def _judge(conductor: Conductor, status: str) -> RunResult:
 
 def _import_what_judges() -> None:
     """Import what judges and draws while Ray starts: both take a second or two."""
-    import_module("harness.run.conclude")
+    for module in ("harness.run.results", "harness.report"):
+        import_module(module)
 
 
 @dataclass

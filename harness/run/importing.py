@@ -17,10 +17,9 @@ from harness.metrics import BUILT_IN, logged_names
 from harness.plan import Plan, make_plan
 from harness.provenance import environment
 from harness.publish import FOLDER, read_for
-from harness.run.conclude import conclude
 from harness.run.logged_runs import Match, match_runs
 from harness.run.outcome import RunOptions, RunResult
-from harness.run.pages import check_writable
+from harness.run.reports import check_writable, conclude
 from harness.run.results import Results
 from harness.run.unchanged import shown_path
 from harness.store import AssignedRecord, conductor_lock, open_store

@@ -27,6 +27,20 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """A study, or one profile of it, that cannot be judged or shown, and why."""
+
+    study: str
+    profile: str
+    says: str
+    error: Exception | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.study} ({self.profile})" if self.profile else self.study
+        return f"{where}: {self.says}" if where else self.says
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of one profile of a study.
 

@@ -12,31 +12,18 @@ from harness.integrity import changed_claims, compare
 from harness.judge import claim_declarations, judge
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
+from harness.run.outcome import Fault
 from harness.store import DATABASE, Execution, Store, StoreError, open_store
 from harness.wording import why
 
 
 @dataclass(frozen=True)
-class Entry:
+class ShownExecution:
     """The execution that stands for one profile of a study, and where its records lie."""
 
     execution: Execution
     source: RecordSource
     published: bool
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A study, or one profile of it, that cannot be judged or shown, and why."""
-
-    study: str
-    profile: str
-    says: str
-    error: Exception | None = None
-
-    def __str__(self) -> str:
-        where = f"{self.study} ({self.profile})" if self.profile else self.study
-        return f"{where}: {self.says}" if where else self.says
 
 
 class Results:
@@ -57,16 +44,16 @@ class Results:
         self._published = {(p.execution.study, p.execution.profile): p for p in published}
         self.faults = [Fault(*error.names, str(error), error) for error in broken]
 
-    def entries(self, studies: Collection[str] | None = None) -> list[Entry]:
+    def entries(self, studies: Collection[str] | None = None) -> list[ShownExecution]:
         """Return what stands for each study and profile, by name; `studies` names those wanted."""
         found = {
-            key: Entry(file.execution, file, published=True)
+            key: ShownExecution(file.execution, file, published=True)
             for key, file in self._published.items()
         }
         if self.store is not None:
             for execution in self.store.latest_executions():
                 key = (execution.study, execution.profile)
-                found[key] = Entry(execution, self.store, published=False)
+                found[key] = ShownExecution(execution, self.store, published=False)
         return [found[key] for key in sorted(found) if studies is None or key[0] in studies]
 
     def named(self, studies: Iterable[str] | None = None) -> list[str]:
@@ -94,7 +81,7 @@ class Results:
         """Return the faults of some studies."""
         return [fault for fault in self.faults if fault.study in studies]
 
-    def _judged(self, entry: Entry) -> ProfileResult:
+    def _judged(self, entry: ShownExecution) -> ProfileResult:
         """Judge the claims of an execution, and note that they have met their evidence."""
         execution = entry.execution
         evidence = gather(entry.source, execution)

@@ -18,8 +18,8 @@ from harness.provenance import package_version
 from harness.registry import NETWORKS
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Outcome, RunOptions, RunResult
-from harness.run.pages import made_from, standing_page
 from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs
+from harness.run.reports import made_from, standing_page
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
 from harness.trial import SECONDS, Phase, State, digest
 

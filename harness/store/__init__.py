@@ -2,17 +2,17 @@
 
 from harness.store.database import Store
 from harness.store.opening import DATABASE, SCHEMA_VERSION, conductor_lock, open_store
-from harness.store.pages import Page
-from harness.store.words import AssignedRecord, Execution, StoreError
+from harness.store.pages import WrittenPage
+from harness.store.records import AssignedRecord, Execution, StoreError
 
 __all__ = [
     "DATABASE",
     "SCHEMA_VERSION",
     "AssignedRecord",
     "Execution",
-    "Page",
     "Store",
     "StoreError",
+    "WrittenPage",
     "conductor_lock",
     "open_store",
 ]

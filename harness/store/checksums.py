@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 from harness.store.connection import Connection
-from harness.store.words import StoreError
+from harness.store.records import StoreError
 
 COVERED = {
     "records": ("trial_id", "state", "phase", "record"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from harness.store.words import StoreError
+from harness.store.records import StoreError
 
 _DAMAGED = ("malformed", "not a database", "could not decode")
 _FULL = ("full", "no space")

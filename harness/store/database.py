@@ -25,7 +25,7 @@ from harness.store.checksums import (
 )
 from harness.store.connection import Connection, damaged
 from harness.store.pages import Pages
-from harness.store.words import AssignedRecord, Execution, StoreError
+from harness.store.records import AssignedRecord, Execution, StoreError
 from harness.trial import PRODUCTS, Phase, Products, Record, State
 
 if TYPE_CHECKING:

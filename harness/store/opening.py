@@ -12,7 +12,7 @@ from harness.store.checksums import add_checksums
 from harness.store.connection import connect
 from harness.store.database import Store
 from harness.store.pages import PAGES
-from harness.store.words import StoreError
+from harness.store.records import StoreError
 
 SCHEMA_VERSION = 3  # 2: weights, 3: checksums
 DATABASE = "harness.db"

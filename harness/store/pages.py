@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS pages (
 
 
 @dataclass(frozen=True)
-class Page:
+class WrittenPage:
     """A folder that was written.
 
     Attributes:
@@ -38,7 +38,7 @@ class Pages:
     def __init__(self, db: Connection):
         self._db = db
 
-    def keep(self, folder: str, page: Page) -> None:
+    def keep(self, folder: str, page: WrittenPage) -> None:
         """Note what was written to a folder."""
         row = (folder, page.made_from, json.dumps(page.files), json.dumps(page.outcomes))
         with self._db:
@@ -47,11 +47,11 @@ class Pages:
                 (*row, checksum(*row)),
             )
 
-    def find(self, folder: str) -> Page | None:
+    def find(self, folder: str) -> WrittenPage | None:
         """Return what was written to a folder last, or None; also where the note is damaged."""
         row = self._db.execute(
             f"SELECT {columns('pages')} FROM pages WHERE folder = ?", (folder,)
         ).fetchone()
         if row is None or row[-1] != checksum(*row[:-1]):
             return None
-        return Page(row[1], json.loads(row[2]), json.loads(row[3]))
+        return WrittenPage(row[1], json.loads(row[2]), json.loads(row[3]))

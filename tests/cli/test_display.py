@@ -7,8 +7,7 @@ import pytest
 from rich.console import Console
 
 from harness.cli.display import MOST_TROUBLES, Display
-from harness.cli.tally import Tally
-from harness.cli.words import pace
+from harness.cli.tally import Tally, pace
 from harness.plan import Assignment
 from harness.run.observer import Closing, Opening
 from harness.run.prepare import prepare
@@ -99,7 +98,7 @@ def test_a_run_ends_with_verdicts_and_where_to_look_next(plan, tmp_path):
     console = terminal()
     told(Display(tmp_path, console=console), plan, records=SOME, closing=closing)
     text = console.file.getvalue()
-    assert "5 trials ran, 0 were reused; 1 min 1 s" in text
+    assert "5 trials ran, 0 were reused; 1 min 01 s" in text
     assert "1 claim: 1 supported" in text
     assert f"report: {report / 'index.html'}" in text, "a path on one line can be copied"
     assert f"ui --results {tmp_path}" in text

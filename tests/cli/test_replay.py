@@ -3,7 +3,7 @@
 import pytest
 
 from harness.cli.app import run
-from harness.run import conclude, conductor
+from harness.run import conductor, reports
 from harness.store import open_store
 from harness.study import load_study
 from harness.trial import State
@@ -47,7 +47,7 @@ def test_everything_replays_bit_for_bit(tmp_path, capsys, monkeypatch):
     def stop(*_):
         raise EnoughError
 
-    monkeypatch.setattr(conclude, "conclude", stop)
+    monkeypatch.setattr(reports, "conclude", stop)
     file = tmp_path / "everything.yaml"
     file.write_text(STUDY)
     folder = tmp_path / "results"

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.figures.forest import claimed_ranges
-from harness.figures.layout import lay_out
-from harness.figures.lines import padded, spread
+from harness.figures._effects import claimed_ranges
+from harness.figures._layout import lay_out
+from harness.figures._lines import padded, spread
 from harness.plan import make_plan
 from harness.study import study_from_dict
 from harness.study.claims import Test as ClaimTest

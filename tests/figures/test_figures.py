@@ -5,15 +5,15 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
-from report_examples import without_trials
+from report_examples import draw_all, without_trials
 
-from harness.figures import draw_all, primary_metric
 from harness.figures.arms import arms_compared
-from harness.figures.curves import learning_curves
-from harness.figures.forest import forest
-from harness.figures.tradeoff import quality_and_cost
+from harness.figures.effects import forest
+from harness.figures.learning_curves import learning_curves
+from harness.figures.quality_and_cost import quality_and_cost
 
 ALL = {
+    "at-a-glance",
     "effects",
     "arms",
     "interactions",
@@ -103,7 +103,7 @@ def test_times_of_trials_alone_never_stand_beside_shares_of_packs(finished):
 
 def test_an_arm_without_results_is_shown_as_such(finished):
     evidence = finished.evidence
-    picture = arms_compared(evidence, primary_metric(evidence))
+    picture = arms_compared(evidence, evidence.primary_metric)
     assert picture is not None
     assert "no value" in picture.svgs()[0]  # the arm that diverged
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from artifact_examples import NAMES, artifacts_of, with_artifacts
+from report_examples import draw_all
 
 from harness.data.cifar10 import CIFAR10
 from harness.data.digits import Digits
 from harness.evidence import shown_by
-from harness.figures import draw_all, picture_of
+from harness.figures.inside import picture_of
 from harness.probes.base import Shown, as_details
 from harness.probes.grad_cam import GradCAM
 from harness.registry import PROBES

@@ -8,7 +8,7 @@ from harness.evidence import Evidence
 from harness.judge import arms_to_continue, judge
 from harness.judge.measures import compared_arms, involved_arms, numbers_per_seed
 from harness.plan import make_plan
-from harness.report.ablation import ablations
+from harness.report.panels.ablations import ablations
 from harness.store import Execution
 from harness.study import load_study, study_from_dict
 

@@ -50,7 +50,8 @@ class Surety(Probe):
 
     def draw(self, shown, evidence):
         """A histogram for each arm."""
-        from harness.figures.style import Picture, new_axes, new_figure, theme
+        from harness.figures._style import new_axes, new_figure, theme
+        from harness.figures.base import Picture
 
         panels = []
         with theme():

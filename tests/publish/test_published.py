@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,8 @@ def home(tmp_path_factory):
     (folder / "studies" / "small.yaml").write_text(TINY)
     options = RunOptions(folder / "results", folder / "reports", in_process=True)
     run_study(load_study(folder / "studies" / "small.yaml"), options)
-    assert run(["publish", "--results", str(folder / "results")]) == 0
+    with chdir(folder):
+        assert run(["publish"]) == 0
     return folder
 
 
@@ -103,7 +105,7 @@ def claims(capsys):
 @pytest.fixture
 def page(monkeypatch):
     """Return a function: the report of the working directory, without its figures."""
-    monkeypatch.setattr("harness.report.view.draw_all", lambda *_: {})
+    monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
 
     def built():
         assert run(["report"]) == 0
@@ -139,6 +141,27 @@ def test_the_file_holds_the_records_exactly(home):
         else:
             assert other.record.curve == ()
     assert list(file.judged) == store.judged("small", "default")
+
+
+def test_a_small_page_is_kept_with_the_file_and_is_the_same_on_a_clone(home, clone, capsys):
+    pages = home / "reports" / "published"
+    found = {f.relative_to(pages).as_posix() for f in pages.rglob("*") if f.is_file()}
+    assert found == {
+        "index.md", "small/report.md", "small/figures/default/effects.svg",
+        "small/figures/default/arms.svg", "small/figures/default/at-a-glance.svg",
+    }  # fmt: skip
+    text, board = ((pages / name).read_text() for name in ("small/report.md", "index.md"))
+    assert "ReLU beats sigmoid" in text
+    assert "ReLU beats sigmoid" in board
+    for folder, links in ((pages / "small", text), (pages, board)):
+        for link in re.findall(r"\]\(([^)]*)\)", links):
+            assert (folder / link).is_file(), link
+    assert run(["publish"]) == 0  # of a clone, which makes the pages alone
+    assert "small/report.md" in capsys.readouterr().out
+    for file in found:
+        assert (clone / "reports" / "published" / file).read_bytes() == (pages / file).read_bytes()
+    assert run(["publish", "smal"]) == 2
+    assert "did you mean 'small'?" in capsys.readouterr().err
 
 
 def test_the_file_is_small_and_always_the_same(home, tmp_path):
@@ -382,3 +405,23 @@ def test_a_discussion_of_an_unknown_profile_is_a_mistake(clone, capsys):
     file.write_text(TINY.replace("other: It is", "othre: It is"))
     assert run(["validate", str(file)]) == 2
     assert "did you mean 'other'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "kept"),
+    [
+        ("reports/index.html", False),
+        ("reports/activations/index.html", False),
+        ("reports/activations/figures/quick/arms.png", False),
+        ("results/harness.db", False),
+        ("reports/published/index.md", True),
+        ("reports/published/activations/report.md", True),
+        ("results/published/activations.quick.json.gz", True),
+    ],
+)
+def test_git_keeps_what_is_published_and_nothing_that_a_run_writes(file, kept):
+    if not (ROOT / ".git").exists():
+        pytest.skip("no repository")
+    said = subprocess.run(["git", "check-ignore", "--no-index", "-q", file], cwd=ROOT, check=False)
+    assert said.returncode == (1 if kept else 0)
+    assert (ROOT / file).is_file() or not kept

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.evidence import Evidence, gather
+from harness.figures import FIGURES, Picture, draw
 from harness.judge import judge
 from harness.report import ProfileResult
 from harness.run.conductor import RunOptions, run_study
@@ -100,6 +101,11 @@ def read_results(results: Path) -> dict[str, ProfileResult]:
         found[execution.profile] = ProfileResult(evidence, judge(evidence), lost)
     store.close()
     return found
+
+
+def draw_all(evidence: Evidence, verdicts: list[Verdict]) -> dict[str, Picture]:
+    """Draw every built-in figure; return the pictures by name."""
+    return {p.name: p for name in FIGURES.own() for p in draw(name, evidence, verdicts)}
 
 
 def without_trials(evidence: Evidence, arm: str) -> Evidence:

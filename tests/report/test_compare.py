@@ -13,7 +13,7 @@ from test_report_build import read
 from harness.comparison import Side, compare_profiles
 from harness.judge import judge
 from harness.report import build_comparison, compare
-from harness.report.compare import ProfileView
+from harness.report.compare import ProfilePair
 from harness.stats.paired import paired_t
 
 
@@ -128,7 +128,7 @@ def test_sets_without_a_common_profile_are_said_to_be_so(finished, tmp_path):
 
 
 def test_profiles_with_other_trials_are_paired_by_arm_and_seed(finished):
-    found = ProfileView(finished.profiles["default"], finished.profiles["more"]).comparison
+    found = ProfilePair(finished.profiles["default"], finished.profiles["more"]).comparison
     assert found.same_trial < found.pairs
     assert any(name == "hash of the plan" for name, *_ in found.settings)
 

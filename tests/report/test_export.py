@@ -6,10 +6,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from harness.figures.forest import forest
 from harness.report import export
+from harness.report.blocks import Cell, Table
 from harness.report.latex import escape_latex, latex_table
-from harness.report.tables import Cell, Table
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +42,7 @@ def test_the_tidy_evidence_is_the_evidence(exported, finished):
 
 
 def test_columns_of_mixed_kinds_become_text(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "harness.report.view.draw_all",
-        lambda evidence, verdicts, _: {"effects": forest(evidence.plan.study, verdicts)},
-    )
+    monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
     evidence = finished.evidence
     trials = evidence.trials.assign(**{"level.depth": ["none", 0.5] * (len(evidence.trials) // 2)})
     result = replace(finished.profiles["default"], evidence=replace(evidence, trials=trials))
@@ -61,7 +57,9 @@ def test_figures_are_pdfs_with_fonts_and_tables_are_whole(exported):
     assert {"learning-curves-1.pdf", "learning-curves-2.pdf"} <= pdfs
     assert (exported / "figures" / "effects.pdf").read_bytes().startswith(b"%PDF")
     names = {file.stem for file in (exported / "tables").iterdir()}
-    assert names == {"verdicts", "leaderboard", "arms", "costs", "costs-by-arm"}
+    assert names == {
+        "verdicts", "leaderboard", "arms", "probes", "costs", "costs-by-arm", "failures", "checks",
+    }  # fmt: skip
     for file in (exported / "tables").iterdir():
         text = file.read_text()
         columns = len(

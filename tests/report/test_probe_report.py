@@ -9,7 +9,7 @@ from artifact_examples import NAMES, with_artifacts
 
 from harness.report import build_page
 from harness.report.card import card_of, write_card
-from harness.report.view import ProfileView
+from harness.report.panels.inside import written
 from harness.study import InputError
 
 
@@ -40,7 +40,7 @@ def test_pictures_and_texts_have_a_section_of_their_own(result, built, tmp_path)
 
 
 def test_texts_stand_beside_the_perplexity_of_their_network(result):
-    samples = ProfileView(result).samples
+    samples = written(result.evidence)
     rows = result.evidence.confirmation
     first = rows[(rows["arm"] == result.evidence.plan.arms[0].name) & (rows["seed"] == 0)].iloc[0]
     assert len(samples) == 4

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from report_examples import without_trials
 
-from harness.figures.forest import forest
-from harness.report import ProfileResult, build_page, render, trials
-from harness.report.inline import inline_svg
+from harness.figures import draw
+from harness.report import ProfileResult, build_page, trials
 from harness.report.render import escape_markdown
+from harness.report.svg import inline_svg
 
 VOID = {"meta", "link", "br", "path", "use", "rect", "circle", "img", "hr"}
 
@@ -258,7 +258,7 @@ def test_many_trials_get_pages_of_their_own_which_claims_point_to(finished, tmp_
     assert not (tmp_path / "trials").exists()
     monkeypatch.setattr(trials, "MOST_ON_THE_REPORT", 10)
     monkeypatch.setattr(trials, "MOST_ON_A_PAGE", 15)
-    monkeypatch.setattr(render, "MOST_LINKS", 5)
+    monkeypatch.setattr("harness.report.panels.verdicts.MOST_LINKS", 5)
     build_page([result], tmp_path)
     page = (tmp_path / "index.html").read_text()
     pages = {file.name: file.read_text() for file in (tmp_path / "trials").iterdir()}
@@ -281,10 +281,8 @@ def test_many_trials_get_pages_of_their_own_which_claims_point_to(finished, tmp_
 def one_figure(monkeypatch):
     """Draw the effects alone, where the figures are not what is tested."""
     monkeypatch.setattr(
-        "harness.report.view.draw_all",
-        lambda evidence, verdicts: {"effects": forest(evidence.plan.study, verdicts)},
+        "harness.report.view.draw", lambda name, *of: draw(name, *of) if name == "effects" else []
     )
-    monkeypatch.setattr("harness.report.view.at_a_glance", lambda evidence, metric: None)
 
 
 @pytest.mark.usefixtures("one_figure")
@@ -372,7 +370,7 @@ def test_inlined_svg_keeps_its_texts_and_loses_only_digits_of_geometry():
 
 
 def test_intervals_are_those_of_the_statistics(finished):
-    from harness.report.tables import mean_cell
+    from harness.report.blocks import mean_cell
     from harness.stats.intervals import t_interval
 
     values = np.array([0.91, 0.93, 0.92, 0.954])

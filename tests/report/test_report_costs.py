@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from report_examples import finished_study
 
-from harness.report import costs
+from harness.report.panels import cost as costs
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 
 from harness.evidence import Evidence
-from harness.figures import primary_metric
 from harness.figures.interactions import interactions
 from harness.plan import make_plan
-from harness.report.ablation import ablations
-from harness.report.importance import importance
-from harness.report.tables import all_arms
+from harness.report.panels.ablations import ablations
+from harness.report.panels.arms import all_arms
+from harness.report.panels.search import importance
 from harness.study import study_from_dict
 
 FACTORS = {
@@ -100,7 +99,7 @@ def test_factors_that_are_crossed_have_interactions_and_no_ablations():
     results = {f"{d}-{n}": [0.5, 0.6] for d in ("0.2", "0.0") for n in ("batch", "none")}
     evidence = evidence_of(results, factors=FACTORS)
     assert ablations(evidence) is None
-    picture = interactions(evidence, primary_metric(evidence))
+    picture = interactions(evidence, evidence.primary_metric)
     assert len(picture.panels) == 1
     assert "dropout × norm" in picture.svgs()[0]
     del results["0.0-none"]

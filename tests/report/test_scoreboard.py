@@ -9,10 +9,10 @@ import pytest
 from test_report_browser import CONTRAST
 from test_report_build import read
 
-from harness.figures.forest import Effect
+from harness.figures._effects import Effect
 from harness.integrity import Standing
 from harness.report import build_scoreboard, make_board
-from harness.report.strip import WIDTH, strips
+from harness.report.effect_drawing import WIDTH, strips
 
 
 def under_another_name(result, name):

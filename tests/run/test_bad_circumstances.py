@@ -15,9 +15,12 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from harness import figures
 from harness.cli.app import run
-from harness.report import build, scoreboard, tables, view
+from harness.figures.at_a_glance import AtAGlance
+from harness.figures.learning_curves import LearningCurves
+from harness.report import build, scoreboard, view
+from harness.report.panels import arms
+from harness.report.panels.plan import Plan
 from harness.run import mirroring, results
 from harness.run.observer import Observer
 from harness.run.results import Results
@@ -248,9 +251,10 @@ PAGES, BOARD = ("bad/index.html", "bad/report.md"), ("index.html", "index.md")
 @pytest.mark.parametrize(
     ("module", "name", "what", "noted"),
     [
-        (figures, "learning_curves", "the picture learning-curves", PAGES),
-        (tables, "all_arms", "the table of all arms", PAGES),
-        (view, "at_a_glance", "the picture of the study at a glance", PAGES + BOARD),
+        (LearningCurves, "draw", "the picture learning-curves", PAGES),
+        (arms, "all_arms", "the table of all arms", PAGES),
+        (Plan, "blocks", "the section Plan", PAGES),
+        (AtAGlance, "draw", "the picture at-a-glance", PAGES + BOARD),
         (view, "check", "the checks of integrity", PAGES + BOARD),
         (build, "page", "the page index.html", PAGES[:1]),
         (build, "markdown", "the page report.md", PAGES),
@@ -262,7 +266,7 @@ def test_what_cannot_be_drawn_is_left_out_and_told(
 ):
     """Whatever a part of a report raises, the verdicts are said and all else is there."""
 
-    def fail(*_):
+    def fail(*_, **__):
         raise KeyError("level.c")
 
     with monkeypatch.context() as patch:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.cli.app import run
-from harness.cli.words import amount
+from harness.cli.tally import spent
 from harness.run.costs import Ledger, forecast
 
 
@@ -53,8 +53,8 @@ def test_plan_forecasts_and_run_says_what_was_spent(tiny, tmp_path, capsys):
     cost = json.loads(capsys.readouterr().out)["cost"]
     assert cost["forecast"]["worker_seconds"] == pytest.approx(planned["worker_seconds"], abs=0.1)
     assert set(cost["by_arm"]) == {"relu", "tanh", "sigmoid", "linear", "simple-baseline"}
-    spent = sum(arm["worker_seconds"] for arm in cost["by_arm"].values())
-    assert cost["spent"]["worker_seconds"] == pytest.approx(spent, abs=0.01)
+    every = sum(arm["worker_seconds"] for arm in cost["by_arm"].values())
+    assert cost["spent"]["worker_seconds"] == pytest.approx(every, abs=0.01)
     assert run(["plan", *fast[:-2], *where, "--set", "seeds=9"]) == 0
     more = json.loads(capsys.readouterr().out)["cost"]["worker_seconds"]
     assert 0 < more < cost["spent"]["worker_seconds"] * 3
@@ -65,8 +65,8 @@ def test_plan_forecasts_and_run_says_what_was_spent(tiny, tmp_path, capsys):
     [
         ("joules", 12.34, "12.3 J"),
         ("joules", 4321, "4.32 kJ"),
-        ("gpu_seconds", 61, "1 min 1 s of GPU"),
+        ("gpu_seconds", 61, "1 min 01 s of GPU"),
     ],
 )
 def test_amounts_have_units(unit, value, said):
-    assert amount(unit, value) == said
+    assert spent(unit, value) == said

@@ -11,8 +11,8 @@ import pytest
 from harness.evidence import gather
 from harness.judge import judge
 from harness.publish import read_file, write_file
-from harness.run.conclude import build_reports
 from harness.run.conductor import RunOptions, run_study
+from harness.run.reports import build_reports
 from harness.run.results import open_results
 from harness.store import open_store
 from harness.store.checksums import COVERED, checksum

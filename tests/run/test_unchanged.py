@@ -9,11 +9,11 @@ import sys
 import pytest
 
 from harness.report import build_scoreboard
-from harness.run import conclude, unchanged
+from harness.run import unchanged
 from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
-from harness.run.pages import refresh_scoreboard
 from harness.run.prepare import count_done, prepare
+from harness.run.reports import refresh_scoreboard
 from harness.store import open_store
 from harness.store.checksums import COVERED, checksum
 from harness.study import load_study
@@ -279,11 +279,11 @@ def check_holdings(results):
 def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, tmp_path, monkeypatch):
     made = []
 
-    def build(*arguments):
+    def build(*arguments, **more):
         made.append(arguments)
-        return build_scoreboard(*arguments)
+        return build_scoreboard(*arguments, **more)
 
-    monkeypatch.setattr(conclude, "build_scoreboard", build)
+    monkeypatch.setattr("harness.report.build_scoreboard", build)
     out = tmp_path / "reports"
     for count, change in [
         (1, lambda: None),

@@ -1,0 +1,51 @@
+"""Names of metrics as people read them, and labels of axes."""
+
+from __future__ import annotations
+
+from harness.metrics import Metric, metric_of
+from harness.wording import capitalized
+
+_PARTS = {"test": "test", "validation": "validation", "train": "training"}
+_SHORT = 30
+"""Letters of a label that fit beside an axis."""
+
+
+def metric_name(metric: str | Metric) -> str:
+    """Say what a metric is, such as "test accuracy" for `test.accuracy`."""
+    known = metric_of(metric) if isinstance(metric, str) else metric
+    part, _, name = known.name.partition(".")
+    name = name.replace("_", " ")
+    if part in _PARTS:
+        return f"{_PARTS[part]} {name}"
+    return known.meaning or name or known.name
+
+
+def metric_unit(metric: str | Metric) -> str:
+    """Return the unit of a metric, or an empty text where it has none or none is known."""
+    return (metric_of(metric) if isinstance(metric, str) else metric).unit
+
+
+def axis_label(metric: str | Metric) -> str:
+    """Return the label of an axis: the metric and its unit."""
+    unit = metric_unit(metric)
+    name = capitalized(metric_name(metric))
+    return f"{name} ({unit})" if unit else name
+
+
+def short_label(metric: str | Metric) -> str:
+    """Return a short label of an axis; where the unit does not fit, the caption has to say it."""
+    label = axis_label(metric)
+    return label if len(label) <= _SHORT else capitalized(metric_name(metric))
+
+
+def unit_in_words(metric: str | Metric) -> str:
+    """Say the unit of a metric as a further sentence; empty where `short_label` has it."""
+    unit = metric_unit(metric)
+    return f" Unit: {unit}." if unit and len(axis_label(metric)) > _SHORT else ""
+
+
+def direction(metric: Metric) -> str:
+    """Say which way a metric is better, and what it means, as sentences; empty if unknown."""
+    means = f" {capitalized(metric_name(metric))}: {metric.meaning}." if metric.meaning else ""
+    way = {"minimize": " Low is better.", "maximize": " High is better.", None: ""}
+    return means + way[metric.goal]

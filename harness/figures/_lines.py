@@ -1,0 +1,257 @@
+"""Small multiples of lines: each panel shows one group in colour and all others in grey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
+
+from harness.figures._style import (
+    FAINT,
+    LINES,
+    MARKERS,
+    MUTED,
+    PAPER,
+    SERIES,
+    new_axes,
+    new_figure,
+    theme,
+)
+from harness.wording import number, wrapped
+
+Floats = NDArray[np.float64]
+
+_LEFT = 0.68
+"""Inches for the label and the numbers of the vertical axis."""
+_MOST_DECADES = 300
+"""Powers of ten up to which an axis reaches; beyond, limits are not finite any more."""
+_MOST_GREY_POINTS = 40
+_LONGEST_NAME = 16
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its points, its band if it has one, and the index of a point to ring."""
+
+    label: str
+    style: int
+    x: Floats
+    y: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+    marked: int | None = None
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One panel; a note stands in its corner."""
+
+    title: str
+    lines: Sequence[Line]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all panels share: labels and scales. Limits are those of all lines together.
+
+    `categories` names the places 0, 1, ... of a horizontal axis that stands for no number; there
+    every point is marked, and intervals are upright lines.
+    """
+
+    x_label: str
+    y_label: str
+    log_x: bool = False
+    log_y: bool = False
+    whole_x: bool = False
+    width: float = 3.3
+    height: float = 2.35
+    categories: tuple[str, ...] = ()
+
+
+def draw_facets(facets: Sequence[Facet], frame: Frame) -> tuple[Figure, ...]:
+    """Draw one figure of equal size per facet, on the same scales."""
+    everything = [line for facet in facets for line in facet.lines]
+    with theme():
+        return tuple(_draw(facet, everything, frame) for facet in facets)
+
+
+def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
+    figure = new_figure(frame.width, frame.height)
+    widest = max((len(line.label) for line in everything), default=0)
+    right = min(1.25, 0.16 + 0.068 * widest)
+    axes = new_axes(figure, (_LEFT, right, _bottom(frame), 0.3))
+    _scale(axes, everything, frame)
+    own = {id(line) for line in facet.lines}
+    for line in everything:
+        if id(line) not in own:
+            few = np.unique(np.linspace(0, len(line.x) - 1, _MOST_GREY_POINTS).astype(int))
+            axes.plot(line.x[few], line.y[few], color=FAINT, linewidth=0.6, alpha=0.8, zorder=1)
+    for line in facet.lines:
+        _line(axes, line, whiskers=bool(frame.categories))
+    _label_ends(axes, facet.lines)
+    axes.set_title(wrapped(facet.title, 34, 1), pad=6)
+    axes.set_xlabel(frame.x_label, labelpad=2)
+    axes.set_ylabel(wrapped(frame.y_label, 30, 1))
+    axes.yaxis.set_label_coords(-(_LEFT - 0.16) / (frame.width - _LEFT - right), 0.5)
+    if facet.note:
+        axes.annotate(facet.note, (0.02, 0.03), xycoords="axes fraction", fontsize=7, color=MUTED)
+    return figure
+
+
+def _turned(frame: Frame) -> bool:
+    """Whether the names on the axis are too long to stand side by side."""
+    return max(map(len, frame.categories), default=0) * len(frame.categories) > 45
+
+
+def _bottom(frame: Frame) -> float:
+    """Inches for the numbers or names of the horizontal axis and its label."""
+    if not _turned(frame):
+        return 0.46
+    return 0.42 + 0.04 * min(max(map(len, frame.categories)), _LONGEST_NAME)
+
+
+def _line(axes: Axes, line: Line, whiskers: bool) -> None:
+    colour = SERIES[line.style % len(SERIES)]
+    if whiskers and line.low is not None and line.high is not None:
+        axes.vlines(line.x, line.low, line.high, color=colour, linewidth=1.1, zorder=2)
+    elif line.low is not None and line.high is not None:
+        drawn = np.isfinite(line.low) & np.isfinite(line.high)
+        axes.fill_between(
+            line.x, line.low, line.high, where=drawn.tolist(), color=colour, alpha=0.2, linewidth=0
+        )
+    axes.plot(
+        line.x,
+        line.y,
+        color=colour,
+        linestyle=LINES[line.style % len(LINES)],
+        linewidth=1.5,
+        marker=MARKERS[line.style % len(MARKERS)],
+        markersize=3.6,
+        markeredgewidth=0.5,
+        markeredgecolor=PAPER,
+        markevery=1 if whiskers else max(1, len(line.x) // 6),
+        zorder=3,
+    )
+    if line.marked is not None:
+        axes.plot(
+            line.x[line.marked],
+            line.y[line.marked],
+            marker="o",
+            markersize=8,
+            markerfacecolor="none",
+            markeredgecolor=colour,
+            markeredgewidth=1.1,
+            zorder=4,
+        )
+
+
+def _scale(axes: Axes, lines: Sequence[Line], frame: Frame) -> None:
+    xs = _finite([line.x for line in lines], frame.log_x)
+    drawn = [part for line in lines for part in (line.y, line.low, line.high) if part is not None]
+    ys = _finite(drawn, frame.log_y)
+    if frame.log_x:
+        axes.set_xscale("log")
+    if frame.log_y:
+        axes.set_yscale("log")
+    axes.set_xlim(*padded(xs, 0.03, frame.log_x))
+    axes.set_ylim(*padded(ys, 0.05, frame.log_y))
+    if frame.categories:
+        axes.set_xlim(-0.25, len(frame.categories) - 0.75)
+        names = [wrapped(name, _LONGEST_NAME, 1) for name in frame.categories]
+        axes.set_xticks(range(len(names)), names)
+        if _turned(frame):
+            for label in axes.get_xticklabels():
+                label.set(rotation=30, ha="right", rotation_mode="anchor")
+    if frame.whole_x:
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for log, axis in ((frame.log_x, axes.xaxis), (frame.log_y, axes.yaxis)):
+        if log:
+            axis.set_major_locator(_log_ticks(axis.get_view_interval()))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+            axis.set_minor_formatter(NullFormatter())
+
+
+def _log_ticks(limits: tuple[float, float]) -> Locator:
+    """Return ticks at powers of ten, and between them where these are few."""
+    decades = np.log10(limits[1] / limits[0])
+    if decades < 1:
+        return MaxNLocator(4)
+    return LogLocator(subs=(1.0, 3.0) if decades < 2.5 else (1.0,), numticks=6)
+
+
+def _tick(value: float) -> str:
+    """Write a tick of a logarithmic axis: as it is, or as a power of ten."""
+    return f"{value:g}" if 1e-4 <= value < 1e5 else number(value, 1)
+
+
+def _finite(arrays: Sequence[Floats], positive: bool) -> Floats:
+    flat = np.concatenate([np.asarray(a, dtype=float) for a in arrays]) if arrays else np.zeros(0)
+    flat = flat[np.isfinite(flat)]
+    return flat[flat > 0] if positive else flat
+
+
+def padded(values: Floats, share: float, log: bool = False) -> tuple[float, float]:
+    """Return limits around values, with some room on both sides."""
+    if not len(values):
+        return (0.1, 1.0) if log else (0.0, 1.0)
+    low, high = float(values.min()), float(values.max())
+    if log:
+        ends = np.log10([low, high])
+        room = share * max(ends[1] - ends[0], 0.3)
+        edges = np.clip([ends[0] - room, ends[1] + room], -_MOST_DECADES, _MOST_DECADES)
+        return float(10 ** edges[0]), float(10 ** edges[1])
+    most = 10.0**_MOST_DECADES  # matplotlib computes with sums and products of limits
+    low, high = max(low, -most), min(high, most)
+    room = share * (high - low) or 0.05 * abs(high) or 0.5
+    return low - room, high + room
+
+
+def _label_ends(axes: Axes, lines: Sequence[Line]) -> None:
+    """Write each line's label at its right end, pushed apart where they would overlap."""
+    ends = [(line, _last(line)) for line in lines]
+    known = [(line, end) for line, end in ends if end is not None]
+    to_axes = axes.transData + axes.transAxes.inverted()
+    heights = [float(to_axes.transform((axes.get_xlim()[1], end))[1]) for _, end in known]
+    figure = axes.get_figure()
+    assert figure is not None
+    gap = 0.13 / (axes.get_position().height * figure.get_size_inches()[1])  # type: ignore[union-attr]
+    for (line, _), place in zip(known, spread(heights, gap), strict=True):
+        axes.annotate(
+            wrapped(line.label, 18, 1),
+            (1.02, place),
+            xycoords="axes fraction",
+            va="center",
+            fontsize=7.5,
+            color=SERIES[line.style % len(SERIES)],
+            annotation_clip=False,
+        )
+
+
+def _last(line: Line) -> float | None:
+    finite = line.y[np.isfinite(line.y)]
+    return float(finite[-1]) if len(finite) else None
+
+
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Move places apart until neighbours are at least a gap apart, keeping them within 0 to 1."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    moved = [min(max(places[i], 0.0), 1.0) for i in order]
+    for _ in range(60):
+        for i in range(len(moved) - 1):
+            lack = gap - (moved[i + 1] - moved[i])
+            if lack > 1e-9:
+                moved[i] -= lack / 2
+                moved[i + 1] += lack / 2
+        over = max(moved[-1] - 1.0, 0.0) if moved else 0.0
+        under = max(-moved[0], 0.0) if moved else 0.0
+        moved = [place - over + under for place in moved]
+    result = [0.0] * len(places)
+    for rank, index in enumerate(order):
+        result[index] = moved[rank]
+    return result

@@ -1,0 +1,77 @@
+"""A metric by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from harness.evidence import Evidence
+from harness.figures._facets import GREY, columns, counted, facets_of
+from harness.figures._labels import metric_name, short_label, unit_in_words
+from harness.figures._layout import Member, lay_out
+from harness.figures._lines import Frame, Line, draw_facets
+from harness.figures.base import Figure, Picture
+from harness.seeding import stream
+from harness.stats.intervals import bootstrap_band
+from harness.trial import Verdict
+from harness.wording import capitalized
+
+
+class LearningCurves(Figure):
+    """The validation metric of every arm by epoch."""
+
+    name = "learning_curves"
+    section = "curves"
+    order = 10
+
+    def draw(self, evidence: Evidence, verdicts: Sequence[Verdict]) -> Picture | None:
+        """See `Figure`."""
+        del verdicts
+        return learning_curves(evidence, evidence.validation_metric)
+
+
+def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
+    """Draw a metric by epoch for every arm, with the pointwise band of the mean over seeds."""
+    curves = evidence.curves
+    if metric not in curves or curves.empty:
+        return None
+    complete = evidence.confirmation.query("state == 'complete'")
+    finished = set(zip(complete["arm"], complete["seed"], strict=True))
+    mine = [key in finished for key in zip(curves["arm"], curves["seed"], strict=True)]
+    tables = {
+        arm: rows.pivot_table(index="seed", columns="epoch", values=metric).dropna(axis="columns")
+        for arm, rows in curves[mine].groupby("arm")
+    }
+    assigned = evidence.confirmation["arm"].value_counts()
+
+    def line(member: Member) -> Callable[[], Line] | None:
+        table = tables.get(member.arm)
+        return None if table is None or table.empty else partial(drawn, member, table)
+
+    def drawn(member: Member, table: pd.DataFrame) -> Line:
+        generator = np.random.default_rng(stream(0, f"band:{member.arm}:{metric}"))
+        band = bootstrap_band(table.to_numpy(), generator, resamples=1_999)
+        planned = max(evidence.plan.study.first_seeds, assigned[member.arm])
+        short = "" if len(table) == planned else f" ({len(table)}/{planned})"
+        epochs = table.columns.to_numpy(dtype=float)
+        return Line(member.label + short, member.style, epochs, band.mean, band.low, band.high)
+
+    facets, left_out = facets_of(lay_out(evidence.plan), line)
+    if not facets:
+        return None
+    known = evidence.plan.metric(metric)
+    panels = draw_facets(facets, Frame("Epoch", short_label(known), whole_x=True))
+    name = metric_name(metric)
+    return Picture(
+        "learning-curves",
+        f"{capitalized(name)} by epoch",
+        f"Mean over the confirmation seeds that trained to the end (as “n/m” where some of"
+        f" m did not), with the pointwise 95 % bootstrap band of the mean. {GREY}{left_out}"
+        f"{unit_in_words(known)}",
+        f"Learning curves of {counted(facets)}: {name} against epoch, one panel per group.",
+        panels,
+        columns=columns(len(panels)),
+    )

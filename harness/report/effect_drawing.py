@@ -1,0 +1,90 @@
+"""An effect and its interval as a small drawing, beside where the claim puts it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from harness.figures._effects import Effect
+
+WIDTH, HEIGHT = 200.0, 26.0
+_ROOM = 8.0
+
+
+def strips(effects: Sequence[Effect]) -> list[Markup]:
+    """Draw effects of one measure on one scale, each as an SVG that takes the page's colours.
+
+    The drawing is silent for screen readers: its numbers stand beside it.
+    """
+    numbers = [
+        value
+        for row in effects
+        for value in (row.effect, row.low, row.high, row.neutral, *_bounds(row))
+        if value is not None and math.isfinite(value)
+    ]
+    scale = _Scale(min(numbers, default=0.0), max(numbers, default=1.0))
+    return [_strip(row, scale) for row in effects]
+
+
+class _Scale:
+    """Puts a number on the drawing; what lies outside is put at the edge."""
+
+    def __init__(self, low: float, high: float):
+        self._low = low
+        self._width = (high - low) or abs(high) or 1.0
+
+    def at(self, value: float) -> float:
+        share = min(max((value - self._low) / self._width, -1.0), 2.0)
+        return min(max(_ROOM + share * (WIDTH - 2 * _ROOM), 0.0), WIDTH)
+
+
+def _bounds(row: Effect) -> list[float]:
+    return [bound for pair in row.claimed for bound in pair]
+
+
+def _strip(row: Effect, scale: _Scale) -> Markup:
+    middle = HEIGHT / 2
+    parts = []
+    for low, high in row.claimed:
+        left, right = scale.at(low), scale.at(high)
+        parts.append(_box(left, right))
+        parts += [_upright(scale.at(b), "edge") for b in (low, high) if math.isfinite(b)]
+    if row.neutral is not None:
+        parts.append(_upright(scale.at(row.neutral), "neutral"))
+    if row.effect is not None:
+        left = scale.at(row.low) if row.low is not None else 0.0
+        right = scale.at(row.high) if row.high is not None else WIDTH
+        parts.append(
+            f'<line class="interval" x1="{left:.1f}" x2="{right:.1f}" y1="{middle:g}"'
+            f' y2="{middle:g}"/>'
+        )
+        parts.append(_mark(row.verdict, scale.at(row.effect), middle))
+    body = "".join(parts)
+    return Markup(
+        f'<svg class="strip {row.verdict}" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" aria-hidden="true"'
+        f' focusable="false">{body}</svg>'
+    )  # nothing in it comes from a study file
+
+
+def _box(left: float, right: float) -> str:
+    return (
+        f'<rect class="claimed" x="{left:.1f}" y="2" width="{max(right - left, 0):.1f}"'
+        f' height="{HEIGHT - 4:g}"/>'
+    )
+
+
+def _upright(x: float, kind: str) -> str:
+    return f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT:g}"/>'
+
+
+def _mark(verdict: str, x: float, y: float) -> str:
+    """Mark the effect by shape as well as by colour, as the figures do."""
+    if verdict == "refuted":
+        path = f"M{x - 4.5:.1f} {y - 4.5:g}l9 9m0 -9l-9 9"
+        return f'<path class="cross" d="{path}"/>'
+    if verdict == "supported":
+        return f'<circle class="mark" cx="{x:.1f}" cy="{y:g}" r="5"/>'
+    path = f"M{x:.1f} {y - 5.5:g}l5.5 5.5l-5.5 5.5l-5.5 -5.5z"
+    return f'<path class="open" d="{path}"/>'

@@ -1,0 +1,1 @@
+"""The sections of a report on one profile, a module each."""

@@ -1,0 +1,51 @@
+"""Every claim with its verdict, its numbers, and the way down to its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.report.blocks import Block, Cell, Form, Table, Text
+from harness.report.panels.base import Panel
+from harness.report.trials import MOST_LINKS
+from harness.report.verdicts import Row
+
+if TYPE_CHECKING:
+    from harness.report.view import ProfileView
+
+_FOLDER = Path(__file__).parent
+
+
+class Verdicts(Panel):
+    """Every claim with its verdict, its numbers, and the way down to its trials."""
+
+    name = "verdicts"
+    title = "Verdicts"
+    order = 10
+
+    def blocks(self, report: ProfileView) -> Sequence[Block | None]:
+        """See `Panel`."""
+        if not report.rows:
+            return (Text("The study makes no claims."),)
+        html, markdown = ((_FOLDER / f"verdicts.{kind}").read_text() for kind in ("html", "md"))
+        values = {"rows": report.rows, "trials": report.trials, "most_links": MOST_LINKS}
+        return (Form(html, markdown, values, verdict_table(report.rows)),)
+
+
+def verdict_table(rows: Sequence[Row]) -> Table:
+    """Return the verdicts as a table: a row for each claim."""
+    cells = [
+        [
+            Cell(row.says), Cell(row.verdict), Cell(row.effect, True), Cell(row.interval, True),
+            Cell(row.expected, True), Cell(row.p_corrected, True), Cell(row.seeds, True),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return Table(
+        "Claims and verdicts",
+        ["Claim", "Verdict", "Effect", "Interval", "Claimed", "p", "Seeds"],
+        cells,
+        "p is corrected for all claims of the study together (Holm).",
+        name="verdicts",
+    )

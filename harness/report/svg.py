@@ -1,0 +1,136 @@
+"""Figures as SVG: parts of a page in its colours, and files of their own."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from markupsafe import Markup, escape
+
+from harness.figures._style import FAINT, GRID, INK, MUTED, PAPER, SERIES, VERDICT_COLOURS
+
+COLOUR_NAMES: dict[str, str] = {
+    INK: "ink",
+    MUTED: "muted",
+    FAINT: "faint",
+    GRID: "grid",
+    PAPER: "paper",
+    **{colour: f"series-{index}" for index, colour in enumerate(SERIES)},
+    **{colour: verdict for verdict, colour in VERDICT_COLOURS.items()},
+}
+"""The page gives each of these a value for light and one for dark."""
+
+_HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)
+_METADATA = re.compile(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", re.DOTALL)
+_SIZE = re.compile(r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"')
+_SIZE_UNIT = re.compile(r'(\s(?:width|height)="[\d.]+)pt"')
+_EXTENT = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
+_ID = re.compile(r'\sid="([^"]*)"')
+_REFERENCE = re.compile(r'(url\(#|href="#)([^)"]+)')
+_GEOMETRY = re.compile(r'\s(?:d|x|y|transform|points|width|height|viewBox|cx|cy|r)="[^"]*"')
+_LONG_TAIL = re.compile(r"(?<=\d\.\d)\d+")
+_FONT = re.compile(r"font-family: [^;\"]*;? ?|(?<=font: )([^;\"]*?)([\d.]+px)\s+[^;\"]*")
+_NO_TURN = re.compile(r' transform="rotate\(-?0 [^"]*"')
+_GROUP = re.compile(r"<g>|<g [^>]*>|</g>")
+_STYLE = re.compile(r'(<[^<>]*?) style="([^"]*)"')
+
+
+def inline_svg(svg: str, prefix: str, label: str) -> Markup:
+    """Make an SVG document a part of an HTML page.
+
+    Colours become the page's variables, ids that nothing refers to go, the others get a prefix,
+    and coordinates (no text) are cut to tenths of a point.
+
+    Args:
+        svg: the document, as matplotlib writes it.
+        prefix: unique on the page.
+        label: what the picture shows, for screen readers; empty where the text nearby says it.
+    """
+    text = _small(svg, prefix)
+    for _ in range(2):  # the width, then the height
+        text = _SIZE.sub(lambda m: m.group(1) or m.group(2), text)
+    for colour, name in COLOUR_NAMES.items():
+        text = text.replace(colour, f"var(--{name})")
+    role = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
+    return Markup(text.replace("<svg ", f"<svg {role} ", 1))
+
+
+def svg_file(panels: Sequence[str], columns: int, label: str) -> str:
+    """Return panels of equal size as one SVG document on white, row by row.
+
+    Args:
+        panels: documents, as matplotlib writes them.
+        columns: panels side by side.
+        label: what the picture shows.
+    """
+    texts = [_small(panel, f"p{index}-") for index, panel in enumerate(panels)]
+    width, height = (float(value) for value in _EXTENT.findall(texts[0])[0])
+    whole = width * min(columns, len(texts)), height * -(-len(texts) // columns)
+    placed = [
+        text.replace(
+            "<svg ", f'<svg x="{width * (i % columns):g}" y="{height * (i // columns):g}" ', 1
+        )
+        for i, text in enumerate(texts)
+    ]
+    document = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+        f' width="{whole[0]:g}pt" height="{whole[1]:g}pt" viewBox="0 0 {whole[0]:g} {whole[1]:g}"'
+        f' role="img" font-family="DejaVu Sans, sans-serif"><title>{escape(label)}</title>'
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>{"".join(placed)}</svg>\n'
+    )
+    text, rules = shared_styles(document)
+    return text.replace("</title>", f"</title><style>{rules}</style>", 1)
+
+
+def shared_styles(text: str) -> tuple[str, str]:
+    """Replace the styles that stand several times in a text by classes; return it and their rules.
+
+    Only pictures have styles of their own, so that a whole page can be treated at once.
+    """
+    counts = Counter(style for _, style in _STYLE.findall(text))
+    names = {style: f"z{i}" for i, style in enumerate(s for s, n in counts.items() if n > 2)}
+    text = _STYLE.sub(
+        lambda m: f'{m[1]} class="{names[m[2]]}"' if m[2] in names else m.group(), text
+    )
+    return text, "".join(f".{name}{{{style}}}" for style, name in names.items())
+
+
+def _small(svg: str, prefix: str) -> str:
+    """Drop from a document what nobody sees, and give the names that are used a prefix."""
+    text = _slim(svg)
+    names = {name: f"{prefix}{i}" for i, name in enumerate(_referenced(text))}
+    text = _ID.sub(lambda m: f' id="{names[m.group(1)]}"' if m.group(1) in names else "", text)
+    text = _REFERENCE.sub(lambda m: m.group(1) + names[m.group(2)], text)
+    return _without_empty_groups(re.sub(r">\s+<", "><", text).strip())
+
+
+@lru_cache(maxsize=128)  # of each panel, once for its file and once for the page
+def _slim(svg: str) -> str:
+    text = _METADATA.sub("", _HEAD.sub("", svg))
+    text = _SIZE_UNIT.sub(r'\1"', text)
+    text = _GEOMETRY.sub(lambda m: _LONG_TAIL.sub("", _on_one_line(m.group())), text)
+    text = _FONT.sub(lambda m: f"{m.group(1)}{m.group(2)} sans-serif" if m.group(2) else "", text)
+    return _NO_TURN.sub("", text)
+
+
+def _on_one_line(attribute: str) -> str:
+    return " " + " ".join(attribute.split()).replace(' "', '"')
+
+
+def _referenced(text: str) -> list[str]:
+    return list(dict.fromkeys(match.group(2) for match in _REFERENCE.finditer(text)))
+
+
+def _without_empty_groups(text: str) -> str:
+    """Drop the tags of groups that say nothing about what is in them."""
+    kept: list[bool] = []
+
+    def tag(match: re.Match[str]) -> str:
+        if match.group() == "</g>":
+            return "</g>" if kept.pop() else ""
+        kept.append(match.group() != "<g>")
+        return match.group() if kept[-1] else ""
+
+    return _GROUP.sub(tag, text)

@@ -1,0 +1,258 @@
+"""From records to verdicts, reports and the scoreboard, training nothing.
+
+Verdicts come first: whatever goes wrong while reports are drawn or written is told, and costs
+nothing else. A page is decided by the executions that it shows and their records, the study files
+of today, the published files and the code. It stands if all of them are as they were when it was
+written, and if nobody has touched its files since; then it is not made again. What judges and
+draws is imported only where something is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from harness.provenance import package_version
+from harness.publish import FOLDER
+from harness.run.outcome import Fault, Outcome
+from harness.store import Execution, Store, WrittenPage, open_store
+from harness.study import InputError, files_of
+from harness.trial import digest
+from harness.wording import why
+
+if TYPE_CHECKING:
+    from harness.report import ProfileResult
+    from harness.run.results import Results
+
+STUDIES = Path("studies")  # where `harness.integrity` looks for a study file of today
+BOARD = ("index.html", "index.md")
+"""The files of the scoreboard, which lie beside the folders of the reports."""
+
+
+def made_from(store: Store, study: str | None = None) -> str:
+    """Digest everything that decides the report of a study, or the scoreboard over all of them."""
+    shown = [e for e in store.latest_executions() if study in (None, e.study)]
+    published = sorted((store.folder / FOLDER).glob("*"))
+    return digest(
+        [
+            package_version(),
+            [[e.id, e.status, e.ended, store.marks(e.id), _study_files(e)] for e in shown],
+            [[file.name, _content(file)] for file in published],
+        ]
+    )
+
+
+def standing_page(store: Store, folder: Path, key: str) -> WrittenPage | None:
+    """Return what was written to a folder, if it stands; see `made_from` for the key."""
+    page = store.pages.find(_name(folder))
+    if page is None or page.made_from != key:
+        return None
+    same = all(_content(folder / name) == content for name, content in page.files.items())
+    return page if same else None
+
+
+def keep_page(
+    store: Store,
+    folder: Path,
+    key: str,
+    outcomes: Mapping[str, Any],
+    files: Iterable[str] | None = None,
+) -> None:
+    """Note that a page was written, with the key from before its records were read.
+
+    Args:
+        store: of the records.
+        folder: that holds the page.
+        key: what it was made from.
+        outcomes: what came of each profile that it shows, as plain data.
+        files: that belong to it; all in the folder if not given.
+    """
+    if files is None:
+        inside = sorted(file for file in folder.rglob("*") if file.is_file())
+        files = [file.relative_to(folder).as_posix() for file in inside]
+    contents = {name: _content(folder / name) for name in files}
+    store.pages.keep(_name(folder), WrittenPage(key, contents, outcomes))
+
+
+def check_writable(folder: Path, study: str = "") -> None:
+    """Make the folder of the reports if it is not there, and see that files can be written to it.
+
+    Args:
+        folder: that gets the reports.
+        study: whose report will be written; the folder of an earlier one is looked at as well.
+
+    Raises:
+        InputError: if they cannot, so that nothing is trained for a report that cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder, folder / study) if (folder / study).exists() else (folder,):
+            with TemporaryFile(dir=place) as file:
+                file.write(b"x")
+    except OSError as error:
+        raise InputError(
+            f"the folder of the reports, '{folder}', cannot be written: {error.strerror}; free it,"
+            " or choose another one with --out"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What was judged, the folder of each report that was written, and what went wrong."""
+
+    judged: Sequence[ProfileResult]
+    folders: Mapping[str, Path]
+    faults: Sequence[Fault]
+
+    def faults_of(self, studies: Sequence[str]) -> list[Fault]:
+        """Return the faults of some studies, and of what belongs to no study."""
+        return [fault for fault in self.faults if fault.study in (*studies, "")]
+
+
+def conclude(
+    results: Results,
+    names: tuple[str, str],
+    reports: Path,
+    tell: Callable[[Outcome], None] = lambda outcome: None,
+) -> tuple[Outcome, Path | None]:
+    """Judge every profile of a study, tell what came of one of them, and write the report.
+
+    Args:
+        results: all that are at hand.
+        names: the study, and the profile that was run.
+        reports: the folder of the reports.
+        tell: told as soon as the profile is judged, before anything is drawn.
+
+    Returns:
+        What came of the profile, and the folder of the report; None if it could not be written.
+
+    Raises:
+        Exception: whatever came up in judging this profile.
+    """
+    study, profile = names
+    key = _made_from(results, study)
+    judged = results.judged({study})
+    mine = next((result for result in judged if result.profile == profile), None)
+    if mine is None:
+        fault = next(f for f in results.faults if (f.study, f.profile) == names)
+        assert fault.error is not None
+        raise fault.error
+    tell(Outcome.of(mine))
+    faults = list(results.faults_of({study}))
+    folder = _write_report(results, judged, reports / study, key, faults)
+    return replace(Outcome.of(mine), left_out=[str(fault) for fault in faults]), folder
+
+
+def build_reports(
+    results: Results, studies: Sequence[str], reports: Path, *, published: bool = False
+) -> Reports:
+    """Write the reports of these studies, and the scoreboard of all.
+
+    Args:
+        results: all that are at hand.
+        studies: those whose report is written.
+        reports: the folder that gets them.
+        published: whether they are the small pages that are kept with published records.
+    """
+    keys = {study: _made_from(results, study) for study in (*studies, None)}
+    judged = results.judged()
+    faults = list(results.faults)
+    folders: dict[str, Path] = {}
+    for study in studies:
+        mine = [result for result in judged if result.study == study]
+        if mine:
+            folder = _write_report(results, mine, reports / study, keys[study], faults, published)
+            folders |= {study: folder} if folder is not None else {}
+    from harness.report import build_scoreboard
+
+    try:
+        lacking = [str(fault) for fault in results.faults]
+        build_scoreboard(judged, reports, lacking, published=published)
+        if results.store is not None and not faults and not left_out(judged):
+            keep_page(results.store, reports, keys[None], {}, BOARD)
+    except Exception as error:
+        faults.append(Fault("", "", f"the scoreboard could not be written ({why(error)})", error))
+    told = {(fault.study, fault.profile, fault.says) for fault in faults}
+    faults += [f for f in left_out(judged) if (f.study, f.profile, f.says) not in told]
+    return Reports(judged, folders, faults)
+
+
+def _made_from(results: Results, study: str | None) -> str:
+    return made_from(results.store, study) if results.store is not None else ""
+
+
+def _write_report(
+    results: Results,
+    judged: Sequence[ProfileResult],
+    folder: Path,
+    key: str,
+    faults: list[Fault],
+    published: bool = False,
+) -> Path | None:
+    """Write the report of a study, and add to the faults what could not be drawn or written."""
+    from harness.report import build_page
+
+    study = judged[0].study
+    try:
+        lacking = [str(fault) for fault in results.faults_of({study})]
+        build_page(judged, folder, lacking, published=published)
+        faults += left_out(judged)
+        if results.store is not None:
+            says = [str(fault) for fault in faults if fault.study == study]
+            outcomes = {r.profile: replace(Outcome.of(r), left_out=says).to_dict() for r in judged}
+            keep_page(results.store, folder, key, outcomes)
+    except Exception as error:
+        says_why = f"the report could not be written ({why(error)}); the verdicts stand"
+        faults.append(Fault(study, "", says_why, error))
+        return None
+    return folder
+
+
+def left_out(judged: Sequence[ProfileResult]) -> list[Fault]:
+    """Return the parts of reports that could not be drawn."""
+    return [
+        Fault(result.study, result.profile, f"left out: {says}")
+        for result in judged
+        for says in result.left_out.values()
+    ]
+
+
+def refresh_scoreboard(results: Path, reports: Path) -> Sequence[Fault]:
+    """Write the scoreboard over all studies again, unless it would come out the same.
+
+    Args:
+        results: the folder of the records.
+        reports: the folder that holds the scoreboard.
+
+    Returns:
+        What could not be judged, drawn or written.
+    """
+    store = open_store(results)
+    if standing_page(store, reports, made_from(store)) is not None:
+        return []
+    from harness.run.results import open_results  # what judges is slow to import
+
+    return build_reports(open_results(results), (), reports).faults
+
+
+def _name(folder: Path) -> str:
+    return str(folder.resolve())
+
+
+def _study_files(execution: Execution) -> list[str]:
+    """Digest the files that may be the study's file of today, and those that they extend."""
+    named = Path(str(execution.context.get("file", "")))
+    today = [named, STUDIES / f"{execution.study}.yaml"]
+    return [_content(file) for start in today for file in files_of(start)]
+
+
+def _content(file: Path) -> str:
+    """Digest a file; empty for one that is not there."""
+    if not file.is_file():
+        return ""
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
