@@ -149,6 +149,7 @@ def test_a_small_page_is_kept_with_the_file_and_is_the_same_on_a_clone(home, clo
     assert found == {
         "index.md", "small/report.md", "small/figures/default/effects.svg",
         "small/figures/default/arms.svg", "small/figures/default/at-a-glance.svg",
+        "small/figures/default/inside-gradient-norms.svg",
     }  # fmt: skip
     text, board = ((pages / name).read_text() for name in ("small/report.md", "index.md"))
     assert "ReLU beats sigmoid" in text
