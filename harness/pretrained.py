@@ -17,7 +17,6 @@ from typing import Any
 from harness.extras import need
 from harness.metrics import functions
 from harness.own.reach import source_version
-from harness.provenance import code_version
 from harness.registry import (
     AUGMENTATIONS,
     KINDS,
@@ -29,7 +28,6 @@ from harness.registry import (
     TASKS,
     Kind,
 )
-from harness.trial import digest
 
 PACKAGE = "package:"
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -142,16 +140,6 @@ def outside_versions(
         outside = _model_version(model)
         found += [] if outside is None else [outside]
     return found
-
-
-def training_version(
-    workload: Mapping[str, Any],
-    version_of: Callable[[str], str] = source_version,
-    probes: Sequence[Mapping[str, Any]] = (),
-) -> str:
-    """Return the version of all code that trains a workload; see `outside_versions`."""
-    outside = outside_versions(workload, version_of, probes)
-    return digest([code_version(), *outside]) if outside else code_version()
 
 
 def need_library(model: Mapping[str, Any]) -> None:

@@ -9,25 +9,6 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PARTS = (
-    "form.py", "seeding.py", "metrics.py", "lazy.py", "pretrained.py", "isolation.py", "models",
-    "layers", "data", "optimizers", "schedules", "augmentations", "losses", "workloads", "tasks",
-    "probes", "train",
-)  # fmt: skip
-
-
-@cache
-def code_version() -> str:
-    """Hash the source of everything that a trial's outcome depends on (16 hexadecimal digits)."""
-    package = Path(__file__).parent
-    hashed = hashlib.sha256()
-    for part in _PARTS:
-        root = package / part
-        for file in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
-            hashed.update(str(file.relative_to(package)).encode())
-            hashed.update(file.read_bytes())
-    return hashed.hexdigest()[:16]
-
 
 @cache
 def package_version() -> str:
@@ -35,7 +16,7 @@ def package_version() -> str:
     package = Path(__file__).parent
     hashed = hashlib.sha256()
     for file in sorted(file for file in package.rglob("*") if file.is_file()):
-        if file.suffix != ".pyc":
+        if "__pycache__" not in file.parts:
             hashed.update(str(file.relative_to(package)).encode())
             hashed.update(file.read_bytes())
     return hashed.hexdigest()[:16]
@@ -53,7 +34,7 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": str(os.cpu_count()),
-        "code": code_version(),
+        "code": package_version(),
     }
     for package in PACKAGES:
         try:

@@ -97,11 +97,9 @@ class Kind:
             ValueError: if two packages register it.
         """
         if name in self.own():
-            module = name.replace("-", "_") if self.hyphens else name
-            return _class_of(f"{self.package}.{module}", name)
-        family = self.family(name)
-        if family is not None:
-            return _class_of(f"{self.package}.{family.module}", None)
+            return _class_of(str(self.module(name)), name)
+        if (module := self.module(name)) is not None:
+            return _class_of(module, None)
         plugin = self.plugin(name)
         if plugin is None or not plugin.is_class:
             raise KeyError(name)
@@ -111,6 +109,13 @@ class Kind:
             own_function(plugin.function) if held is None else getattr(held, attribute)
         )
         return found
+
+    def module(self, name: str) -> str | None:
+        """Return the module of a built-in thing, or of the family that a name belongs to."""
+        if name in self.own():
+            return f"{self.package}.{name.replace('-', '_') if self.hyphens else name}"
+        family = self.family(name)
+        return None if family is None else f"{self.package}.{family.module}"
 
     def family(self, name: str) -> Family | None:
         """Return the family that a name belongs to, if to any."""

@@ -202,7 +202,7 @@ def trial(
     as_json: options.AsJson = False,
 ) -> int:
     """Show one trial: its settings and its record; with --replay, run it again and compare."""
-    from harness.pretrained import training_version
+    from harness.identity import training_version
     from harness.store import open_store
     from harness.trial import TIMED
 

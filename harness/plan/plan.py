@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
+from harness.identity import training_version
 from harness.metrics import Metric, deciding, metric_of
 from harness.models import is_simple
 from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
-from harness.pretrained import own_code, training_version
+from harness.pretrained import own_code
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
 from harness.study import (
     Arm,
