@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from harness.components.base import FUNCTION
 from harness.errors import Problem, nearest
 from harness.plugins import Kind as PluginKind
 from harness.plugins import plugins
@@ -128,7 +129,8 @@ def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
-        return f"'{given}' does not have the form {context['pattern']}"
+        form = "package.module:function" if context["pattern"] == FUNCTION else context["pattern"]
+        return f"'{given}' does not have the form {form}"
     message = str(item["msg"])
     return f"{message[0].lower()}{message[1:]}, found {_shown(given)}"
 
