@@ -63,7 +63,7 @@ def test_a_search_pack_is_given_no_reference_to_the_test_split(ray_executor, dig
         ray_executor.references(Pack((make_trial(0, phase),)))
         for phase in (Phase.SEARCH, Phase.CONFIRMATION)
     )
-    assert search[1:] == (None, None)
+    assert search[1:] == (None,)
     assert ray.get(search[0]).test is None
     assert search[0] == confirmation[0]
     assert len(ray.get(confirmation[1])) == len(digits.test)
