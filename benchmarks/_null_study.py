@@ -17,13 +17,12 @@ from typing import Any
 
 from benchmarks.whole_study import study_text
 from harness.cluster import DryRun, Event, Pack
-from harness.cluster.executor import Weights
 from harness.run import conductor
 from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Closing, Observer, Opening
 from harness.study import load_study
-from harness.trial import Checked, Record, State, Trial
+from harness.trial import Checked, Given, Record, State, Trial
 from harness.workloads import Dataset
 
 
@@ -60,7 +59,7 @@ class NullExecutor:
     def __init__(self) -> None:
         self._ready: list[Event] = []
 
-    def provide_weights(self, trial_id: str, weights: Weights) -> None:
+    def provide_products(self, key: Any, given: Given) -> None:
         """Need none."""
 
     def provide(self, dataset: Dataset) -> None:
