@@ -56,7 +56,7 @@ def training_version(
 
 def modules(workload: Mapping[str, Any], probes: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """Return the modules of the harness's own things that a workload and its probes name."""
-    task = _task(workload)
+    task = task_learned(workload)
     names = {*_named(workload), *_named(list(probes)), task.name}
     names |= set(workload.get("augmentation") or {})
     names |= {workload.get("loss", "auto"), getattr(task, "usual_loss", "auto")} - {None}
@@ -76,7 +76,8 @@ def _named(part: Any) -> Iterator[str]:
             yield from _named(below)
 
 
-def _task(workload: Mapping[str, Any]) -> Task:
+def task_learned(workload: Mapping[str, Any]) -> Task:
+    """Return the task of a resolved workload: the one that it names, else that of its data."""
     named = workload.get("task") is not None
     return task_of(workload, "class" if named else _kind(canonical_json(workload["data"])))
 

@@ -133,6 +133,32 @@ class Data(Component):
         return DataSummary(*self.sizes(), self.form)
 
 
+class OfLibrary(Data):
+    """A data set that a library downloads and keeps, and that is known by its arrays."""
+
+    by_content: ClassVar[bool] = True
+
+    def fetched(self, root: Path, *, download: bool) -> Dataset:
+        """Return the data set by way of its library.
+
+        Args:
+            root: folder of data files.
+            download: whether the library may, where it can.
+
+        Raises:
+            DataMissingError: if it is not to be had.
+        """
+        raise NotImplementedError
+
+    def load(self, root: Path) -> Dataset:
+        """See `Data`."""
+        return self.fetched(root, download=True)
+
+    def load_offline(self, root: Path) -> Dataset:
+        """See `Data`."""
+        return self.fetched(root, download=False)
+
+
 class ClassData(Data):
     """Examples of classes, of which some can be chosen."""
 

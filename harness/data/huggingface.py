@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,14 +12,14 @@ from harness.data._arrays import array_dataset
 from harness.data._dataset import Dataset
 from harness.data._divide import PARTS, Labelled, divide
 from harness.data._pictures import Pictures, Pixels, as_dataset, stacked
-from harness.data.base import DataMissingError
+from harness.data.base import DataMissingError, OfLibrary
 from harness.data.texts import OwnTexts
 from harness.errors import nearest
 from harness.extras import need
 from harness.lazy import numpy as np
 
 
-class HuggingFaceData(OwnTexts, Pictures):
+class HuggingFaceData(OfLibrary, OwnTexts, Pictures):
     """A data set of the Hugging Face hub by name; needs the package `datasets`."""
 
     name: Literal["huggingface"]
@@ -29,17 +29,8 @@ class HuggingFaceData(OwnTexts, Pictures):
     input: str = Field(description="column of images, texts or numbers")
     label: str = Field("label", description="column of classes")
 
-    by_content: ClassVar[bool] = True
-
-    def load(self, root: Path) -> Dataset:
-        """Read the data set, which its library downloads where it can: images, texts or numbers."""
-        return self._load(root, download=True)
-
-    def load_offline(self, root: Path) -> Dataset:
-        """See `Data`."""
-        return self._load(root, download=False)
-
-    def _load(self, root: Path, *, download: bool) -> Dataset:
+    def fetched(self, root: Path, *, download: bool) -> Dataset:
+        """Read images, texts or numbers."""
         del root  # the library has a cache of its own
         need("datasets", f"the data set '{self.source}'")
         import datasets

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from harness.data._dataset import Dataset
 from harness.data._divide import Labelled, OwnData, divide
 from harness.data._pictures import Pictures, as_dataset, stacked
-from harness.data.base import DATA_ROOT_VARIABLE, DataMissingError
+from harness.data.base import DATA_ROOT_VARIABLE, DataMissingError, OfLibrary
 from harness.errors import nearest
 from harness.extras import need
 from harness.lazy import numpy as np
 
 
-class TorchvisionData(Pictures, OwnData):
+class TorchvisionData(OfLibrary, Pictures, OwnData):
     """A data set of torchvision by the name of its class, such as FashionMNIST."""
 
     name: Literal["torchvision"]
@@ -26,17 +26,8 @@ class TorchvisionData(Pictures, OwnData):
         default_factory=dict, description="passed to torchvision's class"
     )
 
-    by_content: ClassVar[bool] = True
-
-    def load(self, root: Path) -> Dataset:
-        """Read the data set, which torchvision downloads where it can."""
-        return self._load(root, download=True)
-
-    def load_offline(self, root: Path) -> Dataset:
-        """See `Data`."""
-        return self._load(root, download=False)
-
-    def _load(self, root: Path, *, download: bool) -> Dataset:
+    def fetched(self, root: Path, *, download: bool) -> Dataset:
+        """See `OfLibrary`."""
         need("torchvision", "`data: torchvision`")
         from torchvision import datasets
 

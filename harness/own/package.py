@@ -50,13 +50,13 @@ def reached(modules: Collection[str]) -> list[str]:
 
 def _reached(modules: Collection[str]) -> dict[str, str]:
     """Return the digest of the program of every module that is reached, by its name."""
-    known, found, waiting = _Known(), dict[str, str](), [TRAINS, *modules]
+    known, found, waiting = _known(), dict[str, str](), [TRAINS, *modules]
     while waiting:
         parts = waiting.pop().split(".")
         for count in range(1, len(parts) + 1):
             name = ".".join(parts[:count])
-            if name not in found and (file := _file(name)) is not None:
-                found[name], imports = known.read(file)
+            if name not in found and (program := known.program(name)) is not None:
+                found[name], imports = program
                 waiting += imports
     known.keep()
     return found
@@ -69,24 +69,32 @@ def _file(name: str) -> Path | None:
 
 
 class _Known:
-    """What modules are, by their text: the digest of the program, and what it imports of ours.
+    """What modules are: the digest of the program, and what it imports of ours.
 
-    To read all of them takes a second; what was found is kept beside Python's own cache.
+    To read all of them takes a second; what was found is kept by their text, beside Python's own
+    cache. This process reads each once, for it runs what it has imported.
     """
 
     def __init__(self) -> None:
         self._reader = hashlib.sha256(Path(reach.__file__).read_bytes()).hexdigest()
-        self._programs: dict[str, tuple[str, list[str]]] = {}
+        self._by_text: dict[str, tuple[str, list[str]]] = {}
         with suppress(OSError, ValueError, KeyError, TypeError):
             kept = json.loads(_KNOWN.read_text(encoding="utf-8"))
-            self._programs = kept["programs"] if kept["reader"] == self._reader else {}
+            self._by_text = kept["programs"] if kept["reader"] == self._reader else {}
+        self._by_name: dict[str, tuple[str, list[str]] | None] = {}
         self._new = False
 
-    def read(self, file: Path) -> tuple[str, list[str]]:
-        """Return the digest of a module's program, and what it imports of this package."""
+    def program(self, name: str) -> tuple[str, list[str]] | None:
+        """Return the digest of a module's program, and what it imports; None if there is none."""
+        if name not in self._by_name:
+            file = _file(name)
+            self._by_name[name] = None if file is None else self._read(file)
+        return self._by_name[name]
+
+    def _read(self, file: Path) -> tuple[str, list[str]]:
         text = file.read_bytes()
         key = hashlib.sha256(text).hexdigest()
-        if key not in self._programs:
+        if key not in self._by_text:
             source = reach.read_source(text, str(file), described=False)
             imports = {
                 one
@@ -94,15 +102,21 @@ class _Known:
                 for one in ([base, *(f"{base}.{name}" for name in names)] if base else names)
                 if one.startswith("harness.")
             }
-            self._programs[key], self._new = (source.digest, sorted(imports)), True
-        return self._programs[key]
+            self._by_text[key], self._new = (source.digest, sorted(imports)), True
+        return self._by_text[key]
 
     def keep(self) -> None:
         """Keep what was read; where the package cannot be written to, it is read again."""
         if self._new:
+            self._new = False
             with suppress(OSError):
                 _KNOWN.parent.mkdir(exist_ok=True)
                 beside = _KNOWN.with_name(f"programs.{os.getpid()}")
-                document = {"reader": self._reader, "programs": self._programs}
+                document = {"reader": self._reader, "programs": self._by_text}
                 beside.write_text(json.dumps(document), encoding="utf-8")
                 beside.replace(_KNOWN)
+
+
+@cache
+def _known() -> _Known:
+    return _Known()

@@ -102,7 +102,7 @@ class Plan:
         stages: dict[str, Assignment] = {}
         for name in used_stages(self.study, self.arms, workloads):
             workload = _sourced(workloads[name], stages)
-            trial = self._trial(workload, PRETRAINING_SEED, Phase.PRETRAINING)
+            (trial,) = self._trials(workload, [PRETRAINING_SEED], Phase.PRETRAINING)
             stages[name] = Assignment(trial, name, Phase.PRETRAINING, None, {})
         return stages
 
@@ -194,13 +194,13 @@ class Plan:
             look: which instalment of seeds, from 0; a study with a fixed number has one.
         """
         before = self.study.looks[look - 1] if look else 0
-        trials = []
-        for seed in confirmation_seeds(self.study.looks[look])[before:]:
-            winner = winners[seed % len(winners)]
+        seeds, trials = confirmation_seeds(self.study.looks[look])[before:], []
+        for place, winner in enumerate(winners):
+            own = [seed for seed in seeds if seed % len(winners) == place]
             trials += self._assignments(
-                arm, Phase.CONFIRMATION, [seed], winner.candidate, winner.parameters
+                arm, Phase.CONFIRMATION, own, winner.candidate, winner.parameters
             )
-        return trials
+        return sorted(trials, key=lambda item: item.trial.seed)
 
     def _assignments(
         self,
@@ -214,23 +214,22 @@ class Plan:
         workload = _sourced(own, self.stages)
         probes = self._probes(arm, workload) if phase is Phase.CONFIRMATION else ()
         return [
-            Assignment(
-                self._trial(workload, seed, phase, probes), arm.name, phase, candidate, parameters
-            )
-            for seed in seeds
+            Assignment(trial, arm.name, phase, candidate, parameters)
+            for trial in self._trials(workload, seeds, phase, probes)
         ]
 
-    def _trial(
+    def _trials(
         self,
         workload: Mapping[str, Any],
-        seed: int,
+        seeds: Sequence[int],
         phase: Phase,
         probes: tuple[Mapping[str, Any], ...] = (),
-    ) -> Trial:
+    ) -> list[Trial]:
         version = training_version(workload, self.own_version, probes)
         fingerprint = self.fingerprints.get(data_key(workload), "")
         own = {name: self.own_version(name) for name in own_code(workload, probes)}
-        return Trial(deciding(workload), seed, phase, fingerprint, version, probes, own)
+        kept = deciding(workload)
+        return [Trial(kept, seed, phase, fingerprint, version, probes, own) for seed in seeds]
 
     def own_version(self, name: str) -> str:
         """Return what identifies a user's own function, the same for the whole life of a plan."""

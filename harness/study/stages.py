@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from harness.data import data_of
 from harness.errors import Problem, nearest
+from harness.identity import task_learned
 from harness.models import is_simple
 from harness.study.design import Arm, OnError, checked_workload
 from harness.study.document import Document, Path_
 from harness.study.model import Study
-from harness.tasks import Task, task_of
-from harness.trial import canonical_json, sources_of
+from harness.tasks import Task
+from harness.trial import sources_of
 from harness.wording import listed
 
 SOURCE_PATHS = ("transfer.from", "uses.")
@@ -125,7 +123,7 @@ def _wrong_uses(
         sources = sources_of(workload)
         if workload.get("training"):
             continue  # it takes whatever there is, in roles of its own
-        task = _task(workload)
+        task = task_learned(workload)
         for role in sorted(set(task.needs) - set(sources)):
             message = (
                 f"the task {task.name} needs a stage as {role}: write `uses: {{{role}: NAME}}`"
@@ -171,18 +169,7 @@ def given_by(workload: Mapping[str, Any]) -> tuple[str, ...]:
     training = workload.get("training")
     if training:
         return tuple(training.get("products") or ())
-    return _task(workload).gives
-
-
-def _task(workload: Mapping[str, Any]) -> Task:
-    data = canonical_json(workload["data"])
-    return task_of(workload, _kind(data) if workload.get("task") is None else "class")
-
-
-@cache
-def _kind(data: str) -> Any:
-    """Return the kind of targets of a data set, whose settings are given as JSON."""
-    return data_of(json.loads(data)).kind
+    return task_learned(workload).gives
 
 
 def _where_arm(study: Study, arm: Arm) -> Path_:
