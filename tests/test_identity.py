@@ -12,6 +12,7 @@ import harness
 from harness.identity import modules
 from harness.own.package import reached
 from harness.registry import KINDS
+from harness.study import InputError, load_study
 
 DIGITS = {"name": "digits", "limit": None, "validation_fraction": 0.2}
 FUNCTION = {"name": "function"}
@@ -128,3 +129,45 @@ def test_every_kind_that_a_workload_can_name_counts():
         "harness.models.cnn", "harness.models.resnet", "harness.optimizers._torch",
         "harness.probes.step_time", "harness.schedules.cosine", "harness.tasks.adversarial",
     ]  # fmt: skip
+
+
+STUDY = """
+study: spelling
+question: Are two spellings one arm?
+workload: {data: DATA, model: {name: mlp, depth: 1, width: 4}, epochs: 2}
+factors:
+  f: {levels: {short: {epochs: 2}, long: {SETTING}}}
+seeds: 8
+claims:
+  - id: same
+    says: they are alike
+    metric: validation.loss
+    contrast: {f: [short, long]}
+    within: 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "setting"),
+    [
+        ("digits", "task: classification"),
+        ("digits", "loss: cross_entropy"),
+        ("digits", "schedule: constant"),
+        ("digits", "model.dropout: 0"),
+        ("function", "task: {name: regression}, loss: mean_squared_error"),
+        ("recall", "task: {name: classification}, loss: {name: cross_entropy}"),
+    ],
+)
+def test_what_is_usual_is_one_arm_whether_it_is_said_or_not(tmp_path, data, setting):
+    file = tmp_path / "study.yaml"
+    file.write_text(STUDY.replace("DATA", data).replace("SETTING", setting))
+    with pytest.raises(InputError, match="compares short with long, but they are one arm"):
+        load_study(file)
+
+
+def test_another_loss_or_task_is_another_arm(tmp_path):
+    file = tmp_path / "study.yaml"
+    text = STUDY.replace("DATA", "function").replace("SETTING", "loss: mean_absolute_error")
+    file.write_text(text)
+    short, long = load_study(file).arms
+    assert (short.workload["loss"], long.workload["loss"]) == ("auto", "mean_absolute_error")

@@ -208,7 +208,7 @@ def checked_workload(
     try:
         for path, value in assignments.items():
             _assign(data, path, copy.deepcopy(value))
-        return Workload.model_validate_json(json.dumps(data), strict=True).model_dump(mode="json")
+        return Workload.resolved(data)
     except ValidationError as error:
         if on_error is None:
             raise
@@ -231,7 +231,7 @@ def with_settings(workload: Mapping[str, Any], settings: Mapping[str, Any]) -> d
     data = copy.deepcopy(dict(workload))
     for path, value in settings.items():
         assign(data, path, value)
-    return Workload.model_validate_json(json.dumps(data), strict=True).model_dump(mode="json")
+    return Workload.resolved(data)
 
 
 # --- selectors ----------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -223,6 +225,24 @@ class Workload(Component):
         if unused:
             raise ValueError(f"`{unused[-1]}` is of no use with `training`: {advice}")
         return self
+
+    @classmethod
+    def resolved(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Check settings, and return all of them as plain values: one form for what is the same.
+
+        A task or a loss that is named though it is the usual one is as good as left out.
+
+        Raises:
+            pydantic.ValidationError: if a setting is wrong.
+        """
+        workload = cls.model_validate_json(json.dumps(data), strict=True)
+        found = workload.model_dump(mode="json")
+        if workload.training is None:
+            usual = usual_task(workload.data.kind).model_dump(mode="json")
+            found["task"] = None if found["task"] == usual else found["task"]
+            named = found["loss"] == getattr(workload.learns, "usual_loss", None)
+            found["loss"] = "auto" if named else found["loss"]
+        return found
 
     def _sets(self, part: str) -> bool:
         """Whether a part is another than what it is where nothing is said."""
