@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from harness.data import data_of
+from harness.losses import loss_name
 from harness.own.package import code_version
 from harness.own.reach import source_version
 from harness.pretrained import outside_versions
@@ -59,8 +60,8 @@ def modules(workload: Mapping[str, Any], probes: Sequence[Mapping[str, Any]] = (
     task = task_learned(workload)
     names = {*_named(workload), *_named(list(probes)), task.name}
     names |= set(workload.get("augmentation") or {})
-    names |= {workload.get("loss", "auto"), getattr(task, "usual_loss", "auto")} - {None}
-    found = [kind.module(name) for kind in _DECIDE for name in names if isinstance(name, str)]
+    names |= {loss_name(workload), getattr(task, "usual_loss", "auto")}
+    found = [kind.module(name) for kind in _DECIDE for name in names]
     return sorted({module for module in found if module is not None})
 
 
