@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import gc
+import logging
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
-from threading import Timer
 from types import FrameType
 
 import typer
@@ -19,7 +20,8 @@ from harness.errors import InputError
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 128
 """Exit statuses; the last one plus the signal's number: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_MOMENT = 0.05  # seconds
+_MOMENT, _PATIENCE = 0.2, 10.0  # seconds
+_HOLDING = {logging.__file__, "<frozen importlib._bootstrap>"}
 _CTRL_C = INTERRUPTED + signal.SIGINT  # what Typer makes of every interruption
 _INTERRUPTED = "interrupted; everything recorded is kept, run again to go on"
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -42,36 +44,54 @@ class _Signals:
     """Lets SIGTERM and SIGHUP end the command as Ctrl-C does, so that one way out serves all.
 
     While the command is on this way, further signals change nothing: what is to be closed is
-    closed. A signal that was ignored from the beginning, as under `nohup`, stays ignored.
+    closed. An interruption that gets lost, as in a callback of a library that drops every
+    exception, comes again. A signal that was ignored from the beginning, as under `nohup`, stays
+    ignored.
     """
 
     def __init__(self) -> None:
         self.received = signal.SIGINT
+        self.over = False  # whether the command has come to its end
+        self._asked = 0.0  # when the first signal came
 
     def install(self) -> None:
         """Take over the signals that ask a process to end."""
         for number in _ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._interrupt)
-        sys.unraisablehook = self._again
+        sys.unraisablehook = _say_what_was_dropped
 
     def ignore(self) -> None:
         """Let the process end undisturbed, now that its exit status is known."""
-        for number in _ENDING:
+        for number in (*_ENDING, signal.SIGALRM):
             signal.signal(number, signal.SIG_IGN)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        if not _is_interruption(sys.exception()):
-            self.received = signal.Signals(number)
+        if self.over:
+            return
+        if not self._asked:
+            self.received, self._asked = signal.Signals(number), time.monotonic()
+            signal.signal(signal.SIGALRM, self._interrupt)
+            signal.setitimer(signal.ITIMER_REAL, _MOMENT, _MOMENT)
+        if not _is_interruption(sys.exception()) and not self._is_to_wait(frame):
             raise KeyboardInterrupt
 
-    def _again(self, lost: sys.UnraisableHookArgs) -> None:
-        """Interrupt again where Python dropped the exception, as in a callback of a library."""
-        if issubclass(lost.exc_type, KeyboardInterrupt):
-            Timer(_MOMENT, os.kill, (os.getpid(), self.received)).start()
-        else:
-            sys.__unraisablehook__(lost)
+    def _is_to_wait(self, frame: FrameType | None) -> bool:
+        """Tell whether an exception here would leave a lock behind or a module half imported.
+
+        Logging holds a lock that every thread needs, and so does an import; another thread would
+        wait for it forever.
+        """
+        if time.monotonic() - self._asked > _PATIENCE:
+            return False
+        while frame is not None and frame.f_code.co_filename not in _HOLDING:
+            frame = frame.f_back
+        return frame is not None
+
+
+def _say_what_was_dropped(lost: sys.UnraisableHookArgs) -> None:
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
 
 
 _signals = _Signals()
@@ -82,10 +102,12 @@ def main() -> None:
     _signals.install()
     status = run(sys.argv[1:])
     _signals.ignore()
-    if status > INTERRUPTED and "ray" in sys.modules:
-        # Its core crashes at times where Python clears away what was half started.
-        sys.stdout.flush()
-        sys.stderr.flush()
+    if status > INTERRUPTED:
+        # Ray's core crashes at times where Python clears away what was half started; and Python
+        # ends by SIGINT, whatever the status, if the interruption came while it ran a string.
+        with suppress(OSError):  # the terminal may be gone
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
     if "torch" not in sys.modules:  # it tells of everything that is not collected, at length
         gc.freeze()  # what is left goes with the process: to collect it first takes up to a second
@@ -94,11 +116,15 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; say what is wrong on standard error."""
+    _signals.over = False
     try:
         status = app(arguments, standalone_mode=False)
+        _signals.over = True
     except (KeyboardInterrupt, typer.Abort):
+        _signals.over = True
         status = _CTRL_C
     except Exception as error:
+        _signals.over = True
         status = _CTRL_C if _is_interruption(error) else _status_of(error)
         if status is None:
             raise

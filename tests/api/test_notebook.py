@@ -51,7 +51,7 @@ def shown(tmp_path_factory):
     """What each cell shows: a list of plain texts, and one of pages."""
     folder = tmp_path_factory.mktemp("notebook")
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    NotebookClient(book, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(book, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
     assert (folder / "reports" / "widths" / "index.html").is_file()
     return [(plain(cell.outputs), pages(cell.outputs)) for cell in book.cells]
 

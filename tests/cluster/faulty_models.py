@@ -49,11 +49,11 @@ def hanging(shape, classes):
     return linear(shape, classes, lambda: time.sleep(3600))
 
 
-def raising(shape, classes, folder, times):
-    """Raise so many times, as a file that is not there yet would."""
+def raising(shape, classes, folder):
+    """Raise in the first trial that trains it, as a file that is not there yet would."""
 
     def fault():
-        if any(is_first(folder, f"raised-{number}") for number in range(times)):
+        if is_first(folder, "raised"):
             raise OSError("the file is not there yet")
 
     return linear(shape, classes, fault)

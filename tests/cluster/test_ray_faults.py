@@ -33,7 +33,7 @@ arms:
   crashing: {{model: {{name: "faulty_models:crashing", settings: {{folder: {folder}}}}}}}
   poisonous: {{model: {{name: "faulty_models:poisonous"}}}}
   hanging: {{model: {{name: "faulty_models:hanging"}}}}
-  raising: {{model: {{name: "faulty_models:raising", settings: {{folder: {folder}, times: 2}}}}}}
+  raising: {{model: {{name: "faulty_models:raising", settings: {{folder: {folder}}}}}}}
   waiting: {{model: {{name: "faulty_models:waiting", settings: {{folder: {folder}}}}}}}
 seeds: 2
 faults: {{retries: 1, retry_on: [crash, exception], time_limit: 40 s}}
@@ -176,7 +176,7 @@ def test_what_no_node_can_give_is_told_at_once(outcome, cluster):
         env={**os.environ, "PYTHONPATH": str(HERE)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )  # fmt: skip
     assert run.returncode == 2

@@ -68,7 +68,7 @@ class Run:
             self._send(number, group)
             time.sleep(0.05)
         _, error = self.process.communicate(timeout=300)
-        _, alive = psutil.wait_procs(family, timeout=10)
+        _, alive = psutil.wait_procs(family, timeout=60)
         # Ray's core may write a line where the signal has taken its own processes along; a setting
         # that silences it writes one at every start.
         error = RAYS_CORE.sub("", error)
@@ -171,6 +171,49 @@ def test_the_ui_ends_quietly(tmp_path, number):
     assert process.stdout.readline().startswith("MLflow UI: ")
     family = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, number)
-    assert process.communicate(timeout=60) == ("", "")
+    assert process.communicate(timeout=300) == ("", "")
     assert process.returncode == 0
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+
+
+DEAF = """\
+import os, signal
+from torch import nn
+
+left = [signal.SIGTERM]
+
+def network(shape, classes):
+    layers = nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes))
+    layers.register_forward_hook(drop)
+    return layers
+
+def drop(*_):
+    try:
+        os.kill(os.getpid(), left.pop())
+    except (IndexError, KeyboardInterrupt):
+        pass
+"""
+OWN = """\
+study: deaf
+question: Does it end?
+workload: {data: digits, model: "deaf:network", optimizer: sgd, epochs: 2000}
+factors: {rate: {path: optimizer.lr, levels: [0.1, 0.2]}}
+seeds: 2
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_an_interruption_that_code_drops_comes_again(tmp_path):
+    (tmp_path / "deaf.py").write_text(DEAF)
+    (tmp_path / "deaf.yaml").write_text(OWN)
+    run = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "deaf.yaml", "--in-process"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=350,
+        check=False,
+        start_new_session=True,
+    )
+    assert (run.returncode, run.stderr) == (143, SAID)

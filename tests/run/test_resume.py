@@ -94,7 +94,7 @@ def test_ctrl_c_ends_with_130_and_keeps_everything(tiny, tmp_path):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "run again to go on" in err
     assert "Traceback" not in err

@@ -70,7 +70,7 @@ class Postgres:
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(BINARIES / program), *arguments]
         subprocess.run(
-            command, user=self.user, cwd="/", check=True, timeout=60,
+            command, user=self.user, cwd="/", check=True, timeout=300,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 

@@ -161,7 +161,7 @@ def summary(of: Any, study: str = "activations") -> dict[str, list[str]]:
     return statuses
 
 
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 300.0) -> Any:
     """Wait for something to become true and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -180,7 +180,7 @@ def free_port() -> int:
 
 def get(url: str, data: bytes | None = None) -> bytes:
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return bytes(reply.read())
 
 
@@ -227,13 +227,13 @@ class Server:
         family = self.family()
         for member in family:
             member.kill()
-        psutil.wait_procs(family, timeout=10)
+        psutil.wait_procs(family, timeout=60)
         self._reap()
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=300)
         self._reap()
 
     def _reap(self) -> None:

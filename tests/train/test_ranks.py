@@ -43,7 +43,7 @@ def by_two(tmp_path, jobs):
         process.start()
     found = {}
     for _ in range(2 * len(jobs)):
-        rank, record = pickle.loads(answers.get(timeout=120))
+        rank, record = pickle.loads(answers.get(timeout=300))
         found.setdefault(record.trial_id, {})[rank] = record
     for process in both:
         process.join(30)
