@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from threading import Thread
 from types import FrameType
 
 import typer
@@ -53,6 +54,7 @@ class _Signals:
         self.received = signal.SIGINT
         self.over = False  # whether the command has come to its end
         self._asked = 0.0  # when the first signal came
+        self._pipe = (-1, -1)
 
     def install(self) -> None:
         """Take over the signals that ask a process to end."""
@@ -60,10 +62,12 @@ class _Signals:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._interrupt)
         sys.unraisablehook = _say_what_was_dropped
+        self._pipe = os.pipe()
+        Thread(target=self._remind, daemon=True).start()
 
     def ignore(self) -> None:
         """Let the process end undisturbed, now that its exit status is known."""
-        for number in (*_ENDING, signal.SIGALRM):
+        for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -71,8 +75,7 @@ class _Signals:
             return
         if not self._asked:
             self.received, self._asked = signal.Signals(number), time.monotonic()
-            signal.signal(signal.SIGALRM, self._interrupt)
-            signal.setitimer(signal.ITIMER_REAL, _MOMENT, _MOMENT)
+            os.write(self._pipe[1], b".")  # no lock, which this may have interrupted
         if not _is_interruption(sys.exception()) and not self._is_to_wait(frame):
             raise KeyboardInterrupt
 
@@ -87,6 +90,14 @@ class _Signals:
         while frame is not None and frame.f_code.co_filename not in _HOLDING:
             frame = frame.f_back
         return frame is not None
+
+    def _remind(self) -> None:
+        """Signal again and again once a first signal has come."""
+        os.read(self._pipe[0], 1)
+        while not self.over:
+            time.sleep(_MOMENT)
+            if not self.over:
+                os.kill(os.getpid(), self.received)
 
 
 def _say_what_was_dropped(lost: sys.UnraisableHookArgs) -> None:
