@@ -317,7 +317,8 @@ class Verdict:
     """The answer to one claim, with the evidence it rests on.
 
     `verdict` is supported, refuted, inconclusive or incomplete. `effect`, its interval and the
-    p-values are None where the evidence does not allow a number.
+    p-values are None where the evidence does not allow a number. `exploratory` says how the claim
+    came after its evidence; its verdict then describes what had been seen, and tests nothing.
     """
 
     id: str
@@ -338,6 +339,7 @@ class Verdict:
     reason: str
     seeds_needed: int | None = None
     changed_after_evidence: bool = False
+    exploratory: str = ""
     parts: list[dict[str, Any]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:

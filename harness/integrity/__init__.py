@@ -2,6 +2,7 @@
 
 from harness.integrity.budgets import Spending, spending
 from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
+from harness.integrity.ledger import Ledger, read_ledger
 from harness.integrity.standing import Standing, changed_claims, compare
 
 __all__ = [
@@ -9,10 +10,12 @@ __all__ = [
     "NOTED",
     "UNKNOWN",
     "Check",
+    "Ledger",
     "Spending",
     "Standing",
     "changed_claims",
     "check",
     "compare",
+    "read_ledger",
     "spending",
 ]

@@ -111,6 +111,12 @@ def _claims(verdicts: Sequence[Verdict], standing: Standing) -> Check:
         )
     if standing.changed & set(changed):
         noted.append(f"{standing.file} says otherwise today; what was declared then is judged.")
+    by_reason: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.exploratory:
+            by_reason.setdefault(verdict.exploratory, []).append(verdict.id)
+    noted += [f"Exploratory: {_listed(ids)}. {reason}" for reason, ids in by_reason.items()]
+    noted += standing.ledger.notes
     fine = "No claim was changed after its evidence had been seen."
     return _made("claims-changed", "Claims", noted, fine)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.evidence import Evidence
+from harness.integrity.ledger import Ledger
 from harness.judge import declared_claims
 from harness.plan import make_plan
 from harness.store import Execution
@@ -28,6 +29,7 @@ class Standing:
         study_changed: whether that is another plan than the one that ran.
         changed: the claims whose test differs, or that are no longer there.
         discussions: why a verdict is what it is, by claim, from the file or else as declared.
+        ledger: what was declared whenever the evidence was looked at before.
     """
 
     published: bool = False
@@ -37,6 +39,7 @@ class Standing:
     study_changed: bool = False
     changed: frozenset[str] = frozenset()
     discussions: Mapping[str, str] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 def compare(evidence: Evidence, *, published: bool = False) -> Standing:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import InputError, nearest
-from harness.evidence import RecordSource, gather
-from harness.integrity import changed_claims, compare
+from harness.evidence import gather
+from harness.integrity import changed_claims, compare, read_ledger
 from harness.judge import claim_declarations, judge
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
@@ -22,7 +22,7 @@ class ShownExecution:
     """The execution that stands for one profile of a study, and where its records lie."""
 
     execution: Execution
-    source: RecordSource
+    source: Store | PublishedFile
     published: bool
 
 
@@ -89,6 +89,8 @@ class Results:
         declared = claim_declarations(evidence)
         history = self._history(execution.study, execution.profile)
         verdicts = judge(evidence, sorted(changed_claims(history, declared) | standing.changed))
+        ledger = read_ledger(evidence, verdicts, entry.source.looks(execution.id))
+        verdicts = [replace(v, exploratory=ledger.exploratory.get(v.id, "")) for v in verdicts]
         if self.store is not None and not entry.published:
             decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
             try:
@@ -97,7 +99,7 @@ class Results:
                 says = f"when its claims met their evidence could not be noted ({error})"
                 self.faults.append(Fault(execution.study, execution.profile, says, error))
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
-        return ProfileResult(evidence, verdicts, lost, standing)
+        return ProfileResult(evidence, verdicts, lost, replace(standing, ledger=ledger))
 
     def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
         """Return when each claim met evidence, here and where the records were published."""

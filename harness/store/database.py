@@ -25,7 +25,7 @@ from harness.store.checksums import (
 )
 from harness.store.connection import Connection, damaged
 from harness.store.pages import Pages
-from harness.store.records import AssignedRecord, Execution, StoreError
+from harness.store.records import AssignedRecord, Execution, Look, StoreError
 from harness.trial import PRODUCTS, Phase, Products, Record, State
 
 if TYPE_CHECKING:
@@ -273,6 +273,28 @@ class Store:
             if has_any:
                 latest[execution.study, execution.profile] = execution
         return list(latest.values())
+
+    def looks(self, execution: int) -> list[Look]:
+        """Return the earlier executions that used its confirmation trials, the oldest first.
+
+        Only trials count whose record was there when the execution came to them.
+        """
+        rows = self._db.execute(
+            "SELECT past.execution, past.trial_id FROM assignments now"
+            " JOIN assignments past ON past.trial_id = now.trial_id AND past.phase = now.phase"
+            " WHERE now.execution = ? AND now.phase = ? AND now.reused = 1 AND past.execution < ?",
+            (execution, Phase.CONFIRMATION.value, execution),
+        )
+        shared: dict[int, set[str]] = {}
+        for past, trial_id in rows:
+            shared.setdefault(past, set()).add(trial_id)
+        return [
+            Look(
+                past.study, past.profile, past.started, past.declaration, frozenset(shared[past.id])
+            )
+            for past in (self.executions() if shared else ())
+            if past.id in shared
+        ]
 
     def add_assignments(self, execution: int, rows: Iterable[AssignedRecord]) -> None:
         """Note what trials are for."""

@@ -41,3 +41,21 @@ class AssignedRecord:
     reused: bool
     trial_id: str
     record: Record | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """An earlier execution that used some of the same confirmation trials.
+
+    Attributes:
+        study: and `profile`, under which it ran.
+        at: when it began, in seconds since 1970.
+        declaration: the study as it was declared then.
+        trials: the confirmation trials that both have.
+    """
+
+    study: str
+    profile: str
+    at: float
+    declaration: Mapping[str, Any]
+    trials: frozenset[str]

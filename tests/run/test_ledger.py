@@ -1,0 +1,114 @@
+"""Whatever is changed after a look at the evidence stays marked, under whatever name."""
+
+import shutil
+
+import pytest
+
+from harness.run.conductor import RunOptions, run_study
+from harness.run.results import open_results
+from harness.study import load_study
+
+STUDY = """\
+study: {study}
+question: Does the activation matter?
+workload:
+  data: {{name: digits, limit: 300}}
+  model: {{name: mlp, depth: 1, width: 8, activation: relu}}
+  optimizer: {{name: adam, lr: 1e-2}}
+  epochs: 1
+  batch_size: 64
+factors:
+  activation: {{path: model.activation, levels: [{levels}]}}
+seeds: {seeds}
+claims:
+{claims}
+"""
+BETTER = """\
+  - {{id: {id}, says: ReLU is better, metric: test.accuracy, contrast: {{activation: [{pair}]}},
+     greater_by: {margin}}}
+"""
+
+
+def claim(id="better", pair="relu, tanh", margin=0.01):  # noqa: A002  (as in a study file)
+    return BETTER.format(id=id, pair=pair, margin=margin)
+
+
+FIRST, OTHER = claim(pair="tanh, relu"), claim("other", "tanh, sigmoid")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """A results folder in which the evidence was looked at once, with two claims."""
+    folder = tmp_path_factory.mktemp("seen")
+    look(folder, FIRST + OTHER)
+    return folder
+
+
+def look(folder, claims, study="one", seeds=7, levels="relu, tanh, sigmoid"):
+    """Run a study and return its verdicts and what the check of its claims says."""
+    file = folder / "study.yaml"
+    file.write_text(STUDY.format(claims=claims, study=study, seeds=seeds, levels=levels))
+    options = RunOptions(folder / "results", folder / "reports", in_process=True)
+    run_study(load_study(file), options)
+    [result] = [r for r in open_results(folder / "results").judged() if r.study == study]
+    [check] = [check for check in result.checks if check.id == "claims-changed"]
+    return {verdict.id: verdict for verdict in result.verdicts}, " ".join(check.says)
+
+
+@pytest.fixture
+def again(seen, tmp_path, monkeypatch):
+    shutil.copytree(seen, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return lambda *changes, **others: look(tmp_path / "copy", *changes, **others)
+
+
+def test_nothing_is_said_of_claims_that_are_worded_anew(again):
+    verdicts, says = again((FIRST + OTHER).replace("is better", "helps"))
+    assert not any(verdict.exploratory for verdict in verdicts.values())
+    assert says == "No claim was changed after its evidence had been seen."
+
+
+def test_a_claim_that_is_written_after_its_evidence_is_exploratory(again):
+    verdicts, says = again(FIRST + OTHER + claim("late", "relu, sigmoid"))
+    assert verdicts["late"].exploratory.startswith("It was written after its evidence")
+    assert not verdicts["better"].exploratory
+    assert "Exploratory: late. It was written" in says
+
+
+def test_another_margin_is_exploratory_and_back_again_is_told(again):
+    verdicts, _ = again(FIRST.replace("0.01", "0.005") + OTHER)
+    assert verdicts["better"].exploratory.startswith("It was changed after its evidence")
+    verdicts, says = again(FIRST + OTHER)
+    assert not verdicts["better"].exploratory
+    assert "better was changed after its evidence had been seen, and changed back again" in says
+
+
+def test_a_new_name_hides_nothing(again):
+    verdicts, says = again(FIRST.replace("better,", "fresh,") + OTHER)
+    assert not verdicts["fresh"].exploratory
+    assert "The claim fresh was called better when its evidence was first seen." in says
+    verdicts, says = again(claim("newer", "relu, sigmoid"), study="two")
+    assert verdicts["newer"].exploratory
+    assert "The same trials were judged before in the study one." in says
+
+
+def test_a_claim_that_is_dropped_still_counts(again):
+    before, _ = again(FIRST + OTHER)
+    verdicts, says = again(FIRST)
+    assert "1 claim was judged on this evidence and is no longer declared: other." in says
+    alone = verdicts["better"]
+    assert alone.p_value == before["better"].p_value
+    assert alone.p_corrected == min(1.0, 2 * alone.p_value)
+
+
+def test_seeds_that_are_added_after_a_look_are_told(again):
+    verdicts, says = again(FIRST + OTHER, seeds=9)
+    assert verdicts["better"].seeds == 9
+    assert "were judged with 7 seeds before, and with 9 now" in says
+
+
+def test_a_claim_about_an_arm_that_nobody_has_seen_is_a_test(again):
+    verdicts, _ = again(
+        FIRST + OTHER + claim("new-arm", "relu, gelu"), levels="relu, tanh, sigmoid, gelu"
+    )
+    assert not verdicts["new-arm"].exploratory
