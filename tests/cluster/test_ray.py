@@ -164,7 +164,7 @@ def workers():
 
 
 def test_the_folder_of_the_session_is_private_and_short(ray_executor):
-    folder = ray_executor._session.folder
+    folder = ray_executor._head.folder
     assert folder.stat().st_mode & 0o077 == 0
     sockets = [str(path) for path in folder.rglob("*") if path.is_socket()]
     assert sockets

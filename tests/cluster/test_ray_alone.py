@@ -71,7 +71,7 @@ def conductor(folder):
 
 
 def test_killed_and_started_again_and_interrupted(conductor, folder):
-    """SIGKILL to the group leaves no process; the next start works at once; Ctrl-C is clean."""
+    """SIGKILL to the group leaves nothing; the next start works at once; Ctrl-C is clean."""
     first = conductor({"needs": {"cpus": 2}, "slots": 1})
     first.hear()
     assert first.ask("run linear")["threads"] == 2
@@ -81,7 +81,7 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     assert first.end(signal.SIGKILL) == ""
     _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
-    assert len(list(folder.glob("harness-ray-*"))) == 1
+    assert not list(folder.glob("harness-ray-*"))
 
     stale = {"RAY_ADDRESS": "127.0.0.1:9"}  # what a killed cluster leaves in a shell
     second = conductor({"slots": 1}, **stale)
