@@ -27,8 +27,8 @@ from harness.own.lookup import is_importable
 PREFIX = "harness-ray-"
 _SHORT = 16  # characters of a temporary folder that leave room for a unix socket's name (107)
 _STOP_SECONDS = 10.0
-_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Ray's switch for one machine: 127.0.0.1 stays what it is, and is not looked at as a mistake."""
+_SWITCHES = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray's switch for one machine, which keeps 127.0.0.1 as it is. Read when Ray is imported."""
 
 
 class Head:
@@ -39,18 +39,23 @@ class Head:
     Args:
         cpus: that Ray may give away; None for those of this machine.
         threads: of each worker.
+
+    Attributes:
+        late: whether this process imported Ray before, without what is set here for it.
     """
 
     def __init__(self, cpus: int | None, threads: int):
         clear_abandoned()
+        self.late = "ray" in sys.modules and not os.environ.items() >= _SWITCHES.items()
+        if not self.late:
+            os.environ.update(_SWITCHES)
         _use_token()
-        self._host = _loopback_host()
         self.folder, self._lock = temporary_folder()
         source = () if is_importable("harness") else (str(Path(harness.__file__).parents[1]),)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, ray_head.__file__, str(self.folder), str(cpus or 0)],
-                env={**os.environ, **_LOOPBACK, **thread_variables(threads), **isolated(*source)},
+                env={**os.environ, **_SWITCHES, **thread_variables(threads), **isolated(*source)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -73,7 +78,8 @@ class Head:
         answer = json.loads(line) if line.endswith(b"\n") else {"error": "its process ended"}
         if "error" in answer:
             raise ClusterError(f"Ray could not be started on this machine: {answer['error']}")
-        return f"{self._host}:{answer['address'].rpartition(':')[2]}"
+        host, _, port = str(answer["address"]).rpartition(":")
+        return f"[::ffff:{host}]:{port}" if self.late else f"{host}:{port}"  # left as it is
 
     def stop(self) -> None:
         """End Ray and remove its folder."""
@@ -89,17 +95,6 @@ class Head:
         self._process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)  # should the process have been killed
         self._lock.close()
-
-
-def _loopback_host() -> str:
-    """Return the loopback address in a form that Ray leaves as it is.
-
-    Ray reads its switch when it is imported; this process may have done that long ago.
-    """
-    if "ray" in sys.modules and not os.environ.items() >= _LOOPBACK.items():
-        return "[::ffff:127.0.0.1]"
-    os.environ.update(_LOOPBACK)
-    return "127.0.0.1"
 
 
 def thread_variables(threads: int) -> dict[str, str]:

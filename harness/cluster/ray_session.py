@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,14 @@ def connect(head: Head) -> None:
     """
     refuse_second_session()
     address = head.address()
+    if head.late:
+        _read_environment_again()
     try:
         _init(address)
     except Exception as error:
         reason = str(error).partition("\n")[0]
+        if head.late:
+            reason += "; open the executor before Ray is imported, or set RAY_AUTH_MODE=token"
         raise ClusterError(f"Ray could not be started on this machine: {reason}") from error
 
 
@@ -62,6 +66,17 @@ def join(address: str, modules: Sequence[str], threads: int) -> None:
             raise ClusterError("no running Ray cluster was found") from None
         reason = str(error).partition("\n")[0]
         raise ClusterError(f"the Ray cluster at '{address}' cannot be joined: {reason}") from error
+
+
+def _read_environment_again() -> None:
+    """Have Ray use the token although it was imported without.
+
+    There is no public way; where this one is gone, the error says what to do.
+    """
+    with suppress(ImportError, AttributeError, TypeError):
+        from ray._raylet import Config
+
+        Config.initialize("")
 
 
 def refuse_second_session() -> None:
