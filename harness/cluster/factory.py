@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from harness.cluster.executor import Executor, Needs
+from harness.cluster.head import Head
 from harness.cluster.local import LocalExecutor
 
 
@@ -37,6 +38,16 @@ def open_executor(
     # once, when it is imported.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
     os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
-    from harness.cluster.ray_executor import RayExecutor
+    if address is not None:
+        from harness.cluster.ray_executor import RayExecutor
 
-    return RayExecutor(address, needs=needs, slots=slots, modules=modules)
+        return RayExecutor(address, needs=needs, slots=slots, modules=modules)
+    own = None if slots is None else slots * needs.cpus * needs.workers
+    head = Head(own, needs.cpus)
+    try:
+        from harness.cluster.ray_executor import RayExecutor
+
+        return RayExecutor(head, needs=needs, slots=slots)
+    except BaseException:
+        head.stop()
+        raise

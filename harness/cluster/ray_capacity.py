@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray._private import ray_constants
-from ray._private.state import state
-from ray.experimental import internal_kv
 
 from harness.cluster.executor import Needs
 from harness.wording import listed
@@ -43,12 +40,19 @@ def room(cluster: Sequence[Node], needs: Needs) -> int:
 def is_autoscaled() -> bool:
     """Whether an autoscaler adds nodes to the cluster when work waits.
 
-    Ray has no question for it. Its monitor also writes down what it sees where it may add nothing:
+    Ray has no question for it; where it does not keep what is looked at here, a cluster counts as
+    one that stays as it is. Its monitor also writes down what it sees where it may add nothing:
     then every node stands there as a type of its own, called `node_` and its number.
     """
+    try:
+        from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
+        from ray._private.state import state
+        from ray.experimental import internal_kv
+    except ImportError:
+        return False
     if state.get_cluster_config() is not None:
         return True
-    written = internal_kv._internal_kv_get(ray_constants.DEBUG_AUTOSCALING_STATUS)
+    written = internal_kv._internal_kv_get(DEBUG_AUTOSCALING_STATUS)
     report = (json.loads(written) if written else {}).get("autoscaler_report") or {}
     types = [*(report.get("active_nodes") or {}), *(report.get("node_type_mapping") or {}).values()]
     return any(not str(name).startswith("node_") for name in types)

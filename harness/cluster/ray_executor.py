@@ -25,6 +25,7 @@ from harness.cluster.executor import (
     UnknownDataError,
     UnknownProductsError,
 )
+from harness.cluster.head import Head
 from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
 from harness.cluster.ray_losses import explain
 from harness.cluster.ray_worker import Worker
@@ -92,13 +93,16 @@ class RayExecutor:
 
     def __init__(
         self,
-        address: str | None = None,
+        cluster: Head | str,
         *,
         needs: Needs,
         slots: int | None = None,
         modules: Sequence[str] = (),
     ):
-        """Start or join Ray and begin to start the workers; see `open_executor`."""
+        """Join Ray, our own or at an address, and begin to start the workers.
+
+        See `open_executor`. A Ray of our own ends when this is closed.
+        """
         self.needs = needs
         self._most = slots
         self._provided: dict[str, _Provided] = {}
@@ -109,20 +113,20 @@ class RayExecutor:
         self._workers: list[_Slot] = []
         self._stopping: Thread | None = None
         self._waited_since, self._noticed = time.monotonic(), -NOTICE_SECONDS
-        if address is None:
-            own = None if slots is None else slots * needs.cpus * needs.workers
-            self._session = ray_session.start(own, needs.cpus)
+        self._head = cluster if isinstance(cluster, Head) else None
+        if isinstance(cluster, Head):
+            ray_session.connect(cluster)
         else:
-            self._session = ray_session.join(address, modules, needs.cpus)
-        self._luggage = Luggage.pack(None if address is None else modules)
+            ray_session.join(cluster, modules, needs.cpus)
+        self._luggage = Luggage.pack(modules if self._head is None else None)
         try:
-            self._autoscaled = address is not None and is_autoscaled()
+            self._autoscaled = self._head is None and is_autoscaled()
             self._look()
             if self._room == 0:
-                self._await_autoscaler(joined=address is not None)
+                self._await_autoscaler(joined=self._head is None)
             self._staff()
         except BaseException:
-            self._session.stop()
+            self._stop()
             raise
 
     def _await_autoscaler(self, joined: bool) -> None:
@@ -216,7 +220,7 @@ class RayExecutor:
         self._workers.clear()
         self._provided.clear()
         self._given.clear()
-        self._stopping = Thread(target=self._session.stop, name="stop Ray")
+        self._stopping = Thread(target=self._stop, name="stop Ray")
         self._stopping.start()
 
     def close(self) -> None:
@@ -224,6 +228,11 @@ class RayExecutor:
         self.release()
         assert self._stopping is not None
         self._stopping.join()
+
+    def _stop(self) -> None:
+        ray.shutdown()
+        if self._head is not None:
+            self._head.stop()
 
     # --- workers ---------------------------------------------------------------------------------
     def _look(self) -> None:

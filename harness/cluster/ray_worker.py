@@ -84,7 +84,7 @@ class Worker:
 
 def _folder() -> str:
     """Make a folder for what came along; those of workers that are gone are cleared away."""
-    from harness.cluster.ray_session import clear_abandoned, temporary_folder
+    from harness.cluster.head import clear_abandoned, temporary_folder
 
     clear_abandoned()
     folder, lock = temporary_folder()

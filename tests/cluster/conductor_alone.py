@@ -42,6 +42,8 @@ def run(executor, digits, model):
 
 def main():
     options = json.loads(sys.argv[1])
+    if options.pop("public ray", False):
+        leave_out_what_is_private()
     executor = open_executor(needs=Needs(**options.pop("needs", {})), **options)
     try:
         started = [child.pid for child in psutil.Process().children(recursive=True)]
@@ -62,6 +64,13 @@ def main():
     finally:
         executor.close()
         tell(left=[child.pid for child in psutil.Process().children(recursive=True)])
+
+
+def leave_out_what_is_private():
+    """Be a program that imported Ray long ago, and a version that asks nobody about the path."""
+    from harness.cluster import ray_session
+
+    del ray_session._ApartFromHere._runtime_env_has_working_dir
 
 
 def endless(digits):

@@ -1,9 +1,11 @@
 """How many trials fit a cluster, and what is said where none does."""
 
+import sys
+
 import pytest
 
 from harness.cluster import Needs
-from harness.cluster.ray_capacity import Node, room, why_none
+from harness.cluster.ray_capacity import Node, is_autoscaled, room, why_none
 
 SMALL = Node({"CPU": 4, "GPU": 1, "memory": 16e9}, {"zone": "a"})
 LARGE = Node({"CPU": 8, "GPU": 2, "memory": 64e9, "tpu": 1}, {"zone": "b", "spot": "yes"})
@@ -48,3 +50,8 @@ def test_room(needs, trials):
 def test_why_none(needs, words):
     assert room(CLUSTER, needs) == 0
     assert words in why_none(CLUSTER, needs)
+
+
+def test_a_ray_that_does_not_tell_of_its_autoscaler_counts_as_one_without(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray._private.state", None)
+    assert not is_autoscaled()

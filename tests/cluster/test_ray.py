@@ -12,8 +12,9 @@ import psutil
 import pytest
 import ray
 from cluster_models import custom
+from ray._private.node import Node
 
-from harness.cluster import ClusterError, Loss, Lost, Pack, open_executor
+from harness.cluster import ClusterError, Loss, Lost, Pack, open_executor, ray_head
 from harness.cluster.ray_session import check_reachable
 from harness.trial import Phase, Progress, Record, State
 
@@ -43,6 +44,14 @@ def test_no_process_serves_a_dashboard_an_autoscaler_or_a_log_reader(ray_executo
     assert any("gcs_server" in command for command in commands)
     left_out = ("dashboard/dashboard.py", "monitor.py", "log_monitor.py")
     assert not [command for command in commands if any(name in command for name in left_out)]
+
+
+def test_a_ray_that_starts_no_such_helper_is_left_alone(monkeypatch):
+    for name in ray_head._HELPERS:
+        monkeypatch.setattr(Node, name, getattr(Node, name))  # is put back
+    monkeypatch.delattr(Node, "start_log_monitor")
+    ray_head._leave_out_helpers()
+    assert not hasattr(Node, "start_log_monitor")
 
 
 def test_progress_arrives_while_the_trial_runs_and_is_throttled(ray_executor, make_trial, collect):
@@ -164,7 +173,7 @@ def workers():
 
 
 def test_the_folder_of_the_session_is_private_and_short(ray_executor):
-    folder = ray_executor._session.folder
+    folder = ray_executor._head.folder
     assert folder.stat().st_mode & 0o077 == 0
     sockets = [str(path) for path in folder.rglob("*") if path.is_socket()]
     assert sockets

@@ -71,7 +71,7 @@ def conductor(folder):
 
 
 def test_killed_and_started_again_and_interrupted(conductor, folder):
-    """SIGKILL to the group leaves no process; the next start works at once; Ctrl-C is clean."""
+    """SIGKILL to the group leaves nothing; the next start works at once; Ctrl-C is clean."""
     first = conductor({"needs": {"cpus": 2}, "slots": 1})
     first.hear()
     assert first.ask("run linear")["threads"] == 2
@@ -81,7 +81,7 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     assert first.end(signal.SIGKILL) == ""
     _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
-    assert len(list(folder.glob("harness-ray-*"))) == 1
+    assert not list(folder.glob("harness-ray-*"))
 
     stale = {"RAY_ADDRESS": "127.0.0.1:9"}  # what a killed cluster leaves in a shell
     second = conductor({"slots": 1}, **stale)
@@ -95,6 +95,39 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     assert second.process.stderr.read() == ""
     assert not any(process.is_running() for process in family)
     assert not list(folder.glob("harness-ray-*"))
+
+
+@pytest.mark.parametrize("moment", ["Ray starts", "a trial runs"])
+@pytest.mark.parametrize("whom", [os.kill, os.killpg])
+def test_nothing_outlives_a_killed_conductor(conductor, folder, moment, whom):
+    killed = conductor({"slots": 1})
+    if moment == "Ray starts":
+        while not list(folder.glob("harness-ray-*/r/*")):
+            assert killed.process.poll() is None
+            time.sleep(0.005)
+    else:
+        killed.hear()
+        killed.ask("wait")
+    family = killed.family()
+    whom(killed.process.pid, signal.SIGKILL)
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+    assert not list(folder.glob("harness-ray-*"))
+    assert killed.process.wait(60) == -signal.SIGKILL
+
+
+def test_a_ray_that_keeps_nothing_private_works_as_well(conductor, folder):
+    other = conductor({"slots": 1, "public ray": True}, RAY_ADDRESS="127.0.0.1:9")
+    other.hear()
+    listening = [
+        connection.laddr.ip.removeprefix("::ffff:")
+        for process in [psutil.Process(other.process.pid), *other.family()]
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert set(listening) == {"127.0.0.1"}
+    assert other.ask("run")["state"] == "complete"
+    other.process.stdin.close()
+    assert other.hear() == {"left": []}
 
 
 @pytest.fixture

@@ -1,0 +1,113 @@
+"""The first process of a Ray of our own: it starts Ray, and ends it when its parent is gone.
+
+It leads a session of its own, so that a signal to the group of the command, as terminals and
+schedulers send them, does not reach Ray before the command has said good-bye to it. It is run as a
+file, with the folder of that Ray and the CPUs to give away, and knows nothing of this package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+_LOOK_SECONDS, _STOP_SECONDS = 1.0, 5.0
+_HELPERS = ("start_monitor", "start_api_server", "start_log_monitor")
+
+
+def main(folder: Path, cpus: int | None) -> None:
+    """Start Ray and write one line of JSON: its address, or the error that came up."""
+    tell = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what Ray prints is no answer
+    threading.Thread(target=_end_with_parent, args=(folder, os.getppid()), daemon=True).start()
+    try:
+        answer = {"address": _start(folder, cpus)}
+    except Exception as error:
+        answer = {"error": str(error).partition("\n")[0] or type(error).__name__}
+    with suppress(OSError):  # nobody listens any more
+        tell.write(json.dumps(answer) + "\n")
+        tell.close()
+    # Ray's processes end when the thread that started them does: a last resort, should this one be
+    # killed
+    while True:
+        signal.pause()
+
+
+def _start(folder: Path, cpus: int | None) -> str:
+    import ray
+
+    _leave_out_helpers()
+    settings: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False}
+    # "local" ignores RAY_ADDRESS. Not the folder itself: Ray opens it to everybody.
+    ray.init("local", num_cpus=cpus, _temp_dir=str(folder / "r"), **settings)
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def _leave_out_helpers() -> None:
+    """Leave out what serves an autoscaler, a dashboard and a log reader, of which there are none.
+
+    Every study would wait a second or two for them, and Ray has no public switch. Where these
+    methods are gone, Ray starts what it likes, and all works as well.
+    """
+    with suppress(ImportError):
+        from ray._private.node import Node
+
+        for name in _HELPERS:
+            if hasattr(Node, name):
+                setattr(Node, name, lambda *_, **__: None)
+
+
+def _end_with_parent(folder: Path, parent: int) -> None:
+    """Wait until the parent closes our standard input, or is gone; then leave nothing behind."""
+    while os.getppid() == parent and not select.select([0], [], [], _LOOK_SECONDS)[0]:
+        pass
+    try:
+        _kill_session()
+        _remove(folder)
+    finally:
+        os._exit(0)
+
+
+def _kill_session() -> None:
+    """Kill all processes of this session but this one, also those that lost their parents."""
+    own, session = os.getpid(), os.getsid(0)
+    end = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < end:
+        found = [pid for pid in psutil.pids() if pid != own and _session_of(pid) == session]
+        if not found:
+            return
+        for pid in found:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _session_of(pid: int) -> int | None:
+    """Return the session of a process that is alive."""
+    try:
+        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return None
+        return os.getsid(pid)
+    except (OSError, psutil.Error):
+        return None
+
+
+def _remove(folder: Path) -> None:
+    end = time.monotonic() + _STOP_SECONDS
+    while folder.exists() and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) or None)
