@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import gc
 import logging
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from types import FrameType
@@ -63,7 +65,7 @@ class _Signals:
 
     def ignore(self) -> None:
         """Let the process end undisturbed, now that its exit status is known."""
-        for number in (*_ENDING, signal.SIGALRM):
+        for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -71,10 +73,17 @@ class _Signals:
             return
         if not self._asked:
             self.received, self._asked = signal.Signals(number), time.monotonic()
-            signal.signal(signal.SIGALRM, self._interrupt)
-            signal.setitimer(signal.ITIMER_REAL, _MOMENT, _MOMENT)
+            _thread.start_new_thread(self._send_again, (number,))
         if not _is_interruption(sys.exception()) and not self._is_to_wait(frame):
             raise KeyboardInterrupt
+
+    def _send_again(self, number: int) -> None:
+        """Send the signal until the command is over; code of the user's cannot stop this thread.
+
+        A timer would be stopped with those that such code leaves behind (`harness.isolation`).
+        """
+        while time.sleep(_MOMENT) or not self.over:
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     def _is_to_wait(self, frame: FrameType | None) -> bool:
         """Tell whether an exception here would leave a lock behind or a module half imported.
