@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -83,8 +84,10 @@ class Run:
 
 
 @pytest.fixture
-def start(tiny, tmp_path):
+def start(tiny, tmp_path, template):
     """Start a run; its temporary folder has a name short enough for Ray's sockets."""
+    (tmp_path / "results").mkdir()
+    shutil.copy(template, tmp_path / "results" / "mlflow.db")
     with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
         started = []
 
