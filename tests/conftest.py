@@ -1,8 +1,11 @@
+import os
 import signal
 from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS
+
+from harness.track.mirror import SCRIBE
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that; the tests that
 # interrupt a run need it as a terminal would have it.
@@ -51,6 +54,17 @@ def tiny(tmp_path: Path) -> Path:
     file = tmp_path / "tiny.yaml"
     file.write_text(TINY)
     return file
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with tables only; making one takes seconds."""
+    os.environ.update(SCRIBE)
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
 
 
 @pytest.fixture(scope="module")

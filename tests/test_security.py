@@ -142,7 +142,6 @@ def telltale():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_run_listens_on_loopback_and_tells_no_secret(tiny, tmp_path, telltale):
     """A whole run on Ray, watched from outside: its sockets, arguments, words and files."""
     uri = f"http://me:{SECRET}@127.0.0.1:{telltale}/?token={SECRET}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import gc
 import logging
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
-from threading import Thread
 from types import FrameType
 
 import typer
@@ -53,8 +54,7 @@ class _Signals:
     def __init__(self) -> None:
         self.received = signal.SIGINT
         self.over = False  # whether the command has come to its end
-        self._asked = 0.0  # when the first signal came
-        self._pipe = (-1, -1)
+        self.asked = 0.0  # when the first signal came
 
     def install(self) -> None:
         """Take over the signals that ask a process to end."""
@@ -62,8 +62,6 @@ class _Signals:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._interrupt)
         sys.unraisablehook = _say_what_was_dropped
-        self._pipe = os.pipe()
-        Thread(target=self._remind, daemon=True).start()
 
     def ignore(self) -> None:
         """Let the process end undisturbed, now that its exit status is known."""
@@ -73,11 +71,19 @@ class _Signals:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.over:
             return
-        if not self._asked:
-            self.received, self._asked = signal.Signals(number), time.monotonic()
-            os.write(self._pipe[1], b".")  # no lock, which this may have interrupted
+        if not self.asked:
+            self.received, self.asked = signal.Signals(number), time.monotonic()
+            _thread.start_new_thread(self._send_again, (number,))
         if not _is_interruption(sys.exception()) and not self._is_to_wait(frame):
             raise KeyboardInterrupt
+
+    def _send_again(self, number: int) -> None:
+        """Send the signal until the command is over; code of the user's cannot stop this thread.
+
+        A timer would be stopped with those that such code leaves behind (`harness.isolation`).
+        """
+        while time.sleep(_MOMENT) or not self.over:
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     def _is_to_wait(self, frame: FrameType | None) -> bool:
         """Tell whether an exception here would leave a lock behind or a module half imported.
@@ -85,19 +91,11 @@ class _Signals:
         Logging holds a lock that every thread needs, and so does an import; another thread would
         wait for it forever.
         """
-        if time.monotonic() - self._asked > _PATIENCE:
+        if time.monotonic() - self.asked > _PATIENCE:
             return False
         while frame is not None and frame.f_code.co_filename not in _HOLDING:
             frame = frame.f_back
         return frame is not None
-
-    def _remind(self) -> None:
-        """Signal again and again once a first signal has come."""
-        os.read(self._pipe[0], 1)
-        while not self.over:
-            time.sleep(_MOMENT)
-            if not self.over:
-                os.kill(os.getpid(), self.received)
 
 
 def _say_what_was_dropped(lost: sys.UnraisableHookArgs) -> None:
@@ -133,6 +131,11 @@ def run(arguments: list[str]) -> int:
         _signals.over = True
     except (KeyboardInterrupt, typer.Abort):
         _signals.over = True
+        status = _CTRL_C
+    except SystemExit:  # Typer's answer to a broken pipe, as to a process that the signal ended too
+        _signals.over = True
+        if not _signals.asked:
+            raise
         status = _CTRL_C
     except Exception as error:
         _signals.over = True

@@ -157,7 +157,7 @@ def _note_ending(played: Round, process: Any) -> None:
 def _finish(world: World, process: Any, study: Path, home: Path, played: Round) -> Any:
     """Run until nothing is left to do and MLflow has all of it; return what the last run said."""
     while True:
-        out, err = process.communicate(timeout=400)
+        out, err = process.communicate(timeout=2400)
         if process.returncode not in (0, -9):
             played.differences.append(f"a conductor ended with {process.returncode}: {err[-1500:]}")
         if process.returncode == 0 and "MLflow" not in err:

@@ -10,14 +10,13 @@ ROUNDS = Path(__file__).parent / "chaos_rounds.py"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3000)
 def test_whatever_is_killed_the_outcome_is_the_same():
     """In a process of its own: the cluster's token is Ray's for as long as a process lives."""
     played = subprocess.run(
         [sys.executable, str(ROUNDS), "--rounds", "3", "--seed", "0"],
         capture_output=True,
         text=True,
-        timeout=1100,
         check=False,
     )
     assert played.returncode == 0, played.stdout + played.stderr[-3000:]

@@ -61,7 +61,7 @@ def test_on_a_terminal_it_asks(tmp_path):
     with subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, cwd=tmp_path,
                           text=True) as process:  # fmt: skip
         os.write(master, b"table\nmodel.width\n8, 16\n\n7\n")
-        out, _ = process.communicate(timeout=300)
+        out, _ = process.communicate()
     os.close(slave)
     os.close(master)
     assert process.returncode == 0

@@ -54,7 +54,7 @@ def executor(request, digits):
 def collect():
     """Read events until so many trials have ended, by a record or a loss."""
 
-    def read(executor, endings, seconds=300.0):
+    def read(executor, endings, seconds=900.0):
         events, ended, deadline = [], 0, time.monotonic() + seconds
         while ended < endings:
             assert time.monotonic() < deadline, f"{ended} of {endings} trials ended: {events}"

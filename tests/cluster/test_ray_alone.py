@@ -52,7 +52,7 @@ class Conductor:
     def end(self, sign):
         """Signal the whole group, as a terminal or a scheduler does; return what stderr got."""
         os.killpg(self.process.pid, sign)
-        self.process.wait(30)
+        self.process.wait()
         return self.process.stderr.read()
 
 
@@ -79,7 +79,7 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     family = first.family()
     assert any(process.name().startswith("ray::Worker") for process in family)
     assert first.end(signal.SIGKILL) == ""
-    _, alive = psutil.wait_procs(family, timeout=60)
+    _, alive = psutil.wait_procs(family, timeout=600)
     assert alive == []
     assert not list(folder.glob("harness-ray-*"))
 
@@ -91,7 +91,7 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     os.killpg(second.process.pid, signal.SIGINT)
     assert second.hear() == {"interrupted": True}
     assert second.hear() == {"left": []}
-    assert second.process.wait(300) == 0
+    assert second.process.wait() == 0
     assert second.process.stderr.read() == ""
     assert not any(process.is_running() for process in family)
     assert not list(folder.glob("harness-ray-*"))
@@ -164,7 +164,7 @@ def free_port():
 
 
 def wait_for_port(port):
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         try:
             return socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -187,7 +187,7 @@ def test_a_running_cluster_is_joined_and_gets_our_code(cluster, conductor):
     assert joined.ask("run dying")["kind"] == "worker crashed"
     joined.process.stdin.close()
     assert joined.hear() == {"left": []}
-    assert joined.process.wait(300) == 0
+    assert joined.process.wait() == 0
     assert joined.process.stderr.read() == ""
     wait_for_port(int(address.partition(":")[2]))  # it is still there
 

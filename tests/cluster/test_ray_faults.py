@@ -15,7 +15,7 @@ from ray.core.generated import autoscaler_pb2
 from harness.store import open_store
 from harness.trial import State
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 STUDY = """\
@@ -58,7 +58,7 @@ def cluster():
         os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def wait_for(condition, seconds=300):
+def wait_for(condition, seconds=900):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline
@@ -109,7 +109,7 @@ def outcome(cluster, tmp_path_factory):
     wait_for(lambda: {path.name for path in folder.glob("node-*")} - seen)
     (folder / "go").touch()
     try:
-        run.wait(180)
+        run.wait()
     finally:
         run.kill()
     store = open_store(folder / "results")
@@ -176,7 +176,6 @@ def test_what_no_node_can_give_is_told_at_once(outcome, cluster):
         env={**os.environ, "PYTHONPATH": str(HERE)},
         capture_output=True,
         text=True,
-        timeout=400,
         check=False,
     )  # fmt: skip
     assert run.returncode == 2

@@ -135,7 +135,7 @@ def run(executor, dataset, packs):
             executor.submit(Pack(tuple(pack)))
         found, events = {}, []
         while len(found) < sum(map(len, packs)):
-            events = executor.events(120.0)
+            events = executor.events(600.0)
             assert events
             found |= {event.trial_id: event for event in events if isinstance(event, Record)}
         return found

@@ -19,7 +19,7 @@ from harness.store import AssignedRecord, Execution
 from harness.study import InputError, load_study
 from harness.trial import Phase, Record, State, Verdict
 
-DESIGNS = int(os.environ.get("HARNESS_DESIGNS", "20"))
+DESIGNS = int(os.environ.get("HARNESS_DESIGNS", "10"))
 NASTY = [
     "a-b", "a/b", "../up", "$x_1$", "$", "_", "100%", "{}", "<b>&amp;", "ß", "学习", "αβ", "été",
     "a|b", "`code`", "\\frac{1}{2}", "  space  ", "x" * 120, '"quoted"', "it's", "#", "a,b", "=1+1",

@@ -324,7 +324,6 @@ def harness(file):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_workers_of_ray_find_it_as_well(tmp_path):
     given = arm(model=own("network", widht=3))
     given["arms"]["worse"] = {"loss": OWN + "vector_loss"}

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from harness.store.checksums import COVERED, checksum
 from harness.study import load_study
 from harness.track import Mirror
 from harness.workloads import data_root
+from tests.conftest import TINY
 
 FAST = ["workload.epochs=1", "search.candidates=2"]
 
@@ -45,113 +47,137 @@ class Told(Observer):
         self.closing = closing
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """Run the study once, in a folder of its own; return the folder, a copy of it, the result."""
+    home = tmp_path_factory.mktemp("unchanged") / "home"
+    home.mkdir()
+    (home / "tiny.yaml").write_text(TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.delenv("HARNESS_DATA", raising=False)
+        first = run_here()
+    return home, shutil.copytree(home, home.with_name("copy")), first
+
+
+def run_here(*overrides, told=None, profile=None):
+    observers = [] if told is None else [told]
+    options = RunOptions(Path("results").resolve(), Path("reports").resolve(), in_process=True)
+    loaded = load_study(Path("tiny.yaml").resolve(), profile, [*FAST, *overrides])
+    return run_study(loaded, options, observers)
+
+
 @pytest.fixture
-def again(tiny, tmp_path, monkeypatch):
-    """Run the study once, in a folder of its own; return a function that runs it again."""
-    monkeypatch.chdir(tmp_path)
+def home(once, monkeypatch):
+    """The folder as it was after the first run."""
+    place, copy, _ = once
+    shutil.rmtree(place)
+    shutil.copytree(copy, place)
+    monkeypatch.chdir(place)
     monkeypatch.delenv("HARNESS_DATA", raising=False)
-
-    def run(*overrides, told=None, profile=None, file=tiny):
-        observers = [] if told is None else [told]
-        options = RunOptions(tmp_path / "results", tmp_path / "reports", in_process=True)
-        return run_study(load_study(file, profile, [*FAST, *overrides]), options, observers)
-
-    run.first = run()
-    return run
+    return place
 
 
-def executions(tmp_path):
-    return len(open_store(tmp_path / "results").executions())
+@pytest.fixture
+def first(once):
+    """What the first run said."""
+    return once[2]
 
 
-def test_nothing_is_done_twice_and_the_same_is_said(again, tmp_path):
+@pytest.fixture
+def again(home):
+    """Return a function that runs the study again."""
+    return run_here
+
+
+def executions(home):
+    return len(open_store(home / "results").executions())
+
+
+def test_nothing_is_done_twice_and_the_same_is_said(again, home, first):
     told = Told()
-    before = (tmp_path / "reports" / "tiny" / "index.html").stat().st_mtime_ns
+    before = (home / "reports" / "tiny" / "index.html").stat().st_mtime_ns
     result = again(told=told)
-    assert executions(tmp_path) == 1
+    assert executions(home) == 1
     assert (told.trials, told.unchanged_runs) == (0, 1)
     assert told.asked == ("tiny", 33)
     assert (result.counts["reused"], result.counts["complete"]) == (33, 0)
-    assert result.verdicts == again.first.verdicts
-    assert result.outcome == again.first.outcome
+    assert result.verdicts == first.verdicts
+    assert result.outcome == first.outcome
     assert told.closing.verdicts == result.verdicts
-    assert result.report == again.first.report
-    assert (tmp_path / "reports" / "tiny" / "index.html").stat().st_mtime_ns == before
+    assert result.report == first.report
+    assert (home / "reports" / "tiny" / "index.html").stat().st_mtime_ns == before
 
 
-def test_the_outlook_of_a_finished_study_is_the_same_without_a_walk(again, tiny, tmp_path):
+def test_the_outlook_of_a_finished_study_is_the_same_without_a_walk(home):
+    tiny = home / "tiny.yaml"
     loaded = load_study(tiny, None, FAST)
     plan = prepare(loaded, data_root(None))
-    store = open_store(tmp_path / "results")
+    store = open_store(home / "results")
     known = unchanged.look_ahead(plan, store, str(tiny))
     assert known == count_done(plan, store)
     assert (known.to_run, sum(known.done.values())) == (0, 33)
-    with sqlite3.connect(tmp_path / "results" / "harness.db") as db:
+    with sqlite3.connect(home / "results" / "harness.db") as db:
         db.execute("DELETE FROM records WHERE trial_id = (SELECT min(trial_id) FROM records)")
     left = unchanged.look_ahead(plan, store, str(tiny))
     assert left.to_run > 0
     assert left.seconds > 0
 
 
-def test_an_observer_that_lacks_something_is_told_all(again, tmp_path):
+def test_an_observer_that_lacks_something_is_told_all(again, home):
     told = Told(lacking=True)
     assert again(told=told).counts["reused"] == 33
-    assert (told.trials, told.unchanged_runs, executions(tmp_path)) == (33, 0, 2)
+    assert (told.trials, told.unchanged_runs, executions(home)) == (33, 0, 2)
 
 
-def touched_page(tmp_path):
-    (tmp_path / "reports" / "tiny" / "report.md").write_text("nothing")
+def touched_page(home):
+    (home / "reports" / "tiny" / "report.md").write_text("nothing")
 
 
-def deleted_report(tmp_path):
-    shutil.rmtree(tmp_path / "reports")
+def deleted_figure(home):
+    next((home / "reports" / "tiny" / "figures").rglob("*.png")).unlink()
 
 
-def deleted_figure(tmp_path):
-    next((tmp_path / "reports" / "tiny" / "figures").rglob("*.png")).unlink()
-
-
-def new_comment_in_the_study_file(tmp_path):
-    file = tmp_path / "tiny.yaml"
+def new_comment_in_the_study_file(home):
+    file = home / "tiny.yaml"
     file.write_text(file.read_text() + "# a thought\n")
 
 
-def published_file(tmp_path):
+def published_file(home):
     from harness.publish import write_file
 
-    store = open_store(tmp_path / "results")
+    store = open_store(home / "results")
     execution = store.executions()[0]
-    write_file(store, execution, tmp_path / "results" / "published")
+    write_file(store, execution, home / "results" / "published")
 
 
 @pytest.mark.parametrize(
     "change",
     [
         touched_page,
-        deleted_report,
         deleted_figure,
         new_comment_in_the_study_file,
         published_file,
     ],
 )
-def test_the_report_is_made_again_when_it_would_differ(again, tmp_path, change):
-    change(tmp_path)
+def test_the_report_is_made_again_when_it_would_differ(again, home, change):
+    change(home)
     assert again().counts["reused"] == 33
-    assert executions(tmp_path) == 2
-    assert "supported" in (tmp_path / "reports" / "tiny" / "report.md").read_text()
+    assert executions(home) == 2
+    assert "supported" in (home / "reports" / "tiny" / "report.md").read_text()
     again()
-    assert executions(tmp_path) == 2
+    assert executions(home) == 2
 
 
-def test_a_missing_record_is_trained_again(again, tmp_path):
-    with sqlite3.connect(tmp_path / "results" / "harness.db") as db:
+def test_a_missing_record_is_trained_again(again, home):
+    with sqlite3.connect(home / "results" / "harness.db") as db:
         db.execute("DELETE FROM records WHERE trial_id = (SELECT min(trial_id) FROM records)")
     assert again().counts["complete"] == 1
     assert again().counts["reused"] == 33
 
 
-def test_a_failed_trial_is_tried_again(again, tmp_path):
-    with sqlite3.connect(tmp_path / "results" / "harness.db") as db:
+def test_a_failed_trial_is_tried_again(again, home):
+    with sqlite3.connect(home / "results" / "harness.db") as db:
         db.create_function("checksum", -1, checksum)
         db.execute(
             "UPDATE records SET state = 'failed', record = json_set(record, '$.state', 'failed')"
@@ -162,32 +188,32 @@ def test_a_failed_trial_is_tried_again(again, tmp_path):
     assert again().counts["complete"] == 1
 
 
-@pytest.mark.parametrize("status", ["interrupted", "failed", "running"])
-def test_an_execution_that_did_not_finish_goes_on(again, tmp_path, status):
-    with sqlite3.connect(tmp_path / "results" / "harness.db") as db:
+@pytest.mark.parametrize("status", ["interrupted", "running"])
+def test_an_execution_that_did_not_finish_goes_on(again, home, status):
+    with sqlite3.connect(home / "results" / "harness.db") as db:
         db.execute("UPDATE executions SET status = ?", [status])
     again()
-    assert executions(tmp_path) == 2
+    assert executions(home) == 2
 
 
-def test_other_settings_profiles_data_and_code_are_other_runs(again, tmp_path, monkeypatch):
+def test_other_settings_profiles_data_and_code_are_other_runs(again, home, monkeypatch):
     assert again("seeds=6").counts["complete"] == 5
     assert again().counts["reused"] == 33  # the newest execution is another one
-    assert executions(tmp_path) == 3
+    assert executions(home) == 3
     monkeypatch.setattr(unchanged, "package_version", lambda: "another")
     again()
-    assert executions(tmp_path) == 4
+    assert executions(home) == 4
     monkeypatch.setattr("harness.run.prepare.fingerprint", lambda *_: "changed")
     assert again().counts["reused"] == 33  # the data themselves, once read, are what they were
-    assert executions(tmp_path) == 5
+    assert executions(home) == 5
 
 
-def test_a_report_of_two_profiles_stands_for_both(again, tmp_path):
+def test_a_report_of_two_profiles_stands_for_both(again, home, first):
     more = again(profile="more")
     assert more.counts["complete"] > 0
-    assert again().verdicts == again.first.verdicts
+    assert again().verdicts == first.verdicts
     assert again(profile="more").outcome == more.outcome
-    assert executions(tmp_path) == 2
+    assert executions(home) == 2
 
 
 def test_a_search_over_what_comes_from_elsewhere_is_walked(tiny):
@@ -206,7 +232,7 @@ def test_a_search_over_what_comes_from_elsewhere_is_walked(tiny):
     assert not found(named.replace("[mlp, 'mlp']", "[mlp]"))
 
 
-def test_sequential_seeds_and_pretraining_are_known_again(again, tmp_path):
+def test_sequential_seeds_and_pretraining_are_known_again(again, home):
     settings = (
         "seeds={start: 5, step: 1, max: 6}",
         "pretraining={base: {}}",
@@ -216,8 +242,8 @@ def test_sequential_seeds_and_pretraining_are_known_again(again, tmp_path):
     second = again(*settings)
     assert second.counts["reused"] == sum(first.counts.values())
     assert second.verdicts == first.verdicts
-    assert executions(tmp_path) == 2
-    with sqlite3.connect(tmp_path / "results" / "harness.db") as db:
+    assert executions(home) == 2
+    with sqlite3.connect(home / "results" / "harness.db") as db:
         db.execute("DELETE FROM weights")
     assert again(*settings).counts["complete"] == 1  # a stage without weights is trained again
 
@@ -276,7 +302,7 @@ def check_holdings(results):
     assert not mirror.holds("tiny", "1", ids)
 
 
-def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, tmp_path, monkeypatch):
+def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, home, monkeypatch):
     made = []
 
     def build(*arguments, **more):
@@ -284,7 +310,7 @@ def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, tmp_path, m
         return build_scoreboard(*arguments, **more)
 
     monkeypatch.setattr("harness.report.build_scoreboard", build)
-    out = tmp_path / "reports"
+    out = home / "reports"
     for count, change in [
         (1, lambda: None),
         (1, lambda: None),
@@ -293,6 +319,6 @@ def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, tmp_path, m
         (3, lambda: None),
     ]:
         change()
-        refresh_scoreboard(tmp_path / "results", out)
+        refresh_scoreboard(home / "results", out)
         assert len(made) == count
         assert (out / "index.html").is_file()

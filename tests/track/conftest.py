@@ -5,19 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tracking_examples import Server, client, with_database
+from tracking_examples import Server, with_database
 
 from harness.track.mirror import SCRIBE
 
 os.environ.update(SCRIBE)
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with tables only; making one takes seconds."""
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    client(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_runs_that_a_killed_group_left_running_are_found(results):
     process, writer = killed_conductor(results)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    psutil.wait_procs([writer], timeout=60)
+    psutil.wait_procs([writer], timeout=600)
     store = opened(results)
     assert {run.info.status for run in runs(store)} == {"RUNNING"}
     one = record(trial(1))
@@ -185,7 +185,7 @@ def test_a_conductor_that_is_killed_alone_leaves_nothing_running(results):
     process, writer = killed_conductor(results)
     process.kill()
     process.communicate()
-    gone, _ = psutil.wait_procs([writer], timeout=60)
+    gone, _ = psutil.wait_procs([writer], timeout=600)
     assert gone, "the mirror's process outlives its conductor"
     store = opened(results)
     assert {run.info.status for run in runs(store)} == {"KILLED"}

@@ -193,7 +193,7 @@ def test_a_run_that_someone_deleted_while_it_was_live_is_made_anew(results):
         store.delete_run(run.info.run_id)
         epochs(mirror, of.trial, 2, 2)
         mirror.trial_finished(of, INFO)
-        assert mirror.finish("finished", patience=30).sent == 1
+        assert mirror.finish("finished", patience=600).sent == 1
     [after] = runs(store)
     assert (after.info.status, after.data.metrics["train/loss"]) == ("FINISHED", 0.25)
     assert after.info.run_id != run.info.run_id

@@ -117,7 +117,7 @@ def test_studies_at_once_while_the_database_crashes(postgres, tmp_path):
                     postgres.start()
                 for one in records[10:]:
                     mirror.trial_finished(one, INFO)
-                return mirror.finish("finished", patience=30)
+                return mirror.finish("finished", patience=600)
 
         with ThreadPoolExecutor(3) as pool:
             statuses = list(pool.map(run, studies))

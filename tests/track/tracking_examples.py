@@ -129,7 +129,7 @@ def mirrored(
         mirror.start(execution(study))
         for one in records:
             mirror.trial_finished(one, INFO)
-        return mirror.finish("finished", [verdict()], **({"patience": 30} | ending))
+        return mirror.finish("finished", [verdict()], **({"patience": 600} | ending))
 
 
 def epochs(mirror: Mirror, of: Trial, first: int, last: int) -> None:
@@ -161,7 +161,7 @@ def summary(of: Any, study: str = "activations") -> dict[str, list[str]]:
     return statuses
 
 
-def until(condition: Callable[[], Any], seconds: float = 300.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 600.0) -> Any:
     """Wait for something to become true and return it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -180,7 +180,7 @@ def free_port() -> int:
 
 def get(url: str, data: bytes | None = None) -> bytes:
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as reply:
+    with urllib.request.urlopen(request, timeout=600) as reply:
         return bytes(reply.read())
 
 
@@ -197,7 +197,7 @@ class Server:
 
     def start(self) -> Server:
         code = (
-            "import sys; from harness.track import serve_ui, ui; ui.PATIENCE = 240.0;"
+            "import sys; from harness.track import serve_ui, ui; ui.PATIENCE = 900.0;"
             f"sys.exit(serve_ui({self.database!r}, '127.0.0.1', {self.port},"
             f" results={str(self.results)!r}))"
         )
@@ -227,13 +227,13 @@ class Server:
         family = self.family()
         for member in family:
             member.kill()
-        psutil.wait_procs(family, timeout=60)
+        psutil.wait_procs(family, timeout=600)
         self._reap()
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=300)
+            self.process.wait()
         self._reap()
 
     def _reap(self) -> None:
