@@ -30,24 +30,24 @@ from harness.pretrained import own_code
 from harness.seeding import stream
 from harness.tasks import Objective, Supervised, Task, task_of
 from harness.train.augmentation import Augmented
+from harness.train.data_parallel import data_parallel_refusal
+from harness.train.device_data import Normalization, on_device
 from harness.train.engine import Setting
 from harness.train.environment import computing
-from harness.train.given import data_of, mistake_in, own_functions
-from harness.train.layered import update_for
 from harness.train.own_objective import one_number, own_refusal
-from harness.train.pack import Material, Pack, scheduled
-from harness.train.program import (
+from harness.train.pack import Pack, PackContext, scheduled
+from harness.train.packed_program import (
     PackedProgram,
     forget_programs,
     objective_of,
     program_for,
     uses_bfloat16,
 )
-from harness.train.ranks import why_not_shared
-from harness.train.resident import Normalization, resident
-from harness.train.single import SingleProgram
+from harness.train.single_program import SingleProgram
 from harness.train.stack import Stack, state_names
+from harness.train.stage_products import data_of, mistake_in, own_functions
 from harness.train.transfer import freeze, frozen_groups, load_weights, transfer_of
+from harness.train.updates import update_for
 from harness.trial import Checked, Mistake, Trial
 from harness.workloads import TrialData
 
@@ -147,10 +147,10 @@ class _Check:
     def _step_of(self, task: Task) -> None:
         """Take one step of a task that is not supervised, and measure it."""
         with self._at("task", f"{task.name}: "):
-            data = resident(self.data.examples, self.device, self.data.handling)
+            data = on_device(self.data.examples, self.device, self.data.handling)
             program = program_for(self.trial, self.data.form, self.device)
             given = self.setting.given
-            pack = Pack([self.trial], Material(data, None, self.data.form, program, given))
+            pack = Pack([self.trial], PackContext(data, None, self.data.form, program, given))
             rows = torch.from_numpy(pack.members[0].division.train[:EXAMPLES])
             pack.step(*data.gather(rows[None].to(self.device), pack.normalization, axis=0))
             pack.validate()
@@ -216,7 +216,7 @@ class _Check:
             network = build(config, self.data.form, seed)
             if not list(network.parameters()):
                 raise WrongError(f"{config['name']} has no parameters that could be trained")
-            refusal = why_not_shared(network) if self.setting.ranks is not None else None
+            refusal = data_parallel_refusal(network) if self.setting.ranks is not None else None
             if refusal is not None:
                 raise WrongError(refusal)
         if network is None or self._is_wrong("model"):
@@ -240,7 +240,7 @@ class _Check:
 
     def _step(self, task: Task, network: nn.Module, objective: Objective) -> None:
         """Take one step, and each metric."""
-        data = resident(self.data.examples, self.device, self.data.handling)
+        data = on_device(self.data.examples, self.device, self.data.handling)
         division = data.division(self.workload["data"]["validation_fraction"], self.trial.seed)
         size, count = self.workload["batch_size"], len(division.train)
         few = min(size, EXAMPLES) if is_built_in(self.workload) else size

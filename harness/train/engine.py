@@ -17,18 +17,18 @@ from harness.own.imports import OwnImports, missing
 from harness.registry import OPTIMIZERS
 from harness.seeding import stream
 from harness.train.checkpoints import Checkpoints
-from harness.train.choice import choose_size
+from harness.train.data_parallel import Ranks
+from harness.train.device_data import DeviceData, on_device
 from harness.train.energy import Meter, sensors
 from harness.train.environment import computing, describe_environment
-from harness.train.given import Roles, data_of, own_functions
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
-from harness.train.pack import Material, Point
+from harness.train.pack import PackContext, Point
+from harness.train.pack_autotuning import choose_pack_size
+from harness.train.packed_program import forget_programs, program_for
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probing import run_probes
-from harness.train.program import forget_programs, program_for
-from harness.train.ranks import Ranks
-from harness.train.resident import Resident, resident
+from harness.train.stage_products import StagesByRole, data_of, own_functions
 from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
 
@@ -53,7 +53,7 @@ class Setting:
     threads: int = 1
     attempt: int = 1
     largest_pack: int = LARGEST_PACK
-    given: Roles = field(default_factory=dict)
+    given: StagesByRole = field(default_factory=dict)
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
     replaceable: bool = False
@@ -66,7 +66,7 @@ def train(
     threads: int = 1,
     attempt: int = 1,
     largest_pack: int = LARGEST_PACK,
-    given: Roles | None = None,
+    given: StagesByRole | None = None,
 ) -> Iterator[Progress | Record]:
     """Run trials that share their data, those of one shape together where that is quicker.
 
@@ -104,7 +104,7 @@ def train_in(
 
 
 def train_again(
-    trial: Trial, data: TrialData, *, threads: int, given: Roles | None = None
+    trial: Trial, data: TrialData, *, threads: int, given: StagesByRole | None = None
 ) -> Record:
     """Train a network that has a record once more, for its weights; see `train`.
 
@@ -249,7 +249,7 @@ class _Session:
             self._start(trial)
         try:
             ordered = sorted(trials, key=_steps_by)
-            choice = choose_size(ordered, self._material(trials[0]), largest)
+            choice = choose_pack_size(ordered, self._context(trials[0]), largest)
             size, reason = choice.size, choice.reason
         except Exception:
             ordered, size, reason = list(trials), 1, "alone: no pack could be formed"
@@ -298,12 +298,12 @@ class _Session:
         self.meter.enter(trial.id for trial in pack)
         if self.surroundings is not None:
             seed_generators(stream(pack[0].seed, "own code"))
-        material = self._material(pack[0])
-        how["precision"] = material.program.precision
-        if material.data.streamed:
+        context = self._context(pack[0])
+        how["precision"] = context.program.precision
+        if context.data.streamed:
             how["data"] = "streamed from the host: too large for the device's memory"
-        for trial, event in fit(pack, material):
-            how["launching"] = material.program.launching
+        for trial, event in fit(pack, context):
+            how["launching"] = context.program.launching
             told = self._told(trial, event, how)
             if told is not None:
                 yield told
@@ -343,13 +343,13 @@ class _Session:
         running.told = len(running.curve)
         return Progress(trial.id, (point,))
 
-    def _material(self, trial: Trial) -> Material:
+    def _context(self, trial: Trial) -> PackContext:
         known = self._data_for(trial)
-        data = resident(known.examples, self.device, known.handling)
-        test = None if known.test is None else Resident(known.test, self.device)
+        data = on_device(known.examples, self.device, known.handling)
+        test = None if known.test is None else DeviceData(known.test, self.device)
         program = program_for(trial, known.form, self.device)
         setting = self.setting
-        return Material(
+        return PackContext(
             data,
             test,
             known.form,

@@ -26,11 +26,11 @@ from harness.metrics import BUILT_IN, metric_of
 from harness.own.imports import own_function
 from harness.probes import CurveProbe, class_of
 from harness.seeding import stream
-from harness.train.given import Offered, Roles, normalization_arrays
+from harness.train.device_data import DeviceData, Normalization, Splits, splits_of
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
 from harness.train.pack import Point
 from harness.train.probing import followed
-from harness.train.resident import Normalization, Resident, Splits, splits_of
+from harness.train.stage_products import StageArrays, StagesByRole, normalization_arrays
 from harness.trial import PRODUCTS, Phase, Products, Trial, finite
 from harness.workloads import TrialData
 
@@ -69,7 +69,7 @@ class OwnFit:
 
 
 def fit_own(
-    trial: Trial, data: TrialData, threads: int, given: Roles
+    trial: Trial, data: TrialData, threads: int, given: StagesByRole
 ) -> Iterator[Point | Diverged | Pruned | OwnFit]:
     """Call a trial's own function; tell what each epoch gave, and how it ended.
 
@@ -108,7 +108,7 @@ def fit_own(
     yield OwnFit(outcome, run.products)
 
 
-def _call(trial: Trial, data: TrialData, threads: int, given: Roles, run: _Run) -> None:
+def _call(trial: Trial, data: TrialData, threads: int, given: StagesByRole, run: _Run) -> None:
     """Call the function in this thread; its end is told by None."""
     name, process = trial.workload["training"]["name"], os.getpid()
     torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
@@ -140,7 +140,7 @@ def _call(trial: Trial, data: TrialData, threads: int, given: Roles, run: _Run) 
         run.events.put(None)
 
 
-def _config(trial: Trial, data: TrialData, given: Roles, run: _Run) -> dict[str, Any]:
+def _config(trial: Trial, data: TrialData, given: StagesByRole, run: _Run) -> dict[str, Any]:
     workload = trial.workload
     config = {
         **workload["training"]["settings"],
@@ -152,15 +152,15 @@ def _config(trial: Trial, data: TrialData, given: Roles, run: _Run) -> dict[str,
     splits, own = None, None
     if workload["data"]["name"] != "none":
         device = torch.device("cpu")
-        source = Resident(data.examples, device, data.handling)
+        source = DeviceData(data.examples, device, data.handling)
         division = source.division(workload["data"]["validation_fraction"], trial.seed)
-        test = None if data.test is None else Resident(data.test, device)
+        test = None if data.test is None else DeviceData(data.test, device)
         splits, own = splits_of(source, division, test), Normalization([division], device)
         config["data"] = _arrays(splits)
         run.products["normalization"] = normalization_arrays(division)
     if trial.sources:
         config["uses"] = {
-            role: Offered(one, trial.seed, splits, own) for role, one in given.items()
+            role: StageArrays(one, trial.seed, splits, own) for role, one in given.items()
         }
     return config
 

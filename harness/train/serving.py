@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from harness.form import Form
 from harness.models import build
 from harness.store.arrays import pack_arrays, unpack_arrays
-from harness.train.resident import Resident
+from harness.train.device_data import DeviceData
 from harness.trial import Record
 from harness.workloads import TrialData
 
@@ -43,7 +43,7 @@ def save_network(folder: Path, record: Record, data: TrialData) -> None:
     """
     assert record.weights is not None
     workload = record.trial.workload
-    source = Resident(data.examples, torch.device("cpu"), data.handling)
+    source = DeviceData(data.examples, torch.device("cpu"), data.handling)
     division = source.division(workload["data"]["validation_fraction"], record.trial.seed)
     settings = {"model": workload["model"], "form": asdict(data.form)}
     arrays = {_WEIGHT + name: array for name, array in record.weights.items()}

@@ -11,8 +11,8 @@ from harness.data import data_of
 from harness.models import SimpleModel, network_of
 from harness.models.base import Fitted
 from harness.tasks import objective_for, total
+from harness.train.device_data import Split, place_splits
 from harness.train.loop import Outcome
-from harness.train.resident import Split, place_splits
 from harness.trial import Trial
 from harness.workloads import TrialData
 

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from harness.train import products
+from harness.train.graph_capture import capture
 from harness.train.products import is_large, multiply
-from harness.train.tape import record
 
 
 @pytest.fixture
@@ -61,11 +61,11 @@ def test_other_processors_keep_their_library(monkeypatch):
 def test_recordings_of_steps_use_it_and_others_do_not(preferred, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "harness.train.tape.multiply", lambda *given: seen.append(1) or multiply(*given)
+        "harness.train.graph_capture.multiply", lambda *given: seen.append(1) or multiply(*given)
     )
     given = factors(2, 64, 784, 64)
     usual, quick = (
-        record(lambda a, b: [torch.bmm(a, b)], given, quick_products=quick)
+        capture(lambda a, b: [torch.bmm(a, b)], given, quick_products=quick)
         for quick in (False, True)
     )
     assert torch.equal(usual.run(*given)[0], torch.bmm(*given))

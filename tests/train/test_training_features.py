@@ -9,7 +9,7 @@ import torch
 
 from harness.metrics import metric_of
 from harness.train.augmentation import Augmented
-from harness.train.clipping import clipped
+from harness.train.updates import clipped
 from harness.trial import Phase, State
 
 RATES = [1e-3, 1e-3, 0.02, 0.005]

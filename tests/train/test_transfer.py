@@ -165,7 +165,7 @@ def test_gradual_unfreezing_opens_the_layers_from_the_top(
 
     def watched(self):
         before = [tensor.clone() for tensor in self.stack.parameters]
-        names = [n for n, p in self.material.program.template.named_parameters() if p.requires_grad]
+        names = [n for n, p in self.context.program.template.named_parameters() if p.requires_grad]
         result = train_epoch(self)
         moved = [not torch.equal(a, b) for a, b in zip(before, self.stack.parameters, strict=True)]
         assert all(moved)

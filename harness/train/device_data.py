@@ -20,7 +20,7 @@ from harness.workloads import Examples, Handling, TrialData, split
 
 KEPT_DATASETS = 2
 KEPT_DIVISIONS = 256
-RESIDENT_SHARE = 0.5  # of a device's free memory; larger data stay with the host
+DEVICE_SHARE = 0.5  # of a device's free memory; larger data stay with the host
 CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}  # gathered at once; the CPU's stays in its cache
 
 
@@ -78,7 +78,7 @@ class Normalization:
         return rows.sub_(self.mean.view(shape)).mul_(self.scale.view(shape))
 
 
-class Resident:
+class DeviceData:
     """One set of examples as tensors on a device.
 
     On the CPU the arrays are used where they lie, read-only ones included: nothing here writes to
@@ -92,7 +92,7 @@ class Resident:
         self.device = device
         self.handling = handling or Handling()
         size = examples.inputs.nbytes + examples.targets.nbytes
-        self.streamed = size > RESIDENT_SHARE * free_memory(device)
+        self.streamed = size > DEVICE_SHARE * free_memory(device)
         home = torch.device("cpu") if self.streamed else device
         self.inputs = _tensor(examples.inputs).to(home)
         self.targets = _tensor(examples.targets).to(home)
@@ -205,17 +205,17 @@ class Resident:
 
 def place_splits(trial: Trial, data: TrialData, device: torch.device) -> Splits:
     """Split by seed, normalize by the training part's mean and deviation, move to the device."""
-    resident = Resident(data.examples, device, data.handling)
+    resident = DeviceData(data.examples, device, data.handling)
     division = resident.division(trial.workload["data"]["validation_fraction"], trial.seed)
-    test = None if data.test is None else Resident(data.test, device)
+    test = None if data.test is None else DeviceData(data.test, device)
     return splits_of(resident, division, test)
 
 
-def splits_of(resident: Resident, division: Division, test: Resident | None) -> Splits:
+def splits_of(resident: DeviceData, division: Division, test: DeviceData | None) -> Splits:
     """Return one seed's splits as normalized tensors."""
     normalization = Normalization([division], resident.device)
 
-    def place(source: Resident, index: NDArray[np.int64]) -> Split:
+    def place(source: DeviceData, index: NDArray[np.int64]) -> Split:
         rows = torch.from_numpy(index)[None].to(source.device)
         inputs, targets = source.gather(rows, normalization, axis=0)
         return Split(inputs[0], targets[0])
@@ -232,12 +232,12 @@ def free_memory(device: torch.device) -> float:
     return float(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else math.inf
 
 
-_kept: list[Resident] = []
+_kept: list[DeviceData] = []
 
 
-def resident(
+def on_device(
     examples: Examples, device: torch.device, handling: Handling | None = None
-) -> Resident:
+) -> DeviceData:
     """Return examples on the device, those of the last data sets without moving them again.
 
     Never for a test split: a worker holds that only while it may read it.
@@ -247,7 +247,7 @@ def resident(
         if same and known.device == device:
             _kept.append(_kept.pop(index))
             return known
-    placed = Resident(examples, device, handling)
+    placed = DeviceData(examples, device, handling)
     _kept.append(placed)
     del _kept[:-KEPT_DATASETS]
     return placed

@@ -15,22 +15,22 @@ from harness.losses import loss_of
 from harness.metrics import functions, metric_of
 from harness.models import unpackable_reason
 from harness.tasks import Objective, Supervised, Task, task_of, usual_task
+from harness.train.cuda_graphs import Replayed
+from harness.train.graph_capture import NotCapturableError, TensorFunction, capture
 from harness.train.own_objective import check_goal, own_refusal
 from harness.train.packing_key import structure
-from harness.train.replay import Replayed
-from harness.train.single import SingleProgram, build_template
+from harness.train.single_program import SingleProgram, build_template
 from harness.train.stack import Stack, state_names
-from harness.train.tape import Function, NotRecordableError, record
 from harness.train.transfer import freeze, frozen_groups, transfer_of
 from harness.trial import Trial
 
-RECORD_SCORES_AT_USE = 3  # of the same shapes: recording costs as much as a few evaluations
+CAPTURE_SCORES_AT_USE = 3  # of the same shapes: a capture costs as much as a few evaluations
 LARGEST_PROGRAMS = 32
 _BFLOAT16_FROM = 1_000_000  # parameters of a member; below, launching kernels dominates
 
 
 class PackedProgram:
-    """The step of a supervised task for any number of members, by vmap, recorded for later steps.
+    """The step of a supervised task for any number of members, by vmap, captured as a graph.
 
     Member by member, the operations are the same for every number of members: a pack of one is how
     a trial runs alone.
@@ -54,11 +54,11 @@ class PackedProgram:
         self._bfloat16 = bfloat16
         self.precision = "bfloat16" if bfloat16 else "float32"
         self._uses: dict[tuple[bool, torch.Size], int] = {}
-        self._functions: dict[tuple[bool, torch.Size], Function] = {}
+        self._functions: dict[tuple[bool, torch.Size], TensorFunction] = {}
         self.step_bytes = 0
         """Memory of the intermediate results of a step, for one member, once it is known."""
         self.step_calls = 0
-        """Operations of a recorded step, whatever the number of members."""
+        """Operations of a captured step, whatever the number of members."""
 
     @property
     def launching(self) -> str | None:
@@ -96,28 +96,28 @@ class PackedProgram:
             function = self._prepared(training, arguments)
         return function(*arguments)
 
-    def _prepared(self, training: bool, arguments: list[Tensor]) -> Function:
+    def _prepared(self, training: bool, arguments: list[Tensor]) -> TensorFunction:
         """Return what computes such arguments from now on, or once for shapes that may be rare.
 
-        A step is recorded at its first use: the recording rounds products of matrices in another
+        A step is captured at its first use: the graph rounds products of matrices in another
         way (it turns them round), and results must not depend on how often a shape was met.
         """
         key = (training, arguments[0].shape)
         plain = self._stacked_gradients if training else self._stacked_scores
         self._uses[key] = self._uses.get(key, 0) + 1
-        if not training and self._uses[key] < RECORD_SCORES_AT_USE:
+        if not training and self._uses[key] < CAPTURE_SCORES_AT_USE:
             return plain
         try:
-            recording = record(plain, arguments, quick_products=training)
-        except NotRecordableError:
+            graph = capture(plain, arguments, quick_products=training)
+        except NotCapturableError:
             self._functions[key] = plain
             return plain
         on_gpu = arguments[0].is_cuda
-        self._functions[key] = Replayed(recording.run) if on_gpu else recording.run
+        self._functions[key] = Replayed(graph.run) if on_gpu else graph.run
         if training:
             members = arguments[0].shape[0]
-            self.step_bytes = max(self.step_bytes, recording.bytes // members)
-            self.step_calls = max(self.step_calls, recording.calls)
+            self.step_bytes = max(self.step_bytes, graph.bytes // members)
+            self.step_calls = max(self.step_calls, graph.calls)
         return self._functions[key]
 
     def _stacked_gradients(self, inputs: Tensor, targets: Tensor, *state: Tensor) -> list[Tensor]:
@@ -174,7 +174,7 @@ _programs: dict[str, PackedProgram] = {}
 def program_for(
     trial: Trial, form: Form, device: torch.device, frozen: int | None = None
 ) -> Program:
-    """Return the program of a trial; packed ones used lately are kept, with their recordings.
+    """Return the program of a trial; packed ones used lately are kept, with their graphs.
 
     `frozen` is the number of layer groups that are not trained; without it, as in the first epoch.
     """
