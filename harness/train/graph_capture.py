@@ -22,8 +22,6 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.train.products import is_large, multiply
-
 TensorFunction = Callable[..., Sequence[Tensor]]
 
 aten = torch.ops.aten
@@ -107,16 +105,12 @@ class CapturedGraph:
     calls: int
 
 
-def capture(
-    function: TensorFunction, inputs: Sequence[Tensor], *, quick_products: bool = False
-) -> CapturedGraph:
+def capture(function: TensorFunction, inputs: Sequence[Tensor]) -> CapturedGraph:
     """Run a function once and return the graph of its operations.
 
     Args:
         function: takes tensors and gives tensors; it must not change its arguments in place.
         inputs: of the shapes, types and devices that the graph will be used for.
-        quick_products: whether to multiply large matrices by the library that is quicker at it,
-            which rounds otherwise than the function itself.
 
     Raises:
         NotCapturableError: if the function draws random numbers or looks at values.
@@ -125,10 +119,6 @@ def capture(
     with torch.no_grad(), recorder:
         outputs = list(function(*inputs))
     program = _simplify(recorder.calls, outputs)
-    if quick_products:
-        for call in program.calls:
-            if call.operation is aten.bmm.default and is_large(*call.arguments):
-                call.operation = multiply
     given = {tensor.untyped_storage().data_ptr() for tensor in inputs}
     memory = {
         tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()

@@ -108,7 +108,7 @@ class PackedProgram:
         if not training and self._uses[key] < CAPTURE_SCORES_AT_USE:
             return plain
         try:
-            graph = capture(plain, arguments, quick_products=training)
+            graph = capture(plain, arguments)
         except NotCapturableError:
             self._functions[key] = plain
             return plain

@@ -29,7 +29,7 @@ MODEL_CASES = {
     "mlp": [
         (EXACT, "images", {"norm": "batch", "dropout": 0.2}),
         (EXACT, "numbers", {"norm": "layer", "residual": True, "activation": "gelu"}),
-        (EXACT, "numbers", {"width": 512}),  # large products (harness.train.products)
+        (EXACT, "numbers", {"width": 512}),  # large products
         (CLOSE, "numbers", {"width": 9, "norm": "layer", "activation": "tanh"}),
     ],
     "cnn": [(ALONE, "images", {"channels": [4], "norm": "group", "groups": 2, "dense": 8})],
