@@ -17,6 +17,7 @@ from torch import Tensor
 
 from harness.trial import Trial
 from harness.workloads import Examples, Handling, TrialData, split
+from harness.workloads.settings import read_settings
 
 KEPT_DATASETS = 2
 KEPT_DIVISIONS = 256
@@ -125,6 +126,10 @@ class DeviceData:
             squares[start : start + 4096] = np.square(part).sum(axis=1)
         return sums, squares, centre
 
+    def division_of(self, trial: Trial) -> Division:
+        """Return which examples a trial trains on and validates on; see `division`."""
+        return self.division(read_settings(trial.workload).data.validation_fraction, trial.seed)
+
     def division(self, fraction: float, seed: int) -> Division:
         """Split by seed, and take mean and deviation from the training part."""
         key = (fraction, seed)
@@ -205,15 +210,14 @@ class DeviceData:
 
 def place_splits(trial: Trial, data: TrialData, device: torch.device) -> Splits:
     """Split by seed, normalize by the training part's mean and deviation, move to the device."""
-    resident = DeviceData(data.examples, device, data.handling)
-    division = resident.division(trial.workload["data"]["validation_fraction"], trial.seed)
+    placed = DeviceData(data.examples, device, data.handling)
     test = None if data.test is None else DeviceData(data.test, device)
-    return splits_of(resident, division, test)
+    return splits_of(placed, placed.division_of(trial), test)
 
 
-def splits_of(resident: DeviceData, division: Division, test: DeviceData | None) -> Splits:
+def splits_of(data: DeviceData, division: Division, test: DeviceData | None) -> Splits:
     """Return one seed's splits as normalized tensors."""
-    normalization = Normalization([division], resident.device)
+    normalization = Normalization([division], data.device)
 
     def place(source: DeviceData, index: NDArray[np.int64]) -> Split:
         rows = torch.from_numpy(index)[None].to(source.device)
@@ -221,8 +225,8 @@ def splits_of(resident: DeviceData, division: Division, test: DeviceData | None)
         return Split(inputs[0], targets[0])
 
     return Splits(
-        place(resident, division.train),
-        place(resident, division.validation),
+        place(data, division.train),
+        place(data, division.validation),
         None if test is None else place(test, np.arange(len(test))),
     )
 

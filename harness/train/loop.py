@@ -18,13 +18,14 @@ from harness.metrics import metric_of
 from harness.seeding import stream
 from harness.tasks import Objective, Task
 from harness.train.device_data import Splits, splits_of
-from harness.train.pack import Member, Pack, PackContext, Point, division_of
+from harness.train.pack import Member, Pack, PackContext, Point
 from harness.train.probing import timed_step
 from harness.train.resume import resume, save
 from harness.train.single_program import networks_of
 from harness.train.stack import Stack
 from harness.train.stage_products import normalization_arrays
 from harness.trial import Products, Trial, finite
+from harness.workloads.settings import TrialSettings, read_settings
 
 
 @dataclass
@@ -109,6 +110,11 @@ class Fitted:
         return self.trial.workload
 
     @property
+    def settings(self) -> TrialSettings:
+        """Of the trial, as typed objects."""
+        return read_settings(self.trial.workload)
+
+    @property
     def form(self) -> Form:
         """Of the data."""
         return self.context.form
@@ -121,7 +127,7 @@ class Fitted:
     @cached_property
     def splits(self) -> Splits:
         """The trial's own splits, normalized."""
-        division = division_of(self.context, self.trial)
+        division = self.context.data.division_of(self.trial)
         return splits_of(self.context.data, division, self.context.test)
 
     def test_inputs(self, index: NDArray[Any]) -> NDArray[Any]:
@@ -139,7 +145,7 @@ class Fitted:
         whole = self._template
         state = {**dict(whole.named_parameters()), **dict(whole.named_buffers())}
         weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
-        division = division_of(self.context, self.trial)
+        division = self.context.data.division_of(self.trial)
         return {"weights": weights, "normalization": normalization_arrays(division)}
 
 
@@ -168,7 +174,7 @@ def fit(trials: Sequence[Trial], context: PackContext) -> Iterator[tuple[Trial, 
     done, saved = resume(pack), time.monotonic()
     for point in pack.members[0].curve:
         yield trials[0], point
-    for epoch in range(done + 1, pack.workload["epochs"] + 1):
+    for epoch in range(done + 1, pack.settings.epochs + 1):
         pack.begin_epoch(epoch)
         yield from _train_epoch(pack, epoch)
         yield from _leave(pack, epoch)
@@ -208,24 +214,25 @@ def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
         point: Point = {"epoch": epoch, **finite(mine)}
         member.curve.append(point)
         yield member.trial, point
-    if pack.workload.get("keep") != "last":
+    if pack.settings.keep != "last":
         pack.keep_best(improved)
 
 
 def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
     """Let those go that are pruned, that stop early, or that have trained to the end."""
-    last = epoch == pack.workload["epochs"]
+    last = epoch == pack.settings.epochs
     done = []
     for row, member in enumerate(pack.members):
         if member.gone:
             continue
-        own = member.trial.workload
-        stopping = own.get("early_stopping")
-        reason = None if last else pruning_reason(member.curve, own, epoch)
+        stopping = member.settings.early_stopping
+        reason = (
+            None if last else pruning_reason(member.curve, member.trial, member.settings, epoch)
+        )
         if reason is not None:
             member.gone = True
             yield member.trial, Pruned(reason, _pruned_outcome(pack, member, epoch))
-        elif last or (stopping and epoch - member.best_epoch >= stopping["patience"]):
+        elif last or (stopping and epoch - member.best_epoch >= stopping.patience):
             done.append(row)
     if done:
         yield from _finish(pack, done, epoch)
@@ -233,7 +240,7 @@ def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
 
 def _finish(pack: Pack, rows: Sequence[int], epoch: int) -> Iterator[tuple[Trial, Event]]:
     """Evaluate members with the weights that count, and let them go."""
-    if pack.workload.get("keep") == "last":
+    if pack.settings.keep == "last":
         pack.keep_best(rows)
     whole = len(rows) == len(pack.members)
     best = pack.best if whole else pack.best.rows(rows)
@@ -242,23 +249,24 @@ def _finish(pack: Pack, rows: Sequence[int], epoch: int) -> Iterator[tuple[Trial
     for place, (row, metrics) in enumerate(zip(rows, found, strict=True)):
         member = pack.members[row]
         member.gone = True
-        selected = epoch if pack.workload.get("keep") == "last" else member.best_epoch
+        selected = epoch if pack.settings.keep == "last" else member.best_epoch
         outcome = Outcome(metrics, selected, _cost(pack, member, epoch))
         trial = member.trial
         yield trial, Fitted(outcome, trial, pack.context, member.curve, best, initial, place)
 
 
-def pruning_reason(curve: Sequence[Point], workload: Mapping[str, Any], epoch: int) -> str | None:
-    """Say which of a workload's rules ends the training after this epoch, None if none does."""
-    for rule in workload.get("stop_rules") or ():
-        if rule["epoch"] != epoch:
+def pruning_reason(
+    curve: Sequence[Point], trial: Trial, settings: TrialSettings, epoch: int
+) -> str | None:
+    """Say which of a trial's rules ends the training after this epoch, None if none does."""
+    for rule in settings.stop_rules:
+        if rule.epoch != epoch:
             continue
-        metric = metric_of(rule["metric"], workload)
+        metric = metric_of(rule.metric, trial.workload)
         value = metric.best_so_far(curve)[-1]
-        if metric.is_worse(value, rule["worse_than"]):
+        if metric.is_worse(value, rule.worse_than):
             return (
-                f"{metric.name} was {value:.6g} after epoch {epoch}, worse than"
-                f" {rule['worse_than']}"
+                f"{metric.name} was {value:.6g} after epoch {epoch}, worse than {rule.worse_than}"
             )
     return None
 

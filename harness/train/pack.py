@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.form import Form
 from harness.layers import layer_groups, seed_dropout
-from harness.metrics import functions
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
 from harness.probes import class_of
 from harness.schedules.base import Horizon
@@ -24,16 +21,16 @@ from harness.train.augmentation import Augmented
 from harness.train.checkpoints import Checkpoints
 from harness.train.data_parallel import Ranks, data_parallel_refusal, mean_over_ranks, own_shard
 from harness.train.device_data import DeviceData, Division, Normalization
-from harness.train.own_objective import measure
+from harness.train.evaluation import IndexedSplit, supervised_metrics, task_metrics
 from harness.train.packed_program import PackedProgram, Program, program_for
 from harness.train.single_program import SingleProgram, TrialState, build_template
 from harness.train.stack import Stack, state_names
 from harness.train.stage_products import StageNetwork, StagesByRole
-from harness.train.transfer import freeze, frozen_groups, load_weights, transfer_of
+from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.train.updates import LayerwiseUpdate, clipped, update_for
 from harness.trial import Trial
+from harness.workloads.settings import TrialSettings, read_settings
 
-EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
 DROP_FROM = 1 / 8  # share of a stack that has left before the rest moves together
 
 Point = dict[str, float]
@@ -63,6 +60,7 @@ class Member:
     """One trial of a pack, and what is known of its training so far."""
 
     trial: Trial
+    settings: TrialSettings
     division: Division
     order: np.random.Generator
     best: float = -math.inf  # a lower-is-better metric counts with its sign turned
@@ -77,11 +75,12 @@ class Pack:
 
     def __init__(self, trials: Sequence[Trial], context: PackContext):
         self.context = context
-        self.workload = trials[0].workload
+        self.settings = read_settings(trials[0].workload)
         self.members = [
             Member(
                 trial,
-                division_of(context, trial),
+                read_settings(trial.workload),
+                context.data.division_of(trial),
                 np.random.default_rng(stream(trial.seed, "order")),
             )
             for trial in trials
@@ -91,14 +90,14 @@ class Pack:
         everyone = range(len(trials))
         self.initial = self.stack.rows(everyone) if wants_initial else None
         self.best = self.stack.rows(everyone)
-        self.augmentation = _augmentation(self.workload, trials, context.data.shape)
-        self.transfer = transfer_of(self.workload)
+        self.augmentation = _augmentation(self.settings, trials, context.data.shape)
+        self.transfer = self.settings.transfer
         self.stages = {
             role: StageNetwork(one, context.data.device, lambda: self.normalization)
             for role, one in context.given.items()
             if role != "initial"
         }
-        self.updates = self._make_updates(trials)
+        self.updates = self._make_updates()
         self.frozen = self._frozen(1)
         self.generator = torch.Generator().manual_seed(stream(trials[0].seed, self._draws()))
         self.steps = 0
@@ -129,7 +128,7 @@ class Pack:
 
     def train_epoch(self) -> dict[str, Tensor]:
         """Take one step per batch; return each member's mean losses, each of shape (members,)."""
-        data, size = self.context.data, self.workload["batch_size"]
+        data, size = self.context.data, self.settings.batch_size
         order = np.stack(
             [member.division.train[member.order.permutation(len(member.division.train))]
              for member in self.members]
@@ -138,7 +137,7 @@ class Pack:
             self.augmentation.draw(order.shape[1], data.device)
         totals: dict[str, Tensor] = {}
         per_epoch = math.ceil(order.shape[1] / size)
-        horizon = Horizon(self.workload["epochs"] * per_epoch, per_epoch)
+        horizon = Horizon(self.settings.epochs * per_epoch, per_epoch)
         for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
             if self.augmentation is not None:
                 inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
@@ -256,84 +255,33 @@ class Pack:
             data, index = test, np.arange(len(test))[None]
         else:
             index = np.stack([getattr(member.division, part) for member in members])
-        objective = self.context.program.objective
-        if objective is None:
-            return self._measured_by_task(stack, data, index, normalization)
-        ranks, count = self.context.ranks, index.shape[1]
-        own, seen = functions(self.workload), []
-        shared = ranks is not None and not own and count >= ranks.world_size
-        if shared:
-            assert ranks is not None
-            index = index[:, ranks.rank :: ranks.world_size]
-        rows = torch.from_numpy(index).to(data.device).expand(len(stack), -1)
-        limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
-        n = rows.shape[1]
-        parts = rows.split(math.ceil(n / math.ceil(n / limit)), dim=1)
-        shape = (len(objective.reductions), len(stack))
-        totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
-        for examples in parts:
-            inputs, targets = data.gather(examples, normalization, axis=0)
-            scores = self.context.program.scores(stack, inputs, targets)
-            for total, reduction, found in zip(totals, objective.reductions, scores, strict=True):
-                if reduction == "sum":
-                    total.add_(found)
-                else:
-                    torch.maximum(total, found, out=total)
-            if own:
-                program = self.context.program
-                assert isinstance(program, SingleProgram)
-                with torch.no_grad():
-                    seen.append((program.outputs(program.task.main, inputs[0]), targets[0]))
-        if shared:
-            assert ranks is not None
-            for total, reduction in zip(totals, objective.reductions, strict=True):
-                ranks.all_reduce_sum(total) if reduction == "sum" else ranks.all_reduce_max(total)
-        if not own:
-            return objective.metrics(totals, count)
-        outputs, targets = (torch.cat(side) for side in zip(*seen, strict=True))
-        measured = {
-            name: torch.tensor([value], dtype=torch.float64)
-            for name, value in measure(own, outputs, targets).items()
-        }
-        return {**objective.metrics(totals, count), **measured}
-
-    def _measured_by_task(
-        self, stack: Stack, data: DeviceData, index: NDArray[Any], normalization: Normalization
-    ) -> dict[str, Tensor]:
-        """Return what a task that is not supervised measures; its draws are always the same."""
-        program, trial = self.context.program, self.members[0].trial
-        assert isinstance(program, SingleProgram)
-        inputs, targets = data.gather(
-            torch.from_numpy(index).to(data.device), normalization, axis=0
-        )
-        program.bind(stack, training=False)
-        generator = torch.Generator().manual_seed(stream(trial.seed, "evaluation"))
-        with torch.no_grad():
-            state = self._state(program, generator, _no_update)
-            found = program.task.evaluate(state, Batch(inputs[0], targets[0]))
-        if set(found) != set(program.task.measures):
-            raise ValueError(
-                f"the task {program.task.name} measured {', '.join(found)}; it declares "
-                f"{', '.join(program.task.measures)}"
+        program, own = self.context.program, self.settings.metrics
+        if program.objective is not None:
+            ranks = self.context.ranks
+            return supervised_metrics(
+                program, stack, IndexedSplit(data, index, normalization), own, ranks
             )
-        return {
-            name: torch.tensor([float(value)], dtype=torch.float64) for name, value in found.items()
-        }
+        assert isinstance(program, SingleProgram)
+        rows = torch.from_numpy(index).to(data.device)
+        inputs, targets = data.gather(rows, normalization, axis=0)
+        seed = stream(members[0].trial.seed, "evaluation")  # the same draws in each evaluation
+        state = self._state(program, torch.Generator().manual_seed(seed), _no_update)
+        return task_metrics(state, stack, Batch(inputs[0], targets[0]))
 
-    def _make_updates(self, trials: Sequence[Trial]) -> dict[str, Update]:
+    def _make_updates(self) -> dict[str, Update]:
         """Return the optimizer of each part."""
         program, stack = self.context.program, self.stack
         template, task = program.template, program.task
         if isinstance(program, SingleProgram) and not isinstance(task, Supervised):
-            schedule = self.workload.get("schedule")
             return {
                 part: begin(
-                    [Scheduled.read(settings, schedule)],
+                    [Scheduled(optimizer, self.settings.schedule)],
                     [stack.parameters[place] for place in program.places[part]],
                 )
-                for part, settings in task.optimizers(self.workload).items()
+                for part, optimizer in task.optimizers(self.settings).items()
             }
-        return {task.main: update_for(list(map(scheduled, trials)), template, stack, self.transfer)}
+        steps = [member.settings.scheduled for member in self.members]
+        return {task.main: update_for(steps, template, stack, self.transfer)}
 
     def _frozen(self, epoch: int) -> int:
         if not self.transfer:
@@ -344,7 +292,7 @@ class Pack:
     def _arrange(self) -> None:
         """Put the members' own numbers side by side, in the order of the rows."""
         data = self.context.data
-        limits = [member.trial.workload.get("clip") for member in self.members]
+        limits = [member.settings.clip for member in self.members]
         self.limits = None if limits[0] is None else torch.tensor(limits, device=data.device)
         divisions = [member.division for member in self.members]
         self.normalization = Normalization(divisions, data.device)
@@ -359,14 +307,14 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
     Raises:
         ValueError: if transferred weights are missing or fit no layer, or nothing would train.
     """
-    transfer = transfer_of(trials[0].workload)
+    transfer = read_settings(trials[0].workload).transfer
     networks = []
     for trial in trials:
         network = build_template(context.program.task, trial, context.form)
-        if transfer.get("from") is not None:
+        if transfer is not None and transfer.source is not None:
             source = context.given.get("initial")
             if source is None or "weights" not in source.products:
-                raise ValueError(f"the weights of {transfer['from']} are not here")
+                raise ValueError(f"the weights of {transfer.source} are not here")
             load_weights(network, source.products["weights"])
         if context.ranks is not None:
             refusal = data_parallel_refusal(network)
@@ -390,25 +338,14 @@ def _no_update(part: str, gradients: list[Tensor]) -> None:
     raise RuntimeError(f"an evaluation must not train: it asked for an update of {part}")
 
 
-def scheduled(trial: Trial) -> Scheduled:
-    """Return what decides a member's steps: its optimizer, and its schedule."""
-    return Scheduled.read(trial.workload["optimizer"], trial.workload.get("schedule"))
-
-
 def _at(step: int, horizon: Horizon) -> Rate:
     """Return each member's own multiplier of the learning rate at a step."""
     return lambda member: member.schedule.multiplier(step, horizon)
 
 
-def division_of(context: PackContext, trial: Trial) -> Division:
-    """Return which examples a trial trains on and validates on."""
-    return context.data.division(trial.workload["data"]["validation_fraction"], trial.seed)
-
-
 def _augmentation(
-    workload: Mapping[str, Any], trials: Sequence[Trial], shape: tuple[int, ...]
+    settings: TrialSettings, trials: Sequence[Trial], shape: tuple[int, ...]
 ) -> Augmented | None:
-    config = workload.get("augmentation")
-    if config is None:
+    if not settings.augmentation:
         return None
-    return Augmented(config, [trial.seed for trial in trials], shape)
+    return Augmented(settings.augmentation, [trial.seed for trial in trials], shape)

@@ -12,9 +12,11 @@ import torch
 
 from harness.optimizers.base import begin
 from harness.train.device_data import Normalization, free_memory
-from harness.train.pack import EVALUATION_BATCH, PackContext, initial_stack, scheduled
+from harness.train.evaluation import EVALUATION_BATCH
+from harness.train.pack import PackContext, initial_stack
 from harness.train.packed_program import PackedProgram, Program
 from harness.trial import Trial
+from harness.workloads.settings import read_settings
 
 GAIN = 0.95  # a pack must take less than this share of the time alone
 CLEAR_GAIN = 0.75  # so much less that a somewhat larger pack, not measured, will not do worse
@@ -53,7 +55,7 @@ def choose_pack_size(trials: Sequence[Trial], context: PackContext, largest: int
         )
     if context.program.largest == 1:
         return PackSize(1, f"alone: {context.program.refusal}")
-    optimizer = scheduled(trials[0]).optimizer
+    optimizer = read_settings(trials[0].workload).optimizer
     if not optimizer.packable:
         return PackSize(1, f"alone: {optimizer.name} takes one network at a time")
     seconds = _known_timings(trials, context)
@@ -126,10 +128,11 @@ def measure(trials: Sequence[Trial], context: PackContext) -> float:
     program, data = context.program, context.data
     assert isinstance(program, PackedProgram)
     stack = initial_stack(trials[:1], context).rows([0] * len(trials))
-    update = begin([scheduled(trial) for trial in trials], stack.parameters)
-    batch = min(trials[0].workload["batch_size"], len(data))
+    settings = [read_settings(trial.workload) for trial in trials]
+    update = begin([one.scheduled for one in settings], stack.parameters)
+    batch = min(settings[0].batch_size, len(data))
     index = torch.arange(batch, device=data.device).expand(len(trials), -1)
-    division = data.division(trials[0].workload["data"]["validation_fraction"], trials[0].seed)
+    division = data.division_of(trials[0])
     inputs, targets = data.gather(index, Normalization([division], data.device), axis=0)
 
     def step() -> None:
@@ -151,13 +154,14 @@ def members_that_fit(context: PackContext, trial: Trial) -> int:
     """Estimate how many members the memory holds, once a step of one has been captured."""
     program, data = context.program, context.data
     parameters = _parameter_bytes(context)
-    batch = trial.workload["batch_size"]
+    settings = read_settings(trial.workload)
+    batch = settings.batch_size
     evaluated = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
     step_bytes: int = getattr(program, "step_bytes", 0)
     # weights, gradient, moments, the best and the initial weights; then a step's results, and
     # those of an evaluation, which has no backward half
     member = (
-        (4 + max(2, scheduled(trial).optimizer.moments)) * parameters
+        (4 + max(2, settings.optimizer.moments)) * parameters
         + step_bytes * (1 + evaluated / (2 * batch))
         + 2 * data.row_bytes * (batch + evaluated)
     )
@@ -189,9 +193,9 @@ def memory_for_packs(device: torch.device) -> float:
 
 
 def _known_timings(trials: Sequence[Trial], context: PackContext) -> dict[int, float]:
-    config, first = trials[0].workload, scheduled(trials[0])
-    equal = all(scheduled(trial) == first for trial in trials)
-    key = (config["optimizer"]["name"], config["batch_size"], equal, torch.get_num_threads())
+    first, *others = [read_settings(trial.workload) for trial in trials]
+    equal = all(one.scheduled == first.scheduled for one in others)
+    key = (first.optimizer.name, first.batch_size, equal, torch.get_num_threads())
     return _timings.setdefault(context.program, {}).setdefault(key, {})
 
 
@@ -202,9 +206,9 @@ def _sizes(fitting: int) -> list[int]:
 
 
 def _steps(trial: Trial, context: PackContext) -> int:
-    share = 1 - trial.workload["data"]["validation_fraction"]
-    batches = math.ceil(share * len(context.data) / trial.workload["batch_size"])
-    return int(trial.workload["epochs"] * batches)
+    settings = read_settings(trial.workload)
+    share = 1 - settings.data.validation_fraction
+    return settings.epochs * math.ceil(share * len(context.data) / settings.batch_size)
 
 
 def _clock(device: torch.device) -> Callable[[], float]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,18 +10,17 @@ from torch.func import functional_call, vmap
 
 from harness.form import Form
 from harness.layers import layer_groups, set_mode
-from harness.losses import loss_of
-from harness.metrics import functions, metric_of
-from harness.models import unpackable_reason
-from harness.tasks import Objective, Supervised, Task, task_of, usual_task
+from harness.metrics import Metric, metric_of
+from harness.own.imports import own_function
+from harness.tasks import Objective, Supervised, Task, usual_task
 from harness.train.cuda_graphs import Replayed
 from harness.train.graph_capture import NotCapturableError, TensorFunction, capture
-from harness.train.own_objective import check_goal, own_refusal
 from harness.train.packing_key import structure
 from harness.train.single_program import SingleProgram, build_template
 from harness.train.stack import Stack, state_names
-from harness.train.transfer import freeze, frozen_groups, transfer_of
+from harness.train.transfer import freeze, frozen_groups
 from harness.trial import Trial
+from harness.workloads.settings import TrialSettings, read_settings
 
 CAPTURE_SCORES_AT_USE = 3  # of the same shapes: a capture costs as much as a few evaluations
 LARGEST_PROGRAMS = 32
@@ -176,24 +174,22 @@ def program_for(
 ) -> Program:
     """Return the program of a trial; packed ones used lately are kept, with their graphs.
 
-    `frozen` is the number of layer groups that are not trained; without it, as in the first epoch.
+    `frozen` is the number of layer groups that are not trained; None: that of the first epoch.
     """
-    workload = trial.workload
-    config = workload["model"]
-    loss, transfer = workload.get("loss", "auto"), transfer_of(workload)
-    kept = transfer.get("freeze", 0) if frozen is None else frozen
-    own = bool(workload.get("metrics"))
-    settings = sorted(structure(config).items(), key=str)
+    settings = read_settings(trial.workload)
+    transfer, own = settings.transfer, bool(settings.metrics)
+    kept = frozen if frozen is not None else 0 if transfer is None else transfer.freeze
+    shape = sorted(structure(settings.model.model_dump(mode="json")).items(), key=str)
     # with the version of own code too, which may have changed since a network of it was built
     version = trial.code_version
-    key = repr((settings, workload.get("task"), form, loss, own, kept, str(device), version))
+    key = repr((shape, settings.task, form, settings.loss, own, kept, str(device), version))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
-    task = task_of(workload, form.kind)
-    objective = objective_of(workload, form, task)
-    for name, function in functions(workload).items():
-        check_goal(function, metric_of(f"validation.{name}", workload))
+    task = settings.learns(form.kind)
+    objective = task.objective(form, settings.loss) if isinstance(task, Supervised) else None
+    for name, function in settings.metrics.items():
+        _check_goal(function, metric_of(f"validation.{name}", trial.workload))
     template = build_template(task, trial, form).to(device)
     if kept:
         if frozen is None:
@@ -201,7 +197,7 @@ def program_for(
         freeze(template, frozen)
     size = sum(parameter.numel() for parameter in template.parameters())
     bfloat16 = uses_bfloat16(device, size)
-    refusal = _refusal(workload, task, template)
+    refusal = packing_refusal(settings, task, template)
     if objective is None or refusal is not None:
         return SingleProgram(task, template, objective, str(refusal), bfloat16=bfloat16)
     program = PackedProgram(template, objective, task, bfloat16=bfloat16)
@@ -211,16 +207,29 @@ def program_for(
     return program
 
 
-def objective_of(workload: Mapping[str, Any], form: Form, task: Task) -> Objective | None:
-    """Return loss and metrics of a workload; None if its task is not supervised."""
-    return task.objective(form, loss_of(workload)) if isinstance(task, Supervised) else None
-
-
-def _refusal(workload: Mapping[str, Any], task: Task, template: nn.Module) -> str | None:
-    """Say why trials of a workload are trained one by one; None where packs are possible."""
+def packing_refusal(settings: TrialSettings, task: Task, template: nn.Module) -> str | None:
+    """Say why trials of such settings are trained one by one; None where packs are possible."""
     if not task.packable:
         return f"the task {task.name} takes steps of its own"
-    return unpackable_reason(workload["model"], template) or own_refusal(workload)
+    if (reason := settings.model.unpackable(template)) is not None:
+        return reason
+    if settings.metrics:
+        return "metrics of your own see the predictions of one network"
+    return None if settings.loss.packable else "the loss does not declare itself packable"
+
+
+def _check_goal(function: str, metric: Metric) -> None:
+    """Compare what a function says of itself in its attribute `goal` with what the study says.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    goal = getattr(own_function(function), "goal", None)
+    if None not in (goal, metric.goal) and goal != metric.goal:
+        raise ValueError(
+            f"the study says that the goal of {metric.name} is to {metric.goal} it, and {function} "
+            f"says {goal}; correct one of them"
+        )
 
 
 def forget_programs() -> None:

@@ -17,7 +17,7 @@ from harness.probes.base import Curve, as_details
 from harness.seeding import stream
 from harness.train.pack import Pack, PackContext
 from harness.train.packed_program import program_for
-from harness.trial import Trial
+from harness.trial import Trial, with_sources
 
 if TYPE_CHECKING:
     from harness.train.loop import Fitted, Outcome
@@ -67,16 +67,15 @@ def timed_step(
         workload: of the network, which may be another than the trial's.
         context: of the trial.
     """
-    transfer = workload.get("transfer")
-    if transfer:  # which weights it starts with changes no time
-        workload = {**workload, "transfer": {**transfer, "from": None}}
+    workload = with_sources(workload, lambda _: None)  # initial weights change no time
     data, form = context.data, context.form
     timed = replace(trial, workload=workload, probes=())
     program = program_for(timed, form, data.device)
     pack = Pack([timed], PackContext(data, None, form, program, context.given))
     generator = np.random.default_rng(stream(trial.seed, "order"))
     order = generator.permutation(pack.members[0].division.train)[None]
-    inputs, targets = next(data.batches(order, workload["batch_size"], pack.normalization))
+    size = pack.settings.batch_size
+    inputs, targets = next(data.batches(order, size, pack.normalization))
 
     def step() -> float:
         _synchronize(inputs)

@@ -40,7 +40,7 @@ def own_functions(trial: Trial, given: StagesByRole) -> tuple[list[str], dict[st
     """
     names, versions = dict.fromkeys(own_code(trial.workload, trial.probes)), dict(trial.own_code)
     for role, stage in given.items():
-        if role != "initial" and not stage.trial.workload.get("training"):
+        if role != "initial" and not stage.trial.has_own_training:
             names |= dict.fromkeys(own_code(stage.trial.workload))
             versions |= stage.trial.own_code
     return list(names), versions
@@ -61,7 +61,7 @@ class StageNetwork:
             ValueError: if the weights do not fit it.
         """
         trial, form = self._given.trial, self._given.form
-        if form is None or trial.workload.get("training"):
+        if form is None or trial.has_own_training:
             raise ValueError("a training of one's own left no network that could be built again")
         task = task_of(trial.workload, form.kind)
         template = build_template(task, trial, form)
@@ -206,8 +206,9 @@ class StageArrays(dict[str, Any]):
         super().__init__({k: {n: np.array(a) for n, a in part.items()} for k, part in kept.items()})
         self._stage = StageNetwork(given, torch.device("cpu"), lambda: own)
         self._seed, self._splits = seed, splits
-        made: Any = given.trial.workload
-        gives = () if made.get("training") or given.form is None else _gives(made, given.form)
+        made, form = given.trial, given.form
+        built = form is not None and not made.has_own_training
+        gives = task_of(made.workload, form.kind).gives if built else ()
         self._made = tuple(product for product in gives if product != "weights")
 
     def __missing__(self, product: str) -> Any:
@@ -231,10 +232,6 @@ class StageArrays(dict[str, Any]):
                 for name, part in parts.items()
             }
         return self[product]
-
-
-def _gives(workload: Mapping[str, Any], form: Form) -> tuple[str, ...]:
-    return task_of(workload, form.kind).gives
 
 
 def mistake_in(given: Given, role: str, form: Form) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.components.transfer import Transfer
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
 from harness.train.stack import Stack, state_names
 from harness.train.transfer import rates
@@ -91,13 +92,12 @@ def update_for(
     members: Sequence[Scheduled],
     network: nn.Module,
     stack: Stack,
-    transfer: Mapping[str, Any],
+    transfer: Transfer | None,
 ) -> Update:
     """Return what takes the steps of a stack of networks, each by its own optimizer."""
-    plain = transfer.get("rate_decay", 1.0) == 1.0
-    if plain and transfer.get("unfreeze_every") is None:
+    if transfer is None or (transfer.rate_decay == 1.0 and transfer.unfreeze_every is None):
         return begin(members, stack.parameters)
-    layered = LayerwiseUpdate(members, rates(network, transfer))
+    layered = LayerwiseUpdate(members, rates(network, transfer.rate_decay))
     layered.extend(state_names(network)[0], stack.parameters)
     return layered
 

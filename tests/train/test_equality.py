@@ -116,7 +116,7 @@ def test_models(name, case, request, make_trial, records_of, monkeypatch):
         assert parts(together) == parts(alone)
     if tolerance is not ALONE:
         return
-    monkeypatch.setattr(packed_program, "unpackable_reason", lambda *_: None)
+    monkeypatch.setattr(packed_program, "packing_refusal", lambda *_: None)
     packed_program._programs.clear()
     packed = records_of(trials, examples)
     packed_program._programs.clear()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from harness.components.transfer import Transfer
 from harness.form import Form
 from harness.layers import layer_groups
 from harness.layers.groups import set_mode
@@ -227,7 +228,8 @@ def test_something_must_be_left_to_train(make_trial, records_of, tiny):
     ],
 )
 def test_frozen_groups_by_epoch(transfer, epoch, frozen):
-    assert frozen_groups(transfer, 5, epoch) == frozen
+    assert frozen_groups(Transfer(**transfer), 5, epoch) == frozen
+    assert frozen_groups(None, 5, epoch) == 0
 
 
 def test_frozen_statistics_without_parameters_stand_still_too():
