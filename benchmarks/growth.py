@@ -18,11 +18,11 @@ from benchmarks._processes import python
 from benchmarks.measure import Row, in_turn
 from benchmarks.trials import adam, cell, made_up, make_trial, mlp
 from harness.models.recurrent.cells import LONGEST
-from harness.train.choice import measure
-from harness.train.pack import Material
+from harness.train.device_data import DeviceData
+from harness.train.pack import PackContext
+from harness.train.pack_autotuning import measure
+from harness.train.packed_program import program_for
 from harness.train.packing_key import group
-from harness.train.program import program_for
-from harness.train.resident import Resident
 from harness.trial import Trial
 from harness.workloads import TrialData
 
@@ -109,12 +109,12 @@ def _trial(model: dict[str, Any], seed: int) -> Trial:
 def _steps(data: TrialData, cases: Iterable[tuple[Sequence[Trial], object]], repeats: int) -> str:
     """Return the time of a training step of each case, divided by the number of its trials."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    resident = Resident(data.examples, device)
+    data_on_device = DeviceData(data.examples, device)
     found = []
     for trials, label in cases:
         program = program_for(trials[0], data.form, device)
-        material = Material(resident, None, data.form, program)
-        value = median(measure(trials, material) for _ in range(repeats))
+        context = PackContext(data_on_device, None, data.form, program)
+        value = median(measure(trials, context) for _ in range(repeats))
         found.append(f"{label}: {1e6 * value:.0f}")
     return ", ".join(found)
 

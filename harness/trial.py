@@ -113,6 +113,11 @@ class Trial:
         return sources_of(self.workload)
 
     @property
+    def has_own_training(self) -> bool:
+        """Whether other code than the harness trains it: a function of the user's own."""
+        return bool(self.workload.get("training"))
+
+    @property
     def source(self) -> str | None:
         """The trial whose weights this one starts from, if any."""
         return self.sources.get("initial")

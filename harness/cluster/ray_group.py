@@ -153,7 +153,7 @@ def train_together(config: Mapping[str, Any]) -> None:
     """
     import torch
 
-    from harness.train.ranks import RankLostError, TorchRanks
+    from harness.train.data_parallel import RankLostError, TorchRanks
 
     group, needs = config["group"], config["needs"]
     ranks = TorchRanks(torch.device("cuda" if needs.gpus else "cpu"))
@@ -164,7 +164,7 @@ def train_together(config: Mapping[str, Any]) -> None:
         found, pack, references = job
         given: list[Any] = [None if one is None else ray.get(one) for one in references]
         try:
-            if not ranks.agree(found):  # else the gradients of different trials would be added
+            if not ranks.all_agree(found):  # else the gradients of different trials would be added
                 raise TrialFailedError("the workers of a trial were given different ones")
             for batch in worker.run(pack, *given):
                 failed = any(isinstance(e, Record) and e.state is State.FAILED for e in batch)

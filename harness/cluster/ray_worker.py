@@ -20,7 +20,7 @@ from harness.trial import Checked, Given, Progress, Record
 from harness.workloads import Examples, TrialData
 
 if TYPE_CHECKING:
-    from harness.train.ranks import Ranks
+    from harness.train.data_parallel import Ranks
 
 
 class Worker:

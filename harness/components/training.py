@@ -26,6 +26,12 @@ def _absent(value: Any) -> bool:
     return not value
 
 
+class EarlyStopping(Component):
+    """Training ends when the validation metric that selects the epoch has stopped improving."""
+
+    patience: int = Field(ge=1, description="epochs without a better one before training ends")
+
+
 class Measured(Component):
     """What a metric of your own is."""
 

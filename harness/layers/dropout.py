@@ -19,7 +19,7 @@ def move_on(module: nn.Module, name: str, value: Tensor) -> None:
     """Give a buffer its next value.
 
     A network alone is written to in place, since its tensors are those of a stack. In a pack the
-    value takes the buffer's place: a recording without writes in place can be simplified.
+    value takes the buffer's place: a captured graph without writes in place can be simplified.
     """
     buffer = module.get_buffer(name)
     if torch._C._functorch.is_batchedtensor(buffer):

@@ -51,11 +51,11 @@ def simple_models() -> dict[str, type[SimpleModel]]:
     return {name: one for name, one in found.items() if issubclass(one, SimpleModel)}
 
 
-def build(config: Mapping[str, Any], form: Form, seed: int) -> nn.Module:
+def build(config: Network | Mapping[str, Any], form: Form, seed: int) -> nn.Module:
     """Build a network.
 
     Args:
-        config: `name` and settings, as the study's model configuration.
+        config: its settings, or a resolved workload's `model`.
         form: of the inputs, and of what the network has to say about them.
         seed: of the stream that draws the initial weights. PyTorch's global generator is left as
             it was.
@@ -67,7 +67,7 @@ def build(config: Mapping[str, Any], form: Form, seed: int) -> nn.Module:
     """
     from harness.layers import seed_dropout
 
-    settings = network_of(config)
+    settings = config if isinstance(config, Network) else network_of(config)
     reason = settings.misreads(form)
     if reason is not None:
         raise ValueError(reason)

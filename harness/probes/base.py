@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.figures.base import Picture
     from harness.form import Form
     from harness.tasks import Objective, Task
+    from harness.workloads.settings import TrialSettings
 
 Curve = Sequence[Mapping[str, float]]
 """The metrics of each epoch, by name."""
@@ -77,6 +78,10 @@ class Fitted(Protocol):
     @property
     def workload(self) -> Mapping[str, Any]:
         """Of the trial, resolved."""
+
+    @property
+    def settings(self) -> TrialSettings:
+        """The same as typed objects: `settings.batch_size`, `settings.model.width`."""
 
     @property
     def seed(self) -> int:

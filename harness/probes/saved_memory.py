@@ -27,7 +27,7 @@ class SavedMemory(Probe):
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give the bytes that a step keeps for its backward pass, for one batch."""
-        train, size = fitted.splits.train, fitted.workload["batch_size"]
+        train, size = fitted.splits.train, fitted.settings.batch_size
         assert fitted.objective is not None
         kept = saved_bytes(
             fitted.network, train.inputs[:size], train.targets[:size], fitted.objective

@@ -64,7 +64,7 @@ class StepTime(Probe):
             metrics["step_time_ratio"] = float(numpy.median(seconds[:, 0] / seconds[:, 1]))
         tokens = positions(fitted.form)
         if tokens is not None:
-            batch = min(fitted.workload["batch_size"], len(fitted.splits.train))
+            batch = min(fitted.settings.batch_size, len(fitted.splits.train))
             metrics["tokens_per_second"] = batch * tokens / own
         return Measured(metrics)
 

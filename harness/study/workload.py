@@ -22,6 +22,7 @@ from pydantic import (
 from harness.augmentations import AugmentationSetting, augmentations
 from harness.components.base import FUNCTION, Component
 from harness.components.training import (
+    EarlyStopping,
     LoggedRuns,
     Measured,
     Training,
@@ -79,12 +80,6 @@ def _allow_training(schema: dict[str, Any]) -> None:
     """Data and model are required only where our own training needs them."""
     whole = {"required": schema.pop("required")}
     schema.update({"if": {"required": ["training"]}, "then": {}, "else": whole})
-
-
-class EarlyStopping(Component):
-    """Training ends when the validation metric that selects the epoch has stopped improving."""
-
-    patience: int = Field(ge=1, description="epochs without a better one before training ends")
 
 
 _OURS = (

@@ -25,10 +25,8 @@ def usual_task(kind: Kind) -> Task:
 
 def task_of(workload: Mapping[str, Any], kind: Kind) -> Task:
     """Return the task of a resolved workload, whose data have targets of a kind."""
-    settings = workload.get("task")
-    if settings is None:
-        return usual_task(kind)
-    found: Task = TASKS.find(settings["name"]).model_validate(settings)
+    named = workload.get("task")
+    found: Task = usual_task(kind) if named is None else TASKS.read(named)
     return found
 
 
@@ -58,9 +56,7 @@ def needed(workload: Mapping[str, Any]) -> dict[str, tuple[str, tuple[str, ...] 
     None in place of products stands for all that the stage gave: a function of the user's own
     says nowhere what it looks at.
     """
-    settings = workload.get("task")
-    task: type[Task] = Supervised if settings is None else TASKS.find(settings["name"])
-    own = bool(workload.get("training"))
+    task, own = task_of(workload, "class"), bool(workload.get("training"))
     return {
         role: (id_, None if own else _STORED[task.takes.get(role, "weights")])
         for role, id_ in sources_of(workload).items()

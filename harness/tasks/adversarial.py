@@ -18,10 +18,13 @@ from harness.metrics import Metric
 from harness.models import Model, NoModel, SimpleModel
 from harness.models.mlp import MLP
 from harness.registry import OPTIMIZERS, setting
-from harness.tasks.base import Batch, Builder, State, Task, Workload
+from harness.tasks.base import Batch, Builder, State, Task
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
+
+    from harness.optimizers.base import Optimizer
+    from harness.workloads.settings import TrialSettings
 
 MOST_SAMPLES = 1000
 """Examples of a split, and samples beside them, that an evaluation compares."""
@@ -76,24 +79,23 @@ class Adversarial(Task):
                 return f"{model.name} is no network that the task adversarial could train"
         return None
 
-    def build(self, workload: Workload, form: Form, network: Builder) -> Mapping[str, nn.Module]:
+    def build(
+        self, settings: TrialSettings, form: Form, network: Builder
+    ) -> Mapping[str, nn.Module]:
         """Return the generator, from noise to the numbers of an example, and the discriminator."""
         if form.vocabulary is not None:
             raise ValueError("the task adversarial generates numbers, and the data are token ids")
         drawn = Form((self.noise,), math.prod(form.shape), "numbers")
         judged = Form(form.shape, 1, "numbers")
         return {
-            "model": network(workload["model"], drawn, "model"),
-            "discriminator": network(
-                self.discriminator.model_dump(mode="json"), judged, "discriminator"
-            ),
+            "model": network(settings.model, drawn, "model"),
+            "discriminator": network(self.discriminator, judged, "discriminator"),
         }
 
-    def optimizers(self, workload: Workload) -> Mapping[str, Mapping[str, Any]]:
-        """Return the settings of both."""
-        own = self.discriminator_optimizer
-        other = workload["optimizer"] if own is None else own.model_dump(mode="json")
-        return {"model": workload["optimizer"], "discriminator": other}
+    def optimizers(self, settings: TrialSettings) -> Mapping[str, Optimizer]:
+        """Return those of both."""
+        own = self.discriminator_optimizer or settings.optimizer
+        return {"model": settings.optimizer, "discriminator": own}
 
     def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
         """Train the discriminator `critic_steps` times, with fresh noise, then the generator."""

@@ -20,9 +20,12 @@ from harness.metrics import Metric
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-Workload = Mapping[str, Any]
+    from harness.models import Network
+    from harness.optimizers.base import Optimizer
+    from harness.workloads.settings import TrialSettings
+
 Reduction = Literal["sum", "max"]
-Builder = Callable[[Mapping[str, Any], Form, str], "nn.Module"]
+Builder = Callable[["Network", Form, str], "nn.Module"]
 """From a model's settings, the form of its inputs and outputs, and the name of the part it is, to
 a network with initial weights of the trial's seed."""
 
@@ -126,19 +129,21 @@ class Task(Component):
         del workload
         return None
 
-    def build(self, workload: Workload, form: Form, network: Builder) -> Mapping[str, nn.Module]:
+    def build(
+        self, settings: TrialSettings, form: Form, network: Builder
+    ) -> Mapping[str, nn.Module]:
         """Return the networks by the names of their parts.
 
         Args:
-            workload: of the trial.
+            settings: of the trial.
             form: of the data.
-            network: builds one.
+            network: builds one from its settings.
         """
-        return {self.main: network(workload["model"], form, self.main)}
+        return {self.main: network(settings.model, form, self.main)}
 
-    def optimizers(self, workload: Workload) -> Mapping[str, Mapping[str, Any]]:
-        """Return each part's optimizer settings; a part without one is not trained."""
-        return {self.main: workload["optimizer"]}
+    def optimizers(self, settings: TrialSettings) -> Mapping[str, Optimizer]:
+        """Return each part's optimizer; a part without one is not trained."""
+        return {self.main: settings.optimizer}
 
     def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
         """Learn from a batch: one update, or several of several parts in turn.

@@ -17,7 +17,7 @@ from harness.metrics import metric_of as known_metric
 from harness.own.imports import own_function
 from harness.study.workload import OwnMetric
 from harness.tasks import objective_for, total
-from harness.train.own_objective import measure
+from harness.train.evaluation import measure
 
 EXAMPLES = 24
 LossCase = tuple[dict[str, Any] | str, Form]

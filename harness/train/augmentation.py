@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.augmentations import augmentations
+from harness.augmentations.base import Augmentation
 from harness.seeding import stream
 
 
@@ -17,19 +17,18 @@ class Augmented:
     """Changes of the examples of several members, each drawn from streams of its own seed."""
 
     def __init__(
-        self, settings: Mapping[str, Any], seeds: Sequence[int], shape: tuple[int, ...]
+        self, every: Sequence[Augmentation], seeds: Sequence[int], shape: tuple[int, ...]
     ) -> None:
         """Prepare.
 
         Args:
-            settings: the `augmentation` of a resolved workload.
+            every: augmentation of the trials, in the order in which they are applied.
             seeds: of the members.
             shape: of one input.
 
         Raises:
             ValueError: if the inputs are no images, and something changes images.
         """
-        every = augmentations(settings)
         if len(shape) != 3 and any(one.images for one in every):
             raise ValueError(
                 f"augmentation changes images (channels, height, width); these inputs are {shape}"

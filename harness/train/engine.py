@@ -1,36 +1,37 @@
-"""From trials and their data to records: packs are formed, trained and told about."""
+"""The training engine: trials and their data in, progress and records out.
+
+Trials of one shape are trained together, as packs. Whatever happens to a trial, also an exception,
+becomes its record.
+"""
 
 from __future__ import annotations
 
-import sys
-import time
-import traceback
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
 
 from harness.isolation import Left, Surroundings, seed_generators
-from harness.models import is_simple
-from harness.own.imports import OwnImports, missing
-from harness.registry import OPTIMIZERS
+from harness.models import SimpleModel
+from harness.own.imports import OwnImports
 from harness.seeding import stream
 from harness.train.checkpoints import Checkpoints
-from harness.train.choice import choose_size
-from harness.train.energy import Meter, sensors
-from harness.train.environment import computing, describe_environment
-from harness.train.given import Roles, data_of, own_functions
+from harness.train.data_parallel import Ranks
+from harness.train.device_data import DeviceData, on_device
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
-from harness.train.pack import Material, Point
+from harness.train.pack import PackContext
+from harness.train.pack_autotuning import choose_pack_size
+from harness.train.packed_program import forget_programs, program_for
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probing import run_probes
-from harness.train.program import forget_programs, program_for
-from harness.train.ranks import Ranks
-from harness.train.resident import Resident, resident
+from harness.train.records import Recorder, with_changes
+from harness.train.stage_products import StagesByRole, data_of, own_functions
 from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
+from harness.workloads.settings import read_settings
 
 _OUT_OF_MEMORY = "out of memory"
 
@@ -53,7 +54,7 @@ class Setting:
     threads: int = 1
     attempt: int = 1
     largest_pack: int = LARGEST_PACK
-    given: Roles = field(default_factory=dict)
+    given: StagesByRole = field(default_factory=dict)
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
     replaceable: bool = False
@@ -66,34 +67,29 @@ def train(
     threads: int = 1,
     attempt: int = 1,
     largest_pack: int = LARGEST_PACK,
-    given: Roles | None = None,
+    given: StagesByRole | None = None,
 ) -> Iterator[Progress | Record]:
-    """Run trials that share their data, those of one shape together where that is quicker.
-
-    Args:
-        trials: of one phase and one data set.
-        data: what these trials may see; without a test split for trials of the search.
-        threads: of PyTorch on the CPU. One thread replays bit for bit.
-        attempt: which execution of these trials this is.
-        largest_pack: most trials to train at once; 1 trains them one after another.
-        given: what these use of stages, by role.
-
-    Yields:
-        Progress after every epoch, and one Record per trial. An exception inside a trial becomes
-        a failed record with its traceback, and the other trials go on.
-    """
+    """Run trials with some of the settings that `Setting` has; see `train_in`."""
     yield from train_in(Setting(threads, attempt, largest_pack, given or {}), trials, data)
 
 
 def train_in(
     setting: Setting, trials: Sequence[Trial], data: TrialData
 ) -> Iterator[Progress | Record]:
-    """Run trials in a setting; see `train`.
+    """Run trials that share their data, those of one shape together where that is quicker.
 
     Where several processes train together, each has to run the same trials, and gives the same.
+
+    Args:
+        setting: how they are run.
+        trials: of one phase and one data set.
+        data: what these trials may see; without a test split for trials of the search.
+
+    Yields:
+        Progress after every epoch, and one Record per trial. An exception inside a trial becomes
+        a failed record with its traceback, and the other trials go on.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    session = _Session(data, device, setting)
+    session = _Session(data, setting)
     with computing(setting.threads):
         if any(own_functions(trial, setting.given)[0] for trial in trials):
             session.surroundings = Surroundings()
@@ -103,73 +99,75 @@ def train_in(
                 return
 
 
-def train_again(
-    trial: Trial, data: TrialData, *, threads: int, given: Roles | None = None
-) -> Record:
-    """Train a network that has a record once more, for its weights; see `train`.
+@contextmanager
+def computing(threads: int) -> Iterator[None]:
+    """Give PyTorch this many threads for its operations, and let tiny numbers be zero meanwhile.
 
-    On a CPU, with the threads that it was trained with, they are those of the record bit for bit.
+    A processor takes ten times as long and more over numbers below 1e-38. Gradients that vanish
+    over many steps or layers become such numbers: a step of an LSTM over 200 tokens took 340 ms
+    with them and 40 ms without. Other code of the process gets its tiny numbers back afterwards.
+    """
+    torch.set_flush_denormal(True)  # where the processor can
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def train_again(
+    trial: Trial, data: TrialData, *, threads: int, given: StagesByRole | None = None
+) -> Record:
+    """Train a trial that has a record once more, for its weights; see `train_in`.
+
+    On a CPU, with as many threads as before, the weights are bit for bit those of the first time.
 
     Returns:
         Its record, with weights if it completed.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     setting = Setting(threads, largest_pack=1, given=given or {})
-    session = _Session(data, device, setting, keep_weights=True)
+    session = _Session(data, setting, keep_weights=True)
     with computing(threads):
         events = session.train_known([trial])
         return next(event for event in events if isinstance(event, Record))
 
 
-@dataclass
-class _Running:
-    """What is known of a trial that has no record yet."""
-
-    trial: Trial
-    started: float
-    curve: list[Point] = field(default_factory=list)
-    told: int = 0
-    """Epochs already told; a trial that starts again does not tell them twice."""
-
-
 class _Session:
-    """One call of `train`."""
+    """One call of `train_in`."""
 
-    def __init__(
-        self,
-        data: TrialData,
-        device: torch.device,
-        setting: Setting,
-        *,
-        keep_weights: bool = False,
-    ):
-        self.data = data
-        self.keep_weights = keep_weights
-        self.device = device
-        self.setting = setting
-        self.meter = Meter(device.type, sensors(device.type))
-        self.running: dict[str, _Running] = {}
-        self.own = OwnImports((), {})
+    def __init__(self, data: TrialData, setting: Setting, *, keep_weights: bool = False):
+        self.data, self.setting, self.keep_weights = data, setting, keep_weights
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.records = Recorder(self.device, setting.attempt)
         self.surroundings: Surroundings | None = None
-        """What own code finds, and is to leave; None where no trial has any."""
+        """State of the process that own code must not change; None where no trial has any."""
         self._data: dict[str, TrialData] = {}
         self.spent = False
-        """Whether something was left here, and another process is to go on."""
+        """Whether own code changed this process for good, and another one has to go on."""
 
     def train_known(self, trials: Sequence[Trial]) -> Iterator[Progress | Record]:
         """Train trials of one key; own code that is not what identifies them is their failure."""
-        with OwnImports(*own_functions(trials[0], self.setting.given)) as self.own:
-            if not (fault := self.own.fault()):
+        with OwnImports(*own_functions(trials[0], self.setting.given)) as own:
+            self.records.own = own
+            if not (fault := own.fault()):
                 yield from self._train(trials)
                 return
             for trial in trials:
-                self._start(trial)
-                yield self._record(trial, State.FAILED, {}, reason=fault, outcome=Outcome({}))
+                self.records.start(trial)
+                yield self.records.record(trial, State.FAILED, reason=fault)
 
     def _train(self, alike: Sequence[Trial]) -> Iterator[Progress | Record]:
-        if alike[0].workload.get("training"):
-            yield from self.tidied(self.train_own(alike[0], self.setting.threads))
-        elif is_simple(alike[0].workload["model"]):
+        for trial in alike:
+            self.records.start(trial)
+        try:
+            settings = read_settings(alike[0].workload)
+        except Exception:  # such as of a package that is not installed here
+            yield from [self.records.failed(trial) for trial in alike]
+            return
+        if settings.training is not None:
+            yield from self.tidied(self.train_own(alike[0]))
+        elif isinstance(settings.model, SimpleModel):
             yield self.simple_baseline(alike[0])
         else:
             yield from self.train_alike(alike, self.setting.largest_pack)
@@ -179,11 +177,13 @@ class _Session:
         events: Generator[Progress | Record, None, str | None],
         before: Left = Left(),  # noqa: B008  (it is frozen)
     ) -> Generator[Progress | Record, None, str | None]:
-        """Pass on what own code does; records wait until what it changed is put back, and say it.
+        """Pass on events of own code, and put back what it changed in this process.
+
+        Records are held back until then: they say what was changed.
 
         Args:
             events: of its trials.
-            before: what was left by what made them ready.
+            before: what changed while they were prepared.
         """
         if self.surroundings is None:
             return (yield from events)
@@ -203,11 +203,11 @@ class _Session:
             left = before.and_(self._restore())
         self.spent = self.spent or (self.setting.replaceable and bool(left.remains))
         for record in records:
-            yield _telling(record, left)
+            yield with_changes(record, left)
         return cause
 
     def _restore(self) -> Left:
-        """Put back what own code changed; networks that it made meanwhile are made anew."""
+        """Put back what own code changed; networks that were built meanwhile are forgotten."""
         left = self.surroundings.restore() if self.surroundings is not None else Left()
         if left != Left():
             forget_programs()
@@ -215,8 +215,7 @@ class _Session:
 
     def simple_baseline(self, trial: Trial) -> Record:
         """Fit a simple model."""
-        self._start(trial)
-        self.meter.enter([trial.id])
+        self.records.meter.enter([trial.id])
         try:
             from threadpoolctl import threadpool_limits
 
@@ -224,32 +223,27 @@ class _Session:
 
             with threadpool_limits(self.setting.threads):  # more would only wait for each other
                 outcome = fit_simple_baseline(trial, self.data)
-            return self._complete(trial, outcome, {})
+            return self.records.record(trial, State.COMPLETE, outcome)
         except Exception:  # whatever a trial raises is its outcome
-            return self._failed(trial)
+            return self.records.failed(trial)
 
-    def train_own(
-        self, trial: Trial, threads: int
-    ) -> Generator[Progress | Record, None, str | None]:
+    def train_own(self, trial: Trial) -> Generator[Progress | Record, None, str | None]:
         """Let a user's own function train."""
-        self._start(trial)
         how: dict[str, object] = {"size": 1, "reason": "alone: a training of your own"}
         try:
-            for event in fit_own(trial, self.data, threads, self.setting.given):
+            for event in fit_own(trial, self.data, self.setting.threads, self.setting.given):
                 told = self._told(trial, event, how)
                 if told is not None:
                     yield told
         except Exception:
-            yield self._failed(trial)
+            yield self.records.failed(trial)
         return None
 
     def train_alike(self, trials: Sequence[Trial], largest: int) -> Iterator[Progress | Record]:
         """Train trials of one shape: choose a size, and halve it when memory runs out."""
-        for trial in trials:
-            self._start(trial)
         try:
-            ordered = sorted(trials, key=_steps_by)
-            choice = choose_size(ordered, self._material(trials[0]), largest)
+            ordered = sorted(trials, key=_optimizer_of)
+            choice = choose_pack_size(ordered, self._context(trials[0]), largest)
             size, reason = choice.size, choice.reason
         except Exception:
             ordered, size, reason = list(trials), 1, "alone: no pack could be formed"
@@ -262,7 +256,7 @@ class _Session:
             if cause is None:
                 continue
             _release_memory(self.device)
-            left = [trial for trial in pack if trial.id in self.running]
+            left = [trial for trial in pack if trial.id in self.records.running]
             if cause == _OUT_OF_MEMORY:  # then the packs that wait are too large as well
                 size = max(1, len(pack) // 2)
                 left += [trial for part in waiting for trial in part]
@@ -285,25 +279,24 @@ class _Session:
             if len(pack) > 1:
                 full = _is_out_of_memory(error)
                 return _OUT_OF_MEMORY if full else f"{type(error).__name__} in the pack"
-            if pack[0].id in self.running:
-                yield self._failed(pack[0])
+            if pack[0].id in self.records.running:
+                yield self.records.failed(pack[0])
         return None
 
     def _train_pack(
         self, pack: Sequence[Trial], how: dict[str, object]
     ) -> Iterator[Progress | Record]:
         for trial in pack:
-            self.running[trial.id].curve.clear()
-            self.running[trial.id].started = time.time()
-        self.meter.enter(trial.id for trial in pack)
+            self.records.start_again(trial)
+        self.records.meter.enter(trial.id for trial in pack)
         if self.surroundings is not None:
             seed_generators(stream(pack[0].seed, "own code"))
-        material = self._material(pack[0])
-        how["precision"] = material.program.precision
-        if material.data.streamed:
+        context = self._context(pack[0])
+        how["precision"] = context.program.precision
+        if context.data.streamed:
             how["data"] = "streamed from the host: too large for the device's memory"
-        for trial, event in fit(pack, material):
-            how["launching"] = material.program.launching
+        for trial, event in fit(pack, context):
+            how["launching"] = context.program.launching
             told = self._told(trial, event, how)
             if told is not None:
                 yield told
@@ -314,125 +307,47 @@ class _Session:
         if isinstance(event, Fitted):
             return self._probed(event, how)
         if isinstance(event, OwnFit):
-            record = self._complete(trial, event.outcome, how)
+            record = self.records.record(trial, State.COMPLETE, event.outcome, how)
             stage = trial.phase is Phase.PRETRAINING and record.state is State.COMPLETE
             return replace(record, products=event.products) if stage else record
         if isinstance(event, Diverged):
             outcome = Outcome({}, cost=dict(event.cost))
-            return self._record(trial, State.DIVERGED, how, reason=event.reason, outcome=outcome)
+            return self.records.record(trial, State.DIVERGED, outcome, how, event.reason)
         if isinstance(event, Pruned):
-            reason, outcome = event.reason, event.outcome
-            return self._record(trial, State.PRUNED, how, reason=reason, outcome=outcome)
-        return self._progress(trial, event)
+            return self.records.record(trial, State.PRUNED, event.outcome, how, event.reason)
+        return self.records.progress(trial, event)
 
     def _probed(self, member: Fitted, how: dict[str, object]) -> Record:
         try:
             outcome = run_probes(member.trial, member)
         except Exception:  # a probe's failure is its trial's, not the pack's
-            return self._failed(member.trial)
-        record = self._complete(member.trial, outcome, how)
+            return self.records.failed(member.trial)
+        record = self.records.record(member.trial, State.COMPLETE, outcome, how)
         if self.keep_weights or member.trial.phase is Phase.PRETRAINING:
             return replace(record, products=member.products())
         return record
 
-    def _progress(self, trial: Trial, point: Point) -> Progress | None:
-        running = self.running[trial.id]
-        running.curve.append(point)
-        if len(running.curve) <= running.told:
-            return None
-        running.told = len(running.curve)
-        return Progress(trial.id, (point,))
-
-    def _material(self, trial: Trial) -> Material:
+    def _context(self, trial: Trial) -> PackContext:
         known = self._data_for(trial)
-        data = resident(known.examples, self.device, known.handling)
-        test = None if known.test is None else Resident(known.test, self.device)
+        data = on_device(known.examples, self.device, known.handling)
+        test = None if known.test is None else DeviceData(known.test, self.device)
         program = program_for(trial, known.form, self.device)
-        setting = self.setting
-        return Material(
-            data,
-            test,
-            known.form,
-            program,
-            setting.given,
-            self.data.tokens,
-            setting.checkpoints,
-            setting.ranks,
-        )
+        given, ranks = self.setting.given, self.setting.ranks
+        checkpoints, tokens = self.setting.checkpoints, self.data.tokens
+        return PackContext(data, test, known.form, program, given, tokens, checkpoints, ranks)
 
     def _data_for(self, trial: Trial) -> TrialData:
-        """Return the data with what stages add to them, if the trial uses any so."""
+        """Return the data, with samples and features of the stages that the trial uses."""
         used = {role: one for role, one in self.setting.given.items() if role in trial.sources}
         key = canonical_json(trial.sources)
         if key not in self._data:
             self._data[key] = data_of(self.data, used, self.device)
         return self._data[key]
 
-    def _start(self, trial: Trial) -> None:
-        self.running[trial.id] = _Running(trial, time.time())
 
-    def _failed(self, trial: Trial) -> Record:
-        outcome = Outcome({}, cost={"epochs": float(len(self.running[trial.id].curve))})
-        said = (traceback.format_exc(limit=-8).rstrip(), missing(sys.exception()))
-        reason = "\n".join(filter(None, said))
-        return self._record(trial, State.FAILED, {}, reason=reason, outcome=outcome)
-
-    def _complete(self, trial: Trial, outcome: Outcome, how: dict[str, object]) -> Record:
-        return self._record(trial, State.COMPLETE, how, outcome=outcome)
-
-    def _record(
-        self,
-        trial: Trial,
-        state: State,
-        how: dict[str, object],
-        *,
-        outcome: Outcome,
-        reason: str = "",
-    ) -> Record:
-        running = self.running.pop(trial.id)
-        fault = self.own.fault()
-        if fault and state is not State.FAILED:  # what was trained is not what was planned
-            state, reason, outcome = State.FAILED, fault, Outcome({}, cost=outcome.cost)
-        environment = describe_environment(self.device) | self.own.environment()
-        cost = {**outcome.cost, **self.meter.leave(trial.id)}
-        if "joules" in cost:
-            environment["energy"] = " and ".join(sensor.name for sensor in self.meter.sensors)
-        if how:
-            environment["packing"] = how["reason"]
-            environment["precision"] = how.get("precision", "float32")
-            for said in ("data", "launching"):
-                if how.get(said):
-                    environment[said] = how[said]
-            cost["pack_size"] = float(str(how["size"]))
-            optimizer = trial.workload["optimizer"]["name"]
-            if OPTIMIZERS.family(optimizer) is not None:
-                environment["optimizer"] = f"{optimizer} itself"
-        return Record(
-            trial,
-            state,
-            reason=reason,
-            metrics=outcome.metrics,
-            curve=tuple(running.curve),
-            details=outcome.details,
-            cost=cost,
-            selected_epoch=outcome.selected_epoch,
-            environment=environment,
-            attempt=self.setting.attempt,
-            started=running.started,
-            ended=time.time(),
-        )
-
-
-def _steps_by(trial: Trial) -> str:
-    """Return what brings trials side by side that take their steps in the same way."""
-    return canonical_json([trial.workload["optimizer"], trial.workload.get("schedule")])
-
-
-def _telling(record: Record, left: Left) -> Record:
-    """Return a record that says what own code changed, and what of it could not be put back."""
-    said = {"undone": ", ".join(left.undone), "left": ", ".join(left.remains)}
-    told = {name: text for name, text in said.items() if text}
-    return replace(record, environment={**record.environment, **told}) if told else record
+def _optimizer_of(trial: Trial) -> str:
+    """Return a key by which trials are sorted, so that equal optimizers stand side by side."""
+    return repr(read_settings(trial.workload).scheduled)
 
 
 def _parts(trials: Sequence[Trial], size: int) -> list[list[Trial]]:

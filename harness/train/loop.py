@@ -17,14 +17,15 @@ from harness.form import Form
 from harness.metrics import metric_of
 from harness.seeding import stream
 from harness.tasks import Objective, Task
-from harness.train.given import normalization_arrays
-from harness.train.pack import Material, Member, Pack, Point, division_of
+from harness.train.device_data import Splits, splits_of
+from harness.train.pack import Member, Pack, PackContext, Point
 from harness.train.probing import timed_step
-from harness.train.resident import Splits, splits_of
 from harness.train.resume import resume, save
-from harness.train.single import networks_of
+from harness.train.single_program import networks_of
 from harness.train.stack import Stack
+from harness.train.stage_products import normalization_arrays
 from harness.trial import Products, Trial, finite
+from harness.workloads.settings import TrialSettings, read_settings
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Fitted:
 
     outcome: Outcome
     trial: Trial
-    material: Material
+    context: PackContext
     curve: Sequence[Point]
     best: Stack
     initial_weights: Stack | None
@@ -68,40 +69,40 @@ class Fitted:
     @cached_property
     def networks(self) -> Mapping[str, nn.Module]:
         """The task's networks with the weights of the selected epoch, by the names of the parts."""
-        return networks_of(self._template, self.material.program.task)
+        return networks_of(self._template, self.context.program.task)
 
     @property
     def network(self) -> nn.Module:
         """The main network with the weights of the selected epoch."""
-        return self.networks[self.material.program.task.main]
+        return self.networks[self.context.program.task.main]
 
     @cached_property
     def initial(self) -> nn.Module | None:
         """The main network before the first step, where a probe needs it."""
         if self.initial_weights is None:
             return None
-        program = self.material.program
+        program = self.context.program
         template = self.initial_weights.network(program.template, self.row)
         return networks_of(template, program.task)[program.task.main]
 
     @cached_property
     def _template(self) -> nn.Module:
-        return self.best.network(self.material.program.template, self.row)
+        return self.best.network(self.context.program.template, self.row)
 
     @property
     def task(self) -> Task:
         """What was learned."""
-        return self.material.program.task
+        return self.context.program.task
 
     @property
     def objective(self) -> Objective | None:
         """Loss and metrics of a supervised task."""
-        return self.material.program.objective
+        return self.context.program.objective
 
     @property
     def tokens(self) -> Sequence[str]:
         """The text of each token id, where it is known."""
-        return self.material.tokens
+        return self.context.tokens
 
     @property
     def workload(self) -> Mapping[str, Any]:
@@ -109,9 +110,14 @@ class Fitted:
         return self.trial.workload
 
     @property
+    def settings(self) -> TrialSettings:
+        """Of the trial, as typed objects."""
+        return read_settings(self.trial.workload)
+
+    @property
     def form(self) -> Form:
         """Of the data."""
-        return self.material.form
+        return self.context.form
 
     @property
     def seed(self) -> int:
@@ -121,32 +127,32 @@ class Fitted:
     @cached_property
     def splits(self) -> Splits:
         """The trial's own splits, normalized."""
-        division = division_of(self.material, self.trial)
-        return splits_of(self.material.data, division, self.material.test)
+        division = self.context.data.division_of(self.trial)
+        return splits_of(self.context.data, division, self.context.test)
 
     def test_inputs(self, index: NDArray[Any]) -> NDArray[Any]:
         """Return inputs of the test split as the data hold them, not normalized."""
-        assert self.material.test is not None
-        found: NDArray[Any] = self.material.test.source.inputs[index]
+        assert self.context.test is not None
+        found: NDArray[Any] = self.context.test.source.inputs[index]
         return found
 
     def timed_step(self, workload: Mapping[str, Any]) -> Callable[[], float]:
         """Return what takes one step of a fresh network of a workload, and its time in seconds."""
-        return timed_step(self.trial, workload, self.material)
+        return timed_step(self.trial, workload, self.context)
 
     def products(self) -> Products:
         """Return the weights of the selected epoch, by name, and what normalized the inputs."""
         whole = self._template
         state = {**dict(whole.named_parameters()), **dict(whole.named_buffers())}
         weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
-        division = division_of(self.material, self.trial)
+        division = self.context.data.division_of(self.trial)
         return {"weights": weights, "normalization": normalization_arrays(division)}
 
 
 Event = Point | Diverged | Pruned | Fitted
 
 
-def fit(trials: Sequence[Trial], material: Material) -> Iterator[tuple[Trial, Event]]:
+def fit(trials: Sequence[Trial], context: PackContext) -> Iterator[tuple[Trial, Event]]:
     """Train a pack of trials; tell what each epoch gave, and how each trial ended.
 
     The epoch that is best by the objective's validation metric (the earliest of equals) is
@@ -156,26 +162,26 @@ def fit(trials: Sequence[Trial], material: Material) -> Iterator[tuple[Trial, Ev
     Args:
         trials: of one shape (`packing_key`); in the order of their optimizers' settings, so that
             equal ones stand together.
-        material: what they share.
+        context: what they share.
 
     Yields:
         A trial and the metrics of an epoch; then, once, why it left or what came of it.
     """
     torch.default_generator.manual_seed(stream(trials[0].seed, "dropout"))
-    if material.data.device.type == "cuda":
+    if context.data.device.type == "cuda":
         torch.cuda.manual_seed(stream(trials[0].seed, "dropout"))
-    pack = Pack(trials, material)
+    pack = Pack(trials, context)
     done, saved = resume(pack), time.monotonic()
     for point in pack.members[0].curve:
         yield trials[0], point
-    for epoch in range(done + 1, pack.workload["epochs"] + 1):
+    for epoch in range(done + 1, pack.settings.epochs + 1):
         pack.begin_epoch(epoch)
         yield from _train_epoch(pack, epoch)
         yield from _leave(pack, epoch)
         if not pack.live:
             return
         pack.drop_gone()
-        checkpoints = material.checkpoints
+        checkpoints = context.checkpoints
         if checkpoints and len(trials) == 1 and checkpoints.is_due(epoch, saved):
             save(pack, epoch)
             saved = time.monotonic()
@@ -183,7 +189,7 @@ def fit(trials: Sequence[Trial], material: Material) -> Iterator[tuple[Trial, Ev
 
 def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
     """Train for one epoch, validate, and remember the weights of those that got better."""
-    task = pack.material.program.task
+    task = pack.context.program.task
     sign = task.measures[task.selects].sign
     begin = time.perf_counter()
     losses = {name: values.tolist() for name, values in pack.train_epoch().items()}
@@ -208,24 +214,25 @@ def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
         point: Point = {"epoch": epoch, **finite(mine)}
         member.curve.append(point)
         yield member.trial, point
-    if pack.workload.get("keep") != "last":
+    if pack.settings.keep != "last":
         pack.keep_best(improved)
 
 
 def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
     """Let those go that are pruned, that stop early, or that have trained to the end."""
-    last = epoch == pack.workload["epochs"]
+    last = epoch == pack.settings.epochs
     done = []
     for row, member in enumerate(pack.members):
         if member.gone:
             continue
-        own = member.trial.workload
-        stopping = own.get("early_stopping")
-        reason = None if last else pruning_reason(member.curve, own, epoch)
+        stopping = member.settings.early_stopping
+        reason = (
+            None if last else pruning_reason(member.curve, member.trial, member.settings, epoch)
+        )
         if reason is not None:
             member.gone = True
             yield member.trial, Pruned(reason, _pruned_outcome(pack, member, epoch))
-        elif last or (stopping and epoch - member.best_epoch >= stopping["patience"]):
+        elif last or (stopping and epoch - member.best_epoch >= stopping.patience):
             done.append(row)
     if done:
         yield from _finish(pack, done, epoch)
@@ -233,7 +240,7 @@ def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
 
 def _finish(pack: Pack, rows: Sequence[int], epoch: int) -> Iterator[tuple[Trial, Event]]:
     """Evaluate members with the weights that count, and let them go."""
-    if pack.workload.get("keep") == "last":
+    if pack.settings.keep == "last":
         pack.keep_best(rows)
     whole = len(rows) == len(pack.members)
     best = pack.best if whole else pack.best.rows(rows)
@@ -242,23 +249,24 @@ def _finish(pack: Pack, rows: Sequence[int], epoch: int) -> Iterator[tuple[Trial
     for place, (row, metrics) in enumerate(zip(rows, found, strict=True)):
         member = pack.members[row]
         member.gone = True
-        selected = epoch if pack.workload.get("keep") == "last" else member.best_epoch
+        selected = epoch if pack.settings.keep == "last" else member.best_epoch
         outcome = Outcome(metrics, selected, _cost(pack, member, epoch))
         trial = member.trial
-        yield trial, Fitted(outcome, trial, pack.material, member.curve, best, initial, place)
+        yield trial, Fitted(outcome, trial, pack.context, member.curve, best, initial, place)
 
 
-def pruning_reason(curve: Sequence[Point], workload: Mapping[str, Any], epoch: int) -> str | None:
-    """Say which of a workload's rules ends the training after this epoch, None if none does."""
-    for rule in workload.get("stop_rules") or ():
-        if rule["epoch"] != epoch:
+def pruning_reason(
+    curve: Sequence[Point], trial: Trial, settings: TrialSettings, epoch: int
+) -> str | None:
+    """Say which of a trial's rules ends the training after this epoch, None if none does."""
+    for rule in settings.stop_rules:
+        if rule.epoch != epoch:
             continue
-        metric = metric_of(rule["metric"], workload)
+        metric = metric_of(rule.metric, trial.workload)
         value = metric.best_so_far(curve)[-1]
-        if metric.is_worse(value, rule["worse_than"]):
+        if metric.is_worse(value, rule.worse_than):
             return (
-                f"{metric.name} was {value:.6g} after epoch {epoch}, worse than"
-                f" {rule['worse_than']}"
+                f"{metric.name} was {value:.6g} after epoch {epoch}, worse than {rule.worse_than}"
             )
     return None
 

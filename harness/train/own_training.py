@@ -22,17 +22,20 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from harness.components.training import OwnTraining
+from harness.data import NoData
 from harness.metrics import BUILT_IN, metric_of
 from harness.own.imports import own_function
 from harness.probes import CurveProbe, class_of
 from harness.seeding import stream
-from harness.train.given import Offered, Roles, normalization_arrays
+from harness.train.device_data import DeviceData, Normalization, Splits, splits_of
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
 from harness.train.pack import Point
 from harness.train.probing import followed
-from harness.train.resident import Normalization, Resident, Splits, splits_of
+from harness.train.stage_products import StageArrays, StagesByRole, normalization_arrays
 from harness.trial import PRODUCTS, Phase, Products, Trial, finite
 from harness.workloads import TrialData
+from harness.workloads.settings import read_settings
 
 Metrics = dict[str, float]
 
@@ -68,8 +71,15 @@ class OwnFit:
     products: Products = field(default_factory=dict)
 
 
+def _own(trial: Trial) -> OwnTraining:
+    """Return what the study says of the function."""
+    training = read_settings(trial.workload).training
+    assert training is not None
+    return training
+
+
 def fit_own(
-    trial: Trial, data: TrialData, threads: int, given: Roles
+    trial: Trial, data: TrialData, threads: int, given: StagesByRole
 ) -> Iterator[Point | Diverged | Pruned | OwnFit]:
     """Call a trial's own function; tell what each epoch gave, and how it ended.
 
@@ -97,7 +107,7 @@ def fit_own(
         return
     if not run.curve:
         raise OwnCodeError(
-            f"{trial.workload['training']['name']} reported nothing; call "
+            f"{_own(trial).name} reported nothing; call "
             'report({"validation.accuracy": value}) after every epoch'
         )
     outcome = _outcome(trial, run, cost)
@@ -108,9 +118,9 @@ def fit_own(
     yield OwnFit(outcome, run.products)
 
 
-def _call(trial: Trial, data: TrialData, threads: int, given: Roles, run: _Run) -> None:
+def _call(trial: Trial, data: TrialData, threads: int, given: StagesByRole, run: _Run) -> None:
     """Call the function in this thread; its end is told by None."""
-    name, process = trial.workload["training"]["name"], os.getpid()
+    name, process = _own(trial).name, os.getpid()
     torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
     try:
         function = own_function(name)
@@ -140,27 +150,27 @@ def _call(trial: Trial, data: TrialData, threads: int, given: Roles, run: _Run) 
         run.events.put(None)
 
 
-def _config(trial: Trial, data: TrialData, given: Roles, run: _Run) -> dict[str, Any]:
-    workload = trial.workload
+def _config(trial: Trial, data: TrialData, given: StagesByRole, run: _Run) -> dict[str, Any]:
+    settings = read_settings(trial.workload)
     config = {
-        **workload["training"]["settings"],
+        **_own(trial).settings,
         "seed": trial.seed,
-        "epochs": workload["epochs"],
+        "epochs": settings.epochs,
         "phase": trial.phase.value,
         "data": None,
     }
     splits, own = None, None
-    if workload["data"]["name"] != "none":
+    if not isinstance(settings.data, NoData):
         device = torch.device("cpu")
-        source = Resident(data.examples, device, data.handling)
-        division = source.division(workload["data"]["validation_fraction"], trial.seed)
-        test = None if data.test is None else Resident(data.test, device)
+        source = DeviceData(data.examples, device, data.handling)
+        division = source.division_of(trial)
+        test = None if data.test is None else DeviceData(data.test, device)
         splits, own = splits_of(source, division, test), Normalization([division], device)
         config["data"] = _arrays(splits)
         run.products["normalization"] = normalization_arrays(division)
     if trial.sources:
         config["uses"] = {
-            role: Offered(one, trial.seed, splits, own) for role, one in given.items()
+            role: StageArrays(one, trial.seed, splits, own) for role, one in given.items()
         }
     return config
 
@@ -175,8 +185,8 @@ def _arrays(splits: Splits) -> dict[str, tuple[Any, Any] | None]:
 
 
 def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
-    workload, process = trial.workload, os.getpid()
-    name, metric = workload["training"]["name"], workload["training"]["metric"]
+    settings, process = read_settings(trial.workload), os.getpid()
+    epochs, name, metric = settings.epochs, _own(trial).name, _own(trial).metric
 
     def report(metrics: Mapping[str, float] | None = None, /, **more: float) -> None:
         """Tell the metrics of an epoch; those without a dot are of the validation part."""
@@ -186,9 +196,9 @@ def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
             raise StopTraining
         found = _numbers({**(metrics or {}), **more}, f"{name} reported")
         epoch = len(run.curve) + 1
-        if epoch > workload["epochs"]:
+        if epoch > epochs:
             raise OwnCodeError(
-                f"{name} reported epoch {epoch} of {workload['epochs']}; train for "
+                f"{name} reported epoch {epoch} of {epochs}; train for "
                 'config["epochs"] epochs, so that budgets are equal'
             )
         if metric not in found:
@@ -204,8 +214,8 @@ def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
         point: Point = {"epoch": epoch, **finite(shown)}
         run.curve.append(point)
         run.events.put(point)
-        if epoch < workload["epochs"]:
-            run.pruned = pruning_reason(run.curve, workload, epoch)
+        if epoch < epochs:
+            run.pruned = pruning_reason(run.curve, trial, settings, epoch)
             if run.pruned:
                 raise StopTraining
 
@@ -276,9 +286,9 @@ def _final(returned: Any, name: str, trial: Trial) -> Metrics:
 
 def _outcome(trial: Trial, run: _Run, cost: Mapping[str, float]) -> Outcome:
     """Return the metrics of the selected epoch, and what the function returned beside them."""
-    selects = trial.workload["training"]["metric"]
+    selects = _own(trial).metric
     place = len(run.curve) - 1
-    if place and trial.workload.get("keep") != "last":
+    if place and read_settings(trial.workload).keep != "last":
         metric = metric_of(selects, trial.workload)
         values = [point[selects] for point in run.curve]
         place = values.index(metric.best_so_far(run.curve)[-1])

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.form import Form
 from harness.layers import layer_groups, seed_dropout
-from harness.metrics import functions
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
 from harness.probes import class_of
 from harness.schedules.base import Horizon
@@ -22,26 +19,25 @@ from harness.seeding import stream
 from harness.tasks import Batch, Supervised
 from harness.train.augmentation import Augmented
 from harness.train.checkpoints import Checkpoints
-from harness.train.clipping import clipped
-from harness.train.given import Roles, StageInUse
-from harness.train.layered import LayeredUpdate, update_for
-from harness.train.own_objective import measure
-from harness.train.program import PackedProgram, Program, program_for
-from harness.train.ranks import Ranks, averaged, own_part, why_not_shared
-from harness.train.resident import Division, Normalization, Resident
-from harness.train.single import SingleProgram, TrialState, build_template
+from harness.train.data_parallel import Ranks, data_parallel_refusal, mean_over_ranks, own_shard
+from harness.train.device_data import DeviceData, Division, Normalization
+from harness.train.evaluation import IndexedSplit, supervised_metrics, task_metrics
+from harness.train.packed_program import PackedProgram, Program, program_for
+from harness.train.single_program import SingleProgram, TrialState, build_template
 from harness.train.stack import Stack, state_names
-from harness.train.transfer import freeze, frozen_groups, load_weights, transfer_of
+from harness.train.stage_products import StageNetwork, StagesByRole
+from harness.train.transfer import freeze, frozen_groups, load_weights
+from harness.train.updates import LayerwiseUpdate, clipped, update_for
 from harness.trial import Trial
+from harness.workloads.settings import TrialSettings, read_settings
 
-EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
 DROP_FROM = 1 / 8  # share of a stack that has left before the rest moves together
 
 Point = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Material:
+class PackContext:
     """What the trials of a pack share: data on the device, and the program of their network.
 
     `given` is what they use of stages, by role; `tokens` the text of
@@ -49,11 +45,11 @@ class Material:
     processes that train one together, if there are several.
     """
 
-    data: Resident
-    test: Resident | None
+    data: DeviceData
+    test: DeviceData | None
     form: Form
     program: Program
-    given: Roles = field(default_factory=dict)
+    given: StagesByRole = field(default_factory=dict)
     tokens: tuple[str, ...] = ()
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
@@ -64,6 +60,7 @@ class Member:
     """One trial of a pack, and what is known of its training so far."""
 
     trial: Trial
+    settings: TrialSettings
     division: Division
     order: np.random.Generator
     best: float = -math.inf  # a lower-is-better metric counts with its sign turned
@@ -76,30 +73,31 @@ class Member:
 class Pack:
     """Trials in training. A row stays with its member until the stack is made smaller."""
 
-    def __init__(self, trials: Sequence[Trial], material: Material):
-        self.material = material
-        self.workload = trials[0].workload
+    def __init__(self, trials: Sequence[Trial], context: PackContext):
+        self.context = context
+        self.settings = read_settings(trials[0].workload)
         self.members = [
             Member(
                 trial,
-                division_of(material, trial),
+                read_settings(trial.workload),
+                context.data.division_of(trial),
                 np.random.default_rng(stream(trial.seed, "order")),
             )
             for trial in trials
         ]
-        self.stack = initial_stack(trials, material)
+        self.stack = initial_stack(trials, context)
         wants_initial = any(class_of(p).needs_initial for t in trials for p in t.probes)
         everyone = range(len(trials))
         self.initial = self.stack.rows(everyone) if wants_initial else None
         self.best = self.stack.rows(everyone)
-        self.augmentation = _augmentation(self.workload, trials, material.data.shape)
-        self.transfer = transfer_of(self.workload)
+        self.augmentation = _augmentation(self.settings, trials, context.data.shape)
+        self.transfer = self.settings.transfer
         self.stages = {
-            role: StageInUse(one, material.data.device, lambda: self.normalization)
-            for role, one in material.given.items()
+            role: StageNetwork(one, context.data.device, lambda: self.normalization)
+            for role, one in context.given.items()
             if role != "initial"
         }
-        self.updates = self._make_updates(trials)
+        self.updates = self._make_updates()
         self.frozen = self._frozen(1)
         self.generator = torch.Generator().manual_seed(stream(trials[0].seed, self._draws()))
         self.steps = 0
@@ -116,21 +114,21 @@ class Pack:
         frozen = self._frozen(epoch)
         if frozen == self.frozen:
             return
-        before = state_names(self.material.program.template)
-        trial, device = self.members[0].trial, self.material.data.device
-        program = program_for(trial, self.material.form, device, frozen)
+        before = state_names(self.context.program.template)
+        trial, device = self.members[0].trial, self.context.data.device
+        program = program_for(trial, self.context.form, device, frozen)
         after = state_names(program.template)
-        self.frozen, self.material = frozen, replace(self.material, program=program)
+        self.frozen, self.context = frozen, replace(self.context, program=program)
         self.stack = self.stack.arranged(before, after)
         self.best = self.best.arranged(before, after)
         self.initial = self.initial.arranged(before, after) if self.initial else None
         update = self.updates[program.task.main]
-        assert isinstance(update, LayeredUpdate)
+        assert isinstance(update, LayerwiseUpdate)
         update.extend(after[0], self.stack.parameters)
 
     def train_epoch(self) -> dict[str, Tensor]:
         """Take one step per batch; return each member's mean losses, each of shape (members,)."""
-        data, size = self.material.data, self.workload["batch_size"]
+        data, size = self.context.data, self.settings.batch_size
         order = np.stack(
             [member.division.train[member.order.permutation(len(member.division.train))]
              for member in self.members]
@@ -139,7 +137,7 @@ class Pack:
             self.augmentation.draw(order.shape[1], data.device)
         totals: dict[str, Tensor] = {}
         per_epoch = math.ceil(order.shape[1] / size)
-        horizon = Horizon(self.workload["epochs"] * per_epoch, per_epoch)
+        horizon = Horizon(self.settings.epochs * per_epoch, per_epoch)
         for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
             if self.augmentation is not None:
                 inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
@@ -157,14 +155,14 @@ class Pack:
 
         A pack of several members computes at once what the step of their task would do for each.
         """
-        program, ranks, weight = self.material.program, self.material.ranks, 1.0
+        program, ranks, weight = self.context.program, self.context.ranks, 1.0
         if ranks is not None:
-            part, weight = own_part(ranks, targets)
+            part, weight = own_shard(ranks, targets)
             inputs, targets = inputs[:, part], targets[:, part]
 
         def follow(part: str, gradients: list[Tensor]) -> None:
             if ranks is not None:
-                gradients = averaged(ranks, gradients, weight)
+                gradients = mean_over_ranks(ranks, gradients, weight)
             if self.limits is not None:
                 gradients = clipped(gradients, self.limits)
             self.updates[part].step(gradients, rate)
@@ -179,7 +177,7 @@ class Pack:
             found = program.task.step(state, Batch(inputs[0], targets[0]))
             shown = {name: value.detach().reshape(1) for name, value in found.items()}
         if ranks is not None:
-            values = averaged(ranks, [value.double() for value in shown.values()], weight)
+            values = mean_over_ranks(ranks, [value.double() for value in shown.values()], weight)
             shown = dict(zip(shown, values, strict=True))
         return shown
 
@@ -189,14 +187,14 @@ class Pack:
         generator: torch.Generator,
         follow: Callable[[str, list[Tensor]], None],
     ) -> TrialState:
-        material = self.material
+        context = self.context
         return TrialState(
-            program, material.form, material.data.device, generator, self.stages, follow
+            program, context.form, context.data.device, generator, self.stages, follow
         )
 
     def _draws(self) -> str:
         """The stream that a task's own random draws come from; each process has another one."""
-        ranks = self.material.ranks
+        ranks = self.context.ranks
         return "task" if ranks is None or ranks.rank == 0 else f"task rank {ranks.rank}"
 
     def validate(self) -> dict[str, Tensor]:
@@ -226,8 +224,8 @@ class Pack:
     def final_metrics(self, rows: Sequence[int], best: Stack) -> list[dict[str, float]]:
         """Return the metrics of some members with their best weights; reads the test split."""
         members = [self.members[row] for row in rows]
-        normalization = Normalization([m.division for m in members], self.material.data.device)
-        parts = ["train", "validation", *(["test"] if self.material.test is not None else [])]
+        normalization = Normalization([m.division for m in members], self.context.data.device)
+        parts = ["train", "validation", *(["test"] if self.context.test is not None else [])]
         found = {
             f"{part}.{metric}": values.tolist()
             for part in parts
@@ -242,7 +240,7 @@ class Pack:
         trained = sum(parameter[0].numel() for parameter in self.stack.parameters)
         if not self.transfer:
             return {"parameters": float(trained)}
-        template = self.material.program.template
+        template = self.context.program.template
         frozen = {name for group in layer_groups(template)[: self.frozen] for name in group}
         kept = sum(value.numel() for name, value in template.named_parameters() if name in frozen)
         return {"parameters": float(trained + kept), "trained_parameters": float(trained)}
@@ -251,101 +249,50 @@ class Pack:
         self, stack: Stack, part: str, members: Sequence[Member], normalization: Normalization
     ) -> dict[str, Tensor]:
         """Return each metric of the task, of shape (members,), in double precision."""
-        data, test = self.material.data, self.material.test
+        data, test = self.context.data, self.context.test
         if part == "test":
             assert test is not None
             data, index = test, np.arange(len(test))[None]
         else:
             index = np.stack([getattr(member.division, part) for member in members])
-        objective = self.material.program.objective
-        if objective is None:
-            return self._measured_by_task(stack, data, index, normalization)
-        ranks, count = self.material.ranks, index.shape[1]
-        own, seen = functions(self.workload), []
-        shared = ranks is not None and not own and count >= ranks.count
-        if shared:
-            assert ranks is not None
-            index = index[:, ranks.rank :: ranks.count]
-        rows = torch.from_numpy(index).to(data.device).expand(len(stack), -1)
-        limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
-        n = rows.shape[1]
-        parts = rows.split(math.ceil(n / math.ceil(n / limit)), dim=1)
-        shape = (len(objective.reductions), len(stack))
-        totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
-        for examples in parts:
-            inputs, targets = data.gather(examples, normalization, axis=0)
-            scores = self.material.program.scores(stack, inputs, targets)
-            for total, reduction, found in zip(totals, objective.reductions, scores, strict=True):
-                if reduction == "sum":
-                    total.add_(found)
-                else:
-                    torch.maximum(total, found, out=total)
-            if own:
-                program = self.material.program
-                assert isinstance(program, SingleProgram)
-                with torch.no_grad():
-                    seen.append((program.outputs(program.task.main, inputs[0]), targets[0]))
-        if shared:
-            assert ranks is not None
-            for total, reduction in zip(totals, objective.reductions, strict=True):
-                ranks.add(total) if reduction == "sum" else ranks.largest(total)
-        if not own:
-            return objective.metrics(totals, count)
-        outputs, targets = (torch.cat(side) for side in zip(*seen, strict=True))
-        measured = {
-            name: torch.tensor([value], dtype=torch.float64)
-            for name, value in measure(own, outputs, targets).items()
-        }
-        return {**objective.metrics(totals, count), **measured}
-
-    def _measured_by_task(
-        self, stack: Stack, data: Resident, index: NDArray[Any], normalization: Normalization
-    ) -> dict[str, Tensor]:
-        """Return what a task that is not supervised measures; its draws are always the same."""
-        program, trial = self.material.program, self.members[0].trial
-        assert isinstance(program, SingleProgram)
-        inputs, targets = data.gather(
-            torch.from_numpy(index).to(data.device), normalization, axis=0
-        )
-        program.bind(stack, training=False)
-        generator = torch.Generator().manual_seed(stream(trial.seed, "evaluation"))
-        with torch.no_grad():
-            state = self._state(program, generator, _no_update)
-            found = program.task.evaluate(state, Batch(inputs[0], targets[0]))
-        if set(found) != set(program.task.measures):
-            raise ValueError(
-                f"the task {program.task.name} measured {', '.join(found)}; it declares "
-                f"{', '.join(program.task.measures)}"
+        program, own = self.context.program, self.settings.metrics
+        if program.objective is not None:
+            ranks = self.context.ranks
+            return supervised_metrics(
+                program, stack, IndexedSplit(data, index, normalization), own, ranks
             )
-        return {
-            name: torch.tensor([float(value)], dtype=torch.float64) for name, value in found.items()
-        }
+        assert isinstance(program, SingleProgram)
+        rows = torch.from_numpy(index).to(data.device)
+        inputs, targets = data.gather(rows, normalization, axis=0)
+        seed = stream(members[0].trial.seed, "evaluation")  # the same draws in each evaluation
+        state = self._state(program, torch.Generator().manual_seed(seed), _no_update)
+        return task_metrics(state, stack, Batch(inputs[0], targets[0]))
 
-    def _make_updates(self, trials: Sequence[Trial]) -> dict[str, Update]:
+    def _make_updates(self) -> dict[str, Update]:
         """Return the optimizer of each part."""
-        program, stack = self.material.program, self.stack
+        program, stack = self.context.program, self.stack
         template, task = program.template, program.task
         if isinstance(program, SingleProgram) and not isinstance(task, Supervised):
-            schedule = self.workload.get("schedule")
             return {
                 part: begin(
-                    [Scheduled.read(settings, schedule)],
+                    [Scheduled(optimizer, self.settings.schedule)],
                     [stack.parameters[place] for place in program.places[part]],
                 )
-                for part, settings in task.optimizers(self.workload).items()
+                for part, optimizer in task.optimizers(self.settings).items()
             }
-        return {task.main: update_for(list(map(scheduled, trials)), template, stack, self.transfer)}
+        steps = [member.settings.scheduled for member in self.members]
+        return {task.main: update_for(steps, template, stack, self.transfer)}
 
     def _frozen(self, epoch: int) -> int:
         if not self.transfer:
             return 0
-        groups = len(layer_groups(self.material.program.template))
+        groups = len(layer_groups(self.context.program.template))
         return frozen_groups(self.transfer, groups, epoch)
 
     def _arrange(self) -> None:
         """Put the members' own numbers side by side, in the order of the rows."""
-        data = self.material.data
-        limits = [member.trial.workload.get("clip") for member in self.members]
+        data = self.context.data
+        limits = [member.settings.clip for member in self.members]
         self.limits = None if limits[0] is None else torch.tensor(limits, device=data.device)
         divisions = [member.division for member in self.members]
         self.normalization = Normalization(divisions, data.device)
@@ -354,32 +301,32 @@ class Pack:
             self.darkness = self.normalization.apply_(dark, axis=0)
 
 
-def initial_stack(trials: Sequence[Trial], material: Material) -> Stack:
+def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
     """Return the trials' networks with their initial weights.
 
     Raises:
         ValueError: if transferred weights are missing or fit no layer, or nothing would train.
     """
-    transfer = transfer_of(trials[0].workload)
+    transfer = read_settings(trials[0].workload).transfer
     networks = []
     for trial in trials:
-        network = build_template(material.program.task, trial, material.form)
-        if transfer.get("from") is not None:
-            source = material.given.get("initial")
+        network = build_template(context.program.task, trial, context.form)
+        if transfer is not None and transfer.source is not None:
+            source = context.given.get("initial")
             if source is None or "weights" not in source.products:
-                raise ValueError(f"the weights of {transfer['from']} are not here")
+                raise ValueError(f"the weights of {transfer.source} are not here")
             load_weights(network, source.products["weights"])
-        if material.ranks is not None:
-            refusal = why_not_shared(network)
+        if context.ranks is not None:
+            refusal = data_parallel_refusal(network)
             if refusal is not None:
                 raise ValueError(refusal)
-            if material.ranks.rank > 0:  # the same masks on each part would be masks of a pattern
-                seed_dropout(network, stream(trial.seed, f"rank {material.ranks.rank}"))
+            if context.ranks.rank > 0:  # the same masks on each part would be masks of a pattern
+                seed_dropout(network, stream(trial.seed, f"rank {context.ranks.rank}"))
         if transfer:
             freeze(network, frozen_groups(transfer, len(layer_groups(network))))
         networks.append(network)
     stack = Stack.of(networks)
-    device = material.data.device
+    device = context.data.device
     return Stack(
         [tensor.to(device) for tensor in stack.parameters],
         [tensor.to(device) for tensor in stack.buffers],
@@ -391,25 +338,14 @@ def _no_update(part: str, gradients: list[Tensor]) -> None:
     raise RuntimeError(f"an evaluation must not train: it asked for an update of {part}")
 
 
-def scheduled(trial: Trial) -> Scheduled:
-    """Return what decides a member's steps: its optimizer, and its schedule."""
-    return Scheduled.read(trial.workload["optimizer"], trial.workload.get("schedule"))
-
-
 def _at(step: int, horizon: Horizon) -> Rate:
     """Return each member's own multiplier of the learning rate at a step."""
     return lambda member: member.schedule.multiplier(step, horizon)
 
 
-def division_of(material: Material, trial: Trial) -> Division:
-    """Return which examples a trial trains on and validates on."""
-    return material.data.division(trial.workload["data"]["validation_fraction"], trial.seed)
-
-
 def _augmentation(
-    workload: Mapping[str, Any], trials: Sequence[Trial], shape: tuple[int, ...]
+    settings: TrialSettings, trials: Sequence[Trial], shape: tuple[int, ...]
 ) -> Augmented | None:
-    config = workload.get("augmentation")
-    if config is None:
+    if not settings.augmentation:
         return None
-    return Augmented(config, [trial.seed for trial in trials], shape)
+    return Augmented(settings.augmentation, [trial.seed for trial in trials], shape)

@@ -15,9 +15,9 @@ from harness.metrics import metric_of
 from harness.probes import CurveProbe, Probe, class_of
 from harness.probes.base import Curve, as_details
 from harness.seeding import stream
-from harness.train.pack import Material, Pack
-from harness.train.program import program_for
-from harness.trial import Trial
+from harness.train.pack import Pack, PackContext
+from harness.train.packed_program import program_for
+from harness.trial import Trial, with_sources
 
 if TYPE_CHECKING:
     from harness.train.loop import Fitted, Outcome
@@ -58,25 +58,24 @@ def _declared(probe: Probe, metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def timed_step(
-    trial: Trial, workload: Mapping[str, Any], material: Material
+    trial: Trial, workload: Mapping[str, Any], context: PackContext
 ) -> Callable[[], float]:
     """Return a function that takes one training step of a fresh network and times it (seconds).
 
     Args:
         trial: whose data and seed it has.
         workload: of the network, which may be another than the trial's.
-        material: of the trial.
+        context: of the trial.
     """
-    transfer = workload.get("transfer")
-    if transfer:  # which weights it starts with changes no time
-        workload = {**workload, "transfer": {**transfer, "from": None}}
-    data, form = material.data, material.form
+    workload = with_sources(workload, lambda _: None)  # initial weights change no time
+    data, form = context.data, context.form
     timed = replace(trial, workload=workload, probes=())
     program = program_for(timed, form, data.device)
-    pack = Pack([timed], Material(data, None, form, program, material.given))
+    pack = Pack([timed], PackContext(data, None, form, program, context.given))
     generator = np.random.default_rng(stream(trial.seed, "order"))
     order = generator.permutation(pack.members[0].division.train)[None]
-    inputs, targets = next(data.batches(order, workload["batch_size"], pack.normalization))
+    size = pack.settings.batch_size
+    inputs, targets = next(data.batches(order, size, pack.normalization))
 
     def step() -> float:
         _synchronize(inputs)

@@ -15,14 +15,14 @@ def resume(pack: Pack) -> int:
     Returns:
         The epoch after which it was saved; 0 if the training begins anew.
     """
-    checkpoints, ranks = pack.material.checkpoints, pack.material.ranks
+    checkpoints, ranks = pack.context.checkpoints, pack.context.ranks
     if checkpoints is None or len(pack.members) > 1:
         return 0
     state, damaged = checkpoints.load(pack.members[0].trial.id)
     epoch: int = 0 if state is None else state["epoch"]
     if damaged:
         pack.noted["damaged_checkpoints"] = float(damaged)
-    if ranks is not None and not ranks.agree(epoch):
+    if ranks is not None and not ranks.all_agree(epoch):
         return 0  # not every worker sees the same files
     if state is not None:
         _restore(pack, state)
@@ -32,7 +32,7 @@ def resume(pack: Pack) -> int:
 
 def save(pack: Pack, epoch: int) -> None:
     """Save a trial that trains alone; a checkpoint that cannot be written is noted, no more."""
-    checkpoints, ranks = pack.material.checkpoints, pack.material.ranks
+    checkpoints, ranks = pack.context.checkpoints, pack.context.ranks
     if checkpoints is None or (ranks is not None and ranks.rank > 0):
         return
     try:
@@ -62,7 +62,7 @@ def _state(pack: Pack, epoch: int) -> dict[str, Any]:
         "task_generator": pack.generator.get_state(),
         "generator": torch.get_rng_state(),
     }
-    if pack.material.data.device.type == "cuda":
+    if pack.context.data.device.type == "cuda":
         state["cuda_generator"] = torch.cuda.get_rng_state()
     return state
 

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from harness.form import Form
 from harness.models import build
 from harness.store.arrays import pack_arrays, unpack_arrays
-from harness.train.resident import Resident
+from harness.train.device_data import DeviceData
 from harness.trial import Record
 from harness.workloads import TrialData
+from harness.workloads.settings import read_settings
 
 SETTINGS, ARRAYS = "network.json", "network.npz"
 _WEIGHT = "weight:"
@@ -42,10 +43,10 @@ def save_network(folder: Path, record: Record, data: TrialData) -> None:
         data: that the trial was trained on.
     """
     assert record.weights is not None
-    workload = record.trial.workload
-    source = Resident(data.examples, torch.device("cpu"), data.handling)
-    division = source.division(workload["data"]["validation_fraction"], record.trial.seed)
-    settings = {"model": workload["model"], "form": asdict(data.form)}
+    model = read_settings(record.trial.workload).model
+    source = DeviceData(data.examples, torch.device("cpu"), data.handling)
+    division = source.division_of(record.trial)
+    settings = {"model": model.model_dump(mode="json"), "form": asdict(data.form)}
     arrays = {_WEIGHT + name: array for name, array in record.weights.items()}
     arrays |= {"mean": np.asarray(division.mean), "scale": np.asarray(division.scale)}
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 import torch
 
-from harness.data import data_of
-from harness.models import SimpleModel, network_of
+from harness.models import SimpleModel
 from harness.models.base import Fitted
 from harness.tasks import objective_for, total
+from harness.train.device_data import Split, place_splits
 from harness.train.loop import Outcome
-from harness.train.resident import Split, place_splits
 from harness.trial import Trial
 from harness.workloads import TrialData
+from harness.workloads.settings import read_settings
 
 
 def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
@@ -23,14 +23,15 @@ def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
     Raises:
         ValueError: if the model cannot read such data.
     """
-    model, config = network_of(trial.workload["model"]), trial.workload["data"]
+    settings = read_settings(trial.workload)
+    model = settings.model
     assert isinstance(model, SimpleModel)
     if data.form.kind not in model.targets:
         wanted = " or ".join(model.targets)
         raise ValueError(f"this model is for targets of kind {wanted}, not {data.form.kind}")
     splits = place_splits(trial, data, torch.device("cpu"))
     named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    season = data_of(config).period
+    season = settings.data.period
     begin = time.perf_counter()
     fitted = model.fit(splits.train.inputs, splits.train.targets, data.form, season)
     seconds = time.perf_counter() - begin

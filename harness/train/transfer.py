@@ -9,35 +9,32 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from harness.components.transfer import Transfer
 from harness.layers import layer_groups
 
 Weights = Mapping[str, NDArray[Any]]
 """Parameters and buffers of a trained network, by name."""
 
 
-def transfer_of(workload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a workload says of transfer; empty where it says nothing."""
-    return workload.get("transfer") or {}
-
-
-def frozen_groups(transfer: Mapping[str, Any], groups: int, epoch: int = 1) -> int:
+def frozen_groups(transfer: Transfer | None, groups: int, epoch: int = 1) -> int:
     """Return how many layer groups, from the input on, are kept as they are in an epoch.
 
     Args:
-        transfer: as in `harness.components.Transfer`; empty where nothing is transferred.
+        transfer: the settings; None where nothing is transferred.
         groups: of the network.
         epoch: counted from 1.
 
     Raises:
         ValueError: if no layer group would be left to train.
     """
-    freeze = transfer.get("freeze", 0)
+    transfer = transfer or Transfer()
+    freeze = transfer.freeze
     count: int = groups - 1 if freeze == "features" else freeze
     if count >= groups:
         raise ValueError(
             f"`freeze` ({freeze}) leaves nothing to train: the network has {groups} layer groups"
         )
-    every = transfer.get("unfreeze_every")
+    every = transfer.unfreeze_every
     return count if every is None else max(0, count - (epoch - 1) // every)
 
 
@@ -85,10 +82,9 @@ def load_weights(network: nn.Module, weights: Weights) -> None:
         raise ValueError("no layer of the network agrees with the weights to be transferred")
 
 
-def rates(network: nn.Module, transfer: Mapping[str, Any]) -> dict[str, float]:
+def rates(network: nn.Module, decay: float) -> dict[str, float]:
     """Return what each parameter's learning rate is multiplied by, by name."""
     groups = layer_groups(network)
-    decay = transfer.get("rate_decay", 1.0)
     return {
         name: decay ** (len(groups) - 1 - index)
         for index, group in enumerate(groups)

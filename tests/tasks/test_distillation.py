@@ -13,8 +13,8 @@ from harness.study import InputError, load_study
 from harness.study.workload import Workload
 from harness.tasks.distillation import soft_loss
 from harness.train import Checkpoints, Setting, train_in
-from harness.train.given import StageInUse
-from harness.train.resident import Division, Normalization
+from harness.train.device_data import Division, Normalization
+from harness.train.stage_products import StageNetwork
 from harness.trial import Given, Phase, Record, State, Trial
 from harness.workloads import data_root, load
 
@@ -85,7 +85,7 @@ def test_a_student_comes_closer_to_its_teacher_than_labels_take_it(teacher):
         nothing = Normalization([Division(*[np.empty(0, int)] * 2, 0.0, 1.0)], torch.device("cpu"))
         student = Given(trial, teacher.form, record.products)
         said, wanted = (
-            StageInUse(one, torch.device("cpu"), lambda: nothing).predictions(inputs)
+            StageNetwork(one, torch.device("cpu"), lambda: nothing).predictions(inputs)
             for one in (student, teacher)
         )
         return float(soft_loss(said, wanted, 4.0))
@@ -97,7 +97,7 @@ def test_a_student_comes_closer_to_its_teacher_than_labels_take_it(teacher):
 def test_a_teacher_reads_inputs_as_it_did_when_it_was_trained(teacher):
     raw = torch.rand(9, *teacher.form.shape)
     own = Normalization([Division(*[np.empty(0, int)] * 2, 0.3, 2.5)], torch.device("cpu"))
-    stage = StageInUse(teacher, torch.device("cpu"), lambda: own)
+    stage = StageNetwork(teacher, torch.device("cpu"), lambda: own)
     mean, scale = teacher.products["normalization"].values()
     expected = stage.network(((raw - float(mean)) * float(scale)).float())
     found = stage.predictions((raw - 0.3) * 2.5)

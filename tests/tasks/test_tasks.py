@@ -160,14 +160,15 @@ class Twins(Task):
     selects: ClassVar = "accuracy"
     targets: ClassVar = ("class",)
 
-    def build(self, workload, form, network):
+    def build(self, settings, form, network):
         """Two of one kind."""
-        return {part: network(workload["model"], form, part) for part in ("model", "other")}
+        return {part: network(settings.model, form, part) for part in ("model", "other")}
 
-    def optimizers(self, workload):
+    def optimizers(self, settings):
         """The second learns by plain descent."""
-        return {"model": workload["optimizer"], "other": {"name": "sgd", "lr": 0.05,
-                "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}}
+        from harness.optimizers.sgd import SGD
+
+        return {"model": settings.optimizer, "other": SGD(name="sgd", lr=0.05)}
 
     def step(self, state, batch):
         """Train one, then the other."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.form import IGNORED, Form
-from harness.train import choice, train
+from harness.train import pack_autotuning, train
 from harness.trial import Phase, Record, Trial
 from harness.workloads import Examples, Handling, TrialData, load
 
@@ -69,8 +69,8 @@ def records_of():
 
     def run(trials, data, **options):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(choice, "AFFORDABLE", 0.0)
-            patched.setattr(choice, "UNMEASURED_BELOW", float("inf"))
+            patched.setattr(pack_autotuning, "AFFORDABLE", 0.0)
+            patched.setattr(pack_autotuning, "UNMEASURED_BELOW", float("inf"))
             events = list(train(trials, data, **options))
         found = {event.trial_id: event for event in events if isinstance(event, Record)}
         assert len(found) == len(trials)

@@ -11,7 +11,7 @@ from harness.optimizers.base import Scheduled, begin
 from harness.registry import SCHEDULES
 from harness.schedules.base import Horizon
 from harness.study.workload import Workload
-from harness.train import choice, train
+from harness.train import pack_autotuning, train
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import Examples, TrialData
 
@@ -78,7 +78,7 @@ def sentences():
 @pytest.fixture(autouse=True)
 def packs_without_a_clock(monkeypatch):
     """Form packs by rule: a busy machine would find long steps and train them alone."""
-    monkeypatch.setattr(choice, "UNMEASURED_BELOW", float("inf"))
+    monkeypatch.setattr(pack_autotuning, "UNMEASURED_BELOW", float("inf"))
 
 
 @pytest.mark.parametrize("settings", PACKED, ids=str)

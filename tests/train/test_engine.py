@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness.train import engine, train
-from harness.train.choice import Choice
-from harness.train.program import PackedProgram
+from harness.train.pack_autotuning import PackSize
+from harness.train.packed_program import PackedProgram
 from harness.trial import Progress, Record, State
 
 
@@ -121,7 +121,7 @@ class _Memory:
 
         monkeypatch.setattr(PackedProgram, "gradients", limited)
         monkeypatch.setattr(
-            engine, "choose_size", lambda trials, *_: Choice(len(trials), "for this test")
+            engine, "choose_pack_size", lambda trials, *_: PackSize(len(trials), "for this test")
         )
 
 

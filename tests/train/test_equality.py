@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from harness.models import Model, simple_models
 from harness.registry import NETWORKS, OPTIMIZERS, setting
-from harness.train import choice, program
+from harness.train import pack_autotuning, packed_program
 from harness.trial import State
 
 EXACT, ALONE = "equal to the last bit", "alone on a CPU"
@@ -29,7 +29,7 @@ MODEL_CASES = {
     "mlp": [
         (EXACT, "images", {"norm": "batch", "dropout": 0.2}),
         (EXACT, "numbers", {"norm": "layer", "residual": True, "activation": "gelu"}),
-        (EXACT, "numbers", {"width": 512}),  # large products (harness.train.products)
+        (EXACT, "numbers", {"width": 512}),  # large products
         (CLOSE, "numbers", {"width": 9, "norm": "layer", "activation": "tanh"}),
     ],
     "cnn": [(ALONE, "images", {"channels": [4], "norm": "group", "groups": 2, "dense": 8})],
@@ -102,7 +102,9 @@ def assert_losses_agree(packed, alone, tolerance):
 )
 def test_models(name, case, request, make_trial, records_of, monkeypatch):
     tolerance, data, settings = case
-    monkeypatch.setattr(choice, "HEAVY", float("inf"))  # what packs give, not whether they pay
+    monkeypatch.setattr(
+        pack_autotuning, "HEAVY", float("inf")
+    )  # what packs give, not whether they pay
     examples = request.getfixturevalue(data)
     trials = make_four(make_trial, complete(Model, name, settings))
     alone = records_of(trials, examples, largest_pack=1)
@@ -114,10 +116,10 @@ def test_models(name, case, request, make_trial, records_of, monkeypatch):
         assert parts(together) == parts(alone)
     if tolerance is not ALONE:
         return
-    monkeypatch.setattr(program, "unpackable_reason", lambda *_: None)
-    program._programs.clear()
+    monkeypatch.setattr(packed_program, "packing_refusal", lambda *_: None)
+    packed_program._programs.clear()
     packed = records_of(trials, examples)
-    program._programs.clear()
+    packed_program._programs.clear()
     assert packed[0].cost["pack_size"] == 4
     assert_losses_agree(packed, alone, LOOSE)
 

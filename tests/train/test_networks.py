@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from transformers import BertConfig
 
 from harness.models import Model
-from harness.train.environment import computing
+from harness.train.engine import computing
 from harness.trial import State
 
 SMALL = {"name": "transformer", "width": 16, "dropout": 0.1}

@@ -14,8 +14,8 @@ from harness.tasks import objective_for, total, usual_task
 from harness.tasks.regression import Numbers
 from harness.tasks.token_classification import Sequences
 from harness.train import train
-from harness.train.program import PackedProgram
-from harness.train.single import SingleProgram
+from harness.train.packed_program import PackedProgram
+from harness.train.single_program import SingleProgram
 from harness.train.stack import Stack
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import Examples, Handling, TrialData

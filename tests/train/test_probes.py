@@ -19,7 +19,7 @@ from harness.probes.monte_carlo_dropout import ensemble_outputs
 from harness.probes.saved_memory import saved_bytes
 from harness.probes.step_time import positions
 from harness.tasks.classification import Classification
-from harness.train.resident import Split
+from harness.train.device_data import Split
 from harness.trial import State
 
 ALL = [

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from harness.train import replay
-from harness.train.replay import CAPTURE_AT_USE, Replayed
+from harness.train import cuda_graphs
+from harness.train.cuda_graphs import CAPTURE_AT_USE, Replayed
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def captured(monkeypatch):
         state = arguments[2:]
         return lambda inputs, targets: ["graph", *function(inputs, targets, *state)]
 
-    monkeypatch.setattr(replay, "capture", capture)
+    monkeypatch.setattr(cuda_graphs, "graph_of", capture)
     order = iter([])
 
     def seconds(_step):
@@ -28,7 +28,7 @@ def captured(monkeypatch):
             value = next(order)
         return value
 
-    monkeypatch.setattr(replay, "seconds", seconds)
+    monkeypatch.setattr(cuda_graphs, "seconds", seconds)
     return times, made
 
 
@@ -68,7 +68,7 @@ def test_what_gains_nothing_or_cannot_be_captured_stays_as_it_is(captured, monke
     def refuse(*_):
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(replay, "capture", refuse)
+    monkeypatch.setattr(cuda_graphs, "graph_of", refuse)
     function = Replayed(plain)
     use(function, weights, 6)
     assert function.reason == "kernel by kernel: operation not permitted when stream is capturing"

@@ -13,7 +13,7 @@ from harness.optimizers._torch import torch_optimizers
 from harness.optimizers.base import Scheduled, begin
 from harness.seeding import stream
 from harness.study.workload import Workload
-from harness.train.resident import place_splits
+from harness.train.device_data import place_splits
 from harness.trial import State
 
 ADADELTA = {"name": "torch.optim.Adadelta", "lr": 1.0, "settings": {"rho": 0.8}}

@@ -15,7 +15,7 @@ from harness.registry import AUGMENTATIONS, KINDS
 from harness.study import InputError, load_study
 from harness.study.load import schema
 from harness.study.workload import Workload
-from harness.train import choice
+from harness.train import pack_autotuning
 from harness.train import train as train_trials
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import load
@@ -264,7 +264,7 @@ def test_mistakes_are_told_like_any_others(installed, part, says):
 
 
 def test_a_pack_of_them_is_its_trials_alone(installed, monkeypatch):
-    monkeypatch.setattr(choice, "UNMEASURED_BELOW", float("inf"))
+    monkeypatch.setattr(pack_autotuning, "UNMEASURED_BELOW", float("inf"))
     data = load(WORKLOAD["data"], installed).for_phase(Phase.CONFIRMATION)
     trials = [
         Trial(

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from harness.augmentations import augmentations
 from harness.metrics import metric_of
 from harness.train.augmentation import Augmented
-from harness.train.clipping import clipped
+from harness.train.updates import clipped
 from harness.trial import Phase, State
 
 RATES = [1e-3, 1e-3, 0.02, 0.005]
@@ -128,7 +129,7 @@ def test_clipping_bounds_each_members_gradient_by_its_own_norm():
 # --- augmentation -----------------------------------------------------------------------------
 def test_shifts_and_flips_are_those_that_were_drawn():
     images = torch.arange(2 * 30 * 2 * 4 * 5, dtype=torch.float32).view(2, 30, 2, 4, 5) + 1
-    change = Augmented({"shift": 2, "flip": True}, [3, 4], (2, 4, 5))
+    change = Augmented(augmentations({"shift": 2, "flip": True}), [3, 4], (2, 4, 5))
     change.draw(50, images.device)
     found = change.apply(images, 20, torch.zeros(2, 1, 1, 1, 1))
     moves, flips = change._drawn["shift"][:, 20:], change._drawn["flip"][:, 20:]

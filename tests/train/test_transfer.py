@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from harness.components.transfer import Transfer
 from harness.form import Form
 from harness.layers import layer_groups
 from harness.layers.groups import set_mode
@@ -165,7 +166,7 @@ def test_gradual_unfreezing_opens_the_layers_from_the_top(
 
     def watched(self):
         before = [tensor.clone() for tensor in self.stack.parameters]
-        names = [n for n, p in self.material.program.template.named_parameters() if p.requires_grad]
+        names = [n for n, p in self.context.program.template.named_parameters() if p.requires_grad]
         result = train_epoch(self)
         moved = [not torch.equal(a, b) for a, b in zip(before, self.stack.parameters, strict=True)]
         assert all(moved)
@@ -227,7 +228,8 @@ def test_something_must_be_left_to_train(make_trial, records_of, tiny):
     ],
 )
 def test_frozen_groups_by_epoch(transfer, epoch, frozen):
-    assert frozen_groups(transfer, 5, epoch) == frozen
+    assert frozen_groups(Transfer(**transfer), 5, epoch) == frozen
+    assert frozen_groups(None, 5, epoch) == 0
 
 
 def test_frozen_statistics_without_parameters_stand_still_too():

@@ -16,16 +16,16 @@ class Ranks(Protocol):
 
     rank: int
     """Of this process, from 0."""
-    count: int
+    world_size: int
     """Of all processes."""
 
-    def add(self, values: Tensor) -> None:
+    def all_reduce_sum(self, values: Tensor) -> None:
         """Replace values by their sums over all processes: the same bits in each."""
 
-    def largest(self, values: Tensor) -> None:
+    def all_reduce_max(self, values: Tensor) -> None:
         """Replace values by the largest of all processes."""
 
-    def agree(self, number: int) -> bool:
+    def all_agree(self, number: int) -> bool:
         """Tell whether all processes have the same number."""
 
 
@@ -41,21 +41,21 @@ class TorchRanks:
     """
 
     def __init__(self, device: torch.device):
-        self.rank, self.count = distributed.get_rank(), distributed.get_world_size()
+        self.rank, self.world_size = distributed.get_rank(), distributed.get_world_size()
         self._device = device
 
-    def add(self, values: Tensor) -> None:
+    def all_reduce_sum(self, values: Tensor) -> None:
         """See `Ranks`."""
         self._reduce(values, distributed.ReduceOp.SUM)
 
-    def largest(self, values: Tensor) -> None:
+    def all_reduce_max(self, values: Tensor) -> None:
         """See `Ranks`."""
         self._reduce(values, distributed.ReduceOp.MAX)
 
-    def agree(self, number: int) -> bool:
+    def all_agree(self, number: int) -> bool:
         """See `Ranks`."""
         bounds = torch.tensor([number, -number], device=self._device)
-        self.largest(bounds)
+        self.all_reduce_max(bounds)
         return bool(bounds[0] == -bounds[1])
 
     def _reduce(self, values: Tensor, operation: Any) -> None:
@@ -65,7 +65,7 @@ class TorchRanks:
             raise RankLostError(str(error).partition("\n")[0]) from error
 
 
-def own_part(ranks: Ranks, targets: Tensor) -> tuple[slice, float]:
+def own_shard(ranks: Ranks, targets: Tensor) -> tuple[slice, float]:
     """Return which examples of a batch a process computes, and what its means are weighted by.
 
     A last batch may be smaller than the number of processes: then some compute without counting.
@@ -74,14 +74,14 @@ def own_part(ranks: Ranks, targets: Tensor) -> tuple[slice, float]:
         ranks: that train together, with the same batch.
         targets: of one member, (1, batch, ...).
     """
-    part = slice(ranks.rank, None, ranks.count)
+    part = slice(ranks.rank, None, ranks.world_size)
     own = targets[:, part]
     if own.shape[1] == 0:
         return slice(0, 1), 0.0
     return part, _counted(own)
 
 
-def averaged(ranks: Ranks, values: Sequence[Tensor], weight: float) -> list[Tensor]:
+def mean_over_ranks(ranks: Ranks, values: Sequence[Tensor], weight: float) -> list[Tensor]:
     """Return the weighted mean over all processes of some tensors of one kind of number.
 
     The parts are weighted by what their means are means of, so that the result is the mean over the
@@ -90,14 +90,14 @@ def averaged(ranks: Ranks, values: Sequence[Tensor], weight: float) -> list[Tens
     flat = torch.cat([value.flatten() for value in values])
     total = torch.tensor([weight], dtype=torch.float64, device=flat.device)
     flat.mul_(weight)
-    ranks.add(total)
-    ranks.add(flat)
+    ranks.all_reduce_sum(total)
+    ranks.all_reduce_sum(flat)
     flat.div_(total[0].to(flat.dtype))
     parts = flat.split([value.numel() for value in values])
     return [new.view_as(old) for new, old in zip(parts, values, strict=True)]
 
 
-def why_not_shared(network: nn.Module) -> str | None:
+def data_parallel_refusal(network: nn.Module) -> str | None:
     """Say why a network cannot be trained on parts of its batches, or None if it can."""
     if any(name.rpartition(".")[2] == "running_mean" for name, _ in network.named_buffers()):
         return (

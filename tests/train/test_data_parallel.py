@@ -11,7 +11,7 @@ from torch import distributed
 
 from harness.form import IGNORED, Form
 from harness.train import Checkpoints, Setting, train_in
-from harness.train.ranks import TorchRanks
+from harness.train.data_parallel import TorchRanks
 from harness.trial import Record, State
 from harness.workloads import Examples, Handling, TrialData
 

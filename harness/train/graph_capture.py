@@ -1,13 +1,14 @@
-"""A recording of tensor operations that runs again without autograd, vmap or modules around it.
+"""Graph capture: tensor operations that run again without autograd, vmap or modules around them.
 
 `torch.func` turns one network's loss into a whole pack's gradients, but dispatches every operation
 through its layers of Python and C++ each time: for small networks that costs more than the
 arithmetic. The operations that reach the kernels are the same at every step, so they are recorded
-once and called directly from then on. Recording takes about as long as running; the machinery of
-`torch.fx` and `torch.compile` does more, and needs seconds before the first step.
+once and called directly from then on. Recording takes about as long as running; `torch.fx` and
+`torch.compile` do more, and need seconds before the first step.
 
-A recording is right only for a function without data-dependent control flow, without randomness
-and without state outside its arguments: those it can see, it refuses (`NotRecordableError`).
+A captured graph is right only for a function without data-dependent control flow, without
+randomness and without state outside its arguments. What it can see of these, it refuses
+(`NotCapturableError`).
 """
 
 from __future__ import annotations
@@ -21,9 +22,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.train.products import is_large, multiply
-
-Function = Callable[..., Sequence[Tensor]]
+TensorFunction = Callable[..., Sequence[Tensor]]
 
 aten = torch.ops.aten
 _UNCHANGED = {
@@ -54,7 +53,7 @@ _REFUSED_TAGS = {
 }
 
 
-class NotRecordableError(RuntimeError):
+class NotCapturableError(RuntimeError):
     """An operation depends on the values it sees, or on a random generator."""
 
 
@@ -68,7 +67,7 @@ class _Call:
     result: Any
 
 
-class _Recorder(TorchDispatchMode):
+class _Capture(TorchDispatchMode):
     """Writes down every operation that reaches the kernels. Holding the tensors keeps ids apart."""
 
     def __init__(self) -> None:
@@ -85,14 +84,14 @@ class _Recorder(TorchDispatchMode):
     ) -> Any:
         del types
         if _REFUSED_TAGS.intersection(func.tags):
-            raise NotRecordableError(f"{func} cannot be part of a recording")
+            raise NotCapturableError(f"{func} cannot be part of a captured graph")
         result = func(*args, **(kwargs or {}))
         self.calls.append(_Call(func, args, kwargs or {}, result))
         return result
 
 
 @dataclass(frozen=True)
-class Recording:
+class CapturedGraph:
     """A function that was run once.
 
     `run` gives the same outputs for the same inputs; `outputs` are those of the first time; `bytes`
@@ -100,34 +99,26 @@ class Recording:
     number of operations.
     """
 
-    run: Function
+    run: TensorFunction
     outputs: list[Tensor]
     bytes: int
     calls: int
 
 
-def record(
-    function: Function, inputs: Sequence[Tensor], *, quick_products: bool = False
-) -> Recording:
-    """Run a function once and return it as a recording.
+def capture(function: TensorFunction, inputs: Sequence[Tensor]) -> CapturedGraph:
+    """Run a function once and return the graph of its operations.
 
     Args:
         function: takes tensors and gives tensors; it must not change its arguments in place.
-        inputs: of the shapes, types and devices that the recording will be used for.
-        quick_products: whether to multiply large matrices by the library that is quicker at it,
-            which rounds otherwise than the function itself.
+        inputs: of the shapes, types and devices that the graph will be used for.
 
     Raises:
-        NotRecordableError: if the function draws random numbers or looks at values.
+        NotCapturableError: if the function draws random numbers or looks at values.
     """
-    recorder = _Recorder()
+    recorder = _Capture()
     with torch.no_grad(), recorder:
         outputs = list(function(*inputs))
     program = _simplify(recorder.calls, outputs)
-    if quick_products:
-        for call in program.calls:
-            if call.operation is aten.bmm.default and is_large(*call.arguments):
-                call.operation = multiply
     given = {tensor.untyped_storage().data_ptr() for tensor in inputs}
     memory = {
         tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
@@ -136,11 +127,11 @@ def record(
         if tensor.untyped_storage().data_ptr() not in given
     }
     run = _compile(program, inputs, outputs)
-    return Recording(run, outputs, sum(memory.values()), len(program.calls))
+    return CapturedGraph(run, outputs, sum(memory.values()), len(program.calls))
 
 
 class _Program:
-    """The calls that remain of a recording.
+    """The calls that remain in a graph.
 
     `stands_for` leads from the id of a tensor to that of an equal one, `constants` holds what no
     argument has a part in, by id.
@@ -212,7 +203,7 @@ class _Program:
 
         (A B)ᵀ = Bᵀ Aᵀ: gradients of weights are such products, and putting them in order afterwards
         takes as long as a quarter of a step. For some shapes the library rounds the two in
-        different ways, so that a trial must take all its steps by a recording or none (see
+        different ways, so that a trial must take all its steps by the graph or none (see
         `PackedProgram`).
         """
         if call.operation is not aten.clone.default:
@@ -294,7 +285,9 @@ def _overwrite(call: _Call, program: _Program, fresh: set[int], uses: Counter[in
             return
 
 
-def _compile(program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Function:
+def _compile(
+    program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+) -> TensorFunction:
     """Write the calls as one Python function, each value dropped after its last use."""
     names = {id(tensor): f"input{i}" for i, tensor in enumerate(inputs)}
     scope: dict[str, Any] = {}
@@ -306,7 +299,7 @@ def _compile(program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tens
                 scope[f"constant{name}"] = program.constants[name]
                 return f"constant{name}"
             if name not in names:
-                raise NotRecordableError("a tensor came in that is neither argument nor result")
+                raise NotCapturableError("a tensor came in that is neither argument nor result")
             return names[name]
         if isinstance(value, list | tuple):
             return "[" + ", ".join(text(item) for item in value) + "]"
@@ -332,9 +325,9 @@ def _compile(program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tens
         over = [names[used] for used in last_use[number] if used in names]
         lines.append("; ".join([line, *(f"{name} = None" for name in over)]))
     lines.append(f"return {text(list(outputs))}")
-    header = f"def recording({', '.join(f'input{i}' for i in range(len(inputs)))}):"
+    header = f"def graph({', '.join(f'input{i}' for i in range(len(inputs)))}):"
     exec("\n    ".join([header, *lines]), scope)  # the text above, and nothing from outside
-    return cast(Function, scope["recording"])
+    return cast(TensorFunction, scope["graph"])
 
 
 def _last_uses(program: _Program, outputs: Sequence[Tensor]) -> list[list[int]]:

@@ -6,12 +6,12 @@ import torch
 from harness.models import UNDECLARED
 from harness.tasks import usual_task
 from harness.tasks.classification import Classes
-from harness.train import choice
-from harness.train.choice import choose_size
-from harness.train.pack import Material
-from harness.train.program import program_for
-from harness.train.resident import Resident
-from harness.train.single import SingleProgram
+from harness.train import pack_autotuning
+from harness.train.device_data import DeviceData
+from harness.train.pack import PackContext
+from harness.train.pack_autotuning import choose_pack_size
+from harness.train.packed_program import program_for
+from harness.train.single_program import SingleProgram
 
 
 @pytest.fixture
@@ -20,18 +20,18 @@ def choose(make_trial, tiny, monkeypatch):
 
     def run(seconds, count=64, epochs=10_000, largest=64, memory=10**6):
         trials = [make_trial(seed, epochs=epochs) for seed in range(count)]
-        data = Resident(tiny.examples, torch.device("cpu"))
+        data = DeviceData(tiny.examples, torch.device("cpu"))
         program = program_for(trials[0], tiny.form, data.device)
-        choice._timings.clear()
+        pack_autotuning._timings.clear()
         measured = []
 
-        def measure(some, _material):
+        def measure(some, _context):
             measured.append(len(some))
             return seconds(len(some)) / len(some)
 
-        monkeypatch.setattr(choice, "measure", measure)
-        monkeypatch.setattr(choice, "members_that_fit", lambda *_: memory)
-        found = choose_size(trials, Material(data, None, tiny.form, program), largest)
+        monkeypatch.setattr(pack_autotuning, "measure", measure)
+        monkeypatch.setattr(pack_autotuning, "members_that_fit", lambda *_: memory)
+        found = choose_pack_size(trials, PackContext(data, None, tiny.form, program), largest)
         return found.size, found.reason, measured
 
     return run
@@ -90,30 +90,32 @@ def test_memory_limits_the_size(choose):
 
 def test_a_measurement_is_made_once(choose, make_trial, tiny, monkeypatch):
     choose(lambda members: 3e-4 + 2e-5 * members)
-    data = Resident(tiny.examples, torch.device("cpu"))
+    data = DeviceData(tiny.examples, torch.device("cpu"))
     trials = [make_trial(seed, epochs=10_000) for seed in range(100, 164)]
     program = program_for(trials[0], tiny.form, data.device)
-    monkeypatch.setattr(choice, "measure", lambda *_: pytest.fail("measured again"))
-    assert choose_size(trials, Material(data, None, tiny.form, program), 64).size == 64
+    monkeypatch.setattr(pack_autotuning, "measure", lambda *_: pytest.fail("measured again"))
+    assert choose_pack_size(trials, PackContext(data, None, tiny.form, program), 64).size == 64
 
 
 def test_it_says_why_a_trial_is_alone(choose, make_trial, tiny):
     assert choose(lambda _: 1e-3, count=1)[1] == "alone: no other trial of its shape"
     assert choose(lambda _: 1e-3, largest=1)[1] == "alone: as asked"
     plain = SingleProgram(usual_task("class"), torch.nn.Linear(12, 3), Classes(), UNDECLARED)
-    data = Resident(tiny.examples, torch.device("cpu"))
-    found = choose_size([make_trial(0), make_trial(1)], Material(data, None, tiny.form, plain), 64)
+    data = DeviceData(tiny.examples, torch.device("cpu"))
+    found = choose_pack_size(
+        [make_trial(0), make_trial(1)], PackContext(data, None, tiny.form, plain), 64
+    )
     assert found.reason == "alone: the network does not declare itself packable"
 
 
 def test_memory_is_estimated_from_a_recorded_step(make_trial, tiny):
     trial = make_trial(0, model={"width": 512})
-    data = Resident(tiny.examples, torch.device("cpu"))
-    material = Material(data, None, tiny.form, program_for(trial, tiny.form, data.device))
-    before = choice.members_that_fit(material, trial)
-    seconds = choice.measure([trial], material)
+    data = DeviceData(tiny.examples, torch.device("cpu"))
+    context = PackContext(data, None, tiny.form, program_for(trial, tiny.form, data.device))
+    before = pack_autotuning.members_that_fit(context, trial)
+    seconds = pack_autotuning.measure([trial], context)
     assert seconds > 0
-    assert 1 < choice.members_that_fit(material, trial) < before
+    assert 1 < pack_autotuning.members_that_fit(context, trial) < before
 
 
 def test_many_parameters_are_not_packed_unmeasured(choose, monkeypatch):
@@ -122,6 +124,6 @@ def test_many_parameters_are_not_packed_unmeasured(choose, monkeypatch):
     assert choose(lambda members: 1e-4 * members, **short)[:2] == (
         4, "4 at most: short steps (100 µs alone), not measured",
     )  # fmt: skip
-    monkeypatch.setattr(choice, "HEAVY", 100)
+    monkeypatch.setattr(pack_autotuning, "HEAVY", 100)
     size, reason, _ = choose(lambda members: 1e-4 * members, **short)
     assert (size, reason.partition(" (")[0]) == (1, "alone: many parameters")

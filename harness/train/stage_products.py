@@ -21,18 +21,18 @@ from harness.layers import last_hidden
 from harness.pretrained import own_code
 from harness.seeding import stream
 from harness.tasks import task_of
-from harness.train.resident import Division, Normalization, Splits
-from harness.train.single import build_template, networks_of
+from harness.train.device_data import Division, Normalization, Splits
+from harness.train.single_program import build_template, networks_of
 from harness.trial import Given, Products, Trial
 from harness.workloads import Examples, TrialData
 
 BATCH = 512
 
-Roles = Mapping[str, Given]
+StagesByRole = Mapping[str, Given]
 """What a trial is given of stages, by their role."""
 
 
-def own_functions(trial: Trial, given: Roles) -> tuple[list[str], dict[str, str]]:
+def own_functions(trial: Trial, given: StagesByRole) -> tuple[list[str], dict[str, str]]:
     """Return the user's functions that a trial calls, and what identified each when it was planned.
 
     They are its own, and those of the networks of stages. Of the stage whose weights it starts from
@@ -40,13 +40,13 @@ def own_functions(trial: Trial, given: Roles) -> tuple[list[str], dict[str, str]
     """
     names, versions = dict.fromkeys(own_code(trial.workload, trial.probes)), dict(trial.own_code)
     for role, stage in given.items():
-        if role != "initial" and not stage.trial.workload.get("training"):
+        if role != "initial" and not stage.trial.has_own_training:
             names |= dict.fromkeys(own_code(stage.trial.workload))
             versions |= stage.trial.own_code
     return list(names), versions
 
 
-class StageInUse:
+class StageNetwork:
     """A stage's network with its weights, which are kept as they are; see `harness.tasks.Stage`."""
 
     def __init__(self, given: Given, device: torch.device, own: Callable[[], Normalization | None]):
@@ -61,7 +61,7 @@ class StageInUse:
             ValueError: if the weights do not fit it.
         """
         trial, form = self._given.trial, self._given.form
-        if form is None or trial.workload.get("training"):
+        if form is None or trial.has_own_training:
             raise ValueError("a training of one's own left no network that could be built again")
         task = task_of(trial.workload, form.kind)
         template = build_template(task, trial, form)
@@ -141,7 +141,7 @@ def normalization_of(products: Products, device: torch.device) -> Normalization 
     return Normalization([Division(none, none, known["mean"], known["scale"])], device)
 
 
-def data_of(data: TrialData, given: Roles, device: torch.device) -> TrialData:
+def data_of(data: TrialData, given: StagesByRole, device: torch.device) -> TrialData:
     """Return a trial's data with the samples of one stage, and as the features of another.
 
     Raises:
@@ -150,7 +150,7 @@ def data_of(data: TrialData, given: Roles, device: torch.device) -> TrialData:
     if "augmentation" in given:
         data = replace(data, examples=_with_samples(data, given["augmentation"].products))
     if "features" in given:
-        stage = StageInUse(given["features"], device, lambda: None)
+        stage = StageNetwork(given["features"], device, lambda: None)
 
         def embedded(one: Examples) -> Examples:
             return replace(one, inputs=stage.embedded(one.inputs))
@@ -194,7 +194,7 @@ def _with_samples(data: TrialData, products: Products) -> Examples:
     )
 
 
-class Offered(dict[str, Any]):
+class StageArrays(dict[str, Any]):
     """What a training of the user's own is given of a stage: arrays, by product.
 
     What the network of a stage makes is computed when it is first asked for: `predictions` and
@@ -204,10 +204,11 @@ class Offered(dict[str, Any]):
     def __init__(self, given: Given, seed: int, splits: Splits | None, own: Normalization | None):
         kept = {k: part for k, part in given.products.items() if k != "normalization"}
         super().__init__({k: {n: np.array(a) for n, a in part.items()} for k, part in kept.items()})
-        self._stage = StageInUse(given, torch.device("cpu"), lambda: own)
+        self._stage = StageNetwork(given, torch.device("cpu"), lambda: own)
         self._seed, self._splits = seed, splits
-        made: Any = given.trial.workload
-        gives = () if made.get("training") or given.form is None else _gives(made, given.form)
+        made, form = given.trial, given.form
+        built = form is not None and not made.has_own_training
+        gives = task_of(made.workload, form.kind).gives if built else ()
         self._made = tuple(product for product in gives if product != "weights")
 
     def __missing__(self, product: str) -> Any:
@@ -231,10 +232,6 @@ class Offered(dict[str, Any]):
                 for name, part in parts.items()
             }
         return self[product]
-
-
-def _gives(workload: Mapping[str, Any], form: Form) -> tuple[str, ...]:
-    return task_of(workload, form.kind).gives
 
 
 def mistake_in(given: Given, role: str, form: Form) -> str | None:

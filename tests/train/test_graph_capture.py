@@ -3,15 +3,15 @@ import torch
 from torch import nn
 from torch.func import vmap
 
-from harness.train.tape import NotRecordableError, record
+from harness.train.graph_capture import NotCapturableError, capture
 
 X = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
 Y = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
 
 
 def check(function, *inputs):
-    """A recording must follow its inputs, leave them alone, and agree to the last bit."""
-    run = record(function, inputs).run
+    """A captured graph must follow its inputs, leave them alone, and agree to the last bit."""
+    run = capture(function, inputs).run
     other = [tensor + torch.randn_like(tensor) for tensor in inputs]
     before = [tensor.clone() for tensor in other]
     for _ in range(2):
@@ -113,12 +113,12 @@ def test_gradients_through_vmap(layer):
         lambda x: [x + torch.tensor([1.0, 2.0, 3.0])],
     ],
 )
-def test_what_a_recording_could_not_repeat_is_refused(function):
-    with pytest.raises(NotRecordableError):
-        record(function, [X])
+def test_what_a_graph_could_not_repeat_is_refused(function):
+    with pytest.raises(NotCapturableError):
+        capture(function, [X])
 
 
 def test_it_measures_its_results():
-    recording = record(lambda x: [(x @ x.T).exp()], [X])
-    assert recording.bytes == 2 * 4 * 4 * 4
-    assert torch.equal(recording.outputs[0], (X @ X.T).exp())
+    graph = capture(lambda x: [(x @ x.T).exp()], [X])
+    assert graph.bytes == 2 * 4 * 4 * 4
+    assert torch.equal(graph.outputs[0], (X @ X.T).exp())

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from harness.trial import Trial
 from harness.workloads import Examples, Handling, TrialData, split
+from harness.workloads.settings import read_settings
 
 KEPT_DATASETS = 2
 KEPT_DIVISIONS = 256
-RESIDENT_SHARE = 0.5  # of a device's free memory; larger data stay with the host
+DEVICE_SHARE = 0.5  # of a device's free memory; larger data stay with the host
 CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}  # gathered at once; the CPU's stays in its cache
 
 
@@ -78,7 +79,7 @@ class Normalization:
         return rows.sub_(self.mean.view(shape)).mul_(self.scale.view(shape))
 
 
-class Resident:
+class DeviceData:
     """One set of examples as tensors on a device.
 
     On the CPU the arrays are used where they lie, read-only ones included: nothing here writes to
@@ -92,7 +93,7 @@ class Resident:
         self.device = device
         self.handling = handling or Handling()
         size = examples.inputs.nbytes + examples.targets.nbytes
-        self.streamed = size > RESIDENT_SHARE * free_memory(device)
+        self.streamed = size > DEVICE_SHARE * free_memory(device)
         home = torch.device("cpu") if self.streamed else device
         self.inputs = _tensor(examples.inputs).to(home)
         self.targets = _tensor(examples.targets).to(home)
@@ -124,6 +125,10 @@ class Resident:
             sums[start : start + 4096] = part.sum(axis=1)
             squares[start : start + 4096] = np.square(part).sum(axis=1)
         return sums, squares, centre
+
+    def division_of(self, trial: Trial) -> Division:
+        """Return which examples a trial trains on and validates on; see `division`."""
+        return self.division(read_settings(trial.workload).data.validation_fraction, trial.seed)
 
     def division(self, fraction: float, seed: int) -> Division:
         """Split by seed, and take mean and deviation from the training part."""
@@ -205,24 +210,23 @@ class Resident:
 
 def place_splits(trial: Trial, data: TrialData, device: torch.device) -> Splits:
     """Split by seed, normalize by the training part's mean and deviation, move to the device."""
-    resident = Resident(data.examples, device, data.handling)
-    division = resident.division(trial.workload["data"]["validation_fraction"], trial.seed)
-    test = None if data.test is None else Resident(data.test, device)
-    return splits_of(resident, division, test)
+    placed = DeviceData(data.examples, device, data.handling)
+    test = None if data.test is None else DeviceData(data.test, device)
+    return splits_of(placed, placed.division_of(trial), test)
 
 
-def splits_of(resident: Resident, division: Division, test: Resident | None) -> Splits:
+def splits_of(data: DeviceData, division: Division, test: DeviceData | None) -> Splits:
     """Return one seed's splits as normalized tensors."""
-    normalization = Normalization([division], resident.device)
+    normalization = Normalization([division], data.device)
 
-    def place(source: Resident, index: NDArray[np.int64]) -> Split:
+    def place(source: DeviceData, index: NDArray[np.int64]) -> Split:
         rows = torch.from_numpy(index)[None].to(source.device)
         inputs, targets = source.gather(rows, normalization, axis=0)
         return Split(inputs[0], targets[0])
 
     return Splits(
-        place(resident, division.train),
-        place(resident, division.validation),
+        place(data, division.train),
+        place(data, division.validation),
         None if test is None else place(test, np.arange(len(test))),
     )
 
@@ -232,12 +236,12 @@ def free_memory(device: torch.device) -> float:
     return float(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else math.inf
 
 
-_kept: list[Resident] = []
+_kept: list[DeviceData] = []
 
 
-def resident(
+def on_device(
     examples: Examples, device: torch.device, handling: Handling | None = None
-) -> Resident:
+) -> DeviceData:
     """Return examples on the device, those of the last data sets without moving them again.
 
     Never for a test split: a worker holds that only while it may read it.
@@ -247,7 +251,7 @@ def resident(
         if same and known.device == device:
             _kept.append(_kept.pop(index))
             return known
-    placed = Resident(examples, device, handling)
+    placed = DeviceData(examples, device, handling)
     _kept.append(placed)
     del _kept[:-KEPT_DATASETS]
     return placed

@@ -1,4 +1,4 @@
-"""What takes the steps of a network: one rate for all layers, or one for each layer group."""
+"""Weight updates: gradient clipping, and learning rates that differ between layer groups."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from harness.components.transfer import Transfer
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
 from harness.train.stack import Stack, state_names
 from harness.train.transfer import rates
+
+_CLIP_EPSILON = 1e-6  # as in torch.nn.utils.clip_grad_norm_
 
 
 @dataclass
@@ -22,7 +26,7 @@ class _Part:
     update: Update
 
 
-class LayeredUpdate:
+class LayerwiseUpdate:
     """The same optimizer for each part of a network, with a rate of its own.
 
     A part that joins later starts with an empty history.
@@ -88,12 +92,38 @@ def update_for(
     members: Sequence[Scheduled],
     network: nn.Module,
     stack: Stack,
-    transfer: Mapping[str, Any],
+    transfer: Transfer | None,
 ) -> Update:
     """Return what takes the steps of a stack of networks, each by its own optimizer."""
-    plain = transfer.get("rate_decay", 1.0) == 1.0
-    if plain and transfer.get("unfreeze_every") is None:
+    if transfer is None or (transfer.rate_decay == 1.0 and transfer.unfreeze_every is None):
         return begin(members, stack.parameters)
-    layered = LayeredUpdate(members, rates(network, transfer))
+    layered = LayerwiseUpdate(members, rates(network, transfer.rate_decay))
     layered.extend(state_names(network)[0], stack.parameters)
     return layered
+
+
+def clipped(gradients: Sequence[Tensor], limits: Tensor) -> list[Tensor]:
+    """Scale each member's gradient down to a norm of at most its limit (Pascanu et al. 2013).
+
+    Args:
+        gradients: of each parameter, each (members, ...).
+        limits: of the Euclidean norm over all parameters of a member, (members,).
+    """
+    squares = torch.zeros(len(gradients[0]), device=gradients[0].device)
+    for gradient in gradients:
+        squares += _norms(gradient).square()
+    factors = (limits / (squares.sqrt() + _CLIP_EPSILON)).clamp(max=1.0)
+    return [
+        gradient * factors.view(-1, *[1] * (gradient.ndim - 1)).to(gradient.dtype)
+        for gradient in gradients
+    ]
+
+
+def _norms(gradient: Tensor) -> Tensor:
+    """Return each member's norm, (members,)."""
+    if gradient.device.type == "cpu":
+        # member by member: a sum over a whole stack adds in another order than over one member
+        norms = torch.stack(torch._foreach_norm(list(gradient.unbind())))
+    else:
+        norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    return norms

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from harness.form import Form
 from harness.layers import set_mode
-from harness.models import build
+from harness.models import Network, build
 from harness.seeding import stream
 from harness.tasks import Objective, Stage, Task
 from harness.train.stack import Stack, state_names
 from harness.trial import Trial
+from harness.workloads.settings import read_settings
 
 
 class Parts(nn.ModuleDict):
@@ -29,11 +29,11 @@ def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
     its own, so that it changes nothing about the main one.
     """
 
-    def network(settings: Mapping[str, Any], own_form: Form, part: str) -> nn.Module:
+    def network(model: Network, own_form: Form, part: str) -> nn.Module:
         purpose = "weights" if part == task.main else f"weights of {part}"
-        return build(settings, own_form, stream(trial.seed, purpose))
+        return build(model, own_form, stream(trial.seed, purpose))
 
-    networks = task.build(trial.workload, form, network)
+    networks = task.build(read_settings(trial.workload), form, network)
     if set(networks) == {task.main}:
         return networks[task.main]
     return Parts(dict(networks))

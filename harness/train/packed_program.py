@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,26 +10,25 @@ from torch.func import functional_call, vmap
 
 from harness.form import Form
 from harness.layers import layer_groups, set_mode
-from harness.losses import loss_of
-from harness.metrics import functions, metric_of
-from harness.models import unpackable_reason
-from harness.tasks import Objective, Supervised, Task, task_of, usual_task
-from harness.train.own_objective import check_goal, own_refusal
+from harness.metrics import Metric, metric_of
+from harness.own.imports import own_function
+from harness.tasks import Objective, Supervised, Task, usual_task
+from harness.train.cuda_graphs import Replayed
+from harness.train.graph_capture import NotCapturableError, TensorFunction, capture
 from harness.train.packing_key import structure
-from harness.train.replay import Replayed
-from harness.train.single import SingleProgram, build_template
+from harness.train.single_program import SingleProgram, build_template
 from harness.train.stack import Stack, state_names
-from harness.train.tape import Function, NotRecordableError, record
-from harness.train.transfer import freeze, frozen_groups, transfer_of
+from harness.train.transfer import freeze, frozen_groups
 from harness.trial import Trial
+from harness.workloads.settings import TrialSettings, read_settings
 
-RECORD_SCORES_AT_USE = 3  # of the same shapes: recording costs as much as a few evaluations
+CAPTURE_SCORES_AT_USE = 3  # of the same shapes: a capture costs as much as a few evaluations
 LARGEST_PROGRAMS = 32
 _BFLOAT16_FROM = 1_000_000  # parameters of a member; below, launching kernels dominates
 
 
 class PackedProgram:
-    """The step of a supervised task for any number of members, by vmap, recorded for later steps.
+    """The step of a supervised task for any number of members, by vmap, captured as a graph.
 
     Member by member, the operations are the same for every number of members: a pack of one is how
     a trial runs alone.
@@ -54,11 +52,11 @@ class PackedProgram:
         self._bfloat16 = bfloat16
         self.precision = "bfloat16" if bfloat16 else "float32"
         self._uses: dict[tuple[bool, torch.Size], int] = {}
-        self._functions: dict[tuple[bool, torch.Size], Function] = {}
+        self._functions: dict[tuple[bool, torch.Size], TensorFunction] = {}
         self.step_bytes = 0
         """Memory of the intermediate results of a step, for one member, once it is known."""
         self.step_calls = 0
-        """Operations of a recorded step, whatever the number of members."""
+        """Operations of a captured step, whatever the number of members."""
 
     @property
     def launching(self) -> str | None:
@@ -96,28 +94,28 @@ class PackedProgram:
             function = self._prepared(training, arguments)
         return function(*arguments)
 
-    def _prepared(self, training: bool, arguments: list[Tensor]) -> Function:
+    def _prepared(self, training: bool, arguments: list[Tensor]) -> TensorFunction:
         """Return what computes such arguments from now on, or once for shapes that may be rare.
 
-        A step is recorded at its first use: the recording rounds products of matrices in another
+        A step is captured at its first use: the graph rounds products of matrices in another
         way (it turns them round), and results must not depend on how often a shape was met.
         """
         key = (training, arguments[0].shape)
         plain = self._stacked_gradients if training else self._stacked_scores
         self._uses[key] = self._uses.get(key, 0) + 1
-        if not training and self._uses[key] < RECORD_SCORES_AT_USE:
+        if not training and self._uses[key] < CAPTURE_SCORES_AT_USE:
             return plain
         try:
-            recording = record(plain, arguments, quick_products=training)
-        except NotRecordableError:
+            graph = capture(plain, arguments)
+        except NotCapturableError:
             self._functions[key] = plain
             return plain
         on_gpu = arguments[0].is_cuda
-        self._functions[key] = Replayed(recording.run) if on_gpu else recording.run
+        self._functions[key] = Replayed(graph.run) if on_gpu else graph.run
         if training:
             members = arguments[0].shape[0]
-            self.step_bytes = max(self.step_bytes, recording.bytes // members)
-            self.step_calls = max(self.step_calls, recording.calls)
+            self.step_bytes = max(self.step_bytes, graph.bytes // members)
+            self.step_calls = max(self.step_calls, graph.calls)
         return self._functions[key]
 
     def _stacked_gradients(self, inputs: Tensor, targets: Tensor, *state: Tensor) -> list[Tensor]:
@@ -174,26 +172,24 @@ _programs: dict[str, PackedProgram] = {}
 def program_for(
     trial: Trial, form: Form, device: torch.device, frozen: int | None = None
 ) -> Program:
-    """Return the program of a trial; packed ones used lately are kept, with their recordings.
+    """Return the program of a trial; packed ones used lately are kept, with their graphs.
 
-    `frozen` is the number of layer groups that are not trained; without it, as in the first epoch.
+    `frozen` is the number of layer groups that are not trained; None: that of the first epoch.
     """
-    workload = trial.workload
-    config = workload["model"]
-    loss, transfer = workload.get("loss", "auto"), transfer_of(workload)
-    kept = transfer.get("freeze", 0) if frozen is None else frozen
-    own = bool(workload.get("metrics"))
-    settings = sorted(structure(config).items(), key=str)
+    settings = read_settings(trial.workload)
+    transfer, own = settings.transfer, bool(settings.metrics)
+    kept = frozen if frozen is not None else 0 if transfer is None else transfer.freeze
+    shape = sorted(structure(settings.model.model_dump(mode="json")).items(), key=str)
     # with the version of own code too, which may have changed since a network of it was built
     version = trial.code_version
-    key = repr((settings, workload.get("task"), form, loss, own, kept, str(device), version))
+    key = repr((shape, settings.task, form, settings.loss, own, kept, str(device), version))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
-    task = task_of(workload, form.kind)
-    objective = objective_of(workload, form, task)
-    for name, function in functions(workload).items():
-        check_goal(function, metric_of(f"validation.{name}", workload))
+    task = settings.learns(form.kind)
+    objective = task.objective(form, settings.loss) if isinstance(task, Supervised) else None
+    for name, function in settings.metrics.items():
+        _check_goal(function, metric_of(f"validation.{name}", trial.workload))
     template = build_template(task, trial, form).to(device)
     if kept:
         if frozen is None:
@@ -201,7 +197,7 @@ def program_for(
         freeze(template, frozen)
     size = sum(parameter.numel() for parameter in template.parameters())
     bfloat16 = uses_bfloat16(device, size)
-    refusal = _refusal(workload, task, template)
+    refusal = packing_refusal(settings, task, template)
     if objective is None or refusal is not None:
         return SingleProgram(task, template, objective, str(refusal), bfloat16=bfloat16)
     program = PackedProgram(template, objective, task, bfloat16=bfloat16)
@@ -211,16 +207,29 @@ def program_for(
     return program
 
 
-def objective_of(workload: Mapping[str, Any], form: Form, task: Task) -> Objective | None:
-    """Return loss and metrics of a workload; None if its task is not supervised."""
-    return task.objective(form, loss_of(workload)) if isinstance(task, Supervised) else None
-
-
-def _refusal(workload: Mapping[str, Any], task: Task, template: nn.Module) -> str | None:
-    """Say why trials of a workload are trained one by one; None where packs are possible."""
+def packing_refusal(settings: TrialSettings, task: Task, template: nn.Module) -> str | None:
+    """Say why trials of such settings are trained one by one; None where packs are possible."""
     if not task.packable:
         return f"the task {task.name} takes steps of its own"
-    return unpackable_reason(workload["model"], template) or own_refusal(workload)
+    if (reason := settings.model.unpackable(template)) is not None:
+        return reason
+    if settings.metrics:
+        return "metrics of your own see the predictions of one network"
+    return None if settings.loss.packable else "the loss does not declare itself packable"
+
+
+def _check_goal(function: str, metric: Metric) -> None:
+    """Compare what a function says of itself in its attribute `goal` with what the study says.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    goal = getattr(own_function(function), "goal", None)
+    if None not in (goal, metric.goal) and goal != metric.goal:
+        raise ValueError(
+            f"the study says that the goal of {metric.name} is to {metric.goal} it, and {function} "
+            f"says {goal}; correct one of them"
+        )
 
 
 def forget_programs() -> None:

@@ -6,8 +6,8 @@ import torch
 from harness.form import Form
 from harness.models import build
 from harness.tasks import objective_for, usual_task
-from harness.train.program import PackedProgram
-from harness.train.single import SingleProgram
+from harness.train.packed_program import PackedProgram
+from harness.train.single_program import SingleProgram
 from harness.train.stack import Stack
 
 CLASSES = objective_for({}, Form((6,), 3))

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-import harness.train.resident as module
+import harness.train.device_data as module
 from harness.train import train
-from harness.train.resident import Normalization, Resident, place_splits, resident
+from harness.train.device_data import DeviceData, Normalization, on_device, place_splits
 from harness.trial import Record
 from harness.workloads import Examples, Handling, split
 
@@ -23,7 +23,7 @@ def examples(n=100, shape=(3, 2), offset=0.0):
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_a_split_is_normalized_by_its_training_part(offset):
     source = examples(offset=offset)
-    data = Resident(source, CPU)
+    data = DeviceData(source, CPU)
     division = data.division(0.2, 7)
     train_rows, validation_rows = split(source.targets, 0.2, 7)
     assert np.array_equal(division.train, train_rows)
@@ -34,7 +34,7 @@ def test_a_split_is_normalized_by_its_training_part(offset):
 
 
 def test_members_meet_their_own_order_in_batches():
-    data = Resident(examples(), CPU)
+    data = DeviceData(examples(), CPU)
     divisions = [data.division(0.2, seed) for seed in range(3)]
     order = np.stack(
         [np.random.default_rng(s).permutation(d.train) for s, d in enumerate(divisions)]
@@ -51,12 +51,12 @@ def test_members_meet_their_own_order_in_batches():
 
 @pytest.mark.parametrize("limit", [1, 1 << 30])
 def test_chunks_do_not_change_the_batches(monkeypatch, limit):
-    data = Resident(examples(), CPU)
+    data = DeviceData(examples(), CPU)
     divisions = [data.division(0.2, 0)]
     order = divisions[0].train[None]
     usual = [x.clone() for x, _ in data.batches(order, 8, Normalization(divisions, CPU))]
     monkeypatch.setitem(
-        __import__("harness.train.resident").train.resident.CHUNK_BYTES, "cpu", limit
+        __import__("harness.train.device_data").train.device_data.CHUNK_BYTES, "cpu", limit
     )
     chunked = [x for x, _ in data.batches(order, 8, Normalization(divisions, CPU))]
     assert all(torch.equal(a, b) for a, b in zip(usual, chunked, strict=True))
@@ -64,7 +64,7 @@ def test_chunks_do_not_change_the_batches(monkeypatch, limit):
 
 def test_whole_numbers_are_not_normalized():
     source = Examples(np.arange(40).reshape(20, 2), np.arange(20) % 2)
-    data = Resident(source, CPU)
+    data = DeviceData(source, CPU)
     division = data.division(0.2, 0)
     assert (division.mean, division.scale) == (0.0, 1.0)
     inputs, _ = data.gather(torch.tensor([[3, 4]]), Normalization([division], CPU), axis=0)
@@ -73,17 +73,17 @@ def test_whole_numbers_are_not_normalized():
 
 def test_constant_inputs_do_not_divide_by_zero():
     source = Examples(np.full((20, 2), 3.0, dtype=np.float32), np.arange(20) % 2)
-    assert np.isfinite(Resident(source, CPU).division(0.2, 0).scale)
+    assert np.isfinite(DeviceData(source, CPU).division(0.2, 0).scale)
 
 
 def test_the_open_part_is_kept_and_read_where_it_lies():
     source = examples()
-    first = resident(source, CPU)
-    assert resident(source, CPU) is first
+    first = on_device(source, CPU)
+    assert on_device(source, CPU) is first
     assert first.inputs.data_ptr() == source.inputs.ctypes.data
     for _ in range(3):
-        resident(examples(), CPU)
-    assert resident(source, CPU) is not first
+        on_device(examples(), CPU)
+    assert on_device(source, CPU) is not first
 
 
 def test_nothing_keeps_the_locked_test_split(make_trial, tiny):
@@ -107,8 +107,8 @@ def test_splits_are_the_trials_own(make_trial, tiny):
 def test_pixels_become_numbers_when_they_are_gathered():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 3, 4, 4), dtype=np.uint8)
     targets = np.arange(40) % 4
-    as_bytes = Resident(Examples(pixels, targets), CPU)
-    as_numbers = Resident(Examples(pixels.astype(np.float32) / 255, targets), CPU)
+    as_bytes = DeviceData(Examples(pixels, targets), CPU)
+    as_numbers = DeviceData(Examples(pixels.astype(np.float32) / 255, targets), CPU)
     divisions = [data.division(0.2, 1) for data in (as_bytes, as_numbers)]
     assert divisions[0].mean == pytest.approx(divisions[1].mean, rel=1e-6)
     rows = torch.arange(10)[None]
@@ -125,7 +125,7 @@ def test_columns_are_normalized_each_by_its_own_training_part():
     generator = np.random.default_rng(0)
     inputs = (generator.normal(size=(60, 3)) * [1, 50, 0] + [0, 9, 7]).astype(np.float32)
     source = Examples(inputs, np.arange(60) % 3)
-    data = Resident(source, CPU, Handling(normalization="feature"))
+    data = DeviceData(source, CPU, Handling(normalization="feature"))
     divisions = [data.division(0.2, seed) for seed in range(2)]
     order = np.stack([division.train for division in divisions])
     ((batch, _),) = data.batches(order, 1000, Normalization(divisions, CPU))

@@ -1,4 +1,4 @@
-"""A recorded step as one CUDA graph, where a measurement finds that quicker.
+"""A captured step as one CUDA graph, where a measurement finds that quicker.
 
 Launching the kernels of a small network one by one takes longer than their work. A graph launches
 the same kernels with the same numbers in one go, so that the choice changes no result.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from harness.train.tape import Function
+from harness.train.graph_capture import TensorFunction
 
 CAPTURE_AT_USE = 3  # with the same weights: a pack that is only measured is not worth a graph
 GAIN = 0.95  # a graph must take less than this share of the time
@@ -26,7 +26,7 @@ class Replayed:
     The results of a graph lie where those of its last run lay: they must be used before the next.
     """
 
-    def __init__(self, function: Function):
+    def __init__(self, function: TensorFunction):
         self._function = function
         self._graph: Callable[[Tensor, Tensor], Sequence[Tensor]] | None = None
         self._state: list[weakref.ref[Tensor]] = []
@@ -54,7 +54,7 @@ class Replayed:
         self, arguments: Sequence[Tensor]
     ) -> Callable[[Tensor, Tensor], Sequence[Tensor]] | None:
         try:
-            graph = capture(self._function, arguments)
+            graph = graph_of(self._function, arguments)
         except RuntimeError as error:  # out of memory, or an operation that no graph can hold
             self._pays, self.reason = False, f"kernel by kernel: {str(error).partition(chr(10))[0]}"
             return None
@@ -68,8 +68,8 @@ class Replayed:
         return graph if self._pays else None
 
 
-def capture(
-    function: Function, arguments: Sequence[Tensor]
+def graph_of(
+    function: TensorFunction, arguments: Sequence[Tensor]
 ) -> Callable[[Tensor, Tensor], Sequence[Tensor]]:
     """Return a graph of a function with its state, to be called with inputs and targets.
 

@@ -1,0 +1,132 @@
+"""Metrics of a split: summed over batches for a stack of networks, or as a task measures them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.own.imports import own_function
+from harness.tasks import Batch
+from harness.train.data_parallel import Ranks
+from harness.train.device_data import DeviceData, Normalization
+from harness.train.packed_program import Program
+from harness.train.single_program import SingleProgram, TrialState
+from harness.train.stack import Stack
+
+EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
+
+
+@dataclass(frozen=True)
+class IndexedSplit:
+    """Examples of a split: those at `index`, (members, n), or (1, n) if all members share them."""
+
+    data: DeviceData
+    index: NDArray[np.int64]
+    normalization: Normalization
+
+
+def supervised_metrics(
+    program: Program,
+    stack: Stack,
+    split: IndexedSplit,
+    own: Mapping[str, str],
+    ranks: Ranks | None = None,
+) -> dict[str, Tensor]:
+    """Return each metric of a supervised task, of shape (members,), in double precision.
+
+    Args:
+        program: of the networks.
+        stack: the networks.
+        split: the examples, before batches are made.
+        own: metrics of the user's own, by name; they see the predictions for the whole split.
+        ranks: the processes that share the work, if there are several.
+    """
+    objective, index, data = program.objective, split.index, split.data
+    count = index.shape[1]
+    assert objective is not None
+    if own or (ranks is not None and count < ranks.world_size):
+        ranks = None  # each process evaluates the whole split
+    if ranks is not None:
+        index = index[:, ranks.rank :: ranks.world_size]
+    rows = torch.from_numpy(index).to(data.device).expand(len(stack), -1)
+    limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
+    n = rows.shape[1]
+    shape = (len(objective.reductions), len(stack))
+    totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
+    seen = []
+    for examples in rows.split(math.ceil(n / math.ceil(n / limit)), dim=1):
+        inputs, targets = data.gather(examples, split.normalization, axis=0)
+        scores = program.scores(stack, inputs, targets)
+        for total, reduction, found in zip(totals, objective.reductions, scores, strict=True):
+            if reduction == "sum":
+                total.add_(found)
+            else:
+                torch.maximum(total, found, out=total)
+        if own:
+            assert isinstance(program, SingleProgram)
+            with torch.no_grad():
+                seen.append((program.outputs(program.task.main, inputs[0]), targets[0]))
+    if ranks is not None:
+        for total, reduction in zip(totals, objective.reductions, strict=True):
+            ranks.all_reduce_sum(total) if reduction == "sum" else ranks.all_reduce_max(total)
+    metrics = objective.metrics(totals, count)
+    if own:
+        outputs, targets = (torch.cat(side) for side in zip(*seen, strict=True))
+        metrics |= _as_tensors(measure(own, outputs, targets))
+    return metrics
+
+
+def task_metrics(state: TrialState, stack: Stack, split: Batch) -> dict[str, Tensor]:
+    """Return what a task that is not supervised measures on a split, each of shape (1,).
+
+    Raises:
+        ValueError: if it measures something else than it declares.
+    """
+    program = state.program
+    program.bind(stack, training=False)
+    with torch.no_grad():
+        found = program.task.evaluate(state, split)
+    if set(found) != set(program.task.measures):
+        raise ValueError(
+            f"the task {program.task.name} measured {', '.join(found)}; it declares "
+            f"{', '.join(program.task.measures)}"
+        )
+    return _as_tensors(found)
+
+
+def _as_tensors(metrics: Mapping[str, float]) -> dict[str, Tensor]:
+    return {
+        name: torch.tensor([float(value)], dtype=torch.float64) for name, value in metrics.items()
+    }
+
+
+def measure(metrics: Mapping[str, str], outputs: Tensor, targets: Tensor) -> dict[str, float]:
+    """Return each of the user's own metrics, of the predictions for a whole split.
+
+    A value that is not finite is returned as it is.
+
+    Raises:
+        TypeError: if one returns something that is not a number.
+    """
+    return {name: one_number(function, outputs, targets) for name, function in metrics.items()}
+
+
+def one_number(function: str, outputs: Tensor, targets: Tensor) -> float:
+    """Return the value of one of the user's own metrics.
+
+    Raises:
+        TypeError: if it returns something that is not a number.
+    """
+    value = own_function(function)(outputs, targets)
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"{function} returned {type(value).__name__}; expected one number"
+        ) from None
