@@ -19,17 +19,14 @@ from typing import Annotated, Any, Union, get_args
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     Discriminator,
     GetJsonSchemaHandler,
     PlainSerializer,
-    SerializeAsAny,
     Tag,
+    TypeAdapter,
     ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
 )
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from harness.own.imports import own_function
 from harness.plugins import Kind as PluginKind
@@ -96,24 +93,17 @@ class Kind:
             KeyError: if nothing of this kind has the name.
             ValueError: if two packages register it.
         """
-        if name in self.own():
-            return _class_of(str(self.module(name)), name)
         if (module := self.module(name)) is not None:
-            return _class_of(module, None)
+            return _class_of(module, name if name in self.own() else None)
         plugin = self.plugin(name)
         if plugin is None or not plugin.is_class:
             raise KeyError(name)
-        module, attribute = plugin.function.split(":")
-        held = sys.modules.get(module)
-        found: type[Any] = (
-            own_function(plugin.function) if held is None else getattr(held, attribute)
-        )
-        return found
+        return load(plugin)
 
     def module(self, name: str) -> str | None:
         """Return the module of a built-in thing, or of the family that a name belongs to."""
         if name in self.own():
-            return f"{self.package}.{name.replace('-', '_') if self.hyphens else name}"
+            return f"{self.package}.{name.replace('-', '_')}"
         family = self.family(name)
         return None if family is None else f"{self.package}.{family.module}"
 
@@ -131,10 +121,10 @@ class Kind:
             ValueError: if two packages register it.
         """
         if name not in self.own():
-            return _first_line(self.find(name).__doc__)
-        file = _folder(self.package) / (name.replace("-", "_") if self.hyphens else name)
+            return first_line(self.find(name).__doc__)
+        file = _folder(self.package) / name.replace("-", "_")
         file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
-        return _first_line(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))))
+        return first_line(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))))
 
     def listed(self) -> dict[str, type[Any]]:
         """Return the built-in things by name, and the families by how they are written."""
@@ -199,6 +189,18 @@ FIGURES = Kind("harness.figures", "figures")
 PANELS = Kind("harness.report.panels", "panels")
 
 
+def load(plugin: Plugin) -> type[Any]:
+    """Import a class that a package registers.
+
+    Raises:
+        CodeMissingError, AttributeError: if it is not to be found.
+    """
+    module, attribute = plugin.function.split(":")
+    held = sys.modules.get(module)
+    found: type[Any] = own_function(plugin.function) if held is None else getattr(held, attribute)
+    return found
+
+
 @cache
 def _built_in(package: str) -> tuple[str, ...]:
     names = sorted(module.name for module in pkgutil.iter_modules([str(_folder(package))]))
@@ -230,99 +232,159 @@ def _says(value: type[Any], name: str | None) -> bool:
     return bool(field.metadata) if name is None else get_args(field.annotation) == (name,)
 
 
-def setting(kind: Kind, *, own: type[BaseModel] | None = None, **others: type[BaseModel]) -> Any:
+class Late:
+    """What pydantic is told of a field whose type is made when it is first needed.
+
+    A study file is then read by the classes that it names, and no other is imported.
+    """
+
+    def read(self, value: Any) -> Any:
+        """Return what a value means.
+
+        Raises:
+            pydantic.ValidationError: if it is wrong.
+        """
+        raise NotImplementedError
+
+    def whole(self) -> Any:
+        """Return all that the field may hold, as a type; asked for the JSON Schema."""
+        raise NotImplementedError
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        del source, handler
+        as_it_is = core_schema.simple_ser_schema("any")
+        return core_schema.no_info_plain_validator_function(self.read, serialization=as_it_is)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        del schema
+        whole: Any = self.whole() | None  # a model alone would lose its name among `$defs`
+        return handler(TypeAdapter(whole).core_schema)["anyOf"][0]
+
+
+def read_as(model: type[Any], value: Any) -> Any:
+    """Return what a value of a study file means to a model; an object of the model stays."""
+    if isinstance(value, model):
+        return value
+    return model.model_validate_json(json.dumps(value), strict=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Named(Late):
+    """A field that holds the settings of one thing, whose name is the field's."""
+
+    kind: Kind
+    name: str
+
+    def read(self, value: Any) -> Any:
+        """Read the settings."""
+        return read_as(self.whole(), value)
+
+    def whole(self) -> Any:
+        """Return the thing's class."""
+        return self.kind.find(self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class _Setting(Late):
+    """A field that names a thing of a kind; see `setting`."""
+
+    kind: Kind
+    own: type[BaseModel] | None
+    others: Mapping[str, type[BaseModel]]
+    alone: bool
+
+    def read(self, value: Any) -> Any:
+        """Read the settings by the class of the name that is written."""
+        if isinstance(value, str):
+            value = {"name": value}
+        name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+        if name is None:
+            raise PydanticKnownError("union_tag_not_found", {"discriminator": "`name`"})
+        tag, model = self._model(str(name))
+        if model is None and (plugin := self.kind.plugin(str(name))) is not None:
+            found = self.kind.find(plugin.name) if plugin.is_class else None
+            if found is not None and issubclass(found, BaseModel):
+                tag, model = plugin.name, found
+            elif isinstance(value, dict):  # a function, or such as a torch.optim.Optimizer
+                value = {**value, "name": plugin.function}
+                tag, model = self._model(plugin.function)
+        if model is None:
+            known = ", ".join(f"'{one}'" for one in self._tags())
+            told = {"discriminator": "`name`", "tag": str(name), "expected_tags": known}
+            raise PydanticKnownError("union_tag_invalid", told)
+        try:
+            return read_as(model, value)
+        except ValidationError as error:
+            below: list[Any] = [{**item, "loc": (tag, *item["loc"])} for item in error.errors()]
+            raise ValidationError.from_exception_data(tag, below) from None
+
+    def _model(self, name: str) -> tuple[str, type[BaseModel] | None]:
+        """Return the class that reads a name of ours, and what stands for it in error messages."""
+        family = self.kind.family(name)
+        if family is not None:
+            return family.written, self.kind.find(family.holds)
+        if ":" in name:
+            return OWN, self.own
+        if name in self.others:
+            return name, self.others[name]
+        return name, self.kind.find(name) if name in self.kind.own() else None
+
+    def _tags(self) -> list[str]:
+        families = [family.written for family in self.kind.families]
+        return [*self.kind.own(), *families, *self.others, *([OWN] if self.own else [])]
+
+    def whole(self) -> Any:
+        """Return the union of the built-in things and of what stands for others."""
+        classes = self.kind.listed() | dict(self.others) | ({OWN: self.own} if self.own else {})
+        tagged = tuple(Annotated[one, Tag(name)] for name, one in classes.items())
+        return Annotated[Union[tagged], Discriminator(str)]  # noqa: UP007
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Add to the built-in things what editors are told beside: a name alone, others' things.
+
+        The settings of another package's class are known where a study has named it.
+        """
+        forms = [{"type": "string"}, super().__get_pydantic_json_schema__(schema, handler)]
+        for name, whole in self.kind.schemas().items():
+            named = {"properties": {"name": {"const": name}}, "required": ["name"]}
+            forms.append({"type": "object", **(whole or named)})
+        if not self.alone:
+            return {"anyOf": forms}
+        names, own = self.kind.names(), self.kind.own()
+        plain = all(set(self.kind.find(name).model_fields) == {"name"} for name in own)
+        others = [name for name in names if plain or name not in own]
+        known: list[Any] = [{"enum": names, "type": "string"}]
+        known += [] if plain else [{"anyOf": forms}]
+        if others:
+            only = {"name": {"enum": others}}
+            known.append({"type": "object", "properties": only, "required": ["name"]})
+        return {"anyOf": known}
+
+
+def setting(
+    kind: Kind,
+    *,
+    own: type[BaseModel] | None = None,
+    alone: bool = False,
+    **others: type[BaseModel],
+) -> Any:
     """Return the type of a field that names a thing of a kind, as pydantic checks it.
 
-    The built-in things are a union, told apart by `name`; a registered one is imported where a
-    study names it, and never for a study that does not.
+    A thing is imported where a study names it, and never for a study that does not.
 
     Args:
         kind: of the things.
         own: settings of a function of the user's, `package.module:function`. A registered function
             stands for its address.
+        alone: write a thing that has no settings as its name alone.
         others: things that are no module of the kind's package, by their names.
     """
-    classes = kind.listed() | others
-    tagged = [Annotated[one, Tag(name)] for name, one in classes.items()]
-    if own is not None:
-        tagged.append(Annotated[own, Tag(OWN)])
-
-    def tag(value: Any) -> str | None:
-        name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-        family = None if name is None else kind.family(str(name))
-        if family is not None:
-            return family.written
-        return None if name is None else OWN if ":" in str(name) else str(name)
-
-    def registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-        plugin = kind.plugin(name) if isinstance(name, str) and name not in classes else None
-        if plugin is None:
-            return handler(value)
-        thing = kind.find(plugin.name) if plugin.is_class else None
-        if thing is None or not issubclass(thing, BaseModel):  # such as a torch.optim.Optimizer
-            return handler({**value, "name": plugin.function} if isinstance(value, dict) else value)
-        if not isinstance(value, dict):
-            return value
-        try:
-            return thing.model_validate_json(json.dumps(value), strict=True)
-        except ValidationError as error:
-            below: list[Any] = [
-                {**item, "loc": (plugin.name, *item["loc"])} for item in error.errors()
-            ]
-            raise ValidationError.from_exception_data(plugin.name, below) from None
-
-    union: Any = Annotated[Union[tuple(tagged)], Discriminator(tag)]  # noqa: UP007
-    named = BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value)
-    return SerializeAsAny[  # type: ignore[misc]
-        Annotated[union, WrapValidator(registered), named, _Written(kind)]
-    ]
-
-
-@dataclass(frozen=True)
-class _Written:
-    """What editors are told of a setting beside its built-in things: a name alone, others' things.
-
-    The settings of another package's class are known where a study has named it.
-    """
-
-    kind: Kind
-
-    def __get_pydantic_json_schema__(
-        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        options = [{"type": "string"}, handler(core_schema)]
-        for name, whole in self.kind.schemas().items():
-            named = {"properties": {"name": {"const": name}}, "required": ["name"]}
-            options.append({"type": "object", **(whole or named)})
-        return {"anyOf": options}
-
-
-class _OrName:
-    """Puts into the JSON Schema of a setting that a name alone stands for it."""
-
-    def __init__(self, kind: Kind):
-        self.kind = kind
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> Any:
-        names, own = self.kind.names(), self.kind.own()
-        plain = all(set(self.kind.find(name).model_fields) == {"name"} for name in own)
-        others = [name for name in names if plain or name not in own]
-        forms: list[Any] = [{"enum": names, "type": "string"}]
-        forms += [] if plain else [handler(schema)]
-        if others:
-            only = {"name": {"enum": others}}
-            forms.append({"type": "object", "properties": only, "required": ["name"]})
-        return {"anyOf": forms}
-
-
-def by_name(kind: Kind) -> Any:
-    """Return the type of a field that names a thing of a kind, most of which have no settings.
-
-    It is checked like a `setting`, and written as its name alone where that is all there is.
-    """
-
-    return Annotated[setting(kind), PlainSerializer(written), _OrName(kind)]
+    found = Annotated[Any, _Setting(kind, own, others, alone)]
+    return Annotated[found, PlainSerializer(written)] if alone else found
 
 
 def written(thing: BaseModel) -> Any:
@@ -331,5 +393,6 @@ def written(thing: BaseModel) -> Any:
     return thing.name if alone else thing.model_dump(mode="json")  # type: ignore[attr-defined]
 
 
-def _first_line(text: str | None) -> str:
+def first_line(text: str | None) -> str:
+    """Return the first line of a docstring; empty if there is none."""
     return (text or "").strip().partition("\n")[0]

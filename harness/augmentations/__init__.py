@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -10,18 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import (
     ConfigDict,
     Field,
-    SerializeAsAny,
     SerializerFunctionWrapHandler,
-    ValidatorFunctionWrapHandler,
     WrapSerializer,
-    WrapValidator,
     create_model,
     model_validator,
 )
 
 from harness.augmentations.base import Augmentation
 from harness.components.base import Component
-from harness.registry import AUGMENTATIONS
+from harness.registry import AUGMENTATIONS, Late, read_as
 
 
 def _with_others(schema: dict[str, Any]) -> None:
@@ -97,18 +93,20 @@ def _absent(value: Any) -> bool:
     return value is None
 
 
-def _with_registered(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """Let the mapping have the keys of other packages' augmentations that it names."""
-    keys = set(value) if isinstance(value, Mapping) else set()
-    others = sorted(keys & (set(AUGMENTATIONS.names()) - set(AUGMENTATIONS.own())))
-    if not others:
-        return handler(value)
-    model = mapping_of((*AUGMENTATIONS.own(), *others))
-    return model.model_validate_json(json.dumps(value), strict=True)
+class _Mapping(Late):
+    """A mapping with the augmentations of ours, and those of other packages that it names."""
+
+    def read(self, value: Any) -> Any:
+        keys = set(value) if isinstance(value, Mapping) else set()
+        others = sorted(keys & (set(AUGMENTATIONS.names()) - set(AUGMENTATIONS.own())))
+        model = mapping_of((*AUGMENTATIONS.own(), *others))
+        return value if isinstance(value, Changes) else read_as(model, value)
+
+    def whole(self) -> Any:
+        return mapping_of(AUGMENTATIONS.own())
 
 
 if TYPE_CHECKING:
     AugmentationSetting = Changes
 else:
-    _BUILT_IN = mapping_of(AUGMENTATIONS.own())
-    AugmentationSetting = SerializeAsAny[Annotated[_BUILT_IN, WrapValidator(_with_registered)]]
+    AugmentationSetting = Annotated[Any, _Mapping()]

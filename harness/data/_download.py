@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
-from urllib.request import Request, urlopen
 
 _PATIENCE = 60  # seconds without an answer
 
@@ -27,6 +26,8 @@ def fetch(addresses: Sequence[str], file: Path, md5: str) -> None:
     Raises:
         OSError: if no address gives it, or what came is another file.
     """
+    from urllib.request import Request, urlopen
+
     if file.is_file() and md5_of(file) == md5:
         return
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -49,10 +49,9 @@ def check_names(study: Study, document: Document) -> list[Problem]:
 
 def _simple_baseline_problems(study: Study, document: Document) -> list[Problem]:
     """Find a simple baseline that is not for such data."""
-    model = study.simple_model
-    if study.simple_baseline == "auto" or model is None:
+    if study.simple_baseline in ("auto", "none"):
         return []
-    message = network_of({"name": model}).refusal(study.workload.data)
+    message = network_of({"name": study.simple_baseline}).refusal(study.workload.data)
     return [document.problem(("simple_baseline",), message)] if message else []
 
 

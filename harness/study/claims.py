@@ -25,31 +25,31 @@ from pydantic import (
 from harness.components import Component
 from harness.hypotheses.base import Hypothesis
 from harness.measures.base import Measure
-from harness.registry import HYPOTHESES, MEASURES, Kind
+from harness.registry import HYPOTHESES, MEASURES, Kind, Named
 
 _KINDS = (MEASURES, HYPOTHESES)
 
 
 def _fields(kind: Kind, names: tuple[str, ...]) -> dict[str, Any]:
     """Return a field for each measure or hypothesis: what is written under its name."""
-    found = {name: kind.find(name) for name in names}
-    return {
-        name: (one | None, Field(None, description=" ".join(_says(one).split())))
-        for name, one in found.items()
-    }
+    return {name: (Annotated[Any, Named(kind, name)] | None, None) for name in names}
 
 
-def _says(thing: type[Any]) -> str:
-    return (thing.__doc__ or "").strip().partition("\n\n")[0].removesuffix(".")
+def _describe(schema: dict[str, Any]) -> None:
+    """Say in a JSON Schema what each measure and hypothesis says of itself.
 
-
-def _with_registered(schema: dict[str, Any]) -> None:
-    """Add to a JSON Schema what other packages register, which is checked when it is used."""
+    Those of other packages are checked when they are used.
+    """
+    fields = schema["properties"]
     for kind in _KINDS:
+        for name in kind.own():
+            about = (kind.find(name).__doc__ or "").strip().partition("\n\n")[0]
+            fields[name]["description"] = " ".join(about.removesuffix(".").split())
+            fields[name].pop("title", None)
         for name in set(kind.names()) - set(kind.own()):
             plugin = kind.plugin(name)
             said = f"{plugin.function}, of {plugin.package}" if plugin else ""
-            schema["properties"].setdefault(name, {"description": said, "default": None})
+            fields.setdefault(name, {"description": said, "default": None})
 
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ else:
 class Test(_Parts):
     """One measured quantity and one hypothesis about it."""
 
-    model_config = ConfigDict(json_schema_extra=_with_registered)
+    model_config = ConfigDict(json_schema_extra=_describe)
 
     metric: str = Field(
         pattern=r"^(test|validation|train|gap|probe|cost)\.[a-z_0-9]+$",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from harness.components import Component
 from harness.errors import nearest
 from harness.levels import two_alike
 from harness.models import is_simple, simple_models
-from harness.registry import DESIGNS, PROBES, by_name, setting
+from harness.registry import DESIGNS, PROBES, setting
 from harness.study.claims import Claim
 from harness.study.running import Checkpoints, Faults, Resources
 from harness.study.search import Scalar, Search
@@ -23,17 +23,20 @@ Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
 
 
 def _known_baseline(name: str) -> str:
-    known = ["auto", *simple_models(), "none"]
-    if name not in known and not is_simple({"name": name}):
+    if name not in ("auto", "none") and not is_simple({"name": name}):
+        known = ["auto", *simple_models(), "none"]
         raise ValueError(f"'{name}' is not one of {', '.join(known)}{nearest(name, known)}")
     return name
 
 
-SimpleBaseline = Annotated[
-    str,
-    AfterValidator(_known_baseline),
-    WithJsonSchema({"enum": ["auto", *simple_models(), "none"], "type": "string"}),
-]
+class _Baselines:
+    """Lets editors know the names of simple models."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"enum": ["auto", *simple_models(), "none"], "type": "string"}
+
+
+SimpleBaseline = Annotated[str, AfterValidator(_known_baseline), _Baselines()]
 
 
 class Factor(Component):
@@ -66,8 +69,8 @@ class Study(Component):
         "the data",
     )
     factors: dict[Label, Factor] = Field(default_factory=dict)
-    design: by_name(DESIGNS) = Field(  # type: ignore[valid-type]
-        DESIGNS.find("factorial")(name="factorial"),
+    design: setting(DESIGNS, alone=True) = Field(  # type: ignore[valid-type]
+        default_factory=lambda: DESIGNS.read("factorial"),
         description="how factors become arms; `harness list designs`",
         json_schema_extra={"default": "factorial"},
     )

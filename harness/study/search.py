@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.components import Component
 from harness.levels import two_alike
-from harness.registry import PRUNERS, SAMPLERS, by_name, setting
+from harness.registry import PRUNERS, SAMPLERS, setting
 
 Scalar = str | int | float | bool | None
 Positive = Annotated[float, Field(gt=0)]
@@ -91,8 +91,8 @@ class Search(Component):
         description="epochs of training that an arm's search may spend, on all its search seeds"
         " together; candidates are asked until there is no room for another",
     )
-    sampler: by_name(SAMPLERS) = Field(  # type: ignore[valid-type]
-        SAMPLERS.find("tpe")(name="tpe"),
+    sampler: setting(SAMPLERS, alone=True) = Field(  # type: ignore[valid-type]
+        default_factory=lambda: SAMPLERS.read("tpe"),
         description="how candidates are chosen; `harness list samplers`",
         json_schema_extra={"default": "tpe"},
     )

@@ -33,13 +33,10 @@ from harness.components.transfer import Transfer
 from harness.data import Data, NoData, OwnFunction
 from harness.errors import nearest
 from harness.losses import LossSetting
-from harness.losses.auto import Auto
 from harness.metrics import BUILT_IN
 from harness.models import Model
-from harness.optimizers.adam import Adam
 from harness.plugins import plugins, registered
-from harness.registry import DATA, OPTIMIZERS, SCHEDULES, TASKS, setting
-from harness.schedules.constant import Constant
+from harness.registry import DATA, LOSSES, OPTIMIZERS, SCHEDULES, TASKS, setting
 from harness.tasks import Task, usual_task
 
 
@@ -80,6 +77,7 @@ def _allow_training(schema: dict[str, Any]) -> None:
     """Data and model are required only where our own training needs them."""
     whole = {"required": schema.pop("required")}
     schema.update({"if": {"required": ["training"]}, "then": {}, "else": whole})
+    schema["properties"]["augmentation"].pop("title", None)
 
 
 _OURS = (
@@ -105,10 +103,10 @@ class Workload(Component):
     data: DataSetting
     model: Model
     optimizer: setting(OPTIMIZERS) = Field(  # type: ignore[valid-type]
-        default_factory=lambda: Adam(name="adam")
+        default_factory=lambda: OPTIMIZERS.read("adam")
     )
     schedule: setting(SCHEDULES) = Field(  # type: ignore[valid-type]
-        default_factory=lambda: Constant(name="constant"),
+        default_factory=lambda: SCHEDULES.read("constant"),
         description="how the learning rate changes from step to step",
     )
     task: setting(TASKS) | None = Field(  # type: ignore[valid-type]
@@ -116,7 +114,7 @@ class Workload(Component):
         description="what is learned; left out: what the targets of the data ask for",
     )
     loss: LossSetting = Field(
-        default_factory=lambda: Auto(name="auto"),
+        default_factory=lambda: LOSSES.read("auto"),
         description="auto: cross entropy for classes, the squared error for numbers; or your own "
         "function of (outputs, targets), which returns the mean loss of a batch",
     )
