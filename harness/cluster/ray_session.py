@@ -168,13 +168,14 @@ def _signal_handlers_kept() -> Iterator[None]:
         yield
         return
     ours = signal.getsignal(signal.SIGTERM)
-    met = False
+    met = None
     try:
         yield
-    except SystemExit:
-        met = True
+    except SystemExit as error:
+        met = error
     finally:
         if ours is not None:
             signal.signal(signal.SIGTERM, ours)
-    if met:
+    if met is not None:  # the signal came meanwhile
         signal.raise_signal(signal.SIGTERM)
+        raise met
