@@ -51,7 +51,7 @@ class Head:
             os.environ.update(_SWITCHES)
         _use_token()
         self.folder, self._lock = temporary_folder()
-        source = () if is_importable("harness") else (str(Path(harness.__file__).parents[1]),)
+        source = [] if is_importable("harness") else [str(Path(harness.__file__).parents[1])]
         self._process = subprocess.Popen(
             [sys.executable, ray_head.__file__, str(self.folder), str(cpus or 0)],
             env={**os.environ, **_SWITCHES, **thread_variables(threads), **isolated(*source)},

@@ -31,7 +31,6 @@ def connect(head: Head) -> None:
     Raises:
         ClusterError: if it does not come up.
     """
-    refuse_second_session()
     address = head.address()
     if head.late:
         _read_environment_again()
@@ -52,7 +51,6 @@ def join(address: str, modules: Sequence[str], threads: int) -> None:
     Raises:
         ClusterError: if no cluster answers at the address, or it is of another version.
     """
-    refuse_second_session()
     check_reachable(address)
     installed = {name.partition(".")[0] for name in modules if not reach(name).modules}
     environment = {
