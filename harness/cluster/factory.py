@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 
 from harness.cluster.executor import Executor, Needs
@@ -33,6 +34,10 @@ def open_executor(
     needs = needs or Needs()
     if in_process:
         return LocalExecutor(needs.cpus, needs.checkpoints)
+    if "ray" in sys.modules:
+        from harness.cluster.ray_session import refuse_second_session
+
+        refuse_second_session()
     # Ray prints what happens to its workers straight to standard output, where a JSON document may
     # have to stand alone, and aborts on SIGTERM with a trace. Its switches against that are read
     # once, when it is imported.

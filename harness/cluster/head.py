@@ -51,21 +51,16 @@ class Head:
             os.environ.update(_SWITCHES)
         _use_token()
         self.folder, self._lock = temporary_folder()
-        source = () if is_importable("harness") else (str(Path(harness.__file__).parents[1]),)
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, ray_head.__file__, str(self.folder), str(cpus or 0)],
-                env={**os.environ, **_SWITCHES, **thread_variables(threads), **isolated(*source)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[self._lock.fileno()],  # the folder is in use until Ray has ended
-                start_new_session=True,
-            )
-        except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self._lock.close()
-            raise
+        source = [] if is_importable("harness") else [str(Path(harness.__file__).parents[1])]
+        self._process = subprocess.Popen(
+            [sys.executable, ray_head.__file__, str(self.folder), str(cpus or 0)],
+            env={**os.environ, **_SWITCHES, **thread_variables(threads), **isolated(*source)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[self._lock.fileno()],  # the folder is in use until Ray has ended
+            start_new_session=True,
+        )
 
     def address(self) -> str:
         """Return the address, on the loopback interface, once Ray is up.

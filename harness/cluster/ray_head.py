@@ -73,7 +73,7 @@ def _end_with_parent(folder: Path, parent: int) -> None:
         pass
     try:
         _kill_session()
-        _remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     finally:
         os._exit(0)
 
@@ -100,13 +100,6 @@ def _session_of(pid: int) -> int | None:
         return os.getsid(pid)
     except (OSError, psutil.Error):
         return None
-
-
-def _remove(folder: Path) -> None:
-    end = time.monotonic() + _STOP_SECONDS
-    while folder.exists() and time.monotonic() < end:
-        shutil.rmtree(folder, ignore_errors=True)
-        time.sleep(0.01)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psutil
 import ray
 from ray.job_config import JobConfig
 
@@ -31,7 +28,6 @@ def connect(head: Head) -> None:
     Raises:
         ClusterError: if it does not come up.
     """
-    refuse_second_session()
     address = head.address()
     if head.late:
         _read_environment_again()
@@ -52,7 +48,6 @@ def join(address: str, modules: Sequence[str], threads: int) -> None:
     Raises:
         ClusterError: if no cluster answers at the address, or it is of another version.
     """
-    refuse_second_session()
     check_reachable(address)
     installed = {name.partition(".")[0] for name in modules if not reach(name).modules}
     environment = {
@@ -131,7 +126,7 @@ def check_reachable(address: str) -> None:
     Raises:
         ClusterError: if nothing does, or it is not an address.
     """
-    target = _noted_address() if address == "auto" else address
+    target = _found_address() if address == "auto" else address
     if target is None:
         return
     host, _, port = target.rpartition(":")
@@ -141,20 +136,23 @@ def check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ClusterError(f"no Ray cluster answers at '{target}' ({reason})") from None
+        raise ClusterError(f"no Ray cluster answers at '{address}' ({reason})") from None
 
 
-def _noted_address() -> str | None:
-    """Return the address that Ray would take for `auto`, where it was only noted down.
+def _found_address() -> str | None:
+    """Return the address that Ray takes for `auto`; it may be noted from a cluster that is gone.
 
-    It may be that of a cluster that is gone. None where Ray finds one that runs here, or none.
+    There is no public way. Where this one is gone, Ray is left to find out by itself.
     """
-    if os.environ.get("RAY_ADDRESS"):
-        return os.environ["RAY_ADDRESS"]
-    if any(process.info["name"] == "gcs_server" for process in psutil.process_iter(["name"])):
+    try:
+        from ray._private.services import canonicalize_bootstrap_address
+    except ImportError:
         return None
-    note = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray", "ray_current_cluster")
-    return note.read_text().strip() if note.is_file() else None
+    try:
+        found: str | None = canonicalize_bootstrap_address("auto")
+    except (ConnectionError, ValueError):
+        raise ClusterError("no running Ray cluster was found") from None
+    return found
 
 
 @contextmanager
@@ -168,13 +166,14 @@ def _signal_handlers_kept() -> Iterator[None]:
         yield
         return
     ours = signal.getsignal(signal.SIGTERM)
-    met = False
+    met = None
     try:
         yield
-    except SystemExit:
-        met = True
+    except SystemExit as error:
+        met = error
     finally:
         if ours is not None:
             signal.signal(signal.SIGTERM, ours)
-    if met:
+    if met is not None:  # the signal came meanwhile
         signal.raise_signal(signal.SIGTERM)
+        raise met

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import ray
 from cluster_models import custom
+from ray._private import services
 from ray._private.node import Node
 
 from harness.cluster import ClusterError, Loss, Lost, Pack, open_executor, ray_head
@@ -116,6 +117,14 @@ def test_addresses_that_lead_nowhere_are_refused():
     ]:
         with pytest.raises(ClusterError, match=words):
             check_reachable(address)
+
+
+def test_a_ray_that_does_not_tell_its_address_is_left_to_find_it(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(ClusterError, match="no Ray cluster answers at 'auto'"):
+        check_reachable("auto")
+    monkeypatch.delattr(services, "canonicalize_bootstrap_address")
+    check_reachable("auto")
 
 
 def test_one_process_has_one_cluster(ray_executor):
