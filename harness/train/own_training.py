@@ -1,4 +1,4 @@
-"""Trials that a user's own function trains: told of every epoch, stopped where they fall behind.
+"""Trials that a user's own function trains; it reports every epoch, and may be pruned.
 
 The function runs in a thread of its own and knows only `config` and `report`. What it reports comes
 back through a queue while it trains.
@@ -119,7 +119,7 @@ def fit_own(
 
 
 def _call(trial: Trial, data: TrialData, threads: int, given: StagesByRole, run: _Run) -> None:
-    """Call the function in this thread; its end is told by None."""
+    """Call the function in this thread; None in the queue of events marks its end."""
     name, process = _own(trial).name, os.getpid()
     torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
     try:
@@ -223,7 +223,7 @@ def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
 
 
 def _divergence(point: Metrics, metric: str, epoch: int) -> str | None:
-    """Say that the metric which chooses the epoch, or a loss, is no number any more."""
+    """Say that the metric which chooses the epoch, or a loss, is not finite."""
     for name, value in point.items():
         chooses = name == metric or name.partition(".")[2] == BUILT_IN["loss"].name
         if not math.isfinite(value) and chooses:
