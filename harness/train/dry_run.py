@@ -40,7 +40,7 @@ from harness.train.packed_program import (
     uses_bfloat16,
 )
 from harness.train.single_program import SingleProgram
-from harness.train.stack import Stack, state_names
+from harness.train.stack import Stack, state_names, state_of
 from harness.train.stage_products import data_of, mistake_in, own_functions
 from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.train.updates import update_for
@@ -237,7 +237,7 @@ class _Check:
             source = self.setting.given.get("initial")
             if source and source.form is not None and not source.trial.has_own_training:
                 before = build(source.trial.workload["model"], source.form, seed)
-                state = {**dict(before.named_parameters()), **dict(before.named_buffers())}
+                state = state_of(before)
                 load_weights(network, {name: t.detach().numpy() for name, t in state.items()})
             if transfer:
                 freeze(network, frozen_groups(transfer, len(layer_groups(network))))

@@ -23,6 +23,7 @@ from harness.seeding import stream
 from harness.tasks import task_of
 from harness.train.device_data import Division, Normalization, Splits
 from harness.train.single_program import build_template, networks_of
+from harness.train.stack import state_of
 from harness.trial import Given, Products, Trial
 from harness.workloads import Examples, TrialData
 
@@ -67,7 +68,7 @@ class StageNetwork:
         template = build_template(task, trial, form)
         weights = self._given.products.get("weights")
         if weights is not None:
-            state = {**dict(template.named_parameters()), **dict(template.named_buffers())}
+            state = state_of(template)
             if state.keys() != weights.keys():
                 raise ValueError("the weights of the stage do not fit its network")
             with torch.no_grad():
@@ -83,22 +84,17 @@ class StageNetwork:
 
     def embeddings(self, inputs: Tensor) -> Tensor:
         """See `harness.tasks.Stage`."""
-        found = last_hidden(self.network, self._as_stage_inputs(inputs))
-        if found is None:
-            raise ValueError("the network has no last hidden layer: nothing embeds its inputs")
-        return found
+        return self._embedded(self._as_stage_inputs(inputs))
 
     def embedded(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return the embeddings of inputs as a data set has them, (n, features)."""
         parts = []
         for part in torch.from_numpy(np.array(raw)).split(BATCH):
             rows = (part.float().div(255) if part.dtype == torch.uint8 else part)[None]
+            rows = rows.to(self._device)
             if self._stage_normalization is not None:
-                rows = self._stage_normalization.apply_(rows.to(self._device), axis=0)
-            found = last_hidden(self.network, rows[0].to(self._device))
-            if found is None:
-                raise ValueError("the network has no last hidden layer: nothing embeds its inputs")
-            parts.append(found.cpu().float().numpy())
+                rows = self._stage_normalization.apply_(rows, axis=0)
+            parts.append(self._embedded(rows[0]).cpu().float().numpy())
         return np.concatenate(parts)
 
     def samples(self, count: int, seed: int) -> Tensor:
@@ -110,6 +106,12 @@ class StageNetwork:
         with torch.no_grad():
             drawn = task.sample(self.network, count, draws, form.shape)
         return _renormalized(drawn, self._stage_normalization, self._trial_normalization())
+
+    def _embedded(self, inputs: Tensor) -> Tensor:
+        found = last_hidden(self.network, inputs)
+        if found is None:
+            raise ValueError("the network has no last hidden layer: nothing embeds its inputs")
+        return found
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         return torch.cat([self.network(part) for part in inputs.split(BATCH)])
@@ -208,9 +210,8 @@ class StageArrays(dict[str, Any]):
         super().__init__({k: {n: np.array(a) for n, a in part.items()} for k, part in kept.items()})
         self._stage = StageNetwork(given, torch.device("cpu"), lambda: own)
         self._seed, self._splits = seed, splits
-        made, form = given.trial, given.form
-        built = form is not None and not made.has_own_training
-        gives = task_of(made.workload, form.kind).gives if built else ()
+        form = None if given.trial.has_own_training else given.form
+        gives = () if form is None else task_of(given.trial.workload, form.kind).gives
         self._made = tuple(product for product in gives if product != "weights")
 
     def __missing__(self, product: str) -> Any:
