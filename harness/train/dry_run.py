@@ -46,7 +46,7 @@ from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.train.updates import update_for
 from harness.trial import Checked, Mistake, Trial
 from harness.workloads import TrialData
-from harness.workloads.settings import read_settings
+from harness.workloads.settings import forget_settings, read_settings
 
 EXAMPLES = 16
 """Of the batch that a network sees; a loss of the user's own gets a whole batch."""
@@ -68,6 +68,8 @@ def dry_run(trials: Sequence[Trial], data: TrialData, setting: Setting) -> Itera
         # what becomes of a trial that runs out of memory, its study says
         out_of_memory = suppress(torch.OutOfMemoryError, MemoryError)
         with OwnImports(names, versions) as own:
+            if names:
+                forget_settings()
             with computing(setting.threads), generators_kept(), out_of_memory:
                 check.carry_out()
             fault = own.fault()

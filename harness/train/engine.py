@@ -31,7 +31,7 @@ from harness.train.records import Recorder, with_changes
 from harness.train.stage_products import StagesByRole, data_of, own_functions
 from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
-from harness.workloads.settings import read_settings
+from harness.workloads.settings import forget_settings, read_settings
 
 _OUT_OF_MEMORY = "out of memory"
 
@@ -148,8 +148,11 @@ class _Session:
 
     def train_known(self, trials: Sequence[Trial]) -> Iterator[Progress | Record]:
         """Train trials of one key; they fail if their own code is not that of the plan."""
-        with OwnImports(*own_functions(trials[0], self.setting.given)) as own:
+        names, versions = own_functions(trials[0], self.setting.given)
+        with OwnImports(names, versions) as own:
             self.records.own = own
+            if names:
+                forget_settings()
             if not (fault := own.fault()):
                 yield from self._train(trials)
                 return
