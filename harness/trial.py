@@ -1,4 +1,4 @@
-"""A trial, its identity, and the record of its outcome: the words everything else speaks."""
+"""A trial, its identity, and the record of its outcome: types that all packages share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.form import Form
 
 TIMED = ("probe.step_time", "probe.tokens_per_second")
-"""Beginnings of the names of metrics that are measured with a clock."""
+"""Prefixes of the names of metrics that are measured with a clock."""
 
 
 class Phase(StrEnum):
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 
 def canonical_json(value: object) -> str:
-    """Serialize to the one JSON text that stands for a value, whatever the order of its keys."""
+    """Serialize to JSON; equal values have equal texts, whatever the order of their keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -53,8 +53,8 @@ PRODUCTS = ("weights", "samples", "embeddings", "predictions")
 """What one stage can give another."""
 
 Products = Mapping[str, Mapping[str, "NDArray[Any]"]]
-"""Named arrays by product. Beside the `weights` of a network that the harness trained stands what
-its inputs were normalized with, as `normalization`."""
+"""Named arrays by product. `normalization` comes with the `weights` of a network that the harness
+trained: the mean and scale of its inputs."""
 
 
 def sources_of(workload: Mapping[str, Any]) -> dict[str, str]:
@@ -104,7 +104,7 @@ class Trial:
 
     @cached_property
     def id(self) -> str:
-        """Hash of all that determines the outcome, and of nothing that does not."""
+        """Hash of everything that determines the outcome, and of nothing else."""
         return digest(self.to_dict())
 
     @cached_property
@@ -159,11 +159,11 @@ class Given:
 
 
 NOT_FINITE = "not_finite"
-"""The detail of a record that says which numbers it lacks because they were infinite or NaN."""
+"""The detail of a record that lists what was left out because it was infinite or NaN."""
 
 
 LARGEST = 1e100
-"""Numbers from here on, whose squares soon overflow, are as good as infinite."""
+"""Numbers from here on count as infinite: their squares soon overflow."""
 
 
 def is_finite(value: float) -> bool:
@@ -203,14 +203,14 @@ class Record:
     products: Products = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Leave out what is not finite, and say so."""
-        told = [f"{k}: {v}" for part in (self.metrics, self.cost) for k, v in _endless(part)]
+        """Leave out what is not finite, and list it in the details."""
+        told = [f"{k}: {v}" for part in (self.metrics, self.cost) for k, v in _not_finite(part)]
         told += [
             f"{name}: {value} in epoch {point.get('epoch', number)}"
             for number, point in enumerate(self.curve, 1)
-            for name, value in _endless(point)
+            for name, value in _not_finite(point)
         ]
-        lists = [name for name, values in self.details.items() if _has_endless(values)]
+        lists = [name for name, values in self.details.items() if _has_not_finite(values)]
         told += [f"{name}: holds numbers that are not finite" for name in lists]
         if not told:
             return
@@ -268,11 +268,11 @@ class Record:
         )
 
 
-def _endless(values: Mapping[str, float]) -> list[tuple[str, float]]:
+def _not_finite(values: Mapping[str, float]) -> list[tuple[str, float]]:
     return [(name, value) for name, value in values.items() if not is_finite(value)]
 
 
-def _has_endless(values: list[Any]) -> bool:
+def _has_not_finite(values: list[Any]) -> bool:
     return any(isinstance(value, float) and not is_finite(value) for value in values)
 
 
@@ -301,7 +301,7 @@ class Progress:
 class Mistake:
     """What is wrong with a workload, and at which path in it: `model.settings.widht`.
 
-    `raised` says that code raised an exception, which may also have been bad luck.
+    `raised` says that code raised an exception, which may not happen again.
     """
 
     path: str

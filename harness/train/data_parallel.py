@@ -1,4 +1,4 @@
-"""Several processes that train one network together, each on a part of every batch."""
+"""Data-parallel training: several processes (ranks), each on a part of every batch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ranks(Protocol):
 
 
 class RankLostError(BaseException):
-    """Another process is gone: nothing that the trial did, and so none of its exceptions."""
+    """Another rank is gone. Not an `Exception`, since those are failures of the trial."""
 
 
 class TorchRanks:
@@ -66,9 +66,9 @@ class TorchRanks:
 
 
 def own_shard(ranks: Ranks, targets: Tensor) -> tuple[slice, float]:
-    """Return which examples of a batch a process computes, and what its means are weighted by.
+    """Return the examples of a batch that this rank computes, and the weight of its mean.
 
-    A last batch may be smaller than the number of processes: then some compute without counting.
+    A last batch may have fewer examples than there are ranks: then some ranks have weight 0.
 
     Args:
         ranks: that train together, with the same batch.
@@ -82,10 +82,9 @@ def own_shard(ranks: Ranks, targets: Tensor) -> tuple[slice, float]:
 
 
 def mean_over_ranks(ranks: Ranks, values: Sequence[Tensor], weight: float) -> list[Tensor]:
-    """Return the weighted mean over all processes of some tensors of one kind of number.
+    """Return the weighted mean of tensors of one type over all ranks.
 
-    The parts are weighted by what their means are means of, so that the result is the mean over the
-    batch, however it divides.
+    Weighted by the targets that each rank has seen, this is the mean over the whole batch.
     """
     flat = torch.cat([value.flatten() for value in values])
     total = torch.tensor([weight], dtype=torch.float64, device=flat.device)

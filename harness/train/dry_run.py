@@ -40,13 +40,13 @@ from harness.train.packed_program import (
     uses_bfloat16,
 )
 from harness.train.single_program import SingleProgram
-from harness.train.stack import Stack, state_names
+from harness.train.stack import Stack, state_names, state_of
 from harness.train.stage_products import data_of, mistake_in, own_functions
 from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.train.updates import update_for
 from harness.trial import Checked, Mistake, Trial
 from harness.workloads import TrialData
-from harness.workloads.settings import read_settings
+from harness.workloads.settings import forget_settings, read_settings
 
 EXAMPLES = 16
 """Of the batch that a network sees; a loss of the user's own gets a whole batch."""
@@ -68,6 +68,8 @@ def dry_run(trials: Sequence[Trial], data: TrialData, setting: Setting) -> Itera
         # what becomes of a trial that runs out of memory, its study says
         out_of_memory = suppress(torch.OutOfMemoryError, MemoryError)
         with OwnImports(names, versions) as own:
+            if names:
+                forget_settings()
             with computing(setting.threads), generators_kept(), out_of_memory:
                 check.carry_out()
             fault = own.fault()
@@ -237,7 +239,7 @@ class _Check:
             source = self.setting.given.get("initial")
             if source and source.form is not None and not source.trial.has_own_training:
                 before = build(source.trial.workload["model"], source.form, seed)
-                state = {**dict(before.named_parameters()), **dict(before.named_buffers())}
+                state = state_of(before)
                 load_weights(network, {name: t.detach().numpy() for name, t in state.items()})
             if transfer:
                 freeze(network, frozen_groups(transfer, len(layer_groups(network))))

@@ -1,4 +1,4 @@
-"""What a trial holds of a machine: seconds of its worker and of a GPU, and joules where sensed.
+"""What a trial uses of a machine: seconds of its worker and of a GPU, and joules where sensed.
 
 A processor's energy is counted by RAPL, for the whole package: a process gets the share that its
 processor time has in that of all processes, as meters of software do. A GPU counts its own
@@ -131,7 +131,7 @@ class _Share:
 
 @dataclass
 class Meter:
-    """Divides what a worker holds evenly among the trials that train at that moment."""
+    """Divides what a worker uses evenly among the trials that train at that moment."""
 
     device: str
     sensors: Sequence[Sensor]

@@ -31,24 +31,24 @@ from harness.train.records import Recorder, with_changes
 from harness.train.stage_products import StagesByRole, data_of, own_functions
 from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
-from harness.workloads.settings import read_settings
+from harness.workloads.settings import forget_settings, read_settings
 
 _OUT_OF_MEMORY = "out of memory"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How trials are run; no setting changes what comes of them.
+    """How trials are run; no setting changes their results.
 
     Attributes:
         threads: of PyTorch on the CPU. One thread replays bit for bit.
         attempt: which execution of these trials this is.
         largest_pack: most trials to train at once; 1 trains them one after another.
-        given: what these use of stages, by role.
-        checkpoints: where trials that train alone are saved, and taken up again.
+        given: the stages that these use, by role.
+        checkpoints: where trials that train alone are saved and resumed.
         ranks: the processes that train each trial together, this one among them.
-        replaceable: whether another process goes on where own code left something in this one that
-            cannot be put back; then the rest of the trials is left to it.
+        replaceable: whether another process takes over the other trials where own code changed
+            this one in a way that cannot be undone.
     """
 
     threads: int = 1
@@ -147,9 +147,12 @@ class _Session:
         """Whether own code changed this process for good, and another one has to go on."""
 
     def train_known(self, trials: Sequence[Trial]) -> Iterator[Progress | Record]:
-        """Train trials of one key; own code that is not what identifies them is their failure."""
-        with OwnImports(*own_functions(trials[0], self.setting.given)) as own:
+        """Train trials of one key; they fail if their own code is not that of the plan."""
+        names, versions = own_functions(trials[0], self.setting.given)
+        with OwnImports(names, versions) as own:
             self.records.own = own
+            if names:
+                forget_settings()
             if not (fault := own.fault()):
                 yield from self._train(trials)
                 return

@@ -22,7 +22,7 @@ from harness.train.pack import Member, Pack, PackContext, Point
 from harness.train.probing import timed_step
 from harness.train.resume import resume, save
 from harness.train.single_program import networks_of
-from harness.train.stack import Stack
+from harness.train.stack import Stack, state_of
 from harness.train.stage_products import normalization_arrays
 from harness.trial import Products, Trial, finite
 from harness.workloads.settings import TrialSettings, read_settings
@@ -142,8 +142,7 @@ class Fitted:
 
     def products(self) -> Products:
         """Return the weights of the selected epoch, by name, and what normalized the inputs."""
-        whole = self._template
-        state = {**dict(whole.named_parameters()), **dict(whole.named_buffers())}
+        state = state_of(self._template)
         weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
         division = self.context.data.division_of(self.trial)
         return {"weights": weights, "normalization": normalization_arrays(division)}

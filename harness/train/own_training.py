@@ -1,4 +1,4 @@
-"""Trials that a user's own function trains: told of every epoch, stopped where they fall behind.
+"""Trials that a user's own function trains; it reports every epoch, and may be pruned.
 
 The function runs in a thread of its own and knows only `config` and `report`. What it reports comes
 back through a queue while it trains.
@@ -35,7 +35,7 @@ from harness.train.probing import followed
 from harness.train.stage_products import StageArrays, StagesByRole, normalization_arrays
 from harness.trial import PRODUCTS, Phase, Products, Trial, finite
 from harness.workloads import TrialData
-from harness.workloads.settings import read_settings
+from harness.workloads.settings import TrialSettings, read_settings
 
 Metrics = dict[str, float]
 
@@ -50,8 +50,11 @@ class StopTraining(BaseException):
 
 @dataclass
 class _Run:
-    """What came of a function so far."""
+    """A call of a function: its settings, and what it has reported so far."""
 
+    trial: Trial
+    settings: TrialSettings
+    training: OwnTraining
     events: queue.Queue[Point | None] = field(default_factory=queue.Queue)
     curve: list[Point] = field(default_factory=list)
     tests: list[Metrics] = field(default_factory=list)
@@ -71,13 +74,6 @@ class OwnFit:
     products: Products = field(default_factory=dict)
 
 
-def _own(trial: Trial) -> OwnTraining:
-    """Return what the study says of the function."""
-    training = read_settings(trial.workload).training
-    assert training is not None
-    return training
-
-
 def fit_own(
     trial: Trial, data: TrialData, threads: int, given: StagesByRole
 ) -> Iterator[Point | Diverged | Pruned | OwnFit]:
@@ -87,9 +83,11 @@ def fit_own(
         OwnCodeError: if it reports or returns something else than numbers.
         Exception: whatever the function raises.
     """
-    run, begin = _Run(), time.perf_counter()
+    settings = read_settings(trial.workload)
+    assert settings.training is not None
+    run, begin = _Run(trial, settings, settings.training), time.perf_counter()
     worker = threading.Thread(
-        target=_call, args=(trial, data, threads, given, run), name="own training", daemon=True
+        target=_call, args=(run, data, threads, given), name="own training", daemon=True
     )
     worker.start()
     try:
@@ -107,10 +105,10 @@ def fit_own(
         return
     if not run.curve:
         raise OwnCodeError(
-            f"{_own(trial).name} reported nothing; call "
+            f"{run.training.name} reported nothing; call "
             'report({"validation.accuracy": value}) after every epoch'
         )
-    outcome = _outcome(trial, run, cost)
+    outcome = _outcome(run, cost)
     if run.pruned:
         kept = {k: v for k, v in outcome.metrics.items() if k.startswith("validation.")}
         yield Pruned(run.pruned, Outcome(kept, outcome.selected_epoch, cost))
@@ -118,9 +116,9 @@ def fit_own(
     yield OwnFit(outcome, run.products)
 
 
-def _call(trial: Trial, data: TrialData, threads: int, given: StagesByRole, run: _Run) -> None:
-    """Call the function in this thread; its end is told by None."""
-    name, process = _own(trial).name, os.getpid()
+def _call(run: _Run, data: TrialData, threads: int, given: StagesByRole) -> None:
+    """Call the function in this thread; None in the queue of events marks its end."""
+    trial, name, process = run.trial, run.training.name, os.getpid()
     torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
     try:
         function = own_function(name)
@@ -129,7 +127,7 @@ def _call(trial: Trial, data: TrialData, threads: int, given: StagesByRole, run:
         np.random.seed(seed % 2**32)  # noqa: NPY002  (a user's function may use it)
         torch.manual_seed(seed)
         with threadpool_limits(threads):  # of NumPy, scikit-learn and others
-            returned = function(_config(trial, data, given, run), _reporter(trial, run))
+            returned = function(_config(run, data, given), _reporter(run))
         if isinstance(returned, Mapping):
             products = _products(returned, name)
             run.products = {**run.products, **products} if products else {}
@@ -150,10 +148,10 @@ def _call(trial: Trial, data: TrialData, threads: int, given: StagesByRole, run:
         run.events.put(None)
 
 
-def _config(trial: Trial, data: TrialData, given: StagesByRole, run: _Run) -> dict[str, Any]:
-    settings = read_settings(trial.workload)
+def _config(run: _Run, data: TrialData, given: StagesByRole) -> dict[str, Any]:
+    trial, settings = run.trial, run.settings
     config = {
-        **_own(trial).settings,
+        **run.training.settings,
         "seed": trial.seed,
         "epochs": settings.epochs,
         "phase": trial.phase.value,
@@ -184,9 +182,9 @@ def _arrays(splits: Splits) -> dict[str, tuple[Any, Any] | None]:
     }
 
 
-def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
-    settings, process = read_settings(trial.workload), os.getpid()
-    epochs, name, metric = settings.epochs, _own(trial).name, _own(trial).metric
+def _reporter(run: _Run) -> Callable[..., None]:
+    name, metric, process = run.training.name, run.training.metric, os.getpid()
+    epochs = run.settings.epochs
 
     def report(metrics: Mapping[str, float] | None = None, /, **more: float) -> None:
         """Tell the metrics of an epoch; those without a dot are of the validation part."""
@@ -215,7 +213,7 @@ def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
         run.curve.append(point)
         run.events.put(point)
         if epoch < epochs:
-            run.pruned = pruning_reason(run.curve, trial, settings, epoch)
+            run.pruned = pruning_reason(run.curve, run.trial, run.settings, epoch)
             if run.pruned:
                 raise StopTraining
 
@@ -223,7 +221,7 @@ def _reporter(trial: Trial, run: _Run) -> Callable[..., None]:
 
 
 def _divergence(point: Metrics, metric: str, epoch: int) -> str | None:
-    """Say that the metric which chooses the epoch, or a loss, is no number any more."""
+    """Say that the metric which chooses the epoch, or a loss, is not finite."""
     for name, value in point.items():
         chooses = name == metric or name.partition(".")[2] == BUILT_IN["loss"].name
         if not math.isfinite(value) and chooses:
@@ -284,11 +282,11 @@ def _final(returned: Any, name: str, trial: Trial) -> Metrics:
     return found
 
 
-def _outcome(trial: Trial, run: _Run, cost: Mapping[str, float]) -> Outcome:
+def _outcome(run: _Run, cost: Mapping[str, float]) -> Outcome:
     """Return the metrics of the selected epoch, and what the function returned beside them."""
-    selects = _own(trial).metric
+    trial, selects = run.trial, run.training.metric
     place = len(run.curve) - 1
-    if place and read_settings(trial.workload).keep != "last":
+    if place and run.settings.keep != "last":
         metric = metric_of(selects, trial.workload)
         values = [point[selects] for point in run.curve]
         place = values.index(metric.best_so_far(run.curve)[-1])

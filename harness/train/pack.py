@@ -1,4 +1,4 @@
-"""Trials of one shape in training, as one stack of networks."""
+"""A pack: trials of one shape that are trained together, as one stack of networks."""
 
 from __future__ import annotations
 
@@ -38,11 +38,17 @@ Point = dict[str, float]
 
 @dataclass(frozen=True)
 class PackContext:
-    """What the trials of a pack share: data on the device, and the program of their network.
+    """What the trials of a pack share.
 
-    `given` is what they use of stages, by role; `tokens` the text of
-    each token id, where it is known; `checkpoints` are made of a trial alone; `ranks` are the
-    processes that train one together, if there are several.
+    Attributes:
+        data: of training and validation, on the device.
+        test: the test split; None in a search.
+        form: of the data.
+        program: computes steps and evaluations.
+        given: the stages that the trials use, by role.
+        tokens: the text of each token id, where it is known.
+        checkpoints: where a trial that trains alone is saved.
+        ranks: the processes that train a trial together, if there are several.
     """
 
     data: DeviceData
@@ -110,7 +116,7 @@ class Pack:
         return [member for member in self.members if not member.gone]
 
     def begin_epoch(self, epoch: int) -> None:
-        """Let the layers train that are no longer frozen in this epoch, counted from 1."""
+        """Unfreeze the layers that train from this epoch on, counted from 1."""
         frozen = self._frozen(epoch)
         if frozen == self.frozen:
             return
@@ -193,7 +199,7 @@ class Pack:
         )
 
     def _draws(self) -> str:
-        """The stream that a task's own random draws come from; each process has another one."""
+        """Return the name of the random stream of the task's own draws: each rank has another."""
         ranks = self.context.ranks
         return "task" if ranks is None or ranks.rank == 0 else f"task rank {ranks.rank}"
 
@@ -290,7 +296,7 @@ class Pack:
         return frozen_groups(self.transfer, groups, epoch)
 
     def _arrange(self) -> None:
-        """Put the members' own numbers side by side, in the order of the rows."""
+        """Stack the clipping limits and normalizations of the members, in the order of rows."""
         data = self.context.data
         limits = [member.settings.clip for member in self.members]
         self.limits = None if limits[0] is None else torch.tensor(limits, device=data.device)
@@ -320,7 +326,7 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
             refusal = data_parallel_refusal(network)
             if refusal is not None:
                 raise ValueError(refusal)
-            if context.ranks.rank > 0:  # the same masks on each part would be masks of a pattern
+            if context.ranks.rank > 0:  # ranks must not draw the same masks
                 seed_dropout(network, stream(trial.seed, f"rank {context.ranks.rank}"))
         if transfer:
             freeze(network, frozen_groups(transfer, len(layer_groups(network))))

@@ -11,25 +11,25 @@ from harness.trial import Trial, digest
 
 LARGEST_PACK = 64
 GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
-_MEMBERS_OWN = ("schedule", "early_stopping", "stop_rules")  # what the loop asks each member for
+_MEMBERS_OWN = ("schedule", "early_stopping", "stop_rules")  # each member may have others
 
 
 def pack_key(trial: Trial) -> str:
     """Return a key that trials share if they can be one program.
 
-    They may differ in seed, initial weights, the numbers of their optimizer, schedule, dropout
-    rates (but for none at all), the bound on gradients, and rules that end training early; all
-    else, whatever it is called, must be equal. Trials of simple models and of
-    trainings that are not ours share their key with none.
+    They may differ in seed, initial weights, numbers of the optimizer, schedule, dropout rates
+    (unless one has none), the gradient's largest norm, and rules that end training early. All
+    other settings must be equal. A simple model, or a training of the user's own, has a key of
+    its own.
     """
-    if is_simple(trial.workload["model"]) or trial.workload.get("training"):
+    if trial.has_own_training or is_simple(trial.workload["model"]):
         return trial.id
     workload = _shared(trial.workload)
     return digest([workload, trial.phase.value, trial.data_fingerprint, trial.code_version])
 
 
 def network_key(workload: Mapping[str, Any]) -> str:
-    """Return a key that workloads share if one step of one of them shows what all would."""
+    """Return a key that workloads share if the dry run of one is enough for all of them."""
     training = workload.get("training")
     if training:
         return digest(training["name"])
@@ -40,17 +40,18 @@ def network_key(workload: Mapping[str, Any]) -> str:
 
 
 def _shared(workload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a workload is the same for all members of a pack."""
+    """Return the part of a workload that all members of a pack have in common."""
     kept = {key: value for key, value in workload.items() if key not in _MEMBERS_OWN}
-    kept["model"] = structure(kept["model"])
-    kept["clip"] = kept.get("clip") is not None
-    settings = kept["optimizer"].items()  # whose numbers each member has for itself
-    kept["optimizer"] = {key: value for key, value in settings if not isinstance(value, float)}
-    return kept
+    optimizer = kept["optimizer"].items()
+    return kept | {
+        "model": structure(kept["model"]),
+        "clip": kept.get("clip") is not None,
+        "optimizer": {key: value for key, value in optimizer if not isinstance(value, float)},
+    }
 
 
 def structure(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a model's settings is not in its tensors: the same for all of one pack."""
+    """Return the part of a model's settings that all members of a pack have in common."""
     network = network_class(model["name"])
     kept = {key: value for key, value in model.items() if key not in network.initial}
     for name in network.rates:

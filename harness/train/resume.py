@@ -1,4 +1,4 @@
-"""A trial in training as plain values and tensors, and back: bit for bit where it was."""
+"""Saving a trial in training to a checkpoint, and resuming it bit for bit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.train.pack import Pack
 
 
 def resume(pack: Pack) -> int:
-    """Take over the newest sound checkpoint of a trial that trains alone.
+    """Load the newest sound checkpoint of a trial that trains alone.
 
     Returns:
         The epoch after which it was saved; 0 if the training begins anew.
@@ -31,13 +31,13 @@ def resume(pack: Pack) -> int:
 
 
 def save(pack: Pack, epoch: int) -> None:
-    """Save a trial that trains alone; a checkpoint that cannot be written is noted, no more."""
+    """Save a trial that trains alone; a checkpoint that cannot be written is only counted."""
     checkpoints, ranks = pack.context.checkpoints, pack.context.ranks
     if checkpoints is None or (ranks is not None and ranks.rank > 0):
         return
     try:
         checkpoints.save(pack.members[0].trial.id, epoch, _state(pack, epoch))
-    except Exception:  # the storage may raise anything, and the training needs it not
+    except Exception:  # the storage may raise anything, and training goes on without it
         pack.noted["failed_checkpoints"] = pack.noted.get("failed_checkpoints", 0.0) + 1
 
 
@@ -70,7 +70,7 @@ def _state(pack: Pack, epoch: int) -> dict[str, Any]:
 def _restore(pack: Pack, state: dict[str, Any]) -> None:
     """Bring a pack that has just been made to a saved state."""
     for epoch in range(1, state["epoch"] + 1):
-        pack.begin_epoch(epoch)  # layers that are no longer frozen join one after another
+        pack.begin_epoch(epoch)  # unfreezes layers one after another, as in training
     for own, saved in ((pack.stack, state["stack"]), (pack.best, state["best"])):
         for tensor, value in zip(own.tensors, saved, strict=True):
             tensor.copy_(value)

@@ -13,7 +13,7 @@ from harness.layers import set_mode
 from harness.models import Network, build
 from harness.seeding import stream
 from harness.tasks import Objective, Stage, Task
-from harness.train.stack import Stack, state_names
+from harness.train.stack import Stack, state_names, state_of
 from harness.trial import Trial
 from harness.workloads.settings import read_settings
 
@@ -92,7 +92,7 @@ class SingleProgram:
         if self._bound is stack:
             return
         trained, held = state_names(self.template)
-        own = {**dict(self.template.named_parameters()), **dict(self.template.named_buffers())}
+        own = state_of(self.template)
         for name, tensor in zip([*trained, *held], stack.tensors, strict=True):
             own[name].data = tensor[0]
         self._bound = stack

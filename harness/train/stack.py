@@ -26,7 +26,7 @@ class Stack:
     @classmethod
     def of(cls, networks: Sequence[nn.Module]) -> Stack:
         """Stack networks of one shape."""
-        states = [_state(network) for network in networks]
+        states = [state_of(network) for network in networks]
         trained, held = state_names(networks[0])
         return cls(
             [torch.stack([state[name].detach() for state in states]) for name in trained],
@@ -72,7 +72,7 @@ class Stack:
     def network(self, template: nn.Module, row: int) -> nn.Module:
         """Return one member as a network of its own."""
         network = copy.deepcopy(template)
-        state = _state(network)
+        state = state_of(network)
         trained, held = state_names(template)
         with torch.no_grad():
             for name, tensor in zip([*trained, *held], self.tensors, strict=True):
@@ -87,5 +87,6 @@ def state_names(network: nn.Module) -> Names:
     return trained, frozen + [name for name, _ in network.named_buffers()]
 
 
-def _state(network: nn.Module) -> dict[str, Tensor]:
+def state_of(network: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters and buffers of a network by name."""
     return {**dict(network.named_parameters()), **dict(network.named_buffers())}

@@ -1,7 +1,7 @@
-"""Products of stages where they are used: a frozen network, samples, embeddings as inputs.
+"""Products of stages in the trial that uses them: a frozen network, samples, embeddings as inputs.
 
-What a network of a stage says is not stored: it is computed here, of the examples that the trial at
-hand may see. So predictions and embeddings of the test split exist in confirmation trials alone.
+Predictions and embeddings of a stage's network are not stored but computed here, from the examples
+that the trial may see: those of the test split exist in confirmation trials alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from harness.seeding import stream
 from harness.tasks import task_of
 from harness.train.device_data import Division, Normalization, Splits
 from harness.train.single_program import build_template, networks_of
+from harness.train.stack import state_of
 from harness.trial import Given, Products, Trial
 from harness.workloads import Examples, TrialData
 
@@ -35,8 +36,8 @@ StagesByRole = Mapping[str, Given]
 def own_functions(trial: Trial, given: StagesByRole) -> tuple[list[str], dict[str, str]]:
     """Return the user's functions that a trial calls, and what identified each when it was planned.
 
-    They are its own, and those of the networks of stages. Of the stage whose weights it starts from
-    it needs the weights alone.
+    They are its own, and those of the networks of stages, except for the stage whose weights it
+    starts from: of that one it needs no network.
     """
     names, versions = dict.fromkeys(own_code(trial.workload, trial.probes)), dict(trial.own_code)
     for role, stage in given.items():
@@ -50,8 +51,8 @@ class StageNetwork:
     """A stage's network with its weights, which are kept as they are; see `harness.tasks.Stage`."""
 
     def __init__(self, given: Given, device: torch.device, own: Callable[[], Normalization | None]):
-        self._given, self._device, self._own = given, device, own
-        self._theirs = normalization_of(given.products, device)
+        self._given, self._device, self._trial_normalization = given, device, own
+        self._stage_normalization = normalization_of(given.products, device)
 
     @cached_property
     def network(self) -> nn.Module:
@@ -67,7 +68,7 @@ class StageNetwork:
         template = build_template(task, trial, form)
         weights = self._given.products.get("weights")
         if weights is not None:
-            state = {**dict(template.named_parameters()), **dict(template.named_buffers())}
+            state = state_of(template)
             if state.keys() != weights.keys():
                 raise ValueError("the weights of the stage do not fit its network")
             with torch.no_grad():
@@ -79,26 +80,21 @@ class StageNetwork:
     def predictions(self, inputs: Tensor) -> Tensor:
         """See `harness.tasks.Stage`."""
         with torch.no_grad():
-            return self._outputs(self._as_theirs(inputs))
+            return self._outputs(self._as_stage_inputs(inputs))
 
     def embeddings(self, inputs: Tensor) -> Tensor:
         """See `harness.tasks.Stage`."""
-        found = last_hidden(self.network, self._as_theirs(inputs))
-        if found is None:
-            raise ValueError("the network has no last hidden layer: nothing embeds its inputs")
-        return found
+        return self._embedded(self._as_stage_inputs(inputs))
 
     def embedded(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return the embeddings of inputs as a data set has them, (n, features)."""
         parts = []
         for part in torch.from_numpy(np.array(raw)).split(BATCH):
             rows = (part.float().div(255) if part.dtype == torch.uint8 else part)[None]
-            if self._theirs is not None:
-                rows = self._theirs.apply_(rows.to(self._device), axis=0)
-            found = last_hidden(self.network, rows[0].to(self._device))
-            if found is None:
-                raise ValueError("the network has no last hidden layer: nothing embeds its inputs")
-            parts.append(found.cpu().float().numpy())
+            rows = rows.to(self._device)
+            if self._stage_normalization is not None:
+                rows = self._stage_normalization.apply_(rows, axis=0)
+            parts.append(self._embedded(rows[0]).cpu().float().numpy())
         return np.concatenate(parts)
 
     def samples(self, count: int, seed: int) -> Tensor:
@@ -109,17 +105,25 @@ class StageNetwork:
         draws = torch.Generator().manual_seed(stream(seed, "samples"))
         with torch.no_grad():
             drawn = task.sample(self.network, count, draws, form.shape)
-        return _moved(drawn, self._theirs, self._own())
+        return _renormalized(drawn, self._stage_normalization, self._trial_normalization())
+
+    def _embedded(self, inputs: Tensor) -> Tensor:
+        found = last_hidden(self.network, inputs)
+        if found is None:
+            raise ValueError("the network has no last hidden layer: nothing embeds its inputs")
+        return found
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         return torch.cat([self.network(part) for part in inputs.split(BATCH)])
 
-    def _as_theirs(self, inputs: Tensor) -> Tensor:
-        return _moved(inputs, self._own(), self._theirs)
+    def _as_stage_inputs(self, inputs: Tensor) -> Tensor:
+        return _renormalized(inputs, self._trial_normalization(), self._stage_normalization)
 
 
-def _moved(rows: Tensor, before: Normalization | None, after: Normalization | None) -> Tensor:
-    """Return rows (n, ...) as another normalization would have them; token ids stay as they are."""
+def _renormalized(
+    rows: Tensor, before: Normalization | None, after: Normalization | None
+) -> Tensor:
+    """Return rows (n, ...) normalized in another way than before; token ids stay as they are."""
     if before is None or after is None or not rows.is_floating_point():
         return rows
     if torch.equal(before.mean, after.mean) and torch.equal(before.scale, after.scale):
@@ -128,12 +132,12 @@ def _moved(rows: Tensor, before: Normalization | None, after: Normalization | No
 
 
 def normalization_arrays(division: Division) -> dict[str, NDArray[Any]]:
-    """Return what normalizes inputs as named arrays, to be kept with a stage's weights."""
+    """Return mean and scale of the inputs as named arrays, to be kept with a stage's weights."""
     return {"mean": np.asarray(division.mean), "scale": np.asarray(division.scale)}
 
 
 def normalization_of(products: Products, device: torch.device) -> Normalization | None:
-    """Return what the inputs of a stage were normalized with; None if nothing says it."""
+    """Return how the inputs of a stage were normalized; None if that is not known."""
     known = products.get("normalization")
     if known is None:
         return None
@@ -142,7 +146,7 @@ def normalization_of(products: Products, device: torch.device) -> Normalization 
 
 
 def data_of(data: TrialData, given: StagesByRole, device: torch.device) -> TrialData:
-    """Return a trial's data with the samples of one stage, and as the features of another.
+    """Return a trial's data, with samples of a stage added, or replaced by a stage's embeddings.
 
     Raises:
         ValueError: if the samples are not of the form of the data.
@@ -206,9 +210,8 @@ class StageArrays(dict[str, Any]):
         super().__init__({k: {n: np.array(a) for n, a in part.items()} for k, part in kept.items()})
         self._stage = StageNetwork(given, torch.device("cpu"), lambda: own)
         self._seed, self._splits = seed, splits
-        made, form = given.trial, given.form
-        built = form is not None and not made.has_own_training
-        gives = task_of(made.workload, form.kind).gives if built else ()
+        form = None if given.trial.has_own_training else given.form
+        gives = () if form is None else task_of(given.trial.workload, form.kind).gives
         self._made = tuple(product for product in gives if product != "weights")
 
     def __missing__(self, product: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
@@ -17,7 +18,6 @@ from harness.losses.base import Loss
 from harness.metrics import functions
 from harness.models import Network, network_of
 from harness.optimizers.base import Optimizer, Scheduled
-from harness.pretrained import own_code
 from harness.registry import LOSSES, OPTIMIZERS, SCHEDULES, TASKS
 from harness.schedules.base import Schedule
 from harness.tasks import Task, usual_task
@@ -26,9 +26,6 @@ from harness.trial import canonical_json
 
 def _augmentations(given: Mapping[str, Any] | None) -> tuple[Augmentation, ...]:
     return tuple(augmentations(given))
-
-
-MOST_KEPT = 256
 
 
 class StopRule(BaseModel):
@@ -78,19 +75,15 @@ class TrialSettings(BaseModel):
 
 
 def read_settings(workload: Mapping[str, Any]) -> TrialSettings:
-    """Read a trial's workload; seeds of an arm share what was read.
-
-    Settings that name other people's code are read anew each time, since it may have changed.
-    """
-    text = canonical_json(workload)
-    if (known := _known.get(text)) is not None:
-        return known
-    settings = TrialSettings.model_validate_json(text, strict=True)
-    if not own_code(workload):
-        _known[text] = settings
-        while len(_known) > MOST_KEPT:
-            del _known[next(iter(_known))]
-    return settings
+    """Return the settings of a trial's workload; equal workloads share what was read."""
+    return _read(canonical_json(workload))
 
 
-_known: dict[str, TrialSettings] = {}
+def forget_settings() -> None:
+    """Read anew from now on: code that settings name was imported anew."""
+    _read.cache_clear()
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> TrialSettings:
+    return TrialSettings.model_validate_json(text, strict=True)
