@@ -16,7 +16,7 @@ from harness.study.model import Study
 from harness.study.search_checks import check_search
 from harness.study.workload import Workload
 from harness.tasks import Supervised
-from harness.trial import SHARED
+from harness.trial import SHARED, trained_elsewhere
 
 FEWEST_SEEDS = 5
 
@@ -159,3 +159,85 @@ def _is_a_share(test: Test, study: Study, arms: Sequence[Arm]) -> bool:
         return False
     wanted = [arm for side in compared(test, study, arms).sides for arm in side]
     return any(arm.workload["training"] is None for arm in wanted)  # your own is trained alone
+
+
+_OF_NO_USE = {
+    "search": "these runs are trained already; leave out `search`",
+    "pretraining": "these runs are trained already; leave out `pretraining`",
+    "probes": "nobody can look into networks that were trained elsewhere; leave out `probes`",
+}
+
+
+def check_logged(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find what is asked of logged runs that only trainings of the harness can give."""
+    logged = [arm for arm in arms if trained_elsewhere(arm.workload)]
+    if not logged:
+        return []
+    problems = [
+        document.problem((part,), message)
+        for part, message in _OF_NO_USE.items()
+        if getattr(study, part)
+    ]
+    if len(logged) < len(arms):
+        other = next(arm.name for arm in arms if arm not in logged)
+        message = (
+            f"arm {other} would be trained here and {logged[0].name} was trained elsewhere; they "
+            "cannot be compared in one study"
+        )
+        problems.append(document.problem(("factors",), message))
+    if len(study.looks) > 1:
+        message = "these runs are there already, so that seeds cannot come in instalments; say how"
+        problems.append(document.problem(("seeds",), f"{message} many seeds they have"))
+    return problems + _unknown_metrics(study, logged, document)
+
+
+def _unknown_metrics(study: Study, logged: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find claims about metrics that the runs are not said to have."""
+    known = [*logged[0].workload["training"]["metrics"], "cost.seconds"]
+    known += [
+        f"gap.{name}"
+        for name in ("accuracy", "loss")
+        if {f"train.{name}", f"validation.{name}"} <= set(known)
+    ]
+    problems = []
+    for i, claim in enumerate(study.claims):
+        for j, test in enumerate(claim.tests):
+            if test.metric not in known:
+                below: Path_ = ("all_of", j) if isinstance(claim, CompositeClaim) else ()
+                message = (
+                    f"training.metrics does not say what '{test.metric}' is called in the runs "
+                    f"(there are: {', '.join(known)}){nearest(test.metric, known)}"
+                )
+                problems.append(document.problem(("claims", i, *below, "metric"), message))
+    return problems
+
+
+BATCH_NORM = (
+    "batch normalization would see only its worker's part of each batch; use norm: layer or group,"
+    " or resources.workers: 1"
+)
+OWN_TRAINING = "a training of your own runs in one process; use resources.workers: 1"
+
+
+def check_running(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find what several workers for each trial would change, or could not measure."""
+    if study.resources.workers == 1:
+        return []
+    where = ("resources", "workers")
+    problems = [
+        document.problem(where, f"arm {arm.name}: {BATCH_NORM}")
+        for arm in arms
+        if arm.workload["model"].get("norm") == "batch"
+    ]
+    problems += [
+        document.problem(where, f"arm {arm.name}: {OWN_TRAINING}")
+        for arm in arms
+        if arm.workload.get("training")
+    ]
+    for i, probe in enumerate(study.probes):
+        if probe.one_worker:
+            message = (
+                f"{probe.name} is measured on one worker; leave it out, or resources.workers: 1"
+            )
+            problems.append(document.problem(("probes", i), message))
+    return problems
