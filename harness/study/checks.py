@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from harness.errors import Problem, nearest
 from harness.models import is_simple, network_of
 from harness.probes import CurveProbe, Probe
-from harness.study.claims import CompositeClaim, Test
+from harness.study.arm_checks import tests_of
+from harness.study.claims import Test
 from harness.study.contrasts import compared, selector_problem, test_problem
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
@@ -78,19 +81,17 @@ def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
 def check_references(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
     """Find claims and probes about arms that are not there, and searched paths that are not."""
     problems = []
-    for i, claim in enumerate(study.claims):
-        for j, test in enumerate(claim.tests):
-            composite = isinstance(claim, CompositeClaim)
-            where: Path_ = ("claims", i, "all_of", j) if composite else ("claims", i)
-            written = document.data["claims"][i]
-            written = written["all_of"][j] if composite else written
-            name = test.measure.name
-            found = test_problem(test, study, arms, written[name])
-            if found:
-                below, message = found
-                problems.append(document.problem((*where, name, *below), message))
-            elif _is_a_share(test, study, arms):
-                problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
+    for where, test in tests_of(study):
+        name = test.measure.name
+        written: Any = document.data
+        for part in where:
+            written = written[part]
+        found = test_problem(test, study, arms, written[name])
+        if found:
+            below, message = found
+            problems.append(document.problem((*where, name, *below), message))
+        elif _is_a_share(test, study, arms):
+            problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
     problems += _probe_problems(study, arms, document)
     problems += check_search(study, arms, document, selector_problem)
     return problems
@@ -129,12 +130,16 @@ def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
                 "`training` of its own"
             )
         if not is_simple(arm.workload["model"]):
-            workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
-            reason = _reason(probe, workload)
+            reason = _reason(probe, _workload(json.dumps(arm.workload)))
             if reason is not None:
                 others = "" if len(arms) == 1 else "; name the arms that it is for with `on`"
                 return f"{probe.name} of arm {arm.name} {reason}{others}"
     return None
+
+
+@lru_cache(maxsize=1024)
+def _workload(text: str) -> Workload:
+    return Workload.model_validate_json(text, strict=True)
 
 
 def _reason(probe: Probe, workload: Workload) -> str | None:
@@ -200,15 +205,13 @@ def _unknown_metrics(study: Study, logged: Sequence[Arm], document: Document) ->
         if {f"train.{name}", f"validation.{name}"} <= set(known)
     ]
     problems = []
-    for i, claim in enumerate(study.claims):
-        for j, test in enumerate(claim.tests):
-            if test.metric not in known:
-                below: Path_ = ("all_of", j) if isinstance(claim, CompositeClaim) else ()
-                message = (
-                    f"training.metrics does not say what '{test.metric}' is called in the runs "
-                    f"(there are: {', '.join(known)}){nearest(test.metric, known)}"
-                )
-                problems.append(document.problem(("claims", i, *below, "metric"), message))
+    for where, test in tests_of(study):
+        if test.metric not in known:
+            message = (
+                f"training.metrics does not say what '{test.metric}' is called in the runs "
+                f"(there are: {', '.join(known)}){nearest(test.metric, known)}"
+            )
+            problems.append(document.problem((*where, "metric"), message))
     return problems
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from harness.errors import Problem, nearest
-from harness.form import RANGES, Kind
+from harness.form import RANGES
+from harness.identity import task_learned
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
 from harness.metrics import declared, metric_of
@@ -25,9 +25,7 @@ from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces
-from harness.study.workload import Workload
-from harness.tasks import task_of
-from harness.trial import COSTS, canonical_json, trained_elsewhere
+from harness.trial import COSTS, trained_elsewhere
 
 SPLITS = ("train", "validation", "test")
 _ANY = (-math.inf, math.inf)
@@ -68,7 +66,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         names = [*workload["training"]["metrics"], *(f"cost.{cost}" for cost in _OF_OTHER_CODE)]
     else:
         measured = [
-            *task_of(workload, _kind(canonical_json(workload))).measures,
+            *task_learned(workload).measures,
             *(() if simple else workload["metrics"]),
         ]
         names = [f"{split}.{metric}" for split in SPLITS for metric in measured]
@@ -80,12 +78,6 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         if not probe.on or arm in select(arms, probe.on):
             names += [f"probe.{name}" for name in probe.measures]
     return names
-
-
-@lru_cache(maxsize=1024)
-def _kind(workload: str) -> Kind:
-    """Return the kind of the targets of a workload."""
-    return Workload.model_validate_json(workload, strict=True).data.kind
 
 
 def _unreported(

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import Problem
-from harness.study.design import assignments_of, baseline_levels, combinations_of, place_of_level
+from harness.study.design import (
+    assignments_of,
+    baseline_levels,
+    combinations_of,
+    is_within,
+    place_of_level,
+)
 from harness.study.document import Document, Path_, Unquoted, assign, dotted
 from harness.study.model import Study
 from harness.wording import listed
@@ -181,7 +187,7 @@ def _successor(setting: _Setting, placed: Placed) -> str:
 
 
 def _overlap(one: str, other: str) -> bool:
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+    return is_within(one, other) or is_within(other, one)
 
 
 def _never_acting(
