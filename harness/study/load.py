@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from harness.errors import InputError, Problem, nearest
-from harness.study.arm_checks import check_arms, check_same_arms
+from harness.study.arm_checks import check_arms, check_overrides, check_same_arms, check_words
 from harness.study.checks import check_logged, check_names, check_references, check_running
 from harness.study.design import Arm, OnError, build_arms
 from harness.study.document import Document, Path_, assign, document_of, parse_value
@@ -21,7 +21,6 @@ from harness.study.explain import explain
 from harness.study.inherit import EXTENDS, MATRIX, expand_matrix, read_document
 from harness.study.metric_checks import check_goals, check_metrics
 from harness.study.model import Study
-from harness.study.settings_checks import check_overrides, check_words
 from harness.study.stages import build_stages, check_stages
 from harness.study.workload import Workload
 
