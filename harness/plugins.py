@@ -12,11 +12,15 @@ imported where a trial of a study that names it is trained, and never for a stud
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 Kind = Literal[
@@ -52,6 +56,28 @@ class Plugin:
     def is_class(self) -> bool:
         """Whether it is a class of settings and code, which names of classes begin like."""
         return self.function.rpartition(":")[2][:1].isupper()
+
+    def about(self) -> str | None:
+        """Return the first line of its docstring, empty if it has none; nothing is imported.
+
+        None if there is no such module, or it is not Python.
+        """
+        module, _, wanted = self.function.partition(":")
+        folders, spec = None, None
+        for i, _ in enumerate(parts := module.split(".")):
+            name = ".".join(parts[: i + 1])
+            spec = PathFinder.find_spec(name, folders) if i else find_spec(name)
+            if spec is None:
+                return None
+            folders = spec.submodule_search_locations
+        try:
+            tree = ast.parse(Path(spec.origin).read_bytes()) if spec and spec.origin else None
+        except (OSError, SyntaxError, ValueError):
+            return None
+        defined = ast.ClassDef | ast.FunctionDef
+        said = [ast.get_docstring(node) for node in (tree.body if tree else ())
+                if isinstance(node, defined) and node.name == wanted]  # fmt: skip
+        return (said[0] or "").partition("\n")[0] if said else ""
 
 
 def plugins(kind: Kind) -> dict[str, list[Plugin]]:

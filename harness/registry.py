@@ -98,7 +98,12 @@ class Kind:
         plugin = self.plugin(name)
         if plugin is None or not plugin.is_class:
             raise KeyError(name)
-        return load(plugin)
+        module, attribute = plugin.function.split(":")
+        held = sys.modules.get(module)
+        found: type[Any] = (
+            own_function(plugin.function) if held is None else getattr(held, attribute)
+        )
+        return found
 
     def module(self, name: str) -> str | None:
         """Return the module of a built-in thing, or of the family that a name belongs to."""
@@ -187,18 +192,6 @@ KINDS: Mapping[str, Kind] = {
 """All that a study can name, by what the entry points of other packages call them."""
 FIGURES = Kind("harness.figures", "figures")
 PANELS = Kind("harness.report.panels", "panels")
-
-
-def load(plugin: Plugin) -> type[Any]:
-    """Import a class that a package registers.
-
-    Raises:
-        CodeMissingError, AttributeError: if it is not to be found.
-    """
-    module, attribute = plugin.function.split(":")
-    held = sys.modules.get(module)
-    found: type[Any] = own_function(plugin.function) if held is None else getattr(held, attribute)
-    return found
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import get_args
 
 from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, Plugin, plugins
-from harness.registry import FIGURES, KINDS, PANELS, TASKS, first_line, load
+from harness.registry import FIGURES, KINDS, PANELS, TASKS, first_line
 from harness.study.bundled import bundled_studies
 from harness.study.document import read_yaml
 
@@ -32,14 +32,14 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 
 def _registered(found: Sequence[Plugin]) -> str:
-    """Say what a class of another package says of itself, and where it comes from."""
+    """Say what a thing of another package says of itself, and where it comes from."""
     origin = " and ".join(f"{plugin.function}, of {plugin.package}" for plugin in found)
-    if len(found) > 1 or not found[0].is_class:
+    if len(found) > 1:
         return origin
-    try:
-        return f"{first_line(load(found[0]).__doc__)} ({origin})".strip()
-    except (ImportError, AttributeError):
+    said = found[0].about()
+    if said is None:
         return f"{origin}, which cannot be imported"
+    return f"{said} ({origin})" if said else origin
 
 
 def _metrics() -> dict[str, str]:

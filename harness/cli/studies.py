@@ -51,7 +51,7 @@ def validate(
         profiles = ", ".join(loaded.study.profiles) or "none"
         typer.echo(f"{file}: fine ({len(loaded.arms)} arms, {claims} claims; profiles: {profiles})")
     if problems and explain:
-        from harness.study.lessons import lesson
+        from harness.study.explain import lesson
 
         for problem in problems:
             typer.echo("\n".join([str(problem), *lesson(problem), ""]), err=True)

@@ -8,7 +8,7 @@ from harness.cluster import Needs
 from harness.plan import Plan
 from harness.pretrained import own_code
 from harness.study import Study
-from harness.study.quantities import interval, seconds, size_in_bytes
+from harness.study.running import interval, seconds, size_in_bytes
 from harness.train import Checkpoints
 
 FOLDER = "checkpoints"

@@ -13,7 +13,7 @@ from harness.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from harness.study.contrasts import Comparison, compared
-    from harness.study.design import Arm, place_of, select, with_settings
+    from harness.study.design import Arm, place_of, select, value_at, with_settings
     from harness.study.inherit import files_of
     from harness.study.load import LoadedStudy, Source, load_profiles, load_study, study_from_dict
     from harness.study.model import Study
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         candidate_workload,
         most_epochs,
         settings_for,
-        value_at,
     )
     from harness.study.stages import build_stages, used_stages
 
@@ -53,13 +52,13 @@ __all__ = [
 
 _NAMES = {
     "contrasts": ("Comparison", "compared"),
-    "design": ("Arm", "place_of", "select", "with_settings"),
+    "design": ("Arm", "place_of", "select", "value_at", "with_settings"),
     "inherit": ("files_of",),
     "load": ("LoadedStudy", "Source", "load_profiles", "load_study", "study_from_dict"),
     "model": ("Study",),
     "search_space": (
         "arm_spaces", "candidate_workload", "most_epochs",
-        "settings_for", "value_at",
+        "settings_for",
     ),
     "stages": ("build_stages", "used_stages"),
 }  # fmt: skip

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from harness.errors import Problem, nearest
 from harness.models import is_simple, network_of
 from harness.probes import CurveProbe, Probe
-from harness.study.claims import CompositeClaim, Test
+from harness.study.arm_checks import tests_of
+from harness.study.claims import Test
 from harness.study.contrasts import compared, selector_problem, test_problem
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
@@ -16,7 +19,7 @@ from harness.study.model import Study
 from harness.study.search_checks import check_search
 from harness.study.workload import Workload
 from harness.tasks import Supervised
-from harness.trial import SHARED
+from harness.trial import SHARED, trained_elsewhere
 
 FEWEST_SEEDS = 5
 
@@ -78,19 +81,17 @@ def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
 def check_references(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
     """Find claims and probes about arms that are not there, and searched paths that are not."""
     problems = []
-    for i, claim in enumerate(study.claims):
-        for j, test in enumerate(claim.tests):
-            composite = isinstance(claim, CompositeClaim)
-            where: Path_ = ("claims", i, "all_of", j) if composite else ("claims", i)
-            written = document.data["claims"][i]
-            written = written["all_of"][j] if composite else written
-            name = test.measure.name
-            found = test_problem(test, study, arms, written[name])
-            if found:
-                below, message = found
-                problems.append(document.problem((*where, name, *below), message))
-            elif _is_a_share(test, study, arms):
-                problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
+    for where, test in tests_of(study):
+        name = test.measure.name
+        written: Any = document.data
+        for part in where:
+            written = written[part]
+        found = test_problem(test, study, arms, written[name])
+        if found:
+            below, message = found
+            problems.append(document.problem((*where, name, *below), message))
+        elif _is_a_share(test, study, arms):
+            problems.append(document.problem((*where, "metric"), _SHARE.format(test.metric)))
     problems += _probe_problems(study, arms, document)
     problems += check_search(study, arms, document, selector_problem)
     return problems
@@ -129,12 +130,16 @@ def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
                 "`training` of its own"
             )
         if not is_simple(arm.workload["model"]):
-            workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
-            reason = _reason(probe, workload)
+            reason = _reason(probe, _workload(json.dumps(arm.workload)))
             if reason is not None:
                 others = "" if len(arms) == 1 else "; name the arms that it is for with `on`"
                 return f"{probe.name} of arm {arm.name} {reason}{others}"
     return None
+
+
+@lru_cache(maxsize=1024)
+def _workload(text: str) -> Workload:
+    return Workload.model_validate_json(text, strict=True)
 
 
 def _reason(probe: Probe, workload: Workload) -> str | None:
@@ -159,3 +164,83 @@ def _is_a_share(test: Test, study: Study, arms: Sequence[Arm]) -> bool:
         return False
     wanted = [arm for side in compared(test, study, arms).sides for arm in side]
     return any(arm.workload["training"] is None for arm in wanted)  # your own is trained alone
+
+
+_OF_NO_USE = {
+    "search": "these runs are trained already; leave out `search`",
+    "pretraining": "these runs are trained already; leave out `pretraining`",
+    "probes": "nobody can look into networks that were trained elsewhere; leave out `probes`",
+}
+
+
+def check_logged(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find what is asked of logged runs that only trainings of the harness can give."""
+    logged = [arm for arm in arms if trained_elsewhere(arm.workload)]
+    if not logged:
+        return []
+    problems = [
+        document.problem((part,), message)
+        for part, message in _OF_NO_USE.items()
+        if getattr(study, part)
+    ]
+    if len(logged) < len(arms):
+        other = next(arm.name for arm in arms if arm not in logged)
+        message = (
+            f"arm {other} would be trained here and {logged[0].name} was trained elsewhere; they "
+            "cannot be compared in one study"
+        )
+        problems.append(document.problem(("factors",), message))
+    if len(study.looks) > 1:
+        message = "these runs are there already, so that seeds cannot come in instalments; say how"
+        problems.append(document.problem(("seeds",), f"{message} many seeds they have"))
+    return problems + _unknown_metrics(study, logged, document)
+
+
+def _unknown_metrics(study: Study, logged: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find claims about metrics that the runs are not said to have."""
+    known = [*logged[0].workload["training"]["metrics"], "cost.seconds"]
+    known += [
+        f"gap.{name}"
+        for name in ("accuracy", "loss")
+        if {f"train.{name}", f"validation.{name}"} <= set(known)
+    ]
+    problems = []
+    for where, test in tests_of(study):
+        if test.metric not in known:
+            message = (
+                f"training.metrics does not say what '{test.metric}' is called in the runs "
+                f"(there are: {', '.join(known)}){nearest(test.metric, known)}"
+            )
+            problems.append(document.problem((*where, "metric"), message))
+    return problems
+
+
+BATCH_NORM = (
+    "batch normalization would see only its worker's part of each batch; use norm: layer or group,"
+    " or resources.workers: 1"
+)
+OWN_TRAINING = "a training of your own runs in one process; use resources.workers: 1"
+
+
+def check_running(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find what several workers for each trial would change, or could not measure."""
+    if study.resources.workers == 1:
+        return []
+    where = ("resources", "workers")
+    problems = [
+        document.problem(where, f"arm {arm.name}: {BATCH_NORM}")
+        for arm in arms
+        if arm.workload["model"].get("norm") == "batch"
+    ]
+    problems += [
+        document.problem(where, f"arm {arm.name}: {OWN_TRAINING}")
+        for arm in arms
+        if arm.workload.get("training")
+    ]
+    for i, probe in enumerate(study.probes):
+        if probe.one_worker:
+            message = (
+                f"{probe.name} is measured on one worker; leave it out, or resources.workers: 1"
+            )
+            problems.append(document.problem(("probes", i), message))
+    return problems

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -43,6 +44,11 @@ class Arm:
     named: bool = False
     is_baseline: bool = False
 
+    @cached_property
+    def keys(self) -> Mapping[str, Any]:
+        """Of each factor, what its level is told apart by."""
+        return {factor: level_key(level) for factor, level in self.levels.items()}
+
 
 def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
     """Return the arms of the design, then the named ones.
@@ -52,7 +58,7 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         on_error: told of each arm whose levels do not make a valid workload (the arm is left
             out); without it such an arm raises pydantic's ValidationError.
     """
-    base = study.workload.model_dump(exclude_unset=True)
+    base, own = study.workload.model_dump(exclude_unset=True), study.workload.model_dump()
     baseline = baseline_levels(study)
     arms = []
     combinations = combinations_of(study, baseline)
@@ -61,7 +67,7 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         assignments: dict[str, Any] = {}
         for factor, level in levels.items():
             assignments |= assignments_of(study, factor, level)
-        origin = _origin(study, levels)
+        origin = _origin(study, levels, own)
         workload = checked_workload(base, assignments, origin, on_error)
         if workload is not None:
             reference = all(same_value(level, baseline[f]) for f, level in levels.items())
@@ -121,19 +127,21 @@ def baseline_levels(study: Study) -> dict[str, Any]:
     workload = study.workload.model_dump()
     levels = {}
     for name, factor in study.factors.items():
-        own = _lookup(workload, factor.path) if factor.path else None
+        own = value_at(workload, factor.path) if factor.path else None
         options = list(factor.levels)
         by_own = is_among(own, options) and not study.design.two_levels
         levels[name] = own if by_own else options[0]
     return levels
 
 
-def _lookup(data: Any, path: str) -> Any:
+def value_at(workload: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted path, None where there is none."""
+    value: Any = workload
     for part in path.split("."):
-        if not isinstance(data, Mapping) or part not in data:
+        if not isinstance(value, Mapping) or part not in value:
             return None
-        data = data[part]
-    return data
+        value = value[part]
+    return value
 
 
 def assignments_of(study: Study, factor: str, level: Any) -> dict[str, Any]:
@@ -144,12 +152,11 @@ def assignments_of(study: Study, factor: str, level: Any) -> dict[str, Any]:
     return {str(declared.path): level}
 
 
-def _origin(study: Study, levels: Mapping[str, Any]) -> Path_:
+def _origin(study: Study, levels: Mapping[str, Any], workload: Mapping[str, Any]) -> Path_:
     """Return where the first level that changes the workload stands in the file."""
-    workload = study.workload.model_dump()
     for name, level in levels.items():
         path = study.factors[name].path
-        if path is None or not same_value(level, _lookup(workload, path)):
+        if path is None or not same_value(level, value_at(workload, path)):
             return place_of_level(study, name, level)
     return ("factors",)
 
@@ -244,11 +251,7 @@ def select(arms: Sequence[Arm], selector: Selector) -> list[Arm]:
     if "arm" in wanted:
         return [arm for arm in arms if arm.named and arm.name in wanted["arm"]]
     keys = {factor: [level_key(value) for value in values] for factor, values in wanted.items()}
-    return [
-        arm
-        for arm in arms
-        if not arm.named and all(level_key(arm.levels.get(f)) in keys[f] for f in keys)
-    ]
+    return [arm for arm in arms if not arm.named and all(arm.keys.get(f) in keys[f] for f in keys)]
 
 
 def missing_arm(selector: Selector, study: Study) -> str:

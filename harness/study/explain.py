@@ -1,8 +1,11 @@
-"""Pydantic's errors in sentences a person can act on."""
+"""What is wrong with a study file, in sentences a person can act on, and what would be right."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -12,8 +15,9 @@ from harness.errors import Problem, nearest
 from harness.plugins import Kind as PluginKind
 from harness.plugins import plugins
 from harness.registry import KINDS
-from harness.study.alternatives import closest
 from harness.study.document import Document, Path_
+from harness.study.inherit import EXTENDS, MATRIX
+from harness.study.model import Study
 
 _TYPE_WORDS = {
     "int_type": "a whole number", "float_type": "a number", "string_type": "a word or text",
@@ -204,3 +208,88 @@ def _expand(options: list[dict[str, Any]], definitions: dict[str, Any]) -> list[
         else:
             result.append(option)
     return result
+
+
+Location = tuple[str | int, ...]
+Item = dict[str, Any]
+
+
+def closest(errors: Sequence[Item], is_member: Callable[[str | int], bool]) -> list[list[Item]]:
+    """Group errors that are one mistake, and leave out those of forms that were not meant.
+
+    Args:
+        errors: as pydantic lists them.
+        is_member: whether a part of a location is the name of a union's member.
+
+    Returns:
+        Groups in the order of the errors; most hold one, several if forms are equally far off.
+    """
+    unions: dict[Location, dict[str | int, list[Item]]] = {}
+    groups: list[list[Item] | Location] = []
+    for error in errors:
+        place = next((i for i, part in enumerate(error["loc"]) if is_member(part)), None)
+        if place is None:
+            groups.append([error])
+            continue
+        union = error["loc"][:place]
+        if union not in unions:
+            groups.append(union)
+        unions.setdefault(union, {}).setdefault(error["loc"][place], []).append(error)
+    found: list[list[Item]] = []
+    for group in groups:
+        found += [group] if isinstance(group, list) else _nearest_members(unions[group])
+    return found
+
+
+def _nearest_members(members: dict[str | int, list[Item]]) -> list[list[Item]]:
+    fewest = min(len(errors) for errors in members.values())
+    nearest = [errors for errors in members.values() if len(errors) == fewest]
+    if fewest == 1 and len(nearest) > 1:
+        return [[errors[0] for errors in nearest]]
+    return [[error] for error in nearest[0]]
+
+
+EXAMPLES = {
+    "study": "study: my-question",
+    "question": "question: Does the activation matter?",
+    "workload": "workload: {data: digits, model: {name: mlp, depth: 2}, epochs: 10}",
+    "simple_baseline": "simple_baseline: none",
+    "factors": "factors: {activation: {path: model.activation, levels: [relu, tanh]}}",
+    "design": "design: one-at-a-time",
+    "arms": "arms: {linear: {model.depth: 0}}",
+    "search": "search: {space: {optimizer.lr: {log: [1.0e-4, 1.0e-1]}}, candidates: 8}",
+    "pretraining": "pretraining: {source: {data.classes: [0, 1, 2, 3, 4]}}",
+    "stages": "stages: {large: {model.width: 512}}",
+    "seeds": "seeds: 8",
+    "probes": "probes: [gradient_norms, {name: step_time, steps: 100}]",
+    "claims": "claims: [{id: relu-wins, says: ReLU beats tanh, metric: test.accuracy, "
+    "contrast: {activation: [relu, tanh]}, greater_by: 0.01}]",
+    "alpha": "alpha: 0.05",
+    "resources": "resources: {cpus: 2}",
+    "profiles": "profiles: {quick: {workload.epochs: 2, seeds: 6}}",
+    MATRIX: "matrix: {data: {digits: {}, wine: {workload.data: {name: table, source: wine}}}}",
+    EXTENDS: "extends: activations",
+}
+
+
+def lesson(problem: Problem) -> list[str]:
+    """Return lines that show a mistake in its file, what the part is for, and one that is right."""
+    lines = _excerpt(problem)
+    key = re.split(r"[.\[]", problem.path, maxsplit=1)[0]
+    field = Study.model_fields.get(key)
+    if field is not None and field.description:
+        lines.append(f"  {key}: {field.description}")
+    if key in EXAMPLES:
+        lines.append(f"  for example: {EXAMPLES[key]}")
+    return lines
+
+
+def _excerpt(problem: Problem) -> list[str]:
+    """Return the line of a mistake with a mark below its place."""
+    if problem.line is None or problem.column is None or not Path(problem.file).is_file():
+        return []
+    text = Path(problem.file).read_text(encoding="utf-8", errors="replace").splitlines()
+    if problem.line > len(text):
+        return []
+    shown = f"  {problem.line} | "
+    return [shown + text[problem.line - 1], " " * (len(shown) + problem.column - 1) + "^"]

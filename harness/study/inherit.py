@@ -1,19 +1,23 @@
-"""Study files that extend one another: `extends: base.yaml`.
+"""Study files that say more than they spell out: `extends: base.yaml`, and `matrix:`.
 
-What the extending file says goes first. Mappings merge, key by key; a component of another name,
-a list and a plain value replace what was there.
+What an extending file says goes first. Mappings merge, key by key; a component of another name, a
+list and a plain value replace what was there. A matrix names axes, and every combination of their
+labels is a profile: two data sets by two models give `digits-small`, `digits-large`, `wine-small`
+and `wine-large`. What a later axis says goes before what an earlier one says.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError, nearest
+from harness.errors import InputError, Problem, nearest
 from harness.study.bundled import bundled_studies
 from harness.study.document import Document, Path_, read_yaml, same_component
 
-KEY = "extends"
+EXTENDS = "extends"
 LONGEST_CHAIN = 10
 
 
@@ -44,7 +48,7 @@ def files_of(file: Path) -> list[Path]:
 def _chain(start: Document) -> list[Document]:
     documents = [start]
     seen = {Path(start.file).resolve()}
-    while KEY in documents[-1].data:
+    while EXTENDS in documents[-1].data:
         last = documents[-1]
         base = _find_base(last, Path(last.file).parent)
         if base.resolve() in seen or len(seen) == LONGEST_CHAIN:
@@ -53,30 +57,30 @@ def _chain(start: Document) -> list[Document]:
                 if base.resolve() in seen
                 else (f"more than {LONGEST_CHAIN} files extend one another")
             )
-            raise InputError([last.problem((KEY,), message)])
+            raise InputError([last.problem((EXTENDS,), message)])
         if "study" not in last.data:
             message = "a study that extends another needs a name of its own: `study: <name>`"
-            raise InputError([last.problem((KEY,), message)])
+            raise InputError([last.problem((EXTENDS,), message)])
         seen.add(base.resolve())
         documents.append(read_yaml(base))
     for document in documents:
-        document.data.pop(KEY, None)
+        document.data.pop(EXTENDS, None)
     return documents
 
 
 def _find_base(document: Document, folder: Path) -> Path:
-    named, known = document.data[KEY], bundled_studies()
+    named, known = document.data[EXTENDS], bundled_studies()
     if not isinstance(named, str):
         message = "must be the path of a study file, or the name of a bundled study"
-        raise InputError([document.problem((KEY,), message)])
+        raise InputError([document.problem((EXTENDS,), message)])
     if named in known:
         return known[named]
     path = folder / named
     if path.suffix not in (".yaml", ".yml"):
         message = f"'{named}' is neither a .yaml file nor a bundled study{nearest(named, known)}"
-        raise InputError([document.problem((KEY,), message)])
+        raise InputError([document.problem((EXTENDS,), message)])
     if not path.is_file():
-        raise InputError([document.problem((KEY,), f"there is no file '{path}'")])
+        raise InputError([document.problem((EXTENDS,), f"there is no file '{path}'")])
     return path
 
 
@@ -111,3 +115,55 @@ def _move_places(base: Document, over: Document, path: Path_) -> None:
     base.positions |= {at: place for at, place in over.positions.items() if at[inside] == path}
     base.keys |= {at: place for at, place in over.keys.items() if at[inside] == path}
     base.files |= {at: over.file for at in over.positions if at[inside] == path}
+
+
+MATRIX = "matrix"
+MOST_PROFILES = 200
+
+
+def expand_matrix(document: Document) -> None:
+    """Turn the matrix of a document into profiles, in place; each value keeps its place.
+
+    Raises:
+        InputError: if the matrix has not the form `{axis: {label: {path: value}}}`, has too many
+            combinations, or one of them bears the name of a profile that is written out.
+    """
+    matrix = document.data.pop(MATRIX, None)
+    if matrix is None:
+        return
+    problems = list(_malformed(document, matrix))
+    if problems:
+        raise InputError(problems)
+    written = document.data.setdefault("profiles", {})
+    if not isinstance(written, dict):
+        return  # which is told when the whole study is checked
+    for labels in itertools.product(*matrix.values()):
+        name = "-".join(labels)
+        if name in written:
+            message = f"the combination '{name}' has the name of another profile"
+            raise InputError([document.problem((MATRIX,), message)])
+        written[name] = {}
+        for axis, label in zip(matrix, labels, strict=True):
+            written[name] |= matrix[axis][label]
+            for path in matrix[axis][label]:
+                document.place_as((MATRIX, axis, label, path), ("profiles", name, path))
+
+
+def _malformed(document: Document, matrix: Any) -> Iterator[Problem]:
+    """Yield what keeps a matrix from being expanded."""
+    form = "an axis has labels, and each label settings: {data: {digits: {workload.data: digits}}}"
+    if not isinstance(matrix, Mapping) or not matrix:
+        yield document.problem((MATRIX,), f"must be a mapping of axes; {form}")
+        return
+    combinations = 1
+    for axis, labels in matrix.items():
+        if not isinstance(labels, Mapping) or not labels:
+            yield document.problem((MATRIX, axis), form)
+            continue
+        combinations *= len(labels)
+        for label, settings in labels.items():
+            if not isinstance(settings, Mapping):
+                yield document.problem((MATRIX, axis, label), "must be a mapping of path: value")
+    if combinations > MOST_PROFILES:
+        message = f"has {combinations:,} combinations; at most {MOST_PROFILES} are allowed"
+        yield document.problem((MATRIX,), message)

@@ -13,20 +13,14 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from harness.errors import InputError, Problem, nearest
-from harness.study.arm_checks import check_arms, check_same_arms
-from harness.study.checks import check_names, check_references
+from harness.study.arm_checks import check_arms, check_overrides, check_same_arms, check_words
+from harness.study.checks import check_logged, check_names, check_references, check_running
 from harness.study.design import Arm, OnError, build_arms
 from harness.study.document import Document, Path_, assign, document_of, parse_value
 from harness.study.explain import explain
-from harness.study.goals import check_goals
-from harness.study.inherit import KEY, read_document
-from harness.study.logged_checks import check_logged
-from harness.study.matrix import KEY as MATRIX
-from harness.study.matrix import expand_matrix
-from harness.study.metric_checks import check_metrics
+from harness.study.inherit import EXTENDS, MATRIX, expand_matrix, read_document
+from harness.study.metric_checks import check_goals, check_metrics
 from harness.study.model import Study
-from harness.study.running_checks import check_running
-from harness.study.settings_checks import check_overrides, check_words
 from harness.study.stages import build_stages, check_stages
 from harness.study.workload import Workload
 
@@ -206,7 +200,7 @@ def _report_invalid(document: Document, build: Callable[[OnError], Built]) -> Bu
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a study file."""
     found = Study.model_json_schema()
-    found["properties"][KEY] = {
+    found["properties"][EXTENDS] = {
         "type": "string",
         "description": "a study file, or the name of a bundled study, that this one changes",
     }
@@ -219,4 +213,4 @@ def schema() -> dict[str, Any]:
         "additionalProperties": labels,
     }
     whole = {"required": found.pop("required")}
-    return found | {"if": {"required": [KEY]}, "then": {"required": ["study"]}, "else": whole}
+    return found | {"if": {"required": [EXTENDS]}, "then": {"required": ["study"]}, "else": whole}

@@ -1,4 +1,4 @@
-"""What is wrong with the metric of a claim or a probe: nobody reports it, or it is never so large.
+"""What is wrong with a metric: nobody reports it, it is never so large, nothing says its goal.
 
 Only what the harness itself measures is known beforehand; a training of one's own may report what
 it likes, on any scale.
@@ -7,24 +7,25 @@ it likes, on any scale.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from harness.errors import Problem, nearest
-from harness.form import RANGES, Kind
+from harness.form import RANGES
+from harness.identity import task_learned
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
+from harness.metrics import declared, metric_of
 from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
 from harness.study.contrasts import compared
 from harness.study.design import Arm, select
-from harness.study.document import Document
+from harness.study.document import Document, Path_
 from harness.study.model import Study
-from harness.study.workload import Workload
-from harness.tasks import task_of
-from harness.trial import COSTS, canonical_json, trained_elsewhere
+from harness.study.search_space import arm_spaces
+from harness.trial import COSTS, trained_elsewhere
 
 SPLITS = ("train", "validation", "test")
 _ANY = (-math.inf, math.inf)
@@ -65,7 +66,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         names = [*workload["training"]["metrics"], *(f"cost.{cost}" for cost in _OF_OTHER_CODE)]
     else:
         measured = [
-            *task_of(workload, _kind(canonical_json(workload))).measures,
+            *task_learned(workload).measures,
             *(() if simple else workload["metrics"]),
         ]
         names = [f"{split}.{metric}" for split in SPLITS for metric in measured]
@@ -77,12 +78,6 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         if not probe.on or arm in select(arms, probe.on):
             names += [f"probe.{name}" for name in probe.measures]
     return names
-
-
-@lru_cache(maxsize=1024)
-def _kind(workload: str) -> Kind:
-    """Return the kind of the targets of a workload."""
-    return Workload.model_validate_json(workload, strict=True).data.kind
 
 
 def _unreported(
@@ -172,3 +167,79 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
     if test.diverged is not None:
         low, high = min(low, test.diverged), max(high, test.diverged)
     return low, high
+
+
+_Decides = tuple[str, str, Path_, Arm]
+
+
+def check_goals(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find metrics that choose something although nothing says whether low or high is better."""
+    problems: dict[Problem, None] = {}
+    for name, what, where, arm in _deciding(study, arms):
+        if metric_of(name, arm.workload).goal is None:
+            place, advice = _where_to_say(name, arm.workload)
+            message = (
+                f"{name} {what}, and nothing says whether a low or a high one is better: {advice}"
+            )
+            problems[document.problem(place or where, message)] = None
+    return [*problems, *_disagreements(arms, document)]
+
+
+def _deciding(study: Study, arms: Sequence[Arm]) -> Iterator[_Decides]:
+    """Yield metrics that decide something: what they do, where it is asked for, in which arm."""
+    spaces = arm_spaces(study.search, arms) if study.search else {}
+    for arm in arms:
+        training = arm.workload["training"] or {}
+        chosen = training.get("metric")
+        if chosen and arm.workload["epochs"] > 1 and arm.workload["keep"] != "last":
+            yield chosen, "chooses the epoch", ("workload", "training", "metric"), arm
+        if study.search and spaces.get(arm.name):
+            name = study.search.metric or chosen
+            if name is not None and (training or name.partition(".")[2] in arm.workload["metrics"]):
+                yield name, "chooses the candidate", ("search", "metric"), arm
+    for i, probe in enumerate(study.probes):
+        if isinstance(probe, CurveProbe):
+            yield from _targets(probe, ("probes", i, "metric"), arms)
+
+
+def _targets(probe: CurveProbe, where: Path_, arms: Sequence[Arm]) -> Iterator[_Decides]:
+    for arm in select(arms, probe.on) if probe.on else arms:
+        name = probe.metric or (arm.workload["training"] or {}).get("metric")
+        if name is not None:
+            yield name, "has a target to reach", where, arm
+
+
+def _where_to_say(name: str, workload: Mapping[str, Any]) -> tuple[Path_, str]:
+    """Return where the goal of a metric belongs, and what to write there."""
+    last = name.rpartition(".")[2]
+    training, metrics = workload["training"], workload["metrics"]
+    if training is None and last not in metrics:
+        return (), f"no `metrics` of the workload is called {last}"
+    if training is None:
+        function = metrics[last] if isinstance(metrics[last], str) else metrics[last]["function"]
+        form = f'{last}: {{function: "{function}", goal: minimize}}'
+        return ("workload", "metrics", last), f"write `{form}`, or `goal: maximize`"
+    if training.get("metric") == name:
+        advice = "write `goal: minimize` or `goal: maximize` beside `metric`"
+        return ("workload", "training", "metric"), advice
+    form = f"metrics: {{{last}: {{goal: minimize}}}}"
+    return ("workload", "training"), f"write `{form}`, or `goal: maximize`, in `training`"
+
+
+def _disagreements(arms: Sequence[Arm], document: Document) -> list[Problem]:
+    """Find metrics of one name that are better low in one arm and high in another."""
+    seen: dict[str, tuple[str, Arm]] = {}
+    problems = []
+    for arm in arms:
+        for name, said in declared(arm.workload).items():
+            goal = said.get("goal")
+            if goal is None:
+                continue
+            first, other = seen.setdefault(name, (goal, arm))
+            if first != goal:
+                message = (
+                    f"{name} has the goal {first} in arm {other.name} and {goal} in arm {arm.name};"
+                    " arms are compared by it, so give the two different names"
+                )
+                problems.append(document.problem(("workload",), message))
+    return problems[:1]

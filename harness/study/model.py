@@ -12,9 +12,8 @@ from harness.levels import two_alike
 from harness.models import is_simple, simple_models
 from harness.registry import DESIGNS, PROBES, setting
 from harness.study.claims import Claim
-from harness.study.running import Checkpoints, Faults, Resources
+from harness.study.running import Checkpoints, Faults, Resources, Seeds, SequentialSeeds
 from harness.study.search import Scalar, Search
-from harness.study.seeds import Seeds, SequentialSeeds
 from harness.study.workload import Workload
 from harness.tasks import Supervised
 

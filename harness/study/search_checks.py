@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.data import data_of
 from harness.errors import Problem, nearest
+from harness.identity import task_learned
 from harness.levels import is_among
 from harness.samplers.base import Space, kind_of
-from harness.study.design import Arm
+from harness.study.design import Arm, value_at
 from harness.study.document import Document, Path_
 from harness.study.explain import explain
 from harness.study.model import Study
@@ -25,10 +25,8 @@ from harness.study.search_space import (
     most_epochs,
     name_path,
     settings_for,
-    value_at,
 )
 from harness.study.workload import Workload
-from harness.tasks import task_of
 
 Found = Iterator[tuple[Path_, str]]
 SelectorProblem = Callable[[Mapping[str, Any], Study, Sequence[Arm]], str | None]
@@ -211,14 +209,12 @@ def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:
     for arm in arms:
         if arm.workload["training"] is not None:
             continue  # what it reports is known when it does
-        data = arm.workload["data"]
-        task = task_of(arm.workload, data_of(data).kind)
-        known = [*task.measures, *arm.workload["metrics"]]
+        known = [*task_learned(arm.workload).measures, *arm.workload["metrics"]]
         name = search.metric.partition(".")[2]
         if name not in known:
             listed = ", ".join(f"validation.{metric}" for metric in known)
             yield (
                 ("metric",),
-                f"{data['name']} is measured by {listed}{nearest(name, known)}",
+                f"{arm.workload['data']['name']} is measured by {listed}{nearest(name, known)}",
             )
             return

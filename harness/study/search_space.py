@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from harness.levels import is_among, same_value
 from harness.models import is_simple
 from harness.samplers.base import Space, kind_of
-from harness.study.design import NAMED_PARTS, Arm, select, with_settings
+from harness.study.design import NAMED_PARTS, Arm, is_within, select, value_at, with_settings
 from harness.study.search import Dimension, Search
 
 
@@ -162,20 +162,6 @@ def has_value(workload: Mapping[str, Any], path: str) -> bool:
     return isinstance(below, Mapping) and last in below
 
 
-def value_at(workload: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a dotted path, None where there is none."""
-    value: Any = workload
-    for part in path.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]
-    return value
-
-
 def is_set_by(arm: Arm, path: str) -> bool:
     """Tell whether an arm fixes a setting, or a part of it, itself."""
-    return any(_overlap(path, fixed) for fixed in arm.sets)
-
-
-def _overlap(path: str, fixed: str) -> bool:
-    return path == fixed or path.startswith(fixed + ".") or fixed.startswith(path + ".")
+    return any(is_within(path, fixed) or is_within(fixed, path) for fixed in arm.sets)

@@ -207,10 +207,12 @@ def resolved(**changes):
 
 
 def test_they_are_listed_and_imported_only_where_they_are_named(installed, capsys):
-    for name, (kind, attribute, _) in THINGS.items():
+    for name, (kind, attribute, source) in THINGS.items():
         assert name in KINDS[kind].names()
         assert run(["list", kind]) == 0
-        assert f"acme_{name}:{attribute}, of acme-things 1.0" in capsys.readouterr().out
+        said = source.split('"""')[1].partition("\n")[0]
+        origin = f"acme_{name}:{attribute}, of acme-things 1.0"
+        assert f"{said} ({origin})" in capsys.readouterr().out
         assert f"acme_{name}" not in sys.modules
     plain = resolved(optimizer="adam", schedule="cosine", loss="auto", augmentation={"flip": True})
     assert plain["augmentation"] == {"flip": True, "shift": 0}
