@@ -115,7 +115,7 @@ CASES = {
     "while Ray starts": (signal.SIGTERM, "Ray starts", {}),
     "while Ray starts, to all": (signal.SIGHUP, "Ray starts", {"group": True}),
     "while it judges": (signal.SIGTERM, "it judges", {}, *QUICK),
-    "again and again": (signal.SIGTERM, "trials run", {"group": True, "again": True}),
+    "Ctrl-C again and again": (signal.SIGINT, "trials run", {"group": True, "again": True}),
     "in-process": (signal.SIGTERM, "trials run", {"group": True}, "--in-process"),
     "in-process, again and again": (signal.SIGHUP, "it judges", {"again": True}, "--in-process",
                                     *QUICK),
