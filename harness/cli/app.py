@@ -82,8 +82,10 @@ class _Signals:
 
         A timer would be stopped with those that such code leaves behind (`harness.isolation`).
         """
-        while time.sleep(_MOMENT) or not self.over:
+        time.sleep(_MOMENT)
+        while not self.over:
             signal.pthread_kill(threading.main_thread().ident or 0, number)
+            time.sleep(_MOMENT)
 
     def _is_to_wait(self, frame: FrameType | None) -> bool:
         """Tell whether an exception here would leave a lock behind or a module half imported.
