@@ -54,7 +54,7 @@ class _Signals:
     def __init__(self) -> None:
         self.received = signal.SIGINT
         self.over = False  # whether the command has come to its end
-        self.asked = 0.0  # when the first signal came
+        self._asked = 0.0  # when the first signal came
 
     def install(self) -> None:
         """Take over the signals that ask a process to end."""
@@ -71,8 +71,8 @@ class _Signals:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.over:
             return
-        if not self.asked:
-            self.received, self.asked = signal.Signals(number), time.monotonic()
+        if not self._asked:
+            self.received, self._asked = signal.Signals(number), time.monotonic()
             _thread.start_new_thread(self._send_again, (number,))
         if not _is_interruption(sys.exception()) and not self._is_to_wait(frame):
             raise KeyboardInterrupt
@@ -82,8 +82,10 @@ class _Signals:
 
         A timer would be stopped with those that such code leaves behind (`harness.isolation`).
         """
-        while time.sleep(_MOMENT) or not self.over:
+        time.sleep(_MOMENT)
+        while not self.over:
             signal.pthread_kill(threading.main_thread().ident or 0, number)
+            time.sleep(_MOMENT)
 
     def _is_to_wait(self, frame: FrameType | None) -> bool:
         """Tell whether an exception here would leave a lock behind or a module half imported.
@@ -91,7 +93,7 @@ class _Signals:
         Logging holds a lock that every thread needs, and so does an import; another thread would
         wait for it forever.
         """
-        if time.monotonic() - self.asked > _PATIENCE:
+        if time.monotonic() - self._asked > _PATIENCE:
             return False
         while frame is not None and frame.f_code.co_filename not in _HOLDING:
             frame = frame.f_back
@@ -131,11 +133,6 @@ def run(arguments: list[str]) -> int:
         _signals.over = True
     except (KeyboardInterrupt, typer.Abort):
         _signals.over = True
-        status = _CTRL_C
-    except SystemExit:  # Typer's answer to a broken pipe, as to a process that the signal ended too
-        _signals.over = True
-        if not _signals.asked:
-            raise
         status = _CTRL_C
     except Exception as error:
         _signals.over = True

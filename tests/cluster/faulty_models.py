@@ -69,3 +69,14 @@ def waiting(shape, classes, folder):
             time.sleep(0.05)
 
     return linear(shape, classes, fault)
+
+
+def meeting(shape, classes, folder):
+    """Wait until a second process trains as well."""
+
+    def fault():
+        (Path(folder) / f"process-{os.getpid()}").touch()
+        while len(list(Path(folder).glob("process-*"))) < 2:
+            time.sleep(0.05)
+
+    return linear(shape, classes, fault)

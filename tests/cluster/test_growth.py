@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -12,6 +11,7 @@ import pytest
 from test_ray_alone import free_port, wait_for_port
 
 from harness.store import open_store
+from harness.trial import State
 
 pytestmark = pytest.mark.slow
 
@@ -20,8 +20,8 @@ STUDY = """\
 study: growth
 question: Does a run grow into the nodes that an autoscaler starts?
 workload:
-  data: {name: digits, limit: 200}
-  model: {name: "cluster_models:slow", settings: {seconds: 0.2}}
+  data: {{name: digits, limit: 200}}
+  model: {{name: "faulty_models:meeting", settings: {{folder: {folder}}}}}
   epochs: 3
 simple_baseline: none
 seeds: 6
@@ -90,7 +90,7 @@ def cluster(tmp_path, folder):
 
 def test_a_run_begins_without_workers_and_grows(cluster, tmp_path):
     address, environment = cluster
-    (tmp_path / "growth.yaml").write_text(STUDY)
+    (tmp_path / "growth.yaml").write_text(STUDY.format(folder=tmp_path))
     run = subprocess.run(
         [sys.executable, "-m", "harness", "run", "growth.yaml", "--address", address],
         cwd=tmp_path,
@@ -104,8 +104,4 @@ def test_a_run_begins_without_workers_and_grows(cluster, tmp_path):
     assert "waiting for the autoscaler to start a node" in said
     assert "(CPUs: at most 0 on a node)" in said
     store = open_store(tmp_path / "results")
-    records = [store.record(id_) for id_ in store.states()]
-    assert len(records) == 6
-    spans = sorted((record.started, record.ended) for record in records)
-    together = [one for one, other in pairwise(spans) if other[0] < one[1]]
-    assert together, "two nodes came, and no two trials ran at the same time"
+    assert list(store.states().values()) == [State.COMPLETE] * 6  # which one node alone cannot do

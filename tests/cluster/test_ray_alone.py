@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -130,8 +131,8 @@ def test_a_ray_that_keeps_nothing_private_works_as_well(conductor, folder):
     assert other.hear() == {"left": []}
 
 
-@pytest.fixture
-def cluster(folder):
+@pytest.fixture(scope="module")
+def cluster():
     """Start a real cluster of one node on loopback, with a token; yield address and environment."""
     port = free_port()
     environment = {
@@ -140,22 +141,23 @@ def cluster(folder):
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
     }
     ray = Path(sys.executable).with_name("ray")
-    head = subprocess.Popen(
-        [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
-         "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder / 'head'}"],
-        cwd=folder,  # where this project cannot be imported from
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env={**os.environ, **environment},
-    )  # fmt: skip
-    try:
-        wait_for_port(port)
-        yield f"127.0.0.1:{port}", environment
-    finally:
-        for process in [*psutil.Process(head.pid).children(recursive=True), head]:
-            process.kill()
-        head.wait()
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as place:
+        head = subprocess.Popen(
+            [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
+             "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={place}/head"],
+            cwd=place,  # where this project cannot be imported from
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, **environment},
+        )  # fmt: skip
+        try:
+            wait_for_port(port)
+            yield f"127.0.0.1:{port}", environment
+        finally:
+            for process in [*psutil.Process(head.pid).children(recursive=True), head]:
+                process.kill()
+            head.wait()
 
 
 def free_port():

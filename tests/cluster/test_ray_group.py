@@ -28,7 +28,7 @@ design: explicit
 arms:
   plain: {{model.activation: tanh}}
   crashing: {{model: {{name: "faulty_models:crashing", settings: {{folder: {folder}}}}}}}
-  raising: {{model: {{name: "faulty_models:raising", settings: {{folder: {folder}, times: 2}}}}}}
+  raising: {{model: {{name: "faulty_models:raising", settings: {{folder: {folder}}}}}}}
 seeds: 2
 """
 

@@ -92,7 +92,7 @@ def start(tiny, tmp_path, template):
         started = []
 
         def begin(*options):
-            options = ("--set", "workload.epochs=20", *options)
+            options = ("--set", "workload.epochs=100", *options)  # it never ends by itself so soon
             started.append(Run(tiny, tmp_path, Path(temporary), *options))
             return started[-1]
 
@@ -103,7 +103,7 @@ def start(tiny, tmp_path, template):
                 one.process.communicate()
 
 
-QUICK = ("--set", "workload.epochs=2")
+QUICK, SHORT = (("--set", f"workload.epochs={epochs}") for epochs in (2, 20))
 PARENTS = (
     "SELECT runs.status FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid"
     " WHERE tags.key = 'role' AND tags.value = 'execution'"
@@ -115,7 +115,7 @@ CASES = {
     "while Ray starts": (signal.SIGTERM, "Ray starts", {}),
     "while Ray starts, to all": (signal.SIGHUP, "Ray starts", {"group": True}),
     "while it judges": (signal.SIGTERM, "it judges", {}, *QUICK),
-    "again and again": (signal.SIGTERM, "trials run", {"group": True, "again": True}),
+    "Ctrl-C again and again": (signal.SIGINT, "trials run", {"group": True, "again": True}),
     "in-process": (signal.SIGTERM, "trials run", {"group": True}, "--in-process"),
     "in-process, again and again": (signal.SIGHUP, "it judges", {"again": True}, "--in-process",
                                     *QUICK),
@@ -140,11 +140,11 @@ def test_a_signal_ends_a_run_in_order(start, case):
 @pytest.mark.slow
 def test_ctrl_c_keeps_everything_and_the_next_run_goes_on(start, tmp_path):
     """As a terminal sends it: to the whole group; and the run's parent in MLflow is closed."""
-    run = start()
+    run = start(*SHORT)
     assert run.end("trials run", signal.SIGINT, group=True) == (130, SAID, [])
     assert set(run.ask("mlflow.db", PARENTS)) <= {"KILLED"}
     (kept,) = run.ask("harness.db", "SELECT count(*) FROM records")
-    again = start("--in-process", "--json")
+    again = start("--in-process", "--json", *SHORT)
     said, error = again.process.communicate()
     assert again.process.returncode == 0, error
     assert json.loads(said)["trials"]["reused"] == kept >= 3
@@ -163,7 +163,7 @@ def test_a_run_that_is_to_outlive_its_terminal_does(start):
     """Under nohup a process begins with SIGHUP ignored, and so do those that it starts."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        run = start("--in-process")
+        run = start("--in-process", *SHORT)
     finally:
         signal.signal(signal.SIGHUP, before)
     assert run.end("trials run", signal.SIGHUP, group=True)[:2] == (0, "")
