@@ -117,15 +117,9 @@ class ProfileView:
         return self.part("where the records come from", origin, self.evidence, published) or ""
 
     @cached_property
-    def rows(self) -> list[words.Row]:
-        """The verdicts in words."""
-        discussions = self.result.standing.discussions
-        return words.rows(self.evidence.plan.study, self.result.verdicts, discussions)
-
-    @cached_property
-    def by_claim(self) -> Mapping[str, words.Row]:
-        """The verdicts by the id of their claim."""
-        return {row.id: row for row in self.rows}
+    def by_claim(self) -> Mapping[str, Verdict]:
+        """The verdicts by the id of their claim, in the order of the study file."""
+        return {verdict.id: verdict for verdict in self.result.verdicts}
 
     @property
     def headline(self) -> str:
@@ -138,9 +132,9 @@ class ProfileView:
         return self.part("the best arm", words.best_in_words, self.evidence) or ""
 
     @cached_property
-    def findings(self) -> Sequence[words.Finding]:
+    def findings(self) -> Sequence[tuple[str, Sequence[Verdict], int]]:
         """The claims that tell most, by verdict."""
-        return self.part("the findings", words.findings, self.result.verdicts, self.rows) or ()
+        return self.part("the findings", words.findings, self.result.verdicts) or ()
 
     # --- figures ----------------------------------------------------------------------------------
     def drawn(self, figure: str) -> list[Picture]:
