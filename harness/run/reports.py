@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.provenance import package_version
 from harness.publish import FOLDER
-from harness.run.outcome import Fault, Outcome
+from harness.run.outcome import Fault, RunResult
 from harness.store import Execution, Store, WrittenPage, open_store
 from harness.study import InputError, files_of
 from harness.trial import digest
@@ -117,8 +117,8 @@ def conclude(
     results: Results,
     names: tuple[str, str],
     reports: Path,
-    tell: Callable[[Outcome], None] = lambda outcome: None,
-) -> tuple[Outcome, Path | None]:
+    tell: Callable[[RunResult], None] = lambda result: None,
+) -> RunResult:
     """Judge every profile of a study, tell what came of one of them, and write the report.
 
     Args:
@@ -128,7 +128,7 @@ def conclude(
         tell: told as soon as the profile is judged, before anything is drawn.
 
     Returns:
-        What came of the profile, and the folder of the report; None if it could not be written.
+        What came of the profile, and where the report is.
 
     Raises:
         Exception: whatever came up in judging this profile.
@@ -141,10 +141,10 @@ def conclude(
         fault = next(f for f in results.faults if (f.study, f.profile) == names)
         assert fault.error is not None
         raise fault.error
-    tell(Outcome.of(mine))
+    tell(RunResult.of(mine))
     faults = list(results.faults_of({study}))
     folder = _write_report(results, judged, reports / study, key, faults)
-    return replace(Outcome.of(mine), left_out=[str(fault) for fault in faults]), folder
+    return replace(RunResult.of(mine, [str(fault) for fault in faults]), report=folder)
 
 
 def build_reports(
@@ -203,7 +203,7 @@ def _write_report(
         faults += left_out(judged)
         if results.store is not None:
             says = [str(fault) for fault in faults if fault.study == study]
-            outcomes = {r.profile: replace(Outcome.of(r), left_out=says).to_dict() for r in judged}
+            outcomes = {r.profile: RunResult.of(r, says).kept() for r in judged}
             keep_page(results.store, folder, key, outcomes)
     except Exception as error:
         says_why = f"the report could not be written ({why(error)}); the verdicts stand"

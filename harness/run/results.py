@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from harness.errors import InputError, nearest
-from harness.evidence import RecordSource, gather
+from harness.evidence import Evidence, RecordSource, gather
 from harness.integrity import changed_claims, compare
 from harness.judge import claim_declarations, judge
+from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
 from harness.run.outcome import Fault
+from harness.search import Tried
 from harness.store import DATABASE, Execution, Store, StoreError, open_store
+from harness.trial import Phase, State
 from harness.wording import why
 
 
@@ -139,3 +144,40 @@ def known_studies(known: Collection[str], named: Iterable[str] | None = None) ->
     for name in sorted(names - set(known)):
         raise InputError(f"there are no results of a study '{name}'{nearest(name, known)}")
     return sorted(names)
+
+
+# --- searches ----------------------------------------------------------------------------------
+def searches(evidence: Evidence) -> Iterator[tuple[str, SearchSpace, list[Tried]]]:
+    """Yield each searched arm, its space, and its candidates in the order of asking.
+
+    The value of a candidate is the mean over its search seeds, and absent if one has none.
+    """
+    trials = evidence.trials
+    rows = trials[trials["phase"] == Phase.SEARCH.value]
+    for arm in evidence.plan.arms:
+        space = evidence.plan.space(arm)
+        own = rows[rows["arm"] == arm.name]
+        if space is None or own.empty:
+            continue
+        columns = [f"parameter.{path}" for path in space.dimensions]
+        asked = [column for column in columns if column in own]
+        groups = own.groupby(["candidate", *asked], sort=False, dropna=False)
+        yield arm.name, space, [_tried(group, space, asked) for _, group in groups]
+
+
+def _tried(group: pd.DataFrame, space: SearchSpace, columns: list[str]) -> Tried:
+    first = group.iloc[0]
+    parameters = {
+        column.removeprefix("parameter."): _plain(first[column])
+        for column in columns
+        if pd.notna(first[column])
+    }
+    name = space.metric.name
+    values = group[name] if name in group else pd.Series([float("nan")])
+    value = None if values.isna().any() else float(values.mean())
+    pruned = bool((group["state"] == State.PRUNED.value).any())
+    return Tried(parameters, value, pruned=pruned)
+
+
+def _plain(value: object) -> object:
+    return value.item() if hasattr(value, "item") else value

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.plan import Plan
@@ -17,7 +18,7 @@ from harness.pretrained import OUTSIDE, outside_versions
 from harness.provenance import package_version
 from harness.registry import NETWORKS
 from harness.run.observer import Closing, Observer, Opening
-from harness.run.outcome import Outcome, RunOptions, RunResult
+from harness.run.outcome import RunOptions, RunResult
 from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs
 from harness.run.reports import made_from, standing_page
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
@@ -117,14 +118,13 @@ def reuse(
     if page is None or _is_lacking(observers, execution, [id_ for id_, _, _ in assigned]):
         return None
     counts = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=len(assigned))
-    outcome = Outcome.from_dict(page.outcomes[plan.profile])
-    seconds = time.monotonic() - begin
+    kept = RunResult.from_kept(page.outcomes[plan.profile])
+    result = replace(kept, counts=counts, wall_seconds=time.monotonic() - begin, report=folder)
     opening = Opening(plan, execution.id, plan.trial_counts(), {})
-    closing = Closing(execution.status, counts, seconds, outcome.verdicts, folder)
+    closing = Closing.of(execution.status, result)
     for observer in observers:
         observer.unchanged(opening, closing)
-    study, verdicts = plan.study.study, outcome.verdicts
-    return RunResult(study, plan.profile, counts, seconds, verdicts, folder, outcome)
+    return result
 
 
 def _is_lacking(
