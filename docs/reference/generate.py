@@ -15,7 +15,7 @@ from harness.components.base import Component
 from harness.components.transfer import Transfer
 from harness.registry import AUGMENTATIONS, FIGURES, KINDS, PANELS
 from harness.study.claims import CompositeClaim, SingleClaim
-from harness.study.lessons import EXAMPLES
+from harness.study.explanations import EXAMPLES
 from harness.study.model import Factor, Study
 from harness.study.search import Search
 from harness.study.workload import Workload

@@ -128,7 +128,7 @@ def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) 
         return _told([*at_hand.faults, *left_out(judged)], at_hand.named())
     for result in judged:
         if result.verdicts:
-            origin = ", published records" if result.standing.published else ""
+            origin = ", published records" if result.provenance.published else ""
             if result.imported:
                 origin += ", imported runs"
             typer.echo(f"\n{result.study} ({result.profile}{origin})")

@@ -2,7 +2,7 @@
 
 from harness.integrity.budgets import Spending, spending
 from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
-from harness.integrity.standing import Standing, changed_claims, compare
+from harness.integrity.provenance import Provenance, changed_claims, provenance_of
 
 __all__ = [
     "FINE",
@@ -10,9 +10,9 @@ __all__ = [
     "UNKNOWN",
     "Check",
     "Spending",
-    "Standing",
+    "Provenance",
     "changed_claims",
     "check",
-    "compare",
+    "provenance_of",
     "spending",
 ]

@@ -1,8 +1,8 @@
 """A claim and its evidence give a verdict.
 
 Every test is reduced to one number per seed (a difference of arms, a log ratio, a slope, a value);
-`harness.stats` says what these numbers support. `harness.judge.looks` says by which rules: how many
-seeds count, and how the p-values of a study's claims are corrected together.
+`harness.stats` says what these numbers support. `harness.judge.interim` says by which rules: how
+many seeds count, and how the p-values of a study's claims are corrected together.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from harness.evidence import Evidence
 from harness.judge.measures import (
     Numbers,
     compared_arms,
+    describe_hypothesis,
+    describe_measure,
     involved_arms,
     numbers_per_seed,
 )
-from harness.judge.words import describe_hypothesis, describe_measure
 from harness.measures.base import MissingEvidence
 from harness.seeding import stream
 from harness.stats.forecast import seeds_to_decide

@@ -137,7 +137,7 @@ class StudyBoard:
 def _origin(result: ProfileResult) -> str:
     """Say where the records of a profile come from."""
     made = "imported" if result.imported else "run here"
-    return "published" if result.standing.published else made
+    return "published" if result.provenance.published else made
 
 
 def _integrity(checks: Sequence[Check]) -> str:

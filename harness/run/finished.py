@@ -20,7 +20,7 @@ from harness.registry import NETWORKS
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import RunOptions, RunResult
 from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs
-from harness.run.reports import made_from, standing_page
+from harness.run.reports import cached_report, made_from
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
 from harness.trial import SECONDS, Phase, State, digest
 
@@ -111,7 +111,7 @@ def reuse(
             if execution is None:
                 return None
             folder = options.reports / plan.study.study
-            page = standing_page(store, folder, made_from(store, plan.study.study))
+            page = cached_report(store, folder, made_from(store, plan.study.study))
             assigned = store.assigned_states(execution.id)
         finally:
             store.close()

@@ -100,7 +100,7 @@ class RunResult:
     def of(cls, judged: ProfileResult, left_out: Sequence[str] = ()) -> RunResult:
         """Keep of a profile that was judged what stands when its evidence is gone."""
         noted = {check.id: list(check.says) for check in judged.checks if check.outcome == "noted"}
-        plan_hash, published = judged.evidence.execution.plan_hash, judged.standing.published
+        plan_hash, published = judged.evidence.execution.plan_hash, judged.provenance.published
         return RunResult(
             judged.study, judged.profile, judged.verdicts, plan_hash, published, noted, left_out
         )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.provenance import package_version
 from harness.publish import FOLDER
 from harness.run.outcome import Fault, RunResult
-from harness.store import Execution, Store, WrittenPage, open_store
+from harness.store import CachedReport, Execution, Store, open_store
 from harness.study import InputError, files_of
 from harness.trial import digest
 from harness.wording import why
@@ -46,9 +46,9 @@ def made_from(store: Store, study: str | None = None) -> str:
     )
 
 
-def standing_page(store: Store, folder: Path, key: str) -> WrittenPage | None:
+def cached_report(store: Store, folder: Path, key: str) -> CachedReport | None:
     """Return what was written to a folder, if it stands; see `made_from` for the key."""
-    page = store.pages.find(_name(folder))
+    page = store.report_cache.find(_name(folder))
     if page is None or page.made_from != key:
         return None
     same = all(_content(folder / name) == content for name, content in page.files.items())
@@ -75,7 +75,7 @@ def keep_page(
         inside = sorted(file for file in folder.rglob("*") if file.is_file())
         files = [file.relative_to(folder).as_posix() for file in inside]
     contents = {name: _content(folder / name) for name in files}
-    store.pages.keep(_name(folder), WrittenPage(key, contents, outcomes))
+    store.report_cache.keep(_name(folder), CachedReport(key, contents, outcomes))
 
 
 def check_writable(folder: Path, study: str = "") -> None:
@@ -232,7 +232,7 @@ def refresh_scoreboard(results: Path, reports: Path) -> Sequence[Fault]:
         What could not be judged, drawn or written.
     """
     store = open_store(results)
-    if standing_page(store, reports, made_from(store)) is not None:
+    if cached_report(store, reports, made_from(store)) is not None:
         return []
     from harness.run.results import open_results  # what judges is slow to import
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.errors import InputError, nearest
 from harness.evidence import Evidence, RecordSource, gather
-from harness.integrity import changed_claims, compare
+from harness.integrity import changed_claims, provenance_of
 from harness.judge import claim_declarations, judge
 from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
@@ -90,10 +90,10 @@ class Results:
         """Judge the claims of an execution, and note that they have met their evidence."""
         execution = entry.execution
         evidence = gather(entry.source, execution)
-        standing = compare(evidence, published=entry.published)
+        provenance = provenance_of(evidence, published=entry.published)
         declared = claim_declarations(evidence)
         history = self._history(execution.study, execution.profile)
-        verdicts = judge(evidence, sorted(changed_claims(history, declared) | standing.changed))
+        verdicts = judge(evidence, sorted(changed_claims(history, declared) | provenance.changed))
         if self.store is not None and not entry.published:
             decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
             try:
@@ -102,7 +102,7 @@ class Results:
                 says = f"when its claims met their evidence could not be noted ({error})"
                 self.faults.append(Fault(execution.study, execution.profile, says, error))
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
-        return ProfileResult(evidence, verdicts, lost, standing)
+        return ProfileResult(evidence, verdicts, lost, provenance)
 
     def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
         """Return when each claim met evidence, here and where the records were published."""

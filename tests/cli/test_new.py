@@ -12,7 +12,7 @@ import yaml
 
 from harness.cli.app import run
 from harness.study import load_study
-from harness.study.lessons import EXAMPLES
+from harness.study.explanations import EXAMPLES
 
 CASES = [
     ([], "test.accuracy", ["relu", "tanh"]),

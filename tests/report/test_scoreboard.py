@@ -9,7 +9,7 @@ import pytest
 from test_report_browser import CONTRAST
 from test_report_build import read
 
-from harness.integrity import Standing
+from harness.integrity import Provenance
 from harness.report import build_scoreboard, make_board
 from harness.report.effect_drawing import WIDTH, strips
 from harness.trial import Part
@@ -20,7 +20,7 @@ def under_another_name(result, name):
     return replace(
         result,
         evidence=replace(result.evidence, execution=execution),
-        standing=Standing(published=True),
+        provenance=Provenance(published=True),
     )
 
 
@@ -29,7 +29,9 @@ def results(finished):
     default, more = finished.profiles["default"], finished.profiles["more"]
     verdicts = [replace(default.verdicts[0], changed_after_evidence=True), *default.verdicts[1:]]
     return [
-        replace(default, verdicts=verdicts, standing=Standing(discussions={"relu-loses": "why"})),
+        replace(
+            default, verdicts=verdicts, provenance=Provenance(discussions={"relu-loses": "why"})
+        ),
         more,
         under_another_name(default, "another-study"),
     ]

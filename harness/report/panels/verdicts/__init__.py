@@ -34,7 +34,7 @@ class Verdicts(Panel):
         html, markdown = ((_FOLDER / f"verdicts.{kind}").read_text() for kind in ("html", "md"))
         values = {
             "rows": verdicts,
-            "why": report.result.standing.discussions,
+            "why": report.result.provenance.discussions,
             "trials": report.trials,
             "most_links": MOST_LINKS,
         }
