@@ -158,17 +158,18 @@ _Put = Callable[[Any], object]
 
 def _settings() -> list[tuple[str, _Get, _Put]]:
     """Return what can be read and put back: what it is called, and how."""
+    set_locale = partial(locale.setlocale, locale.LC_ALL)  # without a value it says which it is
     found: list[tuple[str, _Get, _Put]] = [
         ("environment variables", lambda: dict(os.environ), _put_environment),
         ("working directory", os.getcwd, os.chdir),
         ("umask", _umask, os.umask),
-        ("sys.path", lambda: list(sys.path), partial(operator.setitem, sys.path, slice(None))),
-        ("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
         (
-            "locale",
-            lambda: locale.setlocale(locale.LC_ALL),
-            partial(locale.setlocale, locale.LC_ALL),
+            "sys.path",
+            lambda: list(sys.path),
+            lambda new: operator.setitem(sys.path, slice(None), new),
         ),
+        ("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+        ("locale", set_locale, set_locale),
         ("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
         ("warning filters", lambda: list(warnings.filters), _put_filters),
         (

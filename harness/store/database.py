@@ -307,8 +307,8 @@ class Store:
                 raise damage(self._db, f"what a trial was for {of_execution(self._db, execution)}")
             _, trial_id, arm, phase, candidate, parameters, seed, reused, _ = assigned
             yield AssignedRecord(
-                arm, Phase(phase), None if candidate < 0 else candidate, json.loads(parameters), seed,
-                bool(reused), trial_id, self._record(record) if record[0] is not None else None,
+                arm, Phase(phase), None if candidate < 0 else candidate, json.loads(parameters),
+                seed, bool(reused), trial_id, None if record[0] is None else self._record(record),
             )  # fmt: skip
 
     def assigned_states(self, execution: int) -> list[tuple[str, Phase, State | None]]:
