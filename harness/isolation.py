@@ -166,7 +166,7 @@ def _settings() -> list[tuple[str, _Get, _Put]]:
         (
             "sys.path",
             lambda: list(sys.path),
-            lambda new: operator.setitem(sys.path, slice(None), new),
+            lambda v: operator.setitem(sys.path, slice(None), v),
         ),
         ("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
         ("locale", set_locale, set_locale),
