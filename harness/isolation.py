@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import locale
 import multiprocessing
+import operator
 import os
 import random
 import signal
@@ -16,9 +17,10 @@ import sysconfig
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -156,6 +158,7 @@ _Put = Callable[[Any], object]
 
 def _settings() -> list[tuple[str, _Get, _Put]]:
     """Return what can be read and put back: what it is called, and how."""
+    set_locale = partial(locale.setlocale, locale.LC_ALL)  # without a value it says which it is
     found: list[tuple[str, _Get, _Put]] = [
         ("environment variables", lambda: dict(os.environ), _put_environment),
         ("working directory", os.getcwd, os.chdir),
@@ -163,16 +166,24 @@ def _settings() -> list[tuple[str, _Get, _Put]]:
         (
             "sys.path",
             lambda: list(sys.path),
-            lambda paths: sys.path.__setitem__(slice(None), paths),
+            lambda v: operator.setitem(sys.path, slice(None), v),
         ),
         ("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-        ("locale", lambda: locale.setlocale(locale.LC_ALL), _put_locale),
+        ("locale", set_locale, set_locale),
         ("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
         ("warning filters", lambda: list(warnings.filters), _put_filters),
-        ("start method of processes", _start_method, _put_start_method),
+        (
+            "start method of processes",
+            partial(multiprocessing.get_start_method, allow_none=True),
+            partial(multiprocessing.set_start_method, force=True),
+        ),
         ("NumPy's error handling", np.geterr, lambda how: np.seterr(**how)),
         ("signal handlers", _handlers, _put_handlers),
-        ("timer", lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0, _stop_timer),
+        (
+            "timer",
+            lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0,
+            lambda _: signal.setitimer(signal.ITIMER_REAL, 0.0),
+        ),
     ]
     torch = sys.modules.get("torch")
     return found + _torch_settings(torch) if torch is not None else found
@@ -269,22 +280,10 @@ def _umask() -> int:
     return mask
 
 
-def _put_locale(value: str) -> None:
-    locale.setlocale(locale.LC_ALL, value)
-
-
 def _put_filters(filters: list[Any]) -> None:
     warnings.filters[:] = filters  # type: ignore[index]
     with warnings.catch_warnings():  # at whose end what was shown once may be shown again
         pass
-
-
-def _start_method() -> str | None:
-    return multiprocessing.get_start_method(allow_none=True)
-
-
-def _put_start_method(method: str | None) -> None:
-    multiprocessing.set_start_method(method, force=True)
 
 
 def _handlers() -> dict[int, Any]:
@@ -297,31 +296,20 @@ def _put_handlers(before: Mapping[int, Any]) -> None:
             signal.signal(number, handler)
 
 
-def _stop_timer(_: object) -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0.0)
+def _fp32_places() -> list[Any]:
+    """Return what has a precision of products of 32-bit numbers: the default, then each device."""
+    backends = sys.modules["torch"].backends
+    return [backends, *(operator.attrgetter(path)(backends) for path in _FP32)]
 
 
-def _precisions() -> dict[str, str]:
-    """Return the precision of products of 32-bit numbers, on every device."""
-    torch: Any = sys.modules["torch"]
-    found = {"": torch.backends.fp32_precision}
-    for path in _FP32:
-        place = torch.backends
-        for part in path.split("."):
-            place = getattr(place, part)
-        found[path] = place.fp32_precision
-    return found
+def _precisions() -> list[str]:
+    return [place.fp32_precision for place in _fp32_places()]
 
 
-def _put_precisions(before: Mapping[str, str]) -> None:
-    torch: Any = sys.modules["torch"]
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.fp32_precision = before[""]
-    for path in _FP32:
-        place = torch.backends
-        for part in path.split("."):
-            place = getattr(place, part)
-        place.fp32_precision = before[path]
+def _put_precisions(before: Sequence[str]) -> None:
+    sys.modules["torch"].set_float32_matmul_precision("highest")
+    for place, precision in zip(_fp32_places(), before, strict=True):
+        place.fp32_precision = precision
 
 
 def _hooks() -> dict[str, dict[Any, Any]]:

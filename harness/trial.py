@@ -318,12 +318,36 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One test of a claim of several: what it measures, what it expects, and what came of it.
+
+    `missing` says why there are no numbers; see `Verdict` for the rest.
+    """
+
+    measures: str
+    expected: str
+    verdict: str
+    p_value: float | None
+    missing: str
+    effect: float | None
+    ci_low: float | None
+    ci_high: float | None
+    level: float | None = None
+    claimed: tuple[tuple[float, float], ...] = ()
+    neutral: float | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The answer to one claim, with the evidence it rests on.
+    """The answer to one claim, with the evidence it rests on: what every page, table and API reads.
 
     `verdict` is supported, refuted, inconclusive or incomplete. `effect`, its interval and the
-    p-values are None where the evidence does not allow a number. `exploratory` says how the claim
-    came after its evidence; its verdict then describes what had been seen, and tests nothing.
+    p-values are None where the evidence does not allow a number; of a claim of several parts they
+    are those of the part that decides it. `exploratory` says how the claim came after its evidence;
+    its verdict then describes what had been seen, and tests nothing. What only drawings show is in
+    no document: the confidence `level` of the interval; `claimed`, the ranges where the claim puts
+    the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a
+    value).
     """
 
     id: str
@@ -345,8 +369,20 @@ class Verdict:
     seeds_needed: int | None = None
     changed_after_evidence: bool = False
     exploratory: str = ""
-    parts: list[dict[str, Any]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    level: float | None = None
+    claimed: tuple[tuple[float, float], ...] = ()
+    neutral: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON-able values."""
-        return asdict(self)
+        """Return the fields as plain JSON-able values, without what only drawings show."""
+        fields = asdict(self)
+        for row in (fields, *fields["parts"]):
+            for name in ("level", "claimed", "neutral"):
+                del row[name]
+        return fields
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Verdict:
+        """Rebuild a verdict from `to_dict`."""
+        return cls(**{**fields, "parts": [Part(**part) for part in fields["parts"]]})

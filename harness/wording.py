@@ -109,6 +109,12 @@ def estimate(value: float | None, low: float | None, high: float | None) -> tupl
     return _decimals(value, place), _decimals(bounds[0], place), _decimals(bounds[1], place)
 
 
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Write an estimate with its interval: "0.2 [0.1, 0.3]"; without bounds, the estimate alone."""
+    shown = estimate(value, low, high)
+    return shown[0] if low is None and high is None else "{} [{}, {}]".format(*shown)
+
+
 def seconds(value: float | None) -> str:
     """Write a duration, such as "45 s", "12 min 30 s" or "3 h 05 min"."""
     if value is None or not math.isfinite(value):

@@ -77,8 +77,8 @@ def plan(
         results: the folder of the records; it need not exist.
         data: the folder of data files; default: $HARNESS_DATA, or a cache.
     """
+    from harness.run.finished import look_ahead
     from harness.run.prepare import prepare
-    from harness.run.unchanged import look_ahead
     from harness.store import DATABASE, open_store
     from harness.workloads import data_root
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from harness.wording import p_text, with_interval
+
 if TYPE_CHECKING:
     from harness.api.results import Planned, Result
-    from harness.trial import Verdict
 
 MARKS = {"supported": "#1a7f37", "refuted": "#c0392b", "inconclusive": "#9a6700"}
 OTHER = "#8250df"
@@ -36,8 +37,9 @@ def plan_page(planned: Planned) -> str:
 def result_page(result: Result) -> str:
     """Show the verdicts of a result."""
     rows = [
-        [_mark(verdict.verdict), escape(verdict.says), _effect(verdict), _p(verdict),
-         str(verdict.seeds)]
+        [_mark(verdict.verdict), escape(verdict.says),
+         with_interval(verdict.effect, verdict.ci_low, verdict.ci_high),
+         escape(p_text(verdict.p_corrected)), str(verdict.seeds)]
         for verdict in result.verdicts
     ]  # fmt: skip
     counts = ", ".join(f"{count} {state}" for state, count in result.counts.items() if count)
@@ -68,17 +70,3 @@ def _escaped(rows: Iterable[Iterable[str]]) -> list[list[str]]:
 
 def _mark(verdict: str) -> str:
     return f'<b style="color:{MARKS.get(verdict, OTHER)}">{escape(verdict)}</b>'
-
-
-def _effect(verdict: Verdict) -> str:
-    if verdict.effect is None:
-        return "–"
-    low, high = (
-        "–" if bound is None else f"{bound:.3g}" for bound in (verdict.ci_low, verdict.ci_high)
-    )
-    return f"{verdict.effect:.3g} [{low}, {high}]"
-
-
-def _p(verdict: Verdict) -> str:
-    p = verdict.p_corrected
-    return "–" if p is None else "&lt; 0.001" if p < 0.001 else f"{p:.3f}"

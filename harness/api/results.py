@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.notebook import plan_page, result_page
-from harness.run.costs import Costs
+from harness.run.outcome import RunResult
 from harness.trial import Verdict
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from harness.evidence import Evidence
     from harness.plan import Plan
     from harness.report import ProfileResult
-    from harness.run.outcome import RunResult
     from harness.run.prepare import Outlook
 
 CLAIM_COLUMNS = (
@@ -59,78 +58,29 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What came of one profile of a study.
+class Result(RunResult):
+    """What came of one profile of a study, as `harness.run.outcome.RunResult` says.
 
     Attributes:
-        study: the name of the study.
-        profile: the name of the profile.
-        verdicts: one for each claim.
         results: the folder of the records.
-        counts: trials by what became of them in this run (complete, pruned, diverged, failed,
-            reused); empty where nothing was run.
-        wall_seconds: what the run took.
-        report: the folder of the report, of a run; None if it could not be written.
-        left_out: what of a run's study could not be judged, drawn or written, and why.
-        costs: of the trials of a run: what was forecast, what was spent.
-        integrity: what was noted against the evidence as a whole, by check.
-        plan_hash: of what was declared.
-        published: whether the records come from a published file.
         models: of a run that was asked for them, for each arm its `model` in MLflow (what
             `mlflow.pyfunc.load_model` takes; empty if there is none), `registered`, and a `note`.
     """
 
-    study: str
-    profile: str
-    verdicts: Sequence[Verdict]
-    results: Path
-    integrity: Mapping[str, list[str]]
-    plan_hash: str
-    published: bool
-    counts: Mapping[str, int] = field(default_factory=dict)
-    wall_seconds: float = 0.0
-    report: Path | None = None
-    costs: Costs = field(default_factory=Costs)
+    results: Path = Path("results")
     models: Sequence[Mapping[str, Any]] = ()
-    left_out: Sequence[str] = ()
 
     @classmethod
     def of_run(
         cls, done: RunResult, results: Path, models: Sequence[Mapping[str, Any]] = ()
     ) -> Result:
         """Show what came of a run, and of the networks that it was asked to log."""
-        outcome = done.outcome
-        return cls(
-            done.study,
-            done.profile,
-            done.verdicts,
-            results,
-            outcome.noted,
-            outcome.plan_hash,
-            outcome.published,
-            done.counts,
-            done.wall_seconds,
-            done.report,
-            done.costs,
-            models,
-            outcome.left_out,
-        )
+        return cls(**vars(done), results=results, models=models)
 
     @classmethod
     def of_profile(cls, judged: ProfileResult, results: Path) -> Result:
         """Show a profile that was judged from its records."""
-        from harness.run.outcome import Outcome
-
-        outcome = Outcome.of(judged)
-        made = cls(
-            judged.study,
-            judged.profile,
-            outcome.verdicts,
-            results,
-            outcome.noted,
-            outcome.plan_hash,
-            outcome.published,
-        )
+        made = cls.of_run(RunResult.of(judged), results)
         made.__dict__["_evidence"] = judged.evidence  # it is at hand and need not be read again
         return made
 

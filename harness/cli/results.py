@@ -128,7 +128,7 @@ def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) 
         return _told([*at_hand.faults, *left_out(judged)], at_hand.named())
     for result in judged:
         if result.verdicts:
-            origin = ", published records" if result.standing.published else ""
+            origin = ", published records" if result.provenance.published else ""
             if result.imported:
                 origin += ", imported runs"
             typer.echo(f"\n{result.study} ({result.profile}{origin})")
@@ -250,11 +250,11 @@ def _same_weights(again: Weights | None, before: Weights | None) -> bool:
 
 
 def _run_again(record: Record, store: Store, root: Path | None) -> Record:
-    from harness.run.ingredients import ingredients
+    from harness.run.stages import training_inputs
     from harness.train import train
     from harness.trial import Record as RecordType
 
-    of = ingredients(record, store, root)
+    of = training_inputs(record, store, root)
     for event in train([record.trial], of.data, threads=of.threads, given=of.given):
         if isinstance(event, RecordType):
             return event
@@ -268,8 +268,7 @@ def export_optuna(
 ) -> int:
     """Write the searches of a study into an Optuna storage, for optuna-dashboard."""
     from harness.evidence import gather
-    from harness.run.results import open_results
-    from harness.run.searches import searches
+    from harness.run.results import open_results, searches
     from harness.search import export_search
 
     at_hand = open_results(results)

@@ -51,10 +51,10 @@ def validate(
         profiles = ", ".join(loaded.study.profiles) or "none"
         typer.echo(f"{file}: fine ({len(loaded.arms)} arms, {claims} claims; profiles: {profiles})")
     if problems and explain:
-        from harness.study.explain import lesson
+        from harness.study.explain import explain_problem
 
         for problem in problems:
-            typer.echo("\n".join([str(problem), *lesson(problem), ""]), err=True)
+            typer.echo("\n".join([str(problem), *explain_problem(problem), ""]), err=True)
         raise InputError(f"{len(problems)} mistakes, shown above")
     if problems:
         raise InputError(problems)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness.trial import Verdict
-from harness.wording import ABSENT, estimate, p_text
+from harness.wording import p_text, with_interval
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult
@@ -39,7 +40,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
         table.add_row(
             f"[{style}]{verdict.verdict}[/{style}]",
             says,
-            _effect(verdict),
+            escape(with_interval(verdict.effect, verdict.ci_low, verdict.ci_high)),
             p_text(verdict.p_corrected),
             str(verdict.seeds),
         )
@@ -60,10 +61,3 @@ def print_counts(results: Sequence[ProfileResult], console: Console | None = Non
         cells = [str(counts[word]) for word in STYLES]
         table.add_row(profile, str(counts.total()), *cells)
     (console or Console()).print(table, highlight=False)
-
-
-def _effect(verdict: Verdict) -> str:
-    if verdict.effect is None:
-        return ABSENT
-    effect, low, high = estimate(verdict.effect, verdict.ci_low, verdict.ci_high)
-    return rf"{effect} \[{low}, {high}]"

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from harness.evidence import Evidence
-from harness.figures._effects import Effect, effects
 from harness.figures._labels import metric_name
 from harness.figures._style import (
     FAINT,
@@ -23,12 +22,13 @@ from harness.figures._style import (
 )
 from harness.figures.base import Figure, Picture
 from harness.study import Study
-from harness.trial import Verdict
+from harness.trial import Part, Verdict
 from harness.wording import estimate, plural, with_minus, wrapped
 
 WIDTH = 6.4
 _STRIP, _TICKS, _LINE, _TITLE, _GAP = 0.2, 0.2, 0.145, 0.16, 0.14
 _WORDS, _INDENT = 1.95, 0.14
+Row = Verdict | Part
 
 
 class Effects(Figure):
@@ -47,11 +47,10 @@ class Effects(Figure):
 
 def forest(study: Study, verdicts: Sequence[Verdict]) -> Picture | None:
     """Draw the effects of all claims, each on the scale of its own measure."""
-    rows = effects(study, verdicts)
-    if not rows:
+    if not verdicts:
         return None
     with theme():
-        figure = _draw(rows)
+        figure = _draw([(row, *_texts(row, v)) for v in verdicts for row in v.parts or (v,)])
     counts = [
         f"{sum(v.verdict == word for v in verdicts)} {word}"
         for word in VERDICT_COLOURS
@@ -70,40 +69,43 @@ def forest(study: Study, verdicts: Sequence[Verdict]) -> Picture | None:
     )
 
 
-def _draw(rows: Sequence[Effect]) -> Drawing:
-    texts = [_texts(row) for row in rows]
+def _draw(rows: Sequence[tuple[Row, str, str, str]]) -> Drawing:
     heights = [
         (_GAP + _TITLE * (title.count("\n") + 1) if title else 0.03)
         + _LINE * (measured.count("\n") + 1) + 0.03 + _STRIP + _TICKS
-        for title, measured in texts
+        for _, title, measured, _ in rows
     ]  # fmt: skip
     total = sum(heights) + 0.04
     figure = new_figure(WIDTH, total)
     top = total
-    for row, text, height in zip(rows, texts, heights, strict=True):
-        _draw_row(figure, row, text, top)
+    for (row, *texts), height in zip(rows, heights, strict=True):
+        _draw_row(figure, row, texts, top)
         top -= height
     return figure
 
 
-def _texts(row: Effect) -> tuple[str, str]:
+def _texts(row: Row, whole: Verdict) -> tuple[str, str, str]:
+    """Return title, measure, and the verdict of a claim of several parts, with its first part."""
     name, _, rest = row.measures.partition(": ")
-    measured = with_minus(f"{metric_name(name)}: {rest}, claimed {row.expected}")
-    return wrapped(row.title, 60 if row.overall else 76), wrapped(measured, 96)
+    measured = wrapped(with_minus(f"{metric_name(name)}: {rest}, claimed {row.expected}"), 96)
+    if row is whole:
+        return wrapped(whole.says, 76), measured, ""
+    first = row is whole.parts[0]
+    return (wrapped(whole.says, 60), measured, whole.verdict) if first else ("", measured, "")
 
 
-def _draw_row(figure: Drawing, row: Effect, texts: tuple[str, str], y: float) -> None:
+def _draw_row(figure: Drawing, row: Row, texts: Sequence[str], y: float) -> None:
     """Draw a row whose upper edge is y inches above the lower edge of the figure."""
     total = float(figure.get_size_inches()[1])
-    title, measured = texts
+    title, measured, overall = texts
     left = _INDENT / WIDTH
     if title:
         y -= _GAP
         figure.text(left, y / total, title, va="top", weight="bold", fontsize=8.8)
-        if row.overall:
+        if overall:
             figure.text(
-                (WIDTH - _WORDS + 0.14) / WIDTH, y / total, f"claim {row.overall}",
-                va="top", fontsize=8.2, weight="bold", color=VERDICT_COLOURS[row.overall],
+                (WIDTH - _WORDS + 0.14) / WIDTH, y / total, f"claim {overall}",
+                va="top", fontsize=8.2, weight="bold", color=VERDICT_COLOURS[overall],
             )  # fmt: skip
         y -= _TITLE * (title.count("\n") + 1)
     else:
@@ -115,7 +117,7 @@ def _draw_row(figure: Drawing, row: Effect, texts: tuple[str, str], y: float) ->
     _draw_words(figure, row, (y + _STRIP / 2) / total)
 
 
-def _draw_strip(axes: Axes, row: Effect) -> None:
+def _draw_strip(axes: Axes, row: Row) -> None:
     colour = VERDICT_COLOURS[row.verdict]
     low, high = _limits(row)
     axes.set_xlim(low, high)
@@ -134,7 +136,8 @@ def _draw_strip(axes: Axes, row: Effect) -> None:
         axes.axvline(row.neutral, color=INK, linewidth=0.8)
     if row.effect is None:
         return
-    ends = [row.low if row.low is not None else low, row.high if row.high is not None else high]
+    start, end = row.ci_low, row.ci_high
+    ends = [low if start is None else start, high if end is None else end]
     axes.plot(ends, [0, 0], color=colour, linewidth=2.2, solid_capstyle="butt", clip_on=True)
     filled = row.verdict in ("supported", "refuted")
     axes.plot(
@@ -144,23 +147,23 @@ def _draw_strip(axes: Axes, row: Effect) -> None:
     )  # fmt: skip
 
 
-def _limits(row: Effect) -> tuple[float, float]:
+def _limits(row: Row) -> tuple[float, float]:
     """Return limits that hold the interval, no effect, and the edges of the claimed range."""
     bounds = [bound for pair in row.claimed for bound in pair]
-    numbers = [row.effect, row.low, row.high, row.neutral, *bounds]
+    numbers = [row.effect, row.ci_low, row.ci_high, row.neutral, *bounds]
     finite = [value for value in numbers if value is not None and math.isfinite(value)]
     low, high = min(finite), max(finite)
     room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     return low - room, high + room
 
 
-def _draw_words(figure: Drawing, row: Effect, y: float) -> None:
+def _draw_words(figure: Drawing, row: Row, y: float) -> None:
     x = (WIDTH - _WORDS + 0.14) / WIDTH
     colour = VERDICT_COLOURS[row.verdict]
     if row.effect is None:
         figure.text(x, y, f"{row.verdict}: no number", va="center", fontsize=8, color=colour)
         return
-    mean, low, high = estimate(row.effect, row.low, row.high)
+    mean, low, high = estimate(row.effect, row.ci_low, row.ci_high)
     gap = 0.012 / float(figure.get_size_inches()[1])
     figure.text(x, y + gap, f"{mean}  [{low}, {high}]", va="bottom", fontsize=8)
     figure.text(x, y - gap, row.verdict, va="top", fontsize=8, weight="bold", color=colour)

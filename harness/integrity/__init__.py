@@ -3,7 +3,7 @@
 from harness.integrity.budgets import Spending, spending
 from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
 from harness.integrity.ledger import Ledger, read_ledger
-from harness.integrity.standing import Standing, changed_claims, compare
+from harness.integrity.provenance import Provenance, changed_claims, provenance_of
 
 __all__ = [
     "FINE",
@@ -12,10 +12,10 @@ __all__ = [
     "Check",
     "Ledger",
     "Spending",
-    "Standing",
+    "Provenance",
     "changed_claims",
     "check",
-    "compare",
+    "provenance_of",
     "read_ledger",
     "spending",
 ]

@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from harness.evidence import Evidence
 from harness.integrity.budgets import Spending, spending
-from harness.integrity.standing import Standing
+from harness.integrity.provenance import Provenance
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import TIMED, State, Verdict
 from harness.wording import listed
@@ -38,14 +38,14 @@ class Check:
 
 
 def check(
-    evidence: Evidence, verdicts: Sequence[Verdict], lost: Lost, standing: Standing
+    evidence: Evidence, verdicts: Sequence[Verdict], lost: Lost, provenance: Provenance
 ) -> list[Check]:
     """Look for everything that could weaken the verdicts of an execution."""
     return [
         *_imported(evidence),
         _plan_hash(evidence),
-        _study_file(evidence, standing),
-        _claims(verdicts, standing),
+        _study_file(evidence, provenance),
+        _claims(verdicts, provenance),
         _execution(evidence),
         _missing(evidence),
         _outcomes(evidence),
@@ -83,23 +83,23 @@ def _plan_hash(evidence: Evidence) -> Check:
     return _made("plan-hash", "Plan", noted if then != now else (), fine)
 
 
-def _study_file(evidence: Evidence, standing: Standing) -> Check:
+def _study_file(evidence: Evidence, provenance: Provenance) -> Check:
     title = "Study file"
-    if not standing.file:
+    if not provenance.file:
         return Check("study-file", title, UNKNOWN, ("The study file is not at hand.",))
     noted = []
-    if standing.trouble:
-        noted = [f"{standing.file} cannot be read as it was then: {standing.trouble}."]
-    elif standing.study_changed:
+    if provenance.trouble:
+        noted = [f"{provenance.file} cannot be read as it was then: {provenance.trouble}."]
+    elif provenance.study_changed:
         noted = [
-            f"The study file has changed since: {standing.file} gives the plan"
-            f" {standing.plan_hash} today, and {evidence.plan.hash} was run. What is shown here is"
-            " what was run."
+            f"The study file has changed since: {provenance.file} gives the plan"
+            f" {provenance.plan_hash} today, and {evidence.plan.hash} was run. What is shown here"
+            " is what was run."
         ]
-    return _made("study-file", title, noted, f"{standing.file} declares the same today.")
+    return _made("study-file", title, noted, f"{provenance.file} declares the same today.")
 
 
-def _claims(verdicts: Sequence[Verdict], standing: Standing) -> Check:
+def _claims(verdicts: Sequence[Verdict], provenance: Provenance) -> Check:
     changed = [verdict.id for verdict in verdicts if verdict.changed_after_evidence]
     noted = []
     if len(changed) == 1:
@@ -109,14 +109,14 @@ def _claims(verdicts: Sequence[Verdict], standing: Standing) -> Check:
             f"{len(changed)} claims were changed after their evidence had been seen:"
             f" {_listed(changed)}."
         )
-    if standing.changed & set(changed):
-        noted.append(f"{standing.file} says otherwise today; what was declared then is judged.")
+    if provenance.changed & set(changed):
+        noted.append(f"{provenance.file} says otherwise today; what was declared then is judged.")
     by_reason: dict[str, list[str]] = {}
     for verdict in verdicts:
         if verdict.exploratory:
             by_reason.setdefault(verdict.exploratory, []).append(verdict.id)
     noted += [f"Exploratory: {_listed(ids)}. {reason}" for reason, ids in by_reason.items()]
-    noted += standing.ledger.notes
+    noted += provenance.ledger.notes
     fine = "No claim was changed after its evidence had been seen."
     return _made("claims-changed", "Claims", noted, fine)
 

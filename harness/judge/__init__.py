@@ -1,9 +1,8 @@
 """A claim and its evidence give a verdict."""
 
-from harness.judge.looks import arms_to_continue, judge
-from harness.judge.measures import numbers_per_seed
+from harness.judge.interim import arms_to_continue, judge
+from harness.judge.measures import describe_hypothesis, describe_measure, numbers_per_seed
 from harness.judge.verdicts import claim_declarations, declared_claims
-from harness.judge.words import describe_hypothesis, describe_measure
 from harness.measures.base import MissingEvidence
 
 __all__ = [

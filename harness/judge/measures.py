@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
-from harness.measures.base import MissingEvidence
+from harness.measures.base import ACROSS, MissingEvidence
 from harness.plan import Plan
 from harness.study import Arm, Comparison, compared
 from harness.study.claims import Test
@@ -114,3 +114,20 @@ def _what_is_missing(rows: pd.DataFrame, planned: int) -> str:
     if absent:
         parts.append(f"{absent} not run")
     return f"of {planned} trials {', '.join(parts)}"
+
+
+def describe_measure(test: Test, comparison: Comparison | None = None) -> str:
+    """Say what a test measures, such as "test.accuracy: relu − sigmoid (depth 8, 16)".
+
+    With the arms that it compares, also say which these are where the test itself does not.
+    """
+    quantity = test.metric
+    if test.spread_over_seeds:
+        quantity = f"distance of {quantity} from its median over seeds"
+    words = test.measure.words(comparison or Comparison(()))
+    return f"{ACROSS[test.across].words}{quantity}: {words}"
+
+
+def describe_hypothesis(test: Test) -> str:
+    """Say what a test expects, such as "> 0.05"."""
+    return test.hypothesis.words(test.measure.log)

@@ -1,8 +1,8 @@
 """A claim and its evidence give a verdict.
 
 Every test is reduced to one number per seed (a difference of arms, a log ratio, a slope, a value);
-`harness.stats` says what these numbers support. `harness.judge.looks` says by which rules: how many
-seeds count, and how the p-values of a study's claims are corrected together.
+`harness.stats` says what these numbers support. `harness.judge.interim` says by which rules: how
+many seeds count, and how the p-values of a study's claims are corrected together.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from harness.evidence import Evidence
 from harness.judge.measures import (
     Numbers,
     compared_arms,
+    describe_hypothesis,
+    describe_measure,
     involved_arms,
     numbers_per_seed,
 )
-from harness.judge.words import describe_hypothesis, describe_measure
 from harness.measures.base import MissingEvidence
 from harness.seeding import stream
 from harness.stats.forecast import seeds_to_decide
@@ -37,7 +38,7 @@ from harness.stats.multiplicity import intersection_union
 from harness.stats.power import Rule
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
-from harness.trial import Verdict, digest
+from harness.trial import Part, Verdict, digest
 
 POWER = 0.8
 
@@ -107,7 +108,6 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
         outcomes = [_outcome(part, correction, study.alpha) for part in parts]
         outcome = combine(outcomes)
         lead = _lead(parts, outcomes)
-        shown = _numbers(lead)
         verdicts.append(
             Verdict(
                 id=claim.id,
@@ -130,7 +130,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 parts=[]
                 if isinstance(claim, SingleClaim)
                 else [_part(part, found) for part, found in zip(parts, outcomes, strict=True)],
-                **shown,
+                **_numbers(lead),
             )
         )
     return verdicts
@@ -198,22 +198,25 @@ def _lead(parts: Sequence[TestResult], outcomes: Sequence[str]) -> TestResult:
 
 
 def _numbers(part: TestResult) -> dict[str, Any]:
-    if part.assessment is None:
-        return {"effect": None, "ci_low": None, "ci_high": None}
-    numbers = (part.assessment.effect, part.assessment.low, part.assessment.high)
+    """Return the fields that a verdict and its parts share: the interval, and what is claimed."""
+    measure, found = part.test.measure, part.assessment
+    claimed = {"claimed": part.test.hypothesis.ranges(measure.log), "neutral": measure.neutral}
+    if found is None:
+        return {"effect": None, "ci_low": None, "ci_high": None, **claimed}
+    numbers = (found.effect, found.low, found.high)
     effect, low, high = (part.shown(n) if math.isfinite(n) else None for n in numbers)
-    return {"effect": effect, "ci_low": low, "ci_high": high}
+    return {"effect": effect, "ci_low": low, "ci_high": high, "level": found.level, **claimed}
 
 
-def _part(part: TestResult, outcome: str) -> dict[str, Any]:
-    return {
-        "measures": part.measures,
-        "expected": describe_hypothesis(part.test),
-        "verdict": outcome,
-        "p_value": part.assessment.p_value if part.assessment else None,
-        "missing": part.missing,
+def _part(part: TestResult, outcome: str) -> Part:
+    return Part(
+        part.measures,
+        describe_hypothesis(part.test),
+        outcome,
+        part.assessment.p_value if part.assessment else None,
+        part.missing,
         **_numbers(part),
-    }
+    )
 
 
 def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult) -> str:

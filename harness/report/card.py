@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,6 @@ from harness.figures._labels import axis_label, metric_name
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
 from harness.probes.confusion_matrix import ConfusionMatrix
-from harness.report import verdicts as words
 from harness.report.blocks import Cell, Table, mean_cell
 from harness.report.build import write
 from harness.report.panels.origin import command, environments
@@ -192,11 +191,6 @@ class Card:
         ]
         caption = "Share of each class of the test split that is recognized, with 95 % t intervals"
         return Table(caption, ["Class", "Recall"], rows)
-
-    @property
-    def claims(self) -> Sequence[words.Row]:
-        """The verdicts of the study."""
-        return words.rows(self.evidence.plan.study, self.result.verdicts)
 
     @property
     def checks(self) -> list[Check]:

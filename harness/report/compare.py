@@ -5,55 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from harness.comparison import ClaimChange, ProfileComparison, Side, compare_profiles
-from harness.figures._effects import Effect, effects
 from harness.figures._labels import axis_label
 from harness.report.blocks import Cell, Table
 from harness.report.build import write
-from harness.report.effect_drawing import strips
+from harness.report.effect_drawing import alike_strips
 from harness.report.render import comparison_markdown, comparison_page
-from harness.report.verdicts import SYMBOLS
+from harness.report.verdicts import difference
 from harness.report.view import ProfileResult
-from harness.stats.paired import PairedT
-from harness.trial import Verdict
-from harness.wording import estimate, listed, number, p_text, plural, seconds
+from harness.wording import listed, number, p_text, plural, seconds, with_interval
 
 MOST_METRICS = 100
 NAME = "comparison"
-
-
-@dataclass(frozen=True)
-class ClaimSide:
-    """A verdict of one set, drawn and in words."""
-
-    verdict: str
-    symbol: str
-    effect: str
-    strip: Markup
-
-
-@dataclass(frozen=True)
-class ClaimPair:
-    """One claim in both sets; a set that does not make it is None."""
-
-    change: ClaimChange
-    first: ClaimSide | None
-    second: ClaimSide | None
-    difference: str
-    p_corrected: str
 
 
 class ProfilePair:
     """One profile of one study in both sets, in words and tables."""
 
     def __init__(self, first: ProfileResult, second: ProfileResult):
-        self._results = first, second
         self.comparison: ProfileComparison = compare_profiles(
             *(Side(result.evidence, result.verdicts) for result in (first, second))
         )
@@ -76,27 +50,16 @@ class ProfilePair:
                 text += f" Only the {word} set has {listed(arms)}."
         return text
 
-    @cached_property
-    def lines(self) -> list[ClaimPair]:
-        """The claims, those whose verdict differs first, then those whose effect does."""
+    @property
+    def lines(self) -> list[tuple[ClaimChange, list[Markup]]]:
+        """The claims, those whose verdict differs first, then those whose effect does, drawn."""
         changes = sorted(
             self.comparison.claims, key=lambda change: (not change.changed, not change.beyond_noise)
         )
-        return [self._line(change) for change in changes]
-
-    def _line(self, change: ClaimChange) -> ClaimPair:
-        verdicts = change.first, change.second
-        drawn = [
-            _effect(result, verdict)
-            for result, verdict in zip(self._results, verdicts, strict=True)
-            if verdict is not None
+        return [
+            (change, alike_strips([v for v in (change.first, change.second) if v is not None]))
+            for change in changes
         ]
-        alike = len({effect.measures for effect in drawn}) == 1
-        shown = iter(strips(drawn) if alike else [strips([effect])[0] for effect in drawn])
-        one, other = (None if v is None else _shown(v, next(shown)) for v in verdicts)
-        return ClaimPair(
-            change, one, other, _difference(change.difference), p_text(change.p_corrected)
-        )
 
     @property
     def settings(self) -> Table | None:
@@ -126,7 +89,7 @@ class ProfilePair:
             [
                 Cell(change.arm), Cell(axis_label(change.metric)),
                 Cell(number(change.first, 4), True), Cell(number(change.second, 4), True),
-                Cell(_difference(change.difference), True), Cell(p_text(change.p_corrected), True),
+                Cell(difference(change.difference), True), Cell(p_text(change.p_corrected), True),
             ]
             for change in beyond[:MOST_METRICS]
         ]  # fmt: skip
@@ -151,7 +114,7 @@ class ProfilePair:
             [
                 Cell(change.arm), Cell(seconds(change.first), True),
                 Cell(seconds(change.second), True),
-                Cell("{} [{}, {}]".format(*estimate(change.ratio, change.low, change.high)), True),
+                Cell(with_interval(change.ratio, change.low, change.high), True),
                 Cell(str(change.seeds), True),
             ]
             for change in self.comparison.costs
@@ -224,25 +187,6 @@ def build_comparison(view: ComparisonView, folder: Path) -> Path:
     write(folder / f"{NAME}.md", comparison_markdown(view).encode())
     write(folder / f"{NAME}.html", comparison_page(view).encode())
     return folder / f"{NAME}.html"
-
-
-def _effect(result: ProfileResult, verdict: Verdict) -> Effect:
-    rows = effects(result.evidence.plan.study, [verdict])
-    return next((row for row in rows if row.measures == verdict.measures), rows[0])
-
-
-def _shown(verdict: Verdict, strip: Markup) -> ClaimSide:
-    effect, low, high = estimate(verdict.effect, verdict.ci_low, verdict.ci_high)
-    interval = f" [{low}, {high}]" if verdict.ci_low is not None else ""
-    return ClaimSide(verdict.verdict, SYMBOLS[verdict.verdict], effect + interval, strip)
-
-
-def _difference(found: PairedT | None) -> str:
-    if found is None:
-        return "–"
-    if found.low == found.high:
-        return number(found.mean)
-    return "{} [{}, {}]".format(*estimate(found.mean, found.low, found.high))
 
 
 def _with_judgements(comparison: ProfileComparison) -> dict[str, Any]:

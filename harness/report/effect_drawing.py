@@ -7,25 +7,33 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from harness.figures._effects import Effect
+from harness.trial import Part, Verdict
 
 WIDTH, HEIGHT = 200.0, 26.0
 _ROOM = 8.0
+Row = Verdict | Part
 
 
-def strips(effects: Sequence[Effect]) -> list[Markup]:
+def strips(rows: Sequence[Row]) -> list[Markup]:
     """Draw effects of one measure on one scale, each as an SVG that takes the page's colours.
 
     The drawing is silent for screen readers: its numbers stand beside it.
     """
     numbers = [
         value
-        for row in effects
-        for value in (row.effect, row.low, row.high, row.neutral, *_bounds(row))
+        for row in rows
+        for value in (row.effect, row.ci_low, row.ci_high, row.neutral, *_bounds(row))
         if value is not None and math.isfinite(value)
     ]
     scale = _Scale(min(numbers, default=0.0), max(numbers, default=1.0))
-    return [_strip(row, scale) for row in effects]
+    return [_strip(row, scale) for row in rows]
+
+
+def alike_strips(verdicts: Sequence[Verdict]) -> list[Markup]:
+    """Draw verdicts on one scale where they are of one measure, else each on its own."""
+    if len({verdict.measures for verdict in verdicts}) == 1:
+        return strips(verdicts)
+    return [strips([verdict])[0] for verdict in verdicts]
 
 
 class _Scale:
@@ -40,11 +48,11 @@ class _Scale:
         return min(max(_ROOM + share * (WIDTH - 2 * _ROOM), 0.0), WIDTH)
 
 
-def _bounds(row: Effect) -> list[float]:
+def _bounds(row: Row) -> list[float]:
     return [bound for pair in row.claimed for bound in pair]
 
 
-def _strip(row: Effect, scale: _Scale) -> Markup:
+def _strip(row: Row, scale: _Scale) -> Markup:
     middle = HEIGHT / 2
     parts = []
     for low, high in row.claimed:
@@ -54,8 +62,8 @@ def _strip(row: Effect, scale: _Scale) -> Markup:
     if row.neutral is not None:
         parts.append(_upright(scale.at(row.neutral), "neutral"))
     if row.effect is not None:
-        left = scale.at(row.low) if row.low is not None else 0.0
-        right = scale.at(row.high) if row.high is not None else WIDTH
+        left = scale.at(row.ci_low) if row.ci_low is not None else 0.0
+        right = scale.at(row.ci_high) if row.ci_high is not None else WIDTH
         parts.append(
             f'<line class="interval" x1="{left:.1f}" x2="{right:.1f}" y1="{middle:g}"'
             f' y2="{middle:g}"/>'

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -37,8 +36,9 @@ def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
         for name, make in _frames(view).items():
             for suffix, encode in (("csv", _csv), ("parquet", _parquet)):
                 file = f"{name}.{suffix}"
-                encoded = partial(_encode, make, encode)
-                content = result.attempt(f"the file {file}", encoded, b"")
+                content = result.attempt(
+                    f"the file {file}", lambda make=make, encode=encode: encode(make()), b""
+                )
                 if content:
                     write(target / file, content)
         folders.append(target)
@@ -69,10 +69,6 @@ def _frames(view: ProfileView) -> dict[str, Callable[[], pd.DataFrame]]:
     }
 
 
-def _encode(make: Callable[[], pd.DataFrame], encode: Callable[[pd.DataFrame], bytes]) -> bytes:
-    return encode(make())
-
-
 def _csv(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False, lineterminator="\n").encode()
 
@@ -97,7 +93,7 @@ def tidy_verdicts(verdicts: Sequence[Verdict]) -> pd.DataFrame:
         row = verdict.to_dict()
         row["source"] = "; ".join(verdict.source)
         row["trials"] = " ".join(verdict.trials)
-        row["parts"] = json.dumps(verdict.parts)
+        row["parts"] = json.dumps(row["parts"])
         rows.append(row)
     return pd.DataFrame(rows)
 

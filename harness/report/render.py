@@ -13,7 +13,7 @@ from markupsafe import Markup
 from harness.figures import Picture
 from harness.report.blocks import Form
 from harness.report.svg import inline_svg, shared_styles
-from harness.report.verdicts import ORDER, SYMBOLS
+from harness.report.verdicts import FILTERS, ORDER
 from harness.report.view import ProfileView
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ def _whole_page(template: str, context: dict[str, Any]) -> str:
 
 
 def _board_context(board: Board) -> dict[str, Any]:
-    return {"board": board, "order": ORDER, "symbols": SYMBOLS}
+    return {"board": board, "order": ORDER}
 
 
 def _context(views: Sequence[ProfileView], lacking: Sequence[str]) -> dict[str, Any]:
     study = views[0].evidence.plan.study
-    claims = list(dict.fromkeys(row.id for view in views for row in view.rows))
+    claims = list(dict.fromkeys(id_ for view in views for id_ in view.by_claim))
     return {
         "study": study,
         "views": views,
@@ -107,6 +107,7 @@ def _environment(*, html: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters.update(FILTERS)
     environment.filters["panels"] = _panels
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["form"] = _html_form if html else _markdown_form

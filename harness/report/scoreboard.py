@@ -12,15 +12,14 @@ from pathlib import Path
 from markupsafe import Markup
 
 from harness.figures import Picture
-from harness.figures._effects import Effect, effects
 from harness.integrity import Check
 from harness.report import verdicts as words
 from harness.report.build import write
-from harness.report.effect_drawing import strips
+from harness.report.effect_drawing import alike_strips
 from harness.report.panels.cost import of_claim
 from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.settings import day
-from harness.report.view import ProfileResult, ProfileView, views_of
+from harness.report.view import ProfileResult, views_of
 from harness.trial import Verdict
 from harness.wording import plural, seconds
 
@@ -28,36 +27,29 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
-class Result:
-    """One claim in one profile: its verdict in words, drawn, and what its trials cost."""
-
-    profile: str
-    row: words.Row
-    strip: Markup
-    cost: str
-    energy: str
-    link: str
-
-
-@dataclass(frozen=True)
 class ClaimLine:
-    """One claim with its results, the profile with most examples first."""
+    """One claim: for each profile, the one with most examples first, its verdict, drawn, and cost.
 
-    id: str
-    says: str
-    sources: Sequence[str]
-    results: Sequence[Result]
+    The cost is the training time of the trials behind the verdict, and their energy if it is known.
+    """
+
+    results: Sequence[tuple[Verdict, Markup, tuple[str, str]]]
+
+    @property
+    def claim(self) -> Verdict:
+        """The verdict of the first profile, for what all of them say alike."""
+        return self.results[0][0]
 
     @property
     def measured(self) -> str:
         """What was measured, if that is the same in every profile; else empty."""
-        found = {result.row.measured for result in self.results}
+        found = {words.measured(verdict.measures) for verdict, *_ in self.results}
         return found.pop() if len(found) == 1 else ""
 
     @property
     def marks(self) -> list[str]:
         """What a filter by source may ask for: each source, and the work that it is a part of."""
-        return sorted({*self.sources, *(work_of(source) for source in self.sources)})
+        return sorted({*self.claim.source, *(work_of(source) for source in self.claim.source)})
 
 
 @dataclass(frozen=True)
@@ -110,11 +102,8 @@ class StudyBoard:
     @cached_property
     def lines(self) -> list[ClaimLine]:
         """The claims, in the order of the study file."""
-        first = {row.id: row for view in self._views for row in reversed(view.rows)}
-        return [
-            ClaimLine(id_, first[id_].says, first[id_].sources, self._results(id_))
-            for id_ in dict.fromkeys(row.id for view in self._views for row in view.rows)
-        ]
+        ids = dict.fromkeys(id_ for view in self._views for id_ in view.by_claim)
+        return [self._line(id_) for id_ in ids]
 
     @cached_property
     def profiles(self) -> list[ProfileLine]:
@@ -136,33 +125,19 @@ class StudyBoard:
     @property
     def leading(self) -> list[Verdict]:
         """One verdict a claim: by the profile with most examples."""
-        found: dict[str, Verdict] = {}
-        for view in self._views:
-            for verdict in view.result.verdicts:
-                found.setdefault(verdict.id, verdict)
-        return list(found.values())
+        return [line.claim for line in self.lines]
 
-    def _results(self, id_: str) -> list[Result]:
+    def _line(self, id_: str) -> ClaimLine:
         views = [view for view in self._views if id_ in view.by_claim]
-        drawn = [_leading_effect(view, id_) for view in views]
-        alike = len({effect.measures for effect in drawn}) == 1
-        shown = strips(drawn) if alike else [strips([effect])[0] for effect in drawn]
-        return [
-            Result(
-                view.name,
-                view.by_claim[id_],
-                strip,
-                *of_claim(view.evidence, view.by_claim[id_].trials),
-                f"{self.name}/index.html#{view.name}-claim-{id_}",
-            )
-            for view, strip in zip(views, shown, strict=True)
-        ]
+        verdicts = [view.by_claim[id_] for view in views]
+        costs = [of_claim(view.evidence, view.by_claim[id_].trials) for view in views]
+        return ClaimLine(list(zip(verdicts, alike_strips(verdicts), costs, strict=True)))
 
 
 def _origin(result: ProfileResult) -> str:
     """Say where the records of a profile come from."""
     made = "imported" if result.imported else "run here"
-    return "published" if result.standing.published else made
+    return "published" if result.provenance.published else made
 
 
 def _integrity(checks: Sequence[Check]) -> str:
@@ -210,7 +185,7 @@ class Board:
         works: dict[str, set[str]] = {}
         for study in self.studies:
             for line in study.lines:
-                for source in line.sources:
+                for source in line.claim.source:
                     works.setdefault(work_of(source), set()).add(source)
         return {
             work: sorted(works[work] - {work}, key=_natural) for work in sorted(works, key=_natural)
@@ -288,10 +263,3 @@ def _natural(text: str) -> list[tuple[int, int | str]]:
     """Order texts as people count: 2 before 10."""
     parts = _DIGITS.split(text)
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
-
-
-def _leading_effect(view: ProfileView, id_: str) -> Effect:
-    """Return the effect that the verdict turns on."""
-    verdict = next(v for v in view.result.verdicts if v.id == id_)
-    rows = effects(view.evidence.plan.study, [verdict])
-    return next((row for row in rows if row.measures == verdict.measures), rows[0])

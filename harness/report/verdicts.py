@@ -1,10 +1,9 @@
-"""Verdicts in words: a row for each claim, and the sentences made from them."""
+"""Verdicts in words: how pages write their numbers, and the sentences made from them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from harness.evidence import Evidence
 from harness.figures._labels import metric_name
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
-from harness.study import Study
-from harness.study.claims import Claim, Test
-from harness.trial import Verdict
+from harness.stats.paired import PairedT
+from harness.trial import Part, Verdict
 from harness.wording import (
     ABSENT,
     capitalized,
@@ -24,6 +22,7 @@ from harness.wording import (
     number,
     p_text,
     plural,
+    with_interval,
     with_minus,
 )
 
@@ -32,127 +31,48 @@ SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplet
 _MOST_NAMED = 3
 
 
-@dataclass(frozen=True)
-class Row:
-    """One claim, or one part of it, in words."""
-
-    id: str
-    says: str
-    verdict: str
-    symbol: str
-    measured: str
-    expected: str
-    effect: str
-    interval: str
-    level: str
-    p_corrected: str
-    p_plain: str
-    seeds: str
-    sources: Sequence[str]
-    reason: str
-    forecast: str
-    changed: bool
-    parts: Sequence[Row]
-    trials: Sequence[str]
-    discussion: str = ""
-
-    @property
-    def differs(self) -> str:
-        """Say plainly that the evidence is against what the sources claim; else empty."""
-        if self.verdict != "refuted" or not self.sources:
-            return ""
-        return f"The evidence is against what is claimed in {listed(list(self.sources))}."
-
-
-def rows(
-    study: Study, verdicts: Sequence[Verdict], discussions: Mapping[str, str] | None = None
-) -> list[Row]:
-    """Return one row per claim, in the order of the study file.
-
-    `discussions` holds what was written about the verdicts, by claim.
-    """
-    claims = {claim.id: claim for claim in study.claims}
-    said = discussions or {}
-    return [
-        replace(_row(claims.get(v.id), v, study.alpha), discussion=said.get(v.id, ""))
-        for v in verdicts
-    ]
-
-
-def _row(claim: Claim | None, verdict: Verdict, alpha: float) -> Row:
-    tests = claim.tests if claim is not None else []
-    parts = [_part(test, part, alpha) for test, part in zip(tests, verdict.parts, strict=False)]
-    lead = next((p for p in parts if p.measured == measured(verdict.measures)), None)
-    level = lead.level if lead else (_level(tests[0], alpha) if tests else "")
-    effect, interval = _numbers(verdict.effect, verdict.ci_low, verdict.ci_high)
-    return Row(
-        id=verdict.id,
-        says=verdict.says,
-        verdict=verdict.verdict,
-        symbol=SYMBOLS[verdict.verdict],
-        measured=measured(verdict.measures),
-        expected=with_minus(verdict.expected),
-        effect=effect,
-        interval=interval,
-        level=level,
-        p_corrected=p_text(verdict.p_corrected),
-        p_plain=p_text(verdict.p_value),
-        seeds=str(verdict.seeds) if verdict.seeds else ABSENT,
-        sources=verdict.source,
-        reason=capitalized(verdict.reason).replace("%", " %"),
-        forecast=_forecast(verdict),
-        changed=verdict.changed_after_evidence,
-        parts=parts,
-        trials=verdict.trials,
-    )
-
-
-def _part(test: Test, part: dict[str, Any], alpha: float) -> Row:
-    effect, interval = _numbers(part["effect"], part["ci_low"], part["ci_high"])
-    return Row(
-        id="",
-        says="",
-        verdict=part["verdict"],
-        symbol=SYMBOLS[part["verdict"]],
-        measured=measured(part["measures"]),
-        expected=with_minus(part["expected"]),
-        effect=effect,
-        interval=interval,
-        level=_level(test, alpha),
-        p_corrected="",
-        p_plain=p_text(part["p_value"]),
-        seeds="",
-        sources=(),
-        reason=capitalized(part["missing"]),
-        forecast="",
-        changed=False,
-        parts=(),
-        trials=(),
-    )
-
-
 def measured(measures: str) -> str:
     """Put a measure in words: its metric by name, then what is compared."""
     metric, colon, rest = measures.partition(": ")
     return capitalized(metric_name(metric)) + colon + rest
 
 
-def _level(test: Test, alpha: float) -> str:
-    """Return the confidence level that belongs to a test's kind of claim, such as "95 %"."""
-    two_bounds = test.hypothesis.kind == "equivalence"
-    return f"{100 * (1 - (2 if two_bounds else 1) * alpha):g} %"
+def effect(row: Verdict | Part) -> str:
+    """Write an effect to the digits that its interval justifies."""
+    return ABSENT if row.effect is None else estimate(row.effect, row.ci_low, row.ci_high)[0]
 
 
-def _numbers(effect: float | None, low: float | None, high: float | None) -> tuple[str, str]:
-    if effect is None:
-        return ABSENT, ""
-    shown = estimate(effect, low, high)
-    if low is None and high is None:
-        return shown[0], ""
-    return shown[0], f"{shown[1]} to {shown[2]}"
+def bracketed(row: Verdict | Part) -> str:
+    """Write an effect with its interval: "0.2 [0.1, 0.3]"."""
+    return with_interval(row.effect, row.ci_low, row.ci_high)
 
 
-def _forecast(verdict: Verdict) -> str:
+def difference(found: PairedT | None) -> str:
+    """Write a paired difference with its interval."""
+    if found is None or found.low == found.high:
+        return number(found.mean if found else None)
+    return with_interval(found.mean, found.low, found.high)
+
+
+def interval(row: Verdict | Part) -> str:
+    """Write an interval: "0.1 to 0.3"; empty where there is none."""
+    if row.effect is None or (row.ci_low is None and row.ci_high is None):
+        return ""
+    return "{} to {}".format(*estimate(row.effect, row.ci_low, row.ci_high)[1:])
+
+
+def level(row: Verdict | Part) -> str:
+    """Write the confidence level of an interval, such as "95 %"."""
+    return "" if row.level is None else f"{100 * row.level:g} %"
+
+
+def reason(verdict: Verdict) -> str:
+    """Say why a verdict is what it is."""
+    return capitalized(verdict.reason).replace("%", " %")
+
+
+def forecast(verdict: Verdict) -> str:
+    """Say how many seeds would decide what is inconclusive; else nothing."""
     if verdict.verdict != "inconclusive":
         return ""
     if verdict.seeds_needed is None:
@@ -161,6 +81,13 @@ def _forecast(verdict: Verdict) -> str:
         f"About {plural(verdict.seeds_needed, 'seed')} would decide it, if effect and spread stay"
         " as they are."
     )
+
+
+def differs(verdict: Verdict) -> str:
+    """Say plainly that the evidence is against what the sources claim; else nothing."""
+    if verdict.verdict != "refuted" or not verdict.source:
+        return ""
+    return f"The evidence is against what is claimed in {listed(verdict.source)}."
 
 
 # --- sentences ----------------------------------------------------------------------------------
@@ -181,18 +108,7 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     return f"Of {len(verdicts)} claims, {listed(parts)}."
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Claims of one verdict: a lead-in, and the most telling of them with their numbers."""
-
-    verdict: str
-    symbol: str
-    lead: str
-    claims: Sequence[tuple[str, str]]
-    more: int
-
-
-_LEADS = {
+LEADS = {
     "supported": "Holds",
     "refuted": "Does not hold",
     "inconclusive": "Not decided",
@@ -200,17 +116,13 @@ _LEADS = {
 }
 
 
-def findings(verdicts: Sequence[Verdict], table: Sequence[Row]) -> list[Finding]:
-    """Return the claims of each verdict, those with the clearest effects first."""
+def findings(verdicts: Sequence[Verdict]) -> list[tuple[str, Sequence[Verdict], int]]:
+    """Return for each verdict its claims with the clearest effects, and how many more there are."""
     found = []
-    by_id = {row.id: row for row in table}
     for word in ORDER:
         mine = sorted((v for v in verdicts if v.verdict == word), key=_clearness, reverse=True)
         if mine:
-            named = [(v.says, _in_words(by_id[v.id])) for v in mine[:_MOST_NAMED]]
-            found.append(
-                Finding(word, SYMBOLS[word], _LEADS[word], named, max(0, len(mine) - _MOST_NAMED))
-            )
+            found.append((word, mine[:_MOST_NAMED], max(0, len(mine) - _MOST_NAMED)))
     return found
 
 
@@ -222,12 +134,14 @@ def _clearness(verdict: Verdict) -> float:
     return abs(effect) / (high - low)
 
 
-def _in_words(row: Row) -> str:
-    if row.effect == ABSENT:
-        return row.reason
-    interval = f" ({row.level} interval {row.interval})" if row.interval else ""
-    text = f"{row.measured}: {row.effect}{interval}; claimed {row.expected}."
-    return f"{text} {row.forecast}".strip()
+def in_words(verdict: Verdict) -> str:
+    """Say in a sentence what was measured, and what was claimed."""
+    if verdict.effect is None:
+        return reason(verdict)
+    shown = f" ({level(verdict)} interval {interval(verdict)})" if interval(verdict) else ""
+    claimed = with_minus(verdict.expected)
+    text = f"{measured(verdict.measures)}: {effect(verdict)}{shown}; claimed {claimed}."
+    return f"{text} {forecast(verdict)}".strip()
 
 
 def best_in_words(evidence: Evidence) -> str:
@@ -246,3 +160,23 @@ def _mean(values: Any) -> str:
     """Write a mean to the digits that its interval justifies."""
     mean = float(np.mean(values))
     return estimate(mean, *t_interval(values))[0] if len(values) > 1 else number(mean)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "measured": measured,
+    "effect": effect,
+    "bracketed": bracketed,
+    "difference": difference,
+    "interval": interval,
+    "level": level,
+    "reason": reason,
+    "forecast": forecast,
+    "differs": differs,
+    "p": p_text,
+    "signed": with_minus,
+    "in_words": in_words,
+    "lead": LEADS.__getitem__,
+    "cap": capitalized,
+    "symbol": SYMBOLS.__getitem__,
+}
+"""What templates write of a verdict, or of a part of one."""

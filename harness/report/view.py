@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from harness.evidence import Evidence
 from harness.figures import Picture, draw
-from harness.integrity import Check, Standing, check
+from harness.integrity import Check, Provenance, check
 from harness.registry import FIGURES, PANELS
 from harness.report import verdicts as words
 from harness.report.blocks import Block, flat
@@ -29,14 +29,14 @@ GLANCE = "at_a_glance"
 class ProfileResult:
     """What a report is made of for one profile: its newest execution, judged.
 
-    `lost` holds (trial_id, attempt, cause) of attempts that ended without a record; `standing` says
-    whether the records were published, and what the study file says today.
+    `lost` holds (trial_id, attempt, cause) of attempts that ended without a record; `provenance`
+    says whether the records were published, and what the study file says today.
     """
 
     evidence: Evidence
     verdicts: Sequence[Verdict]
     lost: Lost = ()
-    standing: Standing = field(default_factory=Standing)
+    provenance: Provenance = field(default_factory=Provenance)
     left_out: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     """The parts of its report that could not be drawn: by what they are, that, and why."""
 
@@ -66,7 +66,7 @@ class ProfileResult:
     @cached_property
     def checks(self) -> list[Check]:
         """What was looked for that could weaken the verdicts."""
-        given = self.evidence, self.verdicts, self.lost, self.standing
+        given = self.evidence, self.verdicts, self.lost, self.provenance
         return self.attempt("the checks of integrity", lambda: check(*given), [])
 
 
@@ -113,19 +113,13 @@ class ProfileView:
     @cached_property
     def origin(self) -> str:
         """Where the records come from, if they were not made here; else empty."""
-        published = self.result.standing.published
+        published = self.result.provenance.published
         return self.part("where the records come from", origin, self.evidence, published) or ""
 
     @cached_property
-    def rows(self) -> list[words.Row]:
-        """The verdicts in words."""
-        discussions = self.result.standing.discussions
-        return words.rows(self.evidence.plan.study, self.result.verdicts, discussions)
-
-    @cached_property
-    def by_claim(self) -> Mapping[str, words.Row]:
-        """The verdicts by the id of their claim."""
-        return {row.id: row for row in self.rows}
+    def by_claim(self) -> Mapping[str, Verdict]:
+        """The verdicts by the id of their claim, in the order of the study file."""
+        return {verdict.id: verdict for verdict in self.result.verdicts}
 
     @property
     def headline(self) -> str:
@@ -138,9 +132,9 @@ class ProfileView:
         return self.part("the best arm", words.best_in_words, self.evidence) or ""
 
     @cached_property
-    def findings(self) -> Sequence[words.Finding]:
+    def findings(self) -> Sequence[tuple[str, Sequence[Verdict], int]]:
         """The claims that tell most, by verdict."""
-        return self.part("the findings", words.findings, self.result.verdicts, self.rows) or ()
+        return self.part("the findings", words.findings, self.result.verdicts) or ()
 
     # --- figures ----------------------------------------------------------------------------------
     def drawn(self, figure: str) -> list[Picture]:

@@ -5,33 +5,28 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import import_module
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
-from harness.cluster import ClusterError, Event, Executor, Key, Lost, Notice, Pack, open_executor
+from harness.cluster import Event, Executor, Lost, Notice, Pack
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
 from harness.publish import FOLDER, PublishedFile, read_for
-from harness.run.costs import Costs, Ledger
 from harness.run.dry_runs import check_networks, subjects_of
-from harness.run.faults import FaultPolicy
-from harness.run.needs import checkpoints_of, needs_of, own_modules
+from harness.run.finished import identity, reuse, shown_path
 from harness.run.observer import Closing, Observer, Opening
-from harness.run.outcome import Outcome, RunOptions, RunResult
-from harness.run.packing import PackQueue
+from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
 from harness.run.prepare import REUSABLE, Walk, data_configs, prepare
-from harness.run.pretraining import given_of, why_hopeless, with_products
 from harness.run.reports import check_writable
 from harness.run.schedule import Schedule
-from harness.run.unchanged import identity, reuse, shown_path
+from harness.run.stages import why_hopeless, with_products
+from harness.run.trial_queue import FaultPolicy, PackQueue
+from harness.run.workers import Workers, checkpoints_of
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, StoreError, conductor_lock, open_store
-from harness.study import InputError, LoadedStudy, Problem
+from harness.study import LoadedStudy
 from harness.trial import Checked, Phase, Progress, Record, State, Trial
 from harness.workloads import Dataset, count_duplicates, data_root, load
 
@@ -60,58 +55,40 @@ def run_study(
     for observer in observers:
         observer.awaited()
     try:
-        return _run_anew(plan, loaded, options, observers, begin)
+        return _run_anew(plan, _Session(loaded, options, observers, begin))
     except BaseException:
         for observer in observers:
             observer.called_off()
         raise
 
 
-def _run_anew(
-    plan: Plan,
-    loaded: LoadedStudy,
-    options: RunOptions,
-    observers: Sequence[Observer],
-    begin: float,
-) -> RunResult:
-    root = data_root(options.data)
-    found = {key: load(config, root) for key, config in data_configs(plan).items()}
-    datasets = list(found.values())
-    plan = replace(plan, fingerprints={key: data.fingerprint for key, data in found.items()})
-    check_writable(options.reports, loaded.study.study)
-    with conductor_lock(options.results):
-        store = open_store(options.results)
-        try:
-            store.check()
-            if options.retrain_damaged:
-                store.drop_damaged_candidates()
-            published = read_for(plan.study.study, options.results / FOLDER)
-            session = _Session(options, observers, begin, loaded, published)
-            return _run(plan, store, datasets, session)
-        finally:
-            store.close()
-
-
 @dataclass(frozen=True)
 class _Session:
+    loaded: LoadedStudy
     options: RunOptions
     observers: Sequence[Observer]
     begin: float
-    loaded: LoadedStudy
-    published: Sequence[PublishedFile]
 
     def seconds(self) -> float:
         return time.monotonic() - self.begin
 
 
-def _run(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> RunResult:
-    conductor = Conductor(plan, store, session)
-    try:
-        conductor.check(datasets)
-        conductor.execution = _start(plan, store, datasets, session)
-        return _train_and_judge(conductor, datasets)
-    finally:
-        conductor.close()
+def _run_anew(plan: Plan, session: _Session) -> RunResult:
+    options, root = session.options, data_root(session.options.data)
+    datasets = {key: load(config, root) for key, config in data_configs(plan).items()}
+    plan = replace(plan, fingerprints={key: data.fingerprint for key, data in datasets.items()})
+    check_writable(options.reports, plan.study.study)
+    with conductor_lock(options.results), closing(open_store(options.results)) as store:
+        store.check()
+        if options.retrain_damaged:
+            store.drop_damaged_candidates()
+        published = read_for(plan.study.study, options.results / FOLDER)
+        workers = Workers(plan, store, options, list(datasets.values()))
+        with closing(workers):
+            conductor = Conductor(plan, store, session, workers)
+            conductor.check()
+            conductor.execution = _start(plan, store, list(datasets.values()), session)
+            return _train_and_judge(conductor, published)
 
 
 def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> int:
@@ -124,76 +101,57 @@ def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sess
         "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
         "file": file,
     }
-    return store.start_execution(
-        plan.study.study,
-        plan.profile,
-        plan.hash,
-        plan.declaration,
-        context,
-        identity(plan, file),
-    )
+    names = plan.study.study, plan.profile
+    return store.start_execution(*names, plan.hash, plan.declaration, context, identity(plan, file))
 
 
-def _ended_by(error: BaseException) -> str:
-    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-
-
-def _end(store: Store, execution: int, status: str, session: _Session) -> None:
-    with suppress(StoreError):  # it may be what is in trouble
-        store.end_execution(execution, status, session.seconds())
-
-
-def _close_early(conductor: Conductor, status: str) -> None:
-    """Close an execution that did not come to its end, and tell everyone."""
-    session = conductor.session
-    _end(conductor.store, conductor.execution, status, session)
-    closing = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
-    for observer in session.observers:
-        with suppress(OSError):  # of a terminal that is gone; the others are told all the same
-            observer.closed(closing)
-
-
-def _train_and_judge(conductor: Conductor, datasets: Sequence[Dataset]) -> RunResult:
+def _train_and_judge(conductor: Conductor, published: Sequence[PublishedFile]) -> RunResult:
     store, session = conductor.store, conductor.session
     try:
-        conductor.run(datasets)
+        conductor.run()
         status = "failed" if conductor.counts["failed"] else "finished"
         store.end_execution(conductor.execution, status, session.seconds())
     except BaseException as error:
-        _close_early(conductor, _ended_by(error))
+        _close_early(conductor, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         raise
     try:
-        return _judge(conductor, status)
+        return _judge(conductor, status, published)
     except KeyboardInterrupt:
         _close_early(conductor, "interrupted")
         raise
 
 
-def _judge(conductor: Conductor, status: str) -> RunResult:
+def _close_early(conductor: Conductor, status: str) -> None:
+    """Close an execution that did not come to its end, and tell everyone."""
+    session = conductor.session
+    with suppress(StoreError):  # it may be what is in trouble
+        conductor.store.end_execution(conductor.execution, status, session.seconds())
+    ending = Closing(status, conductor.counts, session.seconds(), (), None, conductor.costs())
+    for observer in session.observers:
+        with suppress(OSError):  # of a terminal that is gone; the others are told all the same
+            observer.closed(ending)
+
+
+def _judge(conductor: Conductor, status: str, published: Sequence[PublishedFile]) -> RunResult:
     """Judge what has been trained, write the report and tell everyone."""
     from harness.run.reports import conclude
     from harness.run.results import Results
 
     plan, session = conductor.plan, conductor.session
 
-    def closed(outcome: Outcome, report: Path | None = None) -> Closing:
+    def so_far(result: RunResult) -> RunResult:
         seconds, costs = session.seconds(), conductor.costs()
-        return Closing(status, conductor.counts, seconds, outcome.verdicts, report, costs)
+        return replace(result, counts=conductor.counts, wall_seconds=seconds, costs=costs)
 
-    results, names = Results(conductor.store, session.published), (plan.study.study, plan.profile)
-    outcome, report = conclude(
-        results, names, session.options.reports, lambda o: conductor.tell("judged", closed(o))
+    result = conclude(
+        Results(conductor.store, published),
+        (plan.study.study, plan.profile),
+        session.options.reports,
+        lambda judged: conductor.tell("judged", Closing.of(status, so_far(judged))),
     )
-    end = closed(outcome, report)
-    conductor.tell("closed", end)
-    counts, verdicts = conductor.counts, outcome.verdicts
-    return RunResult(*names, counts, end.wall_seconds, verdicts, report, outcome, end.costs)
-
-
-def _import_what_judges() -> None:
-    """Import what judges and draws while Ray starts: both take a second or two."""
-    for module in ("harness.run.results", "harness.report"):
-        import_module(module)
+    result = so_far(result)
+    conductor.tell("closed", Closing.of(status, result))
+    return result
 
 
 @dataclass
@@ -207,11 +165,12 @@ class _Work:
 class Conductor:
     """Feeds an executor from the schedule, and the store from the executor."""
 
-    def __init__(self, plan: Plan, store: Store, session: _Session):
+    def __init__(self, plan: Plan, store: Store, session: _Session, workers: Workers):
         self.plan = plan
         self.store = store
         self.execution = 0  # until it has begun
         self.session = session
+        self._workers = workers
         self.counts: Counter[str] = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=0)
         self._schedule = Schedule(plan, store, next_round, best)
         self._states = store.states()
@@ -223,10 +182,8 @@ class Conductor:
         self._in_flight: dict[str, Pack] = {}
         self._planned = Counter(plan.trial_counts())
         self._noted: Counter[str] = Counter()
-        self._provided: set[Key] = set()
         self._forecast: Mapping[str, float] = {}
         self._ledger = Ledger()
-        self._executor: Executor | None = None
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
@@ -237,7 +194,7 @@ class Conductor:
         """Return what the trials of this run cost so far, and what they were forecast to."""
         return self._ledger.costs(self._forecast)
 
-    def check(self, datasets: Sequence[Dataset]) -> None:
+    def check(self) -> None:
         """Have a worker build every distinct network that is to be trained, and take a step.
 
         Raises:
@@ -245,14 +202,13 @@ class Conductor:
         """
         subjects = subjects_of(self.plan, self.store, self._states)
         if subjects:
-            loaded, executor = self.session.loaded, self._opened(datasets)
-            tell = partial(self.tell, "noticed")
-            check_networks(executor, loaded, self.plan, subjects, tell)
+            executor, tell = self._workers.executor(), partial(self.tell, "noticed")
+            check_networks(executor, self.session.loaded, self.plan, subjects, tell)
 
-    def run(self, datasets: Sequence[Dataset]) -> None:
+    def run(self) -> None:
         """Run every trial that has no record yet; return when all have one.
 
-        The workers may still be stopping then; `close` returns when they are gone.
+        The workers may still be stopping then.
         """
         self.tell("opened", Opening(self.plan, self.execution, dict(self._planned), {}))
         walk = Walk(self.plan)
@@ -262,42 +218,13 @@ class Conductor:
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
-        executor = self._opened(datasets)
+        executor = self._workers.executor()
         try:
             while self._work:
                 self._submit(executor)
                 self._handle(executor.events(WAIT_SECONDS))
         finally:
             executor.release()
-
-    def close(self) -> None:
-        """Return when the workers are gone."""
-        if self._executor is not None:
-            self._executor.close()
-
-    def _opened(self, datasets: Sequence[Dataset]) -> Executor:
-        """Return the executor, which has the data; it is opened when it is first needed."""
-        if self._executor is None:
-            self._executor = self._open_executor()
-            for dataset in datasets:
-                self._executor.provide(dataset)
-        return self._executor
-
-    def _open_executor(self) -> Executor:
-        options = self.session.options
-        if not options.in_process:  # two imports at once, of which one is PyTorch's, can collide
-            Thread(target=_import_what_judges).start()
-        try:
-            return open_executor(
-                in_process=options.in_process,
-                address=options.address,
-                needs=needs_of(self.plan.study, options.results),
-                modules=own_modules(self.plan),
-            )
-        except ClusterError as error:
-            raise InputError(
-                [Problem(str(error), "--address" if options.address else "")]
-            ) from None
 
     def _take(self, assignments: Iterable[Assignment], walk: Walk | None = None) -> None:
         """Queue what must run; what has a record counts at once and may unlock more.
@@ -315,7 +242,7 @@ class Conductor:
             id_ = item.trial.id
             self._set_aside_damaged(id_)
             usable = self._is_usable(item.trial)
-            noted.append(_assigned(item, usable))
+            noted.append(AssignedRecord.of(item, reused=usable))
             if walk is not None:
                 walk.meet(item, done=usable)
             if usable:
@@ -372,18 +299,9 @@ class Conductor:
         while self._queue and self._packs_in_flight() < 2 * executor.slots:
             pack = self._queue.next_pack(executor.slots)
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
-            self._provide(executor, pack)
-            executor.submit(pack)
+            self._workers.submit(pack)
             for trial in pack.trials:
                 self.tell("started", self._work[trial.id].assignments[0])
-
-    def _provide(self, executor: Executor, pack: Pack) -> None:
-        """Hand over what a pack uses of stages, when the first one needs it."""
-        stages = {stage.trial.id: stage.trial for stage in self.plan.stages.values()}
-        for key in pack.needed.values():
-            if key not in self._provided:
-                executor.provide_products(key, given_of(stages[key[0]], self.store, key[1]))
-                self._provided.add(key)
 
     def _packs_in_flight(self) -> int:
         return len({id(pack) for pack in self._in_flight.values()})
@@ -446,16 +364,3 @@ def _failure(trial: Trial, reason: str, attempt: int) -> Record:
     """Return the record of a trial that ends without having been trained."""
     now = time.time()
     return Record(trial, State.FAILED, reason, attempt=attempt, started=now, ended=now)
-
-
-def _assigned(item: Assignment, reused: bool) -> AssignedRecord:
-    return AssignedRecord(
-        item.arm,
-        item.phase,
-        item.candidate,
-        item.parameters,
-        item.trial.seed,
-        reused,
-        item.trial.id,
-        None,
-    )

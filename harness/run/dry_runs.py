@@ -11,7 +11,7 @@ from harness.cluster import DryRun, Executor, Loss, Lost, Notice, open_executor
 from harness.models import is_simple
 from harness.plan import FIXED, Plan, corners
 from harness.run.prepare import REUSABLE, data_configs, prepare
-from harness.run.pretraining import given_of
+from harness.run.stages import given_of
 from harness.store import Store
 from harness.study import (
     Arm,

@@ -10,6 +10,8 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from harness.errors import nearest
@@ -17,12 +19,12 @@ from harness.metrics import BUILT_IN, logged_names
 from harness.plan import Plan, make_plan
 from harness.provenance import environment
 from harness.publish import FOLDER, read_for
+from harness.run.finished import shown_path
 from harness.run.logged_runs import Match, match_runs
 from harness.run.outcome import RunOptions, RunResult
 from harness.run.reports import check_writable, conclude
 from harness.run.results import Results
-from harness.run.unchanged import shown_path
-from harness.store import AssignedRecord, conductor_lock, open_store
+from harness.store import AssignedRecord, Store, conductor_lock, open_store
 from harness.study import InputError, LoadedStudy, Problem
 from harness.track.reading import ReadingError, RunReader
 from harness.trial import Phase, Record, State, Trial, digest, trained_elsewhere
@@ -54,48 +56,46 @@ def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptio
         )  # fmt: skip
     records, notes = _read(plan, training, tracking_uri, loaded.file)
     check_writable(options.reports, plan.study.study)
-    with conductor_lock(options.results):
-        store = open_store(options.results)
-        try:
-            store.check()
-            published = read_for(plan.study.study, options.results / FOLDER)
-            known = store.states()
-            context = {
-                "overrides": dict(plan.overrides),
-                "fingerprints": {},
-                "environment": environment(),
-                "duplicates": {},
-                "file": shown_path(loaded.file),
-                "imported": {"experiment": training["experiment"], "notes": notes},
-            }
-            execution = store.start_execution(
-                plan.study.study, plan.profile, plan.hash, plan.declaration, context
-            )
-            try:
-                for _, record in records:
-                    store.set_aside_damaged(record.trial_id)
-                store.add_records([record for _, record in records])
-                store.add_assignments(execution, [_assigned(*item, known) for item in records])
-            except KeyboardInterrupt:
-                store.end_execution(execution, "interrupted", time.monotonic() - begin)
-                raise
-            store.end_execution(execution, "finished", time.monotonic() - begin)
-            names = (plan.study.study, plan.profile)
-            outcome, report = conclude(Results(store, published), names, options.reports)
-        finally:
-            store.close()
+    context = {
+        "overrides": dict(plan.overrides),
+        "fingerprints": {},
+        "environment": environment(),
+        "duplicates": {},
+        "file": shown_path(loaded.file),
+        "imported": {"experiment": training["experiment"], "notes": notes},
+    }
+    with conductor_lock(options.results), closing(open_store(options.results)) as store:
+        store.check()
+        published = read_for(plan.study.study, options.results / FOLDER)
+        counts = _store(plan, store, records, context, begin)
+        names = (plan.study.study, plan.profile)
+        result = conclude(Results(store, published), names, options.reports)
+    return replace(result, counts=counts, wall_seconds=time.monotonic() - begin)
+
+
+def _store(
+    plan: Plan,
+    store: Store,
+    records: Sequence[tuple[Match, Record]],
+    context: Mapping[str, Any],
+    begin: float,
+) -> Counter[str]:
+    """Keep the records of an execution of their own; count those that are new, by state."""
+    known = store.states()
+    names = plan.study.study, plan.profile
+    execution = store.start_execution(*names, plan.hash, plan.declaration, context)
+    status = "interrupted"
+    try:
+        for _, record in records:
+            store.set_aside_damaged(record.trial_id)
+        store.add_records([record for _, record in records])
+        store.add_assignments(execution, [_assigned(*item, known) for item in records])
+        status = "finished"
+    finally:
+        store.end_execution(execution, status, time.monotonic() - begin)
     counts = Counter(complete=0, diverged=0, failed=0, reused=0)
-    counts.update(
-        "reused" if record.trial_id in known else record.state.value for _, record in records
-    )
-    return RunResult(
-        *names,
-        counts,
-        time.monotonic() - begin,
-        outcome.verdicts,
-        report,
-        outcome,
-    )
+    counts.update("reused" if r.trial_id in known else r.state.value for _, r in records)
+    return counts
 
 
 def _read(
@@ -189,6 +189,5 @@ def _curve(histories: Mapping[str, Mapping[int, float]]) -> list[dict[str, float
 
 def _assigned(match: Match, record: Record, known: Mapping[str, State]) -> AssignedRecord:
     id_ = record.trial_id
-    return AssignedRecord(
-        match.arm.name, Phase.CONFIRMATION, None, {}, match.block, id_ in known, id_, None
-    )
+    phase = Phase.CONFIRMATION
+    return AssignedRecord(match.arm.name, phase, None, {}, match.block, id_ in known, id_)

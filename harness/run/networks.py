@@ -15,8 +15,8 @@ from harness.errors import nearest
 from harness.metrics import metric_of
 from harness.models import is_simple
 from harness.plan import selecting_metric
-from harness.run.ingredients import ingredients
 from harness.run.observer import Observer
+from harness.run.stages import training_inputs
 from harness.store import AssignedRecord, Execution, Store, open_store
 from harness.study import InputError
 from harness.track import resolve_uri
@@ -29,7 +29,7 @@ EXAMPLES = 5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LoggedNetwork:
     """What became of one arm's network; `note` says what to know about it."""
 
     arm: str
@@ -64,7 +64,7 @@ class Wanted:
     data: Path | None = None
 
 
-def log_networks(store: Store, wanted: Wanted) -> Iterator[Outcome]:
+def log_networks(store: Store, wanted: Wanted) -> Iterator[LoggedNetwork]:
     """Log the network of each arm: its winner's, on the first confirmation seed.
 
     Records hold no weights. The trial is trained again, which on a CPU gives the same weights bit
@@ -94,7 +94,7 @@ def log_networks(store: Store, wanted: Wanted) -> Iterator[Outcome]:
             try:
                 yield _log(store, models, item, execution, wanted, item.arm == best)
             except ModelError as error:
-                yield Outcome(item.arm, None, f"not logged, nor what follows: {error}")
+                yield LoggedNetwork(item.arm, None, f"not logged, nor what follows: {error}")
                 return
 
 
@@ -158,7 +158,7 @@ def _log(
     execution: Execution,
     wanted: Wanted,
     best: bool,
-) -> Outcome:
+) -> LoggedNetwork:
     from harness.train.engine import train_again
     from harness.train.serving import Predictor, save_network
 
@@ -167,17 +167,17 @@ def _log(
     trial = record.trial
     size = 4 * record.cost.get("parameters", 0)
     if size > LARGEST:
-        return Outcome(item.arm, None, f"not logged: {size / 1e6:.0f} MB of weights")
+        return LoggedNetwork(item.arm, None, f"not logged: {size / 1e6:.0f} MB of weights")
     of = Subject(execution.study, execution.profile, item.arm, trial.id, best)
     if "features" in trial.sources:
-        return Outcome(item.arm, None, "not logged: it reads what a stage makes of its inputs")
+        return LoggedNetwork(item.arm, None, "not logged: its inputs are made by a stage")
     known = models.known(of, register=wanted.register)
     if known is not None:
-        return Outcome(item.arm, known)
-    made_of = ingredients(record, store, wanted.data)
+        return LoggedNetwork(item.arm, known)
+    made_of = training_inputs(record, store, wanted.data)
     again = train_again(trial, made_of.data, threads=made_of.threads, given=made_of.given)
     if again.weights is None:
-        return Outcome(item.arm, None, f"not logged: {again.reason.strip() or again.state}")
+        return LoggedNetwork(item.arm, None, f"not logged: {again.reason.strip() or again.state}")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "network"
         save_network(folder, again, made_of.data)
@@ -185,7 +185,7 @@ def _log(
         params = {**item.parameters, "seed": item.seed}
         model = NetworkModel(folder, example, Predictor(folder)(example), _results(record), params)
         logged = models.log(of, model, register=wanted.register)
-    return Outcome(item.arm, logged, _note(record, again))
+    return LoggedNetwork(item.arm, logged, _note(record, again))
 
 
 def _note(before: Record, again: Record) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.plan import Assignment, Plan
-from harness.run.costs import Costs
+from harness.run.outcome import Costs, RunResult
 from harness.trial import Progress, Record, Verdict
 
 
@@ -31,6 +31,12 @@ class Closing:
     verdicts: Sequence[Verdict]
     report: Path | None
     costs: Costs = field(default_factory=Costs)
+
+    @classmethod
+    def of(cls, status: str, result: RunResult) -> Closing:
+        """Tell of a run that came to its end."""
+        return cls(status, result.counts, result.wall_seconds, result.verdicts, result.report,
+                   result.costs)  # fmt: skip
 
 
 class Observer:

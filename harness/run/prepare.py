@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.plan import Assignment, Plan, data_key, estimate_seconds, make_plan
 from harness.pretrained import need_library
-from harness.run.costs import forecast
+from harness.run.outcome import forecast
 from harness.run.schedule import Schedule
 from harness.search import best
 from harness.store import Store

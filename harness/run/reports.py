@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.provenance import package_version
 from harness.publish import FOLDER
-from harness.run.outcome import Fault, Outcome
-from harness.store import Execution, Store, WrittenPage, open_store
+from harness.run.outcome import Fault, RunResult
+from harness.store import CachedReport, Execution, Store, open_store
 from harness.study import InputError, files_of
 from harness.trial import digest
 from harness.wording import why
@@ -46,9 +46,9 @@ def made_from(store: Store, study: str | None = None) -> str:
     )
 
 
-def standing_page(store: Store, folder: Path, key: str) -> WrittenPage | None:
+def cached_report(store: Store, folder: Path, key: str) -> CachedReport | None:
     """Return what was written to a folder, if it stands; see `made_from` for the key."""
-    page = store.pages.find(_name(folder))
+    page = store.report_cache.find(_name(folder))
     if page is None or page.made_from != key:
         return None
     same = all(_content(folder / name) == content for name, content in page.files.items())
@@ -75,7 +75,7 @@ def keep_page(
         inside = sorted(file for file in folder.rglob("*") if file.is_file())
         files = [file.relative_to(folder).as_posix() for file in inside]
     contents = {name: _content(folder / name) for name in files}
-    store.pages.keep(_name(folder), WrittenPage(key, contents, outcomes))
+    store.report_cache.keep(_name(folder), CachedReport(key, contents, outcomes))
 
 
 def check_writable(folder: Path, study: str = "") -> None:
@@ -117,8 +117,8 @@ def conclude(
     results: Results,
     names: tuple[str, str],
     reports: Path,
-    tell: Callable[[Outcome], None] = lambda outcome: None,
-) -> tuple[Outcome, Path | None]:
+    tell: Callable[[RunResult], None] = lambda result: None,
+) -> RunResult:
     """Judge every profile of a study, tell what came of one of them, and write the report.
 
     Args:
@@ -128,7 +128,7 @@ def conclude(
         tell: told as soon as the profile is judged, before anything is drawn.
 
     Returns:
-        What came of the profile, and the folder of the report; None if it could not be written.
+        What came of the profile, and where the report is.
 
     Raises:
         Exception: whatever came up in judging this profile.
@@ -141,10 +141,10 @@ def conclude(
         fault = next(f for f in results.faults if (f.study, f.profile) == names)
         assert fault.error is not None
         raise fault.error
-    tell(Outcome.of(mine))
+    tell(RunResult.of(mine))
     faults = list(results.faults_of({study}))
     folder = _write_report(results, judged, reports / study, key, faults)
-    return replace(Outcome.of(mine), left_out=[str(fault) for fault in faults]), folder
+    return replace(RunResult.of(mine, [str(fault) for fault in faults]), report=folder)
 
 
 def build_reports(
@@ -203,7 +203,7 @@ def _write_report(
         faults += left_out(judged)
         if results.store is not None:
             says = [str(fault) for fault in faults if fault.study == study]
-            outcomes = {r.profile: replace(Outcome.of(r), left_out=says).to_dict() for r in judged}
+            outcomes = {r.profile: RunResult.of(r, says).kept() for r in judged}
             keep_page(results.store, folder, key, outcomes)
     except Exception as error:
         says_why = f"the report could not be written ({why(error)}); the verdicts stand"
@@ -232,7 +232,7 @@ def refresh_scoreboard(results: Path, reports: Path) -> Sequence[Fault]:
         What could not be judged, drawn or written.
     """
     store = open_store(results)
-    if standing_page(store, reports, made_from(store)) is not None:
+    if cached_report(store, reports, made_from(store)) is not None:
         return []
     from harness.run.results import open_results  # what judges is slow to import
 

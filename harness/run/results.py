@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from harness.errors import InputError, nearest
-from harness.evidence import gather
-from harness.integrity import changed_claims, compare, read_ledger
+from harness.evidence import Evidence, gather
+from harness.integrity import changed_claims, provenance_of, read_ledger
 from harness.judge import claim_declarations, judge
+from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
 from harness.run.outcome import Fault
+from harness.search import Tried
 from harness.store import DATABASE, Execution, Store, StoreError, open_store
+from harness.trial import Phase, State
 from harness.wording import why
 
 
@@ -85,10 +90,10 @@ class Results:
         """Judge the claims of an execution, and note that they have met their evidence."""
         execution = entry.execution
         evidence = gather(entry.source, execution)
-        standing = compare(evidence, published=entry.published)
+        provenance = provenance_of(evidence, published=entry.published)
         declared = claim_declarations(evidence)
         history = self._history(execution.study, execution.profile)
-        verdicts = judge(evidence, sorted(changed_claims(history, declared) | standing.changed))
+        verdicts = judge(evidence, sorted(changed_claims(history, declared) | provenance.changed))
         ledger = read_ledger(evidence, verdicts, entry.source.looks(execution.id))
         verdicts = [replace(v, exploratory=ledger.exploratory.get(v.id, "")) for v in verdicts]
         if self.store is not None and not entry.published:
@@ -99,7 +104,7 @@ class Results:
                 says = f"when its claims met their evidence could not be noted ({error})"
                 self.faults.append(Fault(execution.study, execution.profile, says, error))
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
-        return ProfileResult(evidence, verdicts, lost, replace(standing, ledger=ledger))
+        return ProfileResult(evidence, verdicts, lost, replace(provenance, ledger=ledger))
 
     def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
         """Return when each claim met evidence, here and where the records were published."""
@@ -141,3 +146,40 @@ def known_studies(known: Collection[str], named: Iterable[str] | None = None) ->
     for name in sorted(names - set(known)):
         raise InputError(f"there are no results of a study '{name}'{nearest(name, known)}")
     return sorted(names)
+
+
+# --- searches ----------------------------------------------------------------------------------
+def searches(evidence: Evidence) -> Iterator[tuple[str, SearchSpace, list[Tried]]]:
+    """Yield each searched arm, its space, and its candidates in the order of asking.
+
+    The value of a candidate is the mean over its search seeds, and absent if one has none.
+    """
+    trials = evidence.trials
+    rows = trials[trials["phase"] == Phase.SEARCH.value]
+    for arm in evidence.plan.arms:
+        space = evidence.plan.space(arm)
+        own = rows[rows["arm"] == arm.name]
+        if space is None or own.empty:
+            continue
+        columns = [f"parameter.{path}" for path in space.dimensions]
+        asked = [column for column in columns if column in own]
+        groups = own.groupby(["candidate", *asked], sort=False, dropna=False)
+        yield arm.name, space, [_tried(group, space, asked) for _, group in groups]
+
+
+def _tried(group: pd.DataFrame, space: SearchSpace, columns: list[str]) -> Tried:
+    first = group.iloc[0]
+    parameters = {
+        column.removeprefix("parameter."): _plain(first[column])
+        for column in columns
+        if pd.notna(first[column])
+    }
+    name = space.metric.name
+    values = group[name] if name in group else pd.Series([float("nan")])
+    value = None if values.isna().any() else float(values.mean())
+    pruned = bool((group["state"] == State.PRUNED.value).any())
+    return Tried(parameters, value, pruned=pruned)
+
+
+def _plain(value: object) -> object:
+    return value.item() if hasattr(value, "item") else value

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from harness.plan import FIXED, Assignment, Plan
 from harness.run.arm_search import ArmSearch, AskNext, CandidateMemory, PickBest
-from harness.run.instalments import Decide, Instalments, decide_by_claims
+from harness.run.sequential_confirmation import Decide, SequentialConfirmation, decide_by_claims
 from harness.trial import Phase, Record
 
 
@@ -31,7 +31,7 @@ class Schedule:
         self._ask_next = ask_next
         self._pick_best = pick_best
         self._sources = _Sources()
-        self._instalments = Instalments(plan, decide)
+        self._confirmation = SequentialConfirmation(plan, decide)
         self._waiting: dict[str, list[ArmSearch]] = {}
 
     def start(self) -> list[Assignment]:
@@ -39,7 +39,7 @@ class Schedule:
         ready: list[Assignment] = list(self._plan.stages.values())
         for arm in self._plan.all_arms:
             if self._plan.space(arm) is None:
-                ready += self._instalments.confirm(arm.name, [FIXED])
+                ready += self._confirmation.confirm(arm.name, [FIXED])
                 continue
             search = ArmSearch(self._plan, arm, self._memory, self._ask_next, self._pick_best)
             ready += self._go_on(search, search.start())
@@ -58,7 +58,7 @@ class Schedule:
             for search in self._waiting.pop(record.trial_id, []):
                 unlocked += self._go_on(search, search.take(record))
         else:
-            unlocked += self._instalments.take(record)
+            unlocked += self._confirmation.take(record)
         return self._sources.hold(unlocked)
 
     def _go_on(self, search: ArmSearch, items: list[Assignment]) -> list[Assignment]:
@@ -66,7 +66,7 @@ class Schedule:
         for id_ in {item.trial.id for item in items}:
             self._waiting.setdefault(id_, []).append(search)
         if search.is_over:
-            return self._instalments.confirm(search.arm.name, search.winners())
+            return self._confirmation.confirm(search.arm.name, search.winners())
         return items
 
 

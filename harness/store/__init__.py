@@ -2,8 +2,8 @@
 
 from harness.store.database import Store
 from harness.store.opening import DATABASE, SCHEMA_VERSION, conductor_lock, open_store
-from harness.store.pages import WrittenPage
 from harness.store.records import AssignedRecord, Execution, Look, StoreError
+from harness.store.report_cache import CachedReport
 
 __all__ = [
     "DATABASE",
@@ -13,7 +13,7 @@ __all__ = [
     "Look",
     "Store",
     "StoreError",
-    "WrittenPage",
+    "CachedReport",
     "conductor_lock",
     "open_store",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.store.arrays import ArraysDamagedError, pack_arrays, unpack_arrays
+from harness.store.arrays import ArraysDamagedError, pack_products, unpack_products
 from harness.store.checksums import (
     COVERED,
     checksum,
@@ -24,9 +24,9 @@ from harness.store.checksums import (
     set_aside,
 )
 from harness.store.connection import Connection, damaged
-from harness.store.pages import Pages
 from harness.store.records import AssignedRecord, Execution, Look, StoreError
-from harness.trial import PRODUCTS, Phase, Products, Record, State
+from harness.store.report_cache import ReportCache
+from harness.trial import Phase, Products, Record, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Store:
     def __init__(self, connection: Connection, folder: Path):
         self._db = connection
         self.folder = folder
-        self.pages = Pages(connection)
+        self.report_cache = ReportCache(connection)
 
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
@@ -59,8 +59,15 @@ class Store:
                 " checksum = excluded.checksum WHERE records.state = 'failed'",
                 rows,
             )
-            packed = [(r.trial_id, pack_arrays(_flat(r.products))) for r in records if r.products]
+            packed = [(r.trial_id, pack_products(r.products)) for r in records if r.products]
             self._insert("weights", packed)
+
+    def _row(self, table: str, key: str, value: object) -> tuple[Any, ...] | None:
+        """Return the row of a table whose key has a value, with its checksum, or None."""
+        found: tuple[Any, ...] | None = self._db.execute(
+            f"SELECT {columns(table)} FROM {table} WHERE {key} = ?", (value,)
+        ).fetchone()
+        return found
 
     def _insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add rows with their checksums, but for those that are there."""
@@ -76,22 +83,16 @@ class Store:
         Raises:
             StoreError: if it is not as it was written.
         """
-        row = self._record_row(trial_id)
+        row = self._row("records", "trial_id", trial_id)
         return self._record(row) if row else None
 
     def set_aside_damaged(self, trial_id: str) -> bool:
         """Move the record of a trial aside if it is damaged; tell whether it was."""
-        row = self._record_row(trial_id)
+        row = self._row("records", "trial_id", trial_id)
         if row is None or is_whole(row):
             return False
         set_aside(self._db, trial_id)
         return True
-
-    def _record_row(self, trial_id: str) -> tuple[Any, ...] | None:
-        found: tuple[Any, ...] | None = self._db.execute(
-            f"SELECT {columns('records')} FROM records WHERE trial_id = ?", (trial_id,)
-        ).fetchone()
-        return found
 
     def weights(self, trial_id: str) -> Mapping[str, NDArray[Any]] | None:
         """Return the weights that a trial was recorded with, by parameter name, or None."""
@@ -103,15 +104,13 @@ class Store:
         Raises:
             StoreError: if they are not as they were written.
         """
-        row = self._db.execute(
-            f"SELECT {columns('weights')} FROM weights WHERE trial_id = ?", (trial_id,)
-        ).fetchone()
+        row = self._row("weights", "trial_id", trial_id)
         if row is None:
             return {}
         try:
             if not is_whole(row):
                 raise ArraysDamagedError("their checksum differs")
-            return _by_product(unpack_arrays(row[1]), wanted)
+            return unpack_products(row[1], wanted)
         except ArraysDamagedError as error:
             with self._db:
                 self._db.execute("DELETE FROM weights WHERE trial_id = ?", (trial_id,))
@@ -128,19 +127,13 @@ class Store:
 
     def states(self) -> dict[str, State]:
         """Return the state of every recorded trial."""
-        return {
-            id_: _state(s) for id_, s in self._db.execute("SELECT trial_id, state FROM records")
-        }
+        rows = self._db.execute("SELECT trial_id, state FROM records")
+        return {trial_id: _state(state) for trial_id, state in rows}
 
     def find_trials(self, prefix: str) -> list[str]:
         """Return the recorded trials whose id starts with a prefix."""
-        return [
-            row[0]
-            for row in self._db.execute(
-                "SELECT trial_id FROM records WHERE substr(trial_id, 1, ?) = ?",
-                (len(prefix), prefix),
-            )
-        ]
+        query = "SELECT trial_id FROM records WHERE substr(trial_id, 1, ?) = ?"
+        return [trial_id for (trial_id,) in self._db.execute(query, (len(prefix), prefix))]
 
     def add_attempt(self, trial_id: str, attempt: int, cause: str) -> None:
         """Note that an attempt ended without a record, and why."""
@@ -232,16 +225,11 @@ class Store:
             self._sum_execution(execution)
 
     def _sum_execution(self, execution: int) -> None:
-        row = self._execution_row(execution)
+        row = self._row("executions", "id", execution)
+        assert row is not None
         self._db.execute(
             "UPDATE executions SET checksum = ? WHERE id = ?", (checksum(*row[:-1]), execution)
         )
-
-    def _execution_row(self, execution: int) -> tuple[Any, ...]:
-        found: tuple[Any, ...] = self._db.execute(
-            f"SELECT {columns('executions')} FROM executions WHERE id = ?", (execution,)
-        ).fetchone()
-        return found
 
     def end_execution(self, execution: int, status: str, wall_seconds: float) -> None:
         """Close an execution as finished, failed or interrupted."""
@@ -261,17 +249,19 @@ class Store:
             " wall_seconds FROM executions WHERE ? IS NULL OR study = ? ORDER BY id",
             (study, study),
         )
-        return [self._execution(row) for row in rows]
+        return [
+            Execution(*row[:4], _loaded(row[4]), _loaded(row[5]), *row[6:])  # in their order
+            for row in rows
+        ]
 
     def latest_executions(self) -> list[Execution]:
         """Return the newest execution of every study and profile that has any assignment."""
-        latest = {}
-        for execution in self.executions():
-            has_any = self._db.execute(
-                "SELECT 1 FROM assignments WHERE execution = ? LIMIT 1", (execution.id,)
-            ).fetchone()
-            if has_any:
-                latest[execution.study, execution.profile] = execution
+        query = (
+            "SELECT id FROM executions"
+            " WHERE EXISTS (SELECT 1 FROM assignments WHERE execution = executions.id)"
+        )
+        found = {id_ for (id_,) in self._db.execute(query)}
+        latest = {(e.study, e.profile): e for e in self.executions() if e.id in found}
         return list(latest.values())
 
     def looks(self, execution: int) -> list[Look]:
@@ -301,18 +291,17 @@ class Store:
         values = [
             (
                 execution,
-                row.trial_id,
-                row.arm,
-                row.phase.value,
-                -1 if row.candidate is None else row.candidate,
-                _dump(row.parameters),
-                row.seed,
-                int(row.reused),
+                r.trial_id,
+                r.arm,
+                r.phase.value,
+                -1 if r.candidate is None else r.candidate,
+                _dump(r.parameters),
+                r.seed,
+                int(r.reused),
             )
-            for row in rows
-        ]
+            for r in rows
+        ]  # fmt: skip  (the order of columns is that of the checksums)
         with self._db:
-            # The order of columns is that of the checksums.
             self._insert("assignments", values)
 
     def assigned_records(self, execution: int) -> Iterator[AssignedRecord]:
@@ -321,7 +310,8 @@ class Store:
         Raises:
             StoreError: at once if what was declared is damaged; later if any of these is.
         """
-        if not is_whole(self._execution_row(execution)):
+        row = self._row("executions", "id", execution)
+        if row is None or not is_whole(row):
             raise damage(self._db, f"what was declared {of_execution(self._db, execution)}")
         return self._assigned_records(execution)
 
@@ -339,15 +329,9 @@ class Store:
                 raise damage(self._db, f"what a trial was for {of_execution(self._db, execution)}")
             _, trial_id, arm, phase, candidate, parameters, seed, reused, _ = assigned
             yield AssignedRecord(
-                arm,
-                Phase(phase),
-                None if candidate < 0 else candidate,
-                json.loads(parameters),
-                seed,
-                bool(reused),
-                trial_id,
-                self._record(record) if record[0] is not None else None,
-            )
+                arm, Phase(phase), None if candidate < 0 else candidate, json.loads(parameters),
+                seed, bool(reused), trial_id, None if record[0] is None else self._record(record),
+            )  # fmt: skip
 
     def assigned_states(self, execution: int) -> list[tuple[str, Phase, State | None]]:
         """Return (trial_id, phase, state of its record) of an execution's assignments."""
@@ -414,35 +398,9 @@ class Store:
             pass
         raise damage(self._db, f"the record of {of_trial(self._db, row[0])}")
 
-    def _execution(self, row: tuple[Any, ...]) -> Execution:
-        id_, study, profile, plan_hash, declaration, context, started, ended, status, seconds = row
-        declared, known = _loaded(declaration), _loaded(context)
-        return Execution(
-            id_, study, profile, plan_hash, declared, known, started, ended, status, seconds
-        )
-
     def close(self) -> None:
         """Close the database."""
         self._db.close()
-
-
-def _flat(products: Products) -> dict[str, NDArray[Any]]:
-    """Return all arrays in one mapping, by product and name: `weights/0.bias`."""
-    return {f"{product}/{key}": a for product, part in products.items() for key, a in part.items()}
-
-
-def _by_product(
-    arrays: Mapping[str, NDArray[Any]], wanted: Collection[str] | None
-) -> dict[str, dict[str, NDArray[Any]]]:
-    """Undo `_flat`; the first databases held weights alone, by their names."""
-    found: dict[str, dict[str, NDArray[Any]]] = {}
-    for name, array in arrays.items():
-        product, slash, key = name.partition("/")
-        if not slash or product not in (*PRODUCTS, "normalization"):
-            product, key = "weights", name
-        if wanted is None or product in wanted:
-            found.setdefault(product, {})[key] = array
-    return found
 
 
 def _state(text: str) -> State:

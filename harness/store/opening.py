@@ -11,8 +11,8 @@ from pathlib import Path
 from harness.store.checksums import add_checksums
 from harness.store.connection import connect
 from harness.store.database import Store
-from harness.store.pages import PAGES
 from harness.store.records import StoreError
+from harness.store.report_cache import PAGES
 
 SCHEMA_VERSION = 3  # 2: weights, 3: checksums
 DATABASE = "harness.db"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.trial import Phase, Record
+
+if TYPE_CHECKING:
+    from harness.plan import Assignment
 
 
 class StoreError(Exception):
@@ -40,7 +43,14 @@ class AssignedRecord:
     seed: int
     reused: bool
     trial_id: str
-    record: Record | None
+    record: Record | None = None
+
+    @classmethod
+    def of(cls, item: Assignment, *, reused: bool, record: Record | None = None) -> AssignedRecord:
+        """Note what a planned trial is for."""
+        trial = item.trial
+        return cls(item.arm, item.phase, item.candidate, item.parameters, trial.seed, reused,
+                   trial.id, record)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -272,7 +272,7 @@ EXAMPLES = {
 }
 
 
-def lesson(problem: Problem) -> list[str]:
+def explain_problem(problem: Problem) -> list[str]:
     """Return lines that show a mistake in its file, what the part is for, and one that is right."""
     lines = _excerpt(problem)
     key = re.split(r"[.\[]", problem.path, maxsplit=1)[0]

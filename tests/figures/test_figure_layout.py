@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.figures._effects import claimed_ranges
 from harness.figures._layout import lay_out
 from harness.figures._lines import padded, spread
 from harness.plan import make_plan
@@ -100,10 +99,10 @@ def test_limits_hold_the_values():
 def test_the_shaded_range_is_where_the_claim_puts_the_effect(hypothesis, ranges):
     sides = [{"arm": "a"}, {"arm": "b"}]
     test = ClaimTest(metric="test.accuracy", contrast=sides, **hypothesis)
-    assert claimed_ranges(test) == ranges
+    assert test.hypothesis.ranges(test.measure.log) == ranges
 
 
 def test_the_range_of_a_ratio_lies_around_one():
     sides = [{"arm": "a"}, {"arm": "b"}]
     test = ClaimTest(metric="cost.seconds", ratio=sides, greater_by=0.25)
-    assert claimed_ranges(test) == ((1.25, math.inf),)
+    assert test.hypothesis.ranges(test.measure.log) == ((1.25, math.inf),)

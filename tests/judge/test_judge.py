@@ -193,8 +193,8 @@ def test_a_composite_claim_needs_every_part(made):
     (both,) = judge(made(text % (part % 0.01, part % 0.05), accuracy))
     (one,) = judge(made(text % (part % 0.01, part % 0.2), accuracy))
     assert (both.verdict, one.verdict) == ("supported", "refuted")
-    assert both.p_value == max(p["p_value"] for p in both.parts)
-    assert [p["verdict"] for p in one.parts] == ["supported", "refuted"]
+    assert both.p_value == max(p.p_value for p in both.parts)
+    assert [p.verdict for p in one.parts] == ["supported", "refuted"]
 
 
 def test_too_few_seeds_never_support(made, tmp_path):

@@ -318,11 +318,11 @@ def test_they_are_run_judged_and_shown(installed, capsys):
     assert verdicts["wide"].effect == pytest.approx((wide - narrow).mean())
     odds, contrast = verdicts["both"].parts
     share = table[["64-0.0001", "64-0.01"]].mean(axis=1)
-    assert odds["effect"] == pytest.approx(math.exp(np.log(share / (1 - share)).mean()))
+    assert odds.effect == pytest.approx(math.exp(np.log(share / (1 - share)).mean()))
     over = int((share / (1 - share) > 0.5).sum())
     p = sum(math.comb(6, k) for k in range(over, 7)) / 2**6
-    assert odds["p_value"] == pytest.approx(p)
-    assert contrast["measures"] == "test.accuracy: 0.01 − 0.0001"
+    assert odds.p_value == pytest.approx(p)
+    assert contrast.measures == "test.accuracy: 0.01 − 0.0001"
     page = Path(result["report"]).read_text()
     for text in ("first-and-last", "halton", "median stop", "mostly &gt; 0"):
         assert text in page, text

@@ -5,20 +5,20 @@ from dataclasses import replace
 import pytest
 from report_examples import without_trials
 
-from harness.integrity import Standing, changed_claims, check
+from harness.integrity import Provenance, changed_claims, check
 from harness.plan import make_plan
 
 
 @pytest.fixture
 def checked(finished):
-    """Return a function: evidence, verdicts, lost attempts, standing give checks by id."""
+    """Return a function: evidence, verdicts, lost attempts, provenance give checks by id."""
 
-    def build(evidence=None, verdicts=None, lost=(), standing=None):
+    def build(evidence=None, verdicts=None, lost=(), provenance=None):
         found = check(
             evidence if evidence is not None else finished.evidence,
             verdicts if verdicts is not None else finished.verdicts,
             lost,
-            standing or Standing(),
+            provenance or Provenance(),
         )
         return {c.id: c for c in found}
 
@@ -57,7 +57,7 @@ def test_another_plan_hash(checked, finished):
 
 
 def test_a_changed_study_file_and_claim(checked, finished):
-    standing = Standing(
+    provenance = Provenance(
         file="studies/odd-words.yaml", plan_hash="1" * 16, study_changed=True,
         changed=frozenset({"relu-loses"}),
     )  # fmt: skip
@@ -65,11 +65,11 @@ def test_a_changed_study_file_and_claim(checked, finished):
         replace(v, changed_after_evidence=v.id in ("relu-loses", "hot-fails"))
         for v in finished.verdicts
     ]
-    checks = checked(verdicts=verdicts, standing=standing)
+    checks = checked(verdicts=verdicts, provenance=provenance)
     assert noted(checks) >= {"study-file", "claims-changed"}
     assert "relu-loses and hot-fails" in says(checks, "claims-changed")
     assert "says otherwise today" in says(checks, "claims-changed")
-    trouble = checked(standing=Standing(file="studies/odd-words.yaml", trouble="it is gone"))
+    trouble = checked(provenance=Provenance(file="studies/odd-words.yaml", trouble="it is gone"))
     assert "it is gone" in says(trouble, "study-file")
 
 

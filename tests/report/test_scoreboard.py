@@ -9,10 +9,10 @@ import pytest
 from test_report_browser import CONTRAST
 from test_report_build import read
 
-from harness.figures._effects import Effect
-from harness.integrity import Standing
+from harness.integrity import Provenance
 from harness.report import build_scoreboard, make_board
 from harness.report.effect_drawing import WIDTH, strips
+from harness.trial import Part
 
 
 def under_another_name(result, name):
@@ -20,7 +20,7 @@ def under_another_name(result, name):
     return replace(
         result,
         evidence=replace(result.evidence, execution=execution),
-        standing=Standing(published=True),
+        provenance=Provenance(published=True),
     )
 
 
@@ -29,7 +29,9 @@ def results(finished):
     default, more = finished.profiles["default"], finished.profiles["more"]
     verdicts = [replace(default.verdicts[0], changed_after_evidence=True), *default.verdicts[1:]]
     return [
-        replace(default, verdicts=verdicts, standing=Standing(discussions={"relu-loses": "why"})),
+        replace(
+            default, verdicts=verdicts, provenance=Provenance(discussions={"relu-loses": "why"})
+        ),
         more,
         under_another_name(default, "another-study"),
     ]
@@ -101,20 +103,20 @@ def test_no_results_and_no_claims_are_still_pages(finished, tmp_path):
 
 def effect(**fields):
     values = {
-        "title": "", "measures": "m", "expected": "> 1", "verdict": "supported", "effect": 2.0,
-        "low": 1.5, "high": 2.5, "claimed": ((1.0, math.inf),), "neutral": 0.0, "reason": "",
+        "measures": "m", "expected": "> 1", "verdict": "supported", "p_value": 0.01, "missing": "",
+        "effect": 2.0, "ci_low": 1.5, "ci_high": 2.5, "claimed": ((1.0, math.inf),), "neutral": 0.0,
     }  # fmt: skip
-    return Effect(**{**values, **fields})
+    return Part(**{**values, **fields})
 
 
 def test_drawings_of_a_claim_share_a_scale_and_stay_inside():
-    wide, narrow = strips([effect(high=None), effect(effect=10.0, low=9.0, high=11.0)])
+    wide, narrow = strips([effect(ci_high=None), effect(effect=10.0, ci_low=9.0, ci_high=11.0)])
     places = [float(x) for x in re.findall(r'(?:x1|x2|x|cx)="([\d.]+)"', wide + narrow)]
     assert all(0 <= x <= WIDTH for x in places)
     edges = [re.search(r'class="edge" x1="([\d.]+)"', strip).group(1) for strip in (wide, narrow)]
     assert edges[0] == edges[1]
     assert 'x2="200.0"' in wide
-    (empty,) = strips([effect(effect=None, low=None, high=None, verdict="incomplete")])
+    (empty,) = strips([effect(effect=None, ci_low=None, ci_high=None, verdict="incomplete")])
     assert "interval" not in empty
     crosses = strips([effect(verdict="refuted")])[0]
     assert "cross" in crosses

@@ -7,7 +7,7 @@ import pytest
 
 from harness.cli.app import run
 from harness.cli.tally import spent
-from harness.run.costs import Ledger, forecast
+from harness.run.outcome import Ledger, forecast
 
 
 def record(seconds, **cost):

@@ -3,8 +3,7 @@
 import pytest
 
 from harness.cluster import Loss, Lost, Pack
-from harness.run.faults import MOST_FREE, FaultPolicy
-from harness.run.packing import PackQueue
+from harness.run.trial_queue import MOST_FREE, FaultPolicy, PackQueue
 from harness.study.running import Faults
 from harness.trial import Phase, Record, State, Trial
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from harness.evidence import gather
-from harness.integrity import FINE, Standing, check
+from harness.integrity import FINE, Provenance, check
 from harness.integrity.budgets import spending
 from harness.plan import budgets, epochs_of
 from harness.run.conductor import RunOptions, run_study
@@ -74,7 +74,7 @@ def test_a_whole_study_is_pruned_within_its_budget_and_resumes_to_nothing(finish
             r.record.state for r in searched if r.candidate in winners.values() if r.arm == arm
         }
         assert states == {State.COMPLETE}
-    found = {item.id: item for item in check(evidence, result.verdicts, [], Standing())}
+    found = {item.id: item for item in check(evidence, result.verdicts, [], Provenance())}
     assert found["budgets"].outcome == FINE, found["budgets"]
     again = run_study(loaded, options)
     assert again.counts["complete"] == again.counts["pruned"] == 0

@@ -6,7 +6,7 @@ import pytest
 
 from harness.cli.running_view import running_lines
 from harness.plan import make_plan
-from harness.run.needs import needs_of
+from harness.run.workers import needs_of
 from harness.study import InputError, load_study
 from harness.study.running import interval, seconds, size_in_bytes
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from harness.report.blocks import Block, Cell, Form, Table, Text
 from harness.report.panels.base import Panel
 from harness.report.trials import MOST_LINKS
-from harness.report.verdicts import Row
+from harness.report.verdicts import effect, interval
+from harness.trial import Verdict
+from harness.wording import ABSENT, p_text, with_minus
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
@@ -26,21 +28,28 @@ class Verdicts(Panel):
 
     def blocks(self, report: ProfileView) -> Sequence[Block | None]:
         """See `Panel`."""
-        if not report.rows:
+        verdicts = report.result.verdicts
+        if not verdicts:
             return (Text("The study makes no claims."),)
         html, markdown = ((_FOLDER / f"verdicts.{kind}").read_text() for kind in ("html", "md"))
-        values = {"rows": report.rows, "trials": report.trials, "most_links": MOST_LINKS}
-        return (Form(html, markdown, values, verdict_table(report.rows)),)
+        values = {
+            "rows": verdicts,
+            "why": report.result.provenance.discussions,
+            "trials": report.trials,
+            "most_links": MOST_LINKS,
+        }
+        return (Form(html, markdown, values, _table(verdicts)),)
 
 
-def verdict_table(rows: Sequence[Row]) -> Table:
+def _table(verdicts: Sequence[Verdict]) -> Table:
     """Return the verdicts as a table: a row for each claim."""
     cells = [
         [
-            Cell(row.says), Cell(row.verdict), Cell(row.effect, True), Cell(row.interval, True),
-            Cell(row.expected, True), Cell(row.p_corrected, True), Cell(row.seeds, True),
+            Cell(row.says), Cell(row.verdict), Cell(effect(row), True), Cell(interval(row), True),
+            Cell(with_minus(row.expected), True), Cell(p_text(row.p_corrected), True),
+            Cell(str(row.seeds or ABSENT), True),
         ]
-        for row in rows
+        for row in verdicts
     ]  # fmt: skip
     return Table(
         "Claims and verdicts",

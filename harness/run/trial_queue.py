@@ -1,12 +1,14 @@
-"""What becomes of a trial whose attempt ended without a result."""
+"""Which trials wait, which leave together, and which are tried again after a fault."""
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, OrderedDict
 
 from harness.cluster import Loss, Lost, Pack
 from harness.study.running import Fault, Faults
-from harness.trial import Record, State
+from harness.train.packing_key import LARGEST_PACK, pack_key
+from harness.trial import Record, State, Trial
 
 MOST_FREE = 50  # lost nodes after which a trial is taken for what takes nodes down
 _FAULTS: dict[Loss, Fault] = {
@@ -17,6 +19,43 @@ _FAULTS: dict[Loss, Fault] = {
     Loss.EXCEPTION: "exception",
 }
 _MEMORY_SIGNS = ("MemoryError", "OutOfMemoryError", "can't allocate memory")
+
+
+class PackQueue:
+    """A queue of trials. Those of one shape and attempt leave together.
+
+    How many of a pack are trained at once is the engine's choice; here it only matters that every
+    worker gets its share of what is alike. Packing changes no result, so nor does the moment at
+    which a pack is formed.
+    """
+
+    def __init__(self, *, packs: bool = True) -> None:
+        """Make an empty queue; without `packs`, every trial leaves alone."""
+        self._packs = packs
+        self._alike: OrderedDict[tuple[str, int], list[Trial]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._alike)
+
+    def add(self, trial: Trial, attempt: int, *, alone: bool = False) -> None:
+        """Queue a trial behind those like it; `alone` if it must not share a pack."""
+        key = trial.id if alone or not self._packs else pack_key(trial)
+        self._alike.setdefault((key, attempt), []).append(trial)
+
+    def next_pack(self, workers: int) -> Pack:
+        """Take a share of the trials whose shape has waited longest.
+
+        A share leaves as much for each of the other workers, unless other shapes keep them busy.
+        """
+        (key, attempt), waiting = next(iter(self._alike.items()))
+        busy_elsewhere = len(self._alike) >= workers
+        share = len(waiting) if busy_elsewhere else math.ceil(len(waiting) / workers)
+        size = min(share, LARGEST_PACK)
+        taken, rest = waiting[:size], waiting[size:]
+        del self._alike[key, attempt]
+        if rest:
+            self._alike[key, attempt] = rest
+        return Pack(tuple(taken), attempt)
 
 
 class FaultPolicy:

@@ -1,14 +1,20 @@
-"""What becomes of a stage without products, and of the trials that wait for them."""
+"""Products of stages: what others are given of them, and what lacks them.
+
+Also all that a recorded trial was trained from, to train it once more.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness.plan import Plan
 from harness.store import Store
-from harness.trial import Given, Phase, Record, State, Trial
-from harness.workloads import summary
+from harness.study import InputError
+from harness.tasks import needed
+from harness.trial import Given, Phase, Record, State, Trial, trained_elsewhere
+from harness.workloads import TrialData, data_root, load, summary
 
 
 def with_products(record: Record) -> Record:
@@ -59,3 +65,40 @@ def why_hopeless(trial: Trial, plan: Plan, states: Mapping[str, State]) -> str:
             return f"no weights to start from: the pretraining {names} {ended}"
         return f"nothing to use as {role}: the stage {names} {ended}"
     return ""
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """The data of a trial's phase, the threads it had, and what it used of stages, by role."""
+
+    data: TrialData
+    threads: int
+    given: Mapping[str, Given]
+
+
+def training_inputs(record: Record, store: Store, root: Path | None) -> TrainingInputs:
+    """Return what a recorded trial was trained from.
+
+    Args:
+        record: of the trial.
+        store: that holds the products of stages.
+        root: the folder of data files; None for the usual one.
+
+    Raises:
+        DataMissingError: if the data are not at hand.
+        InputError: if other code trained it.
+    """
+    trial = record.trial
+    if trained_elsewhere(trial.workload):
+        name = trial.workload["run"]["name"]
+        raise InputError(
+            f"{trial.id} is the run '{name}' of MLflow: other code trained it, which is not at hand"
+        )
+    data = load(trial.workload["data"], data_root(root)).for_phase(trial.phase)
+    given = {}
+    for role, (id_, products) in needed(trial.workload).items():
+        stage = store.record(id_)
+        if stage is None:
+            raise InputError(f"{trial.id} uses the stage {id_} as {role}, which is not recorded")
+        given[role] = given_of(stage.trial, store, products)
+    return TrainingInputs(data, int(record.environment.get("threads", 1)), given)

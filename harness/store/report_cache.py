@@ -1,4 +1,4 @@
-"""What pages were made from, so that those which would come out the same are not made again."""
+"""The cache of written reports: what each was made from, so that equal ones are not made again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS pages (
 
 
 @dataclass(frozen=True)
-class WrittenPage:
+class CachedReport:
     """A folder that was written.
 
     Attributes:
@@ -32,13 +32,13 @@ class WrittenPage:
     outcomes: Mapping[str, Any]
 
 
-class Pages:
+class ReportCache:
     """The pages that were made from the records of one results folder."""
 
     def __init__(self, db: Connection):
         self._db = db
 
-    def keep(self, folder: str, page: WrittenPage) -> None:
+    def keep(self, folder: str, page: CachedReport) -> None:
         """Note what was written to a folder."""
         row = (folder, page.made_from, json.dumps(page.files), json.dumps(page.outcomes))
         with self._db:
@@ -47,11 +47,11 @@ class Pages:
                 (*row, checksum(*row)),
             )
 
-    def find(self, folder: str) -> WrittenPage | None:
+    def find(self, folder: str) -> CachedReport | None:
         """Return what was written to a folder last, or None; also where the note is damaged."""
         row = self._db.execute(
             f"SELECT {columns('pages')} FROM pages WHERE folder = ?", (folder,)
         ).fetchone()
         if row is None or row[-1] != checksum(*row[:-1]):
             return None
-        return WrittenPage(row[1], json.loads(row[2]), json.loads(row[3]))
+        return CachedReport(row[1], json.loads(row[2]), json.loads(row[3]))

@@ -1,4 +1,4 @@
-"""How the evidence of an execution stands to the study file of today."""
+"""Where the evidence of an execution comes from, and what its study file says today."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STUDIES = Path("studies")
 
 
 @dataclass(frozen=True)
-class Standing:
+class Provenance:
     """Where the records come from, and what the study file says today.
 
     Attributes:
@@ -42,7 +42,7 @@ class Standing:
     ledger: Ledger = field(default_factory=Ledger)
 
 
-def compare(evidence: Evidence, *, published: bool = False) -> Standing:
+def provenance_of(evidence: Evidence, *, published: bool = False) -> Provenance:
     """Compare what an execution declared with its study file, if that is at hand.
 
     The file is the one that the run named, if it lies below the working directory, or else
@@ -51,11 +51,11 @@ def compare(evidence: Evidence, *, published: bool = False) -> Standing:
     execution, then = evidence.execution, evidence.plan.study
     file = _study_file(execution)
     if file is None:
-        return Standing(published, discussions=_discussions(then, execution.profile))
+        return Provenance(published, discussions=_discussions(then, execution.profile))
     try:
         loaded = _load(file, execution)
     except InputError as error:
-        return Standing(
+        return Provenance(
             published,
             file.as_posix(),
             trouble=str(error.problems[0].message),
@@ -63,7 +63,7 @@ def compare(evidence: Evidence, *, published: bool = False) -> Standing:
         )
     today = make_plan(loaded.study, loaded.arms, profile=execution.profile)
     declared, present = declared_claims(then), declared_claims(loaded.study)
-    return Standing(
+    return Provenance(
         published,
         file.as_posix(),
         plan_hash=today.hash,

@@ -1,4 +1,4 @@
-"""The confirmation seeds of a study, at once or in instalments."""
+"""Confirmation of a study: on all seeds at once, or sequentially, look after look."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Given:
         return []
 
 
-class Instalments:
+class SequentialConfirmation:
     """Confirms every arm on the first seeds, and on more as long as claims are undecided.
 
     All trials of one look have ended before the next is asked for: which arms go on is decided by
@@ -74,7 +74,11 @@ class Instalments:
         self._records[record.trial_id] = replace(record, curve=(), details={})
         if self._missing or len(self._winners) < len(self._plan.all_arms):
             return []
-        arms = self._decide(self._plan, looks[self._look], self._assigned())
+        done = [
+            AssignedRecord.of(item, reused=False, record=self._records[item.trial.id])
+            for item in self._items
+        ]
+        arms = self._decide(self._plan, looks[self._look], done)
         self._look = self._look + 1 if arms else len(looks)
         return self._trials(arms)
 
@@ -88,12 +92,3 @@ class Instalments:
         self._items += items
         self._missing |= {item.trial.id for item in items}
         return items
-
-    def _assigned(self) -> list[AssignedRecord]:
-        return [
-            AssignedRecord(
-                item.arm, item.phase, item.candidate, item.parameters, item.trial.seed,
-                False, item.trial.id, self._records[item.trial.id],
-            )
-            for item in self._items
-        ]  # fmt: skip

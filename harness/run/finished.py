@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.plan import Plan
@@ -17,9 +18,9 @@ from harness.pretrained import OUTSIDE, outside_versions
 from harness.provenance import package_version
 from harness.registry import NETWORKS
 from harness.run.observer import Closing, Observer, Opening
-from harness.run.outcome import Outcome, RunOptions, RunResult
+from harness.run.outcome import RunOptions, RunResult
 from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs
-from harness.run.reports import made_from, standing_page
+from harness.run.reports import cached_report, made_from
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
 from harness.trial import SECONDS, Phase, State, digest
 
@@ -110,21 +111,20 @@ def reuse(
             if execution is None:
                 return None
             folder = options.reports / plan.study.study
-            page = standing_page(store, folder, made_from(store, plan.study.study))
+            page = cached_report(store, folder, made_from(store, plan.study.study))
             assigned = store.assigned_states(execution.id)
         finally:
             store.close()
     if page is None or _is_lacking(observers, execution, [id_ for id_, _, _ in assigned]):
         return None
     counts = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=len(assigned))
-    outcome = Outcome.from_dict(page.outcomes[plan.profile])
-    seconds = time.monotonic() - begin
+    kept = RunResult.from_kept(page.outcomes[plan.profile])
+    result = replace(kept, counts=counts, wall_seconds=time.monotonic() - begin, report=folder)
     opening = Opening(plan, execution.id, plan.trial_counts(), {})
-    closing = Closing(execution.status, counts, seconds, outcome.verdicts, folder)
+    closing = Closing.of(execution.status, result)
     for observer in observers:
         observer.unchanged(opening, closing)
-    study, verdicts = plan.study.study, outcome.verdicts
-    return RunResult(study, plan.profile, counts, seconds, verdicts, folder, outcome)
+    return result
 
 
 def _is_lacking(

@@ -1,0 +1,120 @@
+"""The workers of a run: what each trial is given, and the executor with their data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from threading import Thread
+
+from harness.cluster import ClusterError, Executor, Key, Needs, Pack, open_executor
+from harness.plan import Plan
+from harness.pretrained import own_code
+from harness.run.outcome import RunOptions
+from harness.run.stages import given_of
+from harness.store import Store
+from harness.study import InputError, Problem, Study
+from harness.study.running import interval, seconds, size_in_bytes
+from harness.train import Checkpoints
+from harness.workloads import Dataset
+
+FOLDER = "checkpoints"
+
+
+class Workers:
+    """The executor of a run, opened with the data when it is first needed."""
+
+    def __init__(self, plan: Plan, store: Store, options: RunOptions, datasets: Sequence[Dataset]):
+        self._plan = plan
+        self._store = store
+        self._options = options
+        self._datasets = datasets
+        self._provided: set[Key] = set()
+        self._executor: Executor | None = None
+
+    def executor(self) -> Executor:
+        """Return the executor, which has the data.
+
+        Raises:
+            InputError: if the cluster cannot be joined.
+        """
+        if self._executor is None:
+            self._executor = self._open()
+            for dataset in self._datasets:
+                self._executor.provide(dataset)
+        return self._executor
+
+    def submit(self, pack: Pack) -> None:
+        """Hand over a pack, and what it uses of stages when the first one needs it."""
+        executor = self.executor()
+        stages = {stage.trial.id: stage.trial for stage in self._plan.stages.values()}
+        for key in set(pack.needed.values()) - self._provided:
+            executor.provide_products(key, given_of(stages[key[0]], self._store, key[1]))
+            self._provided.add(key)
+        executor.submit(pack)
+
+    def close(self) -> None:
+        """Return when the workers are gone."""
+        if self._executor is not None:
+            self._executor.close()
+
+    def _open(self) -> Executor:
+        options = self._options
+        if not options.in_process:  # two imports at once, of which one is PyTorch's, can collide
+            Thread(target=_import_what_judges).start()
+        try:
+            return open_executor(
+                in_process=options.in_process,
+                address=options.address,
+                needs=needs_of(self._plan.study, options.results),
+                modules=own_modules(self._plan),
+            )
+        except ClusterError as error:
+            raise InputError(
+                [Problem(str(error), "--address" if options.address else "")]
+            ) from None
+
+
+def _import_what_judges() -> None:
+    """Import what judges and draws while Ray starts: both take a second or two."""
+    for module in ("harness.run.results", "harness.report"):
+        import_module(module)
+
+
+def needs_of(study: Study, results: Path) -> Needs:
+    """Return what each trial of a study is given.
+
+    Args:
+        study: the study.
+        results: the folder of results, which checkpoints lie in unless the study says otherwise.
+    """
+    resources, limit = study.resources, study.faults.time_limit
+    return Needs(
+        cpus=resources.cpus,
+        gpus=resources.gpus,
+        memory=None if resources.memory is None else size_in_bytes(resources.memory),
+        custom=dict(resources.custom),
+        labels=dict(resources.labels),
+        workers=resources.workers,
+        time_limit=None if limit is None else seconds(limit),
+        checkpoints=checkpoints_of(study, results),
+    )
+
+
+def checkpoints_of(study: Study, results: Path) -> Checkpoints | None:
+    """Return where and how often trials are saved, or None."""
+    if study.checkpoints is None:
+        return None
+    epochs, pause = interval(study.checkpoints.every)
+    folder = study.checkpoints.folder or str(results / FOLDER)
+    local = "://" not in folder and "::" not in folder
+    return Checkpoints(str(Path(folder).resolve()) if local else folder, epochs, pause)
+
+
+def own_modules(plan: Plan) -> list[str]:
+    """Return the modules of the functions that are the user's own, of stages and probes as well."""
+    workloads = [stage.trial.workload for stage in plan.stages.values()]
+    workloads += [arm.workload for arm in plan.all_arms]
+    probes = [{"name": probe.name} for probe in plan.study.probes]
+    names = {name for workload in workloads for name in own_code(workload, probes)}
+    return sorted({name.partition(":")[0] for name in names})
