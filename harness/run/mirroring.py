@@ -12,8 +12,7 @@ from harness.plan import Assignment, Plan
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.prepare import data_configs
 from harness.study import InputError, Problem
-from harness.track import ExecutionInfo, Mirror, TrialInfo
-from harness.track.facts import describe_data
+from harness.track import DataInfo, ExecutionInfo, Mirror, TrialInfo
 from harness.trial import Progress, Record
 from harness.workloads import summary
 
@@ -88,6 +87,11 @@ class MirrorObserver(Observer):
         self._mirror.close()
         if interrupted:
             return
+        if status.slow_reason:
+            sys.stderr.write(
+                "harness: MLflow was written one call after another, the slower way: "
+                f"{status.slow_reason}\n"
+            )
         if status.pending:
             sys.stderr.write(
                 f"harness: MLflow has not taken {status.pending} runs yet ({status.error}); "
@@ -117,11 +121,11 @@ def _searched(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for space in spaces if space for path in space.dimensions))
 
 
-def _data_sets(plan: Plan) -> dict[str, dict[str, str]]:
+def _data_sets(plan: Plan) -> dict[str, DataInfo]:
     """Describe the data sets of a plan, by fingerprint."""
     found = {}
     for key, config in data_configs(plan).items():
         sizes = summary(config)
         dtype = "float32" if sizes.form.vocabulary is None else "int64"
-        found[plan.fingerprints[key]] = describe_data(sizes.examples, sizes.form.shape, dtype)
+        found[plan.fingerprints[key]] = DataInfo(sizes.examples, sizes.form.shape, dtype)
     return found

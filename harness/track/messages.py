@@ -1,16 +1,36 @@
-"""What the conductor tells the mirror, and what the mirror answers."""
+"""What the conductor tells the mirror's process, and what that answers."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from harness.trial import Record, Trial, Verdict
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The tracking store to write to, and the folder of its artifacts unless a server has them."""
+
+    tracking_uri: str
+    artifact_root: Path | None
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """A data set: its examples outside the test split, and the shape and type of one input."""
+
+    examples: int
+    shape: Sequence[int]
+    dtype: str
 
 
 @dataclass(frozen=True)
 class ExecutionInfo:
-    """One execution of one study in one profile: a parent run.
+    """One execution of one study in one profile: a parent run. It begins with this message.
 
     `execution_id` is the conductor's name for it; `mirror` is unique on any server, so that equal
     numbers of two results folders are not taken for one. `owner` names the results folder (any
@@ -36,9 +56,8 @@ class ExecutionInfo:
     arms: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
-    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    data: Mapping[str, DataInfo] = field(default_factory=dict)
     started: float = 0.0
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,11 +68,46 @@ class TrialInfo:
     levels: Mapping[str, Any] = field(default_factory=dict)
     candidate: int | None = None
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    name: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON-able values."""
-        return asdict(self)
+
+@dataclass(frozen=True)
+class Started:
+    """A trial was given to a worker; times in seconds since 1970."""
+
+    trial: Trial
+    info: TrialInfo
+    time: float
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """A running trial finished epochs; `points` are the metrics of each."""
+
+    trial_id: str
+    points: Sequence[Mapping[str, float]]
+    time: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial ended, now or in an earlier execution."""
+
+    record: Record
+    info: TrialInfo
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The execution is over; `report` is a folder or file to keep with it."""
+
+    status: str
+    ended: float
+    verdicts: Sequence[Verdict] = ()
+    report: Path | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+Message = Destination | ExecutionInfo | Started | Progressed | Finished | Ending
 
 
 @dataclass(frozen=True)
@@ -62,7 +116,8 @@ class MirrorStatus:
 
     `sent` records have been written to MLflow by this execution, `present` ones were there
     already, `pending` ones wait for the next execution. `error` is the last trouble, without
-    secrets; `done` says that this execution's parent run is closed as well.
+    secrets; `done` says that this execution's parent run is closed as well. `slow_reason` says why
+    a database is written by MLflow's client, one call after another; empty where it is not.
     """
 
     sent: int = 0
@@ -70,8 +125,12 @@ class MirrorStatus:
     pending: int = 0
     error: str = ""
     done: bool = False
+    slow_reason: str = ""
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> MirrorStatus:
-        """Rebuild a status from a message, ignoring what else the message says."""
-        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+
+@dataclass(frozen=True)
+class Answer:
+    """The status of an execution, by its `mirror`; without one, why the process ends."""
+
+    mirror: str
+    status: MirrorStatus

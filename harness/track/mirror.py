@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
+import pickle
 import platform
 import queue
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+from urllib.parse import unquote, urlsplit
 
 import harness
 from harness.own import isolated
 from harness.track.addresses import artifact_root_for, resolve_uri, sqlite_path
-from harness.track.holdings import holds_all
-from harness.track.messages import ExecutionInfo, MirrorStatus, TrialInfo
+from harness.track.messages import (
+    Answer,
+    Destination,
+    Ending,
+    ExecutionInfo,
+    Finished,
+    Message,
+    MirrorStatus,
+    Progressed,
+    Started,
+    TrialInfo,
+)
+from harness.track.runs import SETTLED
 from harness.trial import Progress, Record, Trial, Verdict, digest
-
-Message = Callable[[], Mapping[str, Any]]
 
 _START = "import sys; sys.path.append(sys.argv[1]); from harness.track.writer import main; main()"
 QUIET = {
@@ -36,7 +48,7 @@ QUIET = {
     "PYTHONWARNINGS": "ignore",
 }
 _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-SCRIBE = QUIET | {
+CLIENT_ENVIRONMENT = QUIET | {
     # The writer does the repeating itself: a request repeated blindly may create a run twice.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -44,6 +56,20 @@ SCRIBE = QUIET | {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "OMP_NUM_THREADS": "1",
 }
+
+_TAG = "(SELECT value FROM tags WHERE tags.run_uuid = r.run_uuid AND tags.key = '{}')"
+_ACTIVE = """
+    FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
+    WHERE e.name = ? AND e.lifecycle_stage = 'active' AND r.lifecycle_stage = 'active'
+"""
+_PARENT = f"""
+    SELECT r.artifact_uri {_ACTIVE} AND r.status = 'FINISHED'
+    AND {_TAG.format("role")} = 'execution' AND {_TAG.format("execution_id")} = ?
+    AND {_TAG.format("owner")} = ?
+"""
+_TRIALS = f"""
+    SELECT {_TAG.format("trial_id")}, {_TAG.format("state")} {_ACTIVE} AND r.status <> 'RUNNING'
+"""
 
 
 class Mirror:
@@ -56,20 +82,16 @@ class Mirror:
     Args:
         tracking_uri: of a server or database elsewhere; None for `mlflow.db` under results.
         results: the results folder, for the default store and its artifacts.
-        enabled: False makes a mirror that does nothing.
 
     Raises:
         ValueError: when MLflow could not use the address; the message holds no secret.
     """
 
-    def __init__(
-        self, tracking_uri: str | None, results: Path | str, *, enabled: bool = True
-    ) -> None:
+    def __init__(self, tracking_uri: str | None, results: Path | str) -> None:
         self.tracking_uri = resolve_uri(tracking_uri, results)
         self._artifact_root = artifact_root_for(self.tracking_uri, results)
         self._owner = digest([platform.node(), str(Path(results).resolve())])
-        self._enabled = enabled
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
@@ -81,18 +103,41 @@ class Mirror:
     def holds(self, study: str, execution_id: str, trial_ids: Iterable[str]) -> bool:
         """Tell whether all of a finished execution of this folder is known to be in MLflow.
 
-        Cheap, and no more than an answer for a database on this machine; of any other store nothing
-        is known before a session has begun.
+        That is its parent run with the report, and all trials, none of which failed. MLflow takes
+        seconds to import; a look into the tables of a database on this machine answers without it.
+        Of any other store, or other tables, nothing is known before a session has begun.
         """
         database = sqlite_path(self.tracking_uri)
-        if not self._enabled or database is None:
-            return not self._enabled
-        return holds_all(database, study, execution_id, self._owner, trial_ids)
+        if database is None or not database.is_file():
+            return False
+        try:
+            with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+                parent = connection.execute(_PARENT, (study, execution_id, self._owner)).fetchone()
+                if parent is None or not _has_report(parent[0]):
+                    return False
+                found = connection.execute(_TRIALS, (study,))
+                return {id_ for id_, state in found if state in SETTLED} >= set(trial_ids)
+        except sqlite3.Error:
+            return False
 
     def prepare(self) -> None:
         """Start the mirror's process, which imports MLflow before there is anything to write."""
-        if self._enabled and self._process is None:
-            self._spawn()
+        if self._threads:
+            return
+        self._dead = ""
+        self._outbox = queue.SimpleQueue()
+        self._outbox.put(Destination(self.tracking_uri, self._artifact_root))
+        try:
+            self._process = self._spawn()
+        except OSError as error:
+            self._dead = f"the mirror's process did not start: {error}"
+            return
+        self._threads = [
+            threading.Thread(target=work, args=[self._process], daemon=True)
+            for work in (self._send, self._listen)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def start(self, execution: ExecutionInfo) -> None:
         """Begin an execution; what is still pending of the one before is left to the next run."""
@@ -100,47 +145,21 @@ class Mirror:
         self._handed = set()
         self._status = MirrorStatus()
         started = execution.started or time.time()
-        execution = replace(execution, owner=execution.owner or self._owner, started=started)
         self.prepare()
-        if self._process is not None and not self._threads:
-            self._serve(self._process)
-        self._put(lambda: {"kind": "start", "execution": asdict(execution)})
+        self._tell(replace(execution, owner=execution.owner or self._owner, started=started))
 
     def trial_started(self, trial: Trial, info: TrialInfo) -> None:
         """A trial was given to a worker."""
-        now = time.time()
-        self._put(
-            lambda: {
-                "kind": "begin",
-                "trial": trial.to_dict(),
-                "info": info.to_dict(),
-                "time": now,
-            }
-        )
+        self._tell(Started(trial, info, time.time()))
 
     def progress(self, event: Progress) -> None:
         """A running trial finished epochs."""
-        now = time.time()
-        self._put(
-            lambda: {
-                "kind": "progress",
-                "trial_id": event.trial_id,
-                "points": [dict(point) for point in event.points],
-                "time": now,
-            }
-        )
+        self._tell(Progressed(event.trial_id, event.points, time.time()))
 
     def trial_finished(self, record: Record, info: TrialInfo) -> None:
         """A record is durable. Hand over reused records too: MLflow may have missed them."""
         self._handed.add(record.trial_id)
-        bulky: dict[str, Any] = {"details": {}, "environment": {}}
-        self._put(
-            lambda: {
-                "kind": "record",
-                "record": record.to_dict() | bulky,
-                "info": info.to_dict(),
-            }
-        )
+        self._tell(Finished(record, info))
 
     def status(self) -> MirrorStatus:
         """Return how far the mirror is, now."""
@@ -170,17 +189,8 @@ class Mirror:
                 is an error; four times that when MLflow is merely slow.
             at_most: seconds after which the rest is left pending whatever happens.
         """
-        if not self._enabled:
-            return MirrorStatus(done=True)
-        ending = {
-            "kind": "finish",
-            "status": status,
-            "ended": time.time(),
-            "verdicts": [verdict.to_dict() for verdict in verdicts],
-            "report": str(report.resolve()) if report else "",
-            "metrics": dict(metrics or {}),
-        }
-        self._put(lambda: ending)
+        report = report.resolve() if report else None
+        self._tell(Ending(status, time.time(), verdicts, report, metrics or {}))
         self._wait(patience, at_most)
         reached = self.status()
         if not reached.done and not reached.error:
@@ -205,10 +215,7 @@ class Mirror:
         process, self._process = self._process, None
         if process is None:
             return
-        if self._threads:
-            self._outbox.put(None)
-        elif process.stdin is not None:  # it was prepared for an execution that never began
-            process.stdin.close()
+        self._outbox.put(None)
         try:
             process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
@@ -217,8 +224,8 @@ class Mirror:
         for thread in self._threads:
             thread.join(timeout=1.0)
         self._threads = []
-        if process.stdout is not None:
-            process.stdout.close()
+        assert process.stdout is not None
+        process.stdout.close()
 
     def __enter__(self) -> Self:
         return self
@@ -231,66 +238,59 @@ class Mirror:
     ) -> None:
         self.close()
 
-    def _put(self, message: Message) -> None:
+    def _tell(self, message: Message) -> None:
         if self._process is not None:
             self._outbox.put(message)
 
-    def _spawn(self) -> None:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         source = str(Path(harness.__file__).resolve().parent.parent)
-        self._dead = ""
         # It inherits these as blocked: whoever sends them to all processes means the conductor,
         # which tells the mirror how the run ended.
         usual = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         try:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-c", _START, source],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                text=True,
-                env={**os.environ, **SCRIBE, **isolated()},
+                env={**os.environ, **CLIENT_ENVIRONMENT, **isolated()},
             )
-        except OSError as error:
-            self._dead = f"the mirror's process did not start: {error}"
-            return
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, usual)
-        self._process = process
 
-    def _serve(self, process: subprocess.Popen[str]) -> None:
-        root = str(self._artifact_root) if self._artifact_root else ""
-        opening = {"kind": "open", "uri": self.tracking_uri, "artifact_root": root}
-        self._put(lambda: opening)
-        self._threads = [
-            threading.Thread(target=self._send, args=[process], daemon=True),
-            threading.Thread(target=self._listen, args=[process], daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def _send(self, process: subprocess.Popen[str]) -> None:
+    def _send(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # it died; `_listen` says so
             while (message := self._outbox.get()) is not None:
-                process.stdin.write(json.dumps(message()) + "\n")
+                if isinstance(message, Finished):  # MLflow is sent none of this
+                    small = replace(message.record, details={}, environment={}, products={})
+                    message = replace(message, record=small)
+                pickle.dump(message, process.stdin)
                 if self._outbox.empty():
                     process.stdin.flush()
         with contextlib.suppress(OSError):
             process.stdin.close()
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            said = json.loads(line)
-            with self._changed:
-                if "crash" in said:
-                    self._dead = said["crash"]
-                elif said["mirror"] == self._execution:
-                    self._status = MirrorStatus.from_dict(said)
-                    self._changed.notify_all()
+        dead = "the mirror's process ended; the next execution catches up"
+        with contextlib.suppress(EOFError, pickle.UnpicklingError):  # it ended
+            while True:
+                answer: Answer = pickle.load(process.stdout)
+                with self._changed:
+                    if not answer.mirror:
+                        dead = answer.status.error
+                    elif answer.mirror == self._execution:
+                        self._status = answer.status
+                        self._changed.notify_all()
         with self._changed:
             if self._process is process:
-                self._dead = (
-                    self._dead or "the mirror's process ended; the next execution catches up"
-                )
+                self._dead = dead
             self._changed.notify_all()
+
+
+def _has_report(artifacts: str) -> bool:
+    parts = urlsplit(artifacts)
+    if parts.scheme not in ("", "file"):
+        return False
+    return (Path(unquote(parts.path)) / "report" / "index.html").is_file()

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.track.addresses import conceal, without_credentials
-from harness.track.facts import metric_key
-from harness.track.mirror import SCRIBE
+from harness.track.client import every
+from harness.track.mirror import CLIENT_ENVIRONMENT
+from harness.track.runs import metric_key
 from harness.wording import as_file_name
 
 _RESERVED = re.compile(r"best|latest|v\d+", re.IGNORECASE)
@@ -87,7 +88,7 @@ class ModelStore:
         """
         with self._told():
             if of.study not in self._there:
-                self._there[of.study] = dict(self._models(of.study))
+                self._there[of.study] = self._models(of.study)
             found = self._there[of.study].get(of.trial_id)
             return self._logged(of, found, new=False, register=register) if found else None
 
@@ -100,17 +101,11 @@ class ModelStore:
         with self._told():
             return self._logged(of, self._log(of, model), new=True, register=register)
 
-    def _models(self, study: str) -> Iterator[tuple[str, str]]:
-        """Yield the trial and the id of each model of a study that was logged whole."""
-        token = None
-        while True:
-            page = self._client.search_logged_models([self._experiment(study)], page_token=token)
-            for model in page:
-                if str(model.status) == "READY" and "trial_id" in model.tags:
-                    yield model.tags["trial_id"], str(model.model_id)
-            token = page.token
-            if not token:
-                return
+    def _models(self, study: str) -> dict[str, str]:
+        """Return the id of each model of a study that was logged whole, by its trial."""
+        models = every(self._client.search_logged_models, [self._experiment(study)])
+        ready = (model for model in models if str(model.status) == "READY")
+        return {one.tags["trial_id"]: str(one.model_id) for one in ready if "trial_id" in one.tags}
 
     def _logged(self, of: Subject, model_id: str, *, new: bool, register: bool) -> Logged:
         version = self._register(of, model_id) if register else ""
@@ -200,7 +195,7 @@ def open_models(tracking_uri: str) -> Iterator[ModelStore]:
         tracking_uri: as `harness.track.resolve_uri` returns it.
     """
     address = without_credentials(tracking_uri)
-    settings = {**SCRIBE, "MLFLOW_LOGGING_LEVEL": "ERROR", **address.environment}
+    settings = {**CLIENT_ENVIRONMENT, "MLFLOW_LOGGING_LEVEL": "ERROR", **address.environment}
     before = {name: os.environ.get(name) for name in (*settings, "MLFLOW_TRACKING_URI")}
     os.environ.update(settings)
     import mlflow

@@ -6,20 +6,15 @@ import math
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.track.addresses import (
-    conceal,
-    resolve_uri,
-    sqlite_path,
-    without_credentials,
-)
-from harness.track.mirror import SCRIBE
-from harness.track.mlflow_store import PAGE, reach
+from harness.track.addresses import conceal, resolve_uri, sqlite_path
+from harness.track.client import connect, every
+from harness.track.mirror import CLIENT_ENVIRONMENT
 
 Answer = TypeVar("Answer")
 
@@ -70,13 +65,13 @@ class RunReader:
         except ValueError as error:
             raise ReadingError(str(error)) from None
         _look_for_tables(sqlite_path(self._uri))
-        address = without_credentials(self._uri)
-        os.environ.update({**SCRIBE, "MLFLOW_LOGGING_LEVEL": "ERROR", **address.environment})
-        self._client: Any = self._asked(lambda: _connect(address.uri))
+        os.environ.update({**CLIENT_ENVIRONMENT, "MLFLOW_LOGGING_LEVEL": "ERROR"})
+        self._client: Any = self._asked(lambda: connect(self._uri))
 
     def experiments(self) -> list[str]:
         """Return the names of the experiments, the newest first."""
-        return [found.name for found in self._asked(lambda: list(self._experiments()))]
+        found = self._asked(lambda: list(every(self._client.search_experiments)))
+        return [one.name for one in found]
 
     def runs(self, experiment: str) -> list[LoggedRun]:
         """Return the runs of an experiment that are not deleted, whatever their status.
@@ -91,26 +86,11 @@ class RunReader:
         ordered = sorted(found, key=lambda point: (point.step, point.timestamp))
         return {int(point.step): _number(point.value) for point in ordered}
 
-    def _experiments(self) -> Iterator[Any]:
-        token = None
-        while True:
-            page = self._client.search_experiments(max_results=PAGE, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
-
-    def _runs(self, experiment: str) -> Iterator[LoggedRun]:
+    def _runs(self, experiment: str) -> list[LoggedRun]:
         found = self._client.get_experiment_by_name(experiment)
-        token = None
-        while found is not None:
-            page = self._client.search_runs(
-                [found.experiment_id], max_results=PAGE, page_token=token
-            )
-            yield from map(_logged, page)
-            token = page.token
-            if not token:
-                return
+        if found is None:
+            return []
+        return [_logged(run) for run in every(self._client.search_runs, [found.experiment_id])]
 
     def _asked(self, call: Callable[[], Answer]) -> Answer:
         """Ask MLflow; whatever it raises is told without the address's secrets."""
@@ -119,14 +99,6 @@ class RunReader:
         except Exception as error:
             said = " ".join(conceal(str(error), self._uri).split())[:500]
             raise ReadingError(f"MLflow cannot be read: {said}") from None
-
-
-def _connect(uri: str) -> Any:
-    if sqlite_path(uri) is None:
-        reach(uri)
-    from mlflow.tracking.client import MlflowClient
-
-    return MlflowClient(uri, registry_uri=uri)
 
 
 def _look_for_tables(database: Path | None) -> None:

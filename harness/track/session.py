@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from harness.track import facts
-from harness.track.entries import Batch, Ending, Entry, batches
-from harness.track.facts import Point, TrialFacts, metric_key, milliseconds
-from harness.track.messages import ExecutionInfo, MirrorStatus
-from harness.track.mlflow_store import Found, Refused, TrackingStore, lose, only, sweep
-from harness.track.views import run_link, views
-from harness.trial import Record
+from harness.track.client import Found, Refused, TrackingStore
+from harness.track.messages import Ending, ExecutionInfo, MirrorStatus, TrialInfo
+from harness.track.runs import (
+    LONGEST_TAG,
+    LOST,
+    Point,
+    TrialRun,
+    Update,
+    metric_key,
+    metric_points,
+    milliseconds,
+    stands_for,
+    tags_of,
+)
+from harness.track.views import note, run_link, verdict_section, views
+from harness.trial import Record, Trial
 
 ROUND = 1.0
 """Seconds of work between two looks at what has arrived."""
@@ -24,6 +35,12 @@ TRIES = 3
 """How often a refused item is offered."""
 HEARTBEAT = 60.0
 """Seconds between two signs of life on the parent run."""
+SILENT = 3600.0
+"""Seconds without a heartbeat after which another conductor's execution is taken for dead."""
+RUNS, POINTS = 100, 20_000
+"""Runs and points of one transaction: no reader or other writer waits long for its end."""
+
+Batch = list[tuple[str, TrialRun, Update]]
 
 
 class Session:
@@ -44,47 +61,41 @@ class Session:
         self._experiment_tags: dict[str, str] = {}
         self._parent = ""
         self._beat = time.monotonic()
-        self._live: dict[str, Entry] = {}
-        self._waiting: dict[str, Entry] = {}
-        self._refused: dict[str, Entry] = {}
+        self._live: dict[str, TrialRun] = {}
+        self._waiting: dict[str, TrialRun] = {}
+        self._refused: dict[str, TrialRun] = {}
         self._mirrored: dict[str, str] = {}
         self._found: dict[str, list[Found]] = {}
         self._looked = False
         self._in_doubt = True
         self._had_trouble = False
         self._ending: Ending | None = None
-        self._sent = self._present = self._uploads = 0
-        self._error = self._refusal = ""
-        self._closed = False
+        self._uploads, self._uploaded = 0, False
+        self._refusal = ""
 
     # What the conductor tells.
 
-    def begin(self, trial_id: str, described: TrialFacts, began: float) -> None:
+    def begin(self, trial: Trial, info: TrialInfo, began: float) -> None:
         """A trial starts, for the first time or again after its worker was lost."""
         known = (self._live, self._waiting, self._refused)
-        if not any(trial_id in entries for entries in known):
-            self._live[trial_id] = Entry(described, began, time.monotonic())
+        if not any(trial.id in runs for runs in known):
+            self._live[trial.id] = TrialRun.of(trial, info, self.execution, began)
 
     def progress(self, trial_id: str, curve: Sequence[Mapping[str, float]], when: float) -> None:
-        """A trial finished epochs; those of a repeated attempt are known already."""
-        entry = self._live.get(trial_id)
-        if entry is None:
-            return
-        for point in facts.curve_points(curve, milliseconds(when)):
-            if point.step not in entry.steps:
-                entry.points.append(point)
-        entry.steps.update(point.step for point in entry.points)
+        """A trial finished epochs."""
+        if trial_id in self._live:
+            self._live[trial_id].progress(curve, when)
 
-    def record(self, described: TrialFacts, record: Record) -> None:
+    def record(self, record: Record, info: TrialInfo) -> None:
         """A trial ended, now or in an earlier execution."""
         trial_id = record.trial_id
-        entry = self._live.pop(trial_id, None) or self._refused.pop(trial_id, None)
-        if entry is None:
+        run = self._live.pop(trial_id, None) or self._refused.pop(trial_id, None)
+        if run is None:
             if trial_id in self._waiting or trial_id in self._mirrored:
                 return
-            entry = Entry(described, record.started, time.monotonic())
-        entry.record, entry.refused = record, 0
-        self._waiting[trial_id] = entry
+            run = TrialRun.of(record.trial, info, self.execution, record.started)
+        run.record, run.refused = record, 0
+        self._waiting[trial_id] = run
 
     def end(self, ending: Ending) -> None:
         """The execution is over; close it as soon as all its records are there."""
@@ -95,7 +106,7 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether there is something to do right now."""
-        return bool(self._waiting) or (self._ending is not None and not self._closed)
+        return bool(self._waiting) or (self._ending is not None and not self.status.done)
 
     def work(self) -> None:
         """Do about a second's worth of what is to be done.
@@ -103,66 +114,35 @@ class Session:
         Raises:
             Exception: whatever MLflow raises when it is in trouble; nothing is lost by it.
         """
-        if self._closed:
+        if self.status.done:
             return
         store = self._open()
         deadline = time.monotonic() + ROUND
-        if store.takes_pages:
-            self._write_pages(store, deadline)
-        for trial_id in list(self._waiting):
-            if time.monotonic() > deadline:
-                break
-            self._guarded(self._waiting, trial_id, self._settle, store)
-        self._update_live(store, deadline + ROUND)
+        self._recognize(store)
+        self._send(store, self._waiting, deadline)
+        self._send(store, self._live, deadline + ROUND)
         if self._ending is not None and not self._waiting:
             self._close(store, self._ending)
-        if self._uploads < TRIES:  # else the report is missing, which is to be known
-            self._error = ""
-        self._report()
+        else:
+            self._report(error=self._refusal, slow_reason=store.slow_reason)
 
     def trouble(self, error: str) -> None:
         """Note that the last round failed: what was asked for may or may not have happened."""
         self._in_doubt = self._had_trouble = True
         self._store = None
-        self._error = error
-        self._report()
+        self._report(error=error)
 
     def abandon(self) -> None:
         """The conductor is gone or has no time left: leave no run running, if that can be done."""
-        if self._closed or not self._parent:
+        if self.status.done or not self._parent:
             return
         store = self._store or self._connect()
-        lose(store, self._parent)  # first: time may be short, and the next run finds the others
-        for entry in [*self._live.values(), *self._waiting.values()]:
-            if entry.run_id:
-                lose(store, entry.run_id)
+        store.lose(self._parent)  # first: time may be short, and the next run finds the others
+        self._lose(store, [*self._live.values(), *self._waiting.values()])
 
-    def _report(self) -> None:
-        self.status = MirrorStatus(
-            self._sent,
-            self._present,
-            len(self._waiting) + len(self._refused),
-            self._error or self._refusal,
-            self._closed,
-        )
-
-    def _guarded(
-        self,
-        entries: dict[str, Entry],
-        trial_id: str,
-        act: Callable[[TrackingStore, str, Entry], None],
-        store: TrackingStore,
-    ) -> None:
-        """Act on one trial; set it aside when the store keeps refusing it."""
-        entry = entries[trial_id]
-        try:
-            act(store, trial_id, entry)
-        except Refused as refusal:
-            entry.refused += 1
-            self._in_doubt |= entry.refused == TRIES - 1  # someone may have removed its run
-            if entry.refused >= TRIES:
-                self._refused[trial_id] = entries.pop(trial_id)
-                self._refusal = f"{entry.facts.name}: {refusal}"
+    def _report(self, **changes: Any) -> None:
+        pending = len(self._waiting) + len(self._refused)
+        self.status = replace(self.status, pending=pending, **changes)
 
     def _open(self) -> TrackingStore:
         """Connect, and know what is there, as far as that is not so already."""
@@ -196,19 +176,19 @@ class Session:
             "heartbeat": int(time.time()),
             "mlflow.source.name": f"harness run {execution.study}",
             "mlflow.source.type": "LOCAL",
-            **execution.tags,
         }
         labels = {
             "mlflow.experimentKind": "custom_model_development",
             "mlflow.experiment.primaryMetric.name": metric_key(execution.primary_metric),
             "question": execution.question,
-            **_direction(execution.goal),
             **dict(view.tag for view in views(execution)),
         }
+        if execution.goal is not None:
+            better = "mlflow.experiment.primaryMetric.greaterIsBetter"
+            labels[better] = str(execution.goal == "maximize")
         self._describe_experiment(store, labels)
         name = f"{execution.study} {execution.profile} {moment}"
-        started = milliseconds(execution.started)
-        return store.create(self._experiment, name, started, facts.tags_of(tags))
+        return store.create(self._experiment, name, milliseconds(execution.started), tags_of(tags))
 
     def _describe_experiment(self, store: TrackingStore, labels: Mapping[str, str]) -> None:
         """Tag the experiment, and compose its description from the tags."""
@@ -216,8 +196,7 @@ class Session:
         sections = {
             name: text for name, text in tags.items() if name.startswith("verdicts.") and text
         }
-        links = [(v.title, v.link(self._experiment)) for v in views(self.execution)]
-        tags["mlflow.note.content"] = facts.note(self.execution.question, links, sections)
+        tags["mlflow.note.content"] = note(self.execution, self._experiment, sections)
         new = {name: tags[name] for name in tags if tags[name] != self._experiment_tags.get(name)}
         store.tag_experiment(self._experiment, new)
         self._experiment_tags = tags
@@ -229,121 +208,68 @@ class Session:
         own = self.execution.mirror
         found = list(store.runs(self._experiment, own if self._looked else ""))
         if not self._looked:
-            found = sweep(store, found, self.execution)
+            found = self._close_dead(store, found)
             self._looked = True
-        parents = [
-            run
-            for run in found
-            if run.tags.get("role") == "execution" and run.tags.get("mirror") == own
-        ]
-        self._parent = only(store, self._parent, parents)
-        mine: dict[str, list[Found]] = defaultdict(list)
+        mine: dict[str, list[str]] = defaultdict(list)
         others: dict[str, list[Found]] = defaultdict(list)
         for run in found:
             trial_id = run.tags.get("trial_id", "")
-            if trial_id and run.run_id != self._mirrored.get(trial_id):
-                group = mine if run.tags.get("mirror") == own else others
-                group[trial_id].append(run)
+            ours = run.tags.get("mirror") == own
+            if ours and run.tags.get("role") == "execution":
+                mine[""].append(run.run_id)
+            elif trial_id and run.run_id != self._mirrored.get(trial_id):
+                if ours:
+                    mine[trial_id].append(run.run_id)
+                else:
+                    others[trial_id].append(run)
+        self._parent = _keep_one(store, self._parent, mine.pop("", []))
         self._found = dict(others) or self._found
-        for trial_id, entry in {**self._live, **self._waiting, **self._refused}.items():
-            run_id = only(store, entry.run_id, mine.pop(trial_id, []))
-            if run_id != entry.run_id:
-                entry.described = False
-                entry.steps = {point.step for point in entry.points}
-            entry.run_id = run_id
+        for trial_id, unfinished in {**self._live, **self._waiting, **self._refused}.items():
+            run_id = _keep_one(store, unfinished.run_id, mine.pop(trial_id, []))
+            if run_id != unfinished.run_id:
+                unfinished.described = False
+                unfinished.steps = {point.step for point in unfinished.points}
+            unfinished.run_id = run_id
         for doubles in mine.values():
-            for run in doubles:
-                store.remove(run.run_id)
+            for run_id in doubles:
+                store.remove(run_id)
 
-    # What is sent.
+    def _close_dead(self, store: TrackingStore, runs: Sequence[Found]) -> list[Found]:
+        """Close what dead executions left running; return all runs as they are now, by age.
 
-    def _create(
-        self, store: TrackingStore, entry: Entry, ending: Mapping[str, str] | None = None
-    ) -> None:
-        tags = {**entry.facts.tags, **(ending or {}), facts.PARENT_TAG: self._parent}
-        began = (entry.record.started if entry.record else 0.0) or entry.began
-        entry.run_id = store.create(self._experiment, entry.facts.name, milliseconds(began), tags)
+        An execution is dead when the present one works in its results folder, which has one
+        conductor at a time, or when its parent run has been silent for long.
+        """
+        beats = {
+            run.tags.get("mirror"): float(run.tags.get("heartbeat") or 0)
+            for run in runs
+            if run.tags.get("role") == "execution"
+        }
+        now = time.time()
+        closed = []
+        for run in sorted(runs, key=lambda run: (run.started, run.run_id)):
+            mirror = run.tags.get("mirror")
+            ours = run.tags.get("owner") == self.execution.owner
+            silent = now - beats.get(mirror, 0.0) > SILENT
+            if run.running and mirror != self.execution.mirror and (ours or silent):
+                store.lose(run.run_id)
+                tags = {**run.tags, "state": LOST}
+                closed.append(replace(run, status="KILLED", tags=tags))
+            else:
+                closed.append(run)
+        return closed
 
-    def _update_live(self, store: TrackingStore, deadline: float) -> None:
-        for trial_id, entry in list(self._live.items()):
-            if entry.is_due(time.monotonic()):
-                self._guarded(self._live, trial_id, self._update, store)
-            if time.monotonic() > deadline:
-                return
-
-    def _update(self, store: TrackingStore, _: str, entry: Entry) -> None:
-        """Send the epochs that a running trial has finished since the last time."""
-        if not entry.run_id:
-            self._create(store, entry)
-        points = list(entry.points)
-        store.log(entry.run_id, points, {} if entry.described else entry.facts.params)
-        if not entry.described:
-            store.log_data(entry.run_id, entry.facts)
-        entry.described = True
-        del entry.points[: len(points)]
-        entry.sent = time.monotonic()
-
-    def _write_pages(self, store: TrackingStore, deadline: float) -> None:
-        """Write what all trials have to say as few transactions, in a store that takes them."""
-        now = time.monotonic()
-        running = [(id_, entry) for id_, entry in self._live.items() if entry.is_due(now)]
-        ended = [(id_, e) for id_, e in self._waiting.items() if not self._standing(id_, e)]
-        news = ((id_, entry) for id_, entry in running + ended if entry.fits_a_page)
-        for batch in batches(news, self._parent):
-            self._write(store, batch)
-            if time.monotonic() > deadline:
-                return
-
-    def _write(self, store: TrackingStore, batch: Batch) -> None:
-        """Write a batch; if that fails, each of it is left to calls of its own."""
-        for _, entry, _ in batch:
-            entry.together = False
-        try:
-            run_ids = store.write(self._experiment, [page for _, _, page in batch])
-        except Refused:
-            return
-        former: set[str] = set()
-        for (trial_id, entry, _), run_id in zip(batch, run_ids, strict=True):
-            entry.run_id, entry.described, entry.together = run_id, True, True
-            entry.points.clear()
-            entry.sent = time.monotonic()
-            if entry.record is not None:
-                self._sent += 1
-                former |= self._settled(trial_id, run_id)
-        for run_id in former:
-            store.remove(run_id)
-
-    def _settle(self, store: TrackingStore, trial_id: str, entry: Entry) -> None:
-        """Bring a record's run to its end, unless one stands for it already."""
-        record = entry.record
-        assert record is not None
-        kept = self._standing(trial_id, entry)
-        if kept:
-            self._present += 1
-        else:
-            ending = facts.record_tags(record)
-            if not entry.run_id:
-                self._create(store, entry, ending)
-                ending = {}
-            points = entry.points + facts.record_points(record, entry.steps)
-            params = {} if entry.described else entry.facts.params
-            store.log(entry.run_id, points, params, ending)
-            if not entry.described:
-                store.log_data(entry.run_id, entry.facts)
-            store.end(entry.run_id, facts.RUN_STATUS[record.state], milliseconds(record.ended))
-            self._sent += 1
-            kept = entry.run_id
-        for run_id in self._settled(trial_id, kept):
-            store.remove(run_id)
-
-    def _standing(self, trial_id: str, entry: Entry) -> str:
-        """Return the run of an earlier execution that stands for a record, or nothing."""
-        record = entry.record
-        if record is None or entry.run_id:
-            return ""
-        found = self._found.get(trial_id, ())
-        there = (r for r in found if not r.running and facts.answers(r.state, record))
-        return next((run.run_id for run in there), "")
+    def _recognize(self, store: TrackingStore) -> None:
+        """Count the records for which a run of an earlier execution stands."""
+        for trial_id, run in list(self._waiting.items()):
+            if run.record is None or run.run_id:
+                continue
+            for found in self._found.get(trial_id, ()):
+                if not found.running and stands_for(found.tags.get("state", ""), run.record):
+                    self._report(present=self.status.present + 1)
+                    for run_id in self._settled(trial_id, found.run_id):
+                        store.remove(run_id)
+                    break
 
     def _settled(self, trial_id: str, kept: str) -> set[str]:
         """Note which run stands for a trial, and return those that it replaces."""
@@ -353,45 +279,113 @@ class Session:
         del self._waiting[trial_id]
         return former - {kept}
 
+    # What is sent.
+
+    def _send(self, store: TrackingStore, runs: dict[str, TrialRun], deadline: float) -> None:
+        """Write what trials have to say: together where the store takes that, else one by one."""
+        for batch in self._batches(runs, together=store.takes_batches):
+            if time.monotonic() > deadline:
+                return
+            updates = [update for _, _, update in batch]
+            together = store.takes_batches and batch[0][1].fits_a_batch
+            try:
+                if together:
+                    for _, run, _ in batch:
+                        run.together = False  # until it is known to have worked
+                    store.write(self._experiment, updates)
+                else:
+                    try:
+                        store.write_one(self._experiment, updates[0])
+                    finally:
+                        batch[0][1].run_id = updates[0].run_id
+            except Refused as refusal:
+                if not together:
+                    self._note_refusal(runs, batch[0][0], refusal)
+                continue
+            for run_id in self._written(batch):
+                store.remove(run_id)
+
+    def _batches(self, runs: Mapping[str, TrialRun], *, together: bool) -> Iterator[Batch]:
+        """Yield those that have something to say, with it; what may go together in portions."""
+        now = time.monotonic()
+        batch: Batch = []
+        points = 0
+        for trial_id, run in list(runs.items()):
+            if not run.is_due(now):
+                continue
+            update = run.update(self._parent)
+            if not (together and run.fits_a_batch):
+                yield [(trial_id, run, update)]
+                continue
+            batch.append((trial_id, run, update))
+            points += len(update.points)
+            if len(batch) >= RUNS or points >= POINTS:
+                yield batch
+                batch, points = [], 0
+        if batch:
+            yield batch
+
+    def _written(self, batch: Batch) -> set[str]:
+        """Note what the store has now, and return the runs that are replaced by it."""
+        former: set[str] = set()
+        for trial_id, run, update in batch:
+            run.written(update)
+            if run.record is not None:
+                self._report(sent=self.status.sent + 1)
+                former |= self._settled(trial_id, run.run_id)
+        return former
+
+    def _note_refusal(self, runs: dict[str, TrialRun], trial_id: str, refusal: Refused) -> None:
+        """Set a trial aside when the store keeps refusing it."""
+        run = runs[trial_id]
+        run.refused += 1
+        self._in_doubt |= run.refused == TRIES - 1  # someone may have removed its run
+        if run.refused >= TRIES:
+            self._refused[trial_id] = runs.pop(trial_id)
+            self._refusal = f"{run.name}: {refusal}"
+
     def _close(self, store: TrackingStore, ending: Ending) -> None:
         """Close the parent run, with verdicts and report, and what never came to a record."""
         if self._had_trouble:  # an answer that got lost may have left a double behind
             self._look(store)
         # A slow server may have begun a run for a conductor that was killed, after we looked.
-        sweep(store, list(store.runs(self._experiment, running=True)), self.execution)
-        for entries in (self._live, self._refused):
-            for entry in entries.values():
-                if entry.run_id:
-                    lose(store, entry.run_id)
+        self._close_dead(store, list(store.runs(self._experiment, running=True)))
+        self._lose(store, [*self._live.values(), *self._refused.values()])
         self._live.clear()
-        verdicts = {f"verdict.{verdict['id']}": verdict["verdict"] for verdict in ending.verdicts}
-        tags = facts.tags_of({**verdicts, "state": ending.status})
-        section = self._verdicts(ending)
-        if section:
-            tags["mlflow.note.content"] = section[: facts.LONGEST_TAG]
+        verdicts = {f"verdict.{verdict.id}": verdict.verdict for verdict in ending.verdicts}
+        tags = tags_of({**verdicts, "state": ending.status})
+        if ending.verdicts:
+            page = run_link(self._experiment, self._parent, "artifacts/report/index.html")
+            profile = self.execution.profile
+            section = verdict_section(profile, ending.verdicts, page if ending.report else "")
+            tags["mlflow.note.content"] = section[:LONGEST_TAG]
         end = milliseconds(ending.ended)
-        points = [Point(metric_key(k), float(v), end, 0) for k, v in ending.metrics.items()]
-        store.log(self._parent, points, {}, tags)
-        if section:
-            self._describe_experiment(store, {f"verdicts.{self.execution.profile}": section})
-        if ending.report is not None and self._uploads < TRIES:
+        store.log(self._parent, metric_points(ending.metrics, end), {}, tags)
+        if ending.verdicts:
+            self._describe_experiment(store, {f"verdicts.{profile}": section})
+        if ending.report is not None and not self._uploaded and self._uploads < TRIES:
             self._uploads += 1
             store.upload(self._parent, ending.report, "report")
+            self._uploaded = True
         status = {"finished": "FINISHED", "failed": "FAILED"}.get(ending.status, "KILLED")
         store.end(self._parent, status, end)
-        self._closed = True
+        missing = ending.report is not None and not self._uploaded
+        error = self.status.error if missing else self._refusal
+        self._report(error=error, done=True, slow_reason=store.slow_reason)
 
-    def _verdicts(self, ending: Ending) -> str:
-        """Return the verdicts in Markdown, with a link to the report; nothing without verdicts."""
-        if not ending.verdicts:
-            return ""
-        report = run_link(self._experiment, self._parent, "artifacts/report/index.html")
-        return facts.verdict_section(
-            self.execution, ending.verdicts, report if ending.report else ""
-        )
+    def _lose(self, store: TrackingStore, runs: Sequence[TrialRun]) -> None:
+        for run in runs:
+            if run.run_id:
+                store.lose(run.run_id)
 
 
-def _direction(goal: str | None) -> dict[str, str]:
-    """Say which way the primary metric is better, in MLflow's words; nothing where nobody knows."""
-    name = "mlflow.experiment.primaryMetric.greaterIsBetter"
-    return {} if goal is None else {name: str(goal == "maximize")}
+def _keep_one(store: TrackingStore, known: str, run_ids: Sequence[str]) -> str:
+    """Remove doubles and return the run that stays, or nothing if there is none.
+
+    The known one stays or, when none is known because its creation was not answered, the first.
+    """
+    kept = known if known in run_ids else next(iter(run_ids), "")
+    for run_id in run_ids:
+        if run_id != kept:
+            store.remove(run_id)
+    return kept

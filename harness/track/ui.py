@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shlex
 import socket
@@ -14,6 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -25,10 +27,9 @@ from harness.track.addresses import (
     artifact_root_for,
     redact,
     resolve_uri,
-    sqlite_path,
 )
-from harness.track.holdings import views_of_newest
 from harness.track.mirror import QUIET
+from harness.track.views import ARMS, TAG, view_link
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PATIENCE = 120.0
@@ -73,7 +74,7 @@ def serve_ui(
         )
         try:
             try:
-                return _attend(process, host, port, log, sqlite_path(uri))
+                return _attend(process, host, port, log)
             finally:
                 _end(process)
         except KeyboardInterrupt:
@@ -126,18 +127,16 @@ def _free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _attend(
-    process: subprocess.Popen[bytes], host: str, port: int, log: IO[str], database: Path | None
-) -> int:
+def _attend(process: subprocess.Popen[bytes], host: str, port: int, log: IO[str]) -> int:
     """Wait for the server to answer, say where it is, and wait for its end."""
     shown = f"[{host}]" if ":" in host else host
     reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, shown)
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        if _answers(f"http://{reached}:{port}/health"):
+        if _ask(f"http://{reached}:{port}/health") is not None:
             _tell(f"MLflow UI: http://{reached}:{port}  (Ctrl-C ends it)")
-            for study, link in views_of_newest(database):
-                _tell(f"  {study}: http://{reached}:{port}/{link}")
+            for study, link in _newest_studies(f"http://{reached}:{port}"):
+                _tell(f"  {study}: {link}")
             process.wait()
             break
         time.sleep(0.1)
@@ -147,13 +146,27 @@ def _attend(
     return 1
 
 
-def _answers(url: str) -> bool:
+def _ask(url: str, question: Mapping[str, object] | None = None) -> bytes | None:
+    """Return what the server answers, without any proxy; None if it does not."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    body = None if question is None else json.dumps(question).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
-        with opener.open(url, timeout=2) as reply:
-            return bool(reply.status == 200)
+        with opener.open(request, timeout=10) as reply:
+            return bytes(reply.read())
     except (OSError, urllib.error.URLError):
-        return False
+        return None
+
+
+def _newest_studies(server: str, most: int = 5) -> list[tuple[str, str]]:
+    """Return the names of the newest studies, each with the link to its runs by arm."""
+    wanted = f"tags.`{TAG}{ARMS}` != ''"
+    question = {"max_results": most, "filter": wanted, "order_by": ["last_update_time DESC"]}
+    found = _ask(f"{server}/api/2.0/mlflow/experiments/search", question)
+    experiments = json.loads(found or b"{}").get("experiments", [])
+    return [
+        (one["name"], f"{server}/{view_link(one['experiment_id'], ARMS)}") for one in experiments
+    ]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

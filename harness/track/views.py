@@ -1,9 +1,9 @@
-"""Views of an experiment in MLflow's UI: which runs, by what, with which columns and charts.
+"""What an experiment's page in MLflow's UI shows: a description, and views that it links to.
 
-MLflow's own button "Share" keeps such a view as a tag of the experiment, and a link names it. The
-mirror writes the same tags, so that the links in an experiment's description open runs by arm
-instead of a flat list. The words are those of MLflow 3.17's UI; one that does not know them
-shows its ordinary list.
+A view says which runs, by what, with which columns and charts. MLflow's own button "Share" keeps
+such a view as a tag of the experiment, and a link names it. The mirror writes the same tags, so
+that the links in the description open runs by arm instead of a flat list. The words are those of
+MLflow 3.17's UI; one that does not know them shows its ordinary list.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.track.facts import metric_key
 from harness.track.messages import ExecutionInfo
+from harness.track.runs import metric_key
+from harness.trial import Verdict
 
 TAG = "mlflow.sharedViewState."
 ARMS, SEARCH, EXECUTIONS = "arms", "search", "executions"
 _SECTION = "overview"
+_LONGEST_NOTE = 19_000
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,45 @@ def run_link(experiment_id: str, run_id: str, page: str = "") -> str:
     """Return the address of a run's page, relative to the root of the tracking server."""
     place = f"#/experiments/{experiment_id}/runs/{run_id}" + (f"/{page}" if page else "")
     return f"{place}?workflowType=machine_learning"
+
+
+def note(execution: ExecutionInfo, experiment_id: str, sections: Mapping[str, str]) -> str:
+    """Return an experiment's description: question, where to look, verdicts of each profile.
+
+    Args:
+        execution: of the study.
+        experiment_id: MLflow's, for links.
+        sections: Markdown by the name of its tag.
+    """
+    links = (f"[{view.title}]({view.link(experiment_id)})" for view in views(execution))
+    parts = [execution.question, " · ".join(links), *(sections[name] for name in sorted(sections))]
+    return "\n\n".join(part for part in parts if part)[:_LONGEST_NOTE]
+
+
+def verdict_section(profile: str, verdicts: Sequence[Verdict], report: str = "") -> str:
+    """Return one profile's verdicts as a Markdown table; `report` is the address of its report."""
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    summary = ", ".join(f"{count} {answer}" for answer, count in counts.items())
+    lines = [
+        f"### Profile {profile}: {summary}",
+        "",
+        "| claim | verdict | effect [interval] | seeds |",
+        "|---|---|---|---|",
+    ]
+    for verdict in verdicts:
+        says = verdict.says.replace("|", "\\|").replace("\n", " ")
+        lines.append(f"| {says} | **{verdict.verdict}** | {_effect(verdict)} | {verdict.seeds} |")
+    if report:
+        lines += ["", f"[The report of profile {profile}]({report})"]
+    return "\n".join(lines)
+
+
+def _effect(verdict: Verdict) -> str:
+    if verdict.effect is None:
+        return "–"
+    if verdict.ci_low is None or verdict.ci_high is None:
+        return f"{verdict.effect:.4g}"
+    return f"{verdict.effect:.4g} [{verdict.ci_low:.4g}, {verdict.ci_high:.4g}]"
 
 
 def _state(search: str, columns: Sequence[str], order: str, *, low: bool = False) -> dict[str, Any]:

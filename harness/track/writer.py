@@ -1,4 +1,4 @@
-"""The process that writes to MLflow: messages in, one JSON object a line; statuses out.
+"""The process that writes to MLflow: pickled messages in, pickled answers out.
 
 Started by `harness.track.mirror`, apart from the working folder. A process, because a thread
 that writes to MLflow halves the speed of small training steps in the same interpreter; at the
@@ -9,25 +9,32 @@ its start (they are the conductor's to handle); it ends when its standard input 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import pickle
 import queue
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from harness.track.addresses import conceal
-from harness.track.entries import Ending
-from harness.track.facts import Point, describe_trial
-from harness.track.machine import Machine
-from harness.track.messages import ExecutionInfo, TrialInfo
-from harness.track.mlflow_store import TrackingStore, import_without_pandas, settle_database
+from harness.track.client import TrackingStore, import_without_pandas, settle_database
+from harness.track.messages import (
+    Answer,
+    Destination,
+    Ending,
+    ExecutionInfo,
+    Finished,
+    Message,
+    MirrorStatus,
+    Progressed,
+    Started,
+)
+from harness.track.runs import Point, milliseconds
 from harness.track.session import Session
-from harness.trial import Record, Trial
 
 TICK = 0.25
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
@@ -37,29 +44,73 @@ afterwards."""
 FAREWELL = 2.0
 """Seconds for leaving no run running when the conductor is gone."""
 
-Message = dict[str, Any]
+SAMPLING = 2.0
+"""Seconds between the first samples of the machine, of which the very first is due at once, so that
+the shortest run has one. Later ones come at a hundredth of the time so far, so that a run of a day
+has some hundred samples and not ten thousand."""
+
+
+class Machine:
+    """Samples processor, memory, disk, network and GPUs, by MLflow's own monitors."""
+
+    def __init__(self) -> None:
+        from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+        from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
+        from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
+
+        self._monitors: list[Any] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]  # type: ignore[no-untyped-call]
+        with contextlib.suppress(Exception):  # no GPU, or nothing to ask it with
+            from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
+
+            self._monitors.append(GPUMonitor())  # type: ignore[no-untyped-call]
+        for monitor in self._monitors:  # the load of the processor is measured since the last time
+            monitor.collect_metrics()
+            monitor.clear_metrics()
+        self._begin = time.monotonic()
+        self._last = self._begin - SAMPLING
+        self._step = 0
+
+    def sample(self) -> list[Point]:
+        """Return what is measured now, under `system/`, or nothing before it is time again."""
+        now = time.monotonic()
+        if now - self._last < max(SAMPLING, (now - self._begin) / 100):
+            return []
+        self._last, moment = now, milliseconds(time.time())
+        points = []
+        for monitor in self._monitors:
+            monitor.collect_metrics()
+            for name, value in monitor.aggregate_metrics().items():
+                points.append(Point(f"system/{name}", float(value), moment, self._step))
+            monitor.clear_metrics()
+        self._step += 1
+        return points
 
 
 class MirrorWriter:
-    """Applies messages to the session of the present execution and lets it work."""
+    """Applies messages to the session of the present execution and lets it work.
 
-    def __init__(self, out: TextIO, *, nice: bool = False) -> None:
-        self._out = out
-        self._nice = nice
+    Args:
+        answer: called with an `Answer` whenever there is something new to say.
+        own_process: whether this is a process of its own, which may lower its priority and measure
+            the machine.
+    """
+
+    def __init__(self, answer: Callable[[Answer], None], *, own_process: bool = False) -> None:
+        self._answer = answer
+        self._own_process = own_process
         self._session: Session | None = None
         self._pause = 0.0
         self._not_before = 0.0
-        self._uri = ""
-        self._artifact_root: Path | None = None
-        self._said = ""
-        self._machine = Machine() if nice else None
+        self._destination = Destination("", None)
+        self._said: Answer | None = None
+        self._machine = Machine() if own_process else None
 
     def serve(self, messages: queue.Queue[Message | None]) -> None:
         """Work until the messages end."""
         while True:
             for message in _arrived(messages, self._wait()):
                 if message is None:
-                    self._part()
+                    self._leave()
                     return
                 self._apply(message)
             self._work()
@@ -72,46 +123,30 @@ class MirrorWriter:
         return 0.0 if self._session is not None and self._session.busy else TICK
 
     def _apply(self, message: Message) -> None:
-        kind = message["kind"]
-        if kind == "open":
-            self._uri = message["uri"]
-            root = message["artifact_root"]
-            self._artifact_root = Path(root) if root else None
-        elif kind == "start":
-            self._session = Session(
-                ExecutionInfo(**message["execution"]), self._connect, self._sample
-            )
-            self._not_before = self._pause = 0.0
-        elif self._session is not None:
-            self._tell(self._session, kind, message)
-
-    def _tell(self, session: Session, kind: str, message: Message) -> None:
-        if kind == "progress":
-            session.progress(message["trial_id"], message["points"], message["time"])
-        elif kind == "begin":
-            trial = Trial.from_dict(message["trial"])
-            facts = describe_trial(trial, TrialInfo(**message["info"]), session.execution)
-            session.begin(trial.id, facts, message["time"])
-        elif kind == "record":
-            record = Record.from_dict(message["record"])
-            info = TrialInfo(**message["info"])
-            session.record(describe_trial(record.trial, info, session.execution), record)
-        elif kind == "finish":
-            report = message.pop("report")
-            del message["kind"]
-            session.end(Ending(**message, report=Path(report) if report else None))
-            self._not_before = 0.0
+        session = self._session
+        match message:
+            case Destination():
+                self._destination = message
+            case ExecutionInfo():
+                sample = self._machine.sample if self._machine else tuple
+                self._session = Session(message, self._connect, sample)
+                self._not_before = self._pause = 0.0
+            case Started() if session:
+                session.begin(message.trial, message.info, message.time)
+            case Progressed() if session:
+                session.progress(message.trial_id, message.points, message.time)
+            case Finished() if session:
+                session.record(message.record, message.info)
+            case Ending() if session:
+                session.end(message)
+                self._not_before = 0.0
 
     def _connect(self) -> TrackingStore:
         """Open the store, after which the work is small and can wait."""
-        store = TrackingStore(self._uri, self._artifact_root)
-        if self._nice:
+        store = TrackingStore(self._destination.tracking_uri, self._destination.artifact_root)
+        if self._own_process:
             _be_nicer(WORKING)
         return store
-
-    def _sample(self) -> Sequence[Point]:
-        """Measure this machine, where this is a process of its own."""
-        return self._machine.sample() if self._machine is not None else ()
 
     def _work(self) -> None:
         session = self._session
@@ -127,29 +162,28 @@ class MirrorWriter:
             self._not_before = time.monotonic() + self._pause
 
     def _say(self) -> None:
-        session = self._session
-        if session is None:
+        if self._session is None:
             return
-        status = {"mirror": session.execution.mirror, **vars(session.status)}
-        status["error"] = self.conceal(session.status.error)
-        text = json.dumps(status)
-        if text != self._said:
-            self._said = text
+        status = self._session.status
+        status = replace(status, error=self.conceal(status.error))
+        answer = Answer(self._session.execution.mirror, status)
+        if answer != self._said:
+            self._said = answer
             with contextlib.suppress(OSError):  # nobody listens any more
-                print(text, file=self._out, flush=True)
+                self._answer(answer)
 
     def conceal(self, text: str) -> str:
         """Return a text without the secrets of the address that this writes to."""
-        return conceal(text, self._uri)
+        return conceal(text, self._destination.tracking_uri)
 
-    def _part(self) -> None:
+    def _leave(self) -> None:
         if self._session is None:
             return
         with contextlib.suppress(Exception):
             self._session.abandon()
         if "mlflow" in sys.modules:
             with contextlib.suppress(Exception):
-                settle_database(self._uri)
+                settle_database(self._destination.tracking_uri)
 
 
 def _arrived(messages: queue.Queue[Message | None], wait: float) -> list[Message | None]:
@@ -170,24 +204,28 @@ def _be_nicer(niceness: int) -> None:
 def main() -> None:
     """Serve the conductor at the other end of standard input."""
     _be_nicer(STARTING)
-    out = os.fdopen(os.dup(1), "w")
+    out = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print belongs nowhere
     messages: queue.Queue[Message | None] = queue.Queue()
 
     def read() -> None:
-        with contextlib.suppress(ValueError):  # half a line: the conductor died while writing it
-            for line in sys.stdin:
-                messages.put(json.loads(line))
+        with contextlib.suppress(EOFError, pickle.UnpicklingError):  # the conductor ended
+            while True:
+                messages.put(pickle.load(sys.stdin.buffer))
         messages.put(None)
         time.sleep(FAREWELL)  # this thread is a daemon: it only gets here if the other one hangs
         os._exit(1)
 
+    def answer(said: Answer) -> None:
+        pickle.dump(said, out)
+        out.flush()
+
     threading.Thread(target=read, daemon=True).start()
     import_without_pandas()
-    writer = MirrorWriter(out, nice=True)
+    writer = MirrorWriter(answer, own_process=True)
     try:
         writer.serve(messages)
     except Exception:  # a fault of ours: say so before the process ends
         said = writer.conceal(traceback.format_exc(limit=-3))
-        print(json.dumps({"crash": said[-1000:]}), file=out, flush=True)
+        answer(Answer("", MirrorStatus(error=said[-1000:])))
     os._exit(0)  # no library's exit handlers: all that counts is written

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tracking_examples import Server, with_database
 
-from harness.track.mirror import SCRIBE
+from harness.track.mirror import CLIENT_ENVIRONMENT
 
-os.environ.update(SCRIBE)
+os.environ.update(CLIENT_ENVIRONMENT)
 
 
 @pytest.fixture

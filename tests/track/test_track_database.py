@@ -237,14 +237,6 @@ def test_several_studies_take_turns_on_one_mirror(results):
         assert summary(store, study) == {trial(1).id: ["FINISHED"]}
 
 
-def test_a_mirror_that_is_switched_off_does_nothing(tmp_path):
-    with Mirror(None, tmp_path, enabled=False) as mirror:
-        mirror.start(execution())
-        mirror.trial_finished(record(trial(1)), INFO)
-        assert mirror.finish("finished").done
-    assert not list(tmp_path.iterdir())
-
-
 def test_the_writer_and_a_reader_do_not_lock_each_other(results):
     mirrored(None, results, [])
     reader = sqlite3.connect(results / "mlflow.db")

@@ -26,7 +26,8 @@ from tracking_examples import (
 )
 from tracking_paths import check_equal
 
-from harness.track import entries, redact
+from harness.track import redact
+from harness.track import runs as trial_runs
 
 PASSWORD = "hush-hush"
 
@@ -139,12 +140,12 @@ def test_studies_at_once_while_the_database_crashes(postgres, tmp_path):
         server.stop()
 
 
-def test_pages_and_calls_leave_the_same_behind(postgres, tmp_path, monkeypatch):
-    monkeypatch.setattr(entries, "SHORT", -1.0)
-    monkeypatch.setattr(entries, "BETWEEN", -1.0)
+def test_both_ways_leave_the_same_behind(postgres, tmp_path, monkeypatch):
+    monkeypatch.setattr(trial_runs, "SHORT", -1.0)
+    monkeypatch.setattr(trial_runs, "BETWEEN", -1.0)
     check_equal(postgres.uri, tmp_path, client(postgres.uri))
     store = client(postgres.uri)
-    experiment = store.get_experiment_by_name("by-pages").experiment_id
+    experiment = store.get_experiment_by_name("by-batches").experiment_id
     wanted = "metrics.`flat` < 0 and params.activation = 'relu'"
     [run] = store.search_runs([experiment], wanted, order_by=["metrics.`loss` ASC"])
     assert run.data.params["seed"] == "4"

@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 from tracking_examples import EPOCHS, INFO, execution, point, record, trial, verdict
 
-from harness.track import entries, facts
-from harness.track.entries import Ending
-from harness.track.facts import describe_trial
-from harness.track.mlflow_store import Found, Refused
+from harness.track import runs
+from harness.track.client import Found, Refused, TrackingStore
+from harness.track.messages import Ending
 from harness.track.session import Session
 from harness.trial import State
 
 
-class FlakyStore:
+class FlakyStore(TrackingStore):
     """Runs in memory. Some calls fail before their effect, some after; some creations come late."""
 
-    def __init__(self, randomness=None, rate=0.0, takes_pages=False):
-        self.takes_pages = takes_pages
+    def __init__(self, randomness=None, rate=0.0, takes_batches=False):
+        self.batches = takes_batches
         self.written = []
         self.runs_by_id = {}
         self.experiments = {}
@@ -28,6 +27,10 @@ class FlakyStore:
         self.random, self.rate = randomness, rate
         self.ids = itertools.count()
         self.uploads = []
+
+    @property
+    def takes_batches(self):
+        return self.batches
 
     def _maybe(self, effect, late=False):
         if self.random is None or self.random.random() >= self.rate:
@@ -69,36 +72,37 @@ class FlakyStore:
 
         return self._maybe(effect, late=True)
 
-    def write(self, experiment_id, pages):
+    def write(self, experiment_id, updates):
         """All or nothing, and nothing twice, as the keys of a database's tables see to it."""
 
         def effect():
-            for page in pages:
-                run = self.runs_by_id.get(page.run_id)
-                assert run or not page.run_id, "an invented run"
-                if run and (run["removed"] or set(run["tags"]) & set(page.tags)):
+            for update in updates:
+                run = self.runs_by_id.get(update.run_id)
+                assert run or not update.run_id, "an invented run"
+                if run and (run["removed"] or set(run["tags"]) & set(update.tags)):
                     raise Refused("not active, or tagged already")
-                for p in page.points if run else ():
+                for p in update.points if run else ():
                     if (p.time, p.value) in run["points"].get((p.name, p.step), ()):
                         raise Refused("there already")
-            self.written.append(len(pages))
-            return [self._write_one(page) for page in pages]
+            self.written.append(len(updates))
+            return [self._put(update) for update in updates]
 
-        return self._maybe(effect, late=True)
+        for update, run_id in zip(updates, self._maybe(effect, late=True), strict=True):
+            update.run_id = run_id
 
-    def _write_one(self, page):
-        run_id = page.run_id or f"run{next(self.ids)}"
+    def _put(self, update):
+        run_id = update.run_id or f"run{next(self.ids)}"
         new = {
-            "status": "RUNNING", "started": page.started, "ended": None, "tags": {},
+            "status": "RUNNING", "started": update.started, "ended": None, "tags": {},
             "points": {}, "params": {}, "removed": False, "data": 1,
         }  # fmt: skip
         run = self.runs_by_id.setdefault(run_id, new)
-        for p in page.points:
+        for p in update.points:
             run["points"].setdefault((p.name, p.step), set()).add((p.time, p.value))
-        run["tags"].update(page.tags)
-        run["params"].update(page.params)
-        if page.ended:
-            run.update(status=page.status, ended=page.ended)
+        run["tags"].update(update.tags)
+        run["params"].update(update.params)
+        if update.ended:
+            run.update(status=update.status, ended=update.ended)
         return run_id
 
     def log(self, run_id, points=(), params=None, tags=None):
@@ -116,7 +120,7 @@ class FlakyStore:
 
         self._maybe(effect)
 
-    def log_data(self, run_id, described):
+    def log_data(self, run_id, data):
         self._maybe(lambda: self.runs_by_id[run_id].update(data=1))
 
     def end(self, run_id, status, ended):
@@ -148,12 +152,8 @@ class FlakyStore:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(entries, "SHORT", -1.0)
-    monkeypatch.setattr(entries, "BETWEEN", -1.0)
-
-
-def described(of, by):
-    return describe_trial(of, INFO, by)
+    monkeypatch.setattr(runs, "SHORT", -1.0)
+    monkeypatch.setattr(runs, "BETWEEN", -1.0)
 
 
 def rounds(one, store, count=1000):
@@ -182,18 +182,18 @@ def run_study(store, randomness, records, stop=1.0):
     for entry in records:
         if randomness.random() > stop:
             return None
-        one.begin(entry.trial_id, described(entry.trial, run), entry.started)
+        one.begin(entry.trial, INFO, entry.started)
         for epoch in range(1, EPOCHS + 1):
             one.progress(entry.trial_id, [point(epoch)], entry.started)
             if randomness.random() < 0.4:
                 work(one)
         if randomness.random() < 0.2:  # its worker was lost: the same epochs again
-            one.begin(entry.trial_id, described(entry.trial, run), entry.started)
+            one.begin(entry.trial, INFO, entry.started)
             one.progress(entry.trial_id, [point(1)], entry.started + 1)
-        one.record(described(entry.trial, run), entry)
+        one.record(entry, INFO)
         if randomness.random() < 0.4:
             work(one)
-    one.end(Ending("finished", 9.0, [verdict().to_dict()], report=Path("report")))
+    one.end(Ending("finished", 9.0, [verdict()], report=Path("report")))
     rounds(one, store)
     return one
 
@@ -206,24 +206,24 @@ def check(store, records):
     assert set(by_id) == {one.trial_id for one in records}
     for one in records:
         run = by_id[one.trial_id]
-        assert run["status"] == facts.RUN_STATUS[one.state]
+        assert run["status"] == runs.RUN_STATUS[one.state]
         assert run["tags"]["state"] == one.state.value
-        expected = {(p.name, p.step): p.value for p in facts.record_points(one)}
+        expected = {(p.name, p.step): p.value for p in runs.record_points(one)}
         assert {at: {v for _, v in found} for at, found in run["points"].items()} == {
             at: {value} for at, value in expected.items()
         }
         assert all(len(found) == 1 for found in run["points"].values()), "a point stands twice"
         assert run["params"]["activation"] == "relu"
         assert run["data"] == 1
-        assert run["tags"][facts.PARENT_TAG] in store.runs_by_id
+        assert run["tags"][runs.PARENT_TAG] in store.runs_by_id
     assert all(run["status"] != "RUNNING" for run in store.active("execution"))
 
 
-@pytest.mark.parametrize("pages", [False, True])
+@pytest.mark.parametrize("batches", [False, True])
 @pytest.mark.parametrize("seed", range(50))
-def test_trouble_and_dead_conductors_neither_lose_nor_double(seed, pages):
+def test_trouble_and_dead_conductors_neither_lose_nor_double(seed, batches):
     randomness = random.Random(seed)
-    store = FlakyStore(randomness, randomness.choice([0.0, 0.05, 0.3]), pages)
+    store = FlakyStore(randomness, randomness.choice([0.0, 0.05, 0.3]), batches)
     states = randomness.choices(list(State), k=6)
     records = [record(trial(n), state) for n, state in enumerate(states)]
     for _ in range(2):
@@ -235,18 +235,18 @@ def test_trouble_and_dead_conductors_neither_lose_nor_double(seed, pages):
     assert one.status.done
     again = Session(execution(owner="here"), lambda: store)
     for entry in records:
-        again.record(described(entry.trial, again.execution), entry)
+        again.record(entry, INFO)
     again.end(Ending("finished", 9.0))
     rounds(again, store)
     assert again.status.present == len(records), again.status
     check(store, records)
 
 
-@pytest.mark.parametrize("pages", [False, True])
+@pytest.mark.parametrize("batches", [False, True])
 @pytest.mark.parametrize("seed", range(50))
-def test_trouble_within_one_execution_leaves_nothing_for_the_next(seed, pages):
+def test_trouble_within_one_execution_leaves_nothing_for_the_next(seed, batches):
     randomness = random.Random(seed)
-    store = FlakyStore(randomness, randomness.choice([0.1, 0.3, 0.5]), pages)
+    store = FlakyStore(randomness, randomness.choice([0.1, 0.3, 0.5]), batches)
     records = [record(trial(n), state) for n, state in enumerate(State)]
     one = run_study(store, randomness, records)
     assert (one.status.sent, one.status.present, one.status.pending) == (len(records), 0, 0)
@@ -254,21 +254,21 @@ def test_trouble_within_one_execution_leaves_nothing_for_the_next(seed, pages):
     assert len(store.active("execution")) == 1
 
 
-@pytest.mark.parametrize("pages", [False, True])
+@pytest.mark.parametrize("batches", [False, True])
 @pytest.mark.parametrize("trouble", [False, True])
-def test_a_failure_that_is_cured_in_the_same_execution_is_replaced(trouble, pages):
-    store = FlakyStore(takes_pages=pages)
+def test_a_failure_that_is_cured_in_the_same_execution_is_replaced(trouble, batches):
+    store = FlakyStore(takes_batches=batches)
     of = trial(1)
     one = Session(execution(), lambda: store)
-    one.record(described(of, one.execution), record(of, State.FAILED))
+    one.record(record(of, State.FAILED), INFO)
     one.work()
-    one.begin(of.id, described(of, one.execution), 1.0)
+    one.begin(of, INFO, 1.0)
     one.progress(of.id, [point(1)], 1.0)
     one.work()
     if trouble:
         one.trouble("look again")
         one.work()
-    one.record(described(of, one.execution), record(of))
+    one.record(record(of), INFO)
     one.end(Ending("finished", 9.0))
     rounds(one, store)
     check(store, [record(of)])
@@ -278,7 +278,7 @@ def test_a_refused_run_that_is_gone_does_not_keep_the_execution_open():
     store = FlakyStore()
     one = Session(execution(), lambda: store)
     of = record(trial(1))
-    one.begin(of.trial_id, described(of.trial, one.execution), 1.0)
+    one.begin(of.trial, INFO, 1.0)
     one.work()
     log_data, store.log_data = store.log_data, None
 
@@ -286,7 +286,7 @@ def test_a_refused_run_that_is_gone_does_not_keep_the_execution_open():
         raise Refused("no")
 
     store.log_data = refusing
-    one.begin(trial(2).id, described(trial(2), one.execution), 1.0)
+    one.begin(trial(2), INFO, 1.0)
     for _ in range(5):
         one.work()
     store.log_data = log_data
@@ -304,7 +304,7 @@ def test_a_refused_run_that_is_gone_does_not_keep_the_execution_open():
 def test_a_live_run_of_another_results_folder_is_left_alone(monkeypatch):
     store = FlakyStore()
     theirs = Session(execution(owner="there", started=1.0), lambda: store)
-    theirs.begin(trial(1).id, described(trial(1), theirs.execution), 1.0)
+    theirs.begin(trial(1), INFO, 1.0)
     theirs.work()
     ours = Session(execution(owner="here", started=1.0), lambda: store)
     ours.end(Ending("finished", 9.0))
@@ -325,7 +325,7 @@ def test_what_a_slow_server_began_for_a_killed_conductor_does_not_run_for_ever()
     killed.work()
     present = Session(execution(owner="here", started=2.0), lambda: store)
     present.work()  # it has looked at what there is
-    killed.begin(trial(1).id, described(trial(1), killed.execution), 1.0)
+    killed.begin(trial(1), INFO, 1.0)
     killed._live[trial(1).id].seen = 0.0
     killed.work()  # as if its last request was answered only now
     assert [run["status"] for run in store.active()] == ["RUNNING"]
@@ -334,9 +334,9 @@ def test_what_a_slow_server_began_for_a_killed_conductor_does_not_run_for_ever()
     assert [run["status"] for run in store.active()] == ["KILLED"]
 
 
-@pytest.mark.parametrize("pages", [False, True])
-def test_a_failure_that_was_cured_is_replaced(pages):
-    store = FlakyStore(takes_pages=pages)
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_failure_that_was_cured_is_replaced(batches):
+    store = FlakyStore(takes_batches=batches)
     of = trial(1)
     run_study(store, random.Random(0), [record(of, State.FAILED)])
     run_study(store, random.Random(0), [record(of)])
@@ -361,16 +361,16 @@ def test_what_the_store_refuses_does_not_hold_up_the_rest():
     assert all(run["status"] != "RUNNING" for run in store.active())
 
 
-@pytest.mark.parametrize("pages", [False, True])
-def test_a_run_that_someone_deleted_while_it_was_live_comes_back(pages):
-    store = FlakyStore(takes_pages=pages)
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_run_that_someone_deleted_while_it_was_live_comes_back(batches):
+    store = FlakyStore(takes_batches=batches)
     one = Session(execution(), lambda: store)
     of = record(trial(1))
-    one.begin(of.trial_id, described(of.trial, one.execution), 1.0)
+    one.begin(of.trial, INFO, 1.0)
     one.progress(of.trial_id, [point(1)], 1.0)
     one.work()
     next(iter(store.active()))["removed"] = True
-    one.record(described(of.trial, one.execution), of)
+    one.record(of, INFO)
     one.end(Ending("finished", 9.0))
     rounds(one, store)
     check(store, [of])
@@ -379,7 +379,7 @@ def test_a_run_that_someone_deleted_while_it_was_live_comes_back(pages):
 def test_an_interrupted_execution_leaves_nothing_running():
     store = FlakyStore()
     one = Session(execution(), lambda: store)
-    one.begin(trial(1).id, described(trial(1), one.execution), 1.0)
+    one.begin(trial(1), INFO, 1.0)
     one.work()
     one.end(Ending("interrupted", 9.0))
     rounds(one, store)
@@ -405,7 +405,7 @@ def test_profiles_keep_their_verdicts_in_the_description():
     store = FlakyStore()
     for profile in ("quick", "full"):
         one = Session(execution(profile=profile), lambda: store)
-        one.end(Ending("finished", 9.0, [verdict().to_dict()]))
+        one.end(Ending("finished", 9.0, [verdict()]))
         rounds(one, store)
     text = store.experiments["activations"]["mlflow.note.content"]
     assert text.startswith("Which one?")
@@ -414,11 +414,11 @@ def test_profiles_keep_their_verdicts_in_the_description():
 
 
 def test_trials_that_end_together_are_written_together():
-    store = FlakyStore(takes_pages=True)
+    store = FlakyStore(takes_batches=True)
     records = [record(trial(n)) for n in range(250)]
     one = Session(execution(), lambda: store)
     for of in records:
-        one.record(described(of.trial, one.execution), of)
+        one.record(of, INFO)
     one.end(Ending("finished", 9.0))
     rounds(one, store)
     assert store.written == [100, 100, 50]
@@ -427,14 +427,14 @@ def test_trials_that_end_together_are_written_together():
 
 
 def test_what_is_refused_in_company_is_offered_alone():
-    store = FlakyStore(takes_pages=True)
+    store = FlakyStore(takes_batches=True)
     records = [record(trial(n)) for n in range(4)]
     write, log = store.write, store.log
 
-    def unwilling(experiment_id, pages):
-        if any(page.facts.tags["seed"] == "2" for page in pages):
+    def unwilling(experiment_id, updates):
+        if any(update.params["seed"] == "2" for update in updates):
             raise Refused("no")
-        return write(experiment_id, pages)
+        write(experiment_id, updates)
 
     def refusing(run_id, points=(), params=None, tags=None):
         if store.runs_by_id[run_id]["tags"].get("seed") == "2" and points:
@@ -444,7 +444,7 @@ def test_what_is_refused_in_company_is_offered_alone():
     store.write, store.log = unwilling, refusing
     one = Session(execution(), lambda: store)
     for of in records:
-        one.record(described(of.trial, one.execution), of)
+        one.record(of, INFO)
     one.end(Ending("finished", 9.0))
     rounds(one, store)
     assert (one.status.sent, one.status.pending) == (3, 1)
@@ -469,24 +469,24 @@ def test_a_server_is_asked_four_times_for_a_short_trial():
     one.work()
     calls.clear()
     of = record(trial(1))
-    one.record(described(of.trial, one.execution), of)
+    one.record(of, INFO)
     one.work()
     assert calls == ["create", "log", "log_data", "end"]
 
 
 def test_what_fails_in_company_is_offered_alone():
-    store = FlakyStore(takes_pages=True)
+    store = FlakyStore(takes_batches=True)
     asked = []
 
-    def failing(experiment_id, pages):
-        asked.append(len(pages))
+    def failing(experiment_id, updates):
+        asked.append(len(updates))
         raise ConnectionError("only in company")
 
     store.write = failing
     records = [record(trial(n)) for n in range(3)]
     one = Session(execution(), lambda: store)
     for of in records:
-        one.record(described(of.trial, one.execution), of)
+        one.record(of, INFO)
     one.end(Ending("finished", 9.0))
     rounds(one, store)
     assert asked == [3]
@@ -495,19 +495,19 @@ def test_what_fails_in_company_is_offered_alone():
 
 
 def test_a_watched_trial_needs_no_calls_of_its_own():
-    store = FlakyStore(takes_pages=True)
+    store = FlakyStore(takes_batches=True)
     one = Session(execution(), lambda: store)
     one.work()
     store.create = store.log_data = None
     log, store.log = store.log, None
     of = record(trial(1))
-    one.begin(of.trial_id, described(of.trial, one.execution), of.started)
+    one.begin(of.trial, INFO, of.started)
     for epoch in range(1, EPOCHS):
         one.progress(of.trial_id, [point(epoch)], of.started)
         one.work()
         assert [run["status"] for run in store.active()] == ["RUNNING"]
         assert ("train/loss", epoch) in store.active()[0]["points"]
-    one.record(described(of.trial, one.execution), of)
+    one.record(of, INFO)
     one.work()
     assert len(store.written) == EPOCHS
     store.log = log

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import pickle
 import queue
 import shutil
 import socket
@@ -19,7 +20,8 @@ from typing import Any
 import psutil
 
 from harness.track import ExecutionInfo, Mirror, MirrorStatus, TrialInfo
-from harness.track.mirror import SCRIBE
+from harness.track.messages import Answer
+from harness.track.mirror import CLIENT_ENVIRONMENT
 from harness.track.writer import MirrorWriter
 from harness.trial import Phase, Progress, Record, State, Trial, Verdict
 
@@ -69,21 +71,8 @@ def verdict(answer: str = "supported") -> Verdict:
 class InThread(Mirror):
     """A mirror whose writer is a thread of the test, which saves importing MLflow each time."""
 
-    def _spawn(self) -> None:
-        self._process = Pipes()
-        self._put(
-            lambda: {
-                "kind": "open",
-                "uri": self.tracking_uri,
-                "artifact_root": str(self._artifact_root or ""),
-            }
-        )
-        self._threads = [
-            threading.Thread(target=work, args=[self._process], daemon=True)
-            for work in (self._send, self._listen)
-        ]
-        for thread in self._threads:
-            thread.start()
+    def _spawn(self) -> Any:
+        return Pipes()
 
 
 class Pipes:
@@ -91,22 +80,26 @@ class Pipes:
 
     def __init__(self) -> None:
         there, self.stdin = (
-            os.fdopen(end, mode) for end, mode in zip(os.pipe(), "rw", strict=True)
+            os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True)
         )
         self.stdout, back = (
-            os.fdopen(end, mode) for end, mode in zip(os.pipe(), "rw", strict=True)
+            os.fdopen(end, mode) for end, mode in zip(os.pipe(), ("rb", "wb"), strict=True)
         )
         messages: queue.Queue[Any] = queue.Queue()
 
         def read() -> None:
-            with there:
-                for line in there:
-                    messages.put(json.loads(line))
+            with there, contextlib.suppress(EOFError):
+                while True:
+                    messages.put(pickle.load(there))
             messages.put(None)
+
+        def answer(said: Answer) -> None:
+            pickle.dump(said, back)
+            back.flush()
 
         def serve() -> None:
             with back:
-                MirrorWriter(back).serve(messages)
+                MirrorWriter(answer).serve(messages)
 
         self.threads = [threading.Thread(target=one, daemon=True) for one in (read, serve)]
         for thread in self.threads:
@@ -138,7 +131,7 @@ def epochs(mirror: Mirror, of: Trial, first: int, last: int) -> None:
 
 
 def client(uri: str) -> Any:
-    os.environ.update(SCRIBE)
+    os.environ.update(CLIENT_ENVIRONMENT)
     from mlflow import MlflowClient
 
     return MlflowClient(uri, registry_uri=uri)

@@ -1,4 +1,4 @@
-"""The two ways into a database side by side: MLflow's client, and whole pages of rows."""
+"""The two ways into a database side by side: MLflow's client, and rows of many runs at once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 
 from tracking_examples import INFO, execution, point, record, trial, verdict
 
-from harness.track.entries import Ending
-from harness.track.facts import describe_trial
-from harness.track.mlflow_store import TrackingStore
+from harness.track.client import TrackingStore
+from harness.track.messages import Ending
 from harness.track.session import Session
 from harness.trial import Record, State
 
@@ -33,25 +32,24 @@ def told_records() -> list[Record]:
     ]
 
 
-def tell(uri: str, root: Path, study: str, *, pages: bool) -> Session:
+def tell(uri: str, root: Path, study: str, *, in_batches: bool) -> Session:
     """Mirror an execution, four of whose trials are watched while they run."""
     store = TrackingStore(uri, root)
-    assert store.takes_pages, "MLflow's tables changed: see harness.track.database.SCHEMAS"
-    if not pages:
-        store._database = None
+    assert store.takes_batches, "MLflow's tables changed: see harness.track.tables.SCHEMAS"
+    if not in_batches:
+        store._tables = None
     one = Session(execution(study, mirror="m" * 32, owner="here", started=NOW), lambda: store)
     records = told_records()
-    facts = [describe_trial(of.trial, INFO, one.execution) for of in records]
-    for of, described in zip(records[:4], facts, strict=False):
-        one.begin(of.trial_id, described, of.started)
+    for of in records[:4]:
+        one.begin(of.trial, INFO, of.started)
         one.progress(of.trial_id, [point(2), point(1)], NOW + 1)
     one.work()
     for of, epoch in ((records[0], 3), (records[1], 3), (records[3], 0)):
         one.progress(of.trial_id, [point(epoch) if epoch else LATE], NOW + 1)
     one.work()
-    for of, described in zip(records, facts, strict=True):
-        one.record(described, of)
-    one.end(Ending("finished", NOW + 9.0, [verdict().to_dict()]))
+    for of in records:
+        one.record(of, INFO)
+    one.end(Ending("finished", NOW + 9.0, [verdict()]))
     for _ in range(10):
         one.work()
     assert one.status.done, one.status
@@ -138,11 +136,11 @@ def rows(uri: str, study: str) -> dict[str, list[Any]]:
 
 def check_equal(uri: str, root: Path, of: Any) -> None:
     """Fail unless both ways leave the same behind, for MLflow's users and in its tables."""
-    tell(uri, root, "by-calls", pages=False)
-    tell(uri, root, "by-pages", pages=True)
-    assert len(seen(of, "by-pages")) == len(told_records())
-    assert seen(of, "by-pages") == seen(of, "by-calls")
-    calls, pages = rows(uri, "by-calls"), rows(uri, "by-pages")
+    tell(uri, root, "by-calls", in_batches=False)
+    tell(uri, root, "by-batches", in_batches=True)
+    assert len(seen(of, "by-batches")) == len(told_records())
+    assert seen(of, "by-batches") == seen(of, "by-calls")
+    calls, batches = rows(uri, "by-calls"), rows(uri, "by-batches")
     for table, expected in calls.items():
         assert expected, table
-        assert pages[table] == expected, table
+        assert batches[table] == expected, table

@@ -26,29 +26,34 @@ from tracking_examples import (
 )
 from tracking_paths import check_equal, seen, tell, told_records
 
-from harness.track import Mirror, database, entries, session
-from harness.track.mlflow_store import TrackingStore
+from harness.run import mirroring
+from harness.run.conductor import RunOptions, run_study
+from harness.run.mirroring import MirrorObserver
+from harness.study import load_study
+from harness.track import Mirror, session, tables
+from harness.track import runs as trial_runs
+from harness.track.client import TrackingStore
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(entries, "SHORT", -1.0)
-    monkeypatch.setattr(entries, "BETWEEN", -1.0)
+    monkeypatch.setattr(trial_runs, "SHORT", -1.0)
+    monkeypatch.setattr(trial_runs, "BETWEEN", -1.0)
 
 
 def address(results):
     return f"sqlite:///{results}/mlflow.db"
 
 
-def test_pages_and_calls_leave_the_same_behind(results):
+def test_both_ways_leave_the_same_behind(results):
     check_equal(address(results), results / "mlartifacts", client(address(results)))
 
 
-def test_a_server_and_its_pages_show_what_was_written_beside_it(server, tmp_path):
+def test_a_server_shows_what_was_written_beside_it(server, tmp_path):
     """The UI asks the same questions."""
-    tell(address(server.results), server.results / "mlartifacts", "beside", pages=True)
+    tell(address(server.results), server.results / "mlartifacts", "beside", in_batches=True)
     store = client(server.uri)
     assert seen(store, "beside") == seen(client(address(server.results)), "beside")
     experiment = store.get_experiment_by_name("beside").experiment_id
@@ -75,10 +80,10 @@ def test_a_server_and_its_pages_show_what_was_written_beside_it(server, tmp_path
 CRASHING = """
 import os, signal, sys
 from pathlib import Path
-from harness.track import database
+from harness.track import tables
 from tracking_paths import tell
-database._insert_metrics = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-tell(sys.argv[1], Path(sys.argv[2]), "crashed", pages=True)
+tables._insert_metrics = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+tell(sys.argv[1], Path(sys.argv[2]), "crashed", in_batches=True)
 """
 
 
@@ -101,7 +106,7 @@ def ended_right_after_a_transaction(results):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session.Session, "_settled", crash)
         with pytest.raises(Crash):
-            tell(address(results), results / "mlartifacts", "crashed", pages=True)
+            tell(address(results), results / "mlartifacts", "crashed", in_batches=True)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +118,10 @@ def test_a_crash_doubles_nothing(results, crash, survived):
     left = summary(store, "crashed")
     assert len(left) == survived
     assert all(len(statuses) == 1 for statuses in left.values())
-    again = tell(address(results), results / "mlartifacts", "crashed", pages=True)
+    again = tell(address(results), results / "mlartifacts", "crashed", in_batches=True)
     assert again.status.sent + again.status.present == 7
     assert sorted(len(found) for found in summary(store, "crashed").values()) == [1] * 7
-    tell(address(results), results / "mlartifacts", "whole", pages=True)
+    tell(address(results), results / "mlartifacts", "whole", in_batches=True)
     assert seen(store, "crashed") == seen(store, "whole")
 
 
@@ -137,7 +142,7 @@ def test_a_killed_mirror_leaves_nothing_for_the_next_to_double(results):
     reader.close()
     before = sum(map(len, _all(results).values()))
     assert 0 < before < 1500, "killed too early or too late to show anything"
-    assert before % entries.PAGES == 0
+    assert before % session.RUNS == 0
     status = mirrored(None, results, records)
     assert (status.sent, status.present) == (1500 - before, before)
     found = _all(results)
@@ -169,17 +174,29 @@ def test_what_mlflow_would_refuse_is_refused_and_holds_up_nothing(results):
     assert list(found.values()) == [["FINISHED"]] * 2
 
 
-def test_tables_of_an_unknown_version_are_left_to_mlflow(results, monkeypatch):
-    assert TrackingStore(address(results), results).takes_pages
-    monkeypatch.setattr(database, "SCHEMAS", {"another"})
-    assert not TrackingStore(address(results), results).takes_pages
-    of = record(trial(1))
-    assert mirrored(None, results, [of]).sent == 1
-    assert summary(client(address(results))) == {of.trial_id: ["FINISHED"]}
+def test_a_known_database_is_written_in_batches(results):
+    assert TrackingStore(address(results), results).takes_batches
+    assert mirrored(None, results, [record(trial(1))]).slow_reason == ""
+
+
+def test_tables_of_an_unknown_version_are_left_to_mlflow_which_is_said_once(
+    results, tiny, monkeypatch, capsys
+):
+    monkeypatch.setattr(tables, "SCHEMAS", {"another"})
+    monkeypatch.setattr(mirroring, "Mirror", InThread)
+    study = load_study(tiny, None, ["workload.epochs=1", "search.candidates=2"])
+    options = RunOptions(results, results.parent / "reports", in_process=True)
+    counts = run_study(study, options, [MirrorObserver(None, results)]).counts
+    said = capsys.readouterr().err
+    assert said.count("the slower way: the version of MLflow's tables is not known") == 1
+    found = summary(client(address(results)), "tiny")
+    assert len(found) == counts["complete"] > 0
+    assert set(map(tuple, found.values())) == {("FINISHED",)}
 
 
 def test_a_server_is_no_database(server, tmp_path):
-    assert not TrackingStore(server.uri, None).takes_pages
+    store = TrackingStore(server.uri, None)
+    assert (store.takes_batches, store.slow_reason) == (False, "")
 
 
 def test_a_run_that_someone_deleted_while_it_was_live_is_made_anew(results):

@@ -1,4 +1,4 @@
-"""The calls to MLflow: a tracking store in the mirror's words. Only the writer imports this."""
+"""A tracking store in the mirror's words, by calls of MLflow's client or, faster, in its tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -16,17 +16,16 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from harness.track.addresses import DATABASES, sqlite_path, without_credentials
-from harness.track.facts import (
+from harness.track.addresses import SERVERS, sqlite_path, without_credentials
+from harness.track.runs import (
     DATA_CONTEXT,
     DATA_SOURCE,
     LOST,
-    Page,
+    DataSet,
     Point,
-    TrialFacts,
+    Update,
     milliseconds,
 )
-from harness.track.messages import ExecutionInfo
 
 METRICS = 800  # in one request, of MLflow's 1000 entities, which params and tags share
 PARAMS = 100
@@ -38,8 +37,6 @@ REFUSALS = {
     "INVALID_STATE",
     "RESOURCE_LIMIT_EXCEEDED",
 }
-SILENT = 3600.0
-"""Seconds without a heartbeat after which another conductor's execution is taken for dead."""
 
 
 class Refused(Exception):  # noqa: N818  (an answer of the store, not an error of ours)
@@ -60,38 +57,50 @@ class Found:
         """Whether MLflow thinks that it is still going on."""
         return self.status not in ("FINISHED", "FAILED", "KILLED")
 
-    @property
-    def state(self) -> str:
-        """The state that the mirror gave it at its end, or nothing."""
-        return self.tags.get("state", "")
-
 
 class TrackingStore:
-    """One MLflow tracking store, with the little that the mirror needs of it."""
+    """One MLflow tracking store, with the little that the mirror needs of it.
+
+    Runs of trials are written by `write`, many in one transaction, into a database whose tables
+    are known (`takes_batches`); by `write_one`, through MLflow's client, anywhere. Both leave the
+    same behind. `slow_reason` says why a database is not written by the first.
+    """
+
+    slow_reason = ""
 
     def __init__(self, tracking_uri: str, artifact_root: Path | None) -> None:
-        address = without_credentials(tracking_uri)
-        os.environ.update(address.environment)
         database = sqlite_path(tracking_uri)
-        if database is None:
-            reach(address.uri)
-        else:
+        if database is not None:
             _prepare_database(database)
-        from mlflow.tracking.client import MlflowClient
-
-        self._client: Any = MlflowClient(address.uri, registry_uri=address.uri)
-        self._database: Any = _open_database(self._client) if _is_database(address.uri) else None
+        self._client = connect(tracking_uri)
+        self._tables: Any = None
+        if urlsplit(tracking_uri).scheme not in SERVERS:
+            self._tables, self.slow_reason = _open_tables(self._client)
         self._artifact_root = artifact_root
 
     @property
-    def takes_pages(self) -> bool:
-        """Whether `write` can be used: the store is a database of a version that is known."""
-        return self._database is not None
+    def takes_batches(self) -> bool:
+        """Whether `write` can be used."""
+        return self._tables is not None
 
-    def write(self, experiment_id: str, pages: Sequence[Page]) -> list[str]:
-        """Write about many runs at once, all or nothing; return their ids in order."""
-        found: list[str] = _asked(lambda: self._database.write(experiment_id, pages))
-        return found
+    def write(self, experiment_id: str, updates: Sequence[Update]) -> None:
+        """Write about many runs at once, all or nothing; those that are new get their ids."""
+        _asked(lambda: self._tables.write(experiment_id, updates))
+
+    def write_one(self, experiment_id: str, update: Update) -> None:
+        """Write about one run; a new one gets its id as soon as it exists.
+
+        What was written before this fails can be written again.
+        """
+        tags = update.tags
+        if not update.run_id:
+            update.run_id = self.create(experiment_id, update.name, update.started, tags)
+            tags = {}
+        self.log(update.run_id, update.points, update.params, tags)
+        if update.data is not None:
+            self.log_data(update.run_id, update.data)
+        if update.ended:
+            self.end(update.run_id, update.status, update.ended)
 
     def experiment(self, name: str) -> tuple[str, dict[str, str]]:
         """Return id and tags of the experiment of this name, made or restored where need be."""
@@ -126,17 +135,9 @@ class TrackingStore:
         wanted = f"tags.mirror = '{mirror}'" if mirror else "tags.role != ''"
         if running:
             wanted += " and attributes.status = 'RUNNING'"
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [experiment_id], wanted, max_results=PAGE, page_token=token
-            )
-            for run in page:
-                info = run.info
-                yield Found(info.run_id, info.status, info.start_time, dict(run.data.tags))
-            token = page.token
-            if not token:
-                return
+        for run in every(self._client.search_runs, [experiment_id], wanted):
+            info = run.info
+            yield Found(info.run_id, info.status, info.start_time, dict(run.data.tags))
 
     def create(self, experiment_id: str, name: str, started: int, tags: Mapping[str, str]) -> str:
         """Create a run and return its id."""
@@ -172,18 +173,23 @@ class TrackingStore:
             last = labels if number == len(batches) else []
             _asked(partial(self._client.log_batch, run_id, some, others, last))
 
-    def log_data(self, run_id: str, facts: TrialFacts) -> None:
+    def log_data(self, run_id: str, data: DataSet) -> None:
         """Say which data set a run trains on."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        described = (facts.data_schema or None, facts.data_profile or None)
-        data = Dataset(facts.data_name, facts.data_digest, *DATA_SOURCE, *described)
+        described = (data.schema or None, data.profile or None)
+        entity = Dataset(data.name, data.digest, *DATA_SOURCE, *described)
         context = [InputTag(*DATA_CONTEXT)]
-        _asked(lambda: self._client.log_inputs(run_id, [DatasetInput(data, context)]))
+        _asked(lambda: self._client.log_inputs(run_id, [DatasetInput(entity, context)]))
 
     def end(self, run_id: str, status: str, ended: int) -> None:
         """Close a run."""
         _asked(lambda: self._client.set_terminated(run_id, status, ended))
+
+    def lose(self, run_id: str) -> None:
+        """Mark a run whose trial (or execution) did not end while it was watched."""
+        self.log(run_id, tags={"state": LOST})
+        self.end(run_id, "KILLED", milliseconds(time.time()))
 
     def remove(self, run_id: str) -> None:
         """Move a run to MLflow's trash, from where it can be restored."""
@@ -197,61 +203,37 @@ class TrackingStore:
             self._client.log_artifact(run_id, str(source), place)
 
 
-def sweep(store: TrackingStore, runs: Sequence[Found], present: ExecutionInfo) -> list[Found]:
-    """Close what dead executions left running, and return all runs as they are now, by age.
+def connect(tracking_uri: str) -> Any:
+    """Return MLflow's client of a store that can be reached."""
+    address = without_credentials(tracking_uri)
+    os.environ.update(address.environment)
+    reach(address.uri)
+    from mlflow.tracking.client import MlflowClient
 
-    An execution is dead when the present one works in its results folder, which has one conductor
-    at a time, or when its parent run (wherever its conductor is) has been silent for long.
-    """
-    beats = {
-        run.tags.get("mirror"): float(run.tags.get("heartbeat") or 0)
-        for run in runs
-        if run.tags.get("role") == "execution"
-    }
-    now = time.time()
-    swept = []
-    for run in sorted(runs, key=lambda run: (run.started, run.run_id)):
-        mirror = run.tags.get("mirror")
-        ours = run.tags.get("owner") == present.owner
-        silent = now - beats.get(mirror, 0.0) > SILENT
-        if run.running and mirror != present.mirror and (ours or silent):
-            lose(store, run.run_id)
-            swept.append(replace(run, status="KILLED", tags={**run.tags, "state": LOST}))
-        else:
-            swept.append(run)
-    return swept
+    return MlflowClient(address.uri, registry_uri=address.uri)
 
 
-def lose(store: TrackingStore, run_id: str) -> None:
-    """Mark a run whose trial (or execution) did not end while it was watched."""
-    store.log(run_id, tags={"state": LOST})
-    store.end(run_id, "KILLED", milliseconds(time.time()))
+def every(search: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
+    """Yield all that one of the client's searches finds, page after page."""
+    token = None
+    while True:
+        page = search(*arguments, max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
-def only(store: TrackingStore, known: str, runs: Sequence[Found]) -> str:
-    """Remove doubles and return the id of the run that stays, or nothing if there is none.
-
-    The known one stays or, when none is known because its creation was not answered, the first.
-    """
-    ids = [run.run_id for run in runs]
-    kept = known if known in ids else next(iter(ids), "")
-    for run_id in ids:
-        if run_id != kept:
-            store.remove(run_id)
-    return kept
-
-
-def _is_database(uri: str) -> bool:
-    return uri.partition(":")[0].partition("+")[0] in DATABASES
-
-
-def _open_database(client: Any) -> Any:
-    """Return `harness.track.database.Database`, or None where only MLflow's client will do."""
+def _open_tables(client: Any) -> tuple[Any, str]:
+    """Return `harness.track.tables.Tables`, or why only MLflow's client will do."""
     try:
-        from harness.track.database import open_database
-    except ImportError:  # an MLflow that keeps its tables elsewhere
-        return None
-    return open_database(client)
+        from harness.track.tables import Tables, UnknownTables
+    except ImportError as error:
+        return None, f"this version of MLflow keeps its tables elsewhere ({error})"
+    try:
+        return Tables(client), ""
+    except UnknownTables as unknown:
+        return None, str(unknown)
 
 
 def _prepare_database(path: Path) -> None:
