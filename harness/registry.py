@@ -253,7 +253,8 @@ class Late:
     ) -> dict[str, Any]:
         del schema
         whole: Any = self.whole() | None  # a model alone would lose its name among `$defs`
-        return handler(TypeAdapter(whole).core_schema)["anyOf"][0]
+        found: dict[str, Any] = handler(TypeAdapter(whole).core_schema)["anyOf"][0]
+        return found
 
 
 def read_as(model: type[Any], value: Any) -> Any:
@@ -331,7 +332,7 @@ class _Setting(Late):
     def whole(self) -> Any:
         """Return the union of the built-in things and of what stands for others."""
         classes = self.kind.listed() | dict(self.others) | ({OWN: self.own} if self.own else {})
-        tagged = tuple(Annotated[one, Tag(name)] for name, one in classes.items())
+        tagged: Any = tuple(Annotated[one, Tag(name)] for name, one in classes.items())
         return Annotated[Union[tagged], Discriminator(str)]  # noqa: UP007
 
     def __get_pydantic_json_schema__(
@@ -376,7 +377,7 @@ def setting(
         alone: write a thing that has no settings as its name alone.
         others: things that are no module of the kind's package, by their names.
     """
-    found = Annotated[Any, _Setting(kind, own, others, alone)]
+    found: Any = Annotated[Any, _Setting(kind, own, others, alone)]
     return Annotated[found, PlainSerializer(written)] if alone else found
 
 

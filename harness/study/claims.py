@@ -32,7 +32,8 @@ _KINDS = (MEASURES, HYPOTHESES)
 
 def _fields(kind: Kind, names: tuple[str, ...]) -> dict[str, Any]:
     """Return a field for each measure or hypothesis: what is written under its name."""
-    return {name: (Annotated[Any, Named(kind, name)] | None, None) for name in names}
+    found: dict[str, Any] = {name: Annotated[Any, Named(kind, name)] for name in names}
+    return {name: (one | None, None) for name, one in found.items()}
 
 
 def _describe(schema: dict[str, Any]) -> None:
