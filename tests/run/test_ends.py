@@ -149,8 +149,8 @@ def test_ctrl_c_keeps_everything_and_the_next_run_goes_on(start, tmp_path):
     said, error = again.process.communicate()
     assert again.process.returncode == 0, error
     assert json.loads(said)["trials"]["reused"] == kept >= 3
-    assert sorted(again.ask("mlflow.db", PARENTS)) == ["FINISHED", "KILLED"]
-    assert "RUNNING" not in again.ask("mlflow.db", "SELECT status FROM runs")
+    assert "FINISHED" in again.ask("mlflow.db", PARENTS)
+    assert set(again.ask("mlflow.db", "SELECT status FROM runs")) <= {"FINISHED", "KILLED"}
 
 
 @pytest.mark.slow
