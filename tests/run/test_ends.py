@@ -132,22 +132,25 @@ def test_a_signal_ends_a_run_in_order(start, case):
     # an execution begins once Ray has started and the networks have been checked
     begun = [] if moment == "Ray starts" else ["interrupted"]
     assert run.ask("harness.db", "SELECT status FROM executions") == begun
-    assert "RUNNING" not in run.ask("mlflow.db", "SELECT status FROM runs")
     kept = run.ask("harness.db", "SELECT count(*) FROM records")
     assert kept >= [0 if moment == "Ray starts" else 3]
 
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_everything_and_the_next_run_goes_on(start, tmp_path):
-    """As a terminal sends it: to the whole group; and the run's parent in MLflow is closed."""
+    """As a terminal sends it: to the whole group; and nothing is left open in MLflow.
+
+    An interrupted run waits for MLflow for a few seconds only; the next one closes the rest.
+    """
     run = start(*SHORT)
     assert run.end("trials run", signal.SIGINT, group=True) == (130, SAID, [])
-    assert set(run.ask("mlflow.db", PARENTS)) <= {"KILLED"}
     (kept,) = run.ask("harness.db", "SELECT count(*) FROM records")
     again = start("--in-process", "--json", *SHORT)
     said, error = again.process.communicate()
     assert again.process.returncode == 0, error
     assert json.loads(said)["trials"]["reused"] == kept >= 3
+    assert "FINISHED" in again.ask("mlflow.db", PARENTS)
+    assert set(again.ask("mlflow.db", "SELECT status FROM runs")) <= {"FINISHED", "KILLED"}
 
 
 @pytest.mark.slow
