@@ -24,8 +24,7 @@ def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
     Raises:
         ValueError: if the model cannot read such data.
     """
-    settings = read_settings(trial.workload)
-    model = settings.model
+    model = read_settings(trial.workload).model
     assert isinstance(model, SimpleModel)
     if data.form.kind not in model.targets:
         wanted = " or ".join(model.targets)
