@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -27,7 +27,7 @@ class IndexedSplit:
     """Examples of a split: those at `index`, (members, n), or (1, n) if all members share them."""
 
     data: DeviceData
-    index: NDArray[np.int64]
+    index: NDArray[Any]
     normalization: Normalization
 
 

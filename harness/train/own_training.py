@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from harness.components.training import OwnTraining
-from harness.data import NoData
 from harness.metrics import BUILT_IN, metric_of
 from harness.own.imports import own_function
 from harness.probes import CurveProbe, class_of
@@ -158,7 +157,7 @@ def _config(run: _Run, data: TrialData, given: StagesByRole) -> dict[str, Any]:
         "data": None,
     }
     splits, own = None, None
-    if not isinstance(settings.data, NoData):
+    if settings.data.name != "none":
         device = torch.device("cpu")
         source = DeviceData(data.examples, device, data.handling)
         division = source.division_of(trial)

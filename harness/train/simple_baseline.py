@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
+from harness.data import data_of
 from harness.models import SimpleModel
 from harness.models.base import Fitted
 from harness.tasks import objective_for, total
@@ -23,15 +24,14 @@ def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
     Raises:
         ValueError: if the model cannot read such data.
     """
-    settings = read_settings(trial.workload)
-    model = settings.model
+    model = read_settings(trial.workload).model
     assert isinstance(model, SimpleModel)
     if data.form.kind not in model.targets:
         wanted = " or ".join(model.targets)
         raise ValueError(f"this model is for targets of kind {wanted}, not {data.form.kind}")
     splits = place_splits(trial, data, torch.device("cpu"))
     named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    season = settings.data.period
+    season = data_of(trial.workload["data"]).period
     begin = time.perf_counter()
     fitted = model.fit(splits.train.inputs, splits.train.targets, data.form, season)
     seconds = time.perf_counter() - begin

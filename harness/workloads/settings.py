@@ -12,7 +12,6 @@ from harness.augmentations import augmentations
 from harness.augmentations.base import Augmentation
 from harness.components.training import EarlyStopping, OwnTraining
 from harness.components.transfer import Transfer
-from harness.data import Data, data_of
 from harness.form import Kind
 from harness.losses.base import Loss
 from harness.metrics import functions
@@ -28,6 +27,13 @@ def _augmentations(given: Mapping[str, Any] | None) -> tuple[Augmentation, ...]:
     return tuple(augmentations(given))
 
 
+class DataSettings(BaseModel):
+    """What a training has to know of its data, whose examples it is given."""
+
+    name: str
+    validation_fraction: float
+
+
 class StopRule(BaseModel):
     """Training ends after an epoch in which a metric is worse than a value."""
 
@@ -41,7 +47,7 @@ class TrialSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    data: Annotated[Data, PlainValidator(data_of)]
+    data: DataSettings
     model: Annotated[Network, PlainValidator(network_of)]
     optimizer: Annotated[Optimizer, PlainValidator(OPTIMIZERS.read)]
     schedule: Annotated[

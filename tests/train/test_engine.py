@@ -179,8 +179,8 @@ inputs = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
 data = TrialData("x", Form((4,), 2), Examples(inputs, np.arange(60) % 2), None)
 model = {"name": "mlp", "depth": 1, "width": 4, "activation": "relu", "initialization": "auto"}
 optimizer = {"name": "adam", "lr": 0.1, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
-workload = {"data": {"validation_fraction": 0.2}, "model": model, "optimizer": optimizer,
-            "epochs": 3, "batch_size": 8}
+workload = {"data": {"name": "digits", "validation_fraction": 0.2}, "model": model,
+            "optimizer": optimizer, "epochs": 3, "batch_size": 8}
 trials = [Trial(workload, seed, Phase.SEARCH, "", "") for seed in range(2)]
 records = list(train(trials, data))[-2:]
 assert [record.state.value for record in records] == ["complete"] * 2, records[0].reason
