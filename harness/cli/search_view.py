@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.plan import Plan, budgets
 from harness.samplers.base import kind_of
 from harness.study import Arm
+from harness.wording import listed_some
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,6 +93,4 @@ def _budgets(plan: Plan) -> list[str]:
 
 
 def _names(arms: list[Arm]) -> str:
-    shown = [arm.name for arm in arms[:MOST_NAMES]]
-    rest = len(arms) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+    return listed_some([arm.name for arm in arms], MOST_NAMES)

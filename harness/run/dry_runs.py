@@ -25,6 +25,7 @@ from harness.study.design import is_within
 from harness.study.document import Path_, dotted
 from harness.train import network_key
 from harness.trial import Checked, Mistake, Phase, State, Trial, canonical_json
+from harness.wording import listed_some
 from harness.workloads import load
 
 TOGETHER = 8  # networks that a worker checks in one go
@@ -187,7 +188,7 @@ def _problems(
             shown = dotted(place).endswith(path)
             said = message if shown else f"{path}: {message}"
             if place[0] in ("workload", "search") and set(names) != everyone:
-                said = f"{_named(names)}: {said}"
+                said = f"arm{'s' * (len(names) > 1)} {listed_some(names, SHOWN)}: {said}"
             problems.append(loaded.document.problem(place, said, at_key=".settings." in path))
     return problems
 
@@ -208,8 +209,3 @@ def _place(plan: Plan, case: Case, failing: Sequence[Arm], path: str) -> Path_:
     arm = next(arm for arm in failing if arm.name == case.name)
     trained = [one for one in plan.arms if not is_simple(one.workload["model"])]
     return place_of(plan.study, trained, [arm, *failing], path)
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"arm{'s' * (len(names) > 1)} {', '.join(names[:SHOWN])}{more}"

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.errors import InputError, nearest
 from harness.evidence import Evidence, RecordSource, gather
 from harness.integrity import changed_claims, provenance_of
-from harness.judge import claim_declarations, judge
+from harness.judge import declared_claims, judge
 from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
@@ -91,7 +91,7 @@ class Results:
         execution = entry.execution
         evidence = gather(entry.source, execution)
         provenance = provenance_of(evidence, published=entry.published)
-        declared = claim_declarations(evidence)
+        declared = declared_claims(evidence.plan.study)
         history = self._history(execution.study, execution.profile)
         verdicts = judge(evidence, sorted(changed_claims(history, declared) | provenance.changed))
         if self.store is not None and not entry.published:
