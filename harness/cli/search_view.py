@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from harness.formatting import listed_some
 from harness.plan import Plan, budgets
 from harness.samplers.base import kind_of
 from harness.study import Arm
-from harness.wording import listed_some
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,7 +15,7 @@ from ray._private.state import state
 from ray.experimental import internal_kv
 
 from harness.cluster.executor import Needs
-from harness.wording import listed
+from harness.formatting import listed
 
 _MEMBERS = re.compile(r"in\((.*)\)")
 _GIGABYTE = 10**9

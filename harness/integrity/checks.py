@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pandas import DataFrame
 
 from harness.evidence import Evidence
+from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.budgets import Spending, spending
 from harness.integrity.provenance import Provenance
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import TIMED, State, Verdict
-from harness.wording import listed_some, plural, settings_text
 
 FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
 FEWEST_SEEDS = 5

@@ -16,6 +16,7 @@ from harness.data import data_of
 from harness.errors import nearest
 from harness.evidence import Evidence, shown_by
 from harness.figures._labels import axis_label, metric_name
+from harness.formatting import as_file_name, level_text, listed, number, plural
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
 from harness.probes.confusion_matrix import ConfusionMatrix
@@ -28,7 +29,6 @@ from harness.report.view import ProfileResult
 from harness.stats.intervals import t_interval
 from harness.study import InputError
 from harness.trial import State, digest
-from harness.wording import as_file_name, level_text, listed, number, plural
 from harness.workloads import summary
 
 

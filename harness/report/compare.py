@@ -12,13 +12,13 @@ from markupsafe import Markup
 
 from harness.comparison import ClaimChange, ProfileComparison, Side, compare_profiles
 from harness.figures._labels import axis_label
+from harness.formatting import listed, number, p_text, plural, seconds, with_interval
 from harness.report.blocks import Cell, Table
 from harness.report.build import write
 from harness.report.effect_drawing import alike_strips
 from harness.report.render import comparison_markdown, comparison_page
 from harness.report.verdicts import difference
 from harness.report.view import ProfileResult
-from harness.wording import listed, number, p_text, plural, seconds, with_interval
 
 MOST_METRICS = 100
 NAME = "comparison"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from harness.formatting import plural, seconds
 from harness.integrity import Check
 from harness.report import verdicts as words
 from harness.report.build import write
@@ -20,7 +21,6 @@ from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.settings import day
 from harness.report.view import ProfileResult, views_of
 from harness.trial import Verdict
-from harness.wording import plural, seconds
 
 _DIGITS = re.compile(r"(\d+)")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster import DryRun, Executor, Loss, Lost, Notice, open_executor
+from harness.formatting import listed_some
 from harness.models import is_simple
 from harness.plan import FIXED, Plan, corners
 from harness.run.prepare import REUSABLE, data_configs, prepare
@@ -25,7 +26,6 @@ from harness.study.design import is_within
 from harness.study.document import Path_, dotted
 from harness.train import network_key
 from harness.trial import Checked, Mistake, Phase, State, Trial, canonical_json
-from harness.wording import listed_some
 from harness.workloads import load
 
 TOGETHER = 8  # networks that a worker checks in one go

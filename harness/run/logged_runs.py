@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import nearest
+from harness.formatting import listed, listed_some
 from harness.plan import Plan
 from harness.study import Arm, InputError, Problem
 from harness.track.reading import LoggedRun
-from harness.wording import listed, listed_some
 
 FINISHED = "FINISHED"
 _MOST_NAMED = 5

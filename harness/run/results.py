@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.errors import InputError, nearest
 from harness.evidence import Evidence, RecordSource, gather
+from harness.formatting import why
 from harness.integrity import changed_claims, provenance_of
 from harness.judge import declared_claims, judge
 from harness.plan import SearchSpace
@@ -19,7 +20,6 @@ from harness.run.outcome import Fault
 from harness.search import Tried
 from harness.store import DATABASE, Execution, Store, StoreError, open_store
 from harness.trial import Phase, State
-from harness.wording import why
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+from harness.data_spec import RANGES, Kind
 from harness.errors import Problem, nearest
-from harness.form import RANGES, Kind
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
 from harness.models import is_simple

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import Problem
+from harness.formatting import listed
 from harness.study.design import assignments_of, baseline_levels, combinations_of, place_of_level
 from harness.study.document import Document, Path_, Unquoted, assign, dotted
 from harness.study.model import Study
-from harness.wording import listed
 
 SETTINGS = "settings"
 WORKLOAD = "workload."

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import layer_groups, seed_dropout
 from harness.metrics import functions
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged

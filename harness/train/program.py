@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import layer_groups, set_mode
 from harness.losses import loss_of
 from harness.metrics import functions, metric_of

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import set_mode
 from harness.models import build
 from harness.seeding import stream

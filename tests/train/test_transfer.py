@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import layer_groups
 from harness.layers.groups import set_mode
 from harness.models import build

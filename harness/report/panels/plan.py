@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
+from harness.formatting import level_text, listed, parameter_name, plural, settings_text
 from harness.report.blocks import Block, Facts
 from harness.report.panels.base import Panel
 from harness.report.settings import in_words, seeds_in_words
 from harness.study import Study
 from harness.study.search import Search
 from harness.trial import trained_elsewhere
-from harness.wording import level_text, listed, parameter_name, plural, settings_text
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
