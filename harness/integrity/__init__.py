@@ -1,6 +1,5 @@
 """What could weaken a verdict: each thing is looked for, and what is found is said plainly."""
 
-from harness.integrity.budgets import Spending, spending
 from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
 from harness.integrity.provenance import Provenance, changed_claims, provenance_of
 
@@ -9,10 +8,8 @@ __all__ = [
     "NOTED",
     "UNKNOWN",
     "Check",
-    "Spending",
     "Provenance",
     "changed_claims",
     "check",
     "provenance_of",
-    "spending",
 ]

@@ -10,10 +10,10 @@ from pandas import DataFrame
 
 from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
-from harness.integrity.budgets import Spending, spending
 from harness.integrity.provenance import Provenance
+from harness.plan.budgets import Budget, budgets
 from harness.study.arm_checks import SAME_ARM, same_arms
-from harness.trial import TIMED, State, Verdict
+from harness.trial import TIMED, Phase, State, Verdict
 
 FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
 FEWEST_SEEDS = 5
@@ -154,6 +154,37 @@ def _lost(lost: Lost) -> Check:
         told = ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
         noted = [f"{plural(len(lost), 'attempt')} {verb} lost: {told}."]
     return _made("attempts-lost", "Lost attempts", noted, "No attempt was lost.")
+
+
+@dataclass(frozen=True)
+class Spending:
+    """The search of one arm: its planned budget, and what it used of it.
+
+    `room` is the number of epochs that may stay unspent of a budget in epochs, because another
+    candidate might not have fitted.
+    """
+
+    planned: Budget
+    used: Budget
+    room: int
+
+
+def spending(evidence: Evidence) -> dict[str, Spending]:
+    """Return what the search of each arm spent, by arm, in planned order.
+
+    Arms without a search are left out. A trial that several arms share counts for each of them.
+    """
+    trials = evidence.trials
+    searched = trials[trials["phase"] == Phase.SEARCH.value]
+    found = {}
+    for name, planned in budgets(evidence.plan).items():
+        mine = searched[(searched["arm"] == name) & (searched["state"] != "missing")]
+        epochs = mine["epochs_spent"].sum() if len(mine) else 0
+        arm = next(arm for arm in evidence.plan.all_arms if arm.name == name)
+        space, search = evidence.plan.space(arm), evidence.plan.study.search
+        room = space.cost * search.repeats if space is not None and search is not None else 0
+        found[name] = Spending(planned, Budget(mine["candidate"].nunique(), int(epochs)), room)
+    return found
 
 
 def _budgets(evidence: Evidence) -> Check:

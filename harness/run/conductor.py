@@ -210,7 +210,7 @@ class Conductor:
 
         The workers may still be stopping then.
         """
-        self.tell("opened", Opening(self.plan, self.execution, dict(self._planned), {}))
+        self.tell("opened", Opening(self.plan, self.execution, dict(self._planned)))
         walk = Walk(self.plan)
         self._take(self._schedule.start(), walk)
         outlook = walk.outlook()

@@ -115,7 +115,7 @@ def reuse(
     counts = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=len(assigned))
     kept = RunResult.from_kept(page.outcomes[plan.profile])
     result = replace(kept, counts=counts, wall_seconds=time.monotonic() - begin, report=folder)
-    opening = Opening(plan, execution.id, plan.trial_counts(), {})
+    opening = Opening(plan, execution.id, plan.trial_counts())
     closing = Closing.of(execution.status, result)
     for observer in observers:
         observer.unchanged(opening, closing)
