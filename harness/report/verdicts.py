@@ -116,7 +116,7 @@ LEADS = {
 }
 
 
-def findings(verdicts: Sequence[Verdict]) -> list[tuple[str, Sequence[Verdict], int]]:
+def findings(verdicts: Sequence[Verdict]) -> list[tuple[str, list[Verdict], int]]:
     """Return for each verdict its claims with the clearest effects, and how many more there are."""
     found = []
     for word in ORDER:

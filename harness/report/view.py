@@ -132,7 +132,7 @@ class ProfileView:
         return self.part("the best arm", words.best_in_words, self.evidence) or ""
 
     @cached_property
-    def findings(self) -> Sequence[tuple[str, Sequence[Verdict], int]]:
+    def findings(self) -> Sequence[tuple[str, list[Verdict], int]]:
         """The claims that tell most, by verdict."""
         return self.part("the findings", words.findings, self.result.verdicts) or ()
 
