@@ -196,6 +196,9 @@ def _with_judgements(comparison: ProfileComparison) -> dict[str, Any]:
             entry["beyond_noise"] = change.beyond_noise
     for entry, claim in zip(document["claims"], comparison.claims, strict=True):
         entry["changed"] = claim.changed
+        for side in ("first", "second"):
+            verdict = getattr(claim, side)
+            entry[side] = None if verdict is None else verdict.to_dict()
     return document
 
 
