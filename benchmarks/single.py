@@ -18,7 +18,7 @@ from benchmarks.measure import Row, both_ratios, in_turn
 from benchmarks.trials import adam, make_trial, run
 from harness.data._words import count_vocabulary, tokens
 from harness.data.docstrings import families
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models import build
 from harness.trial import Phase
 from harness.workloads import Dataset, data_root, load

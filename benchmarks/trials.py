@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.train import train
 from harness.trial import Phase, Record, State, Trial
 from harness.workloads import Examples, TrialData

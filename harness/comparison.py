@@ -136,7 +136,7 @@ def compare_profiles(first: Side, second: Side) -> ProfileComparison:
     both = frames[0].merge(frames[1], on=_KEYS, suffixes=(".1", ".2"))
     metrics = [
         name for name in map(str, frames[0])
-        if name.startswith(_COMPARED) and name in frames[1] and not _timed(name)
+        if name.startswith(_COMPARED) and name in frames[1] and not name.startswith(TIMED)
     ]  # fmt: skip
     equal = _equal(both, metrics)
     same = (both["trial_id.1"] == both["trial_id.2"]).to_numpy(dtype=bool)
@@ -160,10 +160,6 @@ def compare_profiles(first: Side, second: Side) -> ProfileComparison:
 def _complete(evidence: Evidence) -> pd.DataFrame:
     rows = evidence.confirmation
     return rows[rows["state"] == "complete"].drop_duplicates(_KEYS)
-
-
-def _timed(metric: str) -> bool:
-    return metric.startswith(TIMED)
 
 
 def _equal(both: pd.DataFrame, metrics: Sequence[str]) -> NDArray[np.bool_]:

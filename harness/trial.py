@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.form import Form
+    from harness.data_spec import Form
 
 TIMED = ("probe.step_time", "probe.tokens_per_second")
 """Prefixes of the names of metrics that are measured with a clock."""

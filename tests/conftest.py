@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from browsing import CHROMIUM, FLAGS
 
-from harness.track.mirror import SCRIBE
+from harness.track.mirror import CLIENT_ENVIRONMENT
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that; the tests that
 # interrupt a run need it as a terminal would have it.
@@ -59,7 +59,7 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with tables only; making one takes seconds."""
-    os.environ.update(SCRIBE)
+    os.environ.update(CLIENT_ENVIRONMENT)
     from mlflow import MlflowClient
 
     path = tmp_path_factory.mktemp("template") / "mlflow.db"

@@ -89,7 +89,7 @@ STUDY = {
     ],
 }  # fmt: skip
 TESTS = """\
-from harness.form import Form
+from harness.data_spec import Form
 from harness.testing.models import ModelConformance
 from harness.testing.data import DataConformance
 from harness.testing.objectives import LossConformance, MetricConformance

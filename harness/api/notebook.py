@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from harness.wording import p_text, with_interval
+from harness.formatting import p_text, with_interval
 
 if TYPE_CHECKING:
     from harness.api.results import Planned, Result

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.tally import spent
+from harness.formatting import listed, seconds
 from harness.losses import loss_name
 from harness.plan import SIMPLE_BASELINE, Plan
 from harness.plan.power import power_of
@@ -15,7 +16,6 @@ from harness.run.prepare import Outlook
 from harness.study import Study
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import SECONDS, sources_of
-from harness.wording import listed, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.formatting import listed
 from harness.study import Study
-from harness.wording import listed
 
 
 def study_part(study: Study, name: str) -> dict[str, Any] | None:

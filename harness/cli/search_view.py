@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from harness.formatting import listed_some
 from harness.plan import Plan, budgets
 from harness.samplers.base import kind_of
 from harness.study import Arm
@@ -92,6 +93,4 @@ def _budgets(plan: Plan) -> list[str]:
 
 
 def _names(arms: list[Arm]) -> str:
-    shown = [arm.name for arm in arms[:MOST_NAMES]]
-    rest = len(arms) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+    return listed_some([arm.name for arm in arms], MOST_NAMES)

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
+from harness.formatting import amount
 from harness.plan import SIMPLE_BASELINE, Assignment, Plan, estimate_seconds
 from harness.trial import Phase, Record, State
-from harness.wording import amount
 
 TROUBLES = (State.DIVERGED, State.FAILED)
 MEASURED_FROM = 3.0

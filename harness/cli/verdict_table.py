@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.formatting import p_text, with_interval
 from harness.trial import Verdict
-from harness.wording import p_text, with_interval
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult

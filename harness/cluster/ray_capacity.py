@@ -12,7 +12,7 @@ from typing import Any
 import ray
 
 from harness.cluster.executor import Needs
-from harness.wording import listed
+from harness.formatting import listed
 
 _MEMBERS = re.compile(r"in\((.*)\)")
 _GIGABYTE = 10**9

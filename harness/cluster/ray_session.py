@@ -69,7 +69,7 @@ def _read_environment_again() -> None:
     There is no public way; where this one is gone, the error says what to do.
     """
     with suppress(ImportError, AttributeError, TypeError):
-        from ray._raylet import Config
+        from ray._raylet import Config  # type: ignore[attr-defined]
 
         Config.initialize("")
 

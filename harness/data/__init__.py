@@ -17,7 +17,7 @@ from harness.data._dataset import (
 )
 from harness.data._own import NoData, OwnFunction
 from harness.data.base import ClassData, Data, DataMissingError, DataSummary, Fraction, Limit
-from harness.form import Form
+from harness.data_spec import Form
 from harness.registry import DATA
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.data._dataset import Dataset, Examples
 from harness.data._divide import Labelled, OwnData, divide
 from harness.data.base import DataMissingError
-from harness.form import IGNORED, Form, Kind
+from harness.data_spec import IGNORED, Form, Kind
 from harness.lazy import numpy as np
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 from harness.seeding import stream
 from harness.trial import Phase

@@ -12,7 +12,7 @@ from pydantic import Field
 from harness.data._dataset import LOCKED_SEED, Handling, split
 from harness.data._selection import Index, drawn
 from harness.data.base import Data, DataMissingError, Fraction, Limit
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from harness.data._arrays import OwnArrays, Pair, array_dataset
 from harness.data._dataset import LOCKED_SEED, Dataset, Examples
 from harness.data._divide import GUESS, PARTS
 from harness.data.base import Data, DataMissingError
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 from harness.lazy import torch
 

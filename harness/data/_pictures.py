@@ -12,7 +12,7 @@ from harness.data._dataset import Dataset, Examples
 from harness.data._divide import PARTS, Divided, Labelled
 from harness.data._files import OwnFiles
 from harness.data.base import Data, DataMissingError
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from harness.data._dataset import Dataset, Examples
 from harness.data._selection import count_selected, drawn, locked_split
 from harness.data._words import Words
 from harness.data.base import ClassData, Limit
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 
 TEST_FRACTION = 0.2

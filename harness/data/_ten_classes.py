@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from harness.data._dataset import Dataset, Examples
 from harness.data._selection import count_selected, selected
 from harness.data.base import ClassData, Limit
-from harness.form import Form
+from harness.data_spec import Form
 
 CLASSES = 10
 

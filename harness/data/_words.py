@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.data.base import Data, DataMissingError
+from harness.data_spec import Form
 from harness.extras import need
-from harness.form import Form
 from harness.lazy import numpy as np
 from harness.pretrained import WeightsMissingError, resolve_source
 

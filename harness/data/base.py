@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from harness.components.base import Component
 from harness.data._dataset import Dataset
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 
 DATA_ROOT_VARIABLE = "HARNESS_DATA"
 SMALLEST_LIMIT = 4

@@ -15,8 +15,8 @@ from pydantic import Field
 
 from harness.data._dataset import Dataset, Examples, Handling
 from harness.data.base import Data, DataMissingError, Fraction, Limit, bundled, missing
+from harness.data_spec import Form
 from harness.errors import nearest
-from harness.form import Form
 from harness.lazy import numpy as np
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from harness.data._dataset import LOCKED_SEED, Dataset, Examples, Handling
 from harness.data.base import Data
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 
 if TYPE_CHECKING:

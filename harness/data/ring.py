@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from harness.data._dataset import LOCKED_SEED, Dataset, Examples, Handling
 from harness.data.base import Data
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 
 

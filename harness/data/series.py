@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 
 from harness.data._dataset import Dataset, Examples, Handling, split
 from harness.data.base import Data, DataMissingError, Limit, bundled, missing
+from harness.data_spec import Form
 from harness.errors import nearest
-from harness.form import Form
 from harness.lazy import numpy as np
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from harness.data._dataset import Dataset, Examples, Handling
 from harness.data._selection import count_selected, drawn, locked_split
 from harness.data.base import Data, Limit, bundled
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 
 TEST_FRACTION = 0.25

@@ -11,7 +11,7 @@ from harness.data._dataset import Dataset, Examples
 from harness.data._divide import Divided, divide
 from harness.data._files import Columns, column
 from harness.data.base import DataMissingError
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import numpy as np
 
 if TYPE_CHECKING:

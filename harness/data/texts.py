@@ -14,7 +14,7 @@ from harness.data._files import TABLES, Columns, whole_column
 from harness.data._pictures import folder_labels
 from harness.data._words import Words
 from harness.data.base import DataMissingError
-from harness.form import Form
+from harness.data_spec import Form
 
 
 class OwnTexts(Words, OwnData):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from harness.figures._layout import Layout, Member
 from harness.figures._lines import Facet, Line
-from harness.wording import plural
+from harness.formatting import plural
 
 MOST_PANELS = 24
 GREY = "Grey: all other arms."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from harness.formatting import capitalized
 from harness.metrics import Metric, metric_of
-from harness.wording import capitalized
 
 _PARTS = {"test": "test", "validation": "validation", "train": "training"}
 _SHORT = 30

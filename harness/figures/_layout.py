@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.formatting import level_text
 from harness.levels import same_value
 from harness.plan import Plan
 from harness.study import Arm
-from harness.wording import level_text
 
 MOST_SERIES = 8
 """Line styles and markers that can be told apart."""

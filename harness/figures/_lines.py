@@ -22,7 +22,7 @@ from harness.figures._style import (
     new_figure,
     theme,
 )
-from harness.wording import number, wrapped
+from harness.formatting import number, wrapped
 
 Floats = NDArray[np.float64]
 

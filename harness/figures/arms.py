@@ -28,11 +28,11 @@ from harness.figures._style import (
     theme,
 )
 from harness.figures.base import Figure, Picture
+from harness.formatting import capitalized, number, wrapped
 from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.trial import Verdict
-from harness.wording import capitalized, number, wrapped
 
 _ROW = 0.185
 _WIDTH = 4.9

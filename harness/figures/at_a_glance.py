@@ -25,10 +25,10 @@ from harness.figures._style import (
     theme,
 )
 from harness.figures.base import Figure, Picture
+from harness.formatting import plural, wrapped
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.trial import Verdict
-from harness.wording import plural, wrapped
 
 _WIDTH, _ROW = 3.6, 0.19
 _MOST_ROWS = 10

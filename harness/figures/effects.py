@@ -21,9 +21,9 @@ from harness.figures._style import (
     theme,
 )
 from harness.figures.base import Figure, Picture
+from harness.formatting import estimate, plural, with_minus, wrapped
 from harness.study import Study
 from harness.trial import Part, Verdict
-from harness.wording import estimate, plural, with_minus, wrapped
 
 WIDTH = 6.4
 _STRIP, _TICKS, _LINE, _TITLE, _GAP = 0.2, 0.2, 0.145, 0.16, 0.14
@@ -136,8 +136,10 @@ def _draw_strip(axes: Axes, row: Row) -> None:
         axes.axvline(row.neutral, color=INK, linewidth=0.8)
     if row.effect is None:
         return
-    start, end = row.ci_low, row.ci_high
-    ends = [low if start is None else start, high if end is None else end]
+    ends = [
+        low if row.ci_low is None else row.ci_low,
+        high if row.ci_high is None else row.ci_high,
+    ]
     axes.plot(ends, [0, 0], color=colour, linewidth=2.2, solid_capstyle="butt", clip_on=True)
     filled = row.verdict in ("supported", "refuted")
     axes.plot(

@@ -14,10 +14,10 @@ from harness.figures._labels import metric_name, short_label, unit_in_words
 from harness.figures._layout import Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets
 from harness.figures.base import Figure, Picture
+from harness.formatting import capitalized
 from harness.seeding import stream
 from harness.stats.intervals import bootstrap_band
 from harness.trial import Verdict
-from harness.wording import capitalized
 
 
 class LearningCurves(Figure):

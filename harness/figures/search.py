@@ -13,8 +13,8 @@ from harness.figures._labels import metric_name, short_label, unit_in_words
 from harness.figures._layout import Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets
 from harness.figures.base import Figure, Picture
+from harness.formatting import capitalized, parameter_name
 from harness.trial import Phase, Verdict
-from harness.wording import capitalized, parameter_name
 
 
 class Search(Figure):

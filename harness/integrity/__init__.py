@@ -1,6 +1,5 @@
 """What could weaken a verdict: each thing is looked for, and what is found is said plainly."""
 
-from harness.integrity.budgets import Spending, spending
 from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
 from harness.integrity.ledger import Ledger, read_ledger
 from harness.integrity.provenance import Provenance, changed_claims, provenance_of
@@ -11,11 +10,9 @@ __all__ = [
     "UNKNOWN",
     "Check",
     "Ledger",
-    "Spending",
     "Provenance",
     "changed_claims",
     "check",
     "provenance_of",
     "read_ledger",
-    "spending",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from dataclasses import dataclass
 from pandas import DataFrame
 
 from harness.evidence import Evidence
-from harness.integrity.budgets import Spending, spending
+from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
+from harness.plan.budgets import Budget, budgets
 from harness.study.arm_checks import SAME_ARM, same_arms
-from harness.trial import TIMED, State, Verdict
-from harness.wording import listed
+from harness.trial import TIMED, Phase, State, Verdict
 
 FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
 FEWEST_SEEDS = 5
-_MOST_NAMED = 6
 _RESULTS = ("test.", "validation.", "train.", "probe.")
 Lost = Sequence[tuple[str, int, str]]
 
@@ -107,7 +105,7 @@ def _claims(verdicts: Sequence[Verdict], provenance: Provenance) -> Check:
     elif changed:
         noted.append(
             f"{len(changed)} claims were changed after their evidence had been seen:"
-            f" {_listed(changed)}."
+            f" {listed_some(changed)}."
         )
     if provenance.changed & set(changed):
         noted.append(f"{provenance.file} says otherwise today; what was declared then is judged.")
@@ -115,7 +113,7 @@ def _claims(verdicts: Sequence[Verdict], provenance: Provenance) -> Check:
     for verdict in verdicts:
         if verdict.exploratory:
             by_reason.setdefault(verdict.exploratory, []).append(verdict.id)
-    noted += [f"Exploratory: {_listed(ids)}. {reason}" for reason, ids in by_reason.items()]
+    noted += [f"Exploratory: {listed(ids)}. {reason}" for reason, ids in by_reason.items()]
     noted += provenance.ledger.notes
     fine = "No claim was changed after its evidence had been seen."
     return _made("claims-changed", "Claims", noted, fine)
@@ -126,7 +124,9 @@ def _execution(evidence: Evidence) -> Check:
     if status != "finished":
         noted.append(f"The execution is {status}, not finished.")
     if evidence.plan.overrides:
-        noted.append(f"Settings were overridden for this run: {_shown(evidence.plan.overrides)}.")
+        noted.append(
+            f"Settings were overridden for this run: {settings_text(evidence.plan.overrides)}."
+        )
     fine = "The execution finished, and no setting was overridden."
     return _made("execution", "Execution", noted, fine)
 
@@ -145,7 +145,7 @@ def _missing(evidence: Evidence) -> Check:
 def _outcomes(evidence: Evidence) -> Check:
     states = Counter(evidence.trials["state"])
     noted = [
-        f"{_count(states[state.value], 'trial')} {state.value}; see “What did not complete”."
+        f"{plural(states[state.value], 'trial')} {state.value}; see “What did not complete”."
         for state in (State.DIVERGED, State.FAILED)
         if states[state.value]
     ]
@@ -158,8 +158,39 @@ def _lost(lost: Lost) -> Check:
         verb = "was" if len(lost) == 1 else "were"
         causes = Counter(cause.partition(":")[0] for _, _, cause in lost)
         told = ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
-        noted = [f"{_count(len(lost), 'attempt')} {verb} lost: {told}."]
+        noted = [f"{plural(len(lost), 'attempt')} {verb} lost: {told}."]
     return _made("attempts-lost", "Lost attempts", noted, "No attempt was lost.")
+
+
+@dataclass(frozen=True)
+class Spending:
+    """The search of one arm: its planned budget, and what it used of it.
+
+    `room` is the number of epochs that may stay unspent of a budget in epochs, because another
+    candidate might not have fitted.
+    """
+
+    planned: Budget
+    used: Budget
+    room: int
+
+
+def spending(evidence: Evidence) -> dict[str, Spending]:
+    """Return what the search of each arm spent, by arm, in planned order.
+
+    Arms without a search are left out. A trial that several arms share counts for each of them.
+    """
+    trials = evidence.trials
+    searched = trials[trials["phase"] == Phase.SEARCH.value]
+    found = {}
+    for name, planned in budgets(evidence.plan).items():
+        mine = searched[(searched["arm"] == name) & (searched["state"] != "missing")]
+        epochs = mine["epochs_spent"].sum() if len(mine) else 0
+        arm = next(arm for arm in evidence.plan.all_arms if arm.name == name)
+        space, search = evidence.plan.space(arm), evidence.plan.study.search
+        room = space.cost * search.repeats if space is not None and search is not None else 0
+        found[name] = Spending(planned, Budget(mine["candidate"].nunique(), int(epochs)), room)
+    return found
 
 
 def _budgets(evidence: Evidence) -> Check:
@@ -171,13 +202,15 @@ def _budgets(evidence: Evidence) -> Check:
     says = list(noted)
     if found and not noted:
         spent = sorted({arm.used.epochs for arm in found.values()})
-        text = _count(spent[0], "epoch")
+        text = plural(spent[0], "epoch")
         if len(spent) > 1:
             text = f"{spent[0]:,} to {spent[-1]:,} epochs, as far as whole candidates fit"
         says.append(f"The search of every searched arm spent {text}.")
     fixed = [arm.name for arm in evidence.plan.arms if arm.name not in found]
     if fixed:  # as declared, so that it is said but is no flaw
-        says.append(f"Not searched, for all searched settings are fixed there: {_listed(fixed)}.")
+        says.append(
+            f"Not searched, for all searched settings are fixed there: {listed_some(fixed)}."
+        )
     return Check("budgets", title, NOTED if noted else FINE, tuple(says))
 
 
@@ -190,7 +223,7 @@ def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
         if arm.used.candidates < arm.planned.candidates
     ]
     if short:
-        noted.append(f"Fewer candidates than planned were tried for {_listed(short)}.")
+        noted.append(f"Fewer candidates than planned were tried for {listed_some(short)}.")
     usual = Counter(arm.used.epochs for arm in found.values()).most_common(1)
     for name, arm in found.items() if in_epochs else ():
         if arm.used.epochs + arm.room < arm.planned.epochs:
@@ -205,7 +238,7 @@ def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
     if other:
         noted.append(
             f"Searches differ in the epochs they spent: {usual[0][0]:,} for most arms, but"
-            f" {_listed(other)}."
+            f" {listed_some(other)}."
         )
     return noted
 
@@ -216,7 +249,7 @@ def _seeds(verdicts: Sequence[Verdict]) -> Check:
         for verdict in verdicts
         if verdict.verdict in ("supported", "refuted") and verdict.seeds < FEWEST_SEEDS
     ]
-    noted = [f"Decided by fewer than {FEWEST_SEEDS} seeds: {_listed(few)}."] if few else []
+    noted = [f"Decided by fewer than {FEWEST_SEEDS} seeds: {listed_some(few)}."] if few else []
     fine = f"No claim is decided by fewer than {FEWEST_SEEDS} confirmation seeds."
     return _made("seeds", "Seeds", noted, fine)
 
@@ -227,24 +260,26 @@ def _duplicates(evidence: Evidence) -> Check:
     if not counts:
         return Check("duplicates", title, UNKNOWN, ("Duplicates were not counted.",))
     noted = [
-        f"{_count(count, 'test input')} of {data} also {'stands' if count == 1 else 'stand'}, byte"
+        f"{plural(count, 'test input')} of {data} also {'stands' if count == 1 else 'stand'}, byte"
         " for byte, among the inputs that training and validation use."
         for data, count in counts.items()
         if count
     ]
-    fine = f"No test input of {_listed(list(counts))} is among those of training and validation."
+    fine = (
+        f"No test input of {listed_some(list(counts))} is among those of training and validation."
+    )
     return _made("duplicates", title, noted, fine)
 
 
 def _same_arms(evidence: Evidence) -> Check:
     """Look for arms that are one arm as declared, and for those whose results are all equal."""
     declared = same_arms(evidence.plan.study, evidence.plan.arms)
-    noted = [f"{_listed(names)} {SAME_ARM}." for names in declared]
+    noted = [f"{listed_some(names)} {SAME_ARM}." for names in declared]
     for names, seeds in _alike(evidence):
         if not any(set(names) <= set(known) for known in declared):
             noted.append(
-                f"{_listed(names)} cannot be told apart: every metric is equal, to the last digit,"
-                f" on {_count(seeds, 'confirmation seed')}."
+                f"{listed_some(names)} cannot be told apart: every metric is equal, to the last"
+                f" digit, on {plural(seeds, 'confirmation seed')}."
             )
     fine = "No two arms are one arm, and none have equal results on every confirmation seed."
     return _made("same-arms", "Arms that are alike", noted, fine)
@@ -278,21 +313,3 @@ def _equal(one: DataFrame, other: DataFrame) -> bool:
     shared = [name for name in one if name in other]
     measured = any(not str(name).startswith("probe.") for name in shared)
     return measured and one.index.equals(other.index) and one[shared].equals(other[shared])
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count:,} {word if count == 1 else word + 's'}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return listed(list(_first(names)))
-
-
-def _first(names: Sequence[str]) -> Iterator[str]:
-    yield from names[:_MOST_NAMED]
-    if len(names) > _MOST_NAMED:
-        yield f"{len(names) - _MOST_NAMED} more"
-
-
-def _shown(overrides: Mapping[str, object]) -> str:
-    return ", ".join(f"{path} = {json.dumps(value)}" for path, value in overrides.items())

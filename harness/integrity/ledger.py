@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from harness.evidence import Evidence
+from harness.formatting import listed
 from harness.judge import declared_claims
 from harness.store import Look
 from harness.study import InputError, study_from_dict
 from harness.trial import Verdict
-from harness.wording import listed
 
 
 @dataclass(frozen=True)

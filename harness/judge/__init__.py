@@ -1,16 +1,14 @@
 """A claim and its evidence give a verdict."""
 
 from harness.judge.interim import arms_to_continue, judge
-from harness.judge.measures import describe_hypothesis, describe_measure, numbers_per_seed
-from harness.judge.verdicts import claim_declarations, declared_claims
+from harness.judge.measures import describe_measure, numbers_per_seed
+from harness.judge.verdicts import declared_claims
 from harness.measures.base import MissingEvidence
 
 __all__ = [
     "MissingEvidence",
     "arms_to_continue",
-    "claim_declarations",
     "declared_claims",
-    "describe_hypothesis",
     "describe_measure",
     "judge",
     "numbers_per_seed",

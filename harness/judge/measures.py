@@ -126,8 +126,3 @@ def describe_measure(test: Test, comparison: Comparison | None = None) -> str:
         quantity = f"distance of {quantity} from its median over seeds"
     words = test.measure.words(comparison or Comparison(()))
     return f"{ACROSS[test.across].words}{quantity}: {words}"
-
-
-def describe_hypothesis(test: Test) -> str:
-    """Say what a test expects, such as "> 0.05"."""
-    return test.hypothesis.words(test.measure.log)

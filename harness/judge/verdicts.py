@@ -19,7 +19,6 @@ from harness.evidence import Evidence
 from harness.judge.measures import (
     Numbers,
     compared_arms,
-    describe_hypothesis,
     describe_measure,
     involved_arms,
     numbers_per_seed,
@@ -58,6 +57,11 @@ class TestResult:
     assessment: Assessment | None
     trials: list[str]
     missing: str = ""
+
+    @property
+    def expected(self) -> str:
+        """What the test expects, such as "> 0.05"."""
+        return self.test.hypothesis.words(self.test.measure.log)
 
     def shown(self, number: float) -> float:
         """Bring a number from the scale of the test to the scale of the claim."""
@@ -121,7 +125,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 seeds=min(len(part.per_seed) if part.per_seed is not None else 0 for part in parts),
                 trials=sorted({trial for part in parts for trial in part.trials}),
                 measures=lead.measures,
-                expected=describe_hypothesis(lead.test),
+                expected=lead.expected,
                 reason=_reason(outcome, parts, lead),
                 seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims))
                 if outcome == "inconclusive"
@@ -134,11 +138,6 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
             )
         )
     return verdicts
-
-
-def claim_declarations(evidence: Evidence) -> dict[str, str]:
-    """Return the hash of each claim's declaration, without its wording."""
-    return declared_claims(evidence.plan.study)
 
 
 def declared_claims(study: Study) -> dict[str, str]:
@@ -211,7 +210,7 @@ def _numbers(part: TestResult) -> dict[str, Any]:
 def _part(part: TestResult, outcome: str) -> Part:
     return Part(
         part.measures,
-        describe_hypothesis(part.test),
+        part.expected,
         outcome,
         part.assessment.p_value if part.assessment else None,
         part.missing,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from harness.components.base import FUNCTION
-from harness.form import Kind
+from harness.data_spec import Kind
 from harness.lazy import torch
 from harness.losses.base import Loss
 from harness.own.imports import own_function

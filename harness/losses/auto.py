@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from harness.form import Kind
+from harness.data_spec import Kind
 from harness.losses.base import Loss
 from harness.registry import LOSSES
 

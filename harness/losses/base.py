@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.components.base import Component
-from harness.form import Kind
+from harness.data_spec import Kind
 from harness.lazy import torch
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from harness.form import IGNORED, Kind
+from harness.data_spec import IGNORED, Kind
 from harness.lazy import functional, torch
 from harness.losses.base import Loss
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.wording import level_text
+from harness.formatting import level_text
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import torch
 from harness.models.base import UNDECLARED, CustomModel, Network, NoModel, SimpleModel
 from harness.registry import NETWORKS, setting

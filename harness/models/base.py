@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.components.base import Component
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.own.imports import own_function
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models.base import Fitted, SimpleModel, features
 
 if TYPE_CHECKING:

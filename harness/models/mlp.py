@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models.base import Activation, Initial, Network, Part, Rate, Scale, Width, Work
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import torch
 from harness.models.base import Fitted, SimpleModel, features
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.lazy import torch
 from harness.models.base import Fitted, SimpleModel
 

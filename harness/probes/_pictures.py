@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.formatting import listed, plural
 from harness.lazy import Lazy
-from harness.wording import listed, plural
 
 if TYPE_CHECKING:
     from harness.figures import _facets as facets

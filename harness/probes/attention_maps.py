@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.formatting import number, plural, wrapped
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown
-from harness.wording import number, plural, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

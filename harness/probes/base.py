@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from harness.data_spec import Form
     from harness.evidence import Evidence
     from harness.figures.base import Picture
-    from harness.form import Form
     from harness.tasks import Objective, Task
     from harness.workloads.settings import TrialSettings
 

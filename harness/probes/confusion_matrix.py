@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from harness.formatting import listed, number, plural, wrapped
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, style
 from harness.probes.base import Fitted, Measured, Probe, Shown, other_targets
-from harness.wording import listed, number, plural, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

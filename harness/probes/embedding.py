@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.formatting import number, plural, wrapped
 from harness.lazy import numpy
 from harness.metrics import Metric
 from harness.probes._networks import as_array, at_rest, evenly, outputs_of, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, lines, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, other_targets
 from harness.seeding import stream
-from harness.wording import number, plural, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.formatting import number, plural, wrapped
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array
 from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images
-from harness.wording import number, plural, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.formatting import number
 from harness.lazy import functional, numpy, torch
 from harness.probes._networks import at_rest
 from harness.probes.base import Fitted, Measured, Probe, Sample, Seeds, Shown
 from harness.seeding import stream
-from harness.wording import number
 
 if TYPE_CHECKING:
     from torch import Generator, nn

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.formatting import number, plural
 from harness.lazy import functional, numpy, torch
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images, other_targets
-from harness.wording import number, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.form import IGNORED
+from harness.data_spec import IGNORED
 from harness.lazy import functional, torch
 from harness.metrics import Metric
 from harness.probes._networks import BATCH, at_rest, outputs_of, test_split

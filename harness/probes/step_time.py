@@ -12,7 +12,7 @@ from harness.metrics import Metric
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe
 
 if TYPE_CHECKING:
-    from harness.form import Form
+    from harness.data_spec import Form
 
 WARM_UP_STEPS = 10
 _TIME = "time of a training step"

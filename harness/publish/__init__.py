@@ -5,14 +5,13 @@ on a fresh clone. A run never takes a record from it.
 """
 
 from harness.publish.read import PublishedError, PublishedFile, read_all, read_file, read_for
-from harness.publish.write import SUFFIX, publishable, write_file
+from harness.publish.write import publishable, write_file
 
 FOLDER = "published"
 """The folder of published files inside a folder of results."""
 
 __all__ = [
     "FOLDER",
-    "SUFFIX",
     "PublishedError",
     "PublishedFile",
     "publishable",

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from harness.figures import Picture
+from harness.formatting import ABSENT, estimate, number
 from harness.stats.intervals import t_interval
-from harness.wording import ABSENT, estimate, number
 
 SHARE = "share"
 """Marks a time that is a share of the time of trials that were trained together."""

@@ -16,6 +16,7 @@ from harness.data import data_of
 from harness.errors import nearest
 from harness.evidence import Evidence, shown_by
 from harness.figures._labels import axis_label, metric_name
+from harness.formatting import as_file_name, level_text, listed, number, plural
 from harness.integrity import Check
 from harness.plan import SIMPLE_BASELINE, data_key
 from harness.probes.confusion_matrix import ConfusionMatrix
@@ -23,12 +24,11 @@ from harness.report.blocks import Cell, Table, mean_cell
 from harness.report.build import write
 from harness.report.panels.origin import command, environments
 from harness.report.render import card_markdown, card_page
-from harness.report.settings import day
+from harness.report.settings import day, in_words
 from harness.report.view import ProfileResult
 from harness.stats.intervals import t_interval
 from harness.study import InputError
 from harness.trial import State, digest
-from harness.wording import as_file_name, level_text, listed, number, plural
 from harness.workloads import summary
 
 
@@ -124,7 +124,7 @@ class Card:
     def data(self) -> str:
         """The data set with its settings and fingerprint."""
         mark = self.evidence.plan.fingerprints.get(data_key(self.workload), "none recorded")
-        return f"{_in_words(self.workload['data'])}; fingerprint {mark}"
+        return f"{in_words(self.workload['data'])}; fingerprint {mark}"
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -295,15 +295,6 @@ def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in settings.items()
         if value is not None
     }
-
-
-def _in_words(settings: Mapping[str, Any]) -> str:
-    rest = [
-        f"{name.replace('_', ' ')} {value}"
-        for name, value in _given(settings).items()
-        if name != "name"
-    ]
-    return f"{settings['name']} ({', '.join(rest)})" if rest else str(settings["name"])
 
 
 def _value(value: Any) -> str:

@@ -12,13 +12,13 @@ from markupsafe import Markup
 
 from harness.comparison import ClaimChange, ProfileComparison, Side, compare_profiles
 from harness.figures._labels import axis_label
+from harness.formatting import listed, number, p_text, plural, seconds, with_interval
 from harness.report.blocks import Cell, Table
 from harness.report.build import write
 from harness.report.effect_drawing import alike_strips
 from harness.report.render import comparison_markdown, comparison_page
 from harness.report.verdicts import difference
 from harness.report.view import ProfileResult
-from harness.wording import listed, number, p_text, plural, seconds, with_interval
 
 MOST_METRICS = 100
 NAME = "comparison"
@@ -196,6 +196,9 @@ def _with_judgements(comparison: ProfileComparison) -> dict[str, Any]:
             entry["beyond_noise"] = change.beyond_noise
     for entry, claim in zip(document["claims"], comparison.claims, strict=True):
         entry["changed"] = claim.changed
+        for side in ("first", "second"):
+            verdict = getattr(claim, side)
+            entry[side] = None if verdict is None else verdict.to_dict()
     return document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -36,9 +37,7 @@ def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
         for name, make in _frames(view).items():
             for suffix, encode in (("csv", _csv), ("parquet", _parquet)):
                 file = f"{name}.{suffix}"
-                content = result.attempt(
-                    f"the file {file}", lambda make=make, encode=encode: encode(make()), b""
-                )
+                content = result.attempt(f"the file {file}", partial(_encoded, make, encode), b"")
                 if content:
                     write(target / file, content)
         folders.append(target)
@@ -67,6 +66,10 @@ def _frames(view: ProfileView) -> dict[str, Callable[[], pd.DataFrame]]:
         "curves": lambda: view.evidence.curves,
         "verdicts": lambda: tidy_verdicts(view.result.verdicts),
     }
+
+
+def _encoded(make: Callable[[], pd.DataFrame], encode: Callable[[pd.DataFrame], bytes]) -> bytes:
+    return encode(make())
 
 
 def _csv(frame: pd.DataFrame) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -110,39 +110,28 @@ def _environment(*, html: bool) -> Environment:
     environment.filters.update(FILTERS)
     environment.filters["panels"] = _panels
     environment.filters["kind"] = lambda block: type(block).__name__
-    environment.filters["form"] = _html_form if html else _markdown_form
+    environment.filters["form"] = partial(_form, html=html)
     environment.filters["md"] = escape_markdown
     environment.filters["fenced"] = fenced
     return environment
 
 
-def _html_form(form: Form, view: ProfileView) -> Markup:
-    return Markup(_form(form, form.html, view, html=True))
-
-
-def _markdown_form(form: Form, view: ProfileView) -> str:
-    return _form(form, form.markdown, view, html=False)
-
-
-def _form(form: Form, source: str, view: ProfileView, *, html: bool) -> str:
+def _form(form: Form, view: ProfileView, *, html: bool) -> str:
     """Render a template that a panel brings with it."""
     environment = _environment(html=html)
     parts = environment.get_template(f"parts.{'html' if html else 'md'}").module
-    return environment.from_string(source).render(form.values, view=view, parts=parts)
+    template = environment.from_string(form.html if html else form.markdown)
+    text = template.render(form.values, view=view, parts=parts)
+    return Markup(text) if html else text
 
 
 def _panels(picture: Picture, profile: str) -> list[Markup]:
     """Return the panels of a picture as parts of the page."""
     prefix = f"{profile}_{picture.name}"  # no profile has an underline
-    return [
-        inline_svg(svg, f"{prefix}-{index}-", _panel_label(picture, index))
+    return [  # the first panel carries the description of all; the others are silent
+        inline_svg(svg, f"{prefix}-{index}-", "" if index else picture.alt)
         for index, svg in enumerate(picture.svgs())
     ]
-
-
-def _panel_label(picture: Picture, index: int) -> str:
-    """The first panel carries the description of the whole picture; the others are silent."""
-    return picture.alt if index == 0 else ""
 
 
 def fenced(text: str) -> str:

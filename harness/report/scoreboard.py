@@ -11,7 +11,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from harness.figures import Picture
+from harness.formatting import plural, seconds
 from harness.integrity import Check
 from harness.report import verdicts as words
 from harness.report.build import write
@@ -21,7 +21,6 @@ from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.settings import day
 from harness.report.view import ProfileResult, views_of
 from harness.trial import Verdict
-from harness.wording import plural, seconds
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -72,32 +71,8 @@ class StudyBoard:
     def __init__(self, results: Sequence[ProfileResult], *, published: bool = False):
         self._views = views_of(results, published_only=published)
         self.name = results[0].study
-        self.question = self._views[0].evidence.plan.study.question
-
-    @property
-    def leader(self) -> str:
-        """The profile with most examples, by which the study is summed up."""
-        return self._views[0].name
-
-    @property
-    def setting(self) -> str:
-        """Data, epochs, seeds and arms of that profile in a line."""
-        return self._views[0].setting
-
-    @property
-    def headline(self) -> str:
-        """The counts of its verdicts in a sentence."""
-        return self._views[0].headline
-
-    @property
-    def best(self) -> str:
-        """Its best arm beside the simple baseline, in a sentence."""
-        return self._views[0].best
-
-    @cached_property
-    def picture(self) -> Picture | None:
-        """Its arms at a glance."""
-        return self._views[0].glance
+        self.leader = self._views[0]  # has most examples, and sums the study up
+        self.question = self.leader.evidence.plan.study.question
 
     @cached_property
     def lines(self) -> list[ClaimLine]:
@@ -177,7 +152,10 @@ class Board:
     @property
     def totals(self) -> dict[str, Counter[str]]:
         """The counts of each profile over all studies."""
-        return totals([line for study in self.studies for line in study.profiles])
+        found: dict[str, Counter[str]] = {name: Counter() for name in self.profiles}
+        for line in (line for study in self.studies for line in study.profiles):
+            found[line.profile].update(line.counts)
+        return found
 
     @property
     def sources(self) -> dict[str, list[str]]:
@@ -242,16 +220,9 @@ def make_board(
 def _study_board(results: Sequence[ProfileResult], published: bool) -> StudyBoard:
     """Arrange the results of a study, with all that the scoreboard shows of it."""
     study = StudyBoard(results, published=published)
-    _ = study.lines, study.profiles, study.picture, study.headline, study.best, study.setting
+    leader = study.leader
+    _ = study.lines, study.profiles, leader.glance, leader.headline, leader.best, leader.setting
     return study
-
-
-def totals(lines: Sequence[ProfileLine]) -> dict[str, Counter[str]]:
-    """Add up the counts of verdicts by profile."""
-    found: dict[str, Counter[str]] = {}
-    for line in sorted(lines, key=lambda line: line.profile):
-        found.setdefault(line.profile, Counter()).update(line.counts)
-    return found
 
 
 def work_of(source: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
+from harness.formatting import plural
 from harness.study import Study
-from harness.wording import plural
 
 
 def when(moment: float | None) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
+from harness.formatting import capitalized, number, parameter_name
 from harness.report.blocks import SHARE, Cell, Table, number_cell, share_note
-from harness.wording import capitalized, number, parameter_name
 
 MOST_ON_THE_REPORT = 500
 """More trials than this get pages of their own, so that the report opens fast."""

@@ -10,11 +10,7 @@ import numpy as np
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
-from harness.plan import SIMPLE_BASELINE
-from harness.stats.intervals import t_interval
-from harness.stats.paired import PairedT
-from harness.trial import Part, Verdict
-from harness.wording import (
+from harness.formatting import (
     ABSENT,
     capitalized,
     estimate,
@@ -25,6 +21,10 @@ from harness.wording import (
     with_interval,
     with_minus,
 )
+from harness.plan import SIMPLE_BASELINE
+from harness.stats.intervals import t_interval
+from harness.stats.paired import PairedT
+from harness.trial import Part, Verdict
 
 ORDER = ("supported", "refuted", "inconclusive", "incomplete")
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplete": "…"}
@@ -116,7 +116,7 @@ LEADS = {
 }
 
 
-def findings(verdicts: Sequence[Verdict]) -> list[tuple[str, Sequence[Verdict], int]]:
+def findings(verdicts: Sequence[Verdict]) -> list[tuple[str, list[Verdict], int]]:
     """Return for each verdict its claims with the clearest effects, and how many more there are."""
     found = []
     for word in ORDER:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from harness.evidence import Evidence
 from harness.figures import Picture, draw
+from harness.formatting import why
 from harness.integrity import Check, Provenance, check
 from harness.registry import FIGURES, PANELS
 from harness.report import verdicts as words
@@ -17,7 +18,6 @@ from harness.report.blocks import Block, flat
 from harness.report.settings import origin, setting_in_short, when
 from harness.report.trials import TrialList
 from harness.trial import Verdict
-from harness.wording import why
 
 Lost = Sequence[tuple[str, int, str]]
 Made = TypeVar("Made")
@@ -132,7 +132,7 @@ class ProfileView:
         return self.part("the best arm", words.best_in_words, self.evidence) or ""
 
     @cached_property
-    def findings(self) -> Sequence[tuple[str, Sequence[Verdict], int]]:
+    def findings(self) -> Sequence[tuple[str, list[Verdict], int]]:
         """The claims that tell most, by verdict."""
         return self.part("the findings", words.findings, self.result.verdicts) or ()
 

@@ -18,7 +18,7 @@ from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.finished import identity, reuse, shown_path
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
-from harness.run.prepare import REUSABLE, Walk, data_configs, prepare
+from harness.run.prepare import Walk, data_configs, is_usable, prepare
 from harness.run.reports import check_writable
 from harness.run.schedule import Schedule
 from harness.run.stages import why_hopeless, with_products
@@ -27,7 +27,7 @@ from harness.run.workers import Workers, checkpoints_of
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, StoreError, conductor_lock, open_store
 from harness.study import LoadedStudy
-from harness.trial import Checked, Phase, Progress, Record, State, Trial
+from harness.trial import Checked, Progress, Record, State, Trial
 from harness.workloads import Dataset, count_duplicates, data_root, load
 
 WAIT_SECONDS = 0.5
@@ -210,7 +210,7 @@ class Conductor:
 
         The workers may still be stopping then.
         """
-        self.tell("opened", Opening(self.plan, self.execution, dict(self._planned), {}))
+        self.tell("opened", Opening(self.plan, self.execution, dict(self._planned)))
         walk = Walk(self.plan)
         self._take(self._schedule.start(), walk)
         outlook = walk.outlook()
@@ -241,7 +241,7 @@ class Conductor:
             item = todo.popleft()
             id_ = item.trial.id
             self._set_aside_damaged(id_)
-            usable = self._is_usable(item.trial)
+            usable = is_usable(self.store, id_, item.trial.phase, self._states.get(id_))
             noted.append(AssignedRecord.of(item, reused=usable))
             if walk is not None:
                 walk.meet(item, done=usable)
@@ -272,13 +272,6 @@ class Conductor:
             self._planned |= self._noted
             self.tell("extended", dict(self._planned))
 
-    def _is_usable(self, trial: Trial) -> bool:
-        """Tell whether a trial's record stands for it; a stage needs its products as well."""
-        state = self._states.get(trial.id)
-        if trial.phase is Phase.PRETRAINING and state is State.COMPLETE:
-            return self.store.has_products(trial.id)
-        return state in REUSABLE
-
     def _set_aside_damaged(self, trial_id: str) -> None:
         """Forget a damaged record, if that was asked for, so that its trial is trained again."""
         wanted = self.session.options.retrain_damaged and trial_id in self._states
@@ -296,15 +289,12 @@ class Conductor:
 
     def _submit(self, executor: Executor) -> None:
         """Keep every slot busy and one pack waiting behind it."""
-        while self._queue and self._packs_in_flight() < 2 * executor.slots:
+        while self._queue and len({id(p) for p in self._in_flight.values()}) < 2 * executor.slots:
             pack = self._queue.next_pack(executor.slots)
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
             self._workers.submit(pack)
             for trial in pack.trials:
                 self.tell("started", self._work[trial.id].assignments[0])
-
-    def _packs_in_flight(self) -> int:
-        return len({id(pack) for pack in self._in_flight.values()})
 
     def _handle(self, events: Sequence[Event]) -> None:
         records, losses = [], []

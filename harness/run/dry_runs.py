@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster import DryRun, Executor, Loss, Lost, Notice, open_executor
+from harness.formatting import listed_some
 from harness.models import is_simple
 from harness.plan import FIXED, Plan, corners
 from harness.run.prepare import REUSABLE, data_configs, prepare
@@ -187,7 +188,7 @@ def _problems(
             shown = dotted(place).endswith(path)
             said = message if shown else f"{path}: {message}"
             if place[0] in ("workload", "search") and set(names) != everyone:
-                said = f"{_named(names)}: {said}"
+                said = f"arm{'s' * (len(names) > 1)} {listed_some(names, SHOWN)}: {said}"
             problems.append(loaded.document.problem(place, said, at_key=".settings." in path))
     return problems
 
@@ -208,8 +209,3 @@ def _place(plan: Plan, case: Case, failing: Sequence[Arm], path: str) -> Path_:
     arm = next(arm for arm in failing if arm.name == case.name)
     trained = [one for one in plan.arms if not is_simple(one.workload["model"])]
     return place_of(plan.study, trained, [arm, *failing], path)
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"arm{'s' * (len(names) > 1)} {', '.join(names[:SHOWN])}{more}"

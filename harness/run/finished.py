@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from harness.provenance import package_version
 from harness.registry import NETWORKS
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import RunOptions, RunResult
-from harness.run.prepare import REUSABLE, Outlook, count_done, data_configs
+from harness.run.prepare import Outlook, count_done, data_configs, is_usable
 from harness.run.reports import cached_report, made_from
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
-from harness.trial import SECONDS, Phase, State, digest
+from harness.trial import SECONDS, digest
 
 
 def identity(plan: Plan, file: str) -> str:
@@ -77,14 +77,8 @@ def finished_execution(store: Store, plan: Plan, file: str) -> Execution | None:
         return None
     if store.identity(newest[0].id) != wanted:
         return None
-    done = all(_usable(store, *item) for item in store.assigned_states(newest[0].id))
+    done = all(is_usable(store, *item) for item in store.assigned_states(newest[0].id))
     return newest[0] if done else None
-
-
-def _usable(store: Store, trial_id: str, phase: Phase, state: State | None) -> bool:
-    if phase is Phase.PRETRAINING and state is State.COMPLETE:
-        return store.has_products(trial_id)
-    return state in REUSABLE
 
 
 def look_ahead(plan: Plan, store: Store | None, file: str) -> Outlook:
@@ -115,19 +109,14 @@ def reuse(
             assigned = store.assigned_states(execution.id)
         finally:
             store.close()
-    if page is None or _is_lacking(observers, execution, [id_ for id_, _, _ in assigned]):
+    ids = [id_ for id_, _, _ in assigned]
+    if page is None or any(o.lacks(execution.study, execution.id, ids) for o in observers):
         return None
     counts = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=len(assigned))
     kept = RunResult.from_kept(page.outcomes[plan.profile])
     result = replace(kept, counts=counts, wall_seconds=time.monotonic() - begin, report=folder)
-    opening = Opening(plan, execution.id, plan.trial_counts(), {})
+    opening = Opening(plan, execution.id, plan.trial_counts())
     closing = Closing.of(execution.status, result)
     for observer in observers:
         observer.unchanged(opening, closing)
     return result
-
-
-def _is_lacking(
-    observers: Iterable[Observer], execution: Execution, trial_ids: Sequence[str]
-) -> bool:
-    return any(observer.lacks(execution.study, execution.id, trial_ids) for observer in observers)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import nearest
+from harness.formatting import listed, listed_some
 from harness.plan import Plan
 from harness.study import Arm, InputError, Problem
 from harness.track.reading import LoggedRun
-from harness.wording import listed
 
 FINISHED = "FINISHED"
 _MOST_NAMED = 5
@@ -94,7 +94,7 @@ def _paired(plan: Plan, by_arm: Mapping[str, Sequence[LoggedRun]], file: str) ->
         raise InputError(
             [
                 Problem(
-                    f"the runs have {len(ordered)} seeds ({_some(ordered)}), not"
+                    f"the runs have {len(ordered)} seeds ({listed_some(ordered)}), not"
                     f" {plan.study.most_seeds}; a study judges all of them: say"
                     f" `seeds: {len(ordered)}`",
                     file,
@@ -152,7 +152,7 @@ def _why_none(arm: Arm, finished: Sequence[LoggedRun]) -> str:
             return f"no finished run has the parameter '{name}'{nearest(name, names)}"
         if not any(_same(value, run.params.get(name)) for run in finished):
             return (
-                f"no finished run has {name} = {value} (there are: {_some(known)})"
+                f"no finished run has {name} = {value} (there are: {listed_some(known)})"
                 f"{nearest(value, known)}"
             )
     together = listed([f"{name} = {value}" for name, value in _wanted(arm).items()])
@@ -178,7 +178,7 @@ def _missing(plan: Plan, matches: Sequence[Match]) -> list[str]:
         for block in sorted(seeds)
         if (arm.name, block) not in there
     ]
-    return [f"There is no finished run of {_some(absent)}."] if absent else []
+    return [f"There is no finished run of {listed_some(absent)}."] if absent else []
 
 
 def _runs(runs: Sequence[LoggedRun]) -> str:
@@ -190,13 +190,7 @@ def _runs(runs: Sequence[LoggedRun]) -> str:
 
 
 def _labels(runs: Sequence[LoggedRun]) -> str:
-    return _some([run.label for run in runs])
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name some of many."""
-    more = len(names) - _MOST_NAMED
-    return listed([*names[:_MOST_NAMED], f"{more} more"] if more > 1 else list(names))
+    return listed_some([run.label for run in runs])
 
 
 def _order(seed: str) -> tuple[float, str]:

@@ -18,7 +18,6 @@ class Opening:
     plan: Plan
     execution: int
     planned: Mapping[str, int]
-    environment: Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,13 @@ def prepare(loaded: LoadedStudy, root: Path) -> Plan:
     return replace(plan, fingerprints=found)
 
 
+def is_usable(store: Store, trial_id: str, phase: Phase, state: State | None) -> bool:
+    """Tell whether a trial's record stands for it; a stage needs its products as well."""
+    if phase is Phase.PRETRAINING and state is State.COMPLETE:
+        return store.has_products(trial_id)
+    return state in REUSABLE
+
+
 def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:
     """Return the distinct data configurations of a plan, by their key."""
     workloads = [stage.trial.workload for stage in plan.stages.values()]

@@ -16,13 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from harness.formatting import why
 from harness.provenance import package_version
 from harness.publish import FOLDER
 from harness.run.outcome import Fault, RunResult
 from harness.store import CachedReport, Execution, Store, open_store
 from harness.study import InputError, files_of
 from harness.trial import digest
-from harness.wording import why
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult

@@ -10,8 +10,9 @@ import pandas as pd
 
 from harness.errors import InputError, nearest
 from harness.evidence import Evidence, gather
+from harness.formatting import why
 from harness.integrity import changed_claims, provenance_of, read_ledger
-from harness.judge import claim_declarations, judge
+from harness.judge import declared_claims, judge
 from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
@@ -19,7 +20,6 @@ from harness.run.outcome import Fault
 from harness.search import Tried
 from harness.store import DATABASE, Execution, Store, StoreError, open_store
 from harness.trial import Phase, State
-from harness.wording import why
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Results:
         execution = entry.execution
         evidence = gather(entry.source, execution)
         provenance = provenance_of(evidence, published=entry.published)
-        declared = claim_declarations(evidence)
+        declared = declared_claims(evidence.plan.study)
         history = self._history(execution.study, execution.profile)
         verdicts = judge(evidence, sorted(changed_claims(history, declared) | provenance.changed))
         ledger = read_ledger(evidence, verdicts, entry.source.looks(execution.id))

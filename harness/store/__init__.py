@@ -1,13 +1,12 @@
 """Durable records: one SQLite database under results/, written by one conductor."""
 
 from harness.store.database import Store
-from harness.store.opening import DATABASE, SCHEMA_VERSION, conductor_lock, open_store
+from harness.store.opening import DATABASE, conductor_lock, open_store
 from harness.store.records import AssignedRecord, Execution, Look, StoreError
 from harness.store.report_cache import CachedReport
 
 __all__ = [
     "DATABASE",
-    "SCHEMA_VERSION",
     "AssignedRecord",
     "Execution",
     "Look",

@@ -250,8 +250,8 @@ class Store:
             (study, study),
         )
         return [
-            Execution(*row[:4], _loaded(row[4]), _loaded(row[5]), *row[6:])  # in their order
-            for row in rows
+            Execution(id_, name, profile, plan_hash, _loaded(declaration), _loaded(context), *rest)
+            for id_, name, profile, plan_hash, declaration, context, *rest in rows
         ]
 
     def latest_executions(self) -> list[Execution]:

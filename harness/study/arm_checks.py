@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import Problem
+from harness.formatting import listed
 from harness.measures.base import ACROSS
 from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared
@@ -30,7 +31,6 @@ from harness.study.model import Study
 from harness.study.search_space import arm_spaces
 from harness.study.stages import build_stages
 from harness.trial import digest, with_sources
-from harness.wording import listed
 
 RESERVED = {"arm": "selects arms by their names", "at": "holds the levels of the other factors"}
 SAME_ARM = "are one arm: all their settings are equal, and so are their trials"

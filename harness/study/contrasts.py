@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import nearest
+from harness.formatting import level_text, listed
 from harness.levels import level_key
 from harness.measures.base import ACROSS, Selector
 from harness.study.claims import Test
 from harness.study.design import Arm, missing_arm, select
 from harness.study.document import Path_
 from harness.study.model import Factor, Study
-from harness.wording import level_text, listed
 
 _MOST_SHOWN = 3
 _FEWEST_ALIASED = 3

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
 from harness.components.base import named
+from harness.formatting import level_text, listed
 from harness.levels import is_among, level_key, same_value
 from harness.measures.base import Selector
 from harness.study.document import Path_, assign
 from harness.study.model import Study
 from harness.study.workload import Workload
-from harness.wording import level_text, listed
 
 # `optimizer: sgd` is `{name: sgd}`
 NAMED_PARTS = {"data", "model", "optimizer", "schedule", "training"}

@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.data_spec import RANGES
 from harness.errors import Problem, nearest
-from harness.form import RANGES
 from harness.identity import task_learned
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.errors import Problem, nearest
+from harness.formatting import listed
 from harness.identity import task_learned
 from harness.models import is_simple
 from harness.study.design import Arm, OnError, checked_workload
@@ -13,7 +14,6 @@ from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.tasks import Task
 from harness.trial import sources_of
-from harness.wording import listed
 
 SOURCE_PATHS = ("transfer.from", "uses.")
 """How the paths begin that name stages."""

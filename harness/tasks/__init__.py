@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.losses import loss_of
 from harness.registry import TASKS
 from harness.tasks.base import Batch, Objective, Stage, State, Supervised, Task, total

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.lazy import functional, torch
 from harness.metrics import Metric
 from harness.models import Model, NoModel, SimpleModel

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from harness.components.base import Component
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.losses.base import Loss
 from harness.metrics import Metric
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.lazy import torch
 from harness.losses.cross_entropy import likelihood
 from harness.metrics import Metric

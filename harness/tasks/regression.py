@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.metrics import Metric
 from harness.tasks.base import Reduction, Scores, Supervised
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.losses.cross_entropy import CrossEntropy
 from harness.metrics import Metric
 from harness.tasks.base import Reduction, Scores, Supervised

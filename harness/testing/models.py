@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.nn.modules.dropout import _DropoutNd
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers.dropout import Dropout
 from harness.models import Model, SimpleModel, build, network_class
 

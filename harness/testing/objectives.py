@@ -10,7 +10,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.losses import LossSetting
 from harness.metrics import functions
 from harness.metrics import metric_of as known_metric

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.formatting import as_file_name
 from harness.track.addresses import conceal, without_credentials
 from harness.track.client import every
 from harness.track.mirror import CLIENT_ENVIRONMENT
 from harness.track.runs import metric_key
-from harness.wording import as_file_name
 
 _RESERVED = re.compile(r"best|latest|v\d+", re.IGNORECASE)
 """Aliases that mean something else."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, distributed, nn
 
-from harness.form import IGNORED
+from harness.data_spec import IGNORED
 
 
 class Ranks(Protocol):

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.metrics import metric_of
 from harness.seeding import stream
 from harness.tasks import Objective, Task

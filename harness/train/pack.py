@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import layer_groups, seed_dropout
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
 from harness.probes import class_of

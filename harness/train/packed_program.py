@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import layer_groups, set_mode
 from harness.metrics import Metric, metric_of
 from harness.own.imports import own_function

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models import build
 from harness.store.arrays import pack_arrays, unpack_arrays
 from harness.train.device_data import DeviceData

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import set_mode
 from harness.models import Network, build
 from harness.seeding import stream

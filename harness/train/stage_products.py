@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import last_hidden
 from harness.pretrained import own_code
 from harness.seeding import stream

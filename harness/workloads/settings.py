@@ -12,7 +12,7 @@ from harness.augmentations import augmentations
 from harness.augmentations.base import Augmentation
 from harness.components.training import EarlyStopping, OwnTraining
 from harness.components.transfer import Transfer
-from harness.form import Kind
+from harness.data_spec import Kind
 from harness.losses.base import Loss
 from harness.metrics import functions
 from harness.models import Network, network_of

@@ -26,7 +26,7 @@ def assignment(arm, seed, phase=Phase.CONFIRMATION):
 
 
 def told(display, plan, *, records=(), closing=None):
-    opening = Opening(plan, 1, plan.trial_counts(), {})
+    opening = Opening(plan, 1, plan.trial_counts())
     display.opened(opening)
     for item, state, value in records:
         display.started(item)

@@ -39,10 +39,10 @@ import sys
 from functools import partial
 from pathlib import Path
 from harness.cluster import open_executor
-from harness.run import conductor
+from harness.run import conductor, workers
 from harness.study import load_study
 
-conductor.open_executor = partial(open_executor, slots=int(sys.argv[1]))
+workers.open_executor = partial(open_executor, slots=int(sys.argv[1]))
 options = conductor.RunOptions(Path("results"), Path("reports"))
 conductor.run_study(load_study(Path("workers.yaml")), options)
 """

@@ -10,7 +10,7 @@ import statsmodels.stats.multitest
 from scipy import stats
 
 from harness.evidence import Evidence
-from harness.judge import claim_declarations, describe_hypothesis, describe_measure, judge
+from harness.judge import declared_claims, describe_measure, judge
 from harness.plan import make_plan
 from harness.store import Execution
 from harness.study import load_study
@@ -208,12 +208,12 @@ def test_too_few_seeds_never_support(made, tmp_path):
 
 
 def test_the_declaration_of_a_claim_is_its_test_and_not_its_wording(made):
-    one = claim_declarations(made(GREATER, accuracy))
-    assert claim_declarations(made(GREATER.replace("says: s", "says: t"), accuracy)) == one
-    assert claim_declarations(made(GREATER.replace("0.05", "0.06"), accuracy)) != one
+    one = declared_claims(made(GREATER, accuracy).plan.study)
+    assert declared_claims(made(GREATER.replace("says: s", "says: t"), accuracy).plan.study) == one
+    assert declared_claims(made(GREATER.replace("0.05", "0.06"), accuracy).plan.study) != one
 
 
 def test_words(made):
     test = made(GREATER, accuracy).plan.study.claims[0].tests[0]
     assert describe_measure(test) == "test.accuracy: relu − tanh"
-    assert describe_hypothesis(test) == "> 0.05"
+    assert test.hypothesis.words(test.measure.log) == "> 0.05"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import hidden_units, weight_layers
 from harness.layers.blocks import ACTIVATIONS
 from harness.models import UNDECLARED, build, unpackable_reason

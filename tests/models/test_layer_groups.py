@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import layer_groups
 from harness.models.recurrent import Recurrent
 

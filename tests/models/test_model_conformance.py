@@ -7,7 +7,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import hidden_units
 from harness.layers.dropout import Dropout
 from harness.models import Model, build, unpackable_reason

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import run
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models import build, network_of, unpackable_reason
 from harness.plan import estimate_seconds
 from harness.pretrained import own_code

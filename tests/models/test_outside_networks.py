@@ -8,7 +8,7 @@ import torch
 import torchvision
 from transformers import AutoTokenizer, BertConfig, BertModel
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import layer_groups
 from harness.models import build, unpackable_reason
 from harness.models.torchvision import Torchvision

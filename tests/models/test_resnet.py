@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import hidden_units, weight_layers
 from harness.models import build
 from harness.models.cnn import CNN

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, mse_loss
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models import build
 from harness.models.recurrent import Recurrent
 

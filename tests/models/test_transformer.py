@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers.sequences import sinusoids
 from harness.models.transformer import Transformer
 from harness.models.transformer.network import Attention

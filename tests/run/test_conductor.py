@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from harness.cluster import LocalExecutor, Loss, Lost, Pack
-from harness.run import conductor
+from harness.run import conductor, workers
 from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Observer
@@ -161,7 +161,7 @@ def test_lost_trials_are_tried_again_within_their_budget(tiny, tmp_path, monkeyp
         pass
 
     ThisFlaky.losses, ThisFlaky.kind = losses, kind
-    monkeypatch.setattr(conductor, "open_executor", lambda *_, **__: ThisFlaky())
+    monkeypatch.setattr(workers, "open_executor", lambda *_, **__: ThisFlaky())
     result = run(tiny, tmp_path, "faults.retries=2")
     assert result.counts["failed"] == failed
     assert result.counts["complete"] == 33 - failed

@@ -7,7 +7,7 @@ import pytest
 
 from harness.cluster import LocalExecutor
 from harness.plan import make_plan
-from harness.run import conductor
+from harness.run import workers
 from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
 from harness.run.prepare import count_done, prepare
@@ -219,7 +219,7 @@ def test_a_stage_without_weights_has_failed(borrowed, tmp_path, monkeypatch):
                     object.__setattr__(event, "products", {})
             return events
 
-    monkeypatch.setattr(conductor, "open_executor", lambda *_, needs, **__: Forgetful(needs.cpus))
+    monkeypatch.setattr(workers, "open_executor", lambda *_, needs, **__: Forgetful(needs.cpus))
     result = run(borrowed, tmp_path)
     assert (result.counts["failed"], result.counts["complete"]) == (11, 5)
     (stage,) = of_phase(records(tmp_path), Phase.PRETRAINING)

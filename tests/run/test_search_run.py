@@ -5,7 +5,7 @@ import yaml
 
 from harness.evidence import gather
 from harness.integrity import FINE, Provenance, check
-from harness.integrity.budgets import spending
+from harness.integrity.checks import spending
 from harness.plan import budgets, epochs_of
 from harness.run.conductor import RunOptions, run_study
 from harness.run.prepare import count_done, prepare

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.form import IGNORED, Form
+from harness.data_spec import IGNORED, Form
 from harness.train import pack_autotuning, train
 from harness.trial import Phase, Record, Trial
 from harness.workloads import Examples, Handling, TrialData, load

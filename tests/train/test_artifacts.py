@@ -10,7 +10,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import last_hidden
 from harness.models import Model, build
 from harness.probes.attention_maps import AttentionMaps, attention_maps

@@ -6,7 +6,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.train import Checkpoints, Setting, train_in
 from harness.train import checkpoints as module
 from harness.trial import Record, State

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.optimizers.base import Scheduled, begin
 from harness.registry import SCHEDULES
 from harness.schedules.base import Horizon

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import distributed
 
-from harness.form import IGNORED, Form
+from harness.data_spec import IGNORED, Form
 from harness.train import Checkpoints, Setting, train_in
 from harness.train.data_parallel import TorchRanks
 from harness.trial import Record, State

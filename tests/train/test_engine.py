@@ -172,7 +172,7 @@ from harness.train import group, pack_key
 assert "torch" not in sys.modules
 from harness.train import train
 import numpy as np
-from harness.form import Form
+from harness.data_spec import Form
 from harness.trial import Phase, Trial
 from harness.workloads import Examples, TrialData
 inputs = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")

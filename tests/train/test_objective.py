@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.form import IGNORED, Form
+from harness.data_spec import IGNORED, Form
 from harness.study.workload import Workload
 from harness.tasks import objective_for, total, usual_task
 from harness.tasks.regression import Numbers

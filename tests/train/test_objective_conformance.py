@@ -1,6 +1,6 @@
 """Every optimizer, loss and metric keeps the promises that all of them make."""
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.registry import LOSSES, OPTIMIZERS
 from harness.tasks import usual_task
 from harness.testing.objectives import LossConformance, MetricConformance

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models import build
 from harness.tasks import objective_for, usual_task
 from harness.train.packed_program import PackedProgram

@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers.dropout import Dropout
 from harness.losses.auto import Auto
 from harness.metrics import metric_of

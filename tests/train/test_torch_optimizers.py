@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models import build
 from harness.optimizers._own import TorchUpdate
 from harness.optimizers._torch import torch_optimizers

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from harness.components.transfer import Transfer
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers import layer_groups
 from harness.layers.groups import set_mode
 from harness.models import build

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers.dropout import Dropout
 from harness.layers.sequences import (
     Embedding,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.models.base import (
     CONVOLUTIONS,
     Activation,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers.blocks import (
     ACTIVATIONS,
     HiddenLayer,

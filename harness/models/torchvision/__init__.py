@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from harness.data_spec import Form
 from harness.errors import nearest
-from harness.form import Form
 from harness.models.base import ELSEWHERE, Network, Work
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from urllib.error import URLError
 
 from torch import Tensor, nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers.blocks import initialize
 from harness.layers.dropout import OwnDraws
 from harness.pretrained import WeightsMissingError

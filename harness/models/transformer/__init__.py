@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.models.base import Activation, Network, Part, Rate, Work, readout, steps_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers.blocks import ACTIVATIONS
 from harness.layers.dropout import Dropout
 from harness.layers.sequences import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.form import Form, Kind
+from harness.data_spec import Form, Kind
 from harness.models.base import ELSEWHERE, Network, Part, Rate, Work
 from harness.pretrained import source_fingerprint
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from harness.form import Form
+from harness.data_spec import Form
 from harness.layers.dropout import Dropout, OwnDraws
 from harness.layers.sequences import PADDING, mean_state
 from harness.pretrained import resolve_source

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.evidence import Evidence, trained_alone
 from harness.figures._labels import axis_label
+from harness.formatting import ABSENT, estimate, level_text, p_text
 from harness.levels import same_value
 from harness.report.blocks import Block, Cell, Table, mean_cell, number_cell
 from harness.report.panels.base import Panel
@@ -17,7 +18,6 @@ from harness.stats.hypotheses import Different, p_value
 from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
 from harness.study import Arm
-from harness.wording import ABSENT, estimate, level_text, p_text
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.evidence import Evidence, trained_alone
 from harness.figures._labels import axis_label, metric_name
+from harness.formatting import ABSENT, capitalized, number, parameter_name, plural
 from harness.plan import SIMPLE_BASELINE
 from harness.report.blocks import (
     SHARE,
@@ -25,7 +26,6 @@ from harness.report.blocks import (
 )
 from harness.report.panels.base import Panel
 from harness.trial import State
-from harness.wording import ABSENT, capitalized, number, parameter_name, plural
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from harness.evidence import Evidence
+from harness.formatting import ABSENT, amount, plural, seconds
 from harness.report.blocks import Block, Cell, Facts, Fold, Table, values_of
 from harness.report.panels.base import Panel
 from harness.report.settings import when
 from harness.trial import COSTS, SECONDS, Phase
-from harness.wording import ABSENT, amount, plural, seconds
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView

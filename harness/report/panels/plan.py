@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
+from harness.formatting import level_text, listed, parameter_name, plural, settings_text
 from harness.report.blocks import Block, Facts
 from harness.report.panels.base import Panel
 from harness.report.settings import in_words, seeds_in_words
 from harness.study import Study
 from harness.study.search import Search
 from harness.trial import trained_elsewhere
-from harness.wording import level_text, listed, parameter_name, plural
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
@@ -76,7 +75,7 @@ def planned(evidence: Evidence) -> list[tuple[str, str]]:
         ("Trials", f"{least}{total:,} ({phases})"),
         ("Error rate of all claims together", f"{study.alpha:g}"),
         ("Hash of the plan", evidence.execution.plan_hash),
-        ("Overrides", _overrides(plan.overrides) or "none"),
+        ("Overrides", settings_text(plan.overrides) or "none"),
     ]  # fmt: skip
     return facts
 
@@ -117,7 +116,3 @@ def budget_in_words(search: Search) -> str:
     if search.pruning is not None:
         text += f" with {search.pruning.name.replace('_', ' ')}"
     return text
-
-
-def _overrides(overrides: Mapping[str, Any]) -> str:
-    return ", ".join(f"{path} = {json.dumps(value)}" for path, value in overrides.items())

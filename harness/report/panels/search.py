@@ -9,11 +9,11 @@ import pandas as pd
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
+from harness.formatting import ABSENT, capitalized, listed, parameter_name
 from harness.report.blocks import Block, Cell, Table
 from harness.report.panels.base import Panel
 from harness.search import importances
 from harness.trial import Phase
-from harness.wording import ABSENT, capitalized, listed, parameter_name
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView

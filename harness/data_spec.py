@@ -1,4 +1,4 @@
-"""What goes into a network and what comes out: the form that data and models agree on."""
+"""The shapes of a data set's inputs and targets, which data and models agree on."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -36,11 +36,22 @@ def listed(items: Sequence[str], word: str = "and") -> str:
     return f"{', '.join(items[:-1])} {word} {items[-1]}" if len(items) > 1 else "".join(items)
 
 
+def listed_some(names: Sequence[str], most: int = 6) -> str:
+    """Join at most so many texts the way a sentence does: "a, b and 7 more"."""
+    more = len(names) - most
+    return listed([*names[:most], f"{more:,} more"] if more > 1 else names)
+
+
 def level_text(level: Any) -> str:
     """Write a level as a study file does: true, null, 0.5; the text "true" is in quotes."""
     if isinstance(level, str) and level not in ("true", "false", "null"):
         return level
     return json.dumps(level, ensure_ascii=False)
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Write settings by their paths: "epochs = 3, model.depth = 2"."""
+    return ", ".join(f"{path} = {json.dumps(value)}" for path, value in settings.items())
 
 
 def why(error: Exception) -> str:

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from harness import wording as words
+from harness import formatting as words
 from harness.figures._labels import axis_label, metric_name
-from harness.wording import listed
+from harness.formatting import listed
 
 
 @pytest.mark.parametrize(

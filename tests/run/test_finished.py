@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.report import build_scoreboard
-from harness.run import unchanged
+from harness.run import finished
 from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
 from harness.run.prepare import count_done, prepare
@@ -114,12 +114,12 @@ def test_the_outlook_of_a_finished_study_is_the_same_without_a_walk(home):
     loaded = load_study(tiny, None, FAST)
     plan = prepare(loaded, data_root(None))
     store = open_store(home / "results")
-    known = unchanged.look_ahead(plan, store, str(tiny))
+    known = finished.look_ahead(plan, store, str(tiny))
     assert known == count_done(plan, store)
     assert (known.to_run, sum(known.done.values())) == (0, 33)
     with sqlite3.connect(home / "results" / "harness.db") as db:
         db.execute("DELETE FROM records WHERE trial_id = (SELECT min(trial_id) FROM records)")
-    left = unchanged.look_ahead(plan, store, str(tiny))
+    left = finished.look_ahead(plan, store, str(tiny))
     assert left.to_run > 0
     assert left.seconds > 0
 
@@ -200,7 +200,7 @@ def test_other_settings_profiles_data_and_code_are_other_runs(again, home, monke
     assert again("seeds=6").counts["complete"] == 5
     assert again().counts["reused"] == 33  # the newest execution is another one
     assert executions(home) == 3
-    monkeypatch.setattr(unchanged, "package_version", lambda: "another")
+    monkeypatch.setattr(finished, "package_version", lambda: "another")
     again()
     assert executions(home) == 4
     monkeypatch.setattr("harness.run.prepare.fingerprint", lambda *_: "changed")
@@ -222,9 +222,9 @@ def test_a_search_over_what_comes_from_elsewhere_is_walked(tiny):
     def found(*overrides):
         loaded = load_study(tiny, None, overrides)
         plan = make_plan(loaded.study, loaded.arms)
-        configs = unchanged.data_configs(plan)
+        configs = finished.data_configs(plan)
         plan = make_plan(loaded.study, loaded.arms, fingerprints=dict.fromkeys(configs, "x"))
-        return unchanged.identity(plan, "tiny.yaml")
+        return finished.identity(plan, "tiny.yaml")
 
     assert found()
     assert found("search.space={model.activation: {choice: [relu, tanh]}}")

@@ -6,7 +6,7 @@ import pytest
 
 from harness.cluster import LocalExecutor
 from harness.plan import SIMPLE_BASELINE, make_plan
-from harness.run import conductor
+from harness.run import workers
 from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
 from harness.run.prepare import count_done, prepare
@@ -198,6 +198,6 @@ def test_interruptions_and_workers_change_no_verdict(doubtful, tmp_path, monkeyp
             run(doubtful, tmp_path / "pieces", observers=[Interrupt(after)])
     assert answers(run(doubtful, tmp_path / "pieces")) == answers(whole)
     assert trained(tmp_path / "pieces") == trained(tmp_path / "whole")
-    monkeypatch.setattr(conductor, "open_executor", lambda *_, needs, **__: Shuffled(needs.cpus))
+    monkeypatch.setattr(workers, "open_executor", lambda *_, needs, **__: Shuffled(needs.cpus))
     assert answers(run(doubtful, tmp_path / "shuffled")) == answers(whole)
     assert trained(tmp_path / "shuffled") == trained(tmp_path / "whole")
