@@ -28,6 +28,11 @@ class Hypothesis:
     kind: ClassVar[Literal["one-sided", "two-sided", "equivalence"]] = "one-sided"
     """What the seeds that it needs depend on (`harness.plan.power`)."""
 
+    def of(self, metric: str) -> Hypothesis:
+        """Return itself as it is meant of a metric, such as `test.loss`; "" for a spread."""
+        del metric
+        return self
+
     def alternative(self, log: bool) -> Alternative:
         """Return what is tested: one of `harness.stats.hypotheses`, or a subclass of one's own."""
         raise NotImplementedError

@@ -113,7 +113,7 @@ def _claims(verdicts: Sequence[Verdict], provenance: Provenance) -> Check:
     for verdict in verdicts:
         if verdict.exploratory:
             by_reason.setdefault(verdict.exploratory, []).append(verdict.id)
-    noted += [f"Exploratory: {listed(ids)}. {reason}" for reason, ids in by_reason.items()]
+    noted += [f"Exploratory: {listed_some(ids)}. {reason}" for reason, ids in by_reason.items()]
     noted += provenance.ledger.notes
     fine = "No claim was changed after its evidence had been seen."
     return _made("claims-changed", "Claims", noted, fine)

@@ -24,7 +24,7 @@ from pydantic import (
 
 from harness.components import Component
 from harness.hypotheses.base import Hypothesis
-from harness.measures.base import Measure
+from harness.measures.base import ACROSS, Measure
 from harness.registry import HYPOTHESES, MEASURES, Kind, Named
 
 _KINDS = (MEASURES, HYPOTHESES)
@@ -105,8 +105,10 @@ class Test(_Parts):
 
     @property
     def hypothesis(self) -> Hypothesis:
-        """The one hypothesis that is given."""
-        return next(part for part in vars(self).values() if isinstance(part, Hypothesis))
+        """The one hypothesis that is given, as it is meant of the metric."""
+        found = next(part for part in vars(self).values() if isinstance(part, Hypothesis))
+        spread = self.spread_over_seeds or ACROSS[self.across].spread
+        return found.of("" if spread else self.metric)  # no metric: a spread has no better side
 
 
 @cache

@@ -117,6 +117,24 @@ def test_every_kind_of_claim(made, claim, expected):
     assert (verdict.seeds_needed is not None) <= (expected == "inconclusive")
 
 
+@pytest.mark.parametrize(
+    ("metric", "claim", "words", "expected"),
+    [
+        # 0.9 against 0.8: within 0.05 is refuted, though relu is better; it is not inferior
+        ("test.accuracy", "contrast: {activation: [relu, tanh]}", "> -0.05", "supported"),
+        ("test.accuracy", "contrast: {activation: [tanh, relu]}", "> -0.05", "refuted"),
+        ("test.accuracy", "ratio: {activation: [relu, tanh]}", "> 0.95", "supported"),
+        ("test.loss", "contrast: {activation: [relu, tanh]}", "< 0.05", "refuted"),
+        ("test.loss", "contrast: {activation: [tanh, relu]}", "< 0.05", "supported"),
+        ("test.loss", "ratio: {activation: [tanh, relu]}", "< 1.05", "supported"),
+    ],
+)
+def test_noninferiority_knows_which_way_is_worse(made, metric, claim, words, expected):
+    text = f"\n  - {{id: c, says: s, metric: {metric}, {claim}, noninferior: 0.05}}\n"
+    (verdict,) = judge(made(text, accuracy, metric=metric))
+    assert (verdict.expected, verdict.verdict) == (words, expected)
+
+
 def test_an_exponential_law_is_recovered(made):
     text = """
   - {id: c, says: s, metric: test.loss, less_by: 0.5,
