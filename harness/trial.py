@@ -332,9 +332,9 @@ class Part:
     effect: float | None
     ci_low: float | None
     ci_high: float | None
-    level: float | None = None
-    claimed: tuple[tuple[float, float], ...] = ()
-    neutral: float | None = None
+    level: float | None = field(default=None, compare=False)
+    claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
+    neutral: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -370,9 +370,9 @@ class Verdict:
     changed_after_evidence: bool = False
     exploratory: str = ""
     parts: list[Part] = field(default_factory=list)
-    level: float | None = None
-    claimed: tuple[tuple[float, float], ...] = ()
-    neutral: float | None = None
+    level: float | None = field(default=None, compare=False)
+    claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
+    neutral: float | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON-able values, without what only drawings show."""
