@@ -374,6 +374,13 @@ class Verdict:
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
 
+    @property
+    def flag(self) -> str:
+        """What a reader has to know beside the verdict; empty if nothing."""
+        if self.exploratory:
+            return f"exploratory: {self.exploratory[0].lower()}{self.exploratory[1:].rstrip('.')}"
+        return "changed after its evidence had been seen" if self.changed_after_evidence else ""
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON-able values, without what only drawings show."""
         fields = asdict(self)

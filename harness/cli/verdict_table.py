@@ -34,9 +34,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     table.add_column("seeds", justify="right")
     for verdict in verdicts:
         style = STYLES[verdict.verdict]
-        says = verdict.says + (
-            " (changed after its evidence)" if verdict.changed_after_evidence else ""
-        )
+        says = f"{verdict.says} ({verdict.flag})" if verdict.flag else verdict.says
         table.add_row(
             f"[{style}]{verdict.verdict}[/{style}]",
             says,

@@ -27,19 +27,24 @@ FINAL = {"supported", "refuted", "incomplete"}
 look would miss it as well."""
 
 
-def judge(evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
+def judge(evidence: Evidence, changed: Sequence[str] = (), dropped: int = 0) -> list[Verdict]:
     """Return the verdict of every claim of a study, at the look that decided it.
 
     Args:
         evidence: of one execution.
         changed: ids of claims that were changed after their evidence had been seen.
+        dropped: claims that were judged on this evidence before and are declared no longer; the
+            correction counts each as one that is not supported.
     """
     study = evidence.plan.study
     if len(study.looks) == 1:
         alpha = study.alpha
-        rules = Rules(study.most_seeds, lambda _: alpha, lambda _, p_values: holm(p_values))
-        return judge_by(rules, evidence, changed)
-    return _walk(evidence, study.looks, changed)
+
+        def correct(_: Sequence[Sequence[Alternative]], p_values: Numbers) -> Numbers:
+            return holm(np.append(p_values, np.ones(dropped)))[: len(p_values)]
+
+        return judge_by(Rules(study.most_seeds, lambda _: alpha, correct), evidence, changed)
+    return _walk(evidence, study.looks, changed, dropped)
 
 
 def arms_to_continue(evidence: Evidence, seeds: int) -> set[str]:
@@ -65,12 +70,14 @@ def arms_to_continue(evidence: Evidence, seeds: int) -> set[str]:
     }
 
 
-def _walk(evidence: Evidence, looks: Sequence[int], changed: Sequence[str]) -> list[Verdict]:
+def _walk(
+    evidence: Evidence, looks: Sequence[int], changed: Sequence[str], dropped: int = 0
+) -> list[Verdict]:
     """Judge look after look; a claim keeps the verdict that decided it, else has the last one."""
     study = evidence.plan.study
     latest: dict[str, Verdict] = {}
     for look, seeds in enumerate(looks):
-        rules = _rules_at(study, look, latest)
+        rules = _rules_at(study, look, latest, dropped)
         for verdict in judge_by(rules, evidence, changed):
             before = latest.get(verdict.id)
             if before is None or before.verdict not in FINAL:
@@ -86,7 +93,7 @@ def _about_look(verdict: Verdict, seeds: int, study: Study) -> Verdict:
     return replace(verdict, reason=f"{verdict.reason} (at the look at {seeds} seeds)")
 
 
-def _rules_at(study: Study, look: int, before: dict[str, Verdict]) -> Rules:
+def _rules_at(study: Study, look: int, before: dict[str, Verdict], dropped: int = 0) -> Rules:
     """Return the rules of one look, given the verdicts of the looks before it."""
     from harness.stats.sequential import (  # SciPy is slow to import, and few studies need this
         Design,
@@ -105,8 +112,10 @@ def _rules_at(study: Study, look: int, before: dict[str, Verdict]) -> Rules:
         sides = [
             min({part.sides for part in parts}, key=lambda n: nominal_level(design, look, 1, n))
             for parts in hypotheses
-        ]
-        open_p_values = np.where(closed, 1.0, p_values)
-        return corrected_p_values(open_p_values, np.array(sides), supported, design, look)
+        ] + [1] * dropped
+        open_p_values = np.append(np.where(closed, 1.0, p_values), np.ones(dropped))
+        settled = np.append(supported, np.zeros(dropped, dtype=bool))
+        corrected = corrected_p_values(open_p_values, np.array(sides), settled, design, look)
+        return corrected[: len(p_values)]
 
     return Rules(study.looks[look], lambda part: interval_alpha(design, look, part), correct)

@@ -95,6 +95,12 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     """Return the counts in a sentence: "Of 8 claims, 5 are supported and 3 refuted."."""
     if not verdicts:
         return "The study makes no claims; its arms are compared below."
+    explored = [verdict for verdict in verdicts if verdict.exploratory]
+    if explored:
+        tested = [verdict for verdict in verdicts if not verdict.exploratory]
+        verb = "claim is" if len(explored) == 1 else "claims are"
+        told = f"{len(explored)} {verb} exploratory: younger than the evidence, and no test."
+        return f"{headline(tested)} {told}" if tested else told
     counts = Counter(verdict.verdict for verdict in verdicts)
     if len(verdicts) == 1:
         return f"The one claim is {verdicts[0].verdict}."

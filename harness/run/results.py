@@ -93,8 +93,11 @@ class Results:
         provenance = provenance_of(evidence, published=entry.published)
         declared = declared_claims(evidence.plan.study)
         history = self._history(execution.study, execution.profile)
-        verdicts = judge(evidence, sorted(changed_claims(history, declared) | provenance.changed))
+        known = sorted(changed_claims(history, declared) | provenance.changed)
+        verdicts = judge(evidence, known)
         ledger = read_ledger(evidence, verdicts, entry.source.looks(execution.id))
+        if ledger.dropped:
+            verdicts = judge(evidence, known, len(ledger.dropped))
         verdicts = [replace(v, exploratory=ledger.exploratory.get(v.id, "")) for v in verdicts]
         if self.store is not None and not entry.published:
             decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
