@@ -73,7 +73,7 @@ def test_nothing_is_done_twice_and_the_same_is_said(again, tmp_path):
     assert told.asked == ("tiny", 33)
     assert (result.counts["reused"], result.counts["complete"]) == (33, 0)
     assert result.verdicts == again.first.verdicts
-    assert result.outcome == again.first.outcome
+    assert result.kept() == again.first.kept()
     assert told.closing.verdicts == result.verdicts
     assert result.report == again.first.report
     assert (tmp_path / "reports" / "tiny" / "index.html").stat().st_mtime_ns == before
@@ -186,7 +186,7 @@ def test_a_report_of_two_profiles_stands_for_both(again, tmp_path):
     more = again(profile="more")
     assert more.counts["complete"] > 0
     assert again().verdicts == again.first.verdicts
-    assert again(profile="more").outcome == more.outcome
+    assert again(profile="more").kept() == more.kept()
     assert executions(tmp_path) == 2
 
 
