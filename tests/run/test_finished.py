@@ -103,7 +103,7 @@ def test_nothing_is_done_twice_and_the_same_is_said(again, home, first):
     assert told.asked == ("tiny", 33)
     assert (result.counts["reused"], result.counts["complete"]) == (33, 0)
     assert result.verdicts == first.verdicts
-    assert result.outcome == first.outcome
+    assert result.kept() == first.kept()
     assert told.closing.verdicts == result.verdicts
     assert result.report == first.report
     assert (home / "reports" / "tiny" / "index.html").stat().st_mtime_ns == before
@@ -212,7 +212,7 @@ def test_a_report_of_two_profiles_stands_for_both(again, home, first):
     more = again(profile="more")
     assert more.counts["complete"] > 0
     assert again().verdicts == first.verdicts
-    assert again(profile="more").outcome == more.outcome
+    assert again(profile="more").kept() == more.kept()
     assert executions(home) == 2
 
 
