@@ -14,7 +14,7 @@ from harness.evidence import Evidence
 from harness.formatting import listed
 from harness.judge import declared_claims
 from harness.store import Look
-from harness.study import InputError, study_from_dict
+from harness.study import study_from_dict
 from harness.trial import Verdict
 
 
@@ -32,6 +32,12 @@ class Ledger:
     exploratory: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+
+
+_UNREADABLE = (
+    "What was declared at an earlier look at these trials cannot be read, so that nobody can tell"
+    " what was changed since."
+)
 
 
 @dataclass(frozen=True)
@@ -55,14 +61,16 @@ def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable
         verdicts: its verdicts, which say on which trials each claim rests.
         looks: earlier executions that used some of its confirmation trials, the oldest first.
     """
-    before = [found for look in looks if (found := _declared(look)) is not None]
+    read = [_declared(look) for look in looks]
+    before = [found for found in read if found is not None]
+    lost = [_UNREADABLE] if None in read else []
     if not before:
-        return Ledger()
+        return Ledger(notes=tuple(lost))
     now = declared_claims(evidence.plan.study)
     seen = frozenset[str]().union(*(found.look.trials for found in before))
     arms = dict(zip(evidence.trials["trial_id"], evidence.trials["arm"], strict=True))
     exploratory: dict[str, str] = {}
-    notes: list[str] = []
+    notes = lost
     for verdict in verdicts:
         trials = frozenset(verdict.trials)
         if {arms[trial] for trial in trials} - {arms[trial] for trial in trials & seen}:
@@ -81,7 +89,7 @@ def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable
 def _declared(look: Look) -> _Declared | None:
     try:
         study, _ = study_from_dict(look.declaration)
-    except InputError:  # of an older form, which is no matter to the study of today
+    except Exception:  # it is damaged or of an older form, which is about that execution alone
         return None
     return _Declared(look, declared_claims(study), study.most_seeds)
 
