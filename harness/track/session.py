@@ -348,9 +348,16 @@ class Session:
         """Close the parent run, with verdicts and report, and what never came to a record."""
         if self._had_trouble:  # an answer that got lost may have left a double behind
             self._look(store)
-        # A slow server may have begun a run for a conductor that was killed, after we looked.
-        self._close_dead(store, list(store.runs(self._experiment, running=True)))
-        self._lose(store, [*self._live.values(), *self._refused.values()])
+        # A slow server may have begun a run after we looked: for a conductor that was killed, or for
+        # a request of our own that it seemed to have lost.
+        running = list(store.runs(self._experiment, running=True))
+        self._close_dead(store, running)
+        unfinished = [*self._live.values(), *self._refused.values()]
+        known = {self._parent, *(run.run_id for run in unfinished)}
+        for run in running:
+            if run.tags.get("mirror") == self.execution.mirror and run.run_id not in known:
+                store.remove(run.run_id)
+        self._lose(store, unfinished)
         self._live.clear()
         verdicts = {f"verdict.{verdict.id}": verdict.verdict for verdict in ending.verdicts}
         tags = tags_of({**verdicts, "state": ending.status})

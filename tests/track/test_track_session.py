@@ -156,7 +156,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(runs, "BETWEEN", -1.0)
 
 
-def rounds(one, store, count=1000):
+def rounds(one, store, count=20_000):
     """Work until the session is closed; trouble is noted as the writer would."""
     for _ in range(count):
         try:
