@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.evidence import Evidence
+from harness.figures._style import new_axes, new_figure, theme
 from harness.figures.base import Figure, Picture
 from harness.registry import FIGURES
 from harness.trial import Verdict
 
-__all__ = ["FIGURES", "Figure", "Picture", "draw"]
+__all__ = ["FIGURES", "Figure", "Picture", "draw", "new_axes", "new_figure", "theme"]
 
 
 def draw(name: str, evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Picture]:
