@@ -348,8 +348,8 @@ class Session:
         """Close the parent run, with verdicts and report, and what never came to a record."""
         if self._had_trouble:  # an answer that got lost may have left a double behind
             self._look(store)
-        # A slow server may have begun a run after we looked: for a conductor that was killed, or for
-        # a request of our own that it seemed to have lost.
+        # A slow server may have begun a run after we looked: for a conductor that was killed, or
+        # for a request of our own that it seemed to have lost.
         running = list(store.runs(self._experiment, running=True))
         self._close_dead(store, running)
         unfinished = [*self._live.values(), *self._refused.values()]
