@@ -231,10 +231,13 @@ def test_names_are_listed_with_their_origin_and_suggested(acme, capsys):
         load_study(wrong)
 
 
-BAD = """\
-from typing import Literal
+BAD = '''\
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from harness.components.base import Component
+from harness.measures.base import Measure
 from harness.models.base import Network
 from harness.tasks.base import Task
 
@@ -244,7 +247,17 @@ class Named(Network):
 
 
 class Fine(Network):
+    """A network that is fine."""
+
     name: Literal["fine_net"] = "fine_net"
+    rungs: int = Field(2, description="how many rungs it has")
+
+
+class Level(Component, Measure):
+    """A measure that is fine."""
+
+    name: ClassVar[str] = "level"
+    rise: int = Field(2, description="how far it rises")
 
 
 class NoTargets(Task):
@@ -254,7 +267,7 @@ class NoTargets(Task):
 class NoMeasure(Component):
     name: Literal["no_measure"] = "no_measure"
     level: int = 2
-"""
+'''
 
 
 @pytest.fixture
@@ -265,7 +278,7 @@ def bad(tmp_path, monkeypatch):
     tasks = "no_targets = acme_bad:NoTargets\ngone_task = acme_bad:Nope"
     install(tmp_path, "acme-bad", [
         ("harness.models", models), ("harness.tasks", tasks),
-        ("harness.measures", "no_measure = acme_bad:NoMeasure"),
+        ("harness.measures", "no_measure = acme_bad:NoMeasure\nlevel = acme_bad:Level"),
     ])  # fmt: skip
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
@@ -305,6 +318,16 @@ def test_mistakes_of_classes_that_a_study_does_not_name_are_none_of_its_own(bad)
     assert load_study(study).study.workload.model.name == "fine_net"
     with pytest.raises(InputError, match=r"workload\.model\.layers: unknown key 'layers'"):
         load_study(study | {"workload": workload | {"model": {"name": "fine_net", "layers": 2}}})
+
+
+def test_lists_and_the_schema_say_what_a_registered_class_says_of_itself(bad, capsys):
+    for kind, said in (("models", "A network that is fine."), ("measures", "A measure that is")):
+        assert run(["list", kind]) == 0
+        assert said in capsys.readouterr().out
+    assert run(["schema"]) == 0
+    schema = capsys.readouterr().out
+    assert "how many rungs it has" in schema
+    assert "how far it rises" in schema
 
 
 def test_two_packages_that_register_one_name_are_told(acme, monkeypatch):

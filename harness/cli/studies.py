@@ -259,5 +259,5 @@ def schema() -> int:
     """Print the JSON Schema of study files, for editors."""
     from harness.study.load import schema as study_schema
 
-    typer.echo(json.dumps(study_schema(), indent=2))
+    typer.echo(json.dumps(study_schema(registered=True), indent=2))
     return 0

@@ -6,6 +6,7 @@ import copy
 import fnmatch
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from harness.errors import InputError, Problem, nearest
+from harness.registry import KINDS
 from harness.study.arm_checks import check_arms, check_overrides, check_same_arms, check_words
 from harness.study.checks import (
     check_factors,
@@ -214,8 +216,17 @@ def _report_invalid(
     return build(report)
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a study file."""
+def schema(*, registered: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of a study file.
+
+    Args:
+        registered: import the classes that other packages register, so that their settings are
+            part of it; one that cannot be imported is left out.
+    """
+    for kind in KINDS.values() if registered else ():
+        for name in set(kind.names()) - set(kind.own()):
+            with suppress(KeyError, ValueError, ImportError):
+                kind.find(name)
     found = Study.model_json_schema()
     found["properties"][EXTENDS] = {
         "type": "string",
