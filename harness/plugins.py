@@ -51,6 +51,7 @@ class Plugin:
     name: str
     function: str
     package: str
+    group: str
 
     @property
     def is_class(self) -> bool:
@@ -93,7 +94,7 @@ def _read(group: str, path: tuple[str, ...]) -> dict[str, list[Plugin]]:
         package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
         known = found.setdefault(entry.name, [])
         if all(plugin.package != package for plugin in known):
-            known.append(Plugin(entry.name, entry.value, package))
+            known.append(Plugin(entry.name, entry.value, package, group))
     return dict(sorted(found.items()))
 
 

@@ -11,6 +11,7 @@ import json
 import pkgutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -28,7 +29,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from harness.own.imports import own_function
+from harness.own.registered import load
 from harness.plugins import Kind as PluginKind
 from harness.plugins import Plugin, plugin_of, plugins
 
@@ -56,7 +57,9 @@ class Family:
 class Kind:
     """A kind of things, such as tasks: the package that holds the built-in ones.
 
-    `plugged` is the kind of entry points by which other packages add theirs, if they can;
+    `plugged` is the kind of entry points by which other packages add theirs, if they can; a class
+    among them is derived from `base`, of the package's module of that name, or stands for a
+    function where these are allowed (`functions`), as a `torch.optim.Optimizer` does;
     `families` are things that are told by the form of their names, the first that fits. Where names
     have hyphens (`hyphens`), the modules have underscores in their place.
     """
@@ -65,6 +68,8 @@ class Kind:
     plugged: PluginKind | None = None
     families: tuple[Family, ...] = ()
     hyphens: bool = False
+    base: str = ""
+    functions: bool = False
 
     def own(self) -> tuple[str, ...]:
         """Return the names of the built-in things."""
@@ -91,19 +96,15 @@ class Kind:
 
         Raises:
             KeyError: if nothing of this kind has the name.
-            ValueError: if two packages register it.
+            ValueError: if two packages register it, or what is registered is no such class.
         """
         if (module := self.module(name)) is not None:
             return _class_of(module, name if name in self.own() else None)
         plugin = self.plugin(name)
         if plugin is None or not plugin.is_class:
             raise KeyError(name)
-        module, attribute = plugin.function.split(":")
-        held = sys.modules.get(module)
-        found: type[Any] = (
-            own_function(plugin.function) if held is None else getattr(held, attribute)
-        )
-        return found
+        base = getattr(import_module(f"{self.package}.base"), self.base) if self.base else object
+        return load(plugin, base, may_be_other=self.functions)
 
     def module(self, name: str) -> str | None:
         """Return the module of a built-in thing, or of the family that a name belongs to."""
@@ -144,13 +145,12 @@ class Kind:
         others = plugins(self.plugged) if self.plugged is not None else {}
         found: dict[str, dict[str, Any]] = {}
         for name in sorted(others.keys() - set(self.own())):
-            plugin = others[name][0]
+            plugin, found[name] = others[name][0], {}
             if plugin.is_class and plugin.function.partition(":")[0] in sys.modules:
-                thing = self.find(name)
-                whole = thing.model_json_schema() if issubclass(thing, BaseModel) else {}
-                found[name] = {} if "$defs" in whole else whole
-            else:
-                found[name] = {}
+                with suppress(ValueError):  # a mistake in one matters only to a study that names it
+                    thing = self.find(name)
+                    whole = thing.model_json_schema() if issubclass(thing, BaseModel) else {}
+                    found[name] = {} if "$defs" in whole else whole
         return found
 
     def read(self, written: str | Mapping[str, Any]) -> Any:
@@ -164,24 +164,28 @@ class Kind:
         return self.find(settings["name"]).model_validate_json(json.dumps(settings), strict=True)
 
 
-NETWORKS = Kind("harness.models", "models")
-TASKS = Kind("harness.tasks", "tasks")
-PROBES = Kind("harness.probes", "probes")
+NETWORKS = Kind("harness.models", "models", base="Network", functions=True)
+TASKS = Kind("harness.tasks", "tasks", base="Task")
+PROBES = Kind("harness.probes", "probes", base="Probe")
 OPTIMIZERS = Kind(
     "harness.optimizers",
     "optimizers",
     (Family("torch.optim.Class", "torch.optim.", "_torch"),
      Family("package.module:Class", ":", "_own")),
+    base="Optimizer", functions=True,
 )  # fmt: skip
-SCHEDULES = Kind("harness.schedules", "schedules")
-AUGMENTATIONS = Kind("harness.augmentations", "augmentations")
-LOSSES = Kind("harness.losses", "losses", (Family("package.module:function", ":", "_own"),))
-DATA = Kind("harness.data", "data")
-MEASURES = Kind("harness.measures", "measures")
-HYPOTHESES = Kind("harness.hypotheses", "hypotheses")
-DESIGNS = Kind("harness.designs", "designs", hyphens=True)
-SAMPLERS = Kind("harness.samplers", "samplers")
-PRUNERS = Kind("harness.pruners", "pruners")
+SCHEDULES = Kind("harness.schedules", "schedules", base="Schedule")
+AUGMENTATIONS = Kind("harness.augmentations", "augmentations", base="Augmentation")
+LOSSES = Kind(
+    "harness.losses", "losses", (Family("package.module:function", ":", "_own"),),
+    base="Loss", functions=True,
+)  # fmt: skip
+DATA = Kind("harness.data", "data", base="Data", functions=True)
+MEASURES = Kind("harness.measures", "measures", base="Measure")
+HYPOTHESES = Kind("harness.hypotheses", "hypotheses", base="Hypothesis")
+DESIGNS = Kind("harness.designs", "designs", hyphens=True, base="Design")
+SAMPLERS = Kind("harness.samplers", "samplers", base="Sampler")
+PRUNERS = Kind("harness.pruners", "pruners", base="Pruner")
 KINDS: Mapping[str, Kind] = {
     str(kind.plugged): kind
     for kind in (

@@ -231,6 +231,105 @@ def test_names_are_listed_with_their_origin_and_suggested(acme, capsys):
         load_study(wrong)
 
 
+BAD = '''\
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from harness.components.base import Component
+from harness.measures.base import Measure
+from harness.models.base import Network
+from harness.tasks.base import Task
+
+
+class Named(Network):
+    name: Literal["something_else"] = "something_else"
+
+
+class Fine(Network):
+    """A network that is fine."""
+
+    name: Literal["fine_net"] = "fine_net"
+    rungs: int = Field(2, description="how many rungs it has")
+
+
+class Level(Component, Measure):
+    """A measure that is fine."""
+
+    name: ClassVar[str] = "level"
+    rise: int = Field(2, description="how far it rises")
+
+
+class NoTargets(Task):
+    name: Literal["no_targets"] = "no_targets"
+
+
+class NoMeasure(Component):
+    name: Literal["no_measure"] = "no_measure"
+    level: int = 2
+'''
+
+
+@pytest.fixture
+def bad(tmp_path, monkeypatch):
+    """A package whose author made every mistake, but for one network."""
+    (tmp_path / "acme_bad.py").write_text(BAD)
+    models = "other_name = acme_bad:Named\nfine_net = acme_bad:Fine\ngone = acme_bad:Nope"
+    tasks = "no_targets = acme_bad:NoTargets\ngone_task = acme_bad:Nope"
+    install(tmp_path, "acme-bad", [
+        ("harness.models", models), ("harness.tasks", tasks),
+        ("harness.measures", "no_measure = acme_bad:NoMeasure\nlevel = acme_bad:Level"),
+    ])  # fmt: skip
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("acme_bad", None)
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"model": "other_name"}, "models other_name .*: class Named says name 'something_else'"),
+        ({"model": "gone"}, "models gone .*: acme_bad:Nope cannot be imported: .*no attribute"),
+        ({"task": "no_targets"}, "tasks no_targets .* has no `metrics`, `selects` or `targets`"),
+        ({"task": "gone_task"}, "tasks gone_task .*cannot be imported"),
+    ],
+)
+def test_a_mistake_in_a_registered_class_is_told_with_its_entry_point(bad, part, says):
+    workload = {"data": "digits", "model": "mlp"}
+    study = STUDY | {"workload": workload | part, "factors": {}, "claims": []}
+    with pytest.raises(InputError, match=r"entry point harness\." + says) as caught:
+        load_study(study)
+    assert caught.value.problems[0].path == f"workload.{next(iter(part))}"
+    assert "(acme-bad 1.2)" in str(caught.value)
+
+
+def test_a_registered_measure_that_is_none_is_told(bad):
+    claim = {"id": "a", "says": "s", "metric": "test.accuracy", "no_measure": {"level": 2},
+             "above": 0.1}  # fmt: skip
+    study = STUDY | {"workload": {"data": "digits", "model": "mlp"}, "factors": {}}
+    says = r"claims\[0\]\.no_measure: entry point .*NoMeasure is not derived"
+    with pytest.raises(InputError, match=says):
+        load_study(study | {"claims": [claim]})
+
+
+def test_mistakes_of_classes_that_a_study_does_not_name_are_none_of_its_own(bad):
+    workload = {"data": "digits", "model": "fine_net"}
+    study = STUDY | {"workload": workload, "factors": {}, "claims": []}
+    assert load_study(study).study.workload.model.name == "fine_net"
+    with pytest.raises(InputError, match=r"workload\.model\.layers: unknown key 'layers'"):
+        load_study(study | {"workload": workload | {"model": {"name": "fine_net", "layers": 2}}})
+
+
+def test_lists_and_the_schema_say_what_a_registered_class_says_of_itself(bad, capsys):
+    for kind, said in (("models", "A network that is fine."), ("measures", "A measure that is")):
+        assert run(["list", kind]) == 0
+        assert said in capsys.readouterr().out
+    assert run(["schema"]) == 0
+    schema = capsys.readouterr().out
+    assert "how many rungs it has" in schema
+    assert "how far it rises" in schema
+
+
 def test_two_packages_that_register_one_name_are_told(acme, monkeypatch):
     other = acme.parent / "other"
     other.mkdir()

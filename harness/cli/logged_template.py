@@ -19,7 +19,7 @@ MOST_LEVELS = 6
 _STUDY = """\
 # yaml-language-server: $schema={schema}
 study: {name}
-question: Does {factor} matter in the runs of {experiment}?
+question: Does changing {factor} matter in the runs of {experiment}?
 
 workload:
   training:                     # runs that other code logged in MLflow; nothing is trained

@@ -11,7 +11,7 @@ from harness.cli.tally import spent
 from harness.formatting import listed, seconds
 from harness.losses import loss_name
 from harness.plan import SIMPLE_BASELINE, Plan
-from harness.plan.power import power_of
+from harness.plan.power import power_of, too_few_seeds
 from harness.run.prepare import Outlook
 from harness.study import Study
 from harness.study.arm_checks import SAME_ARM, same_arms
@@ -115,21 +115,8 @@ _SHOWN_IF = {
 
 def _power_lines(study: Study, power: Mapping[str, Any]) -> Iterator[str]:
     """Say which claims no data could support, and what the first and the last look can show."""
-    never = [claim for claim in power["by_claim"] if not claim["can_be_supported"]]
-    if never:
-        lowest, corrected = (min(c[key] for c in never) for key in ("smallest_p", "corrected"))
-        named = listed([claim["id"] for claim in never])
-        which = "no claim can" if len(never) == power["claims"] else f"{named} cannot"
-        because = "no look can reach its share of the error rate"
-        if len(study.looks) == 1:
-            because = (
-                f"the smallest p-value there is, {lowest:.2g}, is {corrected:.2g} once it is"
-                f" corrected for {power['claims']} claims"
-            )
-        yield (
-            f"With {power['seeds']} seeds {which} be supported, whatever the data: {because};"
-            f" at least {power['fewest_seeds']} seeds are needed."
-        )
+    if (never := too_few_seeds(study)) is not None:
+        yield never
     able = {claim["kind"] for claim in power["by_claim"] if claim["can_be_supported"]}
     looks = power["looks"]
     for look in looks[:: max(len(looks) - 1, 1)] if able else ():

@@ -36,6 +36,7 @@ def validate(
     data_root: options.DataRoot = None,
 ) -> int:
     """Check study files, every profile of each; say what is wrong and where."""
+    from harness.plan.power import too_few_seeds
     from harness.study import load_study
 
     problems: list[Problem] = []
@@ -50,6 +51,9 @@ def validate(
         claims = len(loaded.study.claims)
         profiles = ", ".join(loaded.study.profiles) or "none"
         typer.echo(f"{file}: fine ({len(loaded.arms)} arms, {claims} claims; profiles: {profiles})")
+        for profile, study in {"default": loaded.study, **loaded.profiles}.items():
+            if (few := too_few_seeds(study)) is not None:
+                typer.echo(f"{file}: profile {profile}: {few}")
     if problems and explain:
         from harness.study.explain import explain_problem
 
@@ -255,5 +259,5 @@ def schema() -> int:
     """Print the JSON Schema of study files, for editors."""
     from harness.study.load import schema as study_schema
 
-    typer.echo(json.dumps(study_schema(), indent=2))
+    typer.echo(json.dumps(study_schema(registered=True), indent=2))
     return 0

@@ -16,7 +16,7 @@ SCHEMA = "study.schema.json"
 _STUDY = """\
 # yaml-language-server: $schema={schema}
 study: {name}
-question: Does {factor} matter for {model} on {data}?
+question: Does changing {factor} matter for {model} on {data}?
 
 workload:                       # what every arm has in common
   data: {data:<23} # `harness list data` shows what there is

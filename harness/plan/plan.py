@@ -13,6 +13,7 @@ from harness.models import is_simple
 from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
 from harness.pretrained import own_code
+from harness.probes import PROBES, CurveProbe, class_of
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
 from harness.study import (
     Arm,
@@ -181,7 +182,17 @@ class Plan:
 
     def example(self, arm: Arm, parameters: Mapping[str, Any]) -> Trial:
         """Return a trial of a candidate that is no part of the plan, for trying things out."""
-        return self._assignments(arm, Phase.SEARCH, [0], None, parameters)[0].trial
+        own = candidate_workload(arm, parameters) if parameters else arm.workload
+        workload = _sourced(own, self.stages)
+        return self._trials(workload, [0], Phase.SEARCH, self.tried_probes(arm, workload))[0]
+
+    def tried_probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+        """Return the probes of other packages that look at an arm's trained networks."""
+        return tuple(
+            kept
+            for kept in self._probes(arm, workload)
+            if kept["name"] not in PROBES.own() and not issubclass(class_of(kept), CurveProbe)
+        )
 
     def confirmation_trials(
         self, arm: Arm, winners: Sequence[Winner], look: int = 0

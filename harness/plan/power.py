@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from harness.formatting import listed
 from harness.stats.multiplicity import holm
 from harness.stats.power import (
     Rule,
@@ -59,6 +60,31 @@ def power_of(study: Study) -> dict[str, Any]:
             )
         ],
     }
+
+
+def too_few_seeds(study: Study) -> str | None:
+    """Say which claims no data could support; None where each could be supported."""
+    sides: list[Sides] = [2 if kind_of(c) == "two-sided" else 1 for c in study.claims]
+    corrected, supported = _best(study, sides)
+    ids = [claim.id for claim in study.claims]
+    never = [i for i, can in enumerate(supported) if not can]
+    if not never:
+        return None
+    which = (
+        "no claim can" if len(never) == len(ids) else f"{listed([ids[i] for i in never])} cannot"
+    )
+    because = "no look can reach its share of the error rate"
+    if len(study.looks) == 1:
+        lowest = min(smallest_p(study.most_seeds, sides[i]) for i in never)
+        best = min(corrected[i] for i in never)
+        because = (
+            f"the smallest p-value there is, {lowest:.2g}, is {best:.2g} once it is"
+            f" corrected for {len(ids)} claims"
+        )
+    return (
+        f"With {study.most_seeds} seeds {which} be supported, whatever the data: {because};"
+        f" at least {_fewest(sides, study.alpha)} seeds are needed."
+    )
 
 
 def kind_of(claim: Claim) -> str:

@@ -72,7 +72,8 @@ def subjects_of(
         space = plan.space(arm)
         for changed, chosen in corners(arm, space.dimensions) if space else [(None, {})]:
             workload = candidate_workload(arm, chosen) if chosen else arm.workload
-            key = network_key(workload)
+            probes = plan.tried_probes(arm, workload)
+            key = network_key(workload) + (canonical_json(probes) if probes else "")
             if key not in found:
                 found[key] = Subject(plan.example(arm, chosen), [])
             found[key].cases.append(Case(arm.name, chosen, changed))
@@ -195,6 +196,9 @@ def _problems(
 
 def _place(plan: Plan, case: Case, failing: Sequence[Arm], path: str) -> Path_:
     """Return where in the study file that stands which is wrong at a path of a workload."""
+    if path.startswith("probes."):
+        names = [probe.name for probe in plan.study.probes]
+        return ("probes", names.index(path.removeprefix("probes.")))
     if case.name in plan.stages:
         stage: Path_ = (plan.study.block_of(case.name), case.name)
         for key in plan.study.all_stages[case.name]:

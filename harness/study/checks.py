@@ -25,7 +25,7 @@ FEWEST_SEEDS = 5
 
 
 def check_names(study: Study, document: Document) -> list[Problem]:
-    """Find claim ids used twice, and factors whose levels and path do not go together."""
+    """Find claim ids used twice, a simple baseline for other data, and too few seeds."""
     problems = []
     seen: dict[str, int] = {}
     for i, claim in enumerate(study.claims):
@@ -38,8 +38,12 @@ def check_names(study: Study, document: Document) -> list[Problem]:
             if name not in profiles:
                 message = f"there is no profile '{name}'{nearest(name, profiles)}"
                 problems.append(document.problem(("claims", i, "discussion", name), message))
-    problems += _simple_baseline_problems(study, document)
-    problems += [document.problem(*found) for found in study.design.problems(study)]
+    return problems + _simple_baseline_problems(study, document) + _too_few_seeds(study, document)
+
+
+def check_factors(study: Study, document: Document) -> list[Problem]:
+    """Find factors of which no arms can be made: levels and path or design do not go together."""
+    problems = [document.problem(*found) for found in study.design.problems(study)]
     for name, factor in study.factors.items():
         where: Path_ = ("factors", name)
         if isinstance(factor.levels, list) and factor.path is None:
@@ -47,7 +51,7 @@ def check_names(study: Study, document: Document) -> list[Problem]:
         if isinstance(factor.levels, dict) and factor.path is not None:
             message = "levels that are mappings carry their own paths"
             problems.append(document.problem((*where, "path"), message))
-    return problems + _too_few_seeds(study, document)
+    return problems
 
 
 def _simple_baseline_problems(study: Study, document: Document) -> list[Problem]:

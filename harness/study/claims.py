@@ -47,10 +47,10 @@ def _describe(schema: dict[str, Any]) -> None:
             about = (kind.find(name).__doc__ or "").strip().partition("\n\n")[0]
             fields[name]["description"] = " ".join(about.removesuffix(".").split())
             fields[name].pop("title", None)
-        for name in set(kind.names()) - set(kind.own()):
+        for name, whole in kind.schemas().items():
             plugin = kind.plugin(name)
             said = f"{plugin.function}, of {plugin.package}" if plugin else ""
-            fields.setdefault(name, {"description": said, "default": None})
+            fields.setdefault(name, {"description": said, "default": None, **whole})
 
 
 if TYPE_CHECKING:

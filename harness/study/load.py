@@ -6,15 +6,23 @@ import copy
 import fnmatch
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from harness.errors import InputError, Problem, nearest
+from harness.registry import KINDS
 from harness.study.arm_checks import check_arms, check_overrides, check_same_arms, check_words
-from harness.study.checks import check_logged, check_names, check_references, check_running
+from harness.study.checks import (
+    check_factors,
+    check_logged,
+    check_names,
+    check_references,
+    check_running,
+)
 from harness.study.design import Arm, OnError, build_arms
 from harness.study.document import Document, Path_, assign, document_of, parse_value
 from harness.study.explain import explain
@@ -29,7 +37,10 @@ Built = TypeVar("Built")
 
 @dataclass(frozen=True)
 class LoadedStudy:
-    """A checked study with its arms, and what it was made from; `document` knows the places."""
+    """A checked study with its arms, and what it was made from; `document` knows the places.
+
+    `profiles` are the studies that its other profiles make of it, where they were looked at.
+    """
 
     study: Study
     arms: list[Arm]
@@ -37,6 +48,7 @@ class LoadedStudy:
     overrides: dict[str, Any]
     file: str
     document: Document = field(repr=False, compare=False)
+    profiles: Mapping[str, Study] = field(default_factory=dict, repr=False, compare=False)
 
 
 Source = Path | Mapping[str, Any]
@@ -61,10 +73,9 @@ def load_study(
     if profile is not None and profile not in known:
         raise _no_profile(document, profile)
     loaded = _load(document, profile, _parse_overrides(overrides))
-    for name in known:  # every profile must be sound, not only the one that is asked for
-        if name != profile:
-            _resolve(document, name, {})
-    return loaded
+    # every profile must be sound, not only the one that is asked for
+    others = {name: _resolve(document, name, {})[0] for name in known if name != profile}
+    return replace(loaded, profiles=others)
 
 
 def load_profiles(source: Source, pattern: str, overrides: Sequence[str] = ()) -> list[LoadedStudy]:
@@ -141,26 +152,36 @@ def _resolve(
         study = Study.model_validate_json(json.dumps(merged.data), strict=True)
     except ValidationError as error:
         raise InputError(explain(error, merged, Study)) from None
-    problems = check_names(study, merged)
+    arms, problems = _find_all(study, merged, profile, settings)
     if problems:
         raise InputError(problems)
-    arms = _report_invalid(merged, lambda report: build_arms(study, report))
-    stages = _report_invalid(merged, lambda report: build_stages(study, report))
-    problems = check_arms(study, arms, merged)
-    problems += check_overrides(study, merged, profile, settings)
+    return study, arms, merged
+
+
+def _find_all(
+    study: Study, merged: Document, profile: str | None, settings: Mapping[str, Any]
+) -> tuple[list[Arm], list[Problem]]:
+    """Return the arms, and the mistakes: those that others would follow from end the search."""
+    names = check_names(study, merged)
+    problems = check_factors(study, merged)
     if problems:
-        raise InputError(problems)
-    problems = check_references(study, arms, merged)
+        return [], names + problems
+    arms = _report_invalid(merged, problems, lambda report: build_arms(study, report))
+    stages = _report_invalid(merged, problems, lambda report: build_stages(study, report))
+    if not problems:
+        problems += check_arms(study, arms, merged)
+        problems += check_overrides(study, merged, profile, settings)
+    if problems:
+        return arms, names + problems
+    problems += check_references(study, arms, merged)
     problems += check_stages(study, arms, stages, merged)
     problems += check_running(study, arms, merged)
     problems += check_logged(study, arms, merged)
     if not problems:
-        problems = check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
+        problems += check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
     if not problems:
-        problems = check_goals(study, arms, merged)
-    if problems:
-        raise InputError(problems)
-    return study, arms, merged
+        problems += check_goals(study, arms, merged)
+    return arms, names + problems
 
 
 def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:
@@ -178,9 +199,10 @@ def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:
             merged.place_as((*origin, path), tuple(path.split(".")))
 
 
-def _report_invalid(document: Document, build: Callable[[OnError], Built]) -> Built:
-    """Build arms or stages; a setting that its model does not know is reported where it stands."""
-    problems: list[Problem] = []
+def _report_invalid(
+    document: Document, problems: list[Problem], build: Callable[[OnError], Built]
+) -> Built:
+    """Build arms or stages; settings that their model does not know are added to the problems."""
 
     def report(error: ValidationError, origin: Path_, paths: Sequence[str]) -> None:
         for problem in explain(error, Document({}), Workload):
@@ -191,14 +213,20 @@ def _report_invalid(document: Document, build: Callable[[OnError], Built]) -> Bu
             if placed not in problems:
                 problems.append(placed)
 
-    built = build(report)
-    if problems:
-        raise InputError(problems)
-    return built
+    return build(report)
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a study file."""
+def schema(*, registered: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of a study file.
+
+    Args:
+        registered: import the classes that other packages register, so that their settings are
+            part of it; one that cannot be imported is left out.
+    """
+    for kind in KINDS.values() if registered else ():
+        for name in set(kind.names()) - set(kind.own()):
+            with suppress(KeyError, ValueError, ImportError):
+                kind.find(name)
     found = Study.model_json_schema()
     found["properties"][EXTENDS] = {
         "type": "string",

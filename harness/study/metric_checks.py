@@ -93,10 +93,10 @@ def _unreported(
             continue
         probes = [p for p in PROBES.own() if PROBES.find(p).metric_called(name) is not None]
         if split == "probe" and probes:
-            return f"the arm {arm.name} has no {metric}, which the probe {probes[0]} gives"
+            return f"the arm '{arm.name}' has no {metric}, which the probe {probes[0]} gives"
         kin = [other for other in known if other.startswith(f"{split}.")]
         has = f" (it has: {', '.join(kin)})" if kin else ""
-        return f"the arm {arm.name} has no {metric}{nearest(metric, known)}{has}"
+        return f"the arm '{arm.name}' has no {metric}{nearest(metric, known)}{has}"
     return None
 
 
@@ -112,7 +112,7 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
             known = reported(arm, study, arms)
             of_epochs = [n for n in known or () if n == "train.loss" or n.startswith("validation.")]
             if known is not None and probe.metric not in of_epochs:
-                message = f"no epoch of the arm {arm.name} has {probe.metric}"
+                message = f"no epoch of the arm '{arm.name}' has {probe.metric}"
                 message += f"{nearest(probe.metric, of_epochs)} (it has: {', '.join(of_epochs)})"
                 problems.append(document.problem(("probes", i, "metric"), message))
                 break
@@ -238,8 +238,8 @@ def _disagreements(arms: Sequence[Arm], document: Document) -> list[Problem]:
             first, other = seen.setdefault(name, (goal, arm))
             if first != goal:
                 message = (
-                    f"{name} has the goal {first} in arm {other.name} and {goal} in arm {arm.name};"
-                    " arms are compared by it, so give the two different names"
+                    f"{name} has the goal {first} in arm '{other.name}' and {goal} in arm"
+                    f" '{arm.name}'; arms are compared by it, so give the two different names"
                 )
                 problems.append(document.problem(("workload",), message))
     return problems[:1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ from harness.train.data_parallel import data_parallel_refusal
 from harness.train.device_data import Normalization, on_device
 from harness.train.engine import Setting, computing
 from harness.train.evaluation import one_number
+from harness.train.loop import Fitted, Outcome
 from harness.train.pack import Pack, PackContext
 from harness.train.packed_program import (
     PackedProgram,
@@ -39,6 +41,7 @@ from harness.train.packed_program import (
     program_for,
     uses_bfloat16,
 )
+from harness.train.probing import run_probes
 from harness.train.single_program import SingleProgram
 from harness.train.stack import Stack, state_names, state_of
 from harness.train.stage_products import data_of, mistake_in, own_functions
@@ -128,6 +131,7 @@ class _Check:
         task = self.settings.learns(self.data.form.kind)
         if not isinstance(task, Supervised):
             self._step_of(task)
+            self._run_probes()
             return
         network = None if self._is_wrong("model") else self._network()
         if not self._is_wrong("loss"):
@@ -135,6 +139,24 @@ class _Check:
                 objective = task.objective(self.data.form, self.settings.loss)
         if network is not None and not self._is_wrong("loss"):
             self._step(task, network, objective)
+        self._run_probes()
+
+    def _run_probes(self) -> None:
+        """Let each probe of the trial look at the network before its first step.
+
+        It is shown the training examples in place of the test split, which nobody reads so early.
+        """
+        for kept in self.trial.probes if not self.mistakes else ():
+            with self._at(f"probes.{kept['name']}"):
+                data, form = self.data, self.data.form
+                examples = on_device(data.examples, self.device, data.handling)
+                trial = replace(self.trial, probes=(kept,))
+                program = program_for(trial, form, self.device)
+                given, tokens = self.setting.given, data.tokens
+                context = PackContext(examples, examples, form, program, given, tokens)
+                pack = Pack([trial], context)
+                fitted = Fitted(Outcome({}), trial, context, [], pack.best, pack.initial, 0)
+                run_probes(trial, fitted)
 
     def _use_stages(self) -> bool:
         """Check the networks of stages against the data; add their samples and features."""

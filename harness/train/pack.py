@@ -171,6 +171,8 @@ class Pack:
                 gradients = mean_over_ranks(ranks, gradients, weight)
             if self.limits is not None:
                 gradients = clipped(gradients, self.limits)
+            if part not in self.updates:
+                raise ValueError(f"part '{part}' has no optimizer: return one from `optimizers`")
             self.updates[part].step(gradients, rate)
 
         if isinstance(program, PackedProgram):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.metrics import metric_of
-from harness.probes import CurveProbe, Probe, class_of
+from harness.probes import CurveProbe, Measured, Probe, class_of
 from harness.probes.base import Curve, as_details
 from harness.seeding import stream
 from harness.train.pack import Pack, PackContext
@@ -32,7 +32,11 @@ def run_probes(trial: Trial, fitted: Fitted) -> Outcome:
             selects = f"validation.{fitted.task.selects}"
             outcome.metrics.update(followed(probe, trial, fitted.curve, selects))
         else:
-            found = probe.measure(fitted)
+            found: Any = probe.measure(fitted)
+            if not isinstance(found, Measured):
+                kind = type(found).__name__
+                raise ValueError(f"`measure` of the probe {probe.name} returned {kind}, expected "
+                                 "harness.probes.Measured(metrics, artifact)")  # fmt: skip
             outcome.metrics.update(_declared(probe, found.metrics))
             outcome.details.update(as_details(type(probe), found.artifact))
     return outcome

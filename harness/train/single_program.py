@@ -27,6 +27,9 @@ def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
 
     The main network draws from the stream of weights that every trial has; another part from one of
     its own, so that it changes nothing about the main one.
+
+    Raises:
+        ValueError: if no part is the main one.
     """
 
     def network(model: Network, own_form: Form, part: str) -> nn.Module:
@@ -34,6 +37,9 @@ def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
         return build(model, own_form, stream(trial.seed, purpose))
 
     networks = task.build(read_settings(trial.workload), form, network)
+    if task.main not in networks:
+        parts = ", ".join(networks) or "none"
+        raise ValueError(f"it has the parts {parts} and no '{task.main}'; set `main`")
     if set(networks) == {task.main}:
         return networks[task.main]
     return Parts(dict(networks))

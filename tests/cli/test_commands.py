@@ -83,6 +83,10 @@ def test_plan_says_what_the_seeds_can_show(tiny, where, capsys):
     assert power["detectable"] is None
     assert run(["plan", str(tiny), *where]) == 0
     assert "no claim can be supported" in capsys.readouterr().out
+    assert run(["validate", str(tiny)]) == 0
+    said = capsys.readouterr().out
+    assert "profile default: With 5 seeds no claim can be supported" in said
+    assert "at least 6 seeds are needed" in said
     assert run(["plan", str(tiny), "--set", "seeds=8", *where]) == 0
     assert "beyond its margin" in " ".join(capsys.readouterr().out.split())
 

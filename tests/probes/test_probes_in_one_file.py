@@ -139,13 +139,27 @@ def test_what_a_study_asks_of_it_is_checked(installed):
     assert "gives the same metrics as probes[0]" in refusal((asked, f"{asked}\n  - surety"))
 
 
-def test_it_may_give_only_what_it_declares(installed, capsys):
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('{"mean_log_surety": ', '{"mean_surety": ',
+         "the probe surety measured mean_surety; it declares mean_log_surety"),
+        ("return Measured({", "return dict({", "`measure` of the probe surety returned dict"),
+        ("float(surest.log().mean())", "'high'", "could not convert string to float: 'high'"),
+    ],
+)  # fmt: skip
+def test_it_gives_what_it_declares_or_nothing_is_run(installed, capsys, before, after, said):
     module = installed / "site" / "acme_surety.py"
-    module.write_text(module.read_text().replace('{"mean_log_surety": ', '{"mean_surety": '))
-    assert run(["run", "sure.yaml", "--in-process", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["trials"]["failed"] == 10
-    reason = "the probe surety measured mean_surety; it declares mean_log_surety"
-    assert reason in Path("reports/sure/index.html").read_text()
+    assert before in SURETY
+    text = SURETY.replace(before, after)
+    if "dict(" in after:
+        text = text.replace('}, {"counts": counts})', "})")
+    module.write_text(text)
+    sys.modules.pop("acme_surety", None)
+    assert run(["validate", "--build", "sure.yaml"]) == 2
+    found = capsys.readouterr().err
+    assert said in found
+    assert re.search(r"sure\.yaml:\d+:\d+: probes\[0\]: probes\.surety: ", found)
 
 
 def test_a_changed_probe_of_a_third_party_is_measured_again(installed):

@@ -55,7 +55,7 @@ def refusals(tmp_path: Path, text: str, *overrides: str, profile: str | None = N
         ),
         (
             "no-such-metric",
-            "8:44: claims[0].metric: the arm 8 has no test.acc; did you mean 'test.accuracy'? (it"
+            "8:44: claims[0].metric: the arm '8' has no test.acc; did you mean 'test.accuracy'? (it"
             " has: test.loss, test.accuracy)",
         ),
         (
@@ -342,11 +342,11 @@ def test_words_in_quotes_and_other_words_are_accepted(tmp_path):
 @pytest.mark.parametrize(
     ("metric", "rest", "message"),
     [
-        ("test.bits", "of: {w: 4}, below: 2", "metric: the arm 4 has no test.bits"),
+        ("test.bits", "of: {w: 4}, below: 2", "metric: the arm '4' has no test.bits"),
         ("probe.dead_units", "of: {w: 4}, below: 0.5",
-         "metric: the arm 4 has no probe.dead_units, which the probe dead_units gives"),
+         "metric: the arm '4' has no probe.dead_units, which the probe dead_units gives"),
         ("gap.bits", "of: {w: 4}, below: 0.5",
-         "metric: the arm 4 has no gap.bits; did you mean 'gap.loss'? (it has: gap.a"),
+         "metric: the arm '4' has no gap.bits; did you mean 'gap.loss'? (it has: gap.a"),
         ("cost.second", "of: {w: 4}, below: 0.5", "did you mean 'cost.seconds'?"),
         ("test.accuracy", "contrast: {w: [8, 4]}, greater_by: 5",
          "greater_by: never holds: the contrast of test.accuracy lies between -1 and 1"),
@@ -417,7 +417,7 @@ def test_a_target_is_of_a_metric_that_epochs_have(tmp_path):
     probe = "probes: [{name: epochs_to_target, metric: validation.acc, target: 0.9}]\n"
     (problem,) = refusals(tmp_path, BASE + WIDTHS + probe)
     assert problem == (
-        "s.yaml:7:43: probes[0].metric: no epoch of the arm 4 has validation.acc; did you mean"
+        "s.yaml:7:43: probes[0].metric: no epoch of the arm '4' has validation.acc; did you mean"
         " 'validation.accuracy'? (it has: train.loss, validation.loss, validation.accuracy)"
     )
 

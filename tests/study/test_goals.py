@@ -55,7 +55,7 @@ REFUSED = [
      "`mse` has the goal `minimize` and the goal `maximize`"),
     (study({**TRAINING, "goal": "minimize"},
            factors={"g": {"path": "training.goal", "levels": ["minimize", "maximize"]}}),
-     "mse has the goal minimize in arm minimize and maximize in arm maximize"),
+     "mse has the goal minimize in arm 'minimize' and maximize in arm 'maximize'"),
 ]  # fmt: skip
 
 

@@ -95,6 +95,13 @@ def test_claims_of_two_sides_and_small_alphas_need_more_seeds(problem):
     assert "these claims need at least 10" in problem("alpha=0.001")
 
 
+def test_too_few_seeds_hide_no_other_mistake(problem):
+    text = STUDY.replace("seeds: 8", "seeds: 4").replace("above: 0.1", "above: 2")
+    found = problem(text=text)
+    assert "4 seeds can support no claim" in found
+    assert "never holds" in found
+
+
 def test_looks_end_with_the_last_seed(tmp_path):
     file = tmp_path / "borrowed.yaml"
     file.write_text(STUDY.replace("seeds: 8", "seeds: {start: 8, step: 5, max: 20}"))

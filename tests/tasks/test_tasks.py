@@ -217,6 +217,7 @@ def installed(tmp_path, monkeypatch):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-twins\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[harness.tasks]\ntwins = acme_twins:Twins\n")
     monkeypatch.syspath_prepend(str(site))
+    sys.modules.pop("acme_twins", None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "twins.yaml").write_text(STUDY)
     return tmp_path
@@ -239,6 +240,28 @@ def test_a_third_party_task_is_treated_no_worse(installed, capsys):
     assert "agreement" in page
     assert run(["run", "twins.yaml", "--in-process", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["trials"]["complete"] == 0
+
+
+OPTIMIZERS = TWINS[TWINS.index("    def optimizers") : TWINS.index("    def step")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('in ("model", "other")}', 'in ("one", "other")}',
+         "twins: it has the parts one, other and no 'model'; set `main`"),
+        (OPTIMIZERS, "", "part 'other' has no optimizer: return one from `optimizers`"),
+    ],
+)  # fmt: skip
+def test_parts_that_do_not_go_together_are_told_before_the_run(
+    installed, capsys, before, after, said
+):
+    assert before in TWINS
+    (installed / "site" / "acme_twins.py").write_text(TWINS.replace(before, after))
+    assert run(["validate", "--build", "twins.yaml"]) == 2
+    found = capsys.readouterr().err
+    assert said in found
+    assert "twins.yaml:6:9: workload.task: " in found
 
 
 def test_the_task_of_the_documentation_learns(installed, capsys):
