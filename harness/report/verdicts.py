@@ -98,8 +98,9 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     explored = [verdict for verdict in verdicts if verdict.exploratory]
     if explored:
         tested = [verdict for verdict in verdicts if not verdict.exploratory]
+        more = " more" if tested else ""
         verb = "claim is" if len(explored) == 1 else "claims are"
-        told = f"{len(explored)} {verb} exploratory: younger than the evidence, and no test."
+        told = f"{len(explored)}{more} {verb} exploratory: younger than the evidence, and no test."
         return f"{headline(tested)} {told}" if tested else told
     counts = Counter(verdict.verdict for verdict in verdicts)
     if len(verdicts) == 1:
@@ -126,7 +127,8 @@ def findings(verdicts: Sequence[Verdict]) -> list[tuple[str, list[Verdict], int]
     """Return for each verdict its claims with the clearest effects, and how many more there are."""
     found = []
     for word in ORDER:
-        mine = sorted((v for v in verdicts if v.verdict == word), key=_clearness, reverse=True)
+        mine = [v for v in verdicts if v.verdict == word and not v.exploratory]
+        mine.sort(key=_clearness, reverse=True)
         if mine:
             found.append((word, mine[:_MOST_NAMED], max(0, len(mine) - _MOST_NAMED)))
     return found
