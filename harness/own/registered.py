@@ -46,6 +46,8 @@ def _mistake(found: Any, base: type[Any], name: str) -> str | None:
     """Say why a study cannot name a class of this base; None if it can."""
     if not isinstance(found, type):
         return f"{found!r} is no class"
+    if base is object:  # a section or a figure, which has no settings
+        return None
     said = f"class {found.__name__}"
     if not issubclass(found, base):
         return f"{said} is not derived from {base.__module__}.{base.__name__}"
