@@ -6,16 +6,18 @@ what it trains, whatever the study is called; so evidence that was seen under an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from harness.evidence import Evidence
 from harness.formatting import listed
 from harness.judge import declared_claims
 from harness.store import Look
-from harness.study import study_from_dict
-from harness.trial import Verdict
+from harness.study import compared, study_from_dict
+from harness.trial import Verdict, canonical_json
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,24 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class _Declared:
-    """One look, read: the hash of each claim's test, and how many seeds there were."""
+class _Declaration:
+    """The hash of each claim's test, the arms that it looks at, and how many seeds there were."""
+
+    claims: Mapping[str, str]
+    arms: Mapping[str, Set[str]]
+    seeds: int
+
+
+@dataclass(frozen=True)
+class _Past:
+    """An earlier look, and what was declared at it."""
 
     look: Look
-    claims: Mapping[str, str]
-    seeds: int
+    declared: _Declaration
+
+    @property
+    def claims(self) -> Mapping[str, str]:
+        return self.declared.claims
 
     @property
     def day(self) -> str:
@@ -61,66 +75,98 @@ def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable
         verdicts: its verdicts, which say on which trials each claim rests.
         looks: earlier executions that used some of its confirmation trials, the oldest first.
     """
-    read = [_declared(look) for look in looks]
-    before = [found for found in read if found is not None]
-    lost = [_UNREADABLE] if None in read else []
+    before, lost = [], []
+    for look in looks:
+        try:
+            before.append(_Past(look, _read(canonical_json(look.declaration))))
+        except Exception:  # it is damaged or of an older form, which is about that execution alone
+            lost = [_UNREADABLE]
     if not before:
         return Ledger(notes=tuple(lost))
     now = declared_claims(evidence.plan.study)
-    seen = frozenset[str]().union(*(found.look.trials for found in before))
     arms = dict(zip(evidence.trials["trial_id"], evidence.trials["arm"], strict=True))
     exploratory: dict[str, str] = {}
     notes = lost
     for verdict in verdicts:
-        trials = frozenset(verdict.trials)
-        if {arms[trial] for trial in trials} - {arms[trial] for trial in trials & seen}:
-            continue  # of one of its arms nothing had been seen
-        met = [found for found in before if found.look.trials & trials]
-        why = _younger(verdict.id, now[verdict.id], met[0]) if met else ""
-        if why:
-            exploratory[verdict.id] = why
-        elif met:
-            notes += _on_the_way(verdict.id, now[verdict.id], met)
+        looked = _until_all_was_seen({trial: arms[trial] for trial in verdict.trials}, before)
+        test = now[verdict.id]
+        if looked and not any(test in found.claims.values() for found in looked):
+            exploratory[verdict.id] = _younger(evidence, verdict.id, looked[-1])
+        elif looked:
+            notes += _on_the_way(verdict.id, test, before)
     dropped = _dropped(now, before)
-    notes += [*_says_dropped(dropped), *_seeds(evidence, before), *_names(evidence, before)]
+    notes += [*_says_dropped(dropped), *_seeds(evidence, now, before), *_names(evidence, before)]
     return Ledger(exploratory, dropped, tuple(notes))
 
 
-def _declared(look: Look) -> _Declared | None:
-    try:
-        study, _ = study_from_dict(look.declaration)
-    except Exception:  # it is damaged or of an older form, which is about that execution alone
-        return None
-    return _Declared(look, declared_claims(study), study.most_seeds)
+@lru_cache(maxsize=64)
+def _read(text: str) -> _Declaration:
+    """Read a declaration; a study that is run again and again declares the same."""
+    study, arms = study_from_dict(json.loads(text))
+    compared_by = {
+        claim.id: {
+            arm.name
+            for test in claim.tests
+            for side in compared(test, study, arms).sides
+            for arm in side
+        }
+        for claim in study.claims
+    }
+    return _Declaration(declared_claims(study), compared_by, study.most_seeds)
 
 
-def _younger(claim: str, test: str, first: _Declared) -> str:
-    """Say how a claim came after the first look at its evidence; empty if it was there."""
-    if test in first.claims.values():
-        return ""
+def _until_all_was_seen(arms: Mapping[str, str], before: Sequence[_Past]) -> Sequence[_Past]:
+    """Return the looks up to the first after which trials of each arm of a claim had been seen.
+
+    Args:
+        arms: the arm of each trial of the claim.
+        before: the looks, the oldest first.
+    """
+    unseen = set(arms.values())
+    for i, found in enumerate(before):
+        unseen -= {arms[trial] for trial in found.look.trials & arms.keys()}
+        if not unseen:
+            return before[: i + 1]
+    return ()
+
+
+def _younger(evidence: Evidence, claim: str, first: _Past) -> str:
+    """Say how a claim came after the first look at its evidence."""
+    if first.look.study != evidence.execution.study:
+        study = first.look.study
+        return f"All its evidence had been seen before, in the study {study} ({first.day})."
     how = "changed" if claim in first.claims else "written"
     return f"It was {how} after its evidence had been seen ({first.day})."
 
 
-def _on_the_way(claim: str, test: str, met: Sequence[_Declared]) -> Iterator[str]:
-    """Tell of a claim that is as it was at the first look, but was not so all the time."""
-    if any(found.claims.get(claim, test) != test for found in met):
+def _on_the_way(claim: str, test: str, before: Sequence[_Past]) -> Iterator[str]:
+    """Tell of a claim that was declared in time, but not as it is now all the time."""
+    if any(_is_judged(found, claim) and found.claims[claim] != test for found in before):
         yield (
             f"The claim {claim} was changed after its evidence had been seen, and changed back"
             " again."
         )
-    former = [c for c, declared in met[0].claims.items() if declared == test]
+    first = next(found for found in before if test in found.claims.values())
+    former = [name for name, declared in first.claims.items() if declared == test]
     if claim not in former:
         yield f"The claim {claim} was called {listed(former)} when its evidence was first seen."
 
 
-def _dropped(now: Mapping[str, str], before: Sequence[_Declared]) -> frozenset[str]:
+def _is_judged(past: _Past, claim: str) -> bool:
+    """Tell whether an earlier look had a claim of a name, on evidence that is shared.
+
+    Claims of a study that only shares some arms with this one were judged on other evidence.
+    """
+    return claim in past.claims and past.declared.arms[claim] <= past.look.arms
+
+
+def _dropped(now: Mapping[str, str], before: Sequence[_Past]) -> frozenset[str]:
     """Return the claims that were judged on this evidence and are declared no longer."""
     return frozenset(
         claim
         for found in before
         for claim, test in found.claims.items()
-        if claim not in now and test not in now.values()
+        if claim not in now and test not in now.values() and _is_judged(found, claim)
     )
 
 
@@ -134,15 +180,22 @@ def _says_dropped(dropped: frozenset[str]) -> Iterator[str]:
         )
 
 
-def _seeds(evidence: Evidence, before: Sequence[_Declared]) -> Iterator[str]:
-    """Tell of seeds that came after a look; a smaller profile of the same study is none."""
+def _seeds(evidence: Evidence, now: Mapping[str, str], before: Sequence[_Past]) -> Iterator[str]:
+    """Tell of seeds that came after a look; a smaller profile of the same study is none.
+
+    Nor is another study that shares arms with this one and claims other things of them.
+    """
     execution, today = evidence.execution, evidence.plan.study.most_seeds
     fewer = sorted(
         {
-            found.seeds
+            found.declared.seeds
             for found in before
-            if found.seeds < today
-            and (found.look.study != execution.study or found.look.profile == execution.profile)
+            if found.declared.seeds < today
+            and (
+                found.look.profile == execution.profile
+                if found.look.study == execution.study
+                else not set(found.claims.values()).isdisjoint(now.values())
+            )
         }
     )
     if fewer:
@@ -155,7 +208,7 @@ def _seeds(evidence: Evidence, before: Sequence[_Declared]) -> Iterator[str]:
         )
 
 
-def _names(evidence: Evidence, before: Sequence[_Declared]) -> Iterator[str]:
+def _names(evidence: Evidence, before: Sequence[_Past]) -> Iterator[str]:
     others = {found.look.study for found in before} - {evidence.execution.study}
     if others:
         verb = "study" if len(others) == 1 else "studies"

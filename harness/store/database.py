@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -270,20 +271,19 @@ class Store:
         Only trials count whose record was there when the execution came to them.
         """
         rows = self._db.execute(
-            "SELECT past.execution, past.trial_id FROM assignments now"
+            "SELECT past.execution, past.trial_id, past.arm FROM assignments now"
             " JOIN assignments past ON past.trial_id = now.trial_id AND past.phase = now.phase"
             " WHERE now.execution = ? AND now.phase = ? AND now.reused = 1 AND past.execution < ?",
             (execution, Phase.CONFIRMATION.value, execution),
         )
-        shared: dict[int, set[str]] = {}
-        for past, trial_id in rows:
-            shared.setdefault(past, set()).add(trial_id)
+        trials, arms = defaultdict[int, set[str]](set), defaultdict[int, set[str]](set)
+        for past, trial_id, arm in rows:
+            trials[past].add(trial_id)
+            arms[past].add(arm)
         return [
-            Look(
-                past.study, past.profile, past.started, past.declaration, frozenset(shared[past.id])
-            )
-            for past in (self.executions() if shared else ())
-            if past.id in shared
+            Look(e.study, e.profile, e.started, e.declaration, trials[e.id], arms[e.id])
+            for e in (self.executions() if trials else ())
+            if e.id in trials
         ]
 
     def add_assignments(self, execution: int, rows: Iterable[AssignedRecord]) -> None:

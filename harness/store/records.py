@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +62,12 @@ class Look:
         at: when it began, in seconds since 1970.
         declaration: the study as it was declared then.
         trials: the confirmation trials that both have.
+        arms: the arms of that execution that these were trials of.
     """
 
     study: str
     profile: str
     at: float
     declaration: Mapping[str, Any]
-    trials: frozenset[str]
+    trials: Set[str]
+    arms: Set[str]

@@ -112,3 +112,20 @@ def test_a_claim_about_an_arm_that_nobody_has_seen_is_a_test(again):
         FIRST + OTHER + claim("new-arm", "relu, gelu"), levels="relu, tanh, sigmoid, gelu"
     )
     assert not verdicts["new-arm"].exploratory
+
+
+def test_a_study_that_shares_an_arm_is_another_study(again):
+    pair = claim("other-pair", "relu, gelu")
+    verdicts, says = again(pair, study="two", levels="relu, gelu", seeds=9)
+    assert not verdicts["other-pair"].exploratory
+    assert verdicts["other-pair"].p_corrected == verdicts["other-pair"].p_value
+    assert says == "The same trials were judged before in the study one."
+    worded_anew = pair.replace("is better", "helps")
+    verdicts, _ = again(worded_anew, study="two", levels="relu, gelu", seeds=9)
+    assert not verdicts["other-pair"].exploratory
+
+
+def test_a_study_of_arms_that_another_one_has_shown_tests_nothing(again):
+    verdicts, _ = again(claim("late", "relu, sigmoid"), study="two", levels="relu, sigmoid")
+    why = verdicts["late"].exploratory
+    assert why.startswith("All its evidence had been seen before, in the study one (")
