@@ -129,13 +129,13 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; say what is wrong on standard error."""
     _signals.over = False
     try:
-        status = app(arguments, standalone_mode=False)
-        _signals.over = True
+        try:
+            status = app(arguments, standalone_mode=False)
+        finally:
+            _signals.over = True
     except (KeyboardInterrupt, typer.Abort):
-        _signals.over = True
         status = _CTRL_C
     except Exception as error:
-        _signals.over = True
         status = _CTRL_C if _is_interruption(error) else _status_of(error)
         if status is None:
             raise

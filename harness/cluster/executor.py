@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -131,6 +131,26 @@ class Notice:
 
 
 Event = Progress | Record | Checked | Lost | Notice
+
+
+def check_provided(pack: Pack, data: Container[str], products: Container[Key]) -> None:
+    """Make sure that an executor was given what the trials of a pack use.
+
+    Args:
+        pack: of trials with one data set.
+        data: fingerprints of the data sets that were provided.
+        products: keys of the products of stages that were provided.
+
+    Raises:
+        UnknownDataError: if the data set was not.
+        UnknownProductsError: if products were not.
+    """
+    fingerprint = pack.trials[0].data_fingerprint
+    if fingerprint not in data:
+        raise UnknownDataError(fingerprint)
+    for key in pack.needed.values():
+        if key not in products:
+            raise UnknownProductsError(key[0])
 
 
 class Executor(Protocol):

@@ -10,8 +10,7 @@ from harness.cluster.executor import (
     Event,
     Key,
     Pack,
-    UnknownDataError,
-    UnknownProductsError,
+    check_provided,
 )
 from harness.train import Checkpoints
 from harness.trial import Given
@@ -46,12 +45,7 @@ class LocalExecutor:
             UnknownDataError: if its data set was not provided.
             UnknownProductsError: if products of stages that its trials use were not provided.
         """
-        fingerprint = pack.trials[0].data_fingerprint
-        if fingerprint not in self._datasets:
-            raise UnknownDataError(fingerprint)
-        for key in pack.needed.values():
-            if key not in self._given:
-                raise UnknownProductsError(key[0])
+        check_provided(pack, self._datasets, self._given)
         self._waiting.append(pack)
 
     def events(self, timeout: float) -> list[Event]:

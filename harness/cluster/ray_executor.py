@@ -22,8 +22,7 @@ from harness.cluster.executor import (
     Needs,
     Notice,
     Pack,
-    UnknownDataError,
-    UnknownProductsError,
+    check_provided,
 )
 from harness.cluster.head import Head
 from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
@@ -169,12 +168,7 @@ class RayExecutor:
             UnknownDataError: if its data set was not provided.
             UnknownProductsError: if products of stages that its trials use were not provided.
         """
-        fingerprint = pack.trials[0].data_fingerprint
-        if fingerprint not in self._provided:
-            raise UnknownDataError(fingerprint)
-        for key in pack.needed.values():
-            if key not in self._given:
-                raise UnknownProductsError(key[0])
+        check_provided(pack, self._provided, self._given)
         self._waiting.append(pack)
         self._dispatch()
 

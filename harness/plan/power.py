@@ -14,7 +14,7 @@ from harness.stats.power import (
     smallest_p,
 )
 from harness.study import Study
-from harness.study.claims import Claim
+from harness.study.claims import kind_of
 
 POWER = 0.8
 Sides = Literal[1, 2]
@@ -84,14 +84,6 @@ def too_few_seeds(study: Study) -> str | None:
     return (
         f"With {study.most_seeds} seeds {which} be supported, whatever the data: {because};"
         f" at least {_fewest(sides, study.alpha)} seeds are needed."
-    )
-
-
-def kind_of(claim: Claim) -> str:
-    """Return the kind of the part of a claim that is hardest to support."""
-    return max(
-        (test.hypothesis.kind for test in claim.tests),
-        key=("one-sided", "equivalence", "two-sided").index,
     )
 
 

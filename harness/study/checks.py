@@ -11,7 +11,7 @@ from harness.errors import Problem, nearest
 from harness.models import is_simple, network_of
 from harness.probes import CurveProbe, Probe
 from harness.study.arm_checks import tests_of
-from harness.study.claims import Test
+from harness.study.claims import Test, kind_of
 from harness.study.contrasts import compared, selector_problem, test_problem
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
@@ -68,8 +68,7 @@ def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
     A sign-flip test of n seeds gives 2**-n at best, or twice that for a claim of two sides; with
     four seeds or fewer the t interval rests on a spread that is hardly known.
     """
-    tests = [test for claim in study.claims for test in claim.tests]
-    two_sided = any(test.hypothesis.kind == "two-sided" for test in tests)
+    two_sided = any(kind_of(claim) == "two-sided" for claim in study.claims)
     fewest = FEWEST_SEEDS
     while (2 if two_sided else 1) * 2.0**-fewest > study.alpha:
         fewest += 1

@@ -203,3 +203,11 @@ Claim = SerializeAsAny[
         Discriminator(_claim_kind),
     ]
 ]
+
+
+def kind_of(claim: Claim) -> str:
+    """Return the kind of the part of a claim that is hardest to support."""
+    return max(
+        (test.hypothesis.kind for test in claim.tests),
+        key=("one-sided", "equivalence", "two-sided").index,
+    )

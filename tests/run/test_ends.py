@@ -111,10 +111,13 @@ PARENTS = (
 NO_SERVER = ("--tracking-uri", "http://127.0.0.1:9")
 CASES = {
     "SIGTERM to all, as a scheduler": (signal.SIGTERM, "trials run", {"group": True}),
+    "SIGTERM to the conductor": (signal.SIGTERM, "trials run", {}),
+    "SIGHUP to all, as a terminal": (signal.SIGHUP, "trials run", {"group": True}),
     "SIGHUP to the conductor, no server": (signal.SIGHUP, "trials run", {}, *NO_SERVER),
     "while Ray starts": (signal.SIGTERM, "Ray starts", {}),
     "while Ray starts, to all": (signal.SIGHUP, "Ray starts", {"group": True}),
     "while it judges": (signal.SIGTERM, "it judges", {}, *QUICK),
+    "again and again": (signal.SIGTERM, "trials run", {"group": True, "again": True}),
     "Ctrl-C again and again": (signal.SIGINT, "trials run", {"group": True, "again": True}),
     "in-process": (signal.SIGTERM, "trials run", {"group": True}, "--in-process"),
     "in-process, again and again": (signal.SIGHUP, "it judges", {"again": True}, "--in-process",
