@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
-from test_ray_alone import free_port, wait_for_port
+from ray_heads import free_port, running_head
 
 from harness.store import open_store
 from harness.trial import State
@@ -62,30 +61,10 @@ def cluster(tmp_path, folder):
     port = free_port()
     config = tmp_path / "cluster.json"
     config.write_text(json.dumps(autoscaling(port)))
-    environment = {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
-        "RAY_FAKE_CLUSTER": "1",
-        "AUTOSCALER_UPDATE_INTERVAL_S": "1",
-    }
-    ray = Path(sys.executable).with_name("ray")
-    head = subprocess.Popen(
-        [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=0",
-         "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder / 'head'}",
-         f"--autoscaling-config={config}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env={**os.environ, **environment},
-    )  # fmt: skip
-    try:
-        wait_for_port(port)
-        yield f"127.0.0.1:{port}", environment
-    finally:
-        for process in [*psutil.Process(head.pid).children(recursive=True), head]:
-            process.kill()
-        head.wait()
+    options = "--num-cpus=0", f"--autoscaling-config={config}"
+    switches = {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+    with running_head(port, folder, *options, **switches) as running:
+        yield running
 
 
 def test_a_run_begins_without_workers_and_grows(cluster, tmp_path):

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ray_heads import free_port, running_head, wait_for_port
 
 pytestmark = pytest.mark.slow
 
@@ -134,45 +134,11 @@ def test_a_ray_that_keeps_nothing_private_works_as_well(conductor, folder):
 @pytest.fixture(scope="module")
 def cluster():
     """Start a real cluster of one node on loopback, with a token; yield address and environment."""
-    port = free_port()
-    environment = {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
-    }
-    ray = Path(sys.executable).with_name("ray")
-    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as place:
-        head = subprocess.Popen(
-            [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1",
-             "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={place}/head"],
-            cwd=place,  # where this project cannot be imported from
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, **environment},
-        )  # fmt: skip
-        try:
-            wait_for_port(port)
-            yield f"127.0.0.1:{port}", environment
-        finally:
-            for process in [*psutil.Process(head.pid).children(recursive=True), head]:
-                process.kill()
-            head.wait()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-def wait_for_port(port):
-    deadline = time.monotonic() + 900
-    while time.monotonic() < deadline:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(port)
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as place,
+        running_head(free_port(), place, "--num-cpus=1") as running,
+    ):
+        yield running
 
 
 def test_a_running_cluster_is_joined_and_gets_our_code(cluster, conductor):
