@@ -162,7 +162,9 @@ def test_each_trial_ends_as_the_policy_says(outcome):
 
 def test_the_report_tells_them_apart(outcome):
     *_, folder = outcome
-    page = (folder / "reports" / "faults" / "report.md").read_text()
+    report = folder / "reports" / "faults" / "report.md"
+    assert report.exists(), (folder / "log").read_text()
+    page = report.read_text()
     for words in ("worker crashed", "time limit", "node preempted", "node lost", "OSError"):
         assert words in page
 
