@@ -98,6 +98,18 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     assert not list(folder.glob("harness-ray-*"))
 
 
+def test_no_reference_is_dropped_while_ray_is_stopped_beside_other_work(conductor):
+    """Ray would end the whole process, with status 1; here a worker was lost, with its stream."""
+    ending = conductor({"slots": 1, "collect no garbage": True})
+    ending.hear()
+    assert ending.ask("run linear")["state"] == "complete"
+    assert ending.ask("run dying")["kind"] == "worker crashed"
+    assert ending.ask("release") == {"references": []}
+    ending.process.stdin.close()
+    assert ending.hear() == {"left": []}
+    assert ending.process.wait() == 0
+
+
 def lives(process):
     """Tell whether a process goes on; one that only waits to be counted as dead does not."""
     try:
