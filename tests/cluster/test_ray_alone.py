@@ -38,7 +38,10 @@ class Conductor:
         )
 
     def hear(self):
+        """Return what it says next; Ray's own words on its output are passed over."""
         line = self.process.stdout.readline()
+        while line and not line.startswith("{"):
+            line = self.process.stdout.readline()
         assert line, self.process.stderr.read()
         return json.loads(line)
 
