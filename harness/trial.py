@@ -317,7 +317,9 @@ class Verdict:
     """The answer to one claim, with the evidence it rests on.
 
     `verdict` is supported, refuted, inconclusive or incomplete. `effect`, its interval and the
-    p-values are None where the evidence does not allow a number.
+    p-values are None where the evidence does not allow a number. `level` is the interval's
+    confidence. `p_value` is that of a t test, `p_corrected` the same corrected for the claims and
+    looks of the study, and `p_sign_flip` that of a sign-flip test, corrected likewise.
     """
 
     id: str
@@ -336,6 +338,8 @@ class Verdict:
     measures: str
     expected: str
     reason: str
+    level: float | None = None
+    p_sign_flip: float | None = None
     seeds_needed: int | None = None
     changed_after_evidence: bool = False
     parts: list[dict[str, Any]] = field(default_factory=list)

@@ -196,7 +196,7 @@ class Card:
     @property
     def claims(self) -> Sequence[words.Row]:
         """The verdicts of the study."""
-        return words.rows(self.evidence.plan.study, self.result.verdicts)
+        return words.rows(self.result.verdicts)
 
     @property
     def checks(self) -> list[Check]:

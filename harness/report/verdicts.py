@@ -13,8 +13,6 @@ from harness.evidence import Evidence
 from harness.figures._labels import metric_name
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
-from harness.study import Study
-from harness.study.claims import Claim, Test
 from harness.trial import Verdict
 from harness.wording import (
     ABSENT,
@@ -46,7 +44,6 @@ class Row:
     interval: str
     level: str
     p_corrected: str
-    p_plain: str
     seeds: str
     sources: Sequence[str]
     reason: str
@@ -64,26 +61,17 @@ class Row:
         return f"The evidence is against what is claimed in {listed(list(self.sources))}."
 
 
-def rows(
-    study: Study, verdicts: Sequence[Verdict], discussions: Mapping[str, str] | None = None
-) -> list[Row]:
+def rows(verdicts: Sequence[Verdict], discussions: Mapping[str, str] | None = None) -> list[Row]:
     """Return one row per claim, in the order of the study file.
 
     `discussions` holds what was written about the verdicts, by claim.
     """
-    claims = {claim.id: claim for claim in study.claims}
     said = discussions or {}
-    return [
-        replace(_row(claims.get(v.id), v, study.alpha), discussion=said.get(v.id, ""))
-        for v in verdicts
-    ]
+    return [replace(_row(v), discussion=said.get(v.id, "")) for v in verdicts]
 
 
-def _row(claim: Claim | None, verdict: Verdict, alpha: float) -> Row:
-    tests = claim.tests if claim is not None else []
-    parts = [_part(test, part, alpha) for test, part in zip(tests, verdict.parts, strict=False)]
-    lead = next((p for p in parts if p.measured == measured(verdict.measures)), None)
-    level = lead.level if lead else (_level(tests[0], alpha) if tests else "")
+def _row(verdict: Verdict) -> Row:
+    parts = [_part(part) for part in verdict.parts]
     effect, interval = _numbers(verdict.effect, verdict.ci_low, verdict.ci_high)
     return Row(
         id=verdict.id,
@@ -94,9 +82,8 @@ def _row(claim: Claim | None, verdict: Verdict, alpha: float) -> Row:
         expected=with_minus(verdict.expected),
         effect=effect,
         interval=interval,
-        level=level,
+        level=_level(verdict.level),
         p_corrected=p_text(verdict.p_corrected),
-        p_plain=p_text(verdict.p_value),
         seeds=str(verdict.seeds) if verdict.seeds else ABSENT,
         sources=verdict.source,
         reason=capitalized(verdict.reason).replace("%", " %"),
@@ -107,7 +94,7 @@ def _row(claim: Claim | None, verdict: Verdict, alpha: float) -> Row:
     )
 
 
-def _part(test: Test, part: dict[str, Any], alpha: float) -> Row:
+def _part(part: dict[str, Any]) -> Row:
     effect, interval = _numbers(part["effect"], part["ci_low"], part["ci_high"])
     return Row(
         id="",
@@ -118,9 +105,8 @@ def _part(test: Test, part: dict[str, Any], alpha: float) -> Row:
         expected=with_minus(part["expected"]),
         effect=effect,
         interval=interval,
-        level=_level(test, alpha),
-        p_corrected="",
-        p_plain=p_text(part["p_value"]),
+        level=_level(part.get("level")),
+        p_corrected=p_text(part.get("p_corrected")),
         seeds="",
         sources=(),
         reason=capitalized(part["missing"]),
@@ -137,10 +123,9 @@ def measured(measures: str) -> str:
     return capitalized(metric_name(metric)) + colon + rest
 
 
-def _level(test: Test, alpha: float) -> str:
-    """Return the confidence level that belongs to a test's kind of claim, such as "95 %"."""
-    two_bounds = test.hypothesis.kind == "equivalence"
-    return f"{100 * (1 - (2 if two_bounds else 1) * alpha):g} %"
+def _level(level: float | None) -> str:
+    """Return a confidence level in words, such as "95 %"."""
+    return "" if level is None else f"{100 * level:.4g} %"
 
 
 def _numbers(effect: float | None, low: float | None, high: float | None) -> tuple[str, str]:

@@ -120,7 +120,7 @@ class ProfileView:
     def rows(self) -> list[words.Row]:
         """The verdicts in words."""
         discussions = self.result.standing.discussions
-        return words.rows(self.evidence.plan.study, self.result.verdicts, discussions)
+        return words.rows(self.result.verdicts, discussions)
 
     @cached_property
     def by_claim(self) -> Mapping[str, words.Row]:

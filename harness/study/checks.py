@@ -59,18 +59,13 @@ def _simple_baseline_problems(study: Study, document: Document) -> list[Problem]
 def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
     """Refuse numbers of seeds with which no result whatever could support a claim.
 
-    A sign-flip test of n seeds gives 2**-n at best, or twice that for a claim of two sides; with
-    four seeds or fewer the t interval rests on a spread that is hardly known.
+    With four seeds or fewer the t interval rests on a spread that is hardly known.
     """
-    tests = [test for claim in study.claims for test in claim.tests]
-    two_sided = any(test.hypothesis.kind == "two-sided" for test in tests)
-    fewest = FEWEST_SEEDS
-    while (2 if two_sided else 1) * 2.0**-fewest > study.alpha:
-        fewest += 1
     for where, seeds in (("max", study.most_seeds), ("start", study.first_seeds)):
-        needed = fewest if where == "max" else FEWEST_SEEDS
-        if study.claims and seeds < needed:
-            message = f"{seeds} seeds can support no claim; these claims need at least {needed}"
+        if study.claims and seeds < FEWEST_SEEDS:
+            message = (
+                f"{seeds} seeds can support no claim; these claims need at least {FEWEST_SEEDS}"
+            )
             place: Path_ = ("seeds",) if len(study.looks) == 1 else ("seeds", where)
             return [document.problem(place, message)]
     return []

@@ -8,6 +8,7 @@ from harness.evidence import Evidence
 from harness.judge import describe_measure, judge
 from harness.judge.measures import numbers_per_seed
 from harness.plan import make_plan
+from harness.stats.intervals import shrinkage_of_distances
 from harness.store import Execution
 from harness.study import InputError, load_study
 
@@ -115,7 +116,8 @@ def test_a_trend_over_points_that_are_differences(evidence):
 
 def test_spread_over_seeds(evidence):
     made = evidence("of: {arm: wide}\nspread_over_seeds: true\nabove: 0", level)
-    np.testing.assert_allclose(numbers(made), np.abs(np.arange(10) - 4.5))
+    distances = np.abs(np.arange(10) - 4.5)
+    np.testing.assert_allclose(numbers(made), distances / shrinkage_of_distances(10))
 
 
 def test_only_the_first_seeds_count(evidence):

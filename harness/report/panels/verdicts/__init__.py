@@ -46,6 +46,6 @@ def verdict_table(rows: Sequence[Row]) -> Table:
         "Claims and verdicts",
         ["Claim", "Verdict", "Effect", "Interval", "Claimed", "p", "Seeds"],
         cells,
-        "p is corrected for all claims of the study together (Holm).",
+        "p: t test, corrected for all claims of the study together (Bonferroni).",
         name="verdicts",
     )
