@@ -83,6 +83,11 @@ class Test(_Parts):
         False,
         description="look at each value's distance from the median of its arm instead",
     )
+    deterministic: bool = Field(
+        False,
+        description="whether the seed has no influence on the metric; "
+        "else equal numbers decide nothing",
+    )
     diverged: float | None = Field(
         None, description="value that stands for a diverged trial; else it is missing evidence"
     )

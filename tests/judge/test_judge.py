@@ -78,11 +78,18 @@ def test_a_contrast_is_paired_and_agrees_with_scipy(made):
     assert verdict.verdict == "supported"
     assert verdict.effect == pytest.approx((relu - tanh).mean())
     assert (verdict.ci_low, verdict.ci_high) == pytest.approx((interval.low, interval.high))
+    one_sided = stats.ttest_rel(relu, tanh + 0.05, alternative="greater").pvalue
+    assert verdict.p_value == pytest.approx(one_sided)
+    assert verdict.p_corrected == pytest.approx(2 * one_sided)  # one claim is tested as two-sided
     exact = stats.permutation_test(
         (relu - tanh - 0.05,), np.mean, permutation_type="samples", alternative="greater",
         n_resamples=np.inf,
     )  # fmt: skip
-    assert verdict.p_value == pytest.approx(exact.pvalue)
+    assert verdict.p_sign_flip == pytest.approx(2 * exact.pvalue)
+    assert verdict.level == 0.95
+    assert "a sign-flip test agrees (p = 0.002, the smallest that 10 seeds can give)" in (
+        verdict.reason
+    )
     assert verdict.seeds == 10
     assert len(verdict.trials) == 60
 
@@ -181,8 +188,11 @@ def test_p_values_are_corrected_over_the_study(made):
     text = "".join(f"\n  - {line % 'says: s, metric: test.accuracy'}" for line in lines)
     verdicts = judge(made(text + "\n", accuracy))
     raw = [v.p_value for v in verdicts]
-    expected = statsmodels.stats.multitest.multipletests(raw, method="holm")[1]
+    expected = statsmodels.stats.multitest.multipletests(raw, method="bonferroni")[1]
     assert [v.p_corrected for v in verdicts] == pytest.approx(list(expected))
+    assert [v.level for v in verdicts] == pytest.approx([1 - 2 * 0.05 / 3] * 3)
+    for verdict in verdicts:
+        assert (verdict.verdict == "supported") == (verdict.p_corrected <= 0.05)
 
 
 @pytest.mark.parametrize(
@@ -213,16 +223,49 @@ def test_a_composite_claim_needs_every_part(made):
     assert (both.verdict, one.verdict) == ("supported", "refuted")
     assert both.p_value == max(p.p_value for p in both.parts)
     assert [p.verdict for p in one.parts] == ["supported", "refuted"]
+    # A part that is not supported allows for both: either alone could refute the claim.
+    assert [p.level for p in one.parts] == pytest.approx([0.95, 0.975])
+    assert all(p.p_corrected == min(1, 2 * p.p_value) for p in one.parts)
 
 
-def test_too_few_seeds_never_support(made, tmp_path):
-    """With 4 seeds a sign-flip test cannot reach 0.05, however large the effect."""
-    evidence = made(GREATER, accuracy)
-    study = evidence.plan.study.model_copy(update={"seeds": 4})
-    plan = make_plan(study, evidence.plan.arms)
-    trials = evidence.trials[evidence.trials["seed"] < 4]
-    few = Evidence(plan, evidence.execution, trials, evidence.curves, {}, [])
-    assert judge(few)[0].verdict == "inconclusive"
+def test_a_part_is_corrected_though_its_sibling_is_missing(made):
+    part = "{metric: test.accuracy, contrast: %s, greater_by: %s}"
+    here = part % ("{activation: [relu, tanh]}", 0.05)
+    gone = part % ("[{arm: linear}, {activation: tanh}]", 0.05)
+    text = f"\n  - {{id: c, says: s, all_of: [{here}, {gone}]}}\n"
+    (verdict,) = judge(made(text, accuracy, {("linear", 3): "failed"}))
+    assert verdict.verdict == "incomplete"
+    assert verdict.parts[0].p_corrected == 2 * verdict.parts[0].p_value
+
+
+def test_equal_numbers_decide_only_where_no_seed_can_change_them(made):
+    def same(arm, seed):
+        return 0.9 if arm.levels.get("activation") == "relu" else 0.8
+
+    (verdict,) = judge(made(GREATER, same))
+    assert (verdict.verdict, verdict.ci_low, verdict.seeds_needed) == ("inconclusive", None, None)
+    assert verdict.reason.startswith("all 10 numbers are equal")
+    (verdict,) = judge(made(GREATER.replace("greater", "deterministic: true, greater"), same))
+    assert verdict.verdict == "supported"
+    text = GREATER.replace("test.accuracy", "cost.parameters")
+    (verdict,) = judge(made(text, same, metric="cost.parameters"))
+    assert (verdict.verdict, verdict.p_corrected) == ("supported", 0.0)
+
+
+def test_a_validation_metric_is_said_to_flatter(made):
+    text = GREATER.replace("test.accuracy", "validation.accuracy")
+    assert "may flatter" in judge(made(text, accuracy, metric="validation.accuracy"))[0].reason
+    assert "flatter" not in judge(made(GREATER, accuracy))[0].reason
+
+
+def test_skewed_numbers_are_called_so(made):
+    def skewed(arm, seed):
+        value = accuracy(arm, seed)
+        return value - 0.5 * (seed == 3 and arm.levels.get("activation") == "tanh")
+
+    (verdict,) = judge(made(GREATER, skewed))
+    assert "the numbers are skewed" in verdict.reason
+    assert "skewed" not in judge(made(GREATER, accuracy))[0].reason
 
 
 def test_the_declaration_of_a_claim_is_its_test_and_not_its_wording(made):
