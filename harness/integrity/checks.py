@@ -11,6 +11,7 @@ from pandas import DataFrame
 from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
+from harness.judge.scope import unlike
 from harness.plan.budgets import Budget, budgets
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import TIMED, Phase, State, Verdict
@@ -49,6 +50,7 @@ def check(
         _outcomes(evidence),
         _lost(lost),
         _budgets(evidence),
+        _equal_chances(evidence, verdicts),
         _seeds(verdicts),
         _duplicates(evidence),
         _same_arms(evidence),
@@ -241,6 +243,23 @@ def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
             f" {listed_some(other)}."
         )
     return noted
+
+
+def _equal_chances(evidence: Evidence, verdicts: Sequence[Verdict]) -> Check:
+    """Look for arms that differ in size, updates or search where that is not what is compared."""
+    judged = {verdict.id for verdict in verdicts if verdict.verdict != "incomplete"}
+    by_text: dict[str, list[str]] = {}
+    for claim in evidence.plan.study.claims:
+        if claim.id in judged:
+            for text in unlike(claim.tests, evidence):
+                by_text.setdefault(text, []).append(claim.id)
+    noted = [
+        f"The arms compared differ in {text}, which what is compared does not explain:"
+        f" {listed_some(ids)}."
+        for text, ids in by_text.items()
+    ]
+    fine = "No claim compares arms that differ, unexplained, in parameters, updates or search."
+    return _made("equal-chances", "Equal chances", noted, fine)
 
 
 def _seeds(verdicts: Sequence[Verdict]) -> Check:
