@@ -3,6 +3,7 @@
 from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
 from harness.integrity.ledger import Ledger, read_ledger
 from harness.integrity.provenance import Provenance, changed_claims, provenance_of
+from harness.integrity.published import merged, published_looks
 
 __all__ = [
     "FINE",
@@ -13,6 +14,8 @@ __all__ = [
     "Provenance",
     "changed_claims",
     "check",
+    "merged",
     "provenance_of",
+    "published_looks",
     "read_ledger",
 ]

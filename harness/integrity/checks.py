@@ -115,6 +115,10 @@ def _claims(verdicts: Sequence[Verdict], provenance: Provenance) -> Check:
             by_reason.setdefault(verdict.exploratory, []).append(verdict.id)
     noted += [f"Exploratory: {listed_some(ids)}. {reason}" for reason, ids in by_reason.items()]
     noted += provenance.ledger.notes
+    unknown = provenance.ledger.unknown
+    if unknown:
+        outcome = NOTED if noted else UNKNOWN
+        return Check("claims-changed", "Claims", outcome, (*noted, unknown))
     fine = "No claim was changed after its evidence had been seen."
     return _made("claims-changed", "Claims", noted, fine)
 

@@ -29,11 +29,13 @@ class Ledger:
             had been seen; it is no test.
         dropped: the claims that were judged on this evidence and are declared no longer.
         notes: whole sentences on what else differs from the first look.
+        unknown: why what was looked at before cannot be told; empty where it can.
     """
 
     exploratory: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    unknown: str = ""
 
 
 _UNREADABLE = (

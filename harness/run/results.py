@@ -11,15 +11,20 @@ import pandas as pd
 from harness.errors import InputError, nearest
 from harness.evidence import Evidence, gather
 from harness.formatting import why
-from harness.integrity import changed_claims, provenance_of, read_ledger
+from harness.integrity import changed_claims, merged, provenance_of, published_looks, read_ledger
 from harness.judge import declared_claims, judge
 from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
 from harness.run.outcome import Fault
 from harness.search import Tried
-from harness.store import DATABASE, Execution, Store, StoreError, open_store
+from harness.store import DATABASE, Execution, Look, Store, StoreError, open_store
 from harness.trial import Phase, State
+
+NOT_WRITTEN = (
+    "The records were published by a version of harness that did not write down what had been"
+    " looked at before."
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,9 @@ class Results:
         history = self._history(execution.study, execution.profile)
         known = sorted(changed_claims(history, declared) | provenance.changed)
         verdicts = judge(evidence, known)
-        ledger = read_ledger(evidence, verdicts, entry.source.looks(execution.id))
+        ledger = read_ledger(evidence, verdicts, self._looks(evidence, entry.source))
+        if isinstance(entry.source, PublishedFile) and entry.source.looks_before is None:
+            ledger = replace(ledger, unknown=NOT_WRITTEN)
         if ledger.dropped:
             verdicts = judge(evidence, known, len(ledger.dropped))
         verdicts = [replace(v, exploratory=ledger.exploratory.get(v.id, "")) for v in verdicts]
@@ -108,6 +115,11 @@ class Results:
                 self.faults.append(Fault(execution.study, execution.profile, says, error))
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
         return ProfileResult(evidence, verdicts, lost, replace(provenance, ledger=ledger))
+
+    def _looks(self, evidence: Evidence, source: Store | PublishedFile) -> list[Look]:
+        """Return the earlier looks at the confirmation trials, here and in published files."""
+        files = list(self._published.values())
+        return merged(published_looks(evidence, source, files), source.looks(evidence.execution.id))
 
     def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
         """Return when each claim met evidence, here and where the records were published."""

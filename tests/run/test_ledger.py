@@ -1,9 +1,13 @@
 """Whatever is changed after a look at the evidence stays marked, under whatever name."""
 
+import gzip
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 
+from harness.cli.app import run
 from harness.run.conductor import RunOptions, run_study
 from harness.run.results import open_results
 from harness.study import load_study
@@ -129,3 +133,43 @@ def test_a_study_of_arms_that_another_one_has_shown_tests_nothing(again):
     verdicts, _ = again(claim("late", "relu, sigmoid"), study="two", levels="relu, sigmoid")
     why = verdicts["late"].exploratory
     assert why.startswith("All its evidence had been seen before, in the study one (")
+
+
+@pytest.fixture
+def clone(seen, tmp_path, monkeypatch):
+    """A folder that has the published file of the first look, and no records of its own."""
+    monkeypatch.chdir(seen)
+    assert run(["publish", "one"]) == 0
+    shutil.copytree(seen / "results" / "published", tmp_path / "clone" / "results" / "published")
+    monkeypatch.chdir(tmp_path / "clone")
+    return lambda *changes, **others: look(tmp_path / "clone", *changes, **others)
+
+
+def test_what_was_published_has_been_seen(clone):
+    late = claim("late", "relu, sigmoid")
+    verdicts, says = clone(FIRST + late)
+    assert verdicts["late"].exploratory.startswith("It was written after its evidence")
+    assert not verdicts["better"].exploratory
+    assert "1 claim was judged on this evidence and is no longer declared: other." in says
+    verdicts, says = clone(FIRST + late, study="two")
+    assert verdicts["late"].exploratory
+    assert "The same trials were judged before in the study one." in says
+
+
+def test_a_published_file_tells_a_stranger_of_the_looks_before(again, tmp_path, monkeypatch):
+    again(FIRST + OTHER + claim("late", "relu, sigmoid"))
+    assert run(["publish", "one"]) == 0
+    file = Path("results/published/one.default.json.gz")
+    stranger = tmp_path / "stranger" / "results" / "published"
+    shutil.copytree(file.parent, stranger)
+    monkeypatch.chdir(tmp_path / "stranger")
+    [result] = open_results(Path("results")).judged()
+    assert [v.id for v in result.verdicts if v.exploratory] == ["late"]
+    document = json.loads(gzip.decompress((stranger / file.name).read_bytes()))
+    del document["looks"], document["digest"]
+    (stranger / file.name).write_bytes(gzip.compress(json.dumps(document).encode()))
+    [result] = open_results(Path("results")).judged()
+    [check] = [check for check in result.checks if check.id == "claims-changed"]
+    assert not any(verdict.exploratory for verdict in result.verdicts)
+    assert check.outcome == "not checked"
+    assert "did not write down what had been looked at before" in " ".join(check.says)
