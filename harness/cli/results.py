@@ -1,4 +1,4 @@
-"""Commands about results: report, claims, publish, trial, ui, export-optuna."""
+"""Commands about results: report, publish, trial, ui, export-optuna."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (report, claims, publish, trial, ui, export_optuna):
+    for command in (report, publish, trial, ui, export_optuna):
         app.command()(command)
 
 
@@ -67,10 +67,10 @@ def report(
         profiles = ", ".join(result.profile for result in made.judged if result.study == study)
         typer.echo(f"{study} ({profiles}): {folder / 'index.html'}")
     typer.echo(f"scoreboard: {out / 'index.html'}")
-    return _told(made.faults, wanted)
+    return told(made.faults, wanted)
 
 
-def _told(faults: Sequence[Fault], wanted: Sequence[str]) -> int:
+def told(faults: Sequence[Fault], wanted: Sequence[str]) -> int:
     """Say what went wrong; return the exit status, which is about what was asked for."""
     from harness.api import tell
     from harness.store import StoreError
@@ -92,7 +92,7 @@ def _export(results: Path, studies: list[str] | None, folder: Path) -> int:
     judged = at_hand.judged(wanted)
     for written in export(judged, folder):
         typer.echo(f"{written}")
-    return _told([*at_hand.faults_of(wanted), *left_out(judged)], wanted)
+    return told([*at_hand.faults_of(wanted), *left_out(judged)], wanted)
 
 
 def _compare(
@@ -110,32 +110,7 @@ def _compare(
     view = compare(first, second, (str(folders[0]), str(folders[1])))
     page = build_comparison(view, out)
     typer.echo(json.dumps(view.to_dict()) if as_json else f"{view.headline}\ncomparison: {page}")
-    return _told([fault for one in sets for fault in one.faults_of(wanted)], wanted)
-
-
-def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) -> int:
-    """Show every claim with its verdict and its evidence, own and published, and count them."""
-    from harness.api.results import Result
-    from harness.cli.verdict_table import print_counts, print_verdicts
-    from harness.run.reports import left_out
-    from harness.run.results import open_results
-
-    at_hand = open_results(results)
-    judged = at_hand.judged()
-    if as_json:
-        found = [Result.of_profile(result, results).claims_as_dicts() for result in judged]
-        typer.echo(json.dumps([claim for claims in found for claim in claims]))
-        return _told([*at_hand.faults, *left_out(judged)], at_hand.named())
-    for result in judged:
-        if result.verdicts:
-            origin = ", published records" if result.provenance.published else ""
-            if result.imported:
-                origin += ", imported runs"
-            typer.echo(f"\n{result.study} ({result.profile}{origin})")
-            print_verdicts(result.verdicts)
-    typer.echo("")
-    print_counts(judged)
-    return _told(at_hand.faults, at_hand.named())
+    return told([fault for one in sets for fault in one.faults_of(wanted)], wanted)
 
 
 def publish(
@@ -167,7 +142,7 @@ def publish(
     for page in made.folders.values():
         typer.echo(f"page: {page / 'report.md'}")
     typer.echo(f"scoreboard: {pages / 'index.md'}")
-    return _told(made.faults, wanted)
+    return told(made.faults, wanted)
 
 
 def _publish(results: Path, studies: list[str] | None, folder: Path) -> list[str]:

@@ -1,0 +1,104 @@
+"""Commands that hold a study to its word: claims, register, verify."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.options import RESULTS
+from harness.cli.results import told
+from harness.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from harness.report import ProfileResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (claims,):
+        app.command()(command)
+
+
+def claims(
+    studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY...]")] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND,...",
+            help="end with status 1 if a claim is: supported, refuted, inconclusive, incomplete,"
+            " changed (or written) after its evidence, exploratory",
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write a JUnit file: a test for each claim")
+    ] = None,
+    results: options.Results = RESULTS,
+    as_json: options.AsJson = False,
+) -> int:
+    """Show every claim with its verdict and its evidence, own and published, and count them.
+
+    With --fail-on, claims guard a repository as tests do.
+    """
+    from harness.cli.junit import kinds_of, write_junit
+    from harness.run.reports import left_out
+    from harness.run.results import open_results
+
+    kinds = _kinds(fail_on)
+    at_hand = open_results(results)
+    wanted = at_hand.named(studies)
+    judged = at_hand.judged(wanted)
+    faults = at_hand.faults if not studies else at_hand.faults_of(wanted)
+    if as_json:
+        _print_as_json(judged, results)
+        faults = [*faults, *left_out(judged)]
+    else:
+        _print(judged)
+    if junit is not None:
+        try:
+            write_junit(junit, judged, faults, kinds)
+        except OSError as error:
+            raise InputError(f"--junit: '{junit}' cannot be written: {error.strerror}") from None
+    status = told(faults, wanted)
+    wrong = [v for r in judged for v in r.verdicts if kinds_of(v) & kinds]
+    for verdict in wrong:
+        found = ", ".join(sorted(kinds_of(verdict) & kinds))
+        where = f"{verdict.study} ({verdict.profile})"
+        typer.echo(f"harness: {where}: the claim {verdict.id} is {found}", err=True)
+    return status or (1 if wrong else 0)
+
+
+def _kinds(text: str | None) -> set[str]:
+    """Read the kinds of claims on which the command fails."""
+    from harness.cli.junit import KINDS
+
+    found = {kind.strip() for kind in text.split(",")} if text is not None else set()
+    for kind in sorted(found - set(KINDS)):
+        known = ", ".join(KINDS)
+        raise InputError(f"--fail-on: '{kind}' is not one of {known}{nearest(kind, KINDS)}")
+    return found
+
+
+def _print(judged: Sequence[ProfileResult]) -> None:
+    from harness.cli.verdict_table import print_counts, print_verdicts
+
+    for result in judged:
+        if result.verdicts:
+            origin = ", published records" if result.provenance.published else ""
+            if result.imported:
+                origin += ", imported runs"
+            typer.echo(f"\n{result.study} ({result.profile}{origin})")
+            print_verdicts(result.verdicts)
+    typer.echo("")
+    print_counts(judged)
+
+
+def _print_as_json(judged: Sequence[ProfileResult], results: Path) -> None:
+    from harness.api.results import Result
+
+    found = [Result.of_profile(result, results).claims_as_dicts() for result in judged]
+    typer.echo(json.dumps([claim for claims in found for claim in claims]))
