@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (claims,):
-        app.command()(command)
+    for command in (claims, register_plan):
+        app.command(name=command.__name__.partition("_")[0])(command)
 
 
 def claims(
@@ -70,6 +70,52 @@ def claims(
         where = f"{verdict.study} ({verdict.profile})"
         typer.echo(f"harness: {where}: the claim {verdict.id} is {found}", err=True)
     return status or (1 if wrong else 0)
+
+
+def register_plan(
+    study: options.StudyFile,
+    profile: options.Profile = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="default: registered/STUDY.PROFILE.yaml, where runs look for it"
+        ),
+    ] = None,
+    results: options.Results = RESULTS,
+    data_root: options.DataRoot = None,
+) -> int:
+    """Freeze the plan of a study in a small file, to be committed, tagged or uploaded.
+
+    Write it before the run: the report then says whether the run kept to it, and names each
+    difference.
+    """
+    from harness.api import plan as make_plan
+    from harness.integrity import freeze
+    from harness.run.finished import registered_file
+    from harness.run.prepare import data_configs
+    from harness.study import load_study
+
+    planned = make_plan(load_study(study, profile), results=results, data=data_root)
+    plan = planned.plan
+    file = out or registered_file(plan.study.study, plan.profile)
+    if file.exists():
+        raise InputError(
+            f"'{file}' is there already, and a registered plan is never changed; remove it, or"
+            " choose another one with --out"
+        )
+    seen = planned.outlook.done.get("confirmation", 0)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(freeze(plan, seen), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--out: '{file}' cannot be written: {error.strerror}") from None
+    typer.echo(f"{file} is written; commit, tag or upload it before the run")
+    if seen:
+        trials = "trial has" if seen == 1 else "trials have"
+        typer.echo(f"{seen} confirmation {trials} a record already, and the file says so")
+    if len(plan.fingerprints) < len(data_configs(plan)):
+        typer.echo("not all of its data are on this machine, so that fingerprints are missing")
+    return 0
 
 
 def _kinds(text: str | None) -> set[str]:

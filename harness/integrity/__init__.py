@@ -4,6 +4,7 @@ from harness.integrity.checks import FINE, NOTED, UNKNOWN, Check, check
 from harness.integrity.ledger import Ledger, read_ledger
 from harness.integrity.provenance import Provenance, changed_claims, provenance_of
 from harness.integrity.published import merged, published_looks
+from harness.integrity.registration import Registration, deviations, freeze, read_registration
 
 __all__ = [
     "FINE",
@@ -12,10 +13,14 @@ __all__ = [
     "Check",
     "Ledger",
     "Provenance",
+    "Registration",
     "changed_claims",
     "check",
+    "deviations",
+    "freeze",
     "merged",
     "provenance_of",
     "published_looks",
     "read_ledger",
+    "read_registration",
 ]

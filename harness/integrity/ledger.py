@@ -29,12 +29,14 @@ class Ledger:
             had been seen; it is no test.
         dropped: the claims that were judged on this evidence and are declared no longer.
         notes: whole sentences on what else differs from the first look.
+        first: when the evidence was looked at first, in seconds since 1970; None if it was not.
         unknown: why what was looked at before cannot be told; empty where it can.
     """
 
     exploratory: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    first: float | None = None
     unknown: str = ""
 
 
@@ -77,14 +79,15 @@ def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable
         verdicts: its verdicts, which say on which trials each claim rests.
         looks: earlier executions that used some of its confirmation trials, the oldest first.
     """
-    before, lost = [], []
+    before, lost, looks = [], [], list(looks)
+    first = min((look.at for look in looks), default=None)
     for look in looks:
         try:
             before.append(_Past(look, _read(canonical_json(look.declaration))))
         except Exception:  # it is damaged or of an older form, which is about that execution alone
             lost = [_UNREADABLE]
     if not before:
-        return Ledger(notes=tuple(lost))
+        return Ledger(notes=tuple(lost), first=first)
     now = declared_claims(evidence.plan.study)
     arms = dict(zip(evidence.trials["trial_id"], evidence.trials["arm"], strict=True))
     exploratory: dict[str, str] = {}
@@ -98,7 +101,7 @@ def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable
             notes += _on_the_way(verdict.id, test, before)
     dropped = _dropped(now, before)
     notes += [*_says_dropped(dropped), *_seeds(evidence, now, before), *_names(evidence, before)]
-    return Ledger(exploratory, dropped, tuple(notes))
+    return Ledger(exploratory, dropped, tuple(notes), first)
 
 
 @lru_cache(maxsize=64)

@@ -230,7 +230,14 @@ def _execution(part: _Part) -> Execution:
             raise part.wrong(name, f"'{getattr(execution, name)}' is no name")
     if not _DIGEST.fullmatch(execution.plan_hash):
         raise part.wrong("plan_hash", "is no hash")
-    for name in ("overrides", "fingerprints", "environment", "duplicates", "imported"):
+    for name in (
+        "overrides",
+        "fingerprints",
+        "environment",
+        "duplicates",
+        "imported",
+        "registered",
+    ):
         if not isinstance(execution.context.get(name, {}), dict):
             raise part.wrong(f"context.{name}", "is no mapping")
     if not isinstance(execution.context.get("imported", {}).get("notes", []), list):

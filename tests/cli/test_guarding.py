@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.cli.app import run
+from harness.run.results import open_results
+from harness.study.document import read_yaml
 
 STUDY = """\
 study: guarded
@@ -41,6 +43,7 @@ def home(tmp_path_factory):
     (folder / "studies").mkdir()
     (folder / "studies" / "guarded.yaml").write_text(STUDY)
     with chdir(folder), redirect_stdout(StringIO()):
+        assert run(["register", "studies/guarded.yaml"]) == 0
         assert run(["run", "studies/guarded.yaml", "--in-process", "--json"]) == 0
         assert run(["publish"]) == 0
     return folder
@@ -119,3 +122,97 @@ def test_claims_refuses_wrong_input(here, said, arguments, message):
     status, _, err = said("claims", *arguments)
     assert status == 2
     assert message in err
+
+
+@pytest.fixture
+def registered(capsys):
+    """Return a function: what the report says of the registered plan."""
+
+    def found():
+        capsys.readouterr()
+        [result] = open_results(Path("results")).judged()
+        [check] = [check for check in result.checks if check.id == "registered"]
+        return check.outcome, " ".join(check.says)
+
+    return found
+
+
+def change(old, new, file="studies/guarded.yaml"):
+    text = Path(file).read_text()
+    assert old in text
+    Path(file).write_text(text.replace(old, new))
+
+
+def test_a_run_that_kept_to_its_registered_plan(here, registered):
+    plan = read_yaml(Path("registered/guarded.default.yaml")).data
+    assert [plan["study"], plan["profile"], plan["alpha"], plan["looks"]] == [
+        "guarded", "default", 0.05, [6],
+    ]  # fmt: skip
+    assert plan["data"][0]["fingerprint"]
+    assert [claim["id"] for claim in plan["plan"]["claims"]] == ["learns", "perfect", "alike"]
+    outcome, says = registered()
+    assert outcome == "fine"
+    assert says.startswith(f"The run kept to the plan that was registered on {plan['registered']}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("seeds: 6", "seeds: 7", "seeds: 6 was registered, 7 was run."),
+        ("above: 0.999", "above: 0.998", "claim perfect, above: 0.999 was registered, 0.998 was"),
+        ("id: alike", "id: like", "The claim alike was registered and is not declared."),
+        ("id: alike", "id: like", "The claim like was not registered."),
+        ("lr: 1e-2", "lr: 2e-2", "workload.optimizer.lr: 0.01 was registered, 0.02 was run."),
+        ("limit: 300", "limit: 320", "workload.data.limit: 300 was registered, 320 was run."),
+        ("seeds: 6", "seeds: 6\nalpha: 0.1", "alpha: 0.05 was registered, 0.1 was run."),
+        ("It is perfect", "It is not", "claim perfect, says: It is perfect was registered, It is"),
+    ],
+)
+def test_each_difference_from_the_registered_plan_is_named(here, registered, old, new, says):
+    change(old, new)
+    assert run(["run", "studies/guarded.yaml", "--in-process", "--json"]) == 0
+    outcome, found = registered()
+    assert outcome == "noted"
+    assert says in found
+
+
+def test_overrides_and_a_registered_plan_that_was_edited_are_told(here, registered):
+    change("alpha: 0.05", "alpha: 0.06", "registered/guarded.default.yaml")
+    command = ["run", "studies/guarded.yaml", "--in-process", "--json"]
+    assert run([*command, "--set", "seeds=7", "--set", "workload.epochs=1"]) == 0
+    _, says = registered()
+    assert "It was edited after it had been written." in says
+    assert "workload.epochs: 2 was registered, 1 was run." in says
+    Path("registered/guarded.default.yaml").write_text("nothing: [")
+    assert run([*command, "--set", "workload.epochs=3"]) == 0
+    _, says = registered()
+    assert "registered/guarded.default.yaml could not be read: is not valid YAML" in says
+
+
+def test_a_plan_that_is_registered_after_its_evidence_is_told(here, said, registered):
+    file = Path("registered/guarded.default.yaml")
+    status, _, err = said("register", "studies/guarded.yaml")
+    assert status == 2
+    assert f"'{file}' is there already" in err
+    file.unlink()
+    status, out, _ = said("register", "studies/guarded.yaml")
+    assert status == 0
+    assert "12 confirmation trials have a record already" in out
+    change("0.999", "0.9999")
+    assert run(["run", "studies/guarded.yaml", "--in-process", "--json"]) == 0
+    assert "When it was registered, 12 confirmation trials had a record." in registered()[1]
+
+
+def test_another_profile_and_place_and_wrong_input(here, said):
+    long = ["--profile", "long", "--out", "x/y.yaml"]
+    assert said("register", "studies/guarded.yaml", *long)[0] == 0
+    plan = read_yaml(Path("x/y.yaml")).data
+    assert (plan["profile"], plan["plan"]["workload"]["epochs"]) == ("long", 3)
+    for arguments, message in (
+        (["--profile", "lon"], "has no profile 'lon' (it has: long); did you mean 'long'?"),
+        (["--out", "studies"], "'studies' is there already"),
+        (["--out", "studies/guarded.yaml/x"], "cannot be written"),
+    ):
+        status, _, err = said("register", "studies/guarded.yaml", *arguments)
+        assert status == 2
+        assert message in err
