@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.options import RESULTS
+from harness.cli.options import REPORTS, RESULTS
 from harness.cli.results import told
 from harness.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult
+    from harness.run.verification import Finding
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (claims, register_plan):
+    for command in (claims, register_plan, verify):
         app.command(name=command.__name__.partition("_")[0])(command)
 
 
@@ -116,6 +117,56 @@ def register_plan(
     if len(plan.fingerprints) < len(data_configs(plan)):
         typer.echo("not all of its data are on this machine, so that fingerprints are missing")
     return 0
+
+
+def verify(
+    studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY...]")] = None,
+    replay: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="train so many trials again, drawn by lot, and compare them"
+        ),
+    ] = None,
+    registered: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="compare with a registered plan as well")
+    ] = None,
+    results: options.Results = RESULTS,
+    out: options.Reports = REPORTS,
+    data_root: options.DataRoot = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Judge records again, and compare verdicts, digests, pages and published files with them.
+
+    Ends with status 1 where anything differs.
+    """
+    from harness.integrity import read_registration
+    from harness.run import verification
+    from harness.run.results import open_results
+
+    registration = read_registration(registered) if registered is not None else None
+    at_hand = open_results(results)
+    wanted = at_hand.named(studies)
+    found = list(verification.verify(at_hand, wanted, out))
+    if registration is not None:
+        found += verification.kept_to(registration, at_hand.judged(wanted))
+    if not as_json:
+        _say(found)
+    for finding in verification.replay(at_hand, wanted, replay, data_root) if replay else ():
+        found.append(finding)
+        if not as_json:
+            _say([finding])
+    differing = sum(finding.differs for finding in found)
+    if as_json:
+        rows = [{"study": f.study, "says": f.says, "differs": f.differs} for f in found]
+        typer.echo(json.dumps({"differs": differing, "found": rows}))
+    else:
+        typer.echo(f"{differing or 'nothing'} {'differ' if differing > 1 else 'differs'}")
+    return 1 if differing else 0
+
+
+def _say(found: Sequence[Finding]) -> None:
+    for finding in found:
+        typer.echo(f"{'differs' if finding.differs else 'fine':<8} {finding.says}")
 
 
 def _kinds(text: str | None) -> set[str]:

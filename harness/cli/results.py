@@ -177,32 +177,27 @@ def trial(
     as_json: options.AsJson = False,
 ) -> int:
     """Show one trial: its settings and its record; with --replay, run it again and compare."""
-    from harness.identity import training_version
+    from harness.run.replay import train_again
     from harness.store import open_store
-    from harness.trial import TIMED
 
     store = open_store(results, create=False)
     record = _find(store, trial_id)
     if not replay:
         typer.echo(json.dumps(record.to_dict(), indent=None if as_json else 2))
         return 0
-    again = _run_again(record, store, data_root)
-    same = again.deterministic_part() == record.deterministic_part()
-    same = same and _same_weights(again.weights, store.weights(record.trial_id))
-    version = training_version(record.trial.workload, probes=record.trial.probes)
-    changed = record.trial.code_version != version
+    again = train_again(record, store, data_root)
     if as_json:
-        said = {"trial_id": record.trial_id, "identical": same, "code_changed": changed}
+        said = {"trial_id": record.trial_id, "identical": again.identical}
+        said |= {"code_changed": again.code_changed}
         typer.echo(json.dumps(said))
     else:
-        if changed:
+        if again.code_changed:
             typer.echo("the code that trains it is not what it was when the trial was recorded")
-        typer.echo(f"{record.trial_id}: the replay is {'identical' if same else 'different'}")
-        for name, value in record.metrics.items():
-            other = again.metrics.get(name)
-            if other != value and not name.startswith(TIMED):
-                typer.echo(f"  {name}: recorded {value}, replayed {other}")
-    return 0 if same else 1
+        same = "identical" if again.identical else "different"
+        typer.echo(f"{record.trial_id}: the replay is {same}")
+        for name, (value, other) in again.metrics.items():
+            typer.echo(f"  {name}: recorded {value}, replayed {other}")
+    return 0 if again.identical else 1
 
 
 def _find(store: Store, prefix: str) -> Record:
@@ -213,27 +208,6 @@ def _find(store: Store, prefix: str) -> Record:
     if record is None:
         raise InputError(f"no trial '{prefix}' is recorded")
     return record
-
-
-def _same_weights(again: Weights | None, before: Weights | None) -> bool:
-    """Whether weights are equal bit for bit; those that were not kept are not compared."""
-    if again is None or before is None:
-        return True
-    return again.keys() == before.keys() and all(
-        again[name].tobytes() == before[name].tobytes() for name in again
-    )
-
-
-def _run_again(record: Record, store: Store, root: Path | None) -> Record:
-    from harness.run.stages import training_inputs
-    from harness.train import train
-    from harness.trial import Record as RecordType
-
-    of = training_inputs(record, store, root)
-    for event in train([record.trial], of.data, threads=of.threads, given=of.given):
-        if isinstance(event, RecordType):
-            return event
-    raise AssertionError("a trial always ends with a record")
 
 
 def export_optuna(

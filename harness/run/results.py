@@ -66,6 +66,11 @@ class Results:
                 found[key] = ShownExecution(execution, self.store, published=False)
         return [found[key] for key in sorted(found) if studies is None or key[0] in studies]
 
+    @property
+    def published(self) -> Sequence[PublishedFile]:
+        """The published files, shown or not."""
+        return list(self._published.values())
+
     def named(self, studies: Iterable[str] | None = None) -> list[str]:
         """Return the studies that are named, or all, in the order of their names.
 
@@ -118,8 +123,8 @@ class Results:
 
     def _looks(self, evidence: Evidence, source: Store | PublishedFile) -> list[Look]:
         """Return the earlier looks at the confirmation trials, here and in published files."""
-        files = list(self._published.values())
-        return merged(published_looks(evidence, source, files), source.looks(evidence.execution.id))
+        published = published_looks(evidence, source, self.published)
+        return merged(published, source.looks(evidence.execution.id))
 
     def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
         """Return when each claim met evidence, here and where the records were published."""

@@ -1,7 +1,10 @@
 """Commands that hold a study to its word, on a small study that is run for real."""
 
+import gzip
+import json
 import shutil
-from contextlib import chdir, redirect_stdout
+import sqlite3
+from contextlib import chdir, closing, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.cli.app import run
+from harness.publish.write import with_digest
 from harness.run.results import open_results
 from harness.study.document import read_yaml
 
@@ -216,3 +220,129 @@ def test_another_profile_and_place_and_wrong_input(here, said):
         status, _, err = said("register", "studies/guarded.yaml", *arguments)
         assert status == 2
         assert message in err
+
+
+def test_what_holds_is_verified_and_trained_again(here, said):
+    status, out, err = said("verify", "guarded", "--replay", "2")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[-1] == "nothing differs"
+    assert sum("trained again, equal bit for bit" in line for line in lines) == 2
+    assert "holds the same records and gives the same verdicts" in out
+    for page in ("guarded/index.html", "guarded/report.md", "published/guarded/report.md"):
+        assert f"reports/{page} is as it was written, and of these records" in out
+    status, out, _ = said("verify", "--registered", "registered/guarded.default.yaml", "--json")
+    assert status == 0
+    assert '"differs": 0' in out
+    assert "the run kept to the plan registered/guarded.default.yaml" in out
+
+
+def test_a_page_that_was_edited_is_found(here, said):
+    change("Refuted", "Supported", "reports/guarded/report.md")
+    assert "guarded: reports/guarded/report.md was edited" in said("verify", "guarded")[1]
+    assert said("report")[0] == 0
+    assert said("verify", "guarded")[0] == 0
+    change("refuted", "supported", "reports/published/guarded/report.md")
+    change("Refuted", "Supported", "reports/guarded/index.html")
+    status, out, _ = said("verify", "guarded")
+    assert status == 1
+    assert "differs  guarded: reports/published/guarded/report.md was edited" in out
+    assert "differs  guarded: reports/guarded/index.html is not as it was written" in out
+    assert out.splitlines()[-1] == "2 differ"
+
+
+def rewritten(change_document):
+    """Change what a published file holds, with a digest that fits."""
+    file = Path("results/published/guarded.default.json.gz")
+    document = json.loads(gzip.decompress(file.read_bytes()))
+    del document["digest"]
+    change_document(document)
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    file.write_bytes(gzip.compress(with_digest(text).encode()))
+
+
+def improve(document):
+    for record in document["records"].values():
+        if "test.accuracy" in record["metrics"]:
+            record["metrics"]["test.accuracy"] = 0.9995
+
+
+def test_numbers_that_were_made_up_are_found(here, said):
+    rewritten(improve)
+    status, out, _ = said("verify")
+    assert status == 1
+    assert "its published file holds other records than these" in out
+    assert "published/guarded/report.md was made from other records than these" in out
+    Path("results/harness.db").unlink()
+    shutil.rmtree("reports")
+    assert said("verify")[0] == 0  # nothing is here to compare the file with
+    status, out, _ = said("verify", "--replay", "1")
+    assert status == 1
+    assert "trained again, differs: test.accuracy 0.9995 recorded" in out
+
+
+def test_another_environment_may_differ_in_its_last_digits(here, said):
+    Path("results/harness.db").unlink()
+
+    def elsewhere(document):
+        for shared in document["shared"]:
+            if isinstance(shared, dict) and "torch" in shared:
+                shared["torch"] = "1.0"
+        for record in document["records"].values():
+            record["metrics"]["test.loss"] *= 1.0000001
+
+    rewritten(elsewhere)
+    shutil.rmtree("reports")
+    status, out, _ = said("verify", "--replay", "1")
+    assert status == 0
+    assert "within 3 standard deviations of its arm's seeds" in out
+    assert "torch 1.0 then" in out
+    rewritten(improve)
+    assert said("verify", "--replay", "1")[0] == 1
+
+
+def test_a_database_that_was_edited_is_found(here, said):
+    with closing(sqlite3.connect("results/harness.db")) as connection, connection:
+        connection.execute(
+            "UPDATE records SET record = replace(record, ?, ?)",
+            ('"test.accuracy":0.', '"test.accuracy":0.9'),
+        )
+    status, out, _ = said("verify", "guarded")
+    assert status == 1
+    assert "is not as it was written" in out
+
+
+def test_code_of_its_own_in_a_published_file_is_not_run(here, said):
+    Path("results/harness.db").unlink()
+    shutil.rmtree("reports")
+
+    def outside(document):
+        for shared in document["shared"]:
+            if isinstance(shared, dict) and "model" in shared:
+                shared["model"] = {"name": "evil:network"}
+
+    Path("evil.py").write_text("open('ran', 'w')\n")
+    rewritten(outside)
+    status, _, err = said("verify", "--replay", "1")
+    assert status == 2
+    assert "nothing that a published file names is run" in err
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["guardd"], "there are no results of a study 'guardd'; did you mean 'guarded'?"),
+        (["--replay", "0"], "--replay"),
+        (["--registered", "no.yaml"], "no.yaml: cannot be read: No such file or directory"),
+        (
+            ["--registered", "studies/guarded.yaml"],
+            "studies/guarded.yaml: format: is no",
+        ),
+        (["--results", "nowhere"], "there are no results in 'nowhere' yet"),
+    ],
+)
+def test_verify_refuses_wrong_input(here, said, arguments, message):
+    status, _, err = said("verify", *arguments)
+    assert status == 2
+    assert message in err
