@@ -7,6 +7,7 @@ that a claim which is written now comes after its evidence, though nothing ran o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from harness.evidence import Evidence, RecordSource
 from harness.pretrained import own_code
@@ -70,15 +71,8 @@ def _looks_of(file: PublishedFile, mine: Mapping[str, str]) -> Iterable[Look]:
     for look in file.looks_before or ():
         trials = look.trials & here.keys()
         if trials:
-            yield Look(
-                look.study, look.profile, look.at, look.declaration,
-                frozenset(here[id_] for id_ in trials), look.arms,
-            )  # fmt: skip
-    execution = file.execution
-    yield Look(
-        execution.study, execution.profile, execution.started, execution.declaration,
-        frozenset(here.values()), frozenset(arms.values()),
-    )  # fmt: skip
+            yield replace(look, trials=frozenset(here[id_] for id_ in trials))
+    yield Look.at_execution(file.execution, frozenset(here.values()), frozenset(arms.values()))
 
 
 def _content(trial: Trial) -> str:

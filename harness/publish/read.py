@@ -21,6 +21,8 @@ LARGEST_FILE = 64 * 2**20
 LARGEST_TEXT = 1024 * 2**20
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
+_CONTEXT = ("overrides", "fingerprints", "environment", "duplicates", "imported", "registered",
+            "profiles")  # fmt: skip
 _Value = TypeVar("_Value")
 
 
@@ -230,14 +232,7 @@ def _execution(part: _Part) -> Execution:
             raise part.wrong(name, f"'{getattr(execution, name)}' is no name")
     if not _DIGEST.fullmatch(execution.plan_hash):
         raise part.wrong("plan_hash", "is no hash")
-    for name in (
-        "overrides",
-        "fingerprints",
-        "environment",
-        "duplicates",
-        "imported",
-        "registered",
-    ):
+    for name in _CONTEXT:
         if not isinstance(execution.context.get(name, {}), dict):
             raise part.wrong(f"context.{name}", "is no mapping")
     if not isinstance(execution.context.get("imported", {}).get("notes", []), list):
@@ -276,6 +271,8 @@ def _looks(document: _Part) -> tuple[Look, ...] | None:
                 _shared(part, "declaration", shared, dict),
                 frozenset(fields["trials"]),
                 frozenset(fields["arms"]),
+                part.get("judged", bool),
+                part.get("profiles", dict),
             )
         )
     return tuple(found)

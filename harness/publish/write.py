@@ -110,7 +110,8 @@ def _assignment(item: AssignedRecord) -> list[Any]:
 
 
 def _look(look: Look, shared: _Shared) -> dict[str, Any]:
-    fields = {"study": look.study, "profile": look.profile, "at": look.at}
+    fields = {"study": look.study, "profile": look.profile, "at": look.at, "judged": look.judged}
+    fields["profiles"] = {name: list(looks) for name, looks in look.profiles.items()}
     seen = {"trials": sorted(look.trials), "arms": sorted(look.arms)}
     return fields | {"declaration": shared.place(dict(look.declaration))} | seen
 

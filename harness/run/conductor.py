@@ -100,6 +100,7 @@ def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sess
         "environment": environment(),
         "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
         "file": file,
+        "profiles": {name: list(study.looks) for name, study in session.loaded.profiles.items()},
         **_registered_plan(plan),
     }
     names = plan.study.study, plan.profile

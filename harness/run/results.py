@@ -12,7 +12,7 @@ from harness.errors import InputError, nearest
 from harness.evidence import Evidence, gather
 from harness.formatting import why
 from harness.integrity import changed_claims, merged, provenance_of, published_looks, read_ledger
-from harness.judge import declared_claims, judge
+from harness.judge import declared_claims, judge, judge_after_peeks
 from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
@@ -108,9 +108,10 @@ class Results:
         ledger = read_ledger(evidence, verdicts, self._looks(evidence, entry.source))
         if isinstance(entry.source, PublishedFile) and entry.source.looks_before is None:
             ledger = replace(ledger, unknown=NOT_WRITTEN)
-        if ledger.dropped:
-            verdicts = judge(evidence, known, len(ledger.dropped))
-        verdicts = [replace(v, exploratory=ledger.exploratory.get(v.id, "")) for v in verdicts]
+        if ledger.dropped or ledger.peeks:
+            verdicts = judge_after_peeks(evidence, known, len(ledger.dropped), ledger.peeks)
+        exploratory = ledger.exploratory
+        verdicts = [replace(v, exploratory=exploratory.get(v.id, v.exploratory)) for v in verdicts]
         if self.store is not None and not entry.published:
             decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
             try:

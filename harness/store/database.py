@@ -281,7 +281,7 @@ class Store:
             trials[past].add(trial_id)
             arms[past].add(arm)
         return [
-            Look(e.study, e.profile, e.started, e.declaration, trials[e.id], arms[e.id])
+            Look.at_execution(e, trials[e.id], arms[e.id])
             for e in (self.executions() if trials else ())
             if e.id in trials
         ]

@@ -10,6 +10,7 @@ import pytest
 from harness.cli.app import run
 from harness.run.conductor import RunOptions, run_study
 from harness.run.results import open_results
+from harness.stats.anytime import confidence_sequence
 from harness.study import load_study
 
 STUDY = """\
@@ -106,8 +107,7 @@ def test_a_claim_that_is_dropped_still_counts(again):
 
 
 def test_seeds_that_are_added_after_a_look_are_told(again):
-    verdicts, says = again(FIRST + OTHER, seeds=9)
-    assert verdicts["better"].seeds == 9
+    _, says = again(FIRST + OTHER, seeds=9)
     assert "were judged with 7 seeds before, and with 9 now" in says
 
 
@@ -173,3 +173,90 @@ def test_a_published_file_tells_a_stranger_of_the_looks_before(again, tmp_path, 
     assert not any(verdict.exploratory for verdict in result.verdicts)
     assert check.outcome == "not checked"
     assert "did not write down what had been looked at before" in " ".join(check.says)
+
+
+LEVEL = """\
+  - {{id: {id}, says: It reaches it, metric: test.accuracy, of: {{activation: {arm}}},
+     {hypothesis}}}
+"""
+KNOWN = LEVEL.format(id="known", arm="relu", hypothesis="above: 0.05")
+ANY = """\
+  - {id: any, says: They differ, metric: test.accuracy, contrast: {activation: [relu, tanh]},
+     differs_by: 0.0}
+"""
+
+
+def values_of(folder, arm):
+    """Return the accuracies of an arm by seed."""
+    [result] = [r for r in open_results(folder / "results").judged() if r.study == "one"]
+    return result.evidence.values_by_arm("test.accuracy")[arm]
+
+
+@pytest.fixture(scope="module")
+def peeked(tmp_path_factory):
+    """A look at 7 seeds that decides one claim and leaves two open, and one at 9 seeds after it."""
+    folder = tmp_path_factory.mktemp("peeked")
+    look(folder, KNOWN, seeds=7)
+    mean = float(values_of(folder, "relu").mean())
+    shutil.rmtree(folder / "results")
+    claims = KNOWN + LEVEL.format(id="open", arm="relu", hypothesis=f"above: {mean:.6f}") + ANY
+    return folder, claims, look(folder, claims, seeds=7), look(folder, claims, seeds=9)
+
+
+def test_what_the_first_look_decided_stands_when_seeds_are_added(peeked):
+    _, _, (first, _), (later, says) = peeked
+    assert first["known"].verdict == "supported"
+    assert (later["known"].verdict, later["known"].seeds) == ("supported", 7)
+    assert later["known"].effect == first["known"].effect
+    assert "before seeds were added" in later["known"].reason
+    assert "were judged with 7 seeds before, and with 9 now" in says
+
+
+def test_added_seeds_are_judged_by_intervals_that_hold_at_every_number(peeked):
+    folder, _, (first, _), (later, _) = peeked
+    assert first["open"].verdict == "inconclusive"
+    found = later["open"]
+    assert (found.verdict, found.seeds, found.exploratory) == ("inconclusive", 9, "")
+    low, high = confidence_sequence(values_of(folder, "relu"), 0.05 / 2 / 3)
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high))
+    assert found.p_corrected == 1.0
+    assert "seeds that were added after a look" in found.reason
+    assert found.seeds_needed is None or found.seeds_needed > 9
+
+
+def test_a_claim_that_spent_its_whole_error_rate_is_exploratory(peeked):
+    _, _, (first, _), (later, _) = peeked
+    assert first["any"].verdict == "inconclusive"
+    assert later["any"].seeds == 9
+    assert later["any"].exploratory.startswith("Its whole error rate was spent at the look at 7")
+
+
+def test_fewer_seeds_than_at_the_first_look_are_told(peeked, tmp_path, monkeypatch):
+    folder, claims, (first, _), _ = peeked
+    shutil.copytree(folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    verdicts, _ = look(tmp_path / "copy", claims, seeds=6)
+    assert verdicts["known"].exploratory.startswith("Its evidence was first seen with 7 seeds")
+    back, _ = look(tmp_path / "copy", claims, seeds=7)
+    assert back["open"].ci_low == first["open"].ci_low
+    assert not back["open"].exploratory
+
+
+def test_a_profile_that_was_declared_beforehand_adds_no_seeds(tmp_path, monkeypatch):
+    def run_profile(text, profile=None):
+        file = tmp_path / "study.yaml"
+        file.write_text(
+            STUDY.format(claims=KNOWN, study="one", seeds=5, levels="relu, tanh") + text
+        )
+        options = RunOptions(tmp_path / "results", tmp_path / "reports", in_process=True)
+        run_study(load_study(file, profile), options)
+        results = open_results(tmp_path / "results").judged()
+        return {r.profile: r.verdicts[0] for r in results}
+
+    monkeypatch.chdir(tmp_path)
+    run_profile("profiles: {more: {seeds: 6}}\n")
+    found = run_profile("profiles: {more: {seeds: 6}, later: {seeds: 7}}\n", "more")
+    assert found["more"].seeds == 6
+    found = run_profile("profiles: {more: {seeds: 6}, later: {seeds: 7}}\n", "later")
+    assert found["later"].seeds == 5
+    assert "before seeds were added" in found["later"].reason
