@@ -22,7 +22,7 @@ from harness.evidence import Evidence
 from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
 from harness.measures.base import MissingEvidence
-from harness.stats.anytime import confidence_sequence, critical_t
+from harness.stats.anytime import confidence_sequence, critical_t, outcome, share_of_claim
 from harness.stats.hypotheses import Alternative, combine
 from harness.study import Study
 from harness.study.claims import Claim, Test
@@ -67,7 +67,7 @@ def judge_after_peeks(
             verdicts = judge(_as_planned(evidence, peek.seeds), changed, dropped)
             planned[str(peek.seeds)] = {verdict.id: verdict for verdict in verdicts}
     claims = {claim.id: claim for claim in study.claims}
-    share = study.alpha / 2.0 / (len(claims) + dropped)
+    share = share_of_claim(study.alpha, len(claims) + dropped)
     return [
         verdict
         if verdict.id not in peeks
@@ -105,12 +105,7 @@ class _Part:
     values: Numbers
     low: float
     high: float
-
-    @property
-    def outcome(self) -> str:
-        if self.hypothesis.holds(self.low, self.high):
-            return "supported"
-        return "refuted" if self.hypothesis.fails(self.low, self.high) else "inconclusive"
+    outcome: str
 
 
 def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
@@ -144,12 +139,14 @@ def _has_reserve(test: Test) -> bool:
 def _part(added: _Added, test: Test, seeds: int) -> _Part:
     values = numbers_per_seed(test, added.evidence, seeds)
     hypothesis = test.hypothesis.alternative(test.measure.log)
-    return _Part(test, hypothesis, values, *confidence_sequence(values, added.share))
+    interval = confidence_sequence(values, added.share)
+    says = outcome(values, hypothesis, added.share)
+    return _Part(test, hypothesis, values, *interval, says)
 
 
 def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
     lead = min(parts, key=lambda part: (_RANK[part.outcome], -_p_value(part)))
-    outcome = combine(part.outcome for part in parts)
+    found = combine(part.outcome for part in parts)
     p = max(_p_value(part) for part in parts)
     alpha = added.evidence.plan.study.alpha
     says = {
@@ -159,12 +156,12 @@ def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
     }
     return replace(
         today,
-        verdict=outcome,
+        verdict=found,
         p_value=p,
         p_corrected=min(1.0, p * alpha / added.share),
         seeds=len(lead.values),
-        reason=f"the interval for seeds that were added after a look {says[outcome]}",
-        seeds_needed=_seeds_needed(lead, added.share) if outcome == "inconclusive" else None,
+        reason=f"the interval for seeds that were added after a look {says[found]}",
+        seeds_needed=_seeds_needed(lead, added.share) if found == "inconclusive" else None,
         level=1.0 - added.share,
         parts=[
             replace(shown, verdict=part.outcome, p_value=_p_value(part), level=1.0 - added.share,

@@ -17,6 +17,7 @@ import math
 import numpy.typing as npt
 
 from harness.stats.arrays import checked
+from harness.stats.hypotheses import Alternative, Outcome
 
 MIXTURE = 1.0
 """Variance of the mixture of effects, in squared deviations between seeds: the sequence is narrow
@@ -43,6 +44,32 @@ def confidence_sequence(values: npt.ArrayLike, alpha: float) -> tuple[float, flo
         return -math.inf, math.inf
     mean, width = float(array.mean()), half * deviation / math.sqrt(array.size)
     return mean - width, mean + width
+
+
+def outcome(values: npt.ArrayLike, hypothesis: Alternative, alpha: float) -> Outcome:
+    """Tell what the interval of so many seeds says of a claim.
+
+    Args:
+        values: shape (n,), one number per seed.
+        hypothesis: the claim, in the unit of ``values``.
+        alpha: of the confidence sequence.
+
+    Raises:
+        ValueError: as ``confidence_sequence``.
+    """
+    low, high = confidence_sequence(values, alpha)
+    if hypothesis.holds(low, high):
+        return "supported"
+    return "refuted" if hypothesis.fails(low, high) else "inconclusive"
+
+
+def share_of_claim(alpha: float, claims: int) -> float:
+    """Return what each of a study's claims may spend on seeds that were added after a look.
+
+    A first look spends the half of ``alpha`` on each end of an interval. A claim with one bound is
+    decided falsely by one end alone, so that the other half is left, for all claims together.
+    """
+    return alpha / 2.0 / claims
 
 
 def critical_t(n: int, alpha: float) -> float:
