@@ -20,12 +20,13 @@ from harness.stats.hypotheses import (
     decide,
 )
 from harness.stats.intervals import bootstrap_band
-from harness.stats.multiplicity import holm, intersection_union
+from harness.stats.multiplicity import end_level
 from harness.stats.power import Rule, equivalence_power, paired_power
-from harness.stats.sequential import Design, corrected_p_values, interval_alpha
+from harness.stats.sequential import Design, nominal_levels
 
 Floats = npt.NDArray[np.float64]
 Noise = Callable[[np.random.Generator, tuple[int, ...]], Floats]
+Share = Callable[[float], float]
 
 ALPHA = 0.05
 SEEDS = (5, 8, 12, 20)
@@ -153,18 +154,18 @@ def draw(parts: tuple[Part, ...], n: int, noise: Noise, rng: np.random.Generator
     return [part.reduce(noise(rng, (n, *part.cells))) for part in parts]
 
 
-def judge(parts: tuple[Part, ...], assessments: list[Assessment], p_corrected: float) -> str:
-    """The claim's outcome as the harness combines it."""
-    pairs = zip(parts, assessments, strict=True)
-    return combine(decide(a, part.hypothesis, p_corrected, ALPHA) for part, a in pairs)
-
-
-def assess_all(
-    parts: tuple[Part, ...], values: list[Floats], alphas: list[float]
-) -> list[Assessment]:
-    """Assess the parts of one claim."""
-    rows = zip(parts, values, alphas, strict=True)
-    return [assess(array, part.hypothesis, alpha) for part, array, alpha in rows]
+def judge(
+    parts: tuple[Part, ...], values: list[Floats], claims: int = 1, share: Share = lambda end: end
+) -> tuple[str, list[Assessment]]:
+    """The claim's outcome among so many claims, and the assessments it rests on."""
+    found = []
+    for part, array in zip(parts, values, strict=True):
+        end = end_level(ALPHA, claims, part.hypothesis.sides)
+        one = assess(array, part.hypothesis, share(end))
+        if len(parts) > 1 and decide(one, part.hypothesis) != "supported":
+            one = assess(array, part.hypothesis, share(end / len(parts)))
+        found.append(one)
+    return combine(decide(one, p.hypothesis) for one, p in zip(found, parts, strict=True)), found
 
 
 def fixed_cell(job: tuple[str, int, str, int, int]) -> tuple[float, float, float]:
@@ -174,30 +175,75 @@ def fixed_cell(job: tuple[str, int, str, int, int]) -> tuple[float, float, float
     rng = np.random.default_rng(seed)
     supported = refuted = covered = 0
     for _ in range(studies):
-        found = assess_all(parts, draw(parts, n, noise, rng), [ALPHA] * len(parts))
-        outcome = judge(parts, found, intersection_union([a.p_value for a in found]))
+        outcome, found = judge(parts, draw(parts, n, noise, rng))
         supported += outcome == "supported"
         refuted += outcome == "refuted"
         covered += found[0].low <= parts[0].truth <= found[0].high
     return supported / studies, refuted / studies, covered / studies
 
 
-def family_cell(job: tuple[int, str, int, int]) -> float:
-    """Rate of studies with any false "supported" among eight false claims under Holm."""
+def family_cell(job: tuple[int, str, int, int]) -> tuple[float, float, float]:
+    """Of studies with eight claims on their margins, those with any false "supported", with any
+    "refuted", and with any interval that misses."""
     n, family, studies, seed = job
     noise, rng = FAMILIES[family], np.random.default_rng(seed)
-    wrong = 0
+    wrong = np.zeros(3)
     for _ in range(studies):
-        found = []
+        outcomes, missed = set(), False
         for kind in FAMILY:
             parts = KINDS[kind]
-            found.append(assess_all(parts, draw(parts, n, noise, rng), [ALPHA] * len(parts)))
-        adjusted = holm([intersection_union([a.p_value for a in group]) for group in found])
-        wrong += any(
-            judge(KINDS[kind], group, p) == "supported"
-            for kind, group, p in zip(FAMILY, found, adjusted, strict=True)
-        )
-    return wrong / studies
+            outcome, found = judge(parts, draw(parts, n, noise, rng), len(FAMILY))
+            outcomes.add(outcome)
+            missed |= not found[0].low <= parts[0].truth <= found[0].high
+        wrong += ("supported" in outcomes, "refuted" in outcomes, missed)
+    supported, refuted, missed_any = wrong / studies
+    return float(supported), float(refuted), float(missed_any)
+
+
+def all_equal(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Nine seeds in ten give the same number, one in ten another; the mean is 0."""
+    return np.where(generator.random(shape) < 0.1, -9.0, 1.0)
+
+
+def collapsing(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """One seed in ten collapses, the others vary little; the mean is 0."""
+    return all_equal(generator, shape) + 0.3 * generator.standard_normal(shape)
+
+
+def one_arm(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """The difference of an arm with a long tail downwards and a normal one; the mean is 0."""
+    return normal(generator, shape) - skewed(generator, shape)
+
+
+def long_tail(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """A long tail downwards, the mean is 0."""
+    return -skewed(generator, shape)
+
+
+ODD: dict[str, Noise] = {
+    "equal but for one seed in ten": all_equal,
+    "one seed in ten collapses": collapsing,
+    "one of two arms is skewed": one_arm,
+    "the difference itself is skewed": long_tail,
+}
+
+
+def odd_cell(job: tuple[str, int, int, int]) -> tuple[float, float]:
+    """False support of one "greater" where numbers are odd, and where the card then says so."""
+    name, n, studies, seed = job
+    rng = np.random.default_rng(seed)
+    parts = (Part(Greater(), 0.0, (), direct(0.0)),)
+    supported = told = 0
+    for _ in range(studies):
+        outcome, found = judge(parts, draw(parts, n, ODD[name], rng))
+        supported += outcome == "supported"
+        told += outcome == "supported" and found[0].skewed
+    return supported / studies, told / studies
+
+
+def share_of(design: Design, look: int) -> Share:
+    """What a look may spend of an error rate."""
+    return lambda end: nominal_levels(design.looks, end)[look]
 
 
 def sequential_study(
@@ -207,21 +253,18 @@ def sequential_study(
     values = [draw(parts, design.looks[-1], noise, rng) for parts in claims]
     outcomes: list[str] = ["inconclusive"] * len(claims)
     used = np.full(len(claims), design.looks[-1])
-    sides = [parts[0].hypothesis.sides for parts in claims]
     for look, seeds in enumerate(design.looks):
-        supported = [outcome == "supported" for outcome in outcomes]
-        open_claims = [i for i, outcome in enumerate(outcomes) if outcome == "inconclusive"]
-        found: dict[int, list[Assessment]] = {}
-        p_values = np.ones(len(claims))
-        for i in open_claims:
-            alphas = [interval_alpha(design, look, part.hypothesis) for part in claims[i]]
-            found[i] = assess_all(claims[i], [array[:seeds] for array in values[i]], alphas)
-            p_values[i] = intersection_union([a.p_value for a in found[i]])
-        corrected = corrected_p_values(p_values, sides, supported, design, look)
-        for i in open_claims:
-            outcomes[i] = judge(claims[i], found[i], corrected[i])
-            if outcomes[i] != "inconclusive":
-                used[i] = seeds
+        for i, parts in enumerate(claims):
+            if outcomes[i] == "inconclusive":
+                first = [array[:seeds] for array in values[i]]
+                outcomes[i], _ = judge(
+                    parts,
+                    first,
+                    len(claims),
+                    lambda end, look=look: nominal_levels(design.looks, end)[look],
+                )
+                if outcomes[i] != "inconclusive":
+                    used[i] = seeds
     return outcomes, float(used.mean())
 
 
@@ -238,8 +281,8 @@ def sequential_cell(job: tuple[tuple[str, ...], str, str, int, int]) -> tuple[fl
     return supported / studies, refuted / studies
 
 
-def power_cell(job: tuple[str, float, int, int, int, int]) -> tuple[float, float]:
-    """Simulated power of one claim among ``claims``, at Holm's first step, and the formula's."""
+def power_cell(job: tuple[str, float, int, int, int, int]) -> tuple[float, float, float]:
+    """Power of one claim among ``claims``: simulated, by the formula, and of the sign-flip test."""
     kind, effect, n, claims, studies, seed = job
     rng, noise = np.random.default_rng(seed), FAMILIES["normal"]
     if kind == "equivalent":
@@ -251,11 +294,13 @@ def power_cell(job: tuple[str, float, int, int, int, int]) -> tuple[float, float
     else:
         hypothesis, truth = Greater(), effect
         formula = paired_power(effect, 1.0, n, Rule(ALPHA, claims))
-    hits = 0
+    end = end_level(ALPHA, claims, hypothesis.sides)
+    hits = signs = 0
     for _ in range(studies):
-        found = assess(truth + noise(rng, (n,)), hypothesis, ALPHA)
-        hits += decide(found, hypothesis, min(1.0, claims * found.p_value), ALPHA) == "supported"
-    return hits / studies, formula
+        found = assess(truth + noise(rng, (n,)), hypothesis, end)
+        hits += decide(found, hypothesis) == "supported"
+        signs += found.sign_flip <= hypothesis.sides * end
+    return hits / studies, formula, signs / studies
 
 
 def bootstrap_cell(job: tuple[str, int, str, int, int]) -> float:

@@ -2,15 +2,15 @@
 
 ``peeking_cell`` plays such an owner twice on the same numbers: judged as if every look were the
 only one, and by the ledger's rule (``harness.judge.added_seeds``): the first look counts as it was
-declared, and what it left open is judged by intervals that hold at every number of seeds.
+declared, and what it left open has what is left of the error rate, if anything is.
 """
 
 import numpy as np
 from calibration_cells import ALPHA, FAMILIES, MARGIN, Floats
 
-from harness.stats.anytime import outcome, share_of_claim
-from harness.stats.hypotheses import Alternative, Greater, assess, decide
-from harness.stats.multiplicity import holm
+from harness.stats.anytime import outcome, unspent
+from harness.stats.hypotheses import Greater, assess, decide
+from harness.stats.multiplicity import end_level
 
 PEEKING = [
     # claims, seeds of the first look, seeds that are added each time, seeds at most
@@ -53,8 +53,9 @@ def _naive(values: list[Floats], looks: list[int]) -> list[str]:
     """Judge every look as if it were the only one, until each claim is decided."""
     ends = ["inconclusive"] * len(values)
     for seeds in looks:
-        found = _look([array[:seeds] for array in values], HYPOTHESIS)
-        ends = [now if end == "inconclusive" else end for end, now in zip(ends, found, strict=True)]
+        for i, array in enumerate(values):
+            if ends[i] == "inconclusive":
+                ends[i] = _look(array[:seeds], len(values))
         if "inconclusive" not in ends:
             break
     return ends
@@ -62,22 +63,19 @@ def _naive(values: list[Floats], looks: list[int]) -> list[str]:
 
 def _by_ledger(values: list[Floats], looks: list[int]) -> list[str]:
     """Judge the first look as declared, and later ones by what is left of the error rate."""
-    ends = _look([array[: looks[0]] for array in values], HYPOTHESIS)
-    share = share_of_claim(ALPHA, len(values))
-    for i, array in enumerate(values):
+    ends = [_look(array[: looks[0]], len(values)) for array in values]
+    left = unspent(ALPHA, len(values))
+    for i, array in enumerate(values) if left else ():
         for seeds in looks[1:]:
             if ends[i] != "inconclusive":
                 break
-            ends[i] = outcome(array[:seeds], HYPOTHESIS, share)
+            ends[i], *_ = outcome(array[:seeds], HYPOTHESIS, left)
     return ends
 
 
-def _look(values: list[Floats], hypothesis: Alternative) -> list[str]:
-    """Judge the claims of a study with so many seeds, as declared."""
-    found = [assess(array, hypothesis, ALPHA) for array in values]
-    corrected = holm([assessment.p_value for assessment in found])
-    pairs = zip(found, corrected, strict=True)
-    return [decide(assessment, hypothesis, float(p), ALPHA) for assessment, p in pairs]
+def _look(array: Floats, claims: int) -> str:
+    """Judge one of so many claims, as declared."""
+    return decide(assess(array, HYPOTHESIS, end_level(ALPHA, claims)), HYPOTHESIS)
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ class Metric:
         unit: such as "nats"; empty where it has none, or none is known.
         meaning: in a few words; empty where the name says it.
         bounds: the smallest and the largest value that it can have.
+        deterministic: whether it is the same whatever the seed, so that equal values prove it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Metric:
     unit: str = ""
     meaning: str = ""
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    deterministic: bool = False
 
     @property
     def sign(self) -> int:
@@ -94,7 +96,7 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.seconds", "minimize", "s", "training time"),
         Metric("cost.step_seconds", "minimize", "s", "time of a training step"),
         Metric("cost.steps", "minimize", "", "training steps"),
-        Metric("cost.parameters", "minimize", "", "parameters"),
+        Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
     )
 }
 """What the harness measures itself."""

@@ -332,7 +332,8 @@ class Part:
     effect: float | None
     ci_low: float | None
     ci_high: float | None
-    level: float | None = field(default=None, compare=False)
+    p_corrected: float | None = None
+    level: float | None = None
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
 
@@ -344,10 +345,11 @@ class Verdict:
     `verdict` is supported, refuted, inconclusive or incomplete. `effect`, its interval and the
     p-values are None where the evidence does not allow a number; of a claim of several parts they
     are those of the part that decides it. `exploratory` says how the claim came after its evidence;
-    its verdict then describes what had been seen, and tests nothing. What only drawings show is in
-    no document: the confidence `level` of the interval; `claimed`, the ranges where the claim puts
-    the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a
-    value).
+    its verdict then describes what had been seen, and tests nothing. `level` is the confidence of
+    the interval. `p_value` is that of a t test, `p_corrected` the same corrected for the claims and
+    looks of the study, and `p_sign_flip` that of a sign-flip test, corrected likewise. What only
+    drawings show is in no document: `claimed`, the ranges where the claim puts the effect, whose
+    ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a value).
     """
 
     id: str
@@ -366,11 +368,12 @@ class Verdict:
     measures: str
     expected: str
     reason: str
+    level: float | None = None
+    p_sign_flip: float | None = None
     seeds_needed: int | None = None
     changed_after_evidence: bool = False
     exploratory: str = ""
     parts: list[Part] = field(default_factory=list)
-    level: float | None = field(default=None, compare=False)
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
 
@@ -385,7 +388,7 @@ class Verdict:
         """Return the fields as plain JSON-able values, without what only drawings show."""
         fields = asdict(self)
         for row in (fields, *fields["parts"]):
-            for name in ("level", "claimed", "neutral"):
+            for name in ("claimed", "neutral"):
                 del row[name]
         return fields
 

@@ -11,9 +11,8 @@ from harness.cli.tally import spent
 from harness.formatting import listed, seconds
 from harness.losses import loss_name
 from harness.plan import SIMPLE_BASELINE, Plan
-from harness.plan.power import power_of, too_few_seeds
+from harness.plan.power import power_of
 from harness.run.prepare import Outlook
-from harness.study import Study
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import SECONDS, sources_of
 
@@ -99,7 +98,7 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
     _print_rest(console, plan, outlook)
     for names in same_arms(study, plan.arms):
         console.print(f"{listed(names)} {SAME_ARM}", highlight=False)
-    for line in _power_lines(study, power_of(study)):
+    for line in _power_lines(power_of(study)):
         console.print(line, highlight=False)
 
 
@@ -113,25 +112,17 @@ _SHOWN_IF = {
 """By kind of claim: how it is called, and when it is found."""
 
 
-def _power_lines(study: Study, power: Mapping[str, Any]) -> Iterator[str]:
-    """Say which claims no data could support, and what the first and the last look can show."""
-    if (never := too_few_seeds(study)) is not None:
-        yield never
-    able = {claim["kind"] for claim in power["by_claim"] if claim["can_be_supported"]}
+def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the first and the last look can show."""
+    kinds = {claim["kind"] for claim in power["by_claim"]}
     looks = power["looks"]
-    for look in looks[:: max(len(looks) - 1, 1)] if able else ():
-        found = {kind: look["by_kind"][kind] for kind in _SHOWN_IF if kind in able}
+    for look in looks[:: max(len(looks) - 1, 1)] if kinds else ():
         seeds = look["seeds"]
-        if look is not looks[-1] and not any(found.values()):
-            yield f"At the first look, at {seeds} seeds, no claim can be supported yet."
-            continue
+        found = {kind: look["by_kind"][kind] for kind in _SHOWN_IF if kind in kinds}
         for kind, distance in found.items():
             claim, where = _SHOWN_IF[kind]
-            if distance is None:
-                yield f"With {seeds} seeds {claim} can be supported only once others are."
-            else:
-                shown = where.format(f"{distance:.1f} standard deviations (between seeds)")
-                yield f"With {seeds} seeds {claim} is supported 4 times in 5 if its {shown}."
+            shown = where.format(f"{distance:.1f} standard deviations (between seeds)")
+            yield f"With {seeds} seeds {claim} is supported 4 times in 5 if its {shown}."
 
 
 def _own_code_lines(plan: Plan) -> list[str]:

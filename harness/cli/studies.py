@@ -16,7 +16,7 @@ from harness.errors import InputError, Problem, nearest
 
 if TYPE_CHECKING:
     from harness.run.observer import Observer
-    from harness.study import LoadedStudy, Study
+    from harness.study import LoadedStudy
 
 
 def register(app: typer.Typer) -> None:
@@ -50,13 +50,6 @@ def validate(
         claims = len(loaded.study.claims)
         profiles = ", ".join(loaded.study.profiles) or "none"
         typer.echo(f"{file}: fine ({len(loaded.arms)} arms, {claims} claims; profiles: {profiles})")
-        for profile, study in {"default": loaded.study, **loaded.profiles}.items():
-            if _has_plenty_of_seeds(study):
-                continue
-            from harness.plan.power import too_few_seeds  # NumPy is slow to import
-
-            if (few := too_few_seeds(study)) is not None:
-                typer.echo(f"{file}: profile {profile}: {few}")
     if problems and explain:
         from harness.study.explain import explain_problem
 
@@ -66,18 +59,6 @@ def validate(
     if problems:
         raise InputError(problems)
     return 0
-
-
-def _has_plenty_of_seeds(study: Study) -> bool:
-    """Tell whether every claim could be supported, without the numbers of a closer look.
-
-    The smallest p-values that the seeds can give pass Bonferroni's correction, and so Holm's.
-    """
-    from harness.study.claims import kind_of
-
-    sides = 2 if any(kind_of(claim) == "two-sided" for claim in study.claims) else 1
-    smallest = sides * 2.0**-study.most_seeds
-    return len(study.looks) == 1 and len(study.claims) * smallest <= study.alpha
 
 
 def _build(file: Path, data_root: Path | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -205,17 +207,24 @@ class RayExecutor:
         }
 
     def release(self) -> None:
-        """Begin to stop the workers, and Ray itself if it was started here: a second's work."""
+        """Begin to stop the workers, and Ray itself if it was started here: a second's work.
+
+        Ray ends the whole process, with status 1, if a reference is dropped while it shuts down.
+        So all of them go before; those in the frames of an exception cannot, and then nothing else
+        goes on meanwhile.
+        """
         if self._stopping is not None:
             return
         self._waiting.clear()
-        for worker in self._workers:
-            _fire(worker)
-        self._workers.clear()
+        while self._workers:
+            _fire(self._workers.pop())
         self._provided.clear()
         self._given.clear()
+        gc.collect()  # references of lost workers are in cycles, with the errors that told of them
         self._stopping = Thread(target=self._stop, name="stop Ray")
         self._stopping.start()
+        if sys.exception() is not None:
+            self._stopping.join()
 
     def close(self) -> None:
         """Return when the workers are gone, and Ray itself if it was started here."""

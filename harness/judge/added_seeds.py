@@ -1,12 +1,11 @@
 """Claims whose seeds were added after a look at their evidence.
 
 What was declared at the first look is judged as it was declared then, and a claim that it decided
-keeps that verdict. The others go on with what is left of the error rate. An interval has two ends,
-and only one of them can decide a claim with one bound falsely: of a claim such as "greater by 0.01"
-half of the error rate is unspent after a look. Intervals that hold at every number of seeds at once
-(`harness.stats.anytime`) spend it, divided by the number of claims (Bonferroni), whatever seeds are
-added and however often. Where both ends can decide falsely (a claim of any difference, or of two
-bounds) nothing is left: more seeds describe the effect, and test nothing.
+keeps that verdict. The others have what that look left of the error rate
+(`harness.stats.anytime.unspent`). Of a study's only claim half of it is left; intervals that hold
+at every number of seeds at once (`harness.stats.anytime`) spend it, whatever seeds are added and
+however often. Of several claims, and of a claim that either end of its interval supports, nothing
+is left: more seeds describe the effect, and test nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from harness.evidence import Evidence
 from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
 from harness.measures.base import MissingEvidence
-from harness.stats.anytime import confidence_sequence, critical_t, outcome, share_of_claim
+from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
 from harness.stats.hypotheses import Alternative, combine
 from harness.study import Study
 from harness.study.claims import Claim, Test
@@ -67,12 +66,11 @@ def judge_after_peeks(
             verdicts = judge(_as_planned(evidence, peek.seeds), changed, dropped)
             planned[str(peek.seeds)] = {verdict.id: verdict for verdict in verdicts}
     claims = {claim.id: claim for claim in study.claims}
-    share = share_of_claim(study.alpha, len(claims) + dropped)
     return [
         verdict
         if verdict.id not in peeks
         else _judge(
-            _Added(evidence, claims[verdict.id], peeks[verdict.id], share),
+            _Added(evidence, claims[verdict.id], peeks[verdict.id], len(claims) + dropped),
             planned[str(peeks[verdict.id].seeds)][verdict.id],
             verdict,
         )
@@ -88,12 +86,22 @@ def _as_planned(evidence: Evidence, seeds: Any) -> Evidence:
 
 @dataclass(frozen=True)
 class _Added:
-    """A claim with added seeds, and the share of the error rate that its intervals may spend."""
+    """A claim with added seeds, and of how many claims it is one."""
 
     evidence: Evidence
     claim: Claim
     peek: Peek
-    share: float
+    claims: int
+
+    @property
+    def left(self) -> float:
+        """What the first look left of the error rate; nothing where no sequence is known."""
+        alpha, left = self.evidence.plan.study.alpha, []
+        for test in self.claim.tests:
+            hypothesis = test.hypothesis.alternative(test.measure.log)
+            rest = unspent(alpha, self.claims, hypothesis.sides)
+            left.append(rest if test.average == "mean" else 0.0)
+        return min(left)
 
 
 @dataclass(frozen=True)
@@ -103,9 +111,9 @@ class _Part:
     test: Test
     hypothesis: Alternative
     values: Numbers
+    outcome: str
     low: float
     high: float
-    outcome: str
 
 
 def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
@@ -113,7 +121,7 @@ def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
     if then.verdict in DECIDED or not added.peek.looks:
         seen = "at the first look at its evidence, before seeds were added"
         return replace(then, reason=f"{then.reason} ({seen})" if added.peek.looks else then.reason)
-    if not all(_has_reserve(test) for test in added.claim.tests):
+    if not added.left:
         why = (
             f"Its whole error rate was spent at the look at {then.seeds} seeds, before seeds were"
             " added."
@@ -130,18 +138,11 @@ def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
     return today if found is None else _verdict(added, found, today)
 
 
-def _has_reserve(test: Test) -> bool:
-    """Tell whether only one end of an interval can decide a test falsely."""
-    hypothesis = test.hypothesis.alternative(test.measure.log)
-    return hypothesis.sides == 1 and not hypothesis.two_bounds
-
-
 def _part(added: _Added, test: Test, seeds: int) -> _Part:
     values = numbers_per_seed(test, added.evidence, seeds)
     hypothesis = test.hypothesis.alternative(test.measure.log)
-    interval = confidence_sequence(values, added.share)
-    says = outcome(values, hypothesis, added.share)
-    return _Part(test, hypothesis, values, *interval, says)
+    says = outcome(values, hypothesis, added.left, len(added.claim.tests))
+    return _Part(test, hypothesis, values, *says)
 
 
 def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
@@ -158,21 +159,24 @@ def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
         today,
         verdict=found,
         p_value=p,
-        p_corrected=min(1.0, p * alpha / added.share),
+        p_corrected=min(1.0, p * alpha / added.left),
+        p_sign_flip=None,
         seeds=len(lead.values),
         reason=f"the interval for seeds that were added after a look {says[found]}",
-        seeds_needed=_seeds_needed(lead, added.share) if found == "inconclusive" else None,
-        level=1.0 - added.share,
+        seeds_needed=_seeds_needed(lead, added.left) if found == "inconclusive" else None,
+        level=1.0 - added.left,
         parts=[
-            replace(shown, verdict=part.outcome, p_value=_p_value(part), level=1.0 - added.share,
-                    **_numbers(part))
+            replace(
+                shown, verdict=part.outcome, p_value=_p_value(part), level=1.0 - added.left,
+                p_corrected=min(1.0, _p_value(part) * alpha / added.left), **_numbers(part),
+            )
             for shown, part in zip(today.parts, parts, strict=bool(today.parts))
         ],
         **_numbers(lead),
     )  # fmt: skip
 
 
-def _numbers(part: _Part) -> dict[str, float | None]:
+def _numbers(part: _Part) -> dict[str, Any]:
     """Return effect and interval on the scale of the claim."""
     numbers = (float(part.values.mean()), part.low, part.high)
     effect, low, high = (
@@ -195,11 +199,11 @@ def _p_value(part: _Part) -> float:
     return math.exp(high)
 
 
-def _seeds_needed(part: _Part, share: float) -> int | None:
+def _seeds_needed(part: _Part, left: float) -> int | None:
     """Return the seeds that would decide if effect and spread stayed as they are."""
     effect, deviation = float(part.values.mean()), float(np.std(part.values, ddof=1))
     for seeds in range(len(part.values) + 1, MOST_SEEDS):
-        half = critical_t(seeds, share) * deviation / math.sqrt(seeds)
+        half = critical_t(seeds, left) * deviation / math.sqrt(seeds)
         low, high = effect - half, effect + half
         if part.hypothesis.holds(low, high) or part.hypothesis.fails(low, high):
             return seeds

@@ -2,7 +2,7 @@
 
 A sequential study judges its claims at fixed numbers of seeds. A claim that is supported or refuted
 at a look is decided there and keeps that verdict; the others wait for the next look. The intervals
-and the corrected p-values of each look allow for all looks (`harness.stats.sequential`). The walk
+of each look allow for all looks (`harness.stats.sequential`). The walk
 is a pure function of the records of the first seeds, so that the run that decides what to train
 next and the report that is written years later come to the same verdicts.
 """
@@ -12,13 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from harness.evidence import Evidence
-from harness.judge.measures import Numbers, involved_arms
+from harness.judge.measures import involved_arms
 from harness.judge.verdicts import Rules, judge_by
-from harness.stats.hypotheses import Alternative
-from harness.stats.multiplicity import holm
 from harness.study import Study
 from harness.trial import Verdict
 
@@ -38,12 +34,7 @@ def judge(evidence: Evidence, changed: Sequence[str] = (), dropped: int = 0) -> 
     """
     study = evidence.plan.study
     if len(study.looks) == 1:
-        alpha = study.alpha
-
-        def correct(_: Sequence[Sequence[Alternative]], p_values: Numbers) -> Numbers:
-            return holm(np.append(p_values, np.ones(dropped)))[: len(p_values)]
-
-        return judge_by(Rules(study.most_seeds, lambda _: alpha, correct), evidence, changed)
+        return judge_by(Rules(study.most_seeds, lambda end: end, dropped), evidence, changed)
     return _walk(evidence, study.looks, changed, dropped)
 
 
@@ -77,7 +68,7 @@ def _walk(
     study = evidence.plan.study
     latest: dict[str, Verdict] = {}
     for look, seeds in enumerate(looks):
-        rules = _rules_at(study, look, latest, dropped)
+        rules = _rules_at(study, look, dropped)
         for verdict in judge_by(rules, evidence, changed):
             before = latest.get(verdict.id)
             if before is None or before.verdict not in FINAL:
@@ -93,29 +84,9 @@ def _about_look(verdict: Verdict, seeds: int, study: Study) -> Verdict:
     return replace(verdict, reason=f"{verdict.reason} (at the look at {seeds} seeds)")
 
 
-def _rules_at(study: Study, look: int, before: dict[str, Verdict], dropped: int = 0) -> Rules:
-    """Return the rules of one look, given the verdicts of the looks before it."""
-    from harness.stats.sequential import (  # SciPy is slow to import, and few studies need this
-        Design,
-        corrected_p_values,
-        interval_alpha,
-        nominal_level,
-    )
+def _rules_at(study: Study, look: int, dropped: int) -> Rules:
+    """Return the rules of one look."""
+    from harness.stats.sequential import nominal_levels  # SciPy is slow to import
 
-    design = Design(study.looks, study.alpha)
-    outcomes = [before[claim.id].verdict if before else "" for claim in study.claims]
-    supported = np.array([outcome == "supported" for outcome in outcomes])
-    closed = np.array([outcome in FINAL - {"supported"} for outcome in outcomes])
-
-    def correct(hypotheses: Sequence[Sequence[Alternative]], p_values: Numbers) -> Numbers:
-        # Every part of a claim has to pass: where they differ in sides, the stricter level counts.
-        sides = [
-            min({part.sides for part in parts}, key=lambda n: nominal_level(design, look, 1, n))
-            for parts in hypotheses
-        ] + [1] * dropped
-        open_p_values = np.append(np.where(closed, 1.0, p_values), np.ones(dropped))
-        settled = np.append(supported, np.zeros(dropped, dtype=bool))
-        corrected = corrected_p_values(open_p_values, np.array(sides), settled, design, look)
-        return corrected[: len(p_values)]
-
-    return Rules(study.looks[look], lambda part: interval_alpha(design, look, part), correct)
+    looks = study.looks
+    return Rules(looks[look], lambda end: nominal_levels(tuple(looks), end)[look], dropped)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from harness.evidence import Evidence
 from harness.measures.base import ACROSS, MissingEvidence
 from harness.plan import Plan
+from harness.stats.averages import AVERAGES
+from harness.stats.intervals import shrinkage_of_distances
 from harness.study import Arm, Comparison, compared
 from harness.study.claims import Test
 from harness.trial import LARGEST, NOT_FINITE
@@ -85,7 +87,7 @@ class _Sample:
             raise MissingEvidence(self._what_is_not_finite(mine[values.isna()], names))
         table = mine.assign(value=values).pivot_table(index="seed", columns="arm", values="value")
         if test.spread_over_seeds:  # Brown and Forsythe, J. Am. Stat. Assoc. 69, 1974
-            table = (table - table.median()).abs()
+            table = (table - table.median()).abs() / shrinkage_of_distances(self.seeds)
         return np.asarray(test.measure.side(table.sort_index(), test.across), dtype=np.float64)
 
     def _what_is_not_finite(self, without: pd.DataFrame, names: Sequence[str]) -> str:
@@ -124,5 +126,7 @@ def describe_measure(test: Test, comparison: Comparison | None = None) -> str:
     quantity = test.metric
     if test.spread_over_seeds:
         quantity = f"distance of {quantity} from its median over seeds"
+    if test.average != "mean":
+        quantity = f"{AVERAGES[test.average].words} over seeds of {quantity}"
     words = test.measure.words(comparison or Comparison(()))
     return f"{ACROSS[test.across].words}{quantity}: {words}"

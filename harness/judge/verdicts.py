@@ -1,8 +1,9 @@
 """A claim and its evidence give a verdict.
 
 Every test is reduced to one number per seed (a difference of arms, a log ratio, a slope, a value);
-`harness.stats` says what these numbers support. `harness.judge.interim` says by which rules: how
-many seeds count, and how the p-values of a study's claims are corrected together.
+`harness.stats` says what these numbers support. One rule decides: where the interval lies. Its
+confidence allows for all claims of the study (`harness.stats.multiplicity.end_level`), and
+`harness.judge.interim` says for how many looks.
 """
 
 from __future__ import annotations
@@ -17,23 +18,18 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.judge.measures import (
-    Numbers,
     compared_arms,
     describe_measure,
     involved_arms,
     numbers_per_seed,
 )
 from harness.measures.base import MissingEvidence
+from harness.metrics import metric_of
 from harness.seeding import stream
+from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
 from harness.stats.forecast import seeds_to_decide
-from harness.stats.hypotheses import (
-    Alternative,
-    Assessment,
-    assess,
-    combine,
-    decide,
-)
-from harness.stats.multiplicity import intersection_union
+from harness.stats.hypotheses import Alternative, Assessment, assess, combine, decide
+from harness.stats.multiplicity import end_level
 from harness.stats.power import Rule
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
@@ -56,12 +52,24 @@ class TestResult:
     per_seed: NDArray[np.float64] | None
     assessment: Assessment | None
     trials: list[str]
+    factor: float = 1.0
     missing: str = ""
 
     @property
     def expected(self) -> str:
         """What the test expects, such as "> 0.05"."""
         return self.test.hypothesis.words(self.test.measure.log)
+
+    @property
+    def outcome(self) -> str:
+        """What the interval says."""
+        if self.assessment is None:
+            return "incomplete"
+        return decide(self.assessment, self.hypothesis)
+
+    def corrected(self, p_value: float) -> float:
+        """Correct a p-value for the claims and looks; at most alpha where it counts."""
+        return min(1.0, p_value * self.factor)
 
     def shown(self, number: float) -> float:
         """Bring a number from the scale of the test to the scale of the claim."""
@@ -74,14 +82,14 @@ class Rules:
 
     Attributes:
         seeds: how many of the confirmation seeds count, from the first.
-        interval_alpha: the error rate of a claim's interval.
-        correct: from the hypotheses of every claim's parts and the p-values of the claims, shape
-            (claims,), to corrected p-values that are compared with the study's alpha.
+        share: from the chance that one end of an interval may be wrong to what may be spent of it
+            now.
+        dropped: claims that were judged on this evidence before and are declared no longer.
     """
 
     seeds: int
-    interval_alpha: Callable[[Alternative], float]
-    correct: Callable[[Sequence[Sequence[Alternative]], Numbers], Numbers]
+    share: Callable[[float], float]
+    dropped: int = 0
 
 
 def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
@@ -96,22 +104,15 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
     if not study.claims:
         return []
     results = {
-        claim.id: [run_test(test, evidence, rules) for test in claim.tests]
+        claim.id: [run_test(test, evidence, rules, len(claim.tests)) for test in claim.tests]
         for claim in study.claims
     }
-    raw = [_claim_p(parts) for parts in results.values()]
-    corrected = rules.correct(
-        [[part.hypothesis for part in parts] for parts in results.values()],
-        np.array([1.0 if p is None else p for p in raw]),
-    )
     verdicts = []
-    for claim, p, p_corrected in zip(study.claims, raw, corrected, strict=True):
+    for claim in study.claims:
         parts = results[claim.id]
-        # A part's own p-value is corrected as much as that of its claim, the largest of the parts.
-        correction = float(p_corrected) / p if p else 1.0
-        outcomes = [_outcome(part, correction, study.alpha) for part in parts]
-        outcome = combine(outcomes)
-        lead = _lead(parts, outcomes)
+        outcome = combine(part.outcome for part in parts)
+        lead = _lead(parts)
+        p, p_corrected, p_sign_flip = _p_values(parts)
         verdicts.append(
             Verdict(
                 id=claim.id,
@@ -121,19 +122,18 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 source=list(claim.source),
                 verdict=outcome,
                 p_value=p,
-                p_corrected=None if p is None else float(p_corrected),
+                p_corrected=p_corrected,
+                p_sign_flip=p_sign_flip,
                 seeds=min(len(part.per_seed) if part.per_seed is not None else 0 for part in parts),
                 trials=sorted({trial for part in parts for trial in part.trials}),
                 measures=lead.measures,
                 expected=lead.expected,
-                reason=_reason(outcome, parts, lead),
-                seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims))
+                reason=_reason(outcome, parts, lead, study.alpha),
+                seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims) + rules.dropped)
                 if outcome == "inconclusive"
                 else None,
                 changed_after_evidence=claim.id in changed,
-                parts=[]
-                if isinstance(claim, SingleClaim)
-                else [_part(part, found) for part, found in zip(parts, outcomes, strict=True)],
+                parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
                 **_numbers(lead),
             )
         )
@@ -155,8 +155,13 @@ def declared_claims(study: Study) -> dict[str, str]:
     }
 
 
-def run_test(test: Test, evidence: Evidence, rules: Rules) -> TestResult:
-    """Reduce a test to one number per seed and assess these numbers."""
+def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> TestResult:
+    """Reduce a test to one number per seed and assess these numbers.
+
+    A claim of several parts is supported by all of them at the level of one claim (Berger,
+    Technometrics 24, 1982), but each part alone could refute it: a part that is not supported has
+    the wider interval that allows for so many `parts`.
+    """
     hypothesis = test.hypothesis.alternative(test.measure.log)
     measures = describe_measure(test)
     rows = evidence.confirmation
@@ -167,33 +172,40 @@ def run_test(test: Test, evidence: Evidence, rules: Rules) -> TestResult:
         measures = describe_measure(test, compared_arms(test, evidence.plan))
         values = numbers_per_seed(test, evidence, rules.seeds)
     except MissingEvidence as missing:
-        return TestResult(test, measures, hypothesis, None, None, trials, str(missing))
+        return TestResult(test, measures, hypothesis, None, None, trials, missing=str(missing))
     generator = np.random.default_rng(stream(0, f"test:{test.metric}"))
-    assessment = assess(values, hypothesis, rules.interval_alpha(hypothesis), generator)
-    return TestResult(test, measures, hypothesis, values, assessment, trials)
+    study = evidence.plan.study
+    alone = end_level(study.alpha, len(study.claims) + rules.dropped, hypothesis.sides)
+    end = rules.share(alone)
+    fixed = test.deterministic or metric_of(test.metric).deterministic
+    average = AVERAGES[test.average]
+    found = assess(values, hypothesis, end, generator, fixed, average)
+    if parts > 1 and decide(found, hypothesis) != "supported":
+        found = assess(values, hypothesis, rules.share(alone / parts), generator, fixed, average)
+    factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
+    return TestResult(test, measures, hypothesis, values, found, trials, factor)
 
 
-def _claim_p(parts: Sequence[TestResult]) -> float | None:
-    values = [part.assessment.p_value for part in parts if part.assessment is not None]
-    return intersection_union(np.array(values)) if len(values) == len(parts) else None
+def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple[None, None, None]:
+    """Return the largest p-value of the parts: plain, corrected, and of the sign-flip test."""
+    found = [(part, part.assessment) for part in parts if part.assessment is not None]
+    if len(found) < len(parts):
+        return None, None, None
+    return (
+        max(numbers.p_value for _, numbers in found),
+        max(part.corrected(numbers.p_value) for part, numbers in found),
+        max(part.corrected(numbers.sign_flip) for part, numbers in found),
+    )
 
 
-def _outcome(part: TestResult, correction: float, alpha: float) -> str:
-    if part.assessment is None:
-        return "incomplete"
-    p_corrected = min(1.0, part.assessment.p_value * correction)
-    return decide(part.assessment, part.hypothesis, p_corrected, alpha)
-
-
-def _lead(parts: Sequence[TestResult], outcomes: Sequence[str]) -> TestResult:
+def _lead(parts: Sequence[TestResult]) -> TestResult:
     """Return the part that the verdict turns on: the one farthest from being supported."""
     rank = {"refuted": 0, "incomplete": 1, "inconclusive": 2, "supported": 3}
 
-    def distance(index: int) -> tuple[int, float]:
-        assessment = parts[index].assessment
-        return rank[outcomes[index]], -(assessment.p_value if assessment else 1.0)
+    def distance(part: TestResult) -> tuple[int, float]:
+        return rank[part.outcome], -(part.assessment.p_value if part.assessment else 1.0)
 
-    return parts[min(range(len(parts)), key=distance)]
+    return min(parts, key=distance)
 
 
 def _numbers(part: TestResult) -> dict[str, Any]:
@@ -207,32 +219,80 @@ def _numbers(part: TestResult) -> dict[str, Any]:
     return {"effect": effect, "ci_low": low, "ci_high": high, "level": found.level, **claimed}
 
 
-def _part(part: TestResult, outcome: str) -> Part:
+def _part(part: TestResult) -> Part:
+    p_value = part.assessment.p_value if part.assessment else None
     return Part(
-        part.measures,
-        part.expected,
-        outcome,
-        part.assessment.p_value if part.assessment else None,
-        part.missing,
+        measures=part.measures,
+        expected=part.expected,
+        verdict=part.outcome,
+        p_value=p_value,
+        p_corrected=None if p_value is None else part.corrected(p_value),
+        missing=part.missing,
         **_numbers(part),
     )
 
 
-def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult) -> str:
+def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: float) -> str:
     if outcome == "incomplete":
         return next(part.missing for part in parts if part.missing)
-    assert lead.assessment is not None
-    level = f"{lead.assessment.level:.0%}"
-    if outcome == "supported":
-        return f"the {level} interval lies where the claim puts the effect"
-    if outcome == "refuted":
-        return f"the {level} interval excludes the claimed effect"
-    return f"the {level} interval does not decide, or the corrected test does not agree with it"
+    found = lead.assessment
+    assert found is not None
+    if found.deviation is None and math.isinf(found.low):
+        return "one seed shows no spread"
+    if found.deviation == 0.0 and math.isinf(found.low):
+        return (
+            f"all {found.n} numbers are equal, which does not show how much they vary, and"
+            f" {lead.test.metric} is not known to be the same whatever the seed (if it is, say"
+            " `deterministic: true`)"
+        )
+    level = f"the {100 * found.level:.4g}% interval"
+    text = {
+        "supported": f"{level} lies where the claim puts the effect",
+        "refuted": f"{level} excludes the claimed effect",
+    }.get(outcome, f"{level} does not decide")
+    if outcome == "supported" and all(part.test.average == "mean" for part in parts):
+        text += f"; {_sign_flip_text(parts, alpha)}"
+    if lone := _lone_seeds(parts):
+        text += f"; {lone}"
+    elif any(part.assessment.skewed for part in parts if part.assessment):
+        text += "; the numbers are skewed, so the interval may err more often than it says"
+    if any(part.test.metric.startswith("validation.") for part in parts):
+        text += "; a validation metric is of the epoch that it chose, so it may flatter"
+    return text
+
+
+def _lone_seeds(parts: Sequence[TestResult]) -> str:
+    """Say how many seeds lie far from the others, and how often such seeds may come."""
+    found = [
+        (int(far_from_the_others(part.per_seed).sum()), len(part.per_seed))
+        for part in parts
+        if part.per_seed is not None and part.test.average == "mean"
+    ]
+    far, seeds = max(found, default=(0, 1))
+    if not far:
+        return ""
+    low, high = (100 * end for end in rate_interval(far, seeds))
+    lie = "lies" if far == 1 else "lie"
+    return (
+        f"{far} of {seeds} seeds {lie} far from the others (a rate of {low:.2g} to {high:.2g}%), so"
+        " the mean is not what most seeds show, and its interval may err more often than it says"
+    )
+
+
+def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
+    """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
+    p, smallest, seeds = max(
+        (part.corrected(found.sign_flip), found.smallest, found.n)
+        for part in parts
+        if (found := part.assessment)
+    )
+    said = f"a sign-flip test {'agrees' if p <= alpha else 'alone would not show it'} (p = {p:.2g}"
+    return said + (f", the smallest that {seeds} seeds can give)" if smallest else ")")
 
 
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
-    if lead.assessment is None:
+    if lead.assessment is None or lead.test.average != "mean":
         return None
     forecast = seeds_to_decide(lead.assessment, lead.hypothesis, Rule(alpha, claims), POWER)
     return forecast.seeds if forecast else None

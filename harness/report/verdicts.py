@@ -63,7 +63,7 @@ def interval(row: Verdict | Part) -> str:
 
 def level(row: Verdict | Part) -> str:
     """Write the confidence level of an interval, such as "95 %"."""
-    return "" if row.level is None else f"{100 * row.level:g} %"
+    return "" if row.level is None else f"{100 * row.level:.4g} %"
 
 
 def reason(verdict: Verdict) -> str:

@@ -13,11 +13,13 @@ It is wider than an interval for one planned look: 1.8 times at 20 seeds. Planne
 """
 
 import math
+from typing import Literal
 
 import numpy.typing as npt
 
 from harness.stats.arrays import checked
 from harness.stats.hypotheses import Alternative, Outcome
+from harness.stats.multiplicity import end_level
 
 MIXTURE = 1.0
 """Variance of the mixture of effects, in squared deviations between seeds: the sequence is narrow
@@ -46,30 +48,40 @@ def confidence_sequence(values: npt.ArrayLike, alpha: float) -> tuple[float, flo
     return mean - width, mean + width
 
 
-def outcome(values: npt.ArrayLike, hypothesis: Alternative, alpha: float) -> Outcome:
+def outcome(
+    values: npt.ArrayLike, hypothesis: Alternative, alpha: float, parts: int = 1
+) -> tuple[Outcome, float, float]:
     """Tell what the interval of so many seeds says of a claim.
 
     Args:
         values: shape (n,), one number per seed.
         hypothesis: the claim, in the unit of ``values``.
         alpha: of the confidence sequence.
+        parts: of the claim; each alone could refute it, so that what is not supported has the
+            wider interval of ``alpha / parts``.
+
+    Returns:
+        The outcome, and the interval that it rests on.
 
     Raises:
         ValueError: as ``confidence_sequence``.
     """
     low, high = confidence_sequence(values, alpha)
     if hypothesis.holds(low, high):
-        return "supported"
-    return "refuted" if hypothesis.fails(low, high) else "inconclusive"
+        return "supported", low, high
+    low, high = confidence_sequence(values, alpha / parts)
+    return "refuted" if hypothesis.fails(low, high) else "inconclusive", low, high
 
 
-def share_of_claim(alpha: float, claims: int) -> float:
-    """Return what each of a study's claims may spend on seeds that were added after a look.
+def unspent(alpha: float, claims: int, sides: Literal[1, 2] = 1) -> float:
+    """Return what a look at so many claims leaves of the error rate of a study.
 
-    A first look spends the half of ``alpha`` on each end of an interval. A claim with one bound is
-    decided falsely by one end alone, so that the other half is left, for all claims together.
+    What the look spends on each claim is in ``multiplicity.end_level``; of one claim with one side,
+    half of ``alpha`` is left, since the interval of a single claim is no narrower than the usual
+    one. Otherwise nothing is.
     """
-    return alpha / 2.0 / claims
+    left = alpha - claims * sides * end_level(alpha, claims, sides)
+    return left if left > 1e-9 * alpha else 0.0
 
 
 def critical_t(n: int, alpha: float) -> float:

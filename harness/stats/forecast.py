@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from harness.stats.power import (
     Rule,
     equivalence_power,
-    fewest_seeds,
     fewest_with,
     interval_power,
     seeds_needed,
@@ -42,7 +41,7 @@ def seeds_to_decide(
         power: chance of the decision, in (0, 1).
 
     Returns:
-        The forecast; more seeds than the assessment had. None when there is one block only, the
+        The forecast; more seeds than the assessment had. None when the blocks show no spread, the
         estimate sits on the margin, more than ``power.MOST_SEEDS`` would be needed, or the outcome
         does not exist (no difference at all, where one without a margin is claimed).
 
@@ -50,10 +49,8 @@ def seeds_to_decide(
         ValueError: for a power outside (0, 1).
     """
     effect, deviation = assessment.effect, assessment.deviation
-    if deviation is None:
+    if not deviation:
         return None
-    # Equal values so far: forecast from the floors of the tests, with a negligible spread.
-    deviation = max(deviation, 1e-9 * max(1e-9, abs(effect)))
     rule = replace(rule, sides=hypothesis.sides)
     forecast = hypothesis.forecast(effect, deviation, rule, power)
     if forecast is None:
@@ -65,7 +62,7 @@ def of_one_bound(beyond: float, deviation: float, rule: Rule, power: float) -> F
     """Foretell a claim that an effect is beyond a bound, which it is by ``beyond`` so far."""
     if beyond > 0.0:
         return _forecast("supported", seeds_needed(beyond, deviation, rule, power))
-    return _exclusion(-beyond, deviation, rule.alpha / 2.0, power)
+    return _exclusion(-beyond, deviation, rule.end, power)
 
 
 def of_a_difference(
@@ -76,7 +73,7 @@ def of_a_difference(
         return _forecast("supported", seeds_needed(size - margin, deviation, rule, power))
     if size == margin:
         return None
-    below, above, level = margin + size, margin - size, rule.alpha / 2.0
+    below, above, level = margin + size, margin - size, rule.end
     seeds = fewest_with(lambda n: interval_power(below, above, deviation, n, level), power)
     return _forecast("refuted", seeds)
 
@@ -87,17 +84,15 @@ def of_two_bounds(
     """Foretell a claim that an effect lies between two bounds, so far from which it is."""
     nearest = min(below, above)
     if nearest < 0.0:
-        return _exclusion(-nearest, deviation, rule.alpha, power)
+        return _exclusion(-nearest, deviation, rule.end, power)
     if nearest == 0.0:
         return None
-    seeds = fewest_with(
-        lambda n: equivalence_power(below, above, deviation, n, rule), power, fewest_seeds(rule)
-    )
+    seeds = fewest_with(lambda n: equivalence_power(below, above, deviation, n, rule), power)
     return _forecast("supported", seeds)
 
 
 def _exclusion(short: float, deviation: float, level: float, power: float) -> Forecast | None:
-    """Refutation by the interval alone, at one-sided ``level``; no correction, no floor."""
+    """Refutation by the end of the interval that the chance ``level`` is wrong of."""
     if short <= 0.0:
         return None
     return _forecast("refuted", fewest_with(lambda n: t_power(short, deviation, n, level), power))

@@ -1,14 +1,14 @@
 """From one number per block to a decision about one claim.
 
 Nearly every claim reduces to one number per block (a seed): a paired difference, a log ratio, a
-slope, a difference of differences, a fitted exponent, a value. ``assess`` describes those numbers,
-``decide`` turns the description and the corrected p-value into an outcome. Two instruments have to
-agree before a claim is supported: the t interval, which uses the size of the differences, and the
-sign-flip test, which does not assume normal noise.
+slope, a difference of differences, a fitted exponent, a value. ``assess`` describes those numbers
+by a t interval, ``decide`` turns the interval into an outcome: the interval decides, and its
+confidence allows for every claim of the study (``multiplicity.end_level``). A sign-flip test, which
+does not assume normal noise, is computed beside it.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.stats.arrays import Floats, checked
+from harness.stats.averages import MEAN, Average
 from harness.stats.forecast import Forecast, of_a_difference, of_one_bound, of_two_bounds
-from harness.stats.intervals import standard_deviation, t_interval
+from harness.stats.intervals import is_skewed
 from harness.stats.power import Rule
 from harness.stats.sign_flip import sign_flip_p
 
 Outcome = Literal["supported", "refuted", "inconclusive"]
+Test = Callable[[Floats, float], float]
+"""One-sided p-value of "the mean of these values exceeds this margin"."""
 
 
 class Alternative:
@@ -32,12 +35,9 @@ class Alternative:
 
     sides: Literal[1, 2] = 1
     """Sides of the test."""
-    two_bounds: bool = False
-    """Whether the effect is put between two finite bounds: the interval has confidence
-    ``1 - 2 * alpha`` (see ``confidence_level``)."""
 
-    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
-        """P-value against the nearest contradiction; see ``p_value``."""
+    def p_value(self, values: Floats, above: Test) -> float:
+        """P-value against the nearest contradiction (the margin), by a one-sided test."""
         raise NotImplementedError
 
     def holds(self, low: float, high: float) -> bool:
@@ -65,17 +65,17 @@ class Greater(Alternative):
     def __post_init__(self) -> None:
         _check_finite(self.margin)
 
-    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
+    def p_value(self, values: Floats, above: Test) -> float:
         """One-sided."""
-        return sign_flip_p(values, self.margin, generator)
+        return above(values, self.margin)
 
     def holds(self, low: float, high: float) -> bool:
         """Above the margin."""
-        return low > self.margin
+        return _above(low, self.margin)
 
     def fails(self, low: float, high: float) -> bool:
         """Not above the margin."""
-        return high <= self.margin
+        return not _above(high, self.margin)
 
     def forecast(
         self, effect: float, deviation: float, rule: Rule, power: float
@@ -93,17 +93,17 @@ class Less(Alternative):
     def __post_init__(self) -> None:
         _check_finite(self.margin)
 
-    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
+    def p_value(self, values: Floats, above: Test) -> float:
         """One-sided."""
-        return sign_flip_p(-values, -self.margin, generator)
+        return above(-values, -self.margin)
 
     def holds(self, low: float, high: float) -> bool:
         """Below the margin."""
-        return high < self.margin
+        return _above(self.margin, high)
 
     def fails(self, low: float, high: float) -> bool:
         """Not below the margin."""
-        return low >= self.margin
+        return not _above(self.margin, low)
 
     def forecast(
         self, effect: float, deviation: float, rule: Rule, power: float
@@ -127,19 +127,17 @@ class Different(Alternative):
         if self.margin < 0.0:
             raise ValueError(f"the margin of a two-sided claim is not negative, got {self.margin}")
 
-    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
+    def p_value(self, values: Floats, above: Test) -> float:
         """Twice the smaller of the two one-sided p-values."""
-        above = sign_flip_p(values, self.margin, generator)
-        below = sign_flip_p(-values, self.margin, generator)
-        return min(1.0, 2.0 * min(above, below))
+        return min(1.0, 2.0 * min(above(values, self.margin), above(-values, self.margin)))
 
     def holds(self, low: float, high: float) -> bool:
         """Beyond the margin, on one side."""
-        return low > self.margin or high < -self.margin
+        return _above(low, self.margin) or _above(-self.margin, high)
 
     def fails(self, low: float, high: float) -> bool:
         """Within the margin, if there is one."""
-        return self.margin > 0.0 and low >= -self.margin and high <= self.margin
+        return self.margin > 0.0 and not (_above(-self.margin, low) or _above(high, self.margin))
 
     def forecast(
         self, effect: float, deviation: float, rule: Rule, power: float
@@ -165,30 +163,26 @@ class Between(Alternative):
         if not (math.isfinite(self.low) or math.isfinite(self.high)):
             raise ValueError("at least one bound must be finite")
 
-    @property
-    def two_bounds(self) -> bool:  # type: ignore[override]
-        """Whether both bounds are finite."""
-        return math.isfinite(self.low) and math.isfinite(self.high)
-
-    def p_value(self, values: Floats, generator: np.random.Generator | None) -> float:
-        """The larger of the two one-sided p-values; an infinite bound needs no test."""
-        above = sign_flip_p(values, self.low, generator) if math.isfinite(self.low) else 0.0
-        below = sign_flip_p(-values, -self.high, generator) if math.isfinite(self.high) else 0.0
-        return max(above, below)
+    def p_value(self, values: Floats, above: Test) -> float:
+        """The larger of the two one-sided p-values (Schuirmann 1987); of a finite bound each."""
+        return max(
+            above(values, self.low) if math.isfinite(self.low) else 0.0,
+            above(-values, -self.high) if math.isfinite(self.high) else 0.0,
+        )
 
     def holds(self, low: float, high: float) -> bool:
         """Within the bounds."""
-        return low >= self.low and high <= self.high
+        return not (_above(self.low, low) or _above(high, self.high))
 
     def fails(self, low: float, high: float) -> bool:
         """Beyond one of the bounds."""
-        return high < self.low or low > self.high
+        return _above(self.low, high) or _above(low, self.high)
 
     def forecast(
         self, effect: float, deviation: float, rule: Rule, power: float
     ) -> Forecast | None:
         """See ``Alternative``."""
-        if self.two_bounds:
+        if math.isfinite(self.low) and math.isfinite(self.high):
             return of_two_bounds(effect - self.low, self.high - effect, deviation, rule, power)
         beyond = effect - self.low if math.isfinite(self.low) else self.high - effect
         return of_one_bound(beyond, deviation, rule, power)
@@ -196,20 +190,33 @@ class Between(Alternative):
 
 @dataclass(frozen=True)
 class Assessment:
-    """What ``n`` blocks say about one effect; all but ``n``, ``level``, ``p_value`` in its unit.
+    """What ``n`` blocks say about one effect.
 
-    ``low`` and ``high`` bound the t interval with confidence ``level``; they are infinite where
-    the blocks cannot bound the effect. ``deviation`` is the standard deviation between blocks,
-    None for a single block, which has none.
+    Attributes:
+        effect: the mean, or another average, in the unit of the claim.
+        low: of the interval; infinite where the blocks cannot bound the effect.
+        high: likewise.
+        p_value: of the average's own test (of a mean: the t test), against the nearest
+            contradiction.
+        sign_flip: p-value of the exact sign-flip test, likewise.
+        smallest: whether no data of ``n`` blocks could give a smaller ``sign_flip``.
+        n: blocks.
+        deviation: standard deviation between blocks, in the unit of the claim (of a trimmed mean:
+            its standard error); None of one block, NaN of a median, whose interval needs none.
+        level: two-sided confidence of the interval.
+        skewed: whether the numbers are clearly skewed (``intervals.is_skewed``).
     """
 
     effect: float
     low: float
     high: float
     p_value: float
+    sign_flip: float
+    smallest: bool
     n: int
     deviation: float | None
     level: float
+    skewed: bool
 
 
 def _check_finite(margin: float) -> None:
@@ -217,104 +224,81 @@ def _check_finite(margin: float) -> None:
         raise ValueError(f"a margin is a finite number, got {margin}")
 
 
-def confidence_level(hypothesis: Alternative, alpha: float) -> float:
-    """Confidence of the interval that belongs to the claim.
-
-    ``1 - alpha``, two-sided, for every kind but one: for a ``Between`` with two finite bounds it
-    is ``1 - 2 * alpha``, because "the interval lies within the bounds" is then the same event as
-    "both one-sided tests reject at alpha" (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987).
-    A one-sided claim therefore has to pass its t test at ``alpha / 2``. The other half belongs to
-    the possible refutation, and it buys room for skewed noise.
-
-    Raises:
-        ValueError: for an alpha outside [0, 0.5).
-    """
-    if not 0.0 <= alpha < 0.5:
-        raise ValueError(f"alpha lies in [0, 0.5), got {alpha}")
-    return 1.0 - 2.0 * alpha if hypothesis.two_bounds else 1.0 - alpha
+def _above(number: float, other: float) -> bool:
+    """Whether a number is larger by more than rounding: 0.91 - 0.90 is not above 0.01."""
+    return number > other and not math.isclose(number, other, rel_tol=1e-12)
 
 
 def assess(
     values: npt.ArrayLike,
     hypothesis: Alternative,
-    alpha: float = 0.05,
+    end: float = 0.025,
     generator: np.random.Generator | None = None,
+    deterministic: bool = False,
+    average: Average = MEAN,
 ) -> Assessment:
-    """Describe one number per block: mean, t interval, sign-flip p-value.
+    """Describe one number per block: mean, t interval, t test, sign-flip test.
 
-    When all values are equal their spread is unknown rather than zero. The interval is then a
-    point only if the blocks are so many that a sign-flip test could reach alpha
-    (``2**-n <= alpha``: five blocks at 0.05), otherwise unbounded.
+    Equal values show no spread, which is no proof that there is none: what happens to one seed in
+    ten is not seen in 43 % of samples of eight. Their interval is unbounded and p is 1, unless the
+    numbers are ``deterministic``; then it is a point, and p is 0 or 1.
 
     Args:
         values: shape (n,), n > 0.
         hypothesis: the claim, in the unit of ``values``.
-        alpha: error rate of one claim; 0 gives an unbounded interval.
+        end: chance that one end of the interval is wrong (``multiplicity.end_level``), so that its
+            confidence is ``1 - 2 * end``; 0 gives an unbounded interval.
         generator: needed for more than ``sign_flip.EXACT_LIMIT`` values only.
+        deterministic: whether training has no influence on the numbers, as on a parameter count.
+        average: what the claim is about, if not the mean; it brings its own interval and test.
 
     Raises:
-        ValueError: for absent values, an alpha outside [0, 0.5), or a missing generator.
+        ValueError: for absent values, an ``end`` outside [0, 0.25), or a missing generator.
     """
+    if not 0.0 <= end < 0.25:
+        raise ValueError(f"the error rate of an end lies in [0, 0.25), got {end}")
     array = checked(values)
-    level = confidence_level(hypothesis, alpha)
-    low, high = t_interval(array, level)
-    deviation = standard_deviation(array) if array.size > 1 else None
-    if deviation == 0.0 and 2.0**-array.size > alpha:
-        low, high = -math.inf, math.inf
+    level = 1.0 - 2.0 * end
+    low, high = average.interval(array, level)
+    deviation = average.spread(array)
+    effect = average.estimate(array)
+    equal = not deviation  # one block, or several with the same number
+    if equal:
+        low, high = (effect, effect) if deterministic and end else (-math.inf, math.inf)
+    sign_flip = hypothesis.p_value(array, lambda x, margin: sign_flip_p(x, margin, generator))
+    if equal:
+        p_value = 0.0 if hypothesis.holds(low, high) else 1.0
+    else:
+        p_value = hypothesis.p_value(array, average.above)
     return Assessment(
-        effect=float(array.mean()),
+        effect=effect,
         low=low,
         high=high,
-        p_value=p_value(array, hypothesis, generator),
+        p_value=p_value,
+        sign_flip=sign_flip,
+        smallest=sign_flip <= hypothesis.sides * 2.0**-array.size,
         n=array.size,
         deviation=deviation,
         level=level,
+        skewed=is_skewed(array),
     )
 
 
-def p_value(
-    values: npt.ArrayLike,
-    hypothesis: Alternative,
-    generator: np.random.Generator | None = None,
-) -> float:
-    """Sign-flip p-value of the claim against its nearest contradiction (the margin).
-
-    ``Different`` doubles the smaller of its two one-sided p-values. ``Between`` takes the larger
-    of the two one-sided p-values (Schuirmann 1987); an infinite bound needs no test.
-
-    Args:
-        values: shape (n,).
-        hypothesis: the claim.
-        generator: needed for more than ``sign_flip.EXACT_LIMIT`` values only.
-
-    Raises:
-        ValueError: for absent values or a missing generator.
-    """
-    return hypothesis.p_value(checked(values), generator)
-
-
-def decide(
-    assessment: Assessment, hypothesis: Alternative, p_corrected: float, alpha: float = 0.05
-) -> Outcome:
+def decide(assessment: Assessment, hypothesis: Alternative) -> Outcome:
     """Turn an assessment into an outcome.
 
-    Supported: the interval lies wholly where the claim puts the effect, and the p-value, corrected
-    for the other claims of the study, is at most alpha. Refuted: the interval lies wholly where
-    the claim does not put it.
+    Supported: the interval lies wholly where the claim puts the effect, and the p-value agrees,
+    which a t test always does; the p-value of an alternative of one's own may not. Refuted: the
+    interval lies wholly where the claim does not put the effect.
 
     Args:
         assessment: of the same hypothesis.
         hypothesis: the claim.
-        p_corrected: the p-value after correction for multiplicity, in [0, 1].
-        alpha: family-wise error rate of the study.
-
-    Raises:
-        ValueError: for a p-value outside [0, 1].
     """
-    if not 0.0 <= p_corrected <= 1.0:
-        raise ValueError(f"p-values lie in [0, 1], got {p_corrected}")
     low, high = assessment.low, assessment.high
-    if hypothesis.holds(low, high) and p_corrected <= alpha:
+    level = hypothesis.sides * (1.0 - assessment.level) / 2.0
+    agrees = assessment.p_value <= level or math.isclose(assessment.p_value, level, rel_tol=1e-9)
+    if hypothesis.holds(low, high) and agrees:
         return "supported"
     return "refuted" if hypothesis.fails(low, high) else "inconclusive"
 

@@ -37,6 +37,31 @@ def standard_deviation(values: npt.ArrayLike) -> float:
     return float(array.std(ddof=1))
 
 
+@lru_cache(maxsize=64)
+def shrinkage_of_distances(n: int) -> float:
+    """How much too small the mean distance from the sample's median is, for normal values.
+
+    A sample lies closer to its own median than to the true one: by 17 % with five values, by 6 %
+    with twelve. Computed from the expected order statistics of ``n`` normal values (David and
+    Nagaraja, Order Statistics, 2003, section 3.1) by numerical integration.
+
+    Args:
+        n: values, at least two.
+
+    Returns:
+        Expected mean distance from the sample's median over that from the true one, below 1.
+    """
+    from scipy.special import bdtr, ndtr
+
+    x = np.linspace(-9.0, 9.0, 4_001)
+    share = ndtr(x)
+    # E x_(i) is the integral of P(x_(i) > x) above zero minus that of P(x_(i) < x) below it.
+    expected = [float(np.trapezoid(bdtr(i - 1, n, share) - (x < 0.0), x)) for i in range(1, n + 1)]
+    half = n // 2
+    distance = (sum(expected[n - half :]) - sum(expected[:half])) / n
+    return distance / math.sqrt(2.0 / math.pi)
+
+
 def t_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """Student's t interval for the mean (Student, Biometrika 6, 1908).
 
@@ -60,6 +85,48 @@ def t_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, float
     half = t_quantile(1.0 - (1.0 - level) / 2.0, array.size - 1)
     half *= standard_deviation(array) / math.sqrt(array.size)
     return mean - half, mean + half
+
+
+def t_test_above(values: npt.ArrayLike, margin: float) -> float:
+    """One-sided p-value of Student's t test of "the mean exceeds the margin"; see ``t_interval``.
+
+    At most ``(1 - level) / 2`` where the interval of that level lies above the margin.
+
+    Args:
+        values: shape (n,), n > 1, not all equal.
+        margin: in the unit of ``values``.
+
+    Raises:
+        ValueError: for absent values or fewer than two.
+    """
+    from scipy.special import stdtr
+
+    array = checked(values)
+    distance = (float(array.mean()) - margin) * math.sqrt(array.size) / standard_deviation(array)
+    return float(stdtr(array.size - 1, -distance))
+
+
+def is_skewed(values: npt.ArrayLike) -> bool:
+    """Whether the sample skewness is more than twice its standard error under normal noise.
+
+    The adjusted Fisher-Pearson skewness with its exact standard error (Joanes and Gill, The
+    Statistician 47, 1998). A few seeds show only strong skewness: a False is no proof.
+
+    Args:
+        values: shape (n,); False for fewer than five or equal ones.
+
+    Raises:
+        ValueError: for absent values.
+    """
+    array = checked(values)
+    n = array.size
+    if n < 5 or standard_deviation(array) == 0.0:
+        return False
+    centred = array - array.mean()
+    skewness = float((centred**3).mean() / (centred**2).mean() ** 1.5)
+    skewness *= math.sqrt(n * (n - 1)) / (n - 2)
+    error = math.sqrt(6.0 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
+    return abs(skewness) > 2.0 * error
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from harness.stats.arrays import checked
-from harness.stats.intervals import t_interval
+from harness.stats.intervals import standard_deviation, t_interval
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ def paired_t(differences: npt.ArrayLike, level: float = 0.95) -> PairedT:
     """Test paired differences with Student's t test (Student, Biometrika 6, 1908).
 
     A t test can reach the small p-values that a correction for hundreds of tests asks for, which
-    an exact sign-flip test of a few seeds cannot. Differences that are all zero give p = 1, and
-    those that are all the same other number p = 0.
+    an exact sign-flip test of a few seeds cannot. Differences that are all the same number show no
+    spread, and a t test has no answer: p is that of the exact sign-flip test, 1 if they are zero.
 
     Args:
         differences: shape (pairs,), at least two.
@@ -39,9 +39,10 @@ def paired_t(differences: npt.ArrayLike, level: float = 0.95) -> PairedT:
     values = checked(differences)
     if len(values) < 2:
         raise ValueError(f"a paired test needs two pairs or more, got {len(values)}")
-    mean, spread = float(values.mean()), float(values.std(ddof=1))
+    mean, spread = float(values.mean()), standard_deviation(values)
     if spread == 0.0:
-        return PairedT(mean, mean, mean, 1.0 if mean == 0.0 else 0.0, len(values))
+        p = 1.0 if mean == 0.0 else 2.0 ** (1 - len(values))
+        return PairedT(mean, mean, mean, p, len(values))
     low, high = t_interval(values, level)
     p_value = float(stats.ttest_1samp(values, 0.0).pvalue)
     return PairedT(mean, low, high, p_value, len(values))

@@ -1,11 +1,8 @@
 """What a number of seeds can show, before and after the run. Needs numpy alone.
 
-The decision that these functions foresee is ``hypotheses.decide``: the t interval beyond the
-margin *and* the sign-flip p-value, corrected for the other claims, at most alpha. Power follows
-from the noncentral t distribution (Johnson and Welch, Biometrika 31, 1940) at the stricter of the
-two levels and, where few seeds make the sign-flip test coarse, from the number of seeds that may
-point the wrong way. Correction is counted at its hardest step, ``alpha / claims``, so the true
-power under Holm is higher unless every other claim fails.
+The decision that these functions foresee is ``hypotheses.decide``: the t interval, whose confidence
+allows for the claims of the study, lies beyond the margin. Power follows from the noncentral t
+distribution (Johnson and Welch, Biometrika 31, 1940).
 """
 
 import math
@@ -15,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from harness.stats.multiplicity import end_level
 from harness.stats.noncentral_t import (
     critical_value,
     normal_cdf,
@@ -42,31 +40,10 @@ class Rule:
         if self.claims < 1:
             raise ValueError(f"a study has at least one claim, got {self.claims}")
 
-
-def smallest_p(n: int, sides: Literal[1, 2] = 1) -> float:
-    """Smallest p-value that a sign-flip test of ``n`` blocks can give: ``sides * 2**-n``."""
-    return min(1.0, math.ldexp(float(sides), -n))
-
-
-def fewest_seeds(rule: Rule) -> int:
-    """Seeds below which no data whatever can support one claim among ``rule.claims``.
-
-    The corrected floor ``claims * sides * 2**-n`` has to come down to alpha. Under Holm a claim
-    that is not the first to be accepted may need fewer.
-    """
-    n = 1
-    while smallest_p(n, rule.sides) * rule.claims > rule.alpha:
-        n += 1
-    return n
-
-
-def binding_level(n: int, rule: Rule) -> float:
-    """One-sided level of the stricter of the two tests of a directional claim; 0 if impossible.
-
-    The interval works at ``alpha / 2``. The sign-flip test works at ``alpha / claims``, rounded
-    down to what ``n`` blocks can attain, a multiple of ``2**-n`` on each side.
-    """
-    return min(rule.alpha / 2.0, attainable_level(rule.alpha / rule.claims / rule.sides, n))
+    @property
+    def end(self) -> float:
+        """Chance that one end of the interval may be wrong; see ``multiplicity.end_level``."""
+        return end_level(self.alpha, self.claims, self.sides)
 
 
 def t_power(
@@ -99,9 +76,6 @@ def t_power(
 def paired_power(effect: float, deviation: float, n: int, rule: Rule) -> float:
     """Chance that a claim of greater, less, different or a threshold is supported.
 
-    Close to the simulated decision (docs/calibration.md) from eight seeds on; with five it is up
-    to 6 points too high, because both tests bind at once.
-
     Args:
         effect: true distance beyond the margin, in the unit of ``deviation``.
         deviation: standard deviation of the paired differences between seeds, above zero.
@@ -111,11 +85,7 @@ def paired_power(effect: float, deviation: float, n: int, rule: Rule) -> float:
     Raises:
         ValueError: for a deviation that is not above zero.
     """
-    level = binding_level(n, rule)
-    if n < 2 or level == 0.0:
-        return 0.0
-    power = t_power(effect, deviation, n, level, rule.sides)
-    return min(power, _sign_bound(effect / deviation, n, rule))
+    return t_power(effect, deviation, n, rule.end, rule.sides)
 
 
 def interval_power(below: float, above: float, deviation: float, n: int, level: float) -> float:
@@ -144,13 +114,7 @@ def interval_power(below: float, above: float, deviation: float, n: int, level: 
 
 def equivalence_power(below: float, above: float, deviation: float, n: int, rule: Rule) -> float:
     """Chance that a ``Between`` with two finite bounds is supported; arguments as above."""
-    level = min(rule.alpha, attainable_level(rule.alpha / rule.claims, n))
-    if n < 2 or level == 0.0:
-        return 0.0
-    power = interval_power(below, above, deviation, n, level)
-    # Values beyond the one bound are rarely beyond the other: nearly independent events.
-    bounds = [_sign_bound(distance / deviation, n, rule) for distance in (below, above)]
-    return min(power, math.prod(bounds))
+    return interval_power(below, above, deviation, n, rule.end)
 
 
 def detectable_difference(n: int, deviation: float, rule: Rule, power: float = 0.8) -> float | None:
@@ -170,7 +134,7 @@ def detectable_difference(n: int, deviation: float, rule: Rule, power: float = 0
         ValueError: for a deviation that is not above zero or a power outside (0, 1).
     """
     _check_power(power)
-    if n < 2 or binding_level(n, rule) == 0.0:
+    if n < 2:
         return None
     return _smallest(lambda effect: paired_power(effect, deviation, n, rule), deviation, power)
 
@@ -190,7 +154,7 @@ def equivalence_width(n: int, rule: Rule, power: float = 0.8) -> float | None:
         ValueError: for a power outside (0, 1).
     """
     _check_power(power)
-    if n < 2 or attainable_level(rule.alpha / rule.claims, n) == 0.0:
+    if n < 2:
         return None
     return _smallest(lambda width: equivalence_power(width, width, 1.0, n, rule), 1.0, power)
 
@@ -214,7 +178,7 @@ def seeds_needed(effect: float, deviation: float, rule: Rule, power: float = 0.8
 
     Args:
         effect: true distance beyond the margin, in the unit of ``deviation``.
-        deviation: standard deviation of the paired differences between seeds, not negative.
+        deviation: standard deviation of the paired differences between seeds, above zero.
         rule: how the claim is decided.
         power: in (0, 1).
 
@@ -223,24 +187,19 @@ def seeds_needed(effect: float, deviation: float, rule: Rule, power: float = 0.8
         not beyond the margin.
 
     Raises:
-        ValueError: for a negative deviation or a power outside (0, 1).
+        ValueError: for a deviation that is not above zero or a power outside (0, 1).
     """
     if effect <= 0.0:
         return None
-    if deviation == 0.0:
-        return max(2, fewest_seeds(rule))
-    return fewest_with(
-        lambda n: paired_power(effect, deviation, n, rule), power, fewest_seeds(rule)
-    )
+    return fewest_with(lambda n: paired_power(effect, deviation, n, rule), power)
 
 
-def fewest_with(power_of: Callable[[int], float], power: float, floor: int = 2) -> int | None:
-    """Smallest n, from ``floor`` on, with ``power_of(n) >= power``, by doubling and bisection.
+def fewest_with(power_of: Callable[[int], float], power: float) -> int | None:
+    """Smallest n above 1 with ``power_of(n) >= power``, by doubling and bisection.
 
     Args:
-        power_of: increasing in n but for the small steps that discreteness makes.
+        power_of: increasing in n.
         power: in (0, 1).
-        floor: where to begin.
 
     Returns:
         The number, or None beyond ``MOST_SEEDS``.
@@ -249,9 +208,7 @@ def fewest_with(power_of: Callable[[int], float], power: float, floor: int = 2) 
         ValueError: for a power outside (0, 1).
     """
     _check_power(power)
-    low = max(2, floor)
-    if low >= MOST_SEEDS:
-        return None
+    low = 2
     if power_of(low) >= power:
         return low
     high = 2 * low
@@ -266,37 +223,6 @@ def fewest_with(power_of: Callable[[int], float], power: float, floor: int = 2) 
         else:
             high = middle
     return high
-
-
-def attainable_level(level: float, n: int) -> float:
-    """The largest level up to ``level`` that a one-sided sign-flip test of ``n`` blocks attains.
-
-    Its p-values are multiples of ``2**-n``.
-    """
-    if n > 60:
-        return level
-    return math.ldexp(math.floor(math.ldexp(level, n) * (1.0 + 1e-12)), -n)
-
-
-def _sign_bound(effect: float, n: int, rule: Rule) -> float:
-    """Upper bound of the sign-flip test's power for normal noise, which binds when n is small.
-
-    With m values on the wrong side of the margin, all ``2**m`` subsets of them have a sum on the
-    wrong side too, so the p-value is at least ``2**(m - n)``. The claim needs few enough of them,
-    and their number is binomial.
-
-    Args:
-        effect: true distance beyond the margin, in deviations.
-        n: seeds.
-        rule: with a level that ``n`` seeds attain.
-    """
-    if n > 60:
-        return 1.0
-    atoms = math.ldexp(attainable_level(rule.alpha / rule.claims / rule.sides, n), n)
-    most = int(math.log2(atoms))
-    wrong = math.erfc(effect / math.sqrt(2.0)) / 2.0
-    terms = (math.comb(n, m) * wrong**m * (1.0 - wrong) ** (n - m) for m in range(most + 1))
-    return min(1.0, sum(terms))
 
 
 def _check_power(power: float) -> None:

@@ -11,7 +11,7 @@ from harness.errors import Problem, nearest
 from harness.models import is_simple, network_of
 from harness.probes import CurveProbe, Probe
 from harness.study.arm_checks import tests_of
-from harness.study.claims import Test, kind_of
+from harness.study.claims import Test
 from harness.study.contrasts import compared, selector_problem, test_problem
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
@@ -65,17 +65,13 @@ def _simple_baseline_problems(study: Study, document: Document) -> list[Problem]
 def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
     """Refuse numbers of seeds with which no result whatever could support a claim.
 
-    A sign-flip test of n seeds gives 2**-n at best, or twice that for a claim of two sides; with
-    four seeds or fewer the t interval rests on a spread that is hardly known.
+    With four seeds or fewer the t interval rests on a spread that is hardly known.
     """
-    two_sided = any(kind_of(claim) == "two-sided" for claim in study.claims)
-    fewest = FEWEST_SEEDS
-    while (2 if two_sided else 1) * 2.0**-fewest > study.alpha:
-        fewest += 1
     for where, seeds in (("max", study.most_seeds), ("start", study.first_seeds)):
-        needed = fewest if where == "max" else FEWEST_SEEDS
-        if study.claims and seeds < needed:
-            message = f"{seeds} seeds can support no claim; these claims need at least {needed}"
+        if study.claims and seeds < FEWEST_SEEDS:
+            message = (
+                f"{seeds} seeds can support no claim; these claims need at least {FEWEST_SEEDS}"
+            )
             place: Path_ = ("seeds",) if len(study.looks) == 1 else ("seeds", where)
             return [document.problem(place, message)]
     return []

@@ -13,6 +13,7 @@ randomness and without state outside its arguments. What it can see of these, it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -31,6 +32,20 @@ _UNCHANGED = {
     aten.detach.default,
     aten.alias.default,
 }
+_IN_PLACE = {
+    aten.add.Tensor: aten.add_.Tensor,
+    aten.mul.Tensor: aten.mul_.Tensor,
+    aten.relu.default: aten.relu_.default,
+    aten.tanh.default: aten.tanh_.default,
+    aten.sigmoid.default: aten.sigmoid_.default,
+}
+_SHAPE_ONLY = {
+    aten.ones_like.default,
+    aten.zeros_like.default,
+    aten.new_zeros.default,
+    aten.new_ones.default,
+}
+_LARGEST_CONSTANT = 1 << 20  # bytes that are kept rather than written anew
 _REFUSED_TAGS = {
     torch.Tag.nondeterministic_seeded,
     torch.Tag.data_dependent_output,
@@ -44,7 +59,7 @@ class NotCapturableError(RuntimeError):
 
 @dataclass
 class _Call:
-    """One call of an operation that reached the kernels."""
+    """One operation; `operation` is an OpOverload, or in the end a function."""
 
     operation: Any
     arguments: tuple[Any, ...]
@@ -118,12 +133,14 @@ def capture(function: TensorFunction, inputs: Sequence[Tensor]) -> CapturedGraph
 class _Program:
     """The calls that remain in a graph.
 
-    `stands_for` leads from the id of a tensor to that of an equal one.
+    `stands_for` leads from the id of a tensor to that of an equal one, `constants` holds what no
+    argument has a part in, by id.
     """
 
     def __init__(self) -> None:
         self.calls: list[_Call] = []
         self.stands_for: dict[int, int] = {}
+        self.constants: dict[int, Tensor] = {}
         self._made_by: dict[int, _Call] = {}
 
     def name(self, tensor: Tensor) -> int:
@@ -148,6 +165,8 @@ class _Program:
         original = self._original(call)
         if original is not None:
             self.stands_for[id(call.result)] = id(original)
+        elif self._is_constant(call):
+            self.constants[id(call.result)] = call.result
         elif (turned := self._turned_product(call)) is not None:
             for part in turned:
                 self.add_simplified(part)
@@ -173,6 +192,12 @@ class _Program:
                 return cast(Tensor, before.arguments[0])
         return None
 
+    def _is_constant(self, call: _Call) -> bool:
+        if not isinstance(call.result, Tensor) or call.result.nbytes > _LARGEST_CONSTANT:
+            return False
+        inputs = [self.name(tensor) for tensor in _call_inputs(call)]
+        return call.operation in _SHAPE_ONLY or all(name in self.constants for name in inputs)
+
     def _turned_product(self, call: _Call) -> list[_Call] | None:
         """Return what makes the factors of a product whose axes the call puts in another order.
 
@@ -196,7 +221,7 @@ class _Program:
 
 
 def _simplify(calls: list[_Call], outputs: Sequence[Tensor]) -> _Program:
-    """Leave out calls that change nothing, and calls whose results nobody reads."""
+    """Leave out what changes nothing and what nobody reads; reuse memory."""
     program = _Program()
     if any(call.operation._schema.is_mutable for call in calls):
         for call in calls:
@@ -205,6 +230,7 @@ def _simplify(calls: list[_Call], outputs: Sequence[Tensor]) -> _Program:
     for call in calls:
         program.add_simplified(call)
     program.calls = _needed(program, outputs)
+    _write_in_place(program, outputs)
     return program
 
 
@@ -231,6 +257,34 @@ def _needed(program: _Program, outputs: Sequence[Tensor]) -> list[_Call]:
     return kept[::-1]
 
 
+def _write_in_place(program: _Program, outputs: Sequence[Tensor]) -> None:
+    """Let an elementwise operation overwrite an argument that nothing else reads."""
+    uses = Counter(program.name(tensor) for call in program.calls for tensor in _call_inputs(call))
+    uses.update(program.name(tensor) for tensor in outputs)
+    fresh: set[int] = set()
+    for call in program.calls:
+        if call.operation in _IN_PLACE and not call.keywords:
+            _overwrite(call, program, fresh, uses)
+        if not any(value.alias_info for value in call.operation._schema.returns) or (
+            call.operation in _IN_PLACE.values()
+        ):
+            fresh.update(id(tensor) for tensor in _tensors(call.result))
+
+
+def _overwrite(call: _Call, program: _Program, fresh: set[int], uses: Counter[int]) -> None:
+    like = (call.result.shape, call.result.stride(), call.result.dtype)
+    for position, argument in enumerate(call.arguments):
+        if (
+            isinstance(argument, Tensor)
+            and program.name(argument) in fresh
+            and uses[program.name(argument)] == 1
+            and (argument.shape, argument.stride(), argument.dtype) == like
+        ):
+            others = [other for i, other in enumerate(call.arguments) if i != position]
+            call.operation, call.arguments = _IN_PLACE[call.operation], (argument, *others)
+            return
+
+
 def _compile(
     program: _Program, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
 ) -> TensorFunction:
@@ -241,6 +295,9 @@ def _compile(
     def text(value: Any) -> str:
         if isinstance(value, Tensor):
             name = program.name(value)
+            if name in program.constants:
+                scope[f"constant{name}"] = program.constants[name]
+                return f"constant{name}"
             if name not in names:
                 raise NotCapturableError("a tensor came in that is neither argument nor result")
             return names[name]

@@ -79,14 +79,8 @@ def test_plan_json_before_and_after(tiny, tmp_path, where, capsys):
 def test_plan_says_what_the_seeds_can_show(tiny, where, capsys):
     run(["plan", str(tiny), "--json", *where])
     power = json.loads(capsys.readouterr().out)["power"]
-    assert (power["seeds"], power["claims"], power["fewest_seeds"]) == (5, 2, 6)
-    assert power["detectable"] is None
-    assert run(["plan", str(tiny), *where]) == 0
-    assert "no claim can be supported" in capsys.readouterr().out
-    assert run(["validate", str(tiny)]) == 0
-    said = capsys.readouterr().out
-    assert "profile default: With 5 seeds no claim can be supported" in said
-    assert "at least 6 seeds are needed" in said
+    assert (power["seeds"], power["claims"]) == (5, 2)
+    assert power["detectable"] > 0
     assert run(["plan", str(tiny), "--set", "seeds=8", *where]) == 0
     assert "beyond its margin" in " ".join(capsys.readouterr().out.split())
 

@@ -4,12 +4,14 @@ It prints one JSON document per line and nothing else, reads commands from stand
 trains with two threads.
 """
 
+import gc
 import json
 import os
 import sys
 from pathlib import Path
 
 import psutil
+import ray
 from cluster_models import custom
 
 from harness.cluster import Lost, Needs, Pack, open_executor
@@ -42,6 +44,8 @@ def run(executor, digits, model):
 
 def main():
     options = json.loads(sys.argv[1])
+    if options.pop("collect no garbage", False):
+        gc.disable()
     if options.pop("public ray", False):
         leave_out_what_is_private()
     executor = open_executor(needs=Needs(**options.pop("needs", {})), **options)
@@ -54,6 +58,9 @@ def main():
             command, _, name = line.strip().partition(" ")
             if command == "run":
                 run(executor, digits, custom(name) if name else None)
+            if command == "release":
+                executor.release()
+                tell(references=references())
             if command == "wait":
                 tell(waiting=True)
                 executor.submit(endless(digits))
@@ -64,6 +71,12 @@ def main():
     finally:
         executor.close()
         tell(left=[child.pid for child in psutil.Process().children(recursive=True)])
+
+
+def references():
+    """Name what would tell Ray when it goes: streams and actors, of lost workers too."""
+    kinds = ray.ObjectRefGenerator, ray.actor.ActorHandle
+    return [repr(one) for one in gc.get_objects() if isinstance(one, kinds)]
 
 
 def leave_out_what_is_private():

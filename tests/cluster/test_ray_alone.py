@@ -38,7 +38,10 @@ class Conductor:
         )
 
     def hear(self):
+        """Return what it says next; Ray's own words on its output are passed over."""
         line = self.process.stdout.readline()
+        while line and not line.startswith("{"):
+            line = self.process.stdout.readline()
         assert line, self.process.stderr.read()
         return json.loads(line)
 
@@ -96,6 +99,18 @@ def test_killed_and_started_again_and_interrupted(conductor, folder):
     assert second.process.stderr.read() == ""
     assert not any(lives(process) for process in family)
     assert not list(folder.glob("harness-ray-*"))
+
+
+def test_no_reference_is_dropped_while_ray_is_stopped_beside_other_work(conductor):
+    """Ray would end the whole process, with status 1; here a worker was lost, with its stream."""
+    ending = conductor({"slots": 1, "collect no garbage": True})
+    ending.hear()
+    assert ending.ask("run linear")["state"] == "complete"
+    assert ending.ask("run dying")["kind"] == "worker crashed"
+    assert ending.ask("release") == {"references": []}
+    ending.process.stdin.close()
+    assert ending.hear() == {"left": []}
+    assert ending.process.wait() == 0
 
 
 def lives(process):

@@ -10,6 +10,7 @@ import statsmodels.stats.multitest
 from scipy import stats
 
 from harness.evidence import Evidence
+from harness.integrity import Provenance, check
 from harness.judge import declared_claims, describe_measure, judge
 from harness.plan import make_plan
 from harness.store import Execution
@@ -78,11 +79,18 @@ def test_a_contrast_is_paired_and_agrees_with_scipy(made):
     assert verdict.verdict == "supported"
     assert verdict.effect == pytest.approx((relu - tanh).mean())
     assert (verdict.ci_low, verdict.ci_high) == pytest.approx((interval.low, interval.high))
+    one_sided = stats.ttest_rel(relu, tanh + 0.05, alternative="greater").pvalue
+    assert verdict.p_value == pytest.approx(one_sided)
+    assert verdict.p_corrected == pytest.approx(2 * one_sided)  # one claim is tested as two-sided
     exact = stats.permutation_test(
         (relu - tanh - 0.05,), np.mean, permutation_type="samples", alternative="greater",
         n_resamples=np.inf,
     )  # fmt: skip
-    assert verdict.p_value == pytest.approx(exact.pvalue)
+    assert verdict.p_sign_flip == pytest.approx(2 * exact.pvalue)
+    assert verdict.level == 0.95
+    assert "a sign-flip test agrees (p = 0.002, the smallest that 10 seeds can give)" in (
+        verdict.reason
+    )
     assert verdict.seeds == 10
     assert len(verdict.trials) == 60
 
@@ -181,8 +189,11 @@ def test_p_values_are_corrected_over_the_study(made):
     text = "".join(f"\n  - {line % 'says: s, metric: test.accuracy'}" for line in lines)
     verdicts = judge(made(text + "\n", accuracy))
     raw = [v.p_value for v in verdicts]
-    expected = statsmodels.stats.multitest.multipletests(raw, method="holm")[1]
+    expected = statsmodels.stats.multitest.multipletests(raw, method="bonferroni")[1]
     assert [v.p_corrected for v in verdicts] == pytest.approx(list(expected))
+    assert [v.level for v in verdicts] == pytest.approx([1 - 2 * 0.05 / 3] * 3)
+    for verdict in verdicts:
+        assert (verdict.verdict == "supported") == (verdict.p_corrected <= 0.05)
 
 
 @pytest.mark.parametrize(
@@ -213,16 +224,82 @@ def test_a_composite_claim_needs_every_part(made):
     assert (both.verdict, one.verdict) == ("supported", "refuted")
     assert both.p_value == max(p.p_value for p in both.parts)
     assert [p.verdict for p in one.parts] == ["supported", "refuted"]
+    # A part that is not supported allows for both: either alone could refute the claim.
+    assert [p.level for p in one.parts] == pytest.approx([0.95, 0.975])
+    assert all(p.p_corrected == min(1, 2 * p.p_value) for p in one.parts)
 
 
-def test_too_few_seeds_never_support(made, tmp_path):
-    """With 4 seeds a sign-flip test cannot reach 0.05, however large the effect."""
-    evidence = made(GREATER, accuracy)
-    study = evidence.plan.study.model_copy(update={"seeds": 4})
-    plan = make_plan(study, evidence.plan.arms)
-    trials = evidence.trials[evidence.trials["seed"] < 4]
-    few = Evidence(plan, evidence.execution, trials, evidence.curves, {}, [])
-    assert judge(few)[0].verdict == "inconclusive"
+def test_a_part_is_corrected_though_its_sibling_is_missing(made):
+    part = "{metric: test.accuracy, contrast: %s, greater_by: %s}"
+    here = part % ("{activation: [relu, tanh]}", 0.05)
+    gone = part % ("[{arm: linear}, {activation: tanh}]", 0.05)
+    text = f"\n  - {{id: c, says: s, all_of: [{here}, {gone}]}}\n"
+    (verdict,) = judge(made(text, accuracy, {("linear", 3): "failed"}))
+    assert verdict.verdict == "incomplete"
+    assert verdict.parts[0].p_corrected == 2 * verdict.parts[0].p_value
+
+
+def test_equal_numbers_decide_only_where_no_seed_can_change_them(made):
+    def same(arm, seed):
+        return 0.9 if arm.levels.get("activation") == "relu" else 0.8
+
+    (verdict,) = judge(made(GREATER, same))
+    assert (verdict.verdict, verdict.ci_low, verdict.seeds_needed) == ("inconclusive", None, None)
+    assert verdict.reason.startswith("all 10 numbers are equal")
+    (verdict,) = judge(made(GREATER.replace("greater", "deterministic: true, greater"), same))
+    assert verdict.verdict == "supported"
+    text = GREATER.replace("test.accuracy", "cost.parameters")
+    (verdict,) = judge(made(text, same, metric="cost.parameters"))
+    assert (verdict.verdict, verdict.p_corrected) == ("supported", 0.0)
+
+
+def test_a_validation_metric_is_said_to_flatter(made):
+    text = GREATER.replace("test.accuracy", "validation.accuracy")
+    assert "may flatter" in judge(made(text, accuracy, metric="validation.accuracy"))[0].reason
+    assert "flatter" not in judge(made(GREATER, accuracy))[0].reason
+
+
+def test_skewed_numbers_are_called_so(made):
+    tail = [0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.33]
+
+    def skewed(arm, seed):
+        return accuracy(arm, seed) - tail[seed] * (arm.levels.get("activation") == "tanh")
+
+    (verdict,) = judge(made(GREATER, skewed))
+    assert "the numbers are skewed" in verdict.reason
+    assert "skewed" not in judge(made(GREATER, accuracy))[0].reason
+
+
+def collapsing(arm, seed):
+    return 0.1 if arm.name.startswith("tanh") and seed == 3 else accuracy(arm, seed)
+
+
+def test_a_seed_far_from_the_others_is_named_with_its_rate(made):
+    evidence = made(GREATER, collapsing)
+    (verdict,) = judge(evidence)
+    low, high = stats.binomtest(1, 10).proportion_ci(0.95, "exact")
+    said = (
+        f"1 of 10 seeds lies far from the others (a rate of {100 * low:.2g} to {100 * high:.2g}%)"
+    )
+    assert said in verdict.reason
+    (noted,) = [c for c in check(evidence, [verdict], (), Provenance()) if c.id == "lone-seeds"]
+    assert noted.outcome == "noted"
+    assert [says.partition(",")[0] for says in noted.says] == ["“tanh-2”", "“tanh-4”", "“tanh-8”"]
+    rest = [accuracy(arm, s) for arm in evidence.plan.arms if arm.name == "tanh-2"
+            for s in range(10) if s != 3]  # fmt: skip
+    assert f"The mean of the rest is {np.mean(rest):.4g}." in noted.says[0]
+
+
+@pytest.mark.parametrize("average", ["median", "trimmed_mean"])
+def test_a_claim_about_most_seeds_is_decided_though_one_collapses(made, average):
+    claim = GREATER.replace("[relu, tanh]", "[tanh, relu]").replace("greater", "less")
+    mean = judge(made(claim, collapsing))[0]
+    (most,) = judge(made(claim.replace("metric", f"average: {average}, metric"), collapsing))
+    assert most.verdict == "supported"
+    assert most.measures.startswith(f"{average.replace('_', ' ')} over seeds of test.accuracy: ")
+    assert most.effect == pytest.approx(-0.1, abs=0.02)
+    assert abs(mean.effect - most.effect) > 0.05
+    assert most.seeds_needed is None
 
 
 def test_the_declaration_of_a_claim_is_its_test_and_not_its_wording(made):

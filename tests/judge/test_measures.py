@@ -8,6 +8,7 @@ from harness.evidence import Evidence
 from harness.judge import describe_measure, judge
 from harness.judge.measures import numbers_per_seed
 from harness.plan import make_plan
+from harness.stats.intervals import shrinkage_of_distances
 from harness.store import Execution
 from harness.study import InputError, load_study
 
@@ -75,7 +76,9 @@ def test_arms_of_a_side_become_one_number(evidence, across, expected):
 
 
 def test_ranges_of_two_sides_are_compared(evidence):
-    made = evidence("contrast: {start: [0.2, 0.1]}\nacross: range\ngreater_by: 0.1", level)
+    made = evidence(
+        "contrast: {start: [0.2, 0.1]}\nacross: range\ngreater_by: 0.1\ndeterministic: true", level
+    )
     np.testing.assert_allclose(numbers(made), 0.6)
     (verdict,) = judge(made)
     assert verdict.verdict == "supported"
@@ -115,7 +118,8 @@ def test_a_trend_over_points_that_are_differences(evidence):
 
 def test_spread_over_seeds(evidence):
     made = evidence("of: {arm: wide}\nspread_over_seeds: true\nabove: 0", level)
-    np.testing.assert_allclose(numbers(made), np.abs(np.arange(10) - 4.5))
+    distances = np.abs(np.arange(10) - 4.5)
+    np.testing.assert_allclose(numbers(made), distances / shrinkage_of_distances(10))
 
 
 def test_only_the_first_seeds_count(evidence):

@@ -143,6 +143,7 @@ def test_the_paired_test_agrees_with_its_interval(values):
 
 def test_constant_differences():
     assert paired_t([0.0, 0.0]).p_value == 1
-    assert paired_t([0.5, 0.5]).p_value == 0
+    assert [paired_t([0.5] * n).p_value for n in (2, 3, 8)] == [0.5, 0.25, 2**-7]
+    assert paired_t([0.3, 0.1 + 0.2]).p_value == 0.5  # rounding is no spread
     with pytest.raises(ValueError, match="two pairs"):
         paired_t([1.0])

@@ -196,11 +196,16 @@ def values_of(folder, arm):
 def peeked(tmp_path_factory):
     """A look at 7 seeds that decides one claim and leaves two open, and one at 9 seeds after it."""
     folder = tmp_path_factory.mktemp("peeked")
+    claims = KNOWN + open_claim(folder) + ANY
+    return folder, claims, look(folder, claims, seeds=7), look(folder, claims, seeds=9)
+
+
+def open_claim(folder):
+    """Return a claim that 7 seeds leave open: that the mean is above itself."""
     look(folder, KNOWN, seeds=7)
     mean = float(values_of(folder, "relu").mean())
     shutil.rmtree(folder / "results")
-    claims = KNOWN + LEVEL.format(id="open", arm="relu", hypothesis=f"above: {mean:.6f}") + ANY
-    return folder, claims, look(folder, claims, seeds=7), look(folder, claims, seeds=9)
+    return LEVEL.format(id="open", arm="relu", hypothesis=f"above: {mean:.6f}")
 
 
 def test_what_the_first_look_decided_stands_when_seeds_are_added(peeked):
@@ -212,23 +217,27 @@ def test_what_the_first_look_decided_stands_when_seeds_are_added(peeked):
     assert "were judged with 7 seeds before, and with 9 now" in says
 
 
-def test_added_seeds_are_judged_by_intervals_that_hold_at_every_number(peeked):
-    folder, _, (first, _), (later, _) = peeked
+def test_claims_whose_whole_error_rate_is_spent_are_exploratory(peeked):
+    _, _, (first, _), (later, _) = peeked
+    for claim_id in ("open", "any"):
+        assert first[claim_id].verdict == "inconclusive"
+        assert later[claim_id].seeds == 9
+        why = later[claim_id].exploratory
+        assert why.startswith("Its whole error rate was spent at the look at 7 seeds")
+
+
+def test_the_only_claim_of_a_study_is_judged_by_intervals_that_hold_at_every_number(tmp_path):
+    claims = open_claim(tmp_path)
+    first, _ = look(tmp_path, claims, seeds=7)
     assert first["open"].verdict == "inconclusive"
+    later, _ = look(tmp_path, claims, seeds=9)
     found = later["open"]
     assert (found.verdict, found.seeds, found.exploratory) == ("inconclusive", 9, "")
-    low, high = confidence_sequence(values_of(folder, "relu"), 0.05 / 2 / 3)
+    low, high = confidence_sequence(values_of(tmp_path, "relu"), 0.05 / 2)
     assert (found.ci_low, found.ci_high) == pytest.approx((low, high))
     assert found.p_corrected == 1.0
     assert "seeds that were added after a look" in found.reason
     assert found.seeds_needed is None or found.seeds_needed > 9
-
-
-def test_a_claim_that_spent_its_whole_error_rate_is_exploratory(peeked):
-    _, _, (first, _), (later, _) = peeked
-    assert first["any"].verdict == "inconclusive"
-    assert later["any"].seeds == 9
-    assert later["any"].exploratory.startswith("Its whole error rate was spent at the look at 7")
 
 
 def test_fewer_seeds_than_at_the_first_look_are_told(peeked, tmp_path, monkeypatch):

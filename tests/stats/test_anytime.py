@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from harness.stats.anytime import confidence_sequence, critical_t
+from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
+from harness.stats.hypotheses import Greater
 
 
 def likelihood_ratio(n, t):
@@ -54,3 +55,18 @@ def test_what_is_not_known_is_unbounded():
 def test_alpha_is_a_probability(alpha):
     with pytest.raises(ValueError, match="alpha lies in"):
         confidence_sequence([1.0, 2.0], alpha)
+
+
+def test_what_a_look_leaves_of_the_error_rate():
+    assert unspent(0.05, 1) == pytest.approx(0.025)
+    assert unspent(0.05, 1, 2) == 0.0
+    assert [unspent(0.05, claims) for claims in (2, 3, 7, 40)] == [0.0] * 4
+
+
+def test_an_outcome_needs_the_interval_on_one_side():
+    values = [1.0, 1.2, 0.8, 1.1, 0.9, 1.05, 0.95, 1.0]
+    assert outcome(values, Greater(0.0), 0.025)[0] == "supported"
+    assert outcome(values, Greater(2.0), 0.025)[0] == "refuted"
+    assert outcome(values, Greater(1.0), 0.025)[0] == "inconclusive"
+    narrow, wide = (outcome(values, Greater(1.0), 0.025, parts)[1:] for parts in (1, 4))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]

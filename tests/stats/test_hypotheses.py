@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,13 +24,12 @@ samples = st.lists(st.floats(-100.0, 100.0), min_size=1, max_size=8)
 margins = st.floats(-50.0, 50.0)
 
 
-def outcome(values, hypothesis, alpha=0.05):
-    found = assess(values, hypothesis, alpha)
-    return decide(found, hypothesis, found.p_value, alpha)
+def outcome(values, hypothesis, end=0.025, deterministic=False):
+    return decide(assess(values, hypothesis, end, None, deterministic), hypothesis)
 
 
 def shown(low, high):
-    return Assessment((low + high) / 2, low, high, 0.001, 9, 1.0, 0.95)
+    return Assessment((low + high) / 2, low, high, 0.001, 0.002, False, 9, 1.0, 0.95, False)
 
 
 def test_assessment_describes_the_sample():
@@ -41,8 +41,11 @@ def test_assessment_describes_the_sample():
     assert (found.n, found.level) == (9, 0.95)
 
 
-def test_p_values_agree_with_scipys_paired_permutation_test():
-    def reference(values, alternative):
+def test_p_values_are_scipys():
+    def t(margin, alternative):
+        return stats.ttest_1samp(VALUES, margin, alternative=alternative).pvalue
+
+    def flipped(values, alternative):
         return stats.permutation_test(
             (values, np.zeros(9)),
             lambda a, b: np.mean(a - b),
@@ -50,12 +53,30 @@ def test_p_values_agree_with_scipys_paired_permutation_test():
             alternative=alternative,
         ).pvalue
 
-    above, below = reference(VALUES - 0.1, "greater"), reference(VALUES - 0.9, "less")
-    assert assess(VALUES, Greater(0.1)).p_value == pytest.approx(above, abs=1e-12)
-    assert assess(VALUES, Less(0.9)).p_value == pytest.approx(below, abs=1e-12)
-    both = reference(VALUES, "two-sided")
-    assert assess(VALUES, Different()).p_value == pytest.approx(both, abs=1e-12)
-    assert assess(VALUES, Between(0.1, 0.9)).p_value == pytest.approx(max(above, below), abs=1e-12)
+    for hypothesis, by_t, by_signs in (
+        (Greater(0.1), t(0.1, "greater"), flipped(VALUES - 0.1, "greater")),
+        (Less(0.9), t(0.9, "less"), flipped(VALUES - 0.9, "less")),
+        (Different(), t(0.0, "two-sided"), flipped(VALUES, "two-sided")),
+        (
+            Between(0.1, 0.9),
+            max(t(0.1, "greater"), t(0.9, "less")),
+            max(flipped(VALUES - 0.1, "greater"), flipped(VALUES - 0.9, "less")),
+        ),
+    ):
+        found = assess(VALUES, hypothesis)
+        assert found.p_value == pytest.approx(by_t)
+        assert found.sign_flip == pytest.approx(by_signs, abs=1e-12)
+
+
+def test_the_smallest_p_of_the_sign_flip_test_is_marked():
+    assert assess([1.0, 2.0, 3.0, 4.0, 5.0], Greater()).smallest
+    assert assess([1.0, 2.0, 3.0, 4.0, 5.0], Different()).smallest
+    assert not assess([-1.0, 2.0, 3.0, 4.0, 5.0], Greater()).smallest
+
+
+def test_skewed_numbers_are_marked():
+    assert assess([0.0, 0.1, 0.2, 0.1, 0.0, 0.1, 0.2, 5.0], Greater()).skewed
+    assert not assess(VALUES, Greater()).skewed
 
 
 @pytest.mark.parametrize("width", [0.2, 0.6, 1.0, 1.4, 1.8, 3.0])
@@ -97,16 +118,10 @@ def test_interval_within_the_bounds_is_the_tost_of_statsmodels(width):
     ],
 )
 def test_decisions(hypothesis, low, high, expected):
-    assert decide(shown(low, high), hypothesis, 0.001) == expected
-    # Without the test's consent nothing is supported; a refutation is the interval's alone.
+    assert decide(shown(low, high), hypothesis) == expected
+    # The p-value of an alternative of one's own has to agree with a support.
     weaker = "inconclusive" if expected == "supported" else expected
-    assert decide(shown(low, high), hypothesis, 0.06) == weaker
-
-
-def test_the_corrected_p_value_counts_up_to_alpha_itself():
-    assert decide(shown(1.0, 2.0), Greater(), 0.05, 0.05) == "supported"
-    with pytest.raises(ValueError, match="p-values"):
-        decide(shown(1.0, 2.0), Greater(), math.nan)
+    assert decide(replace(shown(low, high), p_value=0.06), hypothesis) == weaker
 
 
 @pytest.mark.parametrize(
@@ -117,20 +132,48 @@ def test_one_seed_decides_nothing(hypothesis, value):
     found = assess([value], hypothesis)
     assert found.deviation is None
     assert (found.low, found.high) == (-math.inf, math.inf)
-    assert decide(found, hypothesis, found.p_value) == "inconclusive"
+    assert decide(found, hypothesis) == "inconclusive"
+    assert found.p_value == 1.0
 
 
-def test_equal_values_decide_only_when_there_are_enough():
-    assert outcome([0.2] * 4, Greater()) == "inconclusive"
-    assert outcome([0.2] * 5, Greater()) == "supported"
-    assert outcome([0.2] * 4, Greater(0.3)) == "inconclusive"
-    assert outcome([0.2] * 5, Greater(0.3)) == "refuted"
-    assert outcome([0.0] * 5, Greater()) == "refuted"
-    assert outcome([0.0] * 5, Between(-0.1, 0.1)) == "supported"
-    assert outcome([0.0] * 20, Different()) == "inconclusive"
-    assert outcome([0.0] * 20, Different(0.1)) == "refuted"
-    # Rounding does not make 0.1 + 0.2 greater than 0.3.
-    assert outcome([0.1 + 0.2] * 8, Greater(0.3)) != "supported"
+@pytest.mark.parametrize("n", [5, 20])
+def test_equal_values_decide_only_what_is_deterministic(n):
+    for value, hypothesis, expected in (
+        (0.2, Greater(), "supported"),
+        (0.2, Greater(0.3), "refuted"),
+        (0.0, Greater(), "refuted"),
+        (0.0, Between(-0.1, 0.1), "supported"),
+        (0.0, Different(), "inconclusive"),
+        (0.0, Different(0.1), "refuted"),
+        (0.1 + 0.2, Greater(0.3), "refuted"),  # rounding makes nothing greater
+        (0.91 - 0.90, Between(-0.01, 0.01), "supported"),
+        (0.91 - 0.90, Greater(0.01), "refuted"),
+    ):
+        assert outcome([value] * n, hypothesis) == "inconclusive"
+        assert assess([value] * n, hypothesis).p_value == 1.0
+        assert outcome([value] * n, hypothesis, deterministic=True) == expected
+        p = assess([value] * n, hypothesis, deterministic=True).p_value
+        assert p == (0.0 if expected == "supported" else 1.0)
+
+
+def test_one_seed_in_ten_that_differs_is_not_overlooked():
+    """The mean is on the margin: nine in ten seeds lie above it, and most samples are all equal."""
+    generator = np.random.default_rng(3)
+    rows = np.where(generator.random((1000, 8)) < 0.1, -9.0, 1.0)
+    assert np.mean([outcome(row, Greater()) == "supported" for row in rows]) == 0.0
+    naive = [outcome(row, Greater(), deterministic=True) == "supported" for row in rows]
+    assert np.mean(naive) > 0.35
+
+
+@given(samples, margins, st.sampled_from([0.025, 0.00625, 0.2]))
+def test_interval_and_p_value_say_the_same(values, margin, end):
+    for hypothesis in (Greater(margin), Less(margin), Between(margin, margin + 1.0)):
+        found = assess(values, hypothesis, end)
+        if abs(found.p_value - end) > 1e-6:
+            assert (decide(found, hypothesis) == "supported") == (found.p_value < end)
+    found = assess(values, Different(abs(margin)), end)
+    if abs(found.p_value - 2 * end) > 1e-6:
+        assert (decide(found, Different(abs(margin))) == "supported") == (found.p_value < 2 * end)
 
 
 @pytest.mark.parametrize("bad", [[1.0, np.nan], [np.inf, 1.0], []])
@@ -153,13 +196,13 @@ def test_malformed_hypotheses_are_refused():
             build()
 
 
-@pytest.mark.parametrize("alpha", [-0.1, 0.5, 1.0])
-def test_alpha_is_checked(alpha):
-    with pytest.raises(ValueError, match="alpha"):
-        assess(VALUES, Greater(), alpha)
+@pytest.mark.parametrize("end", [-0.1, 0.25, 1.0])
+def test_the_level_is_checked(end):
+    with pytest.raises(ValueError, match="end"):
+        assess(VALUES, Greater(), end)
 
 
-def test_alpha_zero_decides_nothing():
+def test_level_zero_decides_nothing():
     assert outcome([5.0, 5.1, 5.2, 5.3, 5.4], Greater(), 0.0) == "inconclusive"
 
 
@@ -220,12 +263,12 @@ STUDIES = 1500
 def test_false_support_at_the_edge_and_coverage(hypothesis, truth, n):
     rows = truth + np.random.default_rng(n).normal(size=(STUDIES, n))
     found = [assess(row, hypothesis) for row in rows]
-    supported = np.mean([decide(a, hypothesis, a.p_value) == "supported" for a in found])
+    supported = np.mean([decide(a, hypothesis) == "supported" for a in found])
     assert supported <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / STUDIES)
     covered = np.mean([a.low <= truth <= a.high for a in found])
     level = found[0].level
     assert covered == pytest.approx(level, abs=3.5 * math.sqrt(level * (1 - level) / STUDIES))
     if n == 8:  # a method that never supports anything would keep every promise
         far = [assess(row - truth, Greater(-2.0)) for row in rows]
-        power = np.mean([decide(a, Greater(-2.0), a.p_value) == "supported" for a in far])
+        power = np.mean([decide(a, Greater(-2.0)) == "supported" for a in far])
         assert power > 0.98

@@ -7,6 +7,8 @@ from scipy import stats
 from harness.stats.intervals import (
     bootstrap_band,
     expanded_tail,
+    is_skewed,
+    shrinkage_of_distances,
     standard_deviation,
     t_interval,
 )
@@ -86,3 +88,21 @@ def test_coverage_of_the_band_with_few_seeds():
     band = bootstrap_band(curves, generator, 0.95, 2_999)
     covered = ((band.low <= 0.0) & (band.high >= 0.0)).mean()
     assert 0.92 < covered < 0.97  # the plain percentile band covers 0.86 here
+
+
+@pytest.mark.parametrize("n", [2, 5, 8, 12])
+def test_distances_from_the_median_shrink_as_simulated(n):
+    values = np.random.default_rng(n).normal(size=(100_000, n))
+    distances = np.abs(values - np.median(values, axis=1)[:, None]).mean() / math.sqrt(2 / math.pi)
+    assert shrinkage_of_distances(n) == pytest.approx(distances, abs=0.005)
+
+
+@pytest.mark.parametrize("n", [5, 8, 20])
+def test_skewness_is_scipys_and_normal_numbers_are_rarely_skewed(n):
+    rows = np.random.default_rng(n).normal(size=(2000, n))
+    error = math.sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3)))
+    expected = np.abs(stats.skew(rows, axis=1, bias=False)) > 2 * error
+    assert [is_skewed(row) for row in rows] == expected.tolist()
+    assert expected.mean() < 0.08
+    assert not is_skewed([1.0] * n)
+    assert not is_skewed(rows[0][:4])

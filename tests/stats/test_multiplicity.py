@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from harness.stats.multiplicity import holm, intersection_union
+from harness.stats.hypotheses import Between, Different, Greater, Less, assess, decide
+from harness.stats.multiplicity import end_level, holm
 
 p_values = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20)
 
@@ -36,15 +37,37 @@ def test_holm_by_hand():
     assert holm([0.03, 0.01, 0.04]) == pytest.approx([0.06, 0.03, 0.06])
 
 
-def test_intersection_union_is_the_weakest_part():
-    assert intersection_union([0.01, 0.2, 0.03]) == 0.2
+def test_the_level_of_an_end():
+    assert [end_level(0.05, claims) for claims in (1, 2, 8)] == [0.025, 0.025, 0.00625]
+    assert [end_level(0.05, claims, 2) for claims in (1, 8)] == [0.025, 0.003125]
+    for bad in ((0.5, 1), (-0.1, 1), (0.05, 0)):
+        with pytest.raises(ValueError, match=r"alpha|claim"):
+            end_level(*bad)
+
+
+def test_no_more_than_alpha_of_studies_have_a_wrong_verdict():
+    """Eight claims whose truths sit on their margins, of each kind, by the same noise or not."""
+    generator, studies, n = np.random.default_rng(4), 1500, 8
+    for shared in (0.0, 0.7):
+        noise = generator.normal(size=(studies, 8, n)) * np.sqrt(1 - shared**2)
+        noise += shared * generator.normal(size=(studies, 1, n))
+        claims = [Greater(), Less(), Different(), Between(0.0, 9.0)] * 2
+        supported = refuted = 0
+        for study in noise:
+            found = [
+                decide(assess(row, claim, end_level(0.05, 8, claim.sides)), claim)
+                for row, claim in zip(study, claims, strict=True)
+            ]
+            supported += "supported" in found
+            refuted += "refuted" in found
+        for wrong in (supported, refuted):
+            assert 0.005 < wrong / studies <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)
 
 
 @pytest.mark.parametrize("bad", [[0.1, np.nan], [1.2], [-0.1], []])
 def test_bad_p_values_are_refused(bad):
-    for function in (holm, intersection_union):
-        with pytest.raises(ValueError, match=r"finite|p-values|at least one"):
-            function(bad)
+    with pytest.raises(ValueError, match=r"finite|p-values|at least one"):
+        holm(bad)
 
 
 def test_family_wise_error_with_half_the_claims_true():

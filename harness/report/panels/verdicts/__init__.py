@@ -55,6 +55,6 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
         "Claims and verdicts",
         ["Claim", "Verdict", "Effect", "Interval", "Claimed", "p", "Seeds"],
         cells,
-        "p is corrected for all claims of the study together (Holm).",
+        "p: t test, corrected for all claims of the study together (Bonferroni).",
         name="verdicts",
     )
