@@ -6,7 +6,7 @@ what it trains, whatever the study is called; so evidence that was seen under an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from harness.evidence import Evidence
@@ -69,10 +69,11 @@ def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable
     exploratory: dict[str, str] = {}
     notes = lost
     for verdict in verdicts:
-        looked = _until_all_was_seen({trial: arms[trial] for trial in verdict.trials}, before)
+        looked = _until_most_was_seen({trial: arms[trial] for trial in verdict.trials}, before)
         test = now[verdict.id]
-        if looked and not any(test in found.claims.values() for found in looked):
-            exploratory[verdict.id] = _younger(evidence, verdict.id, looked[-1])
+        mine = {arms[trial] for trial in verdict.trials}
+        if looked and not any(_declares(found, test, mine) for found in looked):
+            exploratory[verdict.id] = _younger(evidence, verdict.id, test, looked[-1])
         elif looked:
             notes += _on_the_way(verdict.id, test, before)
     peeks, fewer = peeks_of(evidence, verdicts, before)
@@ -82,23 +83,38 @@ def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable
     return Ledger(exploratory, dropped, peeks, tuple(notes), first)
 
 
-def _until_all_was_seen(arms: Mapping[str, str], before: Sequence[Past]) -> Sequence[Past]:
-    """Return the looks up to the first after which trials of each arm of a claim had been seen.
+def _declares(past: Past, test: str, arms: Set[str]) -> bool:
+    """Tell whether a look had a test, of the arms that it has today under whatever names."""
+    return any(
+        then == arms or (len(then) == len(arms) and then <= past.look.arms)
+        for claim, declared in past.claims.items()
+        if declared == test and (then := past.declared.arms[claim])
+    )
+
+
+def _until_most_was_seen(arms: Mapping[str, str], before: Sequence[Past]) -> Sequence[Past]:
+    """Return the looks up to the first after which most arms of a claim had been seen.
+
+    A claim on one arm that was seen and one that was not is a test; one more arm beside many that
+    were seen makes none of a claim.
 
     Args:
         arms: the arm of each trial of the claim.
         before: the looks, the oldest first.
     """
     unseen = set(arms.values())
+    enough = len(unseen) / 2
     for i, found in enumerate(before):
         unseen -= {arms[trial] for trial in found.look.trials & arms.keys()}
-        if not unseen:
+        if len(unseen) < enough:
             return before[: i + 1]
     return ()
 
 
-def _younger(evidence: Evidence, claim: str, first: Past) -> str:
+def _younger(evidence: Evidence, claim: str, test: str, first: Past) -> str:
     """Say how a claim came after the first look at its evidence."""
+    if test in first.claims.values():
+        return f"It compared other arms when its evidence was first seen ({first.day})."
     if first.look.study != evidence.execution.study:
         study = first.look.study
         return f"All its evidence had been seen before, in the study {study} ({first.day})."

@@ -25,6 +25,10 @@ NOT_WRITTEN = (
     "The records were published by a version of harness that did not write down what had been"
     " looked at before."
 )
+TAKEN_OUT = (
+    "Some of its trials had been recorded before, and the execution that trained them is no longer"
+    " in the database: what was looked at then cannot be told."
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ class Results:
         ledger = read_ledger(evidence, verdicts, self._looks(evidence, entry.source))
         if isinstance(entry.source, PublishedFile) and entry.source.looks_before is None:
             ledger = replace(ledger, unknown=NOT_WRITTEN)
+        elif isinstance(entry.source, Store) and entry.source.without_origin(execution.id):
+            ledger = replace(ledger, notes=(*ledger.notes, TAKEN_OUT))
         if ledger.dropped or ledger.peeks:
             verdicts = judge_after_peeks(evidence, known, len(ledger.dropped), ledger.peeks)
         exploratory = ledger.exploratory
