@@ -12,6 +12,7 @@ from pandas import DataFrame
 from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
+from harness.integrity.registration import told_of
 from harness.judge.measures import involved_arms
 from harness.plan.budgets import Budget, budgets
 from harness.stats.averages import far_from_the_others, rate_interval
@@ -44,6 +45,7 @@ def check(
     """Look for everything that could weaken the verdicts of an execution."""
     return [
         *_imported(evidence),
+        *_registered(evidence, provenance),
         _plan_hash(evidence),
         _study_file(evidence, provenance),
         _claims(verdicts, provenance),
@@ -76,6 +78,20 @@ def _imported(evidence: Evidence) -> list[Check]:
     )
     says = (unknown, *(str(note) for note in found.get("notes", ())))
     return [Check("imported", "Trained elsewhere", NOTED, says)]
+
+
+def _registered(evidence: Evidence, provenance: Provenance) -> list[Check]:
+    """Say whether the run kept to the plan that was registered before it, if one was."""
+    context = evidence.execution.context
+    noted = told_of(context, evidence.plan, provenance.ledger.first)
+    if noted is None:
+        return []
+    document = context["registered"].get("document", {})
+    fine = (
+        f"The run kept to the plan that was registered on {document.get('registered')} (digest"
+        f" {document.get('digest')})."
+    )
+    return [_made("registered", "Registered plan", noted, fine)]
 
 
 def _plan_hash(evidence: Evidence) -> Check:
@@ -119,6 +135,10 @@ def _claims(verdicts: Sequence[Verdict], provenance: Provenance) -> Check:
             by_reason.setdefault(verdict.exploratory, []).append(verdict.id)
     noted += [f"Exploratory: {listed_some(ids)}. {reason}" for reason, ids in by_reason.items()]
     noted += provenance.ledger.notes
+    unknown = provenance.ledger.unknown
+    if unknown:
+        outcome = NOTED if noted else UNKNOWN
+        return Check("claims-changed", "Claims", outcome, (*noted, unknown))
     fine = "No claim was changed after its evidence had been seen."
     return _made("claims-changed", "Claims", noted, fine)
 
