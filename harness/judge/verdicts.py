@@ -28,6 +28,7 @@ from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
 from harness.plan.budgets import budgets
 from harness.seeding import stream
+from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import Alternative, Assessment, assess, combine, decide, refutation
 from harness.stats.multiplicity import end_level
@@ -181,9 +182,10 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     alone = end_level(study.alpha, len(study.claims) + rules.dropped, hypothesis.sides)
     end = rules.share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
-    found = assess(values, hypothesis, end, generator, fixed)
+    average = AVERAGES[test.average]
+    found = assess(values, hypothesis, end, generator, fixed, average)
     if parts > 1 and decide(found, hypothesis) != "supported":
-        found = assess(values, hypothesis, rules.share(alone / parts), generator, fixed)
+        found = assess(values, hypothesis, rules.share(alone / parts), generator, fixed, average)
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
     return TestResult(test, measures, hypothesis, values, found, trials, factor)
 
@@ -263,13 +265,33 @@ def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: 
         "supported": f"{level} lies where the claim puts the effect",
         "refuted": f"{level} excludes the claimed effect",
     }.get(outcome, f"{level} does not decide")
-    if outcome == "supported":
+    if outcome == "supported" and all(part.test.average == "mean" for part in parts):
         text += f"; {_sign_flip_text(parts, alpha)}"
-    if any(part.assessment.skewed for part in parts if part.assessment):
+    if lone := _lone_seeds(parts):
+        text += f"; {lone}"
+    elif any(part.assessment.skewed for part in parts if part.assessment):
         text += "; the numbers are skewed, so the interval may err more often than it says"
     if any(part.test.metric.startswith("validation.") for part in parts):
         text += "; a validation metric is of the epoch that it chose, so it may flatter"
     return text
+
+
+def _lone_seeds(parts: Sequence[TestResult]) -> str:
+    """Say how many seeds lie far from the others, and how often such seeds may come."""
+    found = [
+        (int(far_from_the_others(part.per_seed).sum()), len(part.per_seed))
+        for part in parts
+        if part.per_seed is not None and part.test.average == "mean"
+    ]
+    far, seeds = max(found, default=(0, 1))
+    if not far:
+        return ""
+    low, high = (100 * end for end in rate_interval(far, seeds))
+    lie = "lies" if far == 1 else "lie"
+    return (
+        f"{far} of {seeds} seeds {lie} far from the others (a rate of {low:.2g} to {high:.2g}%), so"
+        " the mean is not what most seeds show, and its interval may err more often than it says"
+    )
 
 
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
@@ -285,7 +307,7 @@ def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
 
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
-    if lead.assessment is None:
+    if lead.assessment is None or lead.test.average != "mean":
         return None
     forecast = seeds_to_decide(lead.assessment, lead.hypothesis, Rule(alpha, claims), POWER)
     return forecast.seeds if forecast else None
