@@ -17,7 +17,7 @@ from harness.judge.measures import compared_arms
 from harness.judged import Scope, Span
 from harness.measures.base import MissingEvidence
 from harness.plan.budgets import Budget, budgets
-from harness.study import Arm, Study
+from harness.study import Arm, Study, value_at
 from harness.study.claims import Test
 from harness.study.design import assignments_of, leaves
 from harness.trial import trained_elsewhere
@@ -79,6 +79,8 @@ def _from_settings(rows: pd.DataFrame, arms: Sequence[Arm]) -> Span | None:
         mine = rows[rows["arm"] == arm.name]
         steps = _span(mine, "cost.steps")
         epochs = _span(mine, "cost.epochs")
+        if epochs is None and not arm.workload.get("early_stopping"):
+            epochs = (arm.workload["epochs"], arm.workload["epochs"])
         if steps is None or epochs is None or epochs[1] == 0:
             return None
         data, batch = arm.workload["data"], arm.workload["batch_size"]
@@ -155,10 +157,13 @@ def _causes(study: Study, sides: Sequence[Sequence[Arm]]) -> Iterator[set[str]]:
     """Yield for each thing that is compared the settings that it changes.
 
     That is a factor whose levels differ between the sides; of arms that the study names, all that
-    any of them sets.
+    any of them sets and that is not the same in all.
     """
     if any(arm.named for side in sides for arm in side):
-        yield {path for side in sides for arm in side for path in arm.sets if arm.named}
+        arms = [arm for side in sides for arm in side]
+        paths = {path for arm in arms for path in arm.sets}
+        found = {p: {str(value_at(arm.workload, p)) for arm in arms} for p in paths}
+        yield {path for path, values in found.items() if len(values) > 1}
         return
     for factor in study.factors:
         keys = [{arm.keys[factor] for arm in side} for side in sides]
