@@ -30,7 +30,15 @@ from harness.plan.budgets import budgets
 from harness.seeding import stream
 from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
 from harness.stats.forecast import seeds_to_decide
-from harness.stats.hypotheses import Alternative, Assessment, assess, combine, decide, refutation
+from harness.stats.hypotheses import (
+    Alternative,
+    Assessment,
+    assess,
+    combine,
+    decide,
+    refutation,
+    sign_flip_check,
+)
 from harness.stats.multiplicity import end_level
 from harness.stats.power import Rule
 from harness.study import Study
@@ -55,6 +63,7 @@ class TestResult:
     assessment: Assessment | None
     trials: list[str]
     factor: float = 1.0
+    sign_flip: tuple[float, bool] = (1.0, False)
     missing: str = ""
 
     @property
@@ -183,11 +192,12 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     end = rules.share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
     average = AVERAGES[test.average]
-    found = assess(values, hypothesis, end, generator, fixed, average)
+    found = assess(values, hypothesis, end, fixed, average)
     if parts > 1 and decide(found, hypothesis) != "supported":
-        found = assess(values, hypothesis, rules.share(alone / parts), generator, fixed, average)
+        found = assess(values, hypothesis, rules.share(alone / parts), fixed, average)
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
-    return TestResult(test, measures, hypothesis, values, found, trials, factor)
+    signs = sign_flip_check(values, hypothesis, generator)
+    return TestResult(test, measures, hypothesis, values, found, trials, factor, signs)
 
 
 def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple[None, None, None]:
@@ -198,7 +208,7 @@ def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple
     return (
         max(numbers.p_value for _, numbers in found),
         max(part.corrected(numbers.p_value) for part, numbers in found),
-        max(part.corrected(numbers.sign_flip) for part, numbers in found),
+        max(part.corrected(part.sign_flip[0]) for part, _ in found),
     )
 
 
@@ -297,7 +307,7 @@ def _lone_seeds(parts: Sequence[TestResult]) -> str:
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
     """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
     p, smallest, seeds = max(
-        (part.corrected(found.sign_flip), found.smallest, found.n)
+        (part.corrected(part.sign_flip[0]), part.sign_flip[1], found.n)
         for part in parts
         if (found := part.assessment)
     )
