@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from inspect import get_annotations
+from collections.abc import Iterator
+from inspect import get_annotations, getattr_static
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel
 
+from harness.errors import nearest
 from harness.formatting import listed
 from harness.own.imports import ChangedCodeError, UnseenCodeError, missing, own_function
 from harness.plugins import Plugin
@@ -65,4 +67,49 @@ def _mistake(found: Any, base: type[Any], name: str) -> str | None:
         for attribute, kind in declared
         if str(kind).startswith("ClassVar") and not hasattr(found, attribute)
     ]
-    return f"{said} has no {listed(sorted(lacking), 'or')}" if lacking else None
+    if lacking:
+        return f"{said} has no {listed(sorted(lacking), 'or')}"
+    unwritten = _unwritten(found)
+    if unwritten:
+        methods = listed([f"`{method}`" for method in unwritten], "or")
+        others = [method for method in dir(found) if not hasattr(base, method)]
+        return f"{said} has no method {methods}{nearest(unwritten[0], others)}"
+    return None
+
+
+_INSTEAD = {"step": "begin", "mean": "meant"}
+"""Methods that need not be written where another one is: `begin` says what takes an optimizer's
+steps, `meant` which loss is taken in the place of this one."""
+
+
+def _unwritten(found: type[Any]) -> list[str]:
+    """Return the methods that a class has to write and does not.
+
+    They are those that only raise NotImplementedError in the nearest base of ours that has such:
+    of `CurveProbe` it is `follow`, and no longer `measure`.
+    """
+    for base in found.__mro__:
+        asked = list(_asked(base)) if base.__module__.startswith("harness.") else []
+        if asked:
+            kept = vars(base)
+            return [
+                method
+                for method in asked
+                if getattr_static(found, method) is kept[method]
+                and not _is_written(found, base, _INSTEAD.get(method, ""))
+            ]
+    return []
+
+
+def _is_written(found: type[Any], base: type[Any], method: str) -> bool:
+    own = getattr_static(base, method, None)
+    return own is not None and getattr_static(found, method) is not own
+
+
+def _asked(base: type[Any]) -> Iterator[str]:
+    """Yield the methods and properties of a class that do nothing but raise NotImplementedError."""
+    for name, value in list(vars(base).items()):
+        function = value.fget if isinstance(value, property) else value
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_names == ("NotImplementedError",):
+            yield name
