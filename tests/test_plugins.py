@@ -244,6 +244,7 @@ from harness.metrics import Metric
 from harness.models.base import Network
 from harness.probes import CurveProbe
 from harness.tasks.base import Task
+from harness.tasks.classification import Classification
 
 
 class Named(Network):
@@ -281,6 +282,11 @@ class Stepless(Task):
         return {"error": 1.0}
 
 
+class Misspelled(Classification):
+    name: Literal["misspelled"]
+    selects: ClassVar = "acuracy"
+
+
 class Level(Component, Measure):
     """A measure that is fine."""
 
@@ -314,7 +320,7 @@ def bad(tmp_path, monkeypatch):
     models = "other_name = acme_bad:Named\nfine_net = acme_bad:Fine\ngone = acme_bad:Nope"
     models += "\nunbuilt = acme_bad:Unbuilt"
     tasks = "no_targets = acme_bad:NoTargets\ngone_task = acme_bad:Nope"
-    tasks += "\nstepless = acme_bad:Stepless"
+    tasks += "\nstepless = acme_bad:Stepless\nmisspelled = acme_bad:Misspelled"
     install(tmp_path, "acme-bad", [
         ("harness.models", models), ("harness.tasks", tasks),
         ("harness.probes", "unfollowed = acme_bad:Unfollowed"),
@@ -333,6 +339,10 @@ def bad(tmp_path, monkeypatch):
         ({"task": "no_targets"}, "tasks no_targets .* has no `metrics`, `selects` or `targets`"),
         ({"task": "gone_task"}, "tasks gone_task .*cannot be imported"),
         ({"model": "unbuilt"}, "Unbuilt has no method `build`; did you mean 'biuld'"),
+        (
+            {"task": "misspelled"},
+            "selects 'acuracy' is not among the metrics: .*accuracy.*; did you mean 'accuracy'",
+        ),
         ({"task": "stepless"}, "Stepless has no method `step` or `evaluate`"),
     ],
 )

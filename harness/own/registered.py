@@ -74,6 +74,11 @@ def _mistake(found: Any, base: type[Any], name: str) -> str | None:
         methods = listed([f"`{method}`" for method in unwritten], "or")
         others = [method for method in dir(found) if not hasattr(base, method)]
         return f"{said} has no method {methods}{nearest(unwritten[0], others)}"
+    selects, metrics = getattr(found, "selects", None), getattr(found, "metrics", ())
+    known = [metric.name for metric in metrics] if isinstance(metrics, list | tuple) else []
+    if isinstance(selects, str) and known and selects not in known:
+        close = nearest(selects, known)
+        return f"{said}: selects '{selects}' is not among the metrics: {', '.join(known)}{close}"
     return None
 
 
