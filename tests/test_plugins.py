@@ -36,6 +36,10 @@ class Noisy(nn.Module):
 
 def noisy(shape, outputs):
     return Noisy(network(shape, outputs))
+
+
+class Plain(nn.Flatten):
+    pass
 """
 DATA = """\
 import numpy as np
@@ -148,7 +152,10 @@ def acme(tmp_path, monkeypatch):
         folder,
         "acme",
         [
-            ("harness.models", "acme_net = acme.nets:network\nmlp = acme.nets:network"),
+            (
+                "harness.models",
+                "acme_net = acme.nets:network\nmlp = acme.nets:network\nplain = acme.nets:Plain",
+            ),
             ("harness.data", "rings = acme.data:rings"),
             ("harness.optimizers", "sign_descent = acme.training:SignDescent"),
             ("harness.losses", "smoothed = acme.training:smoothed"),
@@ -209,6 +216,7 @@ def test_a_registered_optimizer_loss_and_metric_train(acme, tmp_path):
     [
         ({"optimizer": {"name": "sign_descend", "lr": 0.1}}, "did you mean 'sign_descent'"),
         ({"optimizer": "sign_descent"}, "lr: is missing"),
+        ({"model": {"name": "plain", "width": 4}}, "unknown key 'width'.*settings"),
         ({"loss": "smothed"}, "did you mean 'smoothed'"),
         ({"metrics": {"top": "top_tow"}}, "nor one of top_two; did you mean 'top_two'"),
     ],
@@ -259,6 +267,12 @@ class Fine(Network):
 
     def build(self, form):
         return None
+
+
+class Bare:
+    """A network of a person who forgot to derive it."""
+
+    width: int = 8
 
 
 class Unbuilt(Network):
@@ -318,7 +332,7 @@ def bad(tmp_path, monkeypatch):
     """A package whose author made every mistake, but for one network."""
     (tmp_path / "acme_bad.py").write_text(BAD)
     models = "other_name = acme_bad:Named\nfine_net = acme_bad:Fine\ngone = acme_bad:Nope"
-    models += "\nunbuilt = acme_bad:Unbuilt"
+    models += "\nunbuilt = acme_bad:Unbuilt\nbare = acme_bad:Bare"
     tasks = "no_targets = acme_bad:NoTargets\ngone_task = acme_bad:Nope"
     tasks += "\nstepless = acme_bad:Stepless\nmisspelled = acme_bad:Misspelled"
     install(tmp_path, "acme-bad", [

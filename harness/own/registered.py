@@ -37,11 +37,21 @@ def load(plugin: Plugin, base: type[Any], *, may_be_other: bool) -> type[Any]:
         said = missing(error) or f"{type(error).__name__}: {error}"
         raise ValueError(f"{where}{plugin.function} cannot be imported: {said}") from error
     if may_be_other and not (isinstance(found, type) and issubclass(found, BaseModel)):
+        if _is_bare(found):
+            raise ValueError(f"{where}{plugin.function} is no {base.__module__}.{base.__name__}")
         return cast("type[Any]", found)
     wrong = _mistake(found, base, plugin.name)
     if wrong is not None:
         raise ValueError(f"{where}{wrong}")
     return cast("type[Any]", found)
+
+
+def _is_bare(found: Any) -> bool:
+    """Whether it is a class that inherits nothing, whose objects are not of use as a function's."""
+    special = ("__new__", "__call__", "__iter__", "__getitem__")
+    return getattr(found, "__mro__", None) == (found, object) and not vars(found).keys() & set(
+        special
+    )
 
 
 def _mistake(found: Any, base: type[Any], name: str) -> str | None:
