@@ -369,6 +369,15 @@ def test_a_mistake_in_a_registered_class_is_told_with_its_entry_point(bad, part,
     assert "(acme-bad 1.2)" in str(caught.value)
 
 
+def test_a_class_named_by_its_address_is_to_be_named_as_it_is_registered(bad):
+    workload = {"data": "digits", "model": {"name": "acme_bad:Fine", "rungs": 3}}
+    study = STUDY | {"workload": workload, "factors": {}, "claims": []}
+    says = "acme_bad:Fine is registered as 'fine_net'; write `name: fine_net`"
+    with pytest.raises(InputError, match=says) as caught:
+        load_study(study)
+    assert caught.value.problems[0].path == "workload.model"
+
+
 def test_the_methods_that_a_base_leaves_open_are_asked_for_and_no_others(bad):
     study = STUDY | {"workload": {"data": "digits", "model": "mlp"}, "factors": {}, "claims": []}
     with pytest.raises(InputError, match=r"Unfollowed has no method `follow`$"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from inspect import get_annotations, getattr_static
 from typing import Any, cast, get_args
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from harness.errors import nearest
 from harness.formatting import listed
 from harness.own.imports import ChangedCodeError, UnseenCodeError, missing, own_function
-from harness.plugins import Plugin
+from harness.plugins import Kind, Plugin, plugins
 
 
 def load(plugin: Plugin, base: type[Any], *, may_be_other: bool) -> type[Any]:
@@ -44,6 +45,27 @@ def load(plugin: Plugin, base: type[Any], *, may_be_other: bool) -> type[Any]:
     if wrong is not None:
         raise ValueError(f"{where}{wrong}")
     return cast("type[Any]", found)
+
+
+def by_address(function: str, kind: Kind | None, find: Callable[[str], type[Any]]) -> str | None:
+    """Say by which name a class of settings is to be named that a study names by its address.
+
+    None where nothing of the kind is registered by this address, or it stands for a function.
+
+    Args:
+        function: the address, `package.module:Class`.
+        kind: of entry points.
+        find: imports what has a name.
+    """
+    for name, found in plugins(kind).items() if kind is not None else ():
+        if found[0].function != function or not found[0].is_class:
+            continue
+        with suppress(ValueError):  # it cannot be imported, which is told where it is used
+            known: Any = find(name)
+            there = f"{known.__module__}:{known.__qualname__}"
+            if there == function and isinstance(known, type) and issubclass(known, BaseModel):
+                return f"{function} is registered as '{name}'; write `name: {name}`"
+    return None
 
 
 def _is_bare(found: Any) -> bool:
