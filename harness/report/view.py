@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+from harness.errors import returned
 from harness.evidence import Evidence
 from harness.figures import Picture, draw
 from harness.formatting import why
@@ -199,7 +200,10 @@ class ProfileView:
         return [section for section in made if section is not None]
 
     def _section(self, panel: Any) -> Section | None:
-        blocks = [block for block in panel.blocks(self) if block is not None]
+        found = panel.blocks(self)
+        if not isinstance(found, Iterable):
+            raise TypeError(returned("blocks", panel.name, found, "a tuple of blocks"))
+        blocks = [block for block in found if block is not None]
         there = {id(block) for block in flat(blocks)}
         blocks += [p for p in self.figures(panel.name) if id(p) not in there]
         anchor = panel.name.replace("_", "-")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from harness.data_spec import Form
+from harness.errors import returned
 from harness.layers import set_mode
 from harness.models import Network, build
 from harness.seeding import stream
@@ -29,6 +31,7 @@ def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
     its own, so that it changes nothing about the main one.
 
     Raises:
+        TypeError: if the task's `build` returns something else than networks by their parts.
         ValueError: if no part is the main one.
     """
 
@@ -36,12 +39,15 @@ def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
         purpose = "weights" if part == task.main else f"weights of {part}"
         return build(model, own_form, stream(trial.seed, purpose))
 
-    networks = task.build(read_settings(trial.workload), form, network)
+    networks: Any = task.build(read_settings(trial.workload), form, network)
+    if not isinstance(networks, Mapping):
+        raise TypeError(returned("build", task.name, networks, "a mapping of networks"))
     if task.main not in networks:
         parts = ", ".join(networks) or "none"
         raise ValueError(f"it has the parts {parts} and no '{task.main}'; set `main`")
     if set(networks) == {task.main}:
-        return networks[task.main]
+        alone: nn.Module = networks[task.main]
+        return alone
     return Parts(dict(networks))
 
 

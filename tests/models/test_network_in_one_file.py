@@ -118,8 +118,10 @@ def test_what_is_wrong_with_its_settings_is_told(installed, capsys, change, said
     [
         (["plan"], "return Work(3,", "return (3,",
          "`work` of waves returned tuple, expected harness.models.base.Work"),
+        (["validate", "--build"], "        return network\n", "        network.eval()\n",
+         "`build` of waves returned NoneType, expected a torch.nn.Module"),
     ],
-    ids=["work"],
+    ids=["work", "build"],
 )  # fmt: skip
 def test_a_method_that_returns_something_else_is_told(
     installed, capsys, command, before, after, said
