@@ -144,6 +144,8 @@ def test_what_a_study_asks_of_it_is_checked(installed):
     [
         ('{"mean_log_surety": ', '{"mean_surety": ',
          "the probe surety measured mean_surety; it declares mean_log_surety"),
+        ('{"counts": counts}', '{"count": counts}',
+         "the probe surety measured the part count; it declares counts"),
         ("return Measured({", "return dict({", "`measure` of the probe surety returned dict"),
         ("float(surest.log().mean())", "'high'", "could not convert string to float: 'high'"),
     ],
