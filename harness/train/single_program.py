@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from harness.data_spec import Form
-from harness.errors import returned
+from harness.errors import nearest, returned
 from harness.layers import set_mode
 from harness.models import Network, build
 from harness.seeding import stream
@@ -110,7 +110,12 @@ class SingleProgram:
         self._bound = stack
 
     def outputs(self, part: str, inputs: Tensor) -> Tensor:
-        """Return what a network says of inputs (batch, ...)."""
+        """Return what a network says of inputs (batch, ...).
+
+        Raises:
+            ValueError: if there is no such part.
+        """
+        self._need(part)
         if self._channels_last[part] and inputs.ndim == 4:
             inputs = inputs.to(memory_format=torch.channels_last)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
@@ -118,10 +123,20 @@ class SingleProgram:
         return outputs.float() if self._bfloat16 else outputs
 
     def gradients(self, part: str, loss: Tensor) -> list[Tensor]:
-        """Return the gradient of a loss for each trained tensor of a part, each (1, ...)."""
+        """Return the gradient of a loss for each trained tensor of a part, each (1, ...).
+
+        Raises:
+            ValueError: if there is no such part.
+        """
+        self._need(part)
         parameters = [self._parameters[place] for place in self.places[part]]
         found = torch.autograd.grad(loss, parameters, materialize_grads=True)
         return [gradient[None].contiguous() for gradient in found]
+
+    def _need(self, part: str) -> None:
+        if part not in self.places:
+            known = ", ".join(self.places)
+            raise ValueError(f"no part '{part}'; parts: {known}{nearest(part, self.places)}")
 
     def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> list[Tensor]:
         """Return the totals of the objective, each (1,), for inputs (1, batch, ...)."""

@@ -254,6 +254,10 @@ OPTIMIZERS = TWINS[TWINS.index("    def optimizers") : TWINS.index("    def step
          "    def optimizers", "`build` of twins returned NoneType, expected a mapping"),
         ("        return {\"loss\"", "        return None and {\"loss\"",
          "`step` of twins returned NoneType, expected a mapping of losses"),
+        ("state.update(part, loss)", "state.update(part[:-1], loss)",
+         "no part 'mode'; parts: model, other; did you mean 'model'?"),
+        ("state.outputs(peer, ", "state.outputs('othr', ",
+         "no part 'othr'; parts: model, other; did you mean 'other'?"),
         (OPTIMIZERS, "", "part 'other' has no optimizer: return one from `optimizers`"),
     ],
 )  # fmt: skip
