@@ -104,7 +104,8 @@ def _mistake(found: Any, base: type[Any], name: str) -> str | None:
     unwritten = _unwritten(found)
     if unwritten:
         methods = listed([f"`{method}`" for method in unwritten], "or")
-        others = [method for method in dir(found) if not hasattr(base, method)]
+        ours = [one for one in found.__mro__ if one.__module__.startswith("harness.")]
+        others = [name for name in dir(found) if not any(hasattr(one, name) for one in ours)]
         return f"{said} has no method {methods}{nearest(unwritten[0], others)}"
     selects, metrics = getattr(found, "selects", None), getattr(found, "metrics", ())
     known = [metric.name for metric in metrics] if isinstance(metrics, list | tuple) else []
