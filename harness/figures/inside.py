@@ -32,7 +32,11 @@ class Inside(Figure):
 
 def picture_of(probe: Probe, evidence: Evidence) -> Picture | None:
     """Draw what a probe of the study shows; its picture is called after it."""
-    picture: Any = probe.draw(shown_by(evidence, type(probe)), evidence)
+    try:
+        picture: Any = probe.draw(shown_by(evidence, type(probe)), evidence)
+    except Exception as error:
+        error.add_note(f"probe {probe.name}")  # which the report tells
+        raise
     if not isinstance(picture, Picture | None):
         raise TypeError(returned("draw", probe.name, picture, "a harness.figures.Picture"))
     name = f"inside-{probe.name.replace('_', '-')}"

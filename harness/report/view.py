@@ -13,7 +13,9 @@ from harness.evidence import Evidence
 from harness.figures import Picture, draw
 from harness.formatting import why
 from harness.integrity import Check, Provenance, check
-from harness.registry import FIGURES, PANELS
+from harness.own.calls import line_of
+from harness.plugins import plugins
+from harness.registry import FIGURES, PANELS, PROBES
 from harness.report import verdicts as words
 from harness.report.blocks import Block, flat
 from harness.report.settings import origin, setting_in_short, when
@@ -24,6 +26,14 @@ Lost = Sequence[tuple[str, int, str]]
 Made = TypeVar("Made")
 GLANCE = "at_a_glance"
 """The figure that the scoreboard shows of a study."""
+
+
+def _whose(error: Exception) -> str:
+    """Say which probe an error is of, and the line of a package's own code that raised it."""
+    kinds = [kind.plugged for kind in (PROBES, PANELS, FIGURES) if kind.plugged is not None]
+    others = [one.function for kind in kinds for found in plugins(kind).values() for one in found]
+    notes = getattr(error, "__notes__", [])
+    return "".join(f"{part}: " for part in (*notes, line_of(error, others)) if part)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class ProfileResult:
         try:
             return make()
         except Exception as error:  # whatever it is, the verdicts stand
-            self.left_out[title] = f"{title} could not be drawn ({why(error)})"
+            self.left_out[title] = f"{title} could not be drawn ({_whose(error)}{why(error)})"
             return absent
 
     @property

@@ -140,7 +140,9 @@ def test_one_that_fails_is_left_out_and_told_and_a_figure_without_a_section_is_s
     result = ProfileResult(more.evidence, more.verdicts)  # with nothing left out yet
     page = (build_page([result], tmp_path) / "index.html").read_text()
     assert list(result.left_out) == ["the section Broken"]
-    assert "the section Broken could not be drawn (KeyError: &#39;nothing here&#39;)" in page
+    line = CODE[: CODE.index("raise KeyError")].count("\n") + 1
+    says = f"the section Broken could not be drawn (acme_pages.py:{line}: KeyError: &#39;nothing"
+    assert says in page
     section = page[page.index('id="more-more"') :]
     assert "Ranks of arms" in section[: section.index("<h3")]
 
