@@ -32,8 +32,8 @@ def _whose(error: Exception) -> str:
     """Say which probe an error is of, and the line of a package's own code that raised it."""
     kinds = [kind.plugged for kind in (PROBES, PANELS, FIGURES) if kind.plugged is not None]
     others = [one.function for kind in kinds for found in plugins(kind).values() for one in found]
-    notes = getattr(error, "__notes__", [])
-    return "".join(f"{part}: " for part in (*notes, line_of(error, others)) if part)
+    said = [*getattr(error, "__notes__", []), line_of(error, others) if others else ""]
+    return "".join(f"{part}: " for part in said if part)
 
 
 @dataclass(frozen=True)
