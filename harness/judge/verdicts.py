@@ -23,8 +23,10 @@ from harness.judge.measures import (
     involved_arms,
     numbers_per_seed,
 )
+from harness.judge.scope import scope_of
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
+from harness.plan.budgets import budgets
 from harness.seeding import stream
 from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
 from harness.stats.forecast import seeds_to_decide
@@ -34,6 +36,7 @@ from harness.stats.hypotheses import (
     assess,
     combine,
     decide,
+    refutation,
     sign_flip_check,
 )
 from harness.stats.multiplicity import end_level
@@ -115,9 +118,10 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
         claim.id: [run_test(test, evidence, rules, len(claim.tests)) for test in claim.tests]
         for claim in study.claims
     }
-    verdicts = []
+    verdicts, planned = [], budgets(evidence.plan)
     for claim in study.claims:
         parts = results[claim.id]
+        arms = {a.name for part in parts for a in involved_arms(part.test, evidence.plan)}
         outcome = combine(part.outcome for part in parts)
         lead = _lead(parts)
         p, p_corrected, p_sign_flip = _p_values(parts)
@@ -140,6 +144,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims) + rules.dropped)
                 if outcome == "inconclusive"
                 else None,
+                scope=scope_of(evidence, arms, rules.seeds, planned),
                 changed_after_evidence=claim.id in changed,
                 parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
                 **_numbers(lead),
@@ -225,7 +230,18 @@ def _numbers(part: TestResult) -> dict[str, Any]:
         return {"effect": None, "ci_low": None, "ci_high": None, **claimed}
     numbers = (found.effect, found.low, found.high)
     effect, low, high = (part.shown(n) if math.isfinite(n) else None for n in numbers)
-    return {"effect": effect, "ci_low": low, "ci_high": high, "level": found.level, **claimed}
+    return {"effect": effect, "ci_low": low, "ci_high": high, "level": found.level, **claimed,
+            "refutation": _refutation(part, low, high)}  # fmt: skip
+
+
+def _refutation(part: TestResult, low: float | None, high: float | None) -> str:
+    """Say which way a part is refuted, by its interval on the scale of the claim."""
+    if part.outcome != "refuted":
+        return ""
+    ends = (-math.inf if low is None else low, math.inf if high is None else high)
+    measure = part.test.measure
+    ranges = part.test.hypothesis.ranges(measure.log)
+    return refutation(*ends, ranges, measure.neutral) or ""
 
 
 def _part(part: TestResult) -> Part:
