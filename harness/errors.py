@@ -32,6 +32,11 @@ class InputError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+def returned(method: str, name: str, found: object, expected: str) -> str:
+    """Say that a method of a thing that has a name returned something else than it should."""
+    return f"`{method}` of {name} returned {type(found).__name__}, expected {expected}"
+
+
 def nearest(name: object, valid: Iterable[object]) -> str:
     """Return "; did you mean 'x'?" for the valid name closest to `name`, or an empty string."""
     match = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)

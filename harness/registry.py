@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from harness.own.registered import load
+from harness.own.registered import by_address, load
 from harness.plugins import Kind as PluginKind
 from harness.plugins import Plugin, plugin_of, plugins
 
@@ -308,6 +308,10 @@ class _Setting(Late):
             elif isinstance(value, dict):  # a function, or such as a torch.optim.Optimizer
                 value = {**value, "name": plugin.function}
                 tag, model = self._model(plugin.function)
+        elif ":" in str(name) and (
+            said := by_address(str(name), self.kind.plugged, self.kind.find)
+        ):
+            raise ValueError(said)
         if model is None:
             known = ", ".join(f"'{one}'" for one in self._tags())
             told = {"discriminator": "`name`", "tag": str(name), "expected_tags": known}

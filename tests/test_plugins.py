@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from harness.cli.app import run
+from harness.own.registered import _unwritten
+from harness.registry import KINDS
 from harness.study import InputError, load_study
 
 NETS = """\
@@ -34,6 +36,10 @@ class Noisy(nn.Module):
 
 def noisy(shape, outputs):
     return Noisy(network(shape, outputs))
+
+
+class Plain(nn.Flatten):
+    pass
 """
 DATA = """\
 import numpy as np
@@ -146,7 +152,10 @@ def acme(tmp_path, monkeypatch):
         folder,
         "acme",
         [
-            ("harness.models", "acme_net = acme.nets:network\nmlp = acme.nets:network"),
+            (
+                "harness.models",
+                "acme_net = acme.nets:network\nmlp = acme.nets:network\nplain = acme.nets:Plain",
+            ),
             ("harness.data", "rings = acme.data:rings"),
             ("harness.optimizers", "sign_descent = acme.training:SignDescent"),
             ("harness.losses", "smoothed = acme.training:smoothed"),
@@ -207,6 +216,7 @@ def test_a_registered_optimizer_loss_and_metric_train(acme, tmp_path):
     [
         ({"optimizer": {"name": "sign_descend", "lr": 0.1}}, "did you mean 'sign_descent'"),
         ({"optimizer": "sign_descent"}, "lr: is missing"),
+        ({"model": {"name": "plain", "width": 4}}, "unknown key 'width'.*settings"),
         ({"loss": "smothed"}, "did you mean 'smoothed'"),
         ({"metrics": {"top": "top_tow"}}, "nor one of top_two; did you mean 'top_two'"),
     ],
@@ -238,8 +248,11 @@ from pydantic import Field
 
 from harness.components.base import Component
 from harness.measures.base import Measure
+from harness.metrics import Metric
 from harness.models.base import Network
+from harness.probes import CurveProbe
 from harness.tasks.base import Task
+from harness.tasks.classification import Classification
 
 
 class Named(Network):
@@ -252,12 +265,56 @@ class Fine(Network):
     name: Literal["fine_net"] = "fine_net"
     rungs: int = Field(2, description="how many rungs it has")
 
+    def build(self, form):
+        return None
+
+
+class Bare:
+    """A network of a person who forgot to derive it."""
+
+    width: int = 8
+
+
+class Unbuilt(Network):
+    name: Literal["unbuilt"]
+
+    def biuld(self, form):
+        return None
+
+
+class Unfollowed(CurveProbe):
+    name: Literal["unfollowed"]
+
+
+class Stepless(Task):
+    name: Literal["stepless"]
+    metrics: ClassVar = (Metric("error", "minimize", "", "of something"),)
+    selects: ClassVar = "error"
+    targets: ClassVar = ("class",)
+
+    def evaluated(self, state, split):
+        return {"error": 1.0}
+
+
+class Misspelled(Classification):
+    name: Literal["misspelled"]
+    selects: ClassVar = "acuracy"
+
 
 class Level(Component, Measure):
     """A measure that is fine."""
 
     name: ClassVar[str] = "level"
     rise: int = Field(2, description="how far it rises")
+
+    def groups(self, factors):
+        return []
+
+    def reduce(self, sides, factors, metric):
+        return sides[0]
+
+    def words(self, arms):
+        return "a level"
 
 
 class NoTargets(Task):
@@ -275,9 +332,12 @@ def bad(tmp_path, monkeypatch):
     """A package whose author made every mistake, but for one network."""
     (tmp_path / "acme_bad.py").write_text(BAD)
     models = "other_name = acme_bad:Named\nfine_net = acme_bad:Fine\ngone = acme_bad:Nope"
+    models += "\nunbuilt = acme_bad:Unbuilt\nbare = acme_bad:Bare"
     tasks = "no_targets = acme_bad:NoTargets\ngone_task = acme_bad:Nope"
+    tasks += "\nstepless = acme_bad:Stepless\nmisspelled = acme_bad:Misspelled"
     install(tmp_path, "acme-bad", [
         ("harness.models", models), ("harness.tasks", tasks),
+        ("harness.probes", "unfollowed = acme_bad:Unfollowed"),
         ("harness.measures", "no_measure = acme_bad:NoMeasure\nlevel = acme_bad:Level"),
     ])  # fmt: skip
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -292,15 +352,39 @@ def bad(tmp_path, monkeypatch):
         ({"model": "gone"}, "models gone .*: acme_bad:Nope cannot be imported: .*no attribute"),
         ({"task": "no_targets"}, "tasks no_targets .* has no `metrics`, `selects` or `targets`"),
         ({"task": "gone_task"}, "tasks gone_task .*cannot be imported"),
+        ({"model": "unbuilt"}, "Unbuilt has no method `build`; did you mean 'biuld'"),
+        (
+            {"task": "misspelled"},
+            "selects 'acuracy' is not among the metrics: .*accuracy.*; did you mean 'accuracy'",
+        ),
+        ({"task": "stepless"}, "Stepless has no method `step` or `evaluate`"),
     ],
 )
 def test_a_mistake_in_a_registered_class_is_told_with_its_entry_point(bad, part, says):
     workload = {"data": "digits", "model": "mlp"}
     study = STUDY | {"workload": workload | part, "factors": {}, "claims": []}
-    with pytest.raises(InputError, match=r"entry point harness\." + says) as caught:
+    with pytest.raises(InputError, match=r"entry point harness\..*" + says) as caught:
         load_study(study)
     assert caught.value.problems[0].path == f"workload.{next(iter(part))}"
     assert "(acme-bad 1.2)" in str(caught.value)
+
+
+def test_a_class_named_by_its_address_is_to_be_named_as_it_is_registered(bad):
+    workload = {"data": "digits", "model": {"name": "acme_bad:Fine", "rungs": 3}}
+    study = STUDY | {"workload": workload, "factors": {}, "claims": []}
+    says = "acme_bad:Fine is registered as 'fine_net'; write `name: fine_net`"
+    with pytest.raises(InputError, match=says) as caught:
+        load_study(study)
+    assert caught.value.problems[0].path == "workload.model"
+
+
+def test_the_methods_that_a_base_leaves_open_are_asked_for_and_no_others(bad):
+    study = STUDY | {"workload": {"data": "digits", "model": "mlp"}, "factors": {}, "claims": []}
+    with pytest.raises(InputError, match=r"Unfollowed has no method `follow`$"):
+        load_study(study | {"probes": ["unfollowed"]})
+    for kind in KINDS.values():
+        for name in kind.own():
+            assert _unwritten(kind.find(name)) == []
 
 
 def test_a_registered_measure_that_is_none_is_told(bad):

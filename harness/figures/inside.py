@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from harness.errors import returned
 from harness.evidence import Evidence, shown_by
 from harness.figures.base import Figure, Picture
 from harness.probes import Probe
@@ -30,6 +32,12 @@ class Inside(Figure):
 
 def picture_of(probe: Probe, evidence: Evidence) -> Picture | None:
     """Draw what a probe of the study shows; its picture is called after it."""
-    picture = probe.draw(shown_by(evidence, type(probe)), evidence)
+    try:
+        picture: Any = probe.draw(shown_by(evidence, type(probe)), evidence)
+    except Exception as error:
+        error.add_note(f"probe {probe.name}")  # which the report tells
+        raise
+    if not isinstance(picture, Picture | None):
+        raise TypeError(returned("draw", probe.name, picture, "a harness.figures.Picture"))
     name = f"inside-{probe.name.replace('_', '-')}"
     return None if picture is None else replace(picture, name=name)

@@ -88,7 +88,13 @@ class _Sample:
         table = mine.assign(value=values).pivot_table(index="seed", columns="arm", values="value")
         if test.spread_over_seeds:  # Brown and Forsythe, J. Am. Stat. Assoc. 69, 1974
             table = (table - table.median()).abs() / shrinkage_of_distances(self.seeds)
-        return np.asarray(test.measure.side(table.sort_index(), test.across), dtype=np.float64)
+        found = np.asarray(test.measure.side(table.sort_index(), test.across), dtype=np.float64)
+        if found.shape != (len(table),):
+            raise ValueError(
+                f"`side` of {test.measure.name} must give one number per seed: expected the shape "
+                f"{(len(table),)}, found {found.shape}"
+            )
+        return found
 
     def _what_is_not_finite(self, without: pd.DataFrame, names: Sequence[str]) -> str:
         """Say which arms lack the metric, on how many seeds, and whether it was not finite."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.data_spec import Form
+from harness.errors import returned
 from harness.lazy import torch
 from harness.models.base import UNDECLARED, CustomModel, Network, NoModel, SimpleModel
 from harness.registry import NETWORKS, setting
@@ -61,7 +62,7 @@ def build(config: Network | Mapping[str, Any], form: Form, seed: int) -> nn.Modu
             it was.
 
     Raises:
-        TypeError: if a user's own function returns something that is not a network.
+        TypeError: if a user's own function or class returns something that is not a network.
         ValueError: if the network cannot read such inputs.
         WeightsMissingError: if pretrained weights are not to be had.
     """
@@ -75,9 +76,12 @@ def build(config: Network | Mapping[str, Any], form: Form, seed: int) -> nn.Modu
     # device, takes longer than building a small network
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        network = settings.build(form)
+        network: Any = settings.build(form)
+    if not isinstance(network, torch.nn.Module):
+        raise TypeError(returned("build", settings.name, network, "a torch.nn.Module"))
     seed_dropout(network, seed)
-    return network
+    built: nn.Module = network
+    return built
 
 
 def unpackable_reason(config: Mapping[str, Any], network: nn.Module) -> str | None:

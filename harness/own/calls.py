@@ -66,15 +66,20 @@ def described(error: BaseException, names: Iterable[str]) -> str:
     """
     text = ". ".join(filter(None, [str(error).strip().partition("\n")[0], missing(error)]))
     told = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if place := line_of(error, names):
+        return f"{place}: {told}"
+    return text if isinstance(error, ValueError | TypeError) and text else told
+
+
+def line_of(error: BaseException, names: Iterable[str]) -> str:
+    """Return the line of the user's own code that raised it, `file.py:3`; empty if none did."""
     own = {
         str(file)
         for name in names
         if (file := getattr(sys.modules.get(name.partition(":")[0]), "__file__", None))
     }
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_own(f.filename, own)]
-    if frames:
-        return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}: {told}"
-    return text if isinstance(error, ValueError | TypeError) and text else told
+    return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
 
 
 def _is_own(file: str, own: set[str]) -> bool:

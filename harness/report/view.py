@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+from harness.errors import returned
 from harness.evidence import Evidence
 from harness.figures import Picture, draw
 from harness.formatting import why
 from harness.integrity import Check, Provenance, check
-from harness.registry import FIGURES, PANELS
+from harness.own.calls import line_of
+from harness.plugins import plugins
+from harness.registry import FIGURES, PANELS, PROBES
 from harness.report import verdicts as words
 from harness.report.blocks import Block, flat
 from harness.report.settings import origin, setting_in_short, when
@@ -23,6 +26,14 @@ Lost = Sequence[tuple[str, int, str]]
 Made = TypeVar("Made")
 GLANCE = "at_a_glance"
 """The figure that the scoreboard shows of a study."""
+
+
+def _whose(error: Exception) -> str:
+    """Say which probe an error is of, and the line of a package's own code that raised it."""
+    kinds = [kind.plugged for kind in (PROBES, PANELS, FIGURES) if kind.plugged is not None]
+    others = [one.function for kind in kinds for found in plugins(kind).values() for one in found]
+    said = [*getattr(error, "__notes__", []), line_of(error, others) if others else ""]
+    return "".join(f"{part}: " for part in said if part)
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class ProfileResult:
         try:
             return make()
         except Exception as error:  # whatever it is, the verdicts stand
-            self.left_out[title] = f"{title} could not be drawn ({why(error)})"
+            self.left_out[title] = f"{title} could not be drawn ({_whose(error)}{why(error)})"
             return absent
 
     @property
@@ -199,7 +210,10 @@ class ProfileView:
         return [section for section in made if section is not None]
 
     def _section(self, panel: Any) -> Section | None:
-        blocks = [block for block in panel.blocks(self) if block is not None]
+        found = panel.blocks(self)
+        if not isinstance(found, Iterable):
+            raise TypeError(returned("blocks", panel.name, found, "a tuple of blocks"))
+        blocks = [block for block in found if block is not None]
         there = {id(block) for block in flat(blocks)}
         blocks += [p for p in self.figures(panel.name) if id(p) not in there]
         anchor = panel.name.replace("_", "-")

@@ -155,7 +155,7 @@ def _registered_fields(path: Path_, document: Document) -> list[str]:
     plugin = kind.plugin(name) if kind is not None and isinstance(name, str) else None
     if kind is None or plugin is None or not plugin.is_class:
         return []
-    return list(kind.find(plugin.name).model_fields)
+    return list(getattr(kind.find(plugin.name), "model_fields", ()))
 
 
 def _shown(value: object) -> str:

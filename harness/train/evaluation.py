@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from harness.errors import returned
 from harness.own.imports import own_function
 from harness.tasks import Batch
 from harness.train.data_parallel import Ranks
@@ -91,7 +92,9 @@ def task_metrics(state: TrialState, stack: Stack, split: Batch) -> dict[str, Ten
     program = state.program
     program.bind(stack, training=False)
     with torch.no_grad():
-        found = program.task.evaluate(state, split)
+        found: Any = program.task.evaluate(state, split)
+    if not isinstance(found, Mapping):
+        raise TypeError(returned("evaluate", program.task.name, found, "a mapping of metrics"))
     if set(found) != set(program.task.measures):
         raise ValueError(
             f"the task {program.task.name} measured {', '.join(found)}; it declares "

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harness.data_spec import Form
+from harness.errors import returned
 from harness.layers import layer_groups, seed_dropout
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
 from harness.probes import class_of
@@ -182,7 +184,9 @@ class Pack:
         else:
             program.bind(self.stack, training=True)
             state = self._state(program, self.generator, follow)
-            found = program.task.step(state, Batch(inputs[0], targets[0]))
+            found: Any = program.task.step(state, Batch(inputs[0], targets[0]))
+            if not isinstance(found, Mapping):
+                raise TypeError(returned("step", program.task.name, found, "a mapping of losses"))
             shown = {name: value.detach().reshape(1) for name, value in found.items()}
         if ranks is not None:
             values = mean_over_ranks(ranks, [value.double() for value in shown.values()], weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ def run_probes(trial: Trial, fitted: Fitted) -> Outcome:
                 raise ValueError(f"`measure` of the probe {probe.name} returned {kind}, expected "
                                  "harness.probes.Measured(metrics, artifact)")  # fmt: skip
             outcome.metrics.update(_declared(probe, found.metrics))
+            _refuse_unknown(probe, "the part ", found.artifact, probe.parts)
             outcome.details.update(as_details(type(probe), found.artifact))
     return outcome
 
@@ -54,11 +55,17 @@ def _declared(probe: Probe, metrics: Mapping[str, float]) -> dict[str, float]:
     Raises:
         ValueError: if the probe does not declare one of them.
     """
-    unknown = ", ".join(sorted(metrics.keys() - probe.measures.keys()))
-    if unknown:
-        known = ", ".join(probe.measures) or "none"
-        raise ValueError(f"the probe {probe.name} measured {unknown}; it declares {known}")
+    _refuse_unknown(probe, "", metrics, probe.measures)
     return {f"probe.{name}": float(value) for name, value in metrics.items()}
+
+
+def _refuse_unknown(
+    probe: Probe, what: str, found: Mapping[str, Any], declared: Collection[str]
+) -> None:
+    unknown = sorted(found.keys() - set(declared))
+    if unknown:
+        known, names = ", ".join(declared) or "none", ", ".join(unknown)
+        raise ValueError(f"the probe {probe.name} measured {what}{names}; it declares {known}")
 
 
 def timed_step(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from harness.data_spec import Form
+from harness.errors import nearest, returned
 from harness.layers import set_mode
 from harness.models import Network, build
 from harness.seeding import stream
@@ -29,6 +31,7 @@ def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
     its own, so that it changes nothing about the main one.
 
     Raises:
+        TypeError: if the task's `build` returns something else than networks by their parts.
         ValueError: if no part is the main one.
     """
 
@@ -36,12 +39,15 @@ def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
         purpose = "weights" if part == task.main else f"weights of {part}"
         return build(model, own_form, stream(trial.seed, purpose))
 
-    networks = task.build(read_settings(trial.workload), form, network)
+    networks: Any = task.build(read_settings(trial.workload), form, network)
+    if not isinstance(networks, Mapping):
+        raise TypeError(returned("build", task.name, networks, "a mapping of networks"))
     if task.main not in networks:
         parts = ", ".join(networks) or "none"
         raise ValueError(f"it has the parts {parts} and no '{task.main}'; set `main`")
     if set(networks) == {task.main}:
-        return networks[task.main]
+        alone: nn.Module = networks[task.main]
+        return alone
     return Parts(dict(networks))
 
 
@@ -104,7 +110,12 @@ class SingleProgram:
         self._bound = stack
 
     def outputs(self, part: str, inputs: Tensor) -> Tensor:
-        """Return what a network says of inputs (batch, ...)."""
+        """Return what a network says of inputs (batch, ...).
+
+        Raises:
+            ValueError: if there is no such part.
+        """
+        self._need(part)
         if self._channels_last[part] and inputs.ndim == 4:
             inputs = inputs.to(memory_format=torch.channels_last)
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
@@ -112,10 +123,20 @@ class SingleProgram:
         return outputs.float() if self._bfloat16 else outputs
 
     def gradients(self, part: str, loss: Tensor) -> list[Tensor]:
-        """Return the gradient of a loss for each trained tensor of a part, each (1, ...)."""
+        """Return the gradient of a loss for each trained tensor of a part, each (1, ...).
+
+        Raises:
+            ValueError: if there is no such part.
+        """
+        self._need(part)
         parameters = [self._parameters[place] for place in self.places[part]]
         found = torch.autograd.grad(loss, parameters, materialize_grads=True)
         return [gradient[None].contiguous() for gradient in found]
+
+    def _need(self, part: str) -> None:
+        if part not in self.places:
+            known = ", ".join(self.places)
+            raise ValueError(f"no part '{part}'; parts: {known}{nearest(part, self.places)}")
 
     def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> list[Tensor]:
         """Return the totals of the objective, each (1,), for inputs (1, batch, ...)."""

@@ -13,6 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 POINTS = """
 [harness.tasks]
 autoencoder = autoencoder:Autoencoder
+two_optimizers = two_optimizers:TwoOptimizers
 joint_autoencoder = joint_autoencoder:JointAutoencoder
 steady = steady:Steady
 
@@ -26,10 +27,12 @@ workload: {data: digits, model: {name: mlp, depth: 1, width: 16}, epochs: 3}
 arms:
   apart: {task: {name: autoencoder}}
   joint: {task: {name: joint_autoencoder}}
+  frozen: {task: {name: two_optimizers, decoder_optimizer: {name: sgd, lr: 1.0e-9}}}
 seeds: 5
 claims:
   - {id: apart, says: It learns, metric: test.loss, of: {arm: apart}, below: 0.9}
   - {id: joint, says: It learns, metric: test.loss, of: {arm: joint}, below: 0.9}
+  - {id: frozen, says: Its decoder stays, metric: test.loss, of: {arm: frozen}, above: 0.9}
 alpha: 0.2
 """  # of inputs with a variance of one
 STEADY = """

@@ -2,19 +2,24 @@
 
 import json
 import math
+import sys
 import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import qmc
 
 from harness import plugins
 from harness.cli.app import run
+from harness.evidence import Evidence
+from harness.judge.measures import numbers_per_seed
 from harness.plan import make_plan
 from harness.registry import DESIGNS, HYPOTHESES, MEASURES, PRUNERS, SAMPLERS
 from harness.run.results import open_results
 from harness.search import Tried, next_round, stop_rules
+from harness.store import Execution
 from harness.study import InputError, load_study, study_from_dict
 
 CODE = '''
@@ -299,6 +304,25 @@ def test_the_sampler_asks_and_the_pruner_stops(installed):
     assert space.metric.goal == "maximize"  # the second best of two is the lower one
     lower = [min(values) for values in zip(*curves, strict=True)]
     assert [(rule["epoch"], rule["worse_than"]) for rule in rules] == list(enumerate(lower, 1))[:3]
+
+
+def test_a_side_that_gives_not_one_number_per_seed_is_told(installed, monkeypatch):
+    code = installed / "site" / "acme_judge.py"
+    code.write_text(code.read_text().replace("median(axis=1)", "median(axis=0)"))
+    monkeypatch.delitem(sys.modules, "acme_judge", raising=False)
+    loaded = load_study(Path("others.yaml"))
+    plan = make_plan(loaded.study, loaded.arms)
+    rows = [
+        {"arm": arm.name, "seed": seed, "phase": "confirmation", "state": "complete",
+         "trial_id": f"{arm.name}-{seed}", "test.accuracy": seed / 10}
+        for arm in plan.arms for seed in range(6)
+    ]  # fmt: skip
+    execution = Execution(1, "others", "default", "h", {}, {}, 0.0, 1.0, "finished", 1.0)
+    evidence = Evidence(plan, execution, pd.DataFrame(rows), pd.DataFrame(), {}, [])
+    says = r"`side` of median_difference must give one number per seed: .*\(6,\), found \(2,\)"
+    with pytest.raises(ValueError, match=says):
+        numbers_per_seed(plan.study.claims[0], evidence, 6)
+    sys.modules.pop("acme_judge")
 
 
 def test_they_are_run_judged_and_shown(installed, capsys):

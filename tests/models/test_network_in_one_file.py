@@ -71,6 +71,7 @@ def installed(tmp_path, monkeypatch):
     points = "[harness.models]\nwaves = waves:Waves\ncommonest = commonest:Commonest\n"
     (info / "entry_points.txt").write_text(points)
     monkeypatch.syspath_prepend(str(site))
+    sys.modules.pop("waves", None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "waves.yaml").write_text(STUDY)
     return tmp_path
@@ -110,6 +111,27 @@ def test_what_is_wrong_with_its_settings_is_told(installed, capsys, change, said
     (installed / "bad.yaml").write_text(STUDY.replace(*change))
     assert run(["validate", "bad.yaml"]) == 2
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "before", "after", "said"),
+    [
+        (["plan"], "return Work(3,", "return (3,",
+         "`work` of waves returned tuple, expected harness.models.base.Work"),
+        (["validate", "--build"], "        return network\n", "        network.eval()\n",
+         "`build` of waves returned NoneType, expected a torch.nn.Module"),
+    ],
+    ids=["work", "build"],
+)  # fmt: skip
+def test_a_method_that_returns_something_else_is_told(
+    installed, capsys, command, before, after, said
+):
+    code = (installed / "site" / "waves.py").read_text()
+    assert before in code
+    (installed / "site" / "waves.py").write_text(code.replace(before, after))
+    assert run([*command, "waves.yaml"]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    sys.modules.pop("waves")
 
 
 def test_its_cost_its_packs_and_its_identity_are_its_own(installed):

@@ -144,6 +144,8 @@ def test_what_a_study_asks_of_it_is_checked(installed):
     [
         ('{"mean_log_surety": ', '{"mean_surety": ',
          "the probe surety measured mean_surety; it declares mean_log_surety"),
+        ('{"counts": counts}', '{"count": counts}',
+         "the probe surety measured the part count; it declares counts"),
         ("return Measured({", "return dict({", "`measure` of the probe surety returned dict"),
         ("float(surest.log().mean())", "'high'", "could not convert string to float: 'high'"),
     ],
@@ -160,6 +162,16 @@ def test_it_gives_what_it_declares_or_nothing_is_run(installed, capsys, before, 
     found = capsys.readouterr().err
     assert said in found
     assert re.search(r"sure\.yaml:\d+:\d+: probes\[0\]: probes\.surety: ", found)
+
+
+def test_a_picture_that_fails_is_told_with_the_probe_and_the_line(installed, capsys):
+    code = SURETY.replace("figure = new_figure(3, 2)", "figure = newest_figure(3, 2)")
+    (installed / "site" / "acme_surety.py").write_text(code)
+    sys.modules.pop("acme_surety", None)
+    assert run(["run", "sure.yaml", "--in-process", "--json"]) == 1
+    line = code[: code.index("figure = newest")].count("\n") + 1
+    says = f"could not be drawn (probe surety: site/acme_surety.py:{line}: NameError: "
+    assert says in capsys.readouterr().err
 
 
 def test_a_changed_probe_of_a_third_party_is_measured_again(installed):

@@ -140,9 +140,31 @@ def test_one_that_fails_is_left_out_and_told_and_a_figure_without_a_section_is_s
     result = ProfileResult(more.evidence, more.verdicts)  # with nothing left out yet
     page = (build_page([result], tmp_path) / "index.html").read_text()
     assert list(result.left_out) == ["the section Broken"]
-    assert "the section Broken could not be drawn (KeyError: &#39;nothing here&#39;)" in page
+    line = CODE[: CODE.index("raise KeyError")].count("\n") + 1
+    says = f"the section Broken could not be drawn (acme_pages.py:{line}: KeyError: &#39;nothing"
+    assert says in page
     section = page[page.index('id="more-more"') :]
     assert "Ranks of arms" in section[: section.index("<h3")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("return (\n            Text(", "return Text('one') or (\n            Text(",
+         "`blocks` of medians returned Text, expected a tuple of blocks"),
+        ('return Picture(self.name, "R', 'return drawing or Picture(self.name, "R',
+         "`draw` of ranks returned Figure, expected a harness.figures.Picture"),
+    ],
+    ids=["blocks", "picture"],
+)  # fmt: skip
+def test_one_that_returns_something_else_is_told(register, finished, tmp_path, before, after, said):
+    assert before in CODE
+    (tmp_path / "site" / "acme_pages.py").write_text(CODE.replace(before, after))
+    register(["Medians"], ["Ranks"])
+    more = finished.profiles["more"]
+    result = ProfileResult(more.evidence, more.verdicts)
+    page = (build_page([result], tmp_path / "report") / "index.html").read_text()
+    assert said in page
 
 
 def test_every_built_in_one_says_what_it_is():

@@ -250,6 +250,14 @@ OPTIMIZERS = TWINS[TWINS.index("    def optimizers") : TWINS.index("    def step
     [
         ('in ("model", "other")}', 'in ("one", "other")}',
          "twins: it has the parts one, other and no 'model'; set `main`"),
+        ("    def optimizers", "    def build(self, settings, form, network):\n        pass\n\n"
+         "    def optimizers", "`build` of twins returned NoneType, expected a mapping"),
+        ("        return {\"loss\"", "        return None and {\"loss\"",
+         "`step` of twins returned NoneType, expected a mapping of losses"),
+        ("state.update(part, loss)", "state.update(part[:-1], loss)",
+         "no part 'mode'; parts: model, other; did you mean 'model'?"),
+        ("state.outputs(peer, ", "state.outputs('othr', ",
+         "no part 'othr'; parts: model, other; did you mean 'other'?"),
         (OPTIMIZERS, "", "part 'other' has no optimizer: return one from `optimizers`"),
     ],
 )  # fmt: skip
