@@ -244,12 +244,12 @@ def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
 
 
 def _seeds(verdicts: Sequence[Verdict]) -> Check:
-    few = [
-        f"{verdict.id} ({verdict.seeds})"
-        for verdict in verdicts
-        if verdict.verdict in ("supported", "refuted") and verdict.seeds < FEWEST_SEEDS
-    ]
+    decided = [v for v in verdicts if v.verdict in ("supported", "refuted")]
+    few = [f"{v.id} ({v.seeds})" for v in decided if v.seeds < FEWEST_SEEDS]
     noted = [f"Decided by fewer than {FEWEST_SEEDS} seeds: {listed_some(few)}."] if few else []
+    few = [f"{v.id} ({v.searches})" for v in decided if 1 < v.searches < FEWEST_SEEDS]
+    if few:
+        noted.append(f"Decided by fewer than {FEWEST_SEEDS} repeated searches: {listed_some(few)}.")
     fine = f"No claim is decided by fewer than {FEWEST_SEEDS} confirmation seeds."
     return _made("seeds", "Seeds", noted, fine)
 

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
+from harness.formatting import plural
 from harness.judge.measures import (
     compared_arms,
     describe_measure,
     involved_arms,
     numbers_per_seed,
 )
+from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
 from harness.seeding import stream
@@ -42,7 +44,8 @@ class TestResult:
     """One test of a claim: its numbers per seed, what they say, and the trials behind them.
 
     On the scale of the test (a ratio is tested as its logarithm); `shown` brings a number back to
-    the scale of the claim.
+    the scale of the claim. `searches` says how often the arms were searched, as `searches_behind`;
+    of two or more, each counts as one number.
     """
 
     test: Test
@@ -53,6 +56,7 @@ class TestResult:
     trials: list[str]
     factor: float = 1.0
     missing: str = ""
+    searches: int = 0
 
     @property
     def expected(self) -> str:
@@ -131,6 +135,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims) + rules.dropped)
                 if outcome == "inconclusive"
                 else None,
+                searches=lead.searches,
                 changed_after_evidence=claim.id in changed,
                 parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
                 **_numbers(lead),
@@ -177,11 +182,13 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     alone = end_level(study.alpha, len(study.claims) + rules.dropped, hypothesis.sides)
     end = rules.share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
-    found = assess(values, hypothesis, end, generator, fixed)
+    searches = searches_behind(test, evidence.plan)
+    numbers = independent(values, searches)
+    found = assess(numbers, hypothesis, end, generator, fixed)
     if parts > 1 and decide(found, hypothesis) != "supported":
-        found = assess(values, hypothesis, rules.share(alone / parts), generator, fixed)
+        found = assess(numbers, hypothesis, rules.share(alone / parts), generator, fixed)
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
-    return TestResult(test, measures, hypothesis, values, found, trials, factor)
+    return TestResult(test, measures, hypothesis, values, found, trials, factor, searches=searches)
 
 
 def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple[None, None, None]:
@@ -250,6 +257,7 @@ def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: 
     }.get(outcome, f"{level} does not decide")
     if outcome == "supported":
         text += f"; {_sign_flip_text(parts, alpha)}"
+    text += words(outcome, max(part.searches for part in parts))
     if any(part.assessment.skewed for part in parts if part.assessment):
         text += "; the numbers are skewed, so the interval may err more often than it says"
     if any(part.test.metric.startswith("validation.") for part in parts):
@@ -259,18 +267,24 @@ def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: 
 
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
     """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
-    p, smallest, seeds = max(
-        (part.corrected(found.sign_flip), found.smallest, found.n)
+    p, smallest, numbers = max(
+        (part.corrected(found.sign_flip), found.smallest, _counted(found.n, part.searches))
         for part in parts
         if (found := part.assessment)
     )
     said = f"a sign-flip test {'agrees' if p <= alpha else 'alone would not show it'} (p = {p:.2g}"
-    return said + (f", the smallest that {seeds} seeds can give)" if smallest else ")")
+    return said + (f", the smallest that {numbers} can give)" if smallest else ")")
+
+
+def _counted(numbers: int, searches: int) -> str:
+    if searches > 1:
+        return plural(numbers, "repeated search", "repeated searches")
+    return plural(numbers, "seed")
 
 
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
-    if lead.assessment is None:
+    if lead.assessment is None or lead.per_seed is None:
         return None
     forecast = seeds_to_decide(lead.assessment, lead.hypothesis, Rule(alpha, claims), POWER)
-    return forecast.seeds if forecast else None
+    return forecast.seeds * seeds_of_one(lead.searches, lead.per_seed.size) if forecast else None
