@@ -11,6 +11,7 @@ from pandas import DataFrame
 from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
+from harness.integrity.tuning import optima_at_edges, signs_that_turn
 from harness.plan.budgets import Budget, budgets
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import TIMED, Phase, State, Verdict
@@ -49,6 +50,7 @@ def check(
         _outcomes(evidence),
         _lost(lost),
         _budgets(evidence),
+        *_tuning(evidence),
         _seeds(verdicts),
         _duplicates(evidence),
         _same_arms(evidence),
@@ -241,6 +243,15 @@ def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
             f" {listed_some(other)}."
         )
     return noted
+
+
+def _tuning(evidence: Evidence) -> list[Check]:
+    if evidence.plan.study.search is None:
+        return []
+    noted = [*optima_at_edges(evidence), *signs_that_turn(evidence)]
+    fine = "No search chose a value at the edge of what it was given, and none of the comparisons"
+    fine += " that are claimed turns round between half and all of its candidates."
+    return [_made("tuning", "Searches", noted, fine)]
 
 
 def _seeds(verdicts: Sequence[Verdict]) -> Check:
