@@ -134,7 +134,7 @@ def candidate_values(evidence: Evidence, arm: Arm) -> list[NDArray[np.float64]]:
     values = rows[space.metric.name].where(rows["state"] == State.COMPLETE.value).astype(float)
     by_candidate = values.groupby(rows["candidate"].astype(int)).agg(lambda v: v.mean(skipna=False))
     repetitions = by_candidate.groupby(by_candidate.index // space.candidates)
-    return [mine.to_numpy(dtype=float) for _, mine in repetitions]
+    return [mine.to_numpy(dtype=np.float64) for _, mine in repetitions]
 
 
 def expected_best_of(evidence: Evidence, arm: Arm) -> NDArray[np.float64]:
