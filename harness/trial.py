@@ -10,6 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harness.judged import Judged, Scope
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -150,7 +152,7 @@ class Trial:
 class Given:
     """What a trial is given of a stage: the stage's trial, the form of its data, its products.
 
-    Only those products are here that the trial makes use of; none in a dry run.
+    Only products that the trial makes use of are here; none in a dry run.
     """
 
     trial: Trial
@@ -318,7 +320,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Judged):
     """One test of a claim of several: what it measures, what it expects, and what came of it.
 
     `missing` says why there are no numbers; see `Verdict` for the rest.
@@ -334,12 +336,13 @@ class Part:
     ci_high: float | None
     p_corrected: float | None = None
     level: float | None = None
+    refutation: str = ""
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Judged):
     """The answer to one claim, with the evidence it rests on: what every page, table and API reads.
 
     `verdict` is supported, refuted, inconclusive or incomplete. `effect`, its interval and the
@@ -347,10 +350,11 @@ class Verdict:
     are those of the part that decides it. `exploratory` says how the claim came after its evidence;
     its verdict then describes what had been seen, and tests nothing. `level` is the confidence of
     the interval. `p_value` is that of a t test, `p_corrected` the same corrected for the claims and
-    looks of the study, and `p_sign_flip` that of a sign-flip test, corrected likewise. `searches`
-    says how often the arms were searched, 0 if never; of two or more, each counts as one number,
-    the average over its seeds. What only drawings show is in no document: `claimed`, the ranges
-    where the claim puts the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a
+    looks of the study, and `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation`
+    is a key of `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says
+    how often the arms were searched, 0 if never; of two or more, each counts as one number, the
+    average over its seeds. What only drawings show is in no document: `claimed`, the ranges where
+    the claim puts the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a
     ratio; None for a value).
     """
 
@@ -374,6 +378,8 @@ class Verdict:
     p_sign_flip: float | None = None
     seeds_needed: int | None = None
     searches: int = 0
+    refutation: str = ""
+    scope: Scope = field(default_factory=Scope)
     changed_after_evidence: bool = False
     exploratory: str = ""
     parts: list[Part] = field(default_factory=list)
@@ -391,11 +397,12 @@ class Verdict:
         """Return the fields as plain JSON-able values, without what only drawings show."""
         fields = asdict(self)
         for row in (fields, *fields["parts"]):
-            for name in ("claimed", "neutral"):
-                del row[name]
-        return fields
+            del row["claimed"], row["neutral"]
+        return fields | {"scope": self.scope.to_dict()}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Verdict:
         """Rebuild a verdict from `to_dict`."""
-        return cls(**{**fields, "parts": [Part(**part) for part in fields["parts"]]})
+        parts = [Part(**part) for part in fields["parts"]]
+        scope = Scope.from_dict(fields.get("scope", {}))
+        return cls(**{**fields, "parts": parts, "scope": scope})

@@ -6,13 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from pandas import DataFrame
 
 from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
+from harness.integrity.registration import told_of
 from harness.integrity.tuning import optima_at_edges, signs_that_turn
+from harness.judge.measures import involved_arms
+from harness.judge.scope import unlike
 from harness.plan.budgets import Budget, budgets
+from harness.stats.averages import far_from_the_others, rate_interval
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import TIMED, Phase, State, Verdict
 
@@ -42,6 +47,7 @@ def check(
     """Look for everything that could weaken the verdicts of an execution."""
     return [
         *_imported(evidence),
+        *_registered(evidence, provenance),
         _plan_hash(evidence),
         _study_file(evidence, provenance),
         _claims(verdicts, provenance),
@@ -51,7 +57,9 @@ def check(
         _lost(lost),
         _budgets(evidence),
         *_tuning(evidence),
+        _equal_chances(evidence, verdicts),
         _seeds(verdicts),
+        _lone_seeds(evidence),
         _duplicates(evidence),
         _same_arms(evidence),
     ]
@@ -74,6 +82,20 @@ def _imported(evidence: Evidence) -> list[Check]:
     )
     says = (unknown, *(str(note) for note in found.get("notes", ())))
     return [Check("imported", "Trained elsewhere", NOTED, says)]
+
+
+def _registered(evidence: Evidence, provenance: Provenance) -> list[Check]:
+    """Say whether the run kept to the plan that was registered before it, if one was."""
+    context = evidence.execution.context
+    noted = told_of(context, evidence.plan, provenance.ledger.first)
+    if noted is None:
+        return []
+    document = context["registered"].get("document", {})
+    fine = (
+        f"The run kept to the plan that was registered on {document.get('registered')} (digest"
+        f" {document.get('digest')})."
+    )
+    return [_made("registered", "Registered plan", noted, fine)]
 
 
 def _plan_hash(evidence: Evidence) -> Check:
@@ -117,6 +139,10 @@ def _claims(verdicts: Sequence[Verdict], provenance: Provenance) -> Check:
             by_reason.setdefault(verdict.exploratory, []).append(verdict.id)
     noted += [f"Exploratory: {listed_some(ids)}. {reason}" for reason, ids in by_reason.items()]
     noted += provenance.ledger.notes
+    unknown = provenance.ledger.unknown
+    if unknown:
+        outcome = NOTED if noted else UNKNOWN
+        return Check("claims-changed", "Claims", outcome, (*noted, unknown))
     fine = "No claim was changed after its evidence had been seen."
     return _made("claims-changed", "Claims", noted, fine)
 
@@ -254,6 +280,23 @@ def _tuning(evidence: Evidence) -> list[Check]:
     return [_made("tuning", "Searches", noted, fine)]
 
 
+def _equal_chances(evidence: Evidence, verdicts: Sequence[Verdict]) -> Check:
+    """Look for arms that differ in size, updates or search where that is not what is compared."""
+    judged = {verdict.id for verdict in verdicts if verdict.verdict != "incomplete"}
+    by_text: dict[str, list[str]] = {}
+    for claim in evidence.plan.study.claims:
+        if claim.id in judged:
+            for text in unlike(claim.tests, evidence):
+                by_text.setdefault(text, []).append(claim.id)
+    noted = [
+        f"The arms compared differ in {text}, which what is compared does not explain:"
+        f" {listed_some(ids)}."
+        for text, ids in by_text.items()
+    ]
+    fine = "No claim compares arms that differ, unexplained, in parameters, updates or search."
+    return _made("equal-chances", "Equal chances", noted, fine)
+
+
 def _seeds(verdicts: Sequence[Verdict]) -> Check:
     decided = [v for v in verdicts if v.verdict in ("supported", "refuted")]
     few = [f"{v.id} ({v.seeds})" for v in decided if v.seeds < FEWEST_SEEDS]
@@ -263,6 +306,31 @@ def _seeds(verdicts: Sequence[Verdict]) -> Check:
         noted.append(f"Decided by fewer than {FEWEST_SEEDS} repeated searches: {listed_some(few)}.")
     fine = f"No claim is decided by fewer than {FEWEST_SEEDS} confirmation seeds."
     return _made("seeds", "Seeds", noted, fine)
+
+
+def _lone_seeds(evidence: Evidence) -> Check:
+    """Name the seeds of claimed arms that lie far from their others: a failure of its own."""
+    rows, plan = evidence.confirmation, evidence.plan
+    noted = []
+    for metric in dict.fromkeys(t.metric for c in plan.study.claims for t in c.tests):
+        arms = {arm.name for claim in plan.study.claims for test in claim.tests
+                if test.metric == metric for arm in involved_arms(test, plan)}  # fmt: skip
+        if metric not in rows:
+            continue
+        for arm in (a.name for a in plan.arms if a.name in arms):
+            numbers = rows.loc[rows["arm"] == arm, metric].dropna().astype(float).to_numpy()
+            numbers = numbers[np.isfinite(numbers)]
+            far = far_from_the_others(numbers) if numbers.size else np.zeros(0, dtype=bool)
+            if far.any():
+                low, high = rate_interval(int(far.sum()), far.size)
+                shown = ", ".join(f"{number:.4g}" for number in sorted(numbers[far]))
+                noted.append(
+                    f"“{arm}”, {metric}: {plural(int(far.sum()), 'seed')} of {far.size} far from"
+                    f" the others ({shown}), a rate of {100 * low:.2g} to {100 * high:.2g} % (exact"
+                    f" 95 % interval). The mean of the rest is {numbers[~far].mean():.4g}."
+                )
+    fine = "In no arm of a claim does a seed lie far from the others."
+    return _made("lone-seeds", "Seeds that differ", noted, fine)
 
 
 def _duplicates(evidence: Evidence) -> Check:

@@ -14,6 +14,8 @@ rates of all of this.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from harness.judge.measures import Numbers, involved_arms
@@ -29,11 +31,14 @@ def searches_behind(test: Test, plan: Plan) -> int:
     return search.repeats
 
 
-def independent(values: Numbers, searches: int) -> Numbers:
+def independent(
+    values: Numbers, searches: int, average: Callable[[Numbers], float] = np.mean
+) -> Numbers:
     """Return numbers that are independent of each other: one for each repetition of a search.
 
     Args:
         values: one number per seed, in their order, shape (seeds,); seeds take the winners in turn.
+        average: of the seeds of one search; that which the claim is about.
         searches: see `searches_behind`. With none the numbers are left as they are, and with one
             also: all seeds share its luck, which they cannot show.
 
@@ -42,7 +47,8 @@ def independent(values: Numbers, searches: int) -> Numbers:
     """
     if searches < 2:
         return values
-    return np.array([values[first::searches].mean() for first in range(min(searches, len(values)))])
+    firsts = range(min(searches, len(values)))
+    return np.array([average(values[first::searches]) for first in firsts])
 
 
 def seeds_of_one(searches: int, seeds: int) -> int:

@@ -25,11 +25,22 @@ from harness.judge.measures import (
     numbers_per_seed,
 )
 from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
+from harness.judge.scope import scope_of
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
+from harness.plan.budgets import budgets
 from harness.seeding import stream
+from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
 from harness.stats.forecast import seeds_to_decide
-from harness.stats.hypotheses import Alternative, Assessment, assess, combine, decide
+from harness.stats.hypotheses import (
+    Alternative,
+    Assessment,
+    assess,
+    combine,
+    decide,
+    refutation,
+    sign_flip_check,
+)
 from harness.stats.multiplicity import end_level
 from harness.stats.power import Rule
 from harness.study import Study
@@ -55,6 +66,7 @@ class TestResult:
     assessment: Assessment | None
     trials: list[str]
     factor: float = 1.0
+    sign_flip: tuple[float, bool] = (1.0, False)
     missing: str = ""
     searches: int = 0
 
@@ -110,9 +122,10 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
         claim.id: [run_test(test, evidence, rules, len(claim.tests)) for test in claim.tests]
         for claim in study.claims
     }
-    verdicts = []
+    verdicts, planned = [], budgets(evidence.plan)
     for claim in study.claims:
         parts = results[claim.id]
+        arms = {a.name for part in parts for a in involved_arms(part.test, evidence.plan)}
         outcome = combine(part.outcome for part in parts)
         lead = _lead(parts)
         p, p_corrected, p_sign_flip = _p_values(parts)
@@ -136,6 +149,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 if outcome == "inconclusive"
                 else None,
                 searches=lead.searches,
+                scope=scope_of(evidence, arms, rules.seeds, planned),
                 changed_after_evidence=claim.id in changed,
                 parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
                 **_numbers(lead),
@@ -182,13 +196,17 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     alone = end_level(study.alpha, len(study.claims) + rules.dropped, hypothesis.sides)
     end = rules.share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
+    average = AVERAGES[test.average]
     searches = searches_behind(test, evidence.plan)
-    numbers = independent(values, searches)
-    found = assess(numbers, hypothesis, end, generator, fixed)
+    numbers = independent(values, searches, average.estimate)
+    found = assess(numbers, hypothesis, end, fixed, average)
     if parts > 1 and decide(found, hypothesis) != "supported":
-        found = assess(numbers, hypothesis, rules.share(alone / parts), generator, fixed)
+        found = assess(numbers, hypothesis, rules.share(alone / parts), fixed, average)
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
-    return TestResult(test, measures, hypothesis, values, found, trials, factor, searches=searches)
+    signs = sign_flip_check(numbers, hypothesis, generator)
+    return TestResult(
+        test, measures, hypothesis, values, found, trials, factor, signs, searches=searches
+    )
 
 
 def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple[None, None, None]:
@@ -199,7 +217,7 @@ def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple
     return (
         max(numbers.p_value for _, numbers in found),
         max(part.corrected(numbers.p_value) for part, numbers in found),
-        max(part.corrected(numbers.sign_flip) for part, numbers in found),
+        max(part.corrected(part.sign_flip[0]) for part, _ in found),
     )
 
 
@@ -221,7 +239,18 @@ def _numbers(part: TestResult) -> dict[str, Any]:
         return {"effect": None, "ci_low": None, "ci_high": None, **claimed}
     numbers = (found.effect, found.low, found.high)
     effect, low, high = (part.shown(n) if math.isfinite(n) else None for n in numbers)
-    return {"effect": effect, "ci_low": low, "ci_high": high, "level": found.level, **claimed}
+    return {"effect": effect, "ci_low": low, "ci_high": high, "level": found.level, **claimed,
+            "refutation": _refutation(part, low, high)}  # fmt: skip
+
+
+def _refutation(part: TestResult, low: float | None, high: float | None) -> str:
+    """Say which way a part is refuted, by its interval on the scale of the claim."""
+    if part.outcome != "refuted":
+        return ""
+    ends = (-math.inf if low is None else low, math.inf if high is None else high)
+    measure = part.test.measure
+    ranges = part.test.hypothesis.ranges(measure.log)
+    return refutation(*ends, ranges, measure.neutral) or ""
 
 
 def _part(part: TestResult) -> Part:
@@ -255,20 +284,40 @@ def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: 
         "supported": f"{level} lies where the claim puts the effect",
         "refuted": f"{level} excludes the claimed effect",
     }.get(outcome, f"{level} does not decide")
-    if outcome == "supported":
+    if outcome == "supported" and all(part.test.average == "mean" for part in parts):
         text += f"; {_sign_flip_text(parts, alpha)}"
     text += words(outcome, max(part.searches for part in parts))
-    if any(part.assessment.skewed for part in parts if part.assessment):
+    if lone := _lone_seeds(parts):
+        text += f"; {lone}"
+    elif any(part.assessment.skewed for part in parts if part.assessment):
         text += "; the numbers are skewed, so the interval may err more often than it says"
     if any(part.test.metric.startswith("validation.") for part in parts):
         text += "; a validation metric is of the epoch that it chose, so it may flatter"
     return text
 
 
+def _lone_seeds(parts: Sequence[TestResult]) -> str:
+    """Say how many seeds lie far from the others, and how often such seeds may come."""
+    found = [
+        (int(far_from_the_others(part.per_seed).sum()), len(part.per_seed))
+        for part in parts
+        if part.per_seed is not None and part.test.average == "mean"
+    ]
+    far, seeds = max(found, default=(0, 1))
+    if not far:
+        return ""
+    low, high = (100 * end for end in rate_interval(far, seeds))
+    lie = "lies" if far == 1 else "lie"
+    return (
+        f"{far} of {seeds} seeds {lie} far from the others (a rate of {low:.2g} to {high:.2g}%), so"
+        " the mean is not what most seeds show, and its interval may err more often than it says"
+    )
+
+
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
     """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
     p, smallest, numbers = max(
-        (part.corrected(found.sign_flip), found.smallest, _counted(found.n, part.searches))
+        (part.corrected(part.sign_flip[0]), part.sign_flip[1], _counted(found.n, part.searches))
         for part in parts
         if (found := part.assessment)
     )
@@ -284,7 +333,7 @@ def _counted(numbers: int, searches: int) -> str:
 
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
-    if lead.assessment is None or lead.per_seed is None:
+    if lead.assessment is None or lead.per_seed is None or lead.test.average != "mean":
         return None
     forecast = seeds_to_decide(lead.assessment, lead.hypothesis, Rule(alpha, claims), POWER)
     return forecast.seeds * seeds_of_one(lead.searches, lead.per_seed.size) if forecast else None

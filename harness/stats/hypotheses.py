@@ -4,7 +4,7 @@ Nearly every claim reduces to one number per block (a seed): a paired difference
 slope, a difference of differences, a fitted exponent, a value. ``assess`` describes those numbers
 by a t interval, ``decide`` turns the interval into an outcome: the interval decides, and its
 confidence allows for every claim of the study (``multiplicity.end_level``). A sign-flip test, which
-does not assume normal noise, is computed beside it.
+does not assume normal noise, stands beside it (``sign_flip_check``).
 """
 
 import math
@@ -16,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.stats.arrays import Floats, checked
+from harness.stats.averages import MEAN, Average
 from harness.stats.forecast import Forecast, of_a_difference, of_one_bound, of_two_bounds
-from harness.stats.intervals import is_skewed, standard_deviation, t_interval, t_test_above
+from harness.stats.intervals import is_skewed
 from harness.stats.power import Rule
 from harness.stats.sign_flip import sign_flip_p
 
 Outcome = Literal["supported", "refuted", "inconclusive"]
+Refutation = Literal["opposite", "too small", "too large", "too low", "too high"]
 Test = Callable[[Floats, float], float]
 """One-sided p-value of "the mean of these values exceeds this margin"."""
 
@@ -192,14 +194,14 @@ class Assessment:
     """What ``n`` blocks say about one effect.
 
     Attributes:
-        effect: the mean, in the unit of the claim.
-        low: of the t interval; infinite where the blocks cannot bound the effect.
+        effect: the mean, or another average, in the unit of the claim.
+        low: of the interval; infinite where the blocks cannot bound the effect.
         high: likewise.
-        p_value: of the t test, against the nearest contradiction.
-        sign_flip: p-value of the exact sign-flip test, likewise.
-        smallest: whether no data of ``n`` blocks could give a smaller ``sign_flip``.
+        p_value: of the average's own test (of a mean: the t test), against the nearest
+            contradiction.
         n: blocks.
-        deviation: standard deviation between blocks, in the unit of the claim; None of one block.
+        deviation: standard deviation between blocks, in the unit of the claim (of a trimmed mean:
+            its standard error); None of one block, NaN of a median, whose interval needs none.
         level: two-sided confidence of the interval.
         skewed: whether the numbers are clearly skewed (``intervals.is_skewed``).
     """
@@ -208,8 +210,6 @@ class Assessment:
     low: float
     high: float
     p_value: float
-    sign_flip: float
-    smallest: bool
     n: int
     deviation: float | None
     level: float
@@ -230,10 +230,10 @@ def assess(
     values: npt.ArrayLike,
     hypothesis: Alternative,
     end: float = 0.025,
-    generator: np.random.Generator | None = None,
     deterministic: bool = False,
+    average: Average = MEAN,
 ) -> Assessment:
-    """Describe one number per block: mean, t interval, t test, sign-flip test.
+    """Describe one number per block: an average with its interval and its test.
 
     Equal values show no spread, which is no proof that there is none: what happens to one seed in
     ten is not seen in 43 % of samples of eight. Their interval is unbounded and p is 1, unless the
@@ -244,39 +244,54 @@ def assess(
         hypothesis: the claim, in the unit of ``values``.
         end: chance that one end of the interval is wrong (``multiplicity.end_level``), so that its
             confidence is ``1 - 2 * end``; 0 gives an unbounded interval.
-        generator: needed for more than ``sign_flip.EXACT_LIMIT`` values only.
         deterministic: whether training has no influence on the numbers, as on a parameter count.
+        average: what the claim is about, if not the mean; it brings its own interval and test.
 
     Raises:
-        ValueError: for absent values, an ``end`` outside [0, 0.25), or a missing generator.
+        ValueError: for absent values, or an ``end`` outside [0, 0.25).
     """
     if not 0.0 <= end < 0.25:
         raise ValueError(f"the error rate of an end lies in [0, 0.25), got {end}")
     array = checked(values)
     level = 1.0 - 2.0 * end
-    low, high = t_interval(array, level)
-    deviation = standard_deviation(array) if array.size > 1 else None
+    low, high = average.interval(array, level)
+    deviation = average.spread(array)
+    effect = average.estimate(array)
     equal = not deviation  # one block, or several with the same number
     if equal:
-        effect = float(array[0])
         low, high = (effect, effect) if deterministic and end else (-math.inf, math.inf)
-    sign_flip = hypothesis.p_value(array, lambda x, margin: sign_flip_p(x, margin, generator))
     if equal:
         p_value = 0.0 if hypothesis.holds(low, high) else 1.0
     else:
-        p_value = hypothesis.p_value(array, t_test_above)
+        p_value = hypothesis.p_value(array, average.above)
     return Assessment(
-        effect=float(array.mean()),
+        effect=effect,
         low=low,
         high=high,
         p_value=p_value,
-        sign_flip=sign_flip,
-        smallest=sign_flip <= hypothesis.sides * 2.0**-array.size,
         n=array.size,
         deviation=deviation,
         level=level,
         skewed=is_skewed(array),
     )
+
+
+def sign_flip_check(
+    values: npt.ArrayLike, hypothesis: Alternative, generator: np.random.Generator | None = None
+) -> tuple[float, bool]:
+    """Test a claim by flipping signs, and tell whether no data of so many blocks gives a smaller p.
+
+    Args:
+        values: shape (n,), n > 0.
+        hypothesis: the claim, in the unit of ``values``.
+        generator: needed for more than ``sign_flip.EXACT_LIMIT`` values only.
+
+    Raises:
+        ValueError: for absent values, or a missing generator.
+    """
+    array = checked(values)
+    p = hypothesis.p_value(array, lambda x, margin: sign_flip_p(x, margin, generator))
+    return p, p <= hypothesis.sides * 2.0**-array.size
 
 
 def decide(assessment: Assessment, hypothesis: Alternative) -> Outcome:
@@ -296,6 +311,43 @@ def decide(assessment: Assessment, hypothesis: Alternative) -> Outcome:
     if hypothesis.holds(low, high) and agrees:
         return "supported"
     return "refuted" if hypothesis.fails(low, high) else "inconclusive"
+
+
+def refutation(
+    low: float, high: float, claimed: Iterable[tuple[float, float]], neutral: float | None
+) -> Refutation | None:
+    """Say how a refuted claim is wrong: where the interval lies, seen from what is claimed.
+
+    Of a claim with a direction (all of its range lies on one side of no effect): "opposite" if the
+    interval lies wholly on the other side of no effect; "too small" if it ends before the range,
+    though not there; "too large" if it lies beyond the range. Of one that an effect of either
+    direction can meet: "too small" between two ranges, "too large" outside a range that reaches
+    equally far to both sides of zero. Else no direction is claimed, as of a value, and the number
+    is "too low" or "too high".
+
+    Args:
+        low: end of the interval, on the scale of the claim; -inf where it is unbounded.
+        high: likewise; inf where it is unbounded.
+        claimed: the ranges where the claim puts the effect (``Hypothesis.ranges``).
+        neutral: no effect, 0 or 1 for a ratio; None for a value.
+
+    Returns:
+        None where none of these is the case.
+    """
+    ranges = list(claimed)
+    start, end = min(a for a, _ in ranges), max(b for _, b in ranges)
+    below, above = not _above(high, start), not _above(end, low)
+    if not (below or above):
+        if neutral is None or not any(b <= neutral for _, b in ranges):
+            return None
+        return "too small" if any(a >= neutral for a, _ in ranges) else None
+    if neutral is not None and start >= neutral:
+        return "too large" if above else "opposite" if _above(neutral, high) else "too small"
+    if neutral is not None and end <= neutral:
+        return "too large" if below else "opposite" if _above(low, neutral) else "too small"
+    if start == -end:
+        return "too large"
+    return "too low" if below else "too high"
 
 
 def combine(outcomes: Iterable[str]) -> str:
