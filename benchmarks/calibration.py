@@ -31,6 +31,8 @@ from calibration_cells import (
     stopping_cell,
 )
 from calibration_ledger import PEEKING, peeking_cell
+from calibration_tuning import LUCK, RULES, SEARCHES, tuning_cell
+from calibration_tuning import SEEDS as TUNED_SEEDS
 
 
 def percent(rate: float, limit: float = ALPHA, studies: int = 2000) -> str:
@@ -231,6 +233,27 @@ def power_table(jobs: Jobs) -> Iterator[str]:
     yield from table(header, rows)
 
 
+def tuning_table(jobs: Jobs) -> Iterator[str]:
+    """False differences where the luck of tuning is as large as the noise of seeds."""
+    rows = [(kind, rule, n) for kind in LUCK for rule in RULES for n in TUNED_SEEDS]
+    results = jobs.run(tuning_cell, rows, list(SEARCHES), lambda r, s: (r[1], r[0], s, r[2]))
+    yield from ["## Lucky tuning: false differences in studies without an effect, in percent", ""]
+    yield from ["The luck of a search is as large as the noise of seeds; in brackets: the median"]
+    yield from ["half-width of the interval, in deviations of a seed. Promised: at most 5 from two"]
+    yield from ["searches on. Verdicts use the averages of searches.", ""]
+    cells = [
+        [
+            kind,
+            rule,
+            f"{n}",
+            *(f"{percent(w, ALPHA, jobs.studies)} ({half:.1f})" for w, half in row),
+        ]
+        for (kind, rule, n), row in zip(rows, results, strict=True)
+    ]
+    columns = ["luck", "rule", "seeds", *(f"searches: {s}" for s in SEARCHES)]
+    yield from table(columns, cells)
+
+
 def bootstrap_table(jobs: Jobs) -> Iterator[str]:
     """Coverage of the bootstrap intervals that figures show."""
     methods = {"BCa": "bca", "learning-curve band (expanded percentile)": "band"}
@@ -293,6 +316,7 @@ SECTIONS = (
     peeking_table,
     sequential_tables,
     power_table,
+    tuning_table,
     bootstrap_table,
 )
 

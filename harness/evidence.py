@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.plan import SIMPLE_BASELINE, Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.probes.base import Probe, Shown, artifact
+from harness.stats.best_of import expected_best
 from harness.store import AssignedRecord, Execution
 from harness.study import Arm, study_from_dict
 from harness.study.workload import Workload
@@ -116,6 +117,38 @@ def shown_by(evidence: Evidence, probe: type[Probe]) -> list[Shown]:
 
 def _class_names(arm: Arm) -> tuple[str, ...]:
     return Workload.model_validate_json(json.dumps(arm.workload), strict=True).data.class_names
+
+
+def candidate_values(evidence: Evidence, arm: Arm) -> list[NDArray[np.float64]]:
+    """Return what the candidates of an arm were worth, in the order in which they were asked.
+
+    Returns:
+        One array for each repetition of the search, shape (candidates,): the metric that chooses
+        the winner, averaged over the search seeds; NaN where a trial did not complete. Empty where
+        nothing was searched, or nothing says whether a low or a high value is better.
+    """
+    space, rows = evidence.plan.space(arm), evidence.trials
+    rows = rows[(rows["phase"] == Phase.SEARCH.value) & (rows["arm"] == arm.name)]
+    if space is None or rows.empty or space.metric.name not in rows or space.metric.goal is None:
+        return []
+    values = rows[space.metric.name].where(rows["state"] == State.COMPLETE.value).astype(float)
+    by_candidate = values.groupby(rows["candidate"].astype(int)).agg(lambda v: v.mean(skipna=False))
+    repetitions = by_candidate.groupby(by_candidate.index // space.candidates)
+    return [np.array(mine, dtype=np.float64) for _, mine in repetitions]
+
+
+def expected_best_of(evidence: Evidence, arm: Arm) -> NDArray[np.float64]:
+    """Return the expected best validation of 1, 2, ... candidates, averaged over repetitions.
+
+    Shape (candidates,), of the repetition with the fewest; empty where no candidate has a value.
+    """
+    space, tried = evidence.plan.space(arm), candidate_values(evidence, arm)
+    if space is None or not tried or any(not np.isfinite(values).any() for values in tried):
+        return np.empty(0)
+    curves = [expected_best(values, space.metric.sign) for values in tried]
+    shortest = min(len(curve) for curve in curves)
+    found: NDArray[np.float64] = np.mean([curve[:shortest] for curve in curves], axis=0)
+    return found
 
 
 def trained_alone(rows: pd.DataFrame) -> pd.Series:

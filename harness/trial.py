@@ -351,9 +351,11 @@ class Verdict(Judged):
     its verdict then describes what had been seen, and tests nothing. `level` is the confidence of
     the interval. `p_value` is that of a t test, `p_corrected` the same corrected for the claims and
     looks of the study, and `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation`
-    is a key of `REFUTATIONS`, or empty; `scope` says at which scale it was tested. What only
-    drawings show is in no document: `claimed`, the ranges where the claim puts the effect, whose
-    ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a value).
+    is a key of `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says
+    how often the arms were searched, 0 if never; of two or more, each counts as one number, the
+    average over its seeds. What only drawings show is in no document: `claimed`, the ranges where
+    the claim puts the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a
+    ratio; None for a value).
     """
 
     id: str
@@ -375,6 +377,7 @@ class Verdict(Judged):
     level: float | None = None
     p_sign_flip: float | None = None
     seeds_needed: int | None = None
+    searches: int = 0
     refutation: str = ""
     scope: Scope = field(default_factory=Scope)
     changed_after_evidence: bool = False

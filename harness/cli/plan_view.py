@@ -115,14 +115,21 @@ _SHOWN_IF = {
 def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
     """Say what the first and the last look can show."""
     kinds = {claim["kind"] for claim in power["by_claim"]}
-    looks = power["looks"]
+    looks, searches = power["looks"], power["searches"]
+    repeated = searches > 1
     for look in looks[:: max(len(looks) - 1, 1)] if kinds else ():
         seeds = look["seeds"]
         found = {kind: look["by_kind"][kind] for kind in _SHOWN_IF if kind in kinds}
         for kind, distance in found.items():
             claim, where = _SHOWN_IF[kind]
-            shown = where.format(f"{distance:.1f} standard deviations (between seeds)")
+            unit = f"averages of {min(searches, seeds)} repeated searches" if repeated else "seeds"
+            shown = where.format(f"{distance:.1f} standard deviations (between {unit})")
             yield f"With {seeds} seeds {claim} is supported 4 times in 5 if its {shown}."
+    if kinds and repeated:
+        yield (
+            f"Seeds that share a search count as one number, so {searches} repeats are"
+            f" {searches} numbers: more repeats show more, more seeds alone show little."
+        )
 
 
 def _own_code_lines(plan: Plan) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.formatting import listed_some
 from harness.plan import Plan, budgets
 from harness.samplers.base import kind_of
+from harness.search import random_until
 from harness.study import Arm
 
 if TYPE_CHECKING:
@@ -89,6 +90,13 @@ def _budgets(plan: Plan) -> list[str]:
         if search.repeats > 1:
             text += f", in {search.repeats} repetitions"
         lines.append(text)
+        space = plan.space(arms[0])
+        assert space is not None
+        if startup := random_until(space, plan.sure_candidates(arms[0])):
+            lines.append(
+                f"  {_named(space.sampler)} learns from {startup} candidates on, which these"
+                " searches do not reach: this is random search"
+            )
     return lines
 
 

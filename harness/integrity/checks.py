@@ -13,6 +13,7 @@ from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
 from harness.integrity.registration import told_of
+from harness.integrity.tuning import optima_at_edges, signs_that_turn
 from harness.judge.measures import involved_arms
 from harness.judge.scope import unlike
 from harness.plan.budgets import Budget, budgets
@@ -55,6 +56,7 @@ def check(
         _outcomes(evidence),
         _lost(lost),
         _budgets(evidence),
+        *_tuning(evidence),
         _equal_chances(evidence, verdicts),
         _seeds(verdicts),
         _lone_seeds(evidence),
@@ -269,6 +271,15 @@ def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
     return noted
 
 
+def _tuning(evidence: Evidence) -> list[Check]:
+    if evidence.plan.study.search is None:
+        return []
+    noted = [*optima_at_edges(evidence), *signs_that_turn(evidence)]
+    fine = "No search chose a value at the edge of what it was given, and none of the comparisons"
+    fine += " that are claimed turns round between half and all of its candidates."
+    return [_made("tuning", "Searches", noted, fine)]
+
+
 def _equal_chances(evidence: Evidence, verdicts: Sequence[Verdict]) -> Check:
     """Look for arms that differ in size, updates or search where that is not what is compared."""
     judged = {verdict.id for verdict in verdicts if verdict.verdict != "incomplete"}
@@ -287,12 +298,12 @@ def _equal_chances(evidence: Evidence, verdicts: Sequence[Verdict]) -> Check:
 
 
 def _seeds(verdicts: Sequence[Verdict]) -> Check:
-    few = [
-        f"{verdict.id} ({verdict.seeds})"
-        for verdict in verdicts
-        if verdict.verdict in ("supported", "refuted") and verdict.seeds < FEWEST_SEEDS
-    ]
+    decided = [v for v in verdicts if v.verdict in ("supported", "refuted")]
+    few = [f"{v.id} ({v.seeds})" for v in decided if v.seeds < FEWEST_SEEDS]
     noted = [f"Decided by fewer than {FEWEST_SEEDS} seeds: {listed_some(few)}."] if few else []
+    few = [f"{v.id} ({v.searches})" for v in decided if 1 < v.searches < FEWEST_SEEDS]
+    if few:
+        noted.append(f"Decided by fewer than {FEWEST_SEEDS} repeated searches: {listed_some(few)}.")
     fine = f"No claim is decided by fewer than {FEWEST_SEEDS} confirmation seeds."
     return _made("seeds", "Seeds", noted, fine)
 

@@ -20,6 +20,7 @@ import numpy as np
 from harness.evidence import Evidence
 from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
+from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
 from harness.measures.base import MissingEvidence
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
 from harness.stats.hypotheses import Alternative, combine
@@ -106,7 +107,7 @@ class _Added:
 
 @dataclass(frozen=True)
 class _Part:
-    """One test of the claim at a look: its numbers per seed, its interval and what it says."""
+    """One test of the claim at a look: its independent numbers, its interval and what it says."""
 
     test: Test
     hypothesis: Alternative
@@ -114,6 +115,8 @@ class _Part:
     outcome: str
     low: float
     high: float
+    seeds: int
+    searches: int
 
 
 def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
@@ -139,10 +142,11 @@ def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
 
 
 def _part(added: _Added, test: Test, seeds: int) -> _Part:
-    values = numbers_per_seed(test, added.evidence, seeds)
+    searches = searches_behind(test, added.evidence.plan)
+    values = independent(numbers_per_seed(test, added.evidence, seeds), searches)
     hypothesis = test.hypothesis.alternative(test.measure.log)
     says = outcome(values, hypothesis, added.left, len(added.claim.tests))
-    return _Part(test, hypothesis, values, *says)
+    return _Part(test, hypothesis, values, *says, seeds, searches)
 
 
 def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
@@ -161,8 +165,9 @@ def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
         p_value=p,
         p_corrected=min(1.0, p * alpha / added.left),
         p_sign_flip=None,
-        seeds=len(lead.values),
-        reason=f"the interval for seeds that were added after a look {says[found]}",
+        seeds=lead.seeds,
+        reason=f"the interval for seeds that were added after a look {says[found]}"
+        + words(found, lead.searches),
         seeds_needed=_seeds_needed(lead, added.left) if found == "inconclusive" else None,
         level=1.0 - added.left,
         parts=[
@@ -206,5 +211,5 @@ def _seeds_needed(part: _Part, left: float) -> int | None:
         half = critical_t(seeds, left) * deviation / math.sqrt(seeds)
         low, high = effect - half, effect + half
         if part.hypothesis.holds(low, high) or part.hypothesis.fails(low, high):
-            return seeds
+            return seeds * seeds_of_one(part.searches, part.seeds)
     return None

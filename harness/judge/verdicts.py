@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
+from harness.formatting import plural
 from harness.judge.measures import (
     compared_arms,
     describe_measure,
     involved_arms,
     numbers_per_seed,
 )
+from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
 from harness.judge.scope import scope_of
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
@@ -53,7 +55,8 @@ class TestResult:
     """One test of a claim: its numbers per seed, what they say, and the trials behind them.
 
     On the scale of the test (a ratio is tested as its logarithm); `shown` brings a number back to
-    the scale of the claim.
+    the scale of the claim. `searches` says how often the arms were searched, as `searches_behind`;
+    of two or more, each counts as one number.
     """
 
     test: Test
@@ -65,6 +68,7 @@ class TestResult:
     factor: float = 1.0
     sign_flip: tuple[float, bool] = (1.0, False)
     missing: str = ""
+    searches: int = 0
 
     @property
     def expected(self) -> str:
@@ -144,6 +148,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims) + rules.dropped)
                 if outcome == "inconclusive"
                 else None,
+                searches=lead.searches,
                 scope=scope_of(evidence, arms, rules.seeds, planned),
                 changed_after_evidence=claim.id in changed,
                 parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
@@ -192,12 +197,16 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     end = rules.share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
     average = AVERAGES[test.average]
-    found = assess(values, hypothesis, end, fixed, average)
+    searches = searches_behind(test, evidence.plan)
+    numbers = independent(values, searches, average.estimate)
+    found = assess(numbers, hypothesis, end, fixed, average)
     if parts > 1 and decide(found, hypothesis) != "supported":
-        found = assess(values, hypothesis, rules.share(alone / parts), fixed, average)
+        found = assess(numbers, hypothesis, rules.share(alone / parts), fixed, average)
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
-    signs = sign_flip_check(values, hypothesis, generator)
-    return TestResult(test, measures, hypothesis, values, found, trials, factor, signs)
+    signs = sign_flip_check(numbers, hypothesis, generator)
+    return TestResult(
+        test, measures, hypothesis, values, found, trials, factor, signs, searches=searches
+    )
 
 
 def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple[None, None, None]:
@@ -277,6 +286,7 @@ def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: 
     }.get(outcome, f"{level} does not decide")
     if outcome == "supported" and all(part.test.average == "mean" for part in parts):
         text += f"; {_sign_flip_text(parts, alpha)}"
+    text += words(outcome, max(part.searches for part in parts))
     if lone := _lone_seeds(parts):
         text += f"; {lone}"
     elif any(part.assessment.skewed for part in parts if part.assessment):
@@ -306,18 +316,24 @@ def _lone_seeds(parts: Sequence[TestResult]) -> str:
 
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
     """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
-    p, smallest, seeds = max(
-        (part.corrected(part.sign_flip[0]), part.sign_flip[1], found.n)
+    p, smallest, numbers = max(
+        (part.corrected(part.sign_flip[0]), part.sign_flip[1], _counted(found.n, part.searches))
         for part in parts
         if (found := part.assessment)
     )
     said = f"a sign-flip test {'agrees' if p <= alpha else 'alone would not show it'} (p = {p:.2g}"
-    return said + (f", the smallest that {seeds} seeds can give)" if smallest else ")")
+    return said + (f", the smallest that {numbers} can give)" if smallest else ")")
+
+
+def _counted(numbers: int, searches: int) -> str:
+    if searches > 1:
+        return plural(numbers, "repeated search", "repeated searches")
+    return plural(numbers, "seed")
 
 
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
-    if lead.assessment is None or lead.test.average != "mean":
+    if lead.assessment is None or lead.per_seed is None or lead.test.average != "mean":
         return None
     forecast = seeds_to_decide(lead.assessment, lead.hypothesis, Rule(alpha, claims), POWER)
-    return forecast.seeds if forecast else None
+    return forecast.seeds * seeds_of_one(lead.searches, lead.per_seed.size) if forecast else None

@@ -17,8 +17,12 @@ _KINDS = ("one-sided", "two-sided", "equivalence")
 def power_of(study: Study) -> dict[str, Any]:
     """Say what the planned seeds can show, in deviations of a claim's one number per seed.
 
+    Where the search is repeated, its repetitions are what counts (`harness.judge.repeats`): the
+    unit is the deviation of the averages over the seeds of one repetition.
+
     Returns:
-        `seeds` in all, the number of `claims`, and of each of the `looks` what is `detectable` by
+        `seeds` in all, the `searches` of an arm (0 without a search), the number of `claims`, and
+        of each of the `looks` its `seeds`, and what is `detectable` by
         each kind of claim: the distance of the effect beyond the margin (of `equivalence`: of the
         bounds from the effect) that is found with a power of 0.8. `by_claim` holds the `kind` of
         each claim.
@@ -32,6 +36,7 @@ def power_of(study: Study) -> dict[str, Any]:
         looks.append({"seeds": seeds, "detectable": hardest, "by_kind": found})
     return {
         "seeds": study.most_seeds,
+        "searches": study.search.repeats if study.search else 0,
         "claims": len(study.claims),
         "detectable": looks[-1]["detectable"],
         "looks": looks,
@@ -44,7 +49,9 @@ def _detectable(study: Study, look: int, kinds: set[str]) -> Mapping[str, float 
 
     What the looks before have shown is left out, so that the power is not overstated.
     """
-    seeds, claims = study.looks[look], max(len(study.claims), 1)
+    claims, numbers = max(len(study.claims), 1), study.looks[look]
+    if study.search is not None and study.search.repeats > 1:
+        numbers = min(study.search.repeats, numbers)
     found: dict[str, float | None] = {}
     for kind in sorted(kinds, key=_KINDS.index):
         rule = Rule(study.alpha, claims, 2 if kind == "two-sided" else 1)
@@ -54,7 +61,7 @@ def _detectable(study: Study, look: int, kinds: set[str]) -> Mapping[str, float 
             share = nominal_levels(tuple(study.looks), rule.end)[look] / rule.end
             rule = replace(rule, alpha=study.alpha * share)
         if kind == "equivalence":
-            found[kind] = equivalence_width(seeds, rule, POWER)
+            found[kind] = equivalence_width(numbers, rule, POWER)
         else:
-            found[kind] = detectable_difference(seeds, 1.0, rule, POWER)
+            found[kind] = detectable_difference(numbers, 1.0, rule, POWER)
     return found

@@ -78,10 +78,12 @@ def forecast(verdict: Verdict) -> str:
         return ""
     if verdict.seeds_needed is None:
         return "How many seeds would decide it cannot be foretold from these."
-    return (
-        f"About {plural(verdict.seeds_needed, 'seed')} would decide it, if effect and spread stay"
-        " as they are."
-    )
+    number = plural(verdict.seeds_needed, "seed")
+    if verdict.searches > 1:
+        one = -(-verdict.seeds // verdict.searches)
+        searches = plural(verdict.seeds_needed // one, "repeated search", "repeated searches")
+        number = f"{searches} with {number} in all"
+    return f"About {number} would decide it, if effect and spread stay as they are."
 
 
 def differs(verdict: Verdict) -> str:

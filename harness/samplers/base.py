@@ -91,6 +91,10 @@ class Sampler(Component):
     tries_default: ClassVar[bool] = True
     """Whether the first candidate is the workload's own setting, if the space contains it."""
 
+    startup: ClassVar[int] = 0
+    """Candidates that have to be known before it learns from them; until then it draws at random.
+    """
+
     def refusals(self, space: Space) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield which settings of a space it cannot ask, and why."""
         del space

@@ -3,7 +3,7 @@
 from harness.samplers.base import History, Tried, best, wanted
 from harness.search.export import export_search
 from harness.search.importance import importances
-from harness.search.rounds import bracket_of, next_round, rungs, stop_rules
+from harness.search.rounds import bracket_of, next_round, random_until, rungs, stop_rules
 
 __all__ = [
     "History",
@@ -13,6 +13,7 @@ __all__ = [
     "export_search",
     "importances",
     "next_round",
+    "random_until",
     "rungs",
     "stop_rules",
     "wanted",

@@ -27,6 +27,21 @@ def next_round(space: SearchSpace, history: History) -> list[dict[str, Any]]:
     return asked
 
 
+def random_until(space: SearchSpace, candidates: int) -> int:
+    """Return how many candidates a sampler has to know before it learns, if it never gets there.
+
+    Args:
+        space: of the search.
+        candidates: that one repetition asks.
+
+    Returns:
+        The number, or 0 where the last round learns from the rounds before, or no round ever does.
+    """
+    startup: int = SAMPLERS.read(space.sampler).startup
+    known = max(candidates - 1, 0) // space.round * space.round
+    return startup if known < startup else 0
+
+
 def stop_rules(
     space: SearchSpace, history: History, index: int, epochs: int
 ) -> list[list[StopRule]]:

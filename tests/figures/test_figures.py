@@ -21,6 +21,7 @@ ALL = {
     "inside-gradient-norms",
     "quality-and-cost",
     "search-optimizer-lr",
+    "search-budget",
 }
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
 from harness.formatting import level_text, listed, parameter_name, plural, settings_text
+from harness.plan import Plan as Declared
 from harness.report.blocks import Block, Facts
 from harness.report.panels.base import Panel
 from harness.report.settings import in_words, seeds_in_words
+from harness.search import random_until
 from harness.study import Study
 from harness.study.search import Search
 from harness.trial import trained_elsewhere
@@ -56,8 +58,9 @@ def planned(evidence: Evidence) -> list[tuple[str, str]]:
         facts += [
             (
                 "Search, for each arm",
-                f"{budget_in_words(study.search)} by {study.search.sampler.name}, each candidate on"
-                f" {plural(study.search.seeds, 'search seed')}, chosen by"
+                f"{budget_in_words(study.search)} by {study.search.sampler.name}"
+                f"{_at_random(plan)}, each candidate on "
+                f"{plural(study.search.seeds, 'search seed')}, chosen by"
                 f" {metric_name(plan.search_metric(plan.baseline))}",
             ),
             ("Search space", _space(study.search)),
@@ -78,6 +81,13 @@ def planned(evidence: Evidence) -> list[tuple[str, str]]:
         ("Overrides", settings_text(plan.overrides) or "none"),
     ]  # fmt: skip
     return facts
+
+
+def _at_random(plan: Declared) -> str:
+    """Say that a sampler draws at random, where no arm's search is long enough for it to learn."""
+    spaces = [(space, plan.sure_candidates(a)) for a in plan.arms if (space := plan.space(a))]
+    startup = min((random_until(*searched) for searched in spaces), default=0)
+    return f" (at random, for it learns from {startup} candidates on)" if startup else ""
 
 
 def _workload(study: Study) -> str:

@@ -1,0 +1,104 @@
+"""What a stored search says against itself."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from harness.evidence import Evidence
+from harness.integrity.tuning import edge, optima_at_edges, signs_that_turn
+from harness.plan import make_plan
+from harness.search import random_until
+from harness.store import Execution
+from harness.study import load_study
+
+STUDY = """\
+study: made
+question: Known answers?
+workload: {data: digits, model: {name: mlp, depth: 2}}
+factors: {activation: {path: model.activation, levels: [relu, tanh]}}
+search: {space: {optimizer.lr: {log: [0.001, 0.1]}}, candidates: 4}
+seeds: 5
+claims:
+  - {id: c, says: s, metric: test.accuracy, contrast: {activation: [relu, tanh]}, greater_by: 0}
+"""
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a function: by arm, the values of its candidates and its winner's learning rate."""
+
+    def build(values, rates):
+        file = tmp_path / "made.yaml"
+        file.write_text(STUDY)
+        loaded = load_study(file)
+        plan, rows = make_plan(loaded.study, loaded.arms), []
+        for arm, found in values.items():
+            for candidate, value in enumerate(found):
+                rows.append({"arm": arm, "phase": "search", "candidate": candidate,
+                             "state": "diverged" if value is None else "complete",
+                             "validation.accuracy": value})  # fmt: skip
+            rows.append({"arm": arm, "phase": "confirmation", "candidate": 0, "seed": 0,
+                         "state": "complete", "parameter.optimizer.lr": rates[arm]})  # fmt: skip
+        execution = Execution(1, "made", "default", "h", {}, {}, 0.0, 1.0, "finished", 1.0)
+        return Evidence(plan, execution, pd.DataFrame(rows), pd.DataFrame(), {}, [])
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value", "expected"),
+    [
+        ({"log": [1e-3, 1e-1]}, 1.2e-3, "lower"),
+        ({"log": [1e-3, 1e-1]}, 1.3e-3, ""),
+        ({"log": [1e-3, 1e-1]}, 0.085, "upper"),
+        ({"uniform": [0.0, 1.0]}, 0.04, "lower"),
+        ({"uniform": [0.0, 1.0]}, 0.5, ""),
+        ({"integer": [1, 8]}, 8, "upper"),
+        ({"choice": [64, 16, 32]}, 64, "upper"),
+        ({"choice": [64, 16, 32]}, 32, ""),
+        ({"choice": [16, 32]}, 32, ""),
+        ({"choice": ["adam", "sgd"]}, "sgd", ""),
+        ({"choice": [True, False]}, True, ""),
+    ],
+)
+def test_the_edge_of_a_range_on_its_own_scale(dimension, value, expected):
+    assert edge(dimension, value) == expected
+
+
+def test_optima_at_edges_are_told_by_arm(made):
+    flat = {"relu": [0.5] * 4, "tanh": [0.5] * 4}
+    assert optima_at_edges(made(flat, {"relu": 0.01, "tanh": 0.02})) == []
+    (said,) = optima_at_edges(made(flat, {"relu": 0.1, "tanh": 0.02}))
+    assert "learning rate at the upper end" in said
+    assert said.endswith("for 1 of 2 arms: relu.")
+
+
+def test_a_comparison_that_turns_with_the_budget_is_told(made):
+    rates = {"relu": 0.01, "tanh": 0.01}
+    one_lucky = {"relu": [0.1, 0.1, 0.1, 0.9], "tanh": [0.8] * 4}  # best of two: 0.5
+    assert "c: the answer still moves" in signs_that_turn(made(one_lucky, rates))[0]
+    steady = {"relu": [0.85, 0.85, 0.85, 0.9], "tanh": [0.8] * 4}
+    assert signs_that_turn(made(steady, rates)) == []
+    diverged = {"relu": [0.1, None, None, 0.9], "tanh": [0.8] * 4}
+    assert signs_that_turn(made(diverged, rates)) == signs_that_turn(made(one_lucky, rates))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "candidates", "expected"),
+    [("tpe", 4, 10), ("tpe", 12, 10), ("tpe", 13, 0), ("random", 4, 0), ("tpe", 1, 10)],
+)
+def test_a_search_that_ends_before_its_sampler_learns(made, sampler, candidates, expected):
+    plan = made({"relu": [0.5]}, {"relu": 0.01}).plan
+    space = replace(plan.space(plan.arms[0]), sampler=sampler)  # in rounds of four
+    assert random_until(space, candidates) == expected
+
+
+def test_equal_candidates_are_one_trial(made):
+    plan = made({"relu": [0.5]}, {"relu": 0.01}).plan
+    first, again, other = (
+        plan.search_trials(plan.arms[0], index, {"optimizer.lr": rate})
+        for index, rate in enumerate([0.01, 0.01, 0.02])
+    )
+    assert [item.trial.id for item in first] == [item.trial.id for item in again]
+    assert [item.trial.id for item in first] != [item.trial.id for item in other]
