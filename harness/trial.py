@@ -57,6 +57,10 @@ Products = Mapping[str, Mapping[str, "NDArray[Any]"]]
 trained: the mean and scale of its inputs."""
 
 
+Outcomes = Mapping[str, "NDArray[Any]"]
+"""Each test example's own number by the name of the metric that is their mean, (examples,)."""
+
+
 def sources_of(workload: Mapping[str, Any]) -> dict[str, str]:
     """Return the stages whose products a workload uses, by their role in it.
 
@@ -185,7 +189,8 @@ class Record:
     layer; `cost` seconds, steps and parameter counts. What was not measured is absent, never a
     number; nor is what came out infinite or NaN, wherever the record comes from:
     `details["not_finite"]` says what that was. `products` are what a stage gives others; its
-    weights are those of the selected epoch. They are kept beside the record, not in it.
+    weights are those of the selected epoch. `outcomes` are what each test example came out as in a
+    confirmation trial. Both are kept beside the record, not in it.
     """
 
     trial: Trial
@@ -201,6 +206,7 @@ class Record:
     started: float = 0.0
     ended: float = 0.0
     products: Products = field(default_factory=dict, compare=False, repr=False)
+    outcomes: Outcomes = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Leave out what is not finite, and list it in the details."""
@@ -246,8 +252,8 @@ class Record:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields, but for the products, as plain JSON-able values."""
-        names = [name for name in self.__dataclass_fields__ if name != "products"]
+        """Return the fields, but for what is kept beside them, as plain JSON-able values."""
+        names = [n for n in self.__dataclass_fields__ if n not in ("products", "outcomes")]
         fields = {name: getattr(self, name) for name in names}
         return fields | {
             "trial": self.trial.to_dict(),
@@ -257,7 +263,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Record:
-        """Rebuild a record from `to_dict`, without its products."""
+        """Rebuild a record from `to_dict`, without what is kept beside it."""
         return cls(
             **{
                 **fields,
@@ -334,6 +340,9 @@ class Part:
     ci_high: float | None
     p_corrected: float | None = None
     level: float | None = None
+    interval_over: str = ""
+    over_seeds: list[float | None] | None = None
+    over_seeds_and_examples: list[float | None] | None = None
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
 
@@ -346,8 +355,11 @@ class Verdict:
     p-values are None where the evidence does not allow a number; of a claim of several parts they
     are those of the part that decides it. `exploratory` says how the claim came after its evidence;
     its verdict then describes what had been seen, and tests nothing. `level` is the confidence of
-    the interval. `p_value` is that of a t test, `p_corrected` the same corrected for the claims and
-    looks of the study, and `p_sign_flip` that of a sign-flip test, corrected likewise. What only
+    the interval, `interval_over` what it allows for: "seeds" or "seeds and test examples" (empty
+    without one). Beside it stand the interval over seeds alone and, where it is known what each
+    test example came out as, the one over both: [low, high], None where unbounded. `p_value` is
+    that of a t test, `p_corrected` the same corrected for the claims and looks of the study, and
+    `p_sign_flip` that of a sign-flip test, corrected likewise. What only
     drawings show is in no document: `claimed`, the ranges where the claim puts the effect, whose
     ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a value).
     """
@@ -374,6 +386,9 @@ class Verdict:
     changed_after_evidence: bool = False
     exploratory: str = ""
     parts: list[Part] = field(default_factory=list)
+    interval_over: str = ""
+    over_seeds: list[float | None] | None = None
+    over_seeds_and_examples: list[float | None] | None = None
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
+from harness.judge.examples import variation_of_examples
 from harness.judge.measures import (
     compared_arms,
     describe_measure,
@@ -26,6 +27,7 @@ from harness.judge.measures import (
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
 from harness.seeding import stream
+from harness.stats.crossed import MeanSquares, over_seeds_and_examples
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import Alternative, Assessment, assess, combine, decide
 from harness.stats.multiplicity import end_level
@@ -35,6 +37,7 @@ from harness.study.claims import SingleClaim, Test
 from harness.trial import Part, Verdict, digest
 
 POWER = 0.8
+SEEDS, SEEDS_AND_EXAMPLES = "seeds", "seeds and test examples"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class TestResult:
     """One test of a claim: its numbers per seed, what they say, and the trials behind them.
 
     On the scale of the test (a ratio is tested as its logarithm); `shown` brings a number back to
-    the scale of the claim.
+    the scale of the claim. `assessment` decides; it is the one `over_seeds`, or `over_both` seeds
+    and test examples, as `interval_over` says. Without outcomes of examples there is none of these,
+    nor `squares`, their analysis of variance.
     """
 
     test: Test
@@ -53,6 +58,10 @@ class TestResult:
     trials: list[str]
     factor: float = 1.0
     missing: str = ""
+    interval_over: str = ""
+    over_seeds: Assessment | None = None
+    over_both: Assessment | None = None
+    squares: MeanSquares | None = None
 
     @property
     def expected(self) -> str:
@@ -149,6 +158,7 @@ def declared_claims(study: Study) -> dict[str, str]:
                 for test in claim.tests
             ]
             + [study.alpha]
+            + ([study.generalize] if study.generalize != "seeds_and_examples" else [])
         )
         for claim in study.claims
     }
@@ -177,11 +187,31 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     alone = end_level(study.alpha, len(study.claims) + rules.dropped, hypothesis.sides)
     end = rules.share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
-    found = assess(values, hypothesis, end, generator, fixed)
+    squares = variation_of_examples(test, evidence, values)
+    with_examples = squares is not None and study.generalize == "seeds_and_examples"
+
+    def at(end: float) -> tuple[Assessment, Assessment | None, Assessment]:
+        one = assess(values, hypothesis, end, generator, fixed)
+        both = None if squares is None else over_seeds_and_examples(one, hypothesis, squares)
+        return one, both, both if both is not None and with_examples else one
+
+    one, both, found = at(end)
     if parts > 1 and decide(found, hypothesis) != "supported":
-        found = assess(values, hypothesis, rules.share(alone / parts), generator, fixed)
+        one, both, found = at(rules.share(alone / parts))
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
-    return TestResult(test, measures, hypothesis, values, found, trials, factor)
+    return TestResult(
+        test,
+        measures,
+        hypothesis,
+        values,
+        found,
+        trials,
+        factor,
+        interval_over=SEEDS_AND_EXAMPLES if with_examples else SEEDS,
+        over_seeds=one,
+        over_both=both,
+        squares=squares,
+    )
 
 
 def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple[None, None, None]:
@@ -214,7 +244,22 @@ def _numbers(part: TestResult) -> dict[str, Any]:
         return {"effect": None, "ci_low": None, "ci_high": None, **claimed}
     numbers = (found.effect, found.low, found.high)
     effect, low, high = (part.shown(n) if math.isfinite(n) else None for n in numbers)
-    return {"effect": effect, "ci_low": low, "ci_high": high, "level": found.level, **claimed}
+    return {
+        "effect": effect,
+        "ci_low": low,
+        "ci_high": high,
+        "level": found.level,
+        "interval_over": part.interval_over,
+        "over_seeds": _ends(part, part.over_seeds),
+        "over_seeds_and_examples": _ends(part, part.over_both),
+        **claimed,
+    }
+
+
+def _ends(part: TestResult, found: Assessment | None) -> list[float | None] | None:
+    if found is None:
+        return None
+    return [part.shown(n) if math.isfinite(n) else None for n in (found.low, found.high)]
 
 
 def _part(part: TestResult) -> Part:
@@ -272,5 +317,9 @@ def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
     if lead.assessment is None:
         return None
-    forecast = seeds_to_decide(lead.assessment, lead.hypothesis, Rule(alpha, claims), POWER)
+    error = 0.0
+    if lead.squares is not None and lead.interval_over == SEEDS_AND_EXAMPLES:
+        error = lead.squares.error_of_examples
+    rule = Rule(alpha, claims)
+    forecast = seeds_to_decide(lead.assessment, lead.hypothesis, rule, POWER, error)
     return forecast.seeds if forecast else None
