@@ -16,7 +16,7 @@ from types import FrameType
 
 import typer
 
-from harness.cli import cards, importing, models, results, studies
+from harness.cli import cards, guarding, importing, models, results, studies
 from harness.errors import InputError
 
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 128
@@ -37,6 +37,7 @@ app = typer.Typer(
 )
 studies.register(app)
 results.register(app)
+guarding.register(app)
 cards.register(app)
 models.register(app)
 importing.register(app)

@@ -1,4 +1,4 @@
-"""Commands about results: report, claims, publish, trial, ui, export-optuna."""
+"""Commands about results: report, publish, trial, ui, export-optuna."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (report, claims, publish, trial, ui, export_optuna):
+    for command in (report, publish, trial, ui, export_optuna):
         app.command()(command)
 
 
@@ -67,10 +67,10 @@ def report(
         profiles = ", ".join(result.profile for result in made.judged if result.study == study)
         typer.echo(f"{study} ({profiles}): {folder / 'index.html'}")
     typer.echo(f"scoreboard: {out / 'index.html'}")
-    return _told(made.faults, wanted)
+    return told(made.faults, wanted)
 
 
-def _told(faults: Sequence[Fault], wanted: Sequence[str]) -> int:
+def told(faults: Sequence[Fault], wanted: Sequence[str]) -> int:
     """Say what went wrong; return the exit status, which is about what was asked for."""
     from harness.api import tell
     from harness.store import StoreError
@@ -92,7 +92,7 @@ def _export(results: Path, studies: list[str] | None, folder: Path) -> int:
     judged = at_hand.judged(wanted)
     for written in export(judged, folder):
         typer.echo(f"{written}")
-    return _told([*at_hand.faults_of(wanted), *left_out(judged)], wanted)
+    return told([*at_hand.faults_of(wanted), *left_out(judged)], wanted)
 
 
 def _compare(
@@ -110,32 +110,7 @@ def _compare(
     view = compare(first, second, (str(folders[0]), str(folders[1])))
     page = build_comparison(view, out)
     typer.echo(json.dumps(view.to_dict()) if as_json else f"{view.headline}\ncomparison: {page}")
-    return _told([fault for one in sets for fault in one.faults_of(wanted)], wanted)
-
-
-def claims(results: options.Results = RESULTS, as_json: options.AsJson = False) -> int:
-    """Show every claim with its verdict and its evidence, own and published, and count them."""
-    from harness.api.results import Result
-    from harness.cli.verdict_table import print_counts, print_verdicts
-    from harness.run.reports import left_out
-    from harness.run.results import open_results
-
-    at_hand = open_results(results)
-    judged = at_hand.judged()
-    if as_json:
-        found = [Result.of_profile(result, results).claims_as_dicts() for result in judged]
-        typer.echo(json.dumps([claim for claims in found for claim in claims]))
-        return _told([*at_hand.faults, *left_out(judged)], at_hand.named())
-    for result in judged:
-        if result.verdicts:
-            origin = ", published records" if result.provenance.published else ""
-            if result.imported:
-                origin += ", imported runs"
-            typer.echo(f"\n{result.study} ({result.profile}{origin})")
-            print_verdicts(result.verdicts)
-    typer.echo("")
-    print_counts(judged)
-    return _told(at_hand.faults, at_hand.named())
+    return told([fault for one in sets for fault in one.faults_of(wanted)], wanted)
 
 
 def publish(
@@ -167,7 +142,7 @@ def publish(
     for page in made.folders.values():
         typer.echo(f"page: {page / 'report.md'}")
     typer.echo(f"scoreboard: {pages / 'index.md'}")
-    return _told(made.faults, wanted)
+    return told(made.faults, wanted)
 
 
 def _publish(results: Path, studies: list[str] | None, folder: Path) -> list[str]:
@@ -202,32 +177,27 @@ def trial(
     as_json: options.AsJson = False,
 ) -> int:
     """Show one trial: its settings and its record; with --replay, run it again and compare."""
-    from harness.identity import training_version
+    from harness.run.replay import train_again
     from harness.store import open_store
-    from harness.trial import TIMED
 
     store = open_store(results, create=False)
     record = _find(store, trial_id)
     if not replay:
         typer.echo(json.dumps(record.to_dict(), indent=None if as_json else 2))
         return 0
-    again = _run_again(record, store, data_root)
-    same = again.deterministic_part() == record.deterministic_part()
-    same = same and _same_weights(again.weights, store.weights(record.trial_id))
-    version = training_version(record.trial.workload, probes=record.trial.probes)
-    changed = record.trial.code_version != version
+    again = train_again(record, store, data_root)
     if as_json:
-        said = {"trial_id": record.trial_id, "identical": same, "code_changed": changed}
+        said = {"trial_id": record.trial_id, "identical": again.identical}
+        said |= {"code_changed": again.code_changed}
         typer.echo(json.dumps(said))
     else:
-        if changed:
+        if again.code_changed:
             typer.echo("the code that trains it is not what it was when the trial was recorded")
-        typer.echo(f"{record.trial_id}: the replay is {'identical' if same else 'different'}")
-        for name, value in record.metrics.items():
-            other = again.metrics.get(name)
-            if other != value and not name.startswith(TIMED):
-                typer.echo(f"  {name}: recorded {value}, replayed {other}")
-    return 0 if same else 1
+        same = "identical" if again.identical else "different"
+        typer.echo(f"{record.trial_id}: the replay is {same}")
+        for name, (value, other) in again.metrics.items():
+            typer.echo(f"  {name}: recorded {value}, replayed {other}")
+    return 0 if again.identical else 1
 
 
 def _find(store: Store, prefix: str) -> Record:
@@ -238,27 +208,6 @@ def _find(store: Store, prefix: str) -> Record:
     if record is None:
         raise InputError(f"no trial '{prefix}' is recorded")
     return record
-
-
-def _same_weights(again: Weights | None, before: Weights | None) -> bool:
-    """Whether weights are equal bit for bit; those that were not kept are not compared."""
-    if again is None or before is None:
-        return True
-    return again.keys() == before.keys() and all(
-        again[name].tobytes() == before[name].tobytes() for name in again
-    )
-
-
-def _run_again(record: Record, store: Store, root: Path | None) -> Record:
-    from harness.run.stages import training_inputs
-    from harness.train import train
-    from harness.trial import Record as RecordType
-
-    of = training_inputs(record, store, root)
-    for event in train([record.trial], of.data, threads=of.threads, given=of.given):
-        if isinstance(event, RecordType):
-            return event
-    raise AssertionError("a trial always ends with a record")
 
 
 def export_optuna(

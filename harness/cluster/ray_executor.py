@@ -7,8 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import Any
 
@@ -29,6 +28,7 @@ from harness.cluster.executor import (
 from harness.cluster.head import Head
 from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
 from harness.cluster.ray_losses import explain
+from harness.cluster.ray_slot import Slot
 from harness.cluster.ray_worker import Worker
 from harness.own.imports import Luggage
 from harness.trial import Checked, Given, Phase, Record
@@ -53,42 +53,6 @@ class _Provided:
     test: Any
 
 
-@dataclass
-class _Slot:
-    """A worker actor and what it is doing: starting, idle, or working on a pack.
-
-    `since` is when it began to do that, or had its last record; `heard` when it last said
-    something (both in seconds of the monotonic clock).
-    """
-
-    actor: Any
-    starting: Any
-    stream: Any = None
-    pack: Pack | None = None
-    finished: set[str] = field(default_factory=set)
-    since: float = 0.0
-    heard: float = 0.0
-
-    @property
-    def idle(self) -> bool:
-        return self.starting is None and self.pack is None
-
-    @property
-    def awaited(self) -> Any:
-        return self.starting if self.starting is not None else self.stream
-
-    def is_late(self, limit: float) -> bool:
-        """Whether a trial has taken longer than the limit.
-
-        Which of several is late cannot be seen: together they have the time that each has alone,
-        as long as any of them is heard of.
-        """
-        assert self.pack is not None
-        left = len(self.pack.trials) - len(self.finished)
-        now = time.monotonic()
-        return now - self.since > limit * left or now - self.heard > limit
-
-
 class RayExecutor:
     """Runs packs on a Ray cluster, one at a time on each of its workers."""
 
@@ -111,7 +75,7 @@ class RayExecutor:
         self._waiting: deque[Pack] = deque()
         self._ready: list[Event] = []
         self._failed_starts, self._deaths, self._last_cause = 0, 0, ""
-        self._workers: list[_Slot] = []
+        self._workers: list[Slot] = []
         self._stopping: Thread | None = None
         self._waited_since, self._noticed = time.monotonic(), -NOTICE_SECONDS
         self._head = cluster if isinstance(cluster, Head) else None
@@ -217,7 +181,7 @@ class RayExecutor:
             return
         self._waiting.clear()
         while self._workers:
-            _fire(self._workers.pop())
+            self._workers.pop().fire()
         self._provided.clear()
         self._given.clear()
         gc.collect()  # references of lost workers are in cycles, with the errors that told of them
@@ -261,12 +225,12 @@ class RayExecutor:
             rested = self._autoscaled and time.monotonic() - worker.since > IDLE_SECONDS
             unneeded = worker.starting is not None or (worker.idle and rested)
             if len(self._workers) > wanted and unneeded:
-                _fire(worker)
+                worker.fire()
                 self._workers.remove(worker)
         while len(self._workers) < wanted:
             self._workers.append(self._hire())
 
-    def _hire(self) -> _Slot:
+    def _hire(self) -> Slot:
         needs = self.needs
         if needs.workers > 1:
             return self._hire_group()
@@ -279,9 +243,9 @@ class RayExecutor:
             label_selector=dict(needs.labels),
             max_restarts=0,
         ).remote(needs.cpus, PROGRESS_SECONDS, needs.checkpoints, None, self._luggage)
-        return _Slot(actor, actor.ready.remote(), since=time.monotonic())
+        return Slot(actor, actor.ready.remote(), since=time.monotonic())
 
-    def _hire_group(self) -> _Slot:
+    def _hire_group(self) -> Slot:
         """Start what has a trial trained by several workers; it needs next to nothing itself."""
         from harness.cluster.ray_group import Group  # Ray Train is slow to import
 
@@ -290,7 +254,7 @@ class RayExecutor:
         actor = remote.options(num_cpus=0, max_restarts=0, max_concurrency=threads).remote(
             self.needs, PROGRESS_SECONDS, self._luggage
         )
-        return _Slot(actor, actor.ready.remote(), since=time.monotonic())
+        return Slot(actor, actor.ready.remote(), since=time.monotonic())
 
     def _dispatch(self) -> None:
         for worker in self._workers:
@@ -305,7 +269,7 @@ class RayExecutor:
                 given_as: tuple[Any, ...] = (list(given),) if several else given
                 worker.stream = worker.actor.run.remote(worker.pack, *given_as)
 
-    def _awaited(self) -> dict[Any, _Slot]:
+    def _awaited(self) -> dict[Any, Slot]:
         """Return what to wait for. Workers that start count only while a pack needs them."""
         return {
             worker.awaited: worker
@@ -314,7 +278,7 @@ class RayExecutor:
         }
 
     # --- events ----------------------------------------------------------------------------------
-    def _receive(self, awaited: dict[Any, _Slot], timeout: float) -> bool:
+    def _receive(self, awaited: dict[Any, Slot], timeout: float) -> bool:
         """Take one message of each worker that has one; tell whether any had."""
         done, others = ray.wait(list(awaited), num_returns=1, timeout=timeout)
         if done and others:
@@ -336,7 +300,7 @@ class RayExecutor:
                 self._lose(worker, *explain(error))
         return bool(done)
 
-    def _accept(self, worker: _Slot, batch: list[Event]) -> None:
+    def _accept(self, worker: Slot, batch: list[Event]) -> None:
         for event in batch:
             if isinstance(event, Lost):  # by the workers of a trial that has several
                 self._lose(worker, event.kind, event.cause)
@@ -352,7 +316,7 @@ class RayExecutor:
             elif len(worker.finished) == len(worker.pack.trials):
                 worker.pack = worker.stream = None
 
-    def _replace(self, worker: _Slot) -> None:
+    def _replace(self, worker: Slot) -> None:
         """Let a worker go in which own code left something; another one does the rest of its pack.
 
         No attempt is lost by it, and nobody is to blame.
@@ -361,10 +325,10 @@ class RayExecutor:
         rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
         if rest:
             self._waiting.appendleft(Pack(rest, worker.pack.attempt))
-        _fire(worker)
+        worker.fire()
         self._workers.remove(worker)
 
-    def _lose(self, worker: _Slot, kind: Loss, cause: str) -> None:
+    def _lose(self, worker: Slot, kind: Loss, cause: str) -> None:
         """Report what a worker had left to do, and let it go; `_staff` replaces it."""
         if worker.pack is not None:
             rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
@@ -373,7 +337,7 @@ class RayExecutor:
         if kind not in BLAMELESS:
             self._failed_starts += worker.starting is not None
             self._deaths += worker.starting is None
-        _fire(worker)
+        worker.fire()
         self._workers.remove(worker)
 
     def _end_late(self) -> None:
@@ -427,9 +391,3 @@ def is_spent(record: Record) -> bool:
 
 def _spoken(seconds: float) -> str:
     return f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"
-
-
-def _fire(worker: _Slot) -> None:
-    """Kill a worker; one that is gone, or whose cluster is, needs no killing."""
-    with suppress(ray.exceptions.RayError, RuntimeError, ValueError):
-        ray.kill(worker.actor)

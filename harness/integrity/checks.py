@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from pandas import DataFrame
 
 from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
+from harness.integrity.registration import told_of
+from harness.judge.measures import involved_arms
 from harness.plan.budgets import Budget, budgets
+from harness.stats.averages import far_from_the_others, rate_interval
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import TIMED, Phase, State, Verdict
 
@@ -41,6 +45,7 @@ def check(
     """Look for everything that could weaken the verdicts of an execution."""
     return [
         *_imported(evidence),
+        *_registered(evidence, provenance),
         _plan_hash(evidence),
         _study_file(evidence, provenance),
         _claims(verdicts, provenance),
@@ -50,6 +55,7 @@ def check(
         _lost(lost),
         _budgets(evidence),
         _seeds(verdicts),
+        _lone_seeds(evidence),
         _duplicates(evidence),
         _same_arms(evidence),
     ]
@@ -72,6 +78,20 @@ def _imported(evidence: Evidence) -> list[Check]:
     )
     says = (unknown, *(str(note) for note in found.get("notes", ())))
     return [Check("imported", "Trained elsewhere", NOTED, says)]
+
+
+def _registered(evidence: Evidence, provenance: Provenance) -> list[Check]:
+    """Say whether the run kept to the plan that was registered before it, if one was."""
+    context = evidence.execution.context
+    noted = told_of(context, evidence.plan, provenance.ledger.first)
+    if noted is None:
+        return []
+    document = context["registered"].get("document", {})
+    fine = (
+        f"The run kept to the plan that was registered on {document.get('registered')} (digest"
+        f" {document.get('digest')})."
+    )
+    return [_made("registered", "Registered plan", noted, fine)]
 
 
 def _plan_hash(evidence: Evidence) -> Check:
@@ -115,6 +135,10 @@ def _claims(verdicts: Sequence[Verdict], provenance: Provenance) -> Check:
             by_reason.setdefault(verdict.exploratory, []).append(verdict.id)
     noted += [f"Exploratory: {listed_some(ids)}. {reason}" for reason, ids in by_reason.items()]
     noted += provenance.ledger.notes
+    unknown = provenance.ledger.unknown
+    if unknown:
+        outcome = NOTED if noted else UNKNOWN
+        return Check("claims-changed", "Claims", outcome, (*noted, unknown))
     fine = "No claim was changed after its evidence had been seen."
     return _made("claims-changed", "Claims", noted, fine)
 
@@ -252,6 +276,31 @@ def _seeds(verdicts: Sequence[Verdict]) -> Check:
     noted = [f"Decided by fewer than {FEWEST_SEEDS} seeds: {listed_some(few)}."] if few else []
     fine = f"No claim is decided by fewer than {FEWEST_SEEDS} confirmation seeds."
     return _made("seeds", "Seeds", noted, fine)
+
+
+def _lone_seeds(evidence: Evidence) -> Check:
+    """Name the seeds of claimed arms that lie far from their others: a failure of its own."""
+    rows, plan = evidence.confirmation, evidence.plan
+    noted = []
+    for metric in dict.fromkeys(t.metric for c in plan.study.claims for t in c.tests):
+        arms = {arm.name for claim in plan.study.claims for test in claim.tests
+                if test.metric == metric for arm in involved_arms(test, plan)}  # fmt: skip
+        if metric not in rows:
+            continue
+        for arm in (a.name for a in plan.arms if a.name in arms):
+            numbers = rows.loc[rows["arm"] == arm, metric].dropna().astype(float).to_numpy()
+            numbers = numbers[np.isfinite(numbers)]
+            far = far_from_the_others(numbers) if numbers.size else np.zeros(0, dtype=bool)
+            if far.any():
+                low, high = rate_interval(int(far.sum()), far.size)
+                shown = ", ".join(f"{number:.4g}" for number in sorted(numbers[far]))
+                noted.append(
+                    f"“{arm}”, {metric}: {plural(int(far.sum()), 'seed')} of {far.size} far from"
+                    f" the others ({shown}), a rate of {100 * low:.2g} to {100 * high:.2g} % (exact"
+                    f" 95 % interval). The mean of the rest is {numbers[~far].mean():.4g}."
+                )
+    fine = "In no arm of a claim does a seed lie far from the others."
+    return _made("lone-seeds", "Seeds that differ", noted, fine)
 
 
 def _duplicates(evidence: Evidence) -> Check:

@@ -6,18 +6,16 @@ what it trains, whatever the study is called; so evidence that was seen under an
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
 
 from harness.evidence import Evidence
 from harness.formatting import listed
-from harness.judge import declared_claims
+from harness.integrity.past import Past
+from harness.integrity.peeks import peeks_of
+from harness.judge import Peek, declared_claims
 from harness.store import Look
-from harness.study import compared, study_from_dict
-from harness.trial import Verdict, canonical_json
+from harness.trial import Verdict
 
 
 @dataclass(frozen=True)
@@ -28,43 +26,25 @@ class Ledger:
         exploratory: why a claim is younger than its evidence, by claim. Its verdict describes what
             had been seen; it is no test.
         dropped: the claims that were judged on this evidence and are declared no longer.
+        peeks: the claims whose seeds are not those of the first look, by claim, with what was
+            declared then; `harness.judge.judge_after_peeks` says how they are judged.
         notes: whole sentences on what else differs from the first look.
+        first: when the evidence was looked at first, in seconds since 1970; None if it was not.
+        unknown: why what was looked at before cannot be told; empty where it can.
     """
 
     exploratory: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
+    peeks: Mapping[str, Peek] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    first: float | None = None
+    unknown: str = ""
 
 
 _UNREADABLE = (
     "What was declared at an earlier look at these trials cannot be read, so that nobody can tell"
     " what was changed since."
 )
-
-
-@dataclass(frozen=True)
-class _Declaration:
-    """The hash of each claim's test, the arms that it looks at, and how many seeds there were."""
-
-    claims: Mapping[str, str]
-    arms: Mapping[str, Set[str]]
-    seeds: int
-
-
-@dataclass(frozen=True)
-class _Past:
-    """An earlier look, and what was declared at it."""
-
-    look: Look
-    declared: _Declaration
-
-    @property
-    def claims(self) -> Mapping[str, str]:
-        return self.declared.claims
-
-    @property
-    def day(self) -> str:
-        return datetime.fromtimestamp(self.look.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable[Look]) -> Ledger:
@@ -75,63 +55,66 @@ def read_ledger(evidence: Evidence, verdicts: Sequence[Verdict], looks: Iterable
         verdicts: its verdicts, which say on which trials each claim rests.
         looks: earlier executions that used some of its confirmation trials, the oldest first.
     """
-    before, lost = [], []
+    before, lost, looks = [], [], list(looks)
+    first = min((look.at for look in looks), default=None)
     for look in looks:
         try:
-            before.append(_Past(look, _read(canonical_json(look.declaration))))
+            before.append(Past.of(look))
         except Exception:  # it is damaged or of an older form, which is about that execution alone
             lost = [_UNREADABLE]
     if not before:
-        return Ledger(notes=tuple(lost))
+        return Ledger(notes=tuple(lost), first=first)
     now = declared_claims(evidence.plan.study)
     arms = dict(zip(evidence.trials["trial_id"], evidence.trials["arm"], strict=True))
     exploratory: dict[str, str] = {}
     notes = lost
     for verdict in verdicts:
-        looked = _until_all_was_seen({trial: arms[trial] for trial in verdict.trials}, before)
+        looked = _until_most_was_seen({trial: arms[trial] for trial in verdict.trials}, before)
         test = now[verdict.id]
-        if looked and not any(test in found.claims.values() for found in looked):
-            exploratory[verdict.id] = _younger(evidence, verdict.id, looked[-1])
+        mine = {arms[trial] for trial in verdict.trials}
+        if looked and not any(_declares(found, test, mine) for found in looked):
+            exploratory[verdict.id] = _younger(evidence, verdict.id, test, looked[-1])
         elif looked:
             notes += _on_the_way(verdict.id, test, before)
+    peeks, fewer = peeks_of(evidence, verdicts, before)
+    exploratory = {**fewer, **exploratory}
     dropped = _dropped(now, before)
     notes += [*_says_dropped(dropped), *_seeds(evidence, now, before), *_names(evidence, before)]
-    return Ledger(exploratory, dropped, tuple(notes))
+    return Ledger(exploratory, dropped, peeks, tuple(notes), first)
 
 
-@lru_cache(maxsize=64)
-def _read(text: str) -> _Declaration:
-    """Read a declaration; a study that is run again and again declares the same."""
-    study, arms = study_from_dict(json.loads(text))
-    compared_by = {
-        claim.id: {
-            arm.name
-            for test in claim.tests
-            for side in compared(test, study, arms).sides
-            for arm in side
-        }
-        for claim in study.claims
-    }
-    return _Declaration(declared_claims(study), compared_by, study.most_seeds)
+def _declares(past: Past, test: str, arms: Set[str]) -> bool:
+    """Tell whether a look had a test, of the arms that it has today under whatever names."""
+    return any(
+        then == arms or (len(then) == len(arms) and then <= past.look.arms)
+        for claim, declared in past.claims.items()
+        if declared == test and (then := past.declared.arms[claim])
+    )
 
 
-def _until_all_was_seen(arms: Mapping[str, str], before: Sequence[_Past]) -> Sequence[_Past]:
-    """Return the looks up to the first after which trials of each arm of a claim had been seen.
+def _until_most_was_seen(arms: Mapping[str, str], before: Sequence[Past]) -> Sequence[Past]:
+    """Return the looks up to the first after which most arms of a claim had been seen.
+
+    A claim on one arm that was seen and one that was not is a test; one more arm beside many that
+    were seen makes none of a claim.
 
     Args:
         arms: the arm of each trial of the claim.
         before: the looks, the oldest first.
     """
     unseen = set(arms.values())
+    enough = len(unseen) / 2
     for i, found in enumerate(before):
         unseen -= {arms[trial] for trial in found.look.trials & arms.keys()}
-        if not unseen:
+        if len(unseen) < enough:
             return before[: i + 1]
     return ()
 
 
-def _younger(evidence: Evidence, claim: str, first: _Past) -> str:
+def _younger(evidence: Evidence, claim: str, test: str, first: Past) -> str:
     """Say how a claim came after the first look at its evidence."""
+    if test in first.claims.values():
+        return f"It compared other arms when its evidence was first seen ({first.day})."
     if first.look.study != evidence.execution.study:
         study = first.look.study
         return f"All its evidence had been seen before, in the study {study} ({first.day})."
@@ -139,7 +122,7 @@ def _younger(evidence: Evidence, claim: str, first: _Past) -> str:
     return f"It was {how} after its evidence had been seen ({first.day})."
 
 
-def _on_the_way(claim: str, test: str, before: Sequence[_Past]) -> Iterator[str]:
+def _on_the_way(claim: str, test: str, before: Sequence[Past]) -> Iterator[str]:
     """Tell of a claim that was declared in time, but not as it is now all the time."""
     if any(_is_judged(found, claim) and found.claims[claim] != test for found in before):
         yield (
@@ -152,7 +135,7 @@ def _on_the_way(claim: str, test: str, before: Sequence[_Past]) -> Iterator[str]
         yield f"The claim {claim} was called {listed(former)} when its evidence was first seen."
 
 
-def _is_judged(past: _Past, claim: str) -> bool:
+def _is_judged(past: Past, claim: str) -> bool:
     """Tell whether an earlier look had a claim of a name, on evidence that is shared.
 
     Claims of a study that only shares some arms with this one were judged on other evidence.
@@ -160,7 +143,7 @@ def _is_judged(past: _Past, claim: str) -> bool:
     return claim in past.claims and past.declared.arms[claim] <= past.look.arms
 
 
-def _dropped(now: Mapping[str, str], before: Sequence[_Past]) -> frozenset[str]:
+def _dropped(now: Mapping[str, str], before: Sequence[Past]) -> frozenset[str]:
     """Return the claims that were judged on this evidence and are declared no longer."""
     return frozenset(
         claim
@@ -180,7 +163,7 @@ def _says_dropped(dropped: frozenset[str]) -> Iterator[str]:
         )
 
 
-def _seeds(evidence: Evidence, now: Mapping[str, str], before: Sequence[_Past]) -> Iterator[str]:
+def _seeds(evidence: Evidence, now: Mapping[str, str], before: Sequence[Past]) -> Iterator[str]:
     """Tell of seeds that came after a look; a smaller profile of the same study is none.
 
     Nor is another study that shares arms with this one and claims other things of them.
@@ -208,7 +191,7 @@ def _seeds(evidence: Evidence, now: Mapping[str, str], before: Sequence[_Past]) 
         )
 
 
-def _names(evidence: Evidence, before: Sequence[_Past]) -> Iterator[str]:
+def _names(evidence: Evidence, before: Sequence[Past]) -> Iterator[str]:
     others = {found.look.study for found in before} - {evidence.execution.study}
     if others:
         verb = "study" if len(others) == 1 else "studies"

@@ -1,5 +1,6 @@
 """A claim and its evidence give a verdict."""
 
+from harness.judge.added_seeds import Peek, judge_after_peeks
 from harness.judge.interim import arms_to_continue, judge
 from harness.judge.measures import describe_measure, numbers_per_seed
 from harness.judge.verdicts import declared_claims
@@ -7,9 +8,11 @@ from harness.measures.base import MissingEvidence
 
 __all__ = [
     "MissingEvidence",
+    "Peek",
     "arms_to_continue",
     "declared_claims",
     "describe_measure",
     "judge",
+    "judge_after_peeks",
     "numbers_per_seed",
 ]

@@ -33,6 +33,7 @@ def variation_of_examples(
         no such sum, or an arm with a trial that recorded nothing of its examples.
     """
     linear = test.measure.linear and test.across == "mean" and not test.spread_over_seeds
+    linear = linear and test.average == "mean"
     if not linear or not test.metric.startswith("test.") or len(values) < 2:
         return None
     sides = []

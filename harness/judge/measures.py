@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from harness.evidence import Evidence
 from harness.measures.base import ACROSS, MissingEvidence
 from harness.plan import Plan
+from harness.stats.averages import AVERAGES
 from harness.stats.intervals import shrinkage_of_distances
 from harness.study import Arm, Comparison, compared
 from harness.study.claims import Test
@@ -125,5 +126,7 @@ def describe_measure(test: Test, comparison: Comparison | None = None) -> str:
     quantity = test.metric
     if test.spread_over_seeds:
         quantity = f"distance of {quantity} from its median over seeds"
+    if test.average != "mean":
+        quantity = f"{AVERAGES[test.average].words} over seeds of {quantity}"
     words = test.measure.words(comparison or Comparison(()))
     return f"{ACROSS[test.across].words}{quantity}: {words}"

@@ -27,6 +27,7 @@ from harness.judge.measures import (
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
 from harness.seeding import stream
+from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
 from harness.stats.crossed import MeanSquares, over_seeds_and_examples
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import Alternative, Assessment, assess, combine, decide
@@ -189,9 +190,10 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     fixed = test.deterministic or metric_of(test.metric).deterministic
     squares = variation_of_examples(test, evidence, values)
     with_examples = squares is not None and study.generalize == "seeds_and_examples"
+    average = AVERAGES[test.average]
 
     def at(end: float) -> tuple[Assessment, Assessment | None, Assessment]:
-        one = assess(values, hypothesis, end, generator, fixed)
+        one = assess(values, hypothesis, end, generator, fixed, average)
         both = None if squares is None else over_seeds_and_examples(one, hypothesis, squares)
         return one, both, both if both is not None and with_examples else one
 
@@ -293,13 +295,33 @@ def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: 
         "supported": f"{level} lies where the claim puts the effect",
         "refuted": f"{level} excludes the claimed effect",
     }.get(outcome, f"{level} does not decide")
-    if outcome == "supported":
+    if outcome == "supported" and all(part.test.average == "mean" for part in parts):
         text += f"; {_sign_flip_text(parts, alpha)}"
-    if any(part.assessment.skewed for part in parts if part.assessment):
+    if lone := _lone_seeds(parts):
+        text += f"; {lone}"
+    elif any(part.assessment.skewed for part in parts if part.assessment):
         text += "; the numbers are skewed, so the interval may err more often than it says"
     if any(part.test.metric.startswith("validation.") for part in parts):
         text += "; a validation metric is of the epoch that it chose, so it may flatter"
     return text
+
+
+def _lone_seeds(parts: Sequence[TestResult]) -> str:
+    """Say how many seeds lie far from the others, and how often such seeds may come."""
+    found = [
+        (int(far_from_the_others(part.per_seed).sum()), len(part.per_seed))
+        for part in parts
+        if part.per_seed is not None and part.test.average == "mean"
+    ]
+    far, seeds = max(found, default=(0, 1))
+    if not far:
+        return ""
+    low, high = (100 * end for end in rate_interval(far, seeds))
+    lie = "lies" if far == 1 else "lie"
+    return (
+        f"{far} of {seeds} seeds {lie} far from the others (a rate of {low:.2g} to {high:.2g}%), so"
+        " the mean is not what most seeds show, and its interval may err more often than it says"
+    )
 
 
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
@@ -315,7 +337,7 @@ def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
 
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
-    if lead.assessment is None:
+    if lead.assessment is None or lead.test.average != "mean":
         return None
     error = 0.0
     if lead.squares is not None and lead.interval_over == SEEDS_AND_EXAMPLES:

@@ -24,6 +24,8 @@ LARGEST_FILE = 64 * 2**20
 LARGEST_TEXT = 1024 * 2**20
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
+_CONTEXT = ("overrides", "fingerprints", "environment", "duplicates", "imported", "registered",
+            "profiles")  # fmt: skip
 _Value = TypeVar("_Value")
 
 
@@ -47,6 +49,8 @@ class PublishedFile:
         file: where it lies.
         execution: the execution, as its own results folder knew it.
         judged: (claim, hash of its declaration, moment) for every claim that met its evidence.
+        looks_before: the earlier looks at its confirmation trials, where they were published, the
+            oldest first; None in a file of a version that did not write them down.
         lost: (trial_id, attempt, cause) of attempts that ended without a record.
         items: the assignments in planned order, each with its record.
         by_example: what each test example came out as, by trial; files of older versions have none.
@@ -55,14 +59,14 @@ class PublishedFile:
     file: Path
     execution: Execution
     judged: tuple[tuple[str, str, float], ...]
+    looks_before: tuple[Look, ...] | None
     lost: tuple[tuple[str, int, str], ...]
     items: tuple[AssignedRecord, ...]
     by_example: Mapping[str, Outcomes] = field(default_factory=dict, compare=False, repr=False)
 
     def looks(self, execution: int) -> Sequence[Look]:
-        """Return nothing: what was looked at before is known where the study ran."""
-        del execution
-        return ()
+        """Return the earlier looks at the confirmation trials, as they were known where it ran."""
+        return (self.looks_before or ()) if execution == self.execution.id else ()
 
     def assigned_records(self, execution: int) -> Iterator[AssignedRecord]:
         """Return what the execution's trials were for, each with its record."""
@@ -131,6 +135,7 @@ def read_file(file: Path) -> PublishedFile:
         file,
         execution,
         tuple(_rows(document, "judged", (str, str, float))),
+        _looks(document),
         tuple(_rows(document, "lost", (str, int, str))),
         items,
         _outcomes(document),
@@ -237,7 +242,7 @@ def _execution(part: _Part) -> Execution:
             raise part.wrong(name, f"'{getattr(execution, name)}' is no name")
     if not _DIGEST.fullmatch(execution.plan_hash):
         raise part.wrong("plan_hash", "is no hash")
-    for name in ("overrides", "fingerprints", "environment", "duplicates", "imported"):
+    for name in _CONTEXT:
         if not isinstance(execution.context.get(name, {}), dict):
             raise part.wrong(f"context.{name}", "is no mapping")
     if not isinstance(execution.context.get("imported", {}).get("notes", []), list):
@@ -256,6 +261,31 @@ def _execution(part: _Part) -> Execution:
     if study.study != execution.study:
         raise part.wrong("declaration", f"is of the study '{study.study}'")
     return execution
+
+
+def _looks(document: _Part) -> tuple[Look, ...] | None:
+    """Read the looks; what they declared is read where they are told of, and told if it cannot."""
+    if "looks" not in document.fields:
+        return None
+    shared, found = document.get("shared", list), []
+    for index, fields in enumerate(document.get("looks", list)):
+        part = _Part(document.file, f"looks[{index}]", fields)
+        for name in ("trials", "arms"):
+            if not all(isinstance(value, str) for value in part.get(name, list)):
+                raise part.wrong(name, "is no list of texts")
+        found.append(
+            Look(
+                part.get("study", str),
+                part.get("profile", str),
+                part.get("at", float),
+                _shared(part, "declaration", shared, dict),
+                frozenset(fields["trials"]),
+                frozenset(fields["arms"]),
+                part.get("judged", bool),
+                part.get("profiles", dict),
+            )
+        )
+    return tuple(found)
 
 
 def _records(document: _Part) -> dict[str, Record]:

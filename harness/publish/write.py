@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.publish.curves import to_columns
-from harness.store import AssignedRecord, Execution, Store
+from harness.store import AssignedRecord, Execution, Look, Store
 from harness.store.outcomes import pack_outcomes
 from harness.trial import Phase, Record, State
 
@@ -42,6 +42,9 @@ def file_name(study: str, profile: str) -> str:
 
 def write_file(store: Store, execution: Execution, folder: Path) -> Path:
     """Write an execution, what its claims were judged by, its assignments and their records.
+
+    The ledger goes with it: the earlier executions that showed any of its confirmation trials, and
+    what each of them declared.
 
     The curves and details of trials other than confirmation trials stay out: no verdict or report
     uses them. Of a failed trial's traceback only the last line is kept, for the rest names folders
@@ -76,11 +79,13 @@ def _document(store: Store, execution: Execution) -> dict[str, Any]:
     judged = store.judged(execution.study, execution.profile)
     confirmed = [item.trial_id for item in items if item.phase is Phase.CONFIRMATION]
     outcomes = store.outcomes(confirmed)
+    looks = [_look(look, shared) for look in store.looks(execution.id)]
     return {
         "format": FORMAT,
         "version": VERSION,
         "execution": asdict(execution),
         "judged": sorted(list(row) for row in judged),
+        "looks": looks,
         "lost": [list(row) for row in store.lost_attempts(item.trial_id for item in items)],
         "shared": shared.values,
         "assignments": [_assignment(item) for item in items],
@@ -109,6 +114,13 @@ class _Shared:
 def _assignment(item: AssignedRecord) -> list[Any]:
     phase, parameters = item.phase.value, dict(item.parameters)
     return [item.trial_id, item.arm, phase, item.candidate, parameters, item.seed, item.reused]
+
+
+def _look(look: Look, shared: _Shared) -> dict[str, Any]:
+    fields = {"study": look.study, "profile": look.profile, "at": look.at, "judged": look.judged}
+    fields["profiles"] = {name: list(looks) for name, looks in look.profiles.items()}
+    seen = {"trials": sorted(look.trials), "arms": sorted(look.arms)}
+    return fields | {"declaration": shared.place(dict(look.declaration))} | seen
 
 
 def _record(record: Record, shared: _Shared) -> dict[str, Any]:

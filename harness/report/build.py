@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from harness.integrity import digest_of, sealed
 from harness.report.render import markdown, page, trial_page
 from harness.report.svg import svg_file
 from harness.report.trials import FOLDER as TRIALS
@@ -65,7 +66,10 @@ def _rendered(
     title = f"the page {name}"
     text = first.attempt(title, lambda: render(views, lacking), "")
     if text:
-        return text
+        shown = [(view.evidence, view.result.verdicts) for view in views]
+        return first.attempt(
+            "the digests of the page", lambda: sealed(text, *digest_of(shown)), text
+        )
     lines = [f"Left out: {first.left_out[title]}.", *lacking]
     lines += [f"{v.study} ({v.profile}), {v.id}: {v.verdict}" for view in views
               for v in view.result.verdicts]  # fmt: skip

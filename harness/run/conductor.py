@@ -15,7 +15,7 @@ from harness.plan import Assignment, Plan
 from harness.provenance import environment
 from harness.publish import FOLDER, PublishedFile, read_for
 from harness.run.dry_runs import check_networks, subjects_of
-from harness.run.finished import identity, reuse, shown_path
+from harness.run.finished import identity, registered_file, reuse, shown_path
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
 from harness.run.prepare import Walk, data_configs, is_usable, prepare
@@ -27,7 +27,7 @@ from harness.run.trial_queue import FaultPolicy, PackQueue
 from harness.run.workers import Workers, checkpoints_of
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, StoreError, conductor_lock, open_store
-from harness.study import LoadedStudy
+from harness.study import InputError, LoadedStudy
 from harness.trial import Checked, Progress, Record, State, Trial
 from harness.workloads import Dataset, count_duplicates, data_root, load
 
@@ -101,9 +101,26 @@ def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sess
         "environment": environment(),
         "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
         "file": file,
+        "profiles": {name: list(study.looks) for name, study in session.loaded.profiles.items()},
+        **_registered_plan(plan),
     }
     names = plan.study.study, plan.profile
     return store.start_execution(*names, plan.hash, plan.declaration, context, identity(plan, file))
+
+
+def _registered_plan(plan: Plan) -> dict[str, Any]:
+    """Return the plan that was registered for a study and profile, if there is one."""
+    file = registered_file(plan.study.study, plan.profile)
+    if not file.is_file():
+        return {}
+    from harness.integrity import read_registration  # it imports what judges, which is slow
+
+    kept: dict[str, Any] = {"file": file.as_posix()}
+    try:
+        kept["document"] = dict(read_registration(file).document)
+    except InputError as error:  # which is told with the verdicts, and keeps nobody from running
+        kept["trouble"] = error.problems[0].message
+    return {"registered": kept}
 
 
 def _train_and_judge(conductor: Conductor, published: Sequence[PublishedFile]) -> RunResult:

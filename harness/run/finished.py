@@ -56,6 +56,11 @@ def identity(plan: Plan, file: str) -> str:
     )
 
 
+def registered_file(study: str, profile: str) -> Path:
+    """Return where a run looks for the registered plan of a study and profile."""
+    return Path("registered") / f"{study}.{profile}.yaml"
+
+
 def shown_path(file: str) -> str:
     """Return a study file's path as it may stand in a report: never with folders of a machine.
 

@@ -55,6 +55,13 @@ def cached_report(store: Store, folder: Path, key: str) -> CachedReport | None:
     return page if same else None
 
 
+def edited_files(store: Store, folder: Path) -> list[str]:
+    """Return the files of a report that are not as they were when it was written."""
+    page = store.report_cache.find(_name(folder))
+    files = page.files if page is not None else {}
+    return [name for name, content in files.items() if _content(folder / name) != content]
+
+
 def keep_page(
     store: Store,
     folder: Path,

@@ -11,15 +11,24 @@ import pandas as pd
 from harness.errors import InputError, nearest
 from harness.evidence import Evidence, gather
 from harness.formatting import why
-from harness.integrity import changed_claims, provenance_of, read_ledger
-from harness.judge import declared_claims, judge
+from harness.integrity import changed_claims, merged, provenance_of, published_looks, read_ledger
+from harness.judge import declared_claims, judge, judge_after_peeks
 from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
 from harness.run.outcome import Fault
 from harness.search import Tried
-from harness.store import DATABASE, Execution, Store, StoreError, open_store
+from harness.store import DATABASE, Execution, Look, Store, StoreError, open_store
 from harness.trial import Phase, State
+
+NOT_WRITTEN = (
+    "The records were published by a version of harness that did not write down what had been"
+    " looked at before."
+)
+TAKEN_OUT = (
+    "Some of its trials had been recorded before, and the execution that trained them is no longer"
+    " in the database: what was looked at then cannot be told."
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,11 @@ class Results:
                 found[key] = ShownExecution(execution, self.store, published=False)
         return [found[key] for key in sorted(found) if studies is None or key[0] in studies]
 
+    @property
+    def published(self) -> Sequence[PublishedFile]:
+        """The published files, shown or not."""
+        return list(self._published.values())
+
     def named(self, studies: Iterable[str] | None = None) -> list[str]:
         """Return the studies that are named, or all, in the order of their names.
 
@@ -95,10 +109,15 @@ class Results:
         history = self._history(execution.study, execution.profile)
         known = sorted(changed_claims(history, declared) | provenance.changed)
         verdicts = judge(evidence, known)
-        ledger = read_ledger(evidence, verdicts, entry.source.looks(execution.id))
-        if ledger.dropped:
-            verdicts = judge(evidence, known, len(ledger.dropped))
-        verdicts = [replace(v, exploratory=ledger.exploratory.get(v.id, "")) for v in verdicts]
+        ledger = read_ledger(evidence, verdicts, self._looks(evidence, entry.source))
+        if isinstance(entry.source, PublishedFile) and entry.source.looks_before is None:
+            ledger = replace(ledger, unknown=NOT_WRITTEN)
+        elif isinstance(entry.source, Store) and entry.source.without_origin(execution.id):
+            ledger = replace(ledger, notes=(*ledger.notes, TAKEN_OUT))
+        if ledger.dropped or ledger.peeks:
+            verdicts = judge_after_peeks(evidence, known, len(ledger.dropped), ledger.peeks)
+        exploratory = ledger.exploratory
+        verdicts = [replace(v, exploratory=exploratory.get(v.id, v.exploratory)) for v in verdicts]
         if self.store is not None and not entry.published:
             decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
             try:
@@ -108,6 +127,11 @@ class Results:
                 self.faults.append(Fault(execution.study, execution.profile, says, error))
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
         return ProfileResult(evidence, verdicts, lost, replace(provenance, ledger=ledger))
+
+    def _looks(self, evidence: Evidence, source: Store | PublishedFile) -> list[Look]:
+        """Return the earlier looks at the confirmation trials, here and in published files."""
+        published = published_looks(evidence, source, self.published)
+        return merged(published, source.looks(evidence.execution.id))
 
     def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
         """Return when each claim met evidence, here and where the records were published."""

@@ -76,12 +76,12 @@ class TrainingInputs:
     given: Mapping[str, Given]
 
 
-def training_inputs(record: Record, store: Store, root: Path | None) -> TrainingInputs:
+def training_inputs(record: Record, store: Store | None, root: Path | None) -> TrainingInputs:
     """Return what a recorded trial was trained from.
 
     Args:
         record: of the trial.
-        store: that holds the products of stages.
+        store: that holds the products of stages; None where there is none.
         root: the folder of data files; None for the usual one.
 
     Raises:
@@ -97,7 +97,7 @@ def training_inputs(record: Record, store: Store, root: Path | None) -> Training
     data = load(trial.workload["data"], data_root(root)).for_phase(trial.phase)
     given = {}
     for role, (id_, products) in needed(trial.workload).items():
-        stage = store.record(id_)
+        stage = store.record(id_) if store is not None else None
         if stage is None:
             raise InputError(f"{trial.id} uses the stage {id_} as {role}, which is not recorded")
         given[role] = given_of(stage.trial, store, products)

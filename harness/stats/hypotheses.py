@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.stats.arrays import Floats, checked
+from harness.stats.averages import MEAN, Average
 from harness.stats.forecast import Forecast, of_a_difference, of_one_bound, of_two_bounds
-from harness.stats.intervals import is_skewed, standard_deviation, t_interval, t_test_above
+from harness.stats.intervals import is_skewed
 from harness.stats.power import Rule
 from harness.stats.sign_flip import sign_flip_p
 
@@ -192,14 +193,16 @@ class Assessment:
     """What ``n`` blocks say about one effect.
 
     Attributes:
-        effect: the mean, in the unit of the claim.
-        low: of the t interval; infinite where the blocks cannot bound the effect.
+        effect: the mean, or another average, in the unit of the claim.
+        low: of the interval; infinite where the blocks cannot bound the effect.
         high: likewise.
-        p_value: of the t test, against the nearest contradiction.
+        p_value: of the average's own test (of a mean: the t test), against the nearest
+            contradiction.
         sign_flip: p-value of the exact sign-flip test, likewise.
         smallest: whether no data of ``n`` blocks could give a smaller ``sign_flip``.
         n: blocks.
-        deviation: standard deviation between blocks, in the unit of the claim; None of one block.
+        deviation: standard deviation between blocks, in the unit of the claim (of a trimmed mean:
+            its standard error); None of one block, NaN of a median, whose interval needs none.
         level: two-sided confidence of the interval.
         skewed: whether the numbers are clearly skewed (``intervals.is_skewed``).
     """
@@ -232,6 +235,7 @@ def assess(
     end: float = 0.025,
     generator: np.random.Generator | None = None,
     deterministic: bool = False,
+    average: Average = MEAN,
 ) -> Assessment:
     """Describe one number per block: mean, t interval, t test, sign-flip test.
 
@@ -246,6 +250,7 @@ def assess(
             confidence is ``1 - 2 * end``; 0 gives an unbounded interval.
         generator: needed for more than ``sign_flip.EXACT_LIMIT`` values only.
         deterministic: whether training has no influence on the numbers, as on a parameter count.
+        average: what the claim is about, if not the mean; it brings its own interval and test.
 
     Raises:
         ValueError: for absent values, an ``end`` outside [0, 0.25), or a missing generator.
@@ -254,19 +259,19 @@ def assess(
         raise ValueError(f"the error rate of an end lies in [0, 0.25), got {end}")
     array = checked(values)
     level = 1.0 - 2.0 * end
-    low, high = t_interval(array, level)
-    deviation = standard_deviation(array) if array.size > 1 else None
+    low, high = average.interval(array, level)
+    deviation = average.spread(array)
+    effect = average.estimate(array)
     equal = not deviation  # one block, or several with the same number
     if equal:
-        effect = float(array[0])
         low, high = (effect, effect) if deterministic and end else (-math.inf, math.inf)
     sign_flip = hypothesis.p_value(array, lambda x, margin: sign_flip_p(x, margin, generator))
     if equal:
         p_value = 0.0 if hypothesis.holds(low, high) else 1.0
     else:
-        p_value = hypothesis.p_value(array, t_test_above)
+        p_value = hypothesis.p_value(array, average.above)
     return Assessment(
-        effect=float(array.mean()),
+        effect=effect,
         low=low,
         high=high,
         p_value=p_value,

@@ -10,6 +10,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -292,10 +293,33 @@ class Store:
             trials[past].add(trial_id)
             arms[past].add(arm)
         return [
-            Look(e.study, e.profile, e.started, e.declaration, trials[e.id], arms[e.id])
+            self._look(e, trials[e.id], arms[e.id])
             for e in (self.executions() if trials else ())
             if e.id in trials
         ]
+
+    def _look(self, execution: Execution, trials: set[str], arms: set[str]) -> Look:
+        """Return what an execution was; one that is not as it was written declares nothing."""
+        row = self._row("executions", "id", execution.id)
+        if row is None or not is_whole(row):
+            execution = replace(execution, declaration={})
+        look = Look.at_execution(execution, trials, arms)
+        names = execution.study, execution.profile
+        shown = any(at >= execution.started for *_, at in self.judged(*names))
+        return replace(look, judged=look.judged or shown)
+
+    def without_origin(self, execution: int) -> int:
+        """Count its confirmation trials that were there before, but that no execution trained.
+
+        There are some where an execution was taken out of the database.
+        """
+        (count,) = self._db.execute(
+            "SELECT count(DISTINCT trial_id) FROM assignments WHERE execution = ? AND phase = ?"
+            " AND reused = 1"
+            " AND trial_id NOT IN (SELECT trial_id FROM assignments WHERE reused = 0)",
+            (execution, Phase.CONFIRMATION.value),
+        ).fetchone()
+        return int(count)
 
     def add_assignments(self, execution: int, rows: Iterable[AssignedRecord]) -> None:
         """Note what trials are for."""

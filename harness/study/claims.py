@@ -83,6 +83,11 @@ class Test(_Parts):
         False,
         description="look at each value's distance from the median of its arm instead",
     )
+    average: Literal["mean", "trimmed_mean", "median"] = Field(
+        "mean",
+        description="what of the numbers of the seeds the claim is about; a trimmed mean (a fifth "
+        "left out at either end) and a median say what most seeds do",
+    )
     deterministic: bool = Field(
         False,
         description="whether the seed has no influence on the metric; "

@@ -161,6 +161,30 @@ def parse_value(text: str) -> Any:
     return document.data["value"]
 
 
+_SAFE_WORD = re.compile(r"[A-Za-z][\w./-]*")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts in quotes, but for words that no reader of YAML takes for anything else."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    safe = _SAFE_WORD.fullmatch(text) and text.lower() not in _LOOKS_PLAIN
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, None if safe else '"')
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(Unquoted, _text)
+
+
+def write_yaml(data: Mapping[str, Any]) -> str:
+    """Write plain data as YAML that `read_yaml` reads back to the same; keys keep their order."""
+    return yaml.dump(
+        dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100,
+        default_flow_style=None,
+    )  # fmt: skip
+
+
 class _Builder:
     """Turns YAML nodes into plain values, counting them so that no alias bomb unfolds."""
 

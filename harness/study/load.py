@@ -39,7 +39,8 @@ Built = TypeVar("Built")
 class LoadedStudy:
     """A checked study with its arms, and what it was made from; `document` knows the places.
 
-    `profiles` are the studies that its other profiles make of it, where they were looked at.
+    `profiles` are the studies that its other profiles make of it, where they were looked at; the
+    study as it stands is one under the name "default".
     """
 
     study: Study
@@ -50,6 +51,9 @@ class LoadedStudy:
     document: Document = field(repr=False, compare=False)
     profiles: Mapping[str, Study] = field(default_factory=dict, repr=False, compare=False)
 
+
+DEFAULT = "default"
+"""The name of the study as it stands, among its profiles."""
 
 Source = Path | Mapping[str, Any]
 """A study file, or what one would say as plain data."""
@@ -75,6 +79,9 @@ def load_study(
     loaded = _load(document, profile, _parse_overrides(overrides))
     # every profile must be sound, not only the one that is asked for
     others = {name: _resolve(document, name, {})[0] for name in known if name != profile}
+    if profile is not None:
+        with suppress(InputError):  # the study as it stands need not be sound for a profile of it
+            others[DEFAULT] = _resolve(document, None, {})[0]
     return replace(loaded, profiles=others)
 
 
@@ -89,7 +96,9 @@ def load_profiles(source: Source, pattern: str, overrides: Sequence[str] = ()) -
     if not fitting:
         raise _no_profile(document, pattern)
     settings = _parse_overrides(overrides)
-    return [_load(document, name, settings) for name in fitting]
+    loaded = [_load(document, name, settings) for name in fitting]
+    known = {one.profile: one.study for one in loaded}
+    return [replace(one, profiles=known) for one in loaded]
 
 
 def _read(source: Source) -> Document:
@@ -113,7 +122,7 @@ def _no_profile(document: Document, wanted: str) -> InputError:
 
 def _load(document: Document, profile: str | None, settings: dict[str, Any]) -> LoadedStudy:
     study, arms, merged = _resolve(document, profile, settings)
-    return LoadedStudy(study, arms, profile or "default", settings, document.file, merged)
+    return LoadedStudy(study, arms, profile or DEFAULT, settings, document.file, merged)
 
 
 def study_from_dict(data: Mapping[str, Any]) -> tuple[Study, list[Arm]]:

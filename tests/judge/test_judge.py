@@ -10,6 +10,7 @@ import statsmodels.stats.multitest
 from scipy import stats
 
 from harness.evidence import Evidence
+from harness.integrity import Provenance, check
 from harness.judge import declared_claims, describe_measure, judge
 from harness.plan import make_plan
 from harness.store import Execution
@@ -259,13 +260,46 @@ def test_a_validation_metric_is_said_to_flatter(made):
 
 
 def test_skewed_numbers_are_called_so(made):
+    tail = [0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.33]
+
     def skewed(arm, seed):
-        value = accuracy(arm, seed)
-        return value - 0.5 * (seed == 3 and arm.levels.get("activation") == "tanh")
+        return accuracy(arm, seed) - tail[seed] * (arm.levels.get("activation") == "tanh")
 
     (verdict,) = judge(made(GREATER, skewed))
     assert "the numbers are skewed" in verdict.reason
     assert "skewed" not in judge(made(GREATER, accuracy))[0].reason
+
+
+def collapsing(arm, seed):
+    return 0.1 if arm.name.startswith("tanh") and seed == 3 else accuracy(arm, seed)
+
+
+def test_a_seed_far_from_the_others_is_named_with_its_rate(made):
+    evidence = made(GREATER, collapsing)
+    (verdict,) = judge(evidence)
+    low, high = stats.binomtest(1, 10).proportion_ci(0.95, "exact")
+    said = (
+        f"1 of 10 seeds lies far from the others (a rate of {100 * low:.2g} to {100 * high:.2g}%)"
+    )
+    assert said in verdict.reason
+    (noted,) = [c for c in check(evidence, [verdict], (), Provenance()) if c.id == "lone-seeds"]
+    assert noted.outcome == "noted"
+    assert [says.partition(",")[0] for says in noted.says] == ["“tanh-2”", "“tanh-4”", "“tanh-8”"]
+    rest = [accuracy(arm, s) for arm in evidence.plan.arms if arm.name == "tanh-2"
+            for s in range(10) if s != 3]  # fmt: skip
+    assert f"The mean of the rest is {np.mean(rest):.4g}." in noted.says[0]
+
+
+@pytest.mark.parametrize("average", ["median", "trimmed_mean"])
+def test_a_claim_about_most_seeds_is_decided_though_one_collapses(made, average):
+    claim = GREATER.replace("[relu, tanh]", "[tanh, relu]").replace("greater", "less")
+    mean = judge(made(claim, collapsing))[0]
+    (most,) = judge(made(claim.replace("metric", f"average: {average}, metric"), collapsing))
+    assert most.verdict == "supported"
+    assert most.measures.startswith(f"{average.replace('_', ' ')} over seeds of test.accuracy: ")
+    assert most.effect == pytest.approx(-0.1, abs=0.02)
+    assert abs(mean.effect - most.effect) > 0.05
+    assert most.seeds_needed is None
 
 
 def test_the_declaration_of_a_claim_is_its_test_and_not_its_wording(made):

@@ -116,7 +116,7 @@ def test_duplicates_overrides_and_few_seeds(checked, finished):
     context = {**evidence.execution.context, "duplicates": {"digits": 3}}
     execution = replace(evidence.execution, context=context, status="interrupted")
     plan = make_plan(evidence.plan.study, evidence.plan.arms, overrides={"seeds": 5})
-    verdicts = [replace(v, seeds=4) for v in finished.verdicts]
+    verdicts = [replace(v, seeds=4, verdict="refuted") for v in finished.verdicts]
     checks = checked(replace(evidence, execution=execution, plan=plan), verdicts)
     assert noted(checks) >= {"duplicates", "execution", "seeds"}
     assert "3 test inputs of digits" in says(checks, "duplicates")

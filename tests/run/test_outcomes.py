@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from harness.evidence import gather
+from harness.judge import judge, numbers_per_seed
 from harness.publish import PublishedError, read_file, write_file
 from harness.publish.write import DIGEST
 from harness.run.conductor import RunOptions, run_study
+from harness.stats.crossed import mean_squares, over_seeds_and_examples
+from harness.stats.hypotheses import Between, assess
 from harness.store import DATABASE, StoreError, open_store
 from harness.store.arrays import ArraysDamagedError
 from harness.store.outcomes import pack_outcomes, unpack_outcomes
@@ -123,3 +126,25 @@ def test_damaged_outcomes_are_an_error_and_can_be_set_aside(tmp_path):
     assert store.record(trial.id) is None
     store.add_records([record])
     assert list(store.outcomes([trial.id])) == [trial.id]
+
+
+def test_the_verdict_of_a_study_has_both_intervals(results, tmp_path):
+    store = open_store(results)
+    execution = store.executions()[-1]
+    evidence = gather(store, execution)
+    (verdict,) = judge(evidence)
+    values = numbers_per_seed(evidence.plan.study.claims[0], evidence, 5)
+    one = assess(values, Between(-0.5, 0.5))
+    table = []
+    for seed in range(5):
+        ids = {
+            arm: evidence.confirmation.query("arm == @arm and seed == @seed")["trial_id"].item()
+            for arm in ("relu", "sigmoid")
+        }
+        bits = {arm: evidence.outcomes[id_]["test.accuracy"] for arm, id_ in ids.items()}
+        table.append(bits["relu"] - bits["sigmoid"])
+    both = over_seeds_and_examples(one, Between(-0.5, 0.5), mean_squares(table))
+    assert verdict.interval_over == "seeds and test examples"
+    assert verdict.over_seeds == pytest.approx([one.low, one.high])
+    assert verdict.over_seeds_and_examples == pytest.approx([both.low, both.high])
+    assert judge(gather(read_file(write_file(store, execution, tmp_path)), execution)) == [verdict]

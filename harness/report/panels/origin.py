@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.evidence import Evidence
+from harness.formatting import plural
+from harness.integrity import evidence_digest
 from harness.plan import data_key
 from harness.report.blocks import Block, Code, Facts, Form, Heading
 from harness.report.panels.base import Panel
@@ -41,6 +43,7 @@ class Origin(Panel):
         return (
             Heading("Data"),
             report.part("the facts of the data", lambda: Facts(data_facts(evidence))),
+            report.part("the digest", lambda: Facts(digests(evidence))),
             Heading("Environment"),
             report.part("the environment", lambda: Facts(environments(evidence))),
             Heading("To run it again"),
@@ -62,6 +65,16 @@ def _single_trials(report: ProfileView) -> Sequence[Block]:
             "{{ parts.table(trials.tables[0], view.name) }}\n</details>\n"
         )
     return (Form("<h4>Single trials</h4>\n" + shown, "", {"trials": trials}),)
+
+
+def digests(evidence: Evidence) -> list[tuple[str, str]]:
+    """Give the digest of what the verdicts rest on, and how to compute it again."""
+    count, study = len(evidence.confirmation), evidence.execution.study
+    text = (
+        f"digest {evidence_digest(evidence)} of the plan and {plural(count, 'confirmation trial')};"
+        f" “harness verify {study}” computes it and the verdicts again"
+    )
+    return [("Evidence", text)]
 
 
 def environments(evidence: Evidence) -> list[tuple[str, str]]:
