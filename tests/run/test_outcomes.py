@@ -136,13 +136,10 @@ def test_the_verdict_of_a_study_has_both_intervals(results, tmp_path):
     values = numbers_per_seed(evidence.plan.study.claims[0], evidence, 5)
     one = assess(values, Between(-0.5, 0.5))
     table = []
+    rows = evidence.confirmation.set_index(["arm", "seed"])["trial_id"]
     for seed in range(5):
-        ids = {
-            arm: evidence.confirmation.query("arm == @arm and seed == @seed")["trial_id"].item()
-            for arm in ("relu", "sigmoid")
-        }
-        bits = {arm: evidence.outcomes[id_]["test.accuracy"] for arm, id_ in ids.items()}
-        table.append(bits["relu"] - bits["sigmoid"])
+        relu, sigmoid = (evidence.outcomes[rows[arm, seed]] for arm in ("relu", "sigmoid"))
+        table.append(relu["test.accuracy"] - sigmoid["test.accuracy"])
     both = over_seeds_and_examples(one, Between(-0.5, 0.5), mean_squares(table))
     assert verdict.interval_over == "seeds and test examples"
     assert verdict.over_seeds == pytest.approx([one.low, one.high])
