@@ -30,6 +30,7 @@ from calibration_cells import (
     sequential_cell,
     stopping_cell,
 )
+from calibration_ledger import PEEKING, peeking_cell
 
 
 def percent(rate: float, limit: float = ALPHA, studies: int = 2000) -> str:
@@ -130,15 +131,45 @@ def fixed_tables(jobs: Jobs) -> Iterator[str]:
 
 
 def odd_table(jobs: Jobs) -> Iterator[str]:
-    """False support where numbers are equal, collapse or are skewed."""
+    """False verdicts where numbers are equal, tied, saturated, skewed, or collapse."""
     results = jobs.run(odd_cell, list(ODD), list(SEEDS), lambda name, n: (name, n))
-    yield from ["## Odd numbers: false “supported” of one “greater”, in percent", ""]
-    yield from ["In brackets: false and the card says that the numbers are skewed. Meant: 2.5.", ""]
+    yield from ["## Odd numbers: false “supported” / “refuted” of one “greater”, in percent", ""]
+    yield from ["Meant: 2.5 each. In brackets: false verdicts whose card says that the numbers are"]
+    yield from ["skewed or that seeds lie far from the others.", ""]
     rows = [
-        [name, *(f"{percent(s, ALPHA / 2, jobs.studies)} ({100 * told:.1f})" for s, told in row)]
+        [
+            name,
+            *(
+                f"{percent(s, ALPHA / 2, jobs.studies)} / {percent(r, ALPHA / 2, jobs.studies)}"
+                f" ({100 * told:.1f})"
+                for s, r, told in row
+            ),
+        ]
         for name, row in zip(ODD, results, strict=True)
     ]
     yield from table(["numbers", *(f"{n} seeds" for n in SEEDS)], rows)
+
+
+def peeking_table(jobs: Jobs) -> Iterator[str]:
+    """False verdicts where an owner looks and adds seeds until a verdict pleases."""
+    families = ("normal", "heavy", "discrete")
+    results = jobs.run(peeking_cell, PEEKING, list(families), lambda p, family: (*p, family))
+    yield from ["## Seeds added after looks: studies with a false verdict, in percent", ""]
+    yield from ["“Supported” / “refuted”, first with every look judged as if it were the only one,"]
+    yield from ["then by the rule of the ledger. Meant: 2.5 each for one claim, 5 for several.", ""]
+    rows = [
+        [
+            f"{claims}",
+            f"{first}, {first + step}, ... {most}",
+            *(
+                f"{100 * cell[0]:.1f} / {100 * cell[1]:.1f}; "
+                f"{percent(cell[2], ALPHA, jobs.studies)} / {percent(cell[3], ALPHA, jobs.studies)}"
+                for cell in row
+            ),
+        ]
+        for (claims, first, step, most), row in zip(PEEKING, results, strict=True)
+    ]
+    yield from table(["claims", "looks at so many seeds", *families], rows)
 
 
 def sequential_tables(jobs: Jobs) -> Iterator[str]:
@@ -256,6 +287,16 @@ file, not this one.
 """
 
 
+SECTIONS = (
+    fixed_tables,
+    odd_table,
+    peeking_table,
+    sequential_tables,
+    power_table,
+    bootstrap_table,
+)
+
+
 def main() -> None:
     """Simulate and write the page."""
     parser = argparse.ArgumentParser(
@@ -270,7 +311,7 @@ def main() -> None:
     start = time.perf_counter()
     with ProcessPoolExecutor(arguments.processes) as pool:
         jobs = Jobs(pool, arguments.studies, arguments.seed)
-        for section in (fixed_tables, odd_table, sequential_tables, power_table, bootstrap_table):
+        for section in SECTIONS:
             lines += section(jobs)
             print(f"{section.__name__}: {time.perf_counter() - start:.0f} s", flush=True)
     arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.stats import bootstrap
 
 from harness.stats import fits
+from harness.stats.averages import far_from_the_others
 from harness.stats.hypotheses import (
     Alternative,
     Assessment,
@@ -18,6 +19,7 @@ from harness.stats.hypotheses import (
     assess,
     combine,
     decide,
+    sign_flip_check,
 )
 from harness.stats.intervals import bootstrap_band
 from harness.stats.multiplicity import end_level
@@ -220,25 +222,44 @@ def long_tail(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     return -skewed(generator, shape)
 
 
+def accuracies(rate: float, examples: int) -> Noise:
+    """Differences of two arms' accuracies on so many examples of their own, equal in truth."""
+
+    def differences(generator: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+        one, other = generator.binomial(examples, rate, (2, *shape)) / examples
+        found: Floats = one - other
+        return found
+
+    return differences
+
+
 ODD: dict[str, Noise] = {
     "equal but for one seed in ten": all_equal,
     "one seed in ten collapses": collapsing,
     "one of two arms is skewed": one_arm,
     "the difference itself is skewed": long_tail,
+    "saturated: 99 % of 360 examples right": accuracies(0.99, 360),
+    "many ties: 90 % of 20 examples right": accuracies(0.9, 20),
 }
 
 
-def odd_cell(job: tuple[str, int, int, int]) -> tuple[float, float]:
-    """False support of one "greater" where numbers are odd, and where the card then says so."""
+def odd_cell(job: tuple[str, int, int, int]) -> tuple[float, float, float]:
+    """False "supported" and "refuted" where numbers are odd, and false verdicts that say so.
+
+    Of one "greater" with the truth at its margin.
+    """
     name, n, studies, seed = job
     rng = np.random.default_rng(seed)
     parts = (Part(Greater(), 0.0, (), direct(0.0)),)
-    supported = told = 0
+    supported = refuted = told = 0
     for _ in range(studies):
-        outcome, found = judge(parts, draw(parts, n, ODD[name], rng))
+        values = draw(parts, n, ODD[name], rng)
+        outcome, found = judge(parts, values)
         supported += outcome == "supported"
-        told += outcome == "supported" and found[0].skewed
-    return supported / studies, told / studies
+        refuted += outcome == "refuted"
+        said = found[0].skewed or far_from_the_others(values[0]).any()
+        told += outcome != "inconclusive" and bool(said)
+    return supported / studies, refuted / studies, told / studies
 
 
 def share_of(design: Design, look: int) -> Share:
@@ -297,9 +318,10 @@ def power_cell(job: tuple[str, float, int, int, int, int]) -> tuple[float, float
     end = end_level(ALPHA, claims, hypothesis.sides)
     hits = signs = 0
     for _ in range(studies):
-        found = assess(truth + noise(rng, (n,)), hypothesis, end)
+        values = truth + noise(rng, (n,))
+        found = assess(values, hypothesis, end)
         hits += decide(found, hypothesis) == "supported"
-        signs += found.sign_flip <= hypothesis.sides * end
+        signs += sign_flip_check(values, hypothesis)[0] <= hypothesis.sides * end
     return hits / studies, formula, signs / studies
 
 

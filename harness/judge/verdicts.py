@@ -30,7 +30,14 @@ from harness.seeding import stream
 from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
 from harness.stats.crossed import MeanSquares, over_seeds_and_examples
 from harness.stats.forecast import seeds_to_decide
-from harness.stats.hypotheses import Alternative, Assessment, assess, combine, decide
+from harness.stats.hypotheses import (
+    Alternative,
+    Assessment,
+    assess,
+    combine,
+    decide,
+    sign_flip_check,
+)
 from harness.stats.multiplicity import end_level
 from harness.stats.power import Rule
 from harness.study import Study
@@ -58,6 +65,7 @@ class TestResult:
     assessment: Assessment | None
     trials: list[str]
     factor: float = 1.0
+    sign_flip: tuple[float, bool] = (1.0, False)
     missing: str = ""
     interval_over: str = ""
     over_seeds: Assessment | None = None
@@ -193,7 +201,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     average = AVERAGES[test.average]
 
     def at(end: float) -> tuple[Assessment, Assessment | None, Assessment]:
-        one = assess(values, hypothesis, end, generator, fixed, average)
+        one = assess(values, hypothesis, end, fixed, average)
         both = None if squares is None else over_seeds_and_examples(one, hypothesis, squares)
         return one, both, both if both is not None and with_examples else one
 
@@ -209,6 +217,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         found,
         trials,
         factor,
+        sign_flip_check(values, hypothesis, generator),
         interval_over=SEEDS_AND_EXAMPLES if with_examples else SEEDS,
         over_seeds=one,
         over_both=both,
@@ -224,7 +233,7 @@ def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple
     return (
         max(numbers.p_value for _, numbers in found),
         max(part.corrected(numbers.p_value) for part, numbers in found),
-        max(part.corrected(numbers.sign_flip) for part, numbers in found),
+        max(part.corrected(part.sign_flip[0]) for part, _ in found),
     )
 
 
@@ -327,7 +336,7 @@ def _lone_seeds(parts: Sequence[TestResult]) -> str:
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
     """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
     p, smallest, seeds = max(
-        (part.corrected(found.sign_flip), found.smallest, found.n)
+        (part.corrected(part.sign_flip[0]), part.sign_flip[1], found.n)
         for part in parts
         if (found := part.assessment)
     )

@@ -4,7 +4,7 @@ Nearly every claim reduces to one number per block (a seed): a paired difference
 slope, a difference of differences, a fitted exponent, a value. ``assess`` describes those numbers
 by a t interval, ``decide`` turns the interval into an outcome: the interval decides, and its
 confidence allows for every claim of the study (``multiplicity.end_level``). A sign-flip test, which
-does not assume normal noise, is computed beside it.
+does not assume normal noise, stands beside it (``sign_flip_check``).
 """
 
 import math
@@ -198,8 +198,6 @@ class Assessment:
         high: likewise.
         p_value: of the average's own test (of a mean: the t test), against the nearest
             contradiction.
-        sign_flip: p-value of the exact sign-flip test, likewise.
-        smallest: whether no data of ``n`` blocks could give a smaller ``sign_flip``.
         n: blocks.
         deviation: standard deviation between blocks, in the unit of the claim (of a trimmed mean:
             its standard error); None of one block, NaN of a median, whose interval needs none.
@@ -211,8 +209,6 @@ class Assessment:
     low: float
     high: float
     p_value: float
-    sign_flip: float
-    smallest: bool
     n: int
     deviation: float | None
     level: float
@@ -233,11 +229,10 @@ def assess(
     values: npt.ArrayLike,
     hypothesis: Alternative,
     end: float = 0.025,
-    generator: np.random.Generator | None = None,
     deterministic: bool = False,
     average: Average = MEAN,
 ) -> Assessment:
-    """Describe one number per block: mean, t interval, t test, sign-flip test.
+    """Describe one number per block: an average with its interval and its test.
 
     Equal values show no spread, which is no proof that there is none: what happens to one seed in
     ten is not seen in 43 % of samples of eight. Their interval is unbounded and p is 1, unless the
@@ -248,12 +243,11 @@ def assess(
         hypothesis: the claim, in the unit of ``values``.
         end: chance that one end of the interval is wrong (``multiplicity.end_level``), so that its
             confidence is ``1 - 2 * end``; 0 gives an unbounded interval.
-        generator: needed for more than ``sign_flip.EXACT_LIMIT`` values only.
         deterministic: whether training has no influence on the numbers, as on a parameter count.
         average: what the claim is about, if not the mean; it brings its own interval and test.
 
     Raises:
-        ValueError: for absent values, an ``end`` outside [0, 0.25), or a missing generator.
+        ValueError: for absent values, or an ``end`` outside [0, 0.25).
     """
     if not 0.0 <= end < 0.25:
         raise ValueError(f"the error rate of an end lies in [0, 0.25), got {end}")
@@ -265,7 +259,6 @@ def assess(
     equal = not deviation  # one block, or several with the same number
     if equal:
         low, high = (effect, effect) if deterministic and end else (-math.inf, math.inf)
-    sign_flip = hypothesis.p_value(array, lambda x, margin: sign_flip_p(x, margin, generator))
     if equal:
         p_value = 0.0 if hypothesis.holds(low, high) else 1.0
     else:
@@ -275,13 +268,29 @@ def assess(
         low=low,
         high=high,
         p_value=p_value,
-        sign_flip=sign_flip,
-        smallest=sign_flip <= hypothesis.sides * 2.0**-array.size,
         n=array.size,
         deviation=deviation,
         level=level,
         skewed=is_skewed(array),
     )
+
+
+def sign_flip_check(
+    values: npt.ArrayLike, hypothesis: Alternative, generator: np.random.Generator | None = None
+) -> tuple[float, bool]:
+    """Test a claim by flipping signs, and tell whether no data of so many blocks gives a smaller p.
+
+    Args:
+        values: shape (n,), n > 0.
+        hypothesis: the claim, in the unit of ``values``.
+        generator: needed for more than ``sign_flip.EXACT_LIMIT`` values only.
+
+    Raises:
+        ValueError: for absent values, or a missing generator.
+    """
+    array = checked(values)
+    p = hypothesis.p_value(array, lambda x, margin: sign_flip_p(x, margin, generator))
+    return p, p <= hypothesis.sides * 2.0**-array.size
 
 
 def decide(assessment: Assessment, hypothesis: Alternative) -> Outcome:

@@ -19,7 +19,7 @@ def table(seeds=4, examples=9, of_seeds=0.3, of_examples=1.0, seed=0):
 
 
 def both(differences, hypothesis, end=0.025, deterministic=False):
-    found = assess(differences.mean(axis=1), hypothesis, end, None, deterministic)
+    found = assess(differences.mean(axis=1), hypothesis, end, deterministic)
     return found, over_seeds_and_examples(found, hypothesis, mean_squares(differences))
 
 

@@ -98,7 +98,7 @@ def test_power_of_the_whole_decision(hypothesis, truth, n, claims):
 
 
 def assessment(effect, deviation, n=6):
-    return Assessment(effect, effect - 1, effect + 1, 0.2, 0.2, False, n, deviation, 0.95, False)
+    return Assessment(effect, effect - 1, effect + 1, 0.2, n, deviation, 0.95, False)
 
 
 @pytest.mark.parametrize(

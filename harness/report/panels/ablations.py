@@ -14,7 +14,7 @@ from harness.formatting import ABSENT, estimate, level_text, p_text
 from harness.levels import same_value
 from harness.report.blocks import Block, Cell, Table, mean_cell, number_cell
 from harness.report.panels.base import Panel
-from harness.stats.hypotheses import Different, assess
+from harness.stats.hypotheses import Different, sign_flip_check
 from harness.stats.intervals import t_interval
 from harness.stats.multiplicity import holm
 from harness.study import Arm
@@ -57,7 +57,7 @@ def ablations(evidence: Evidence) -> Table | None:
         if arm.name in table
     }
     tested = [name for name, values in differences.items() if len(values) > 1]
-    raw = [assess(differences[name], Different(0.0)).sign_flip for name in tested]
+    raw = [sign_flip_check(differences[name], Different(0.0))[0] for name in tested]
     corrected = list(holm(raw)) if raw else []
     p_values = dict(zip(tested, corrected, strict=True))
     times = _times(rows)
