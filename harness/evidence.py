@@ -41,9 +41,9 @@ class Evidence:
         plan: the plan, rebuilt from what was declared at the execution.
         execution: when it ran, in what environment, and how it ended.
         trials: one row per assignment, in planned order: arm, phase, candidate, seed, state,
-            reason, trial_id, reused, one column `level.<factor>` per factor, `parameter.<path>`
-            per searched path, and the metrics and costs (`test.accuracy`, `cost.seconds`, ...).
-            A metric that a trial does not have is missing (NaN), whatever its state. Only
+            reason, trial_id, reused, device, one column `level.<factor>` per factor,
+            `parameter.<path>` per searched path, and the metrics and costs (`test.accuracy`,
+            `cost.seconds`, ...). A metric that a trial does not have is missing (NaN). Only
             `epochs_spent` and `spent.worker_seconds` (`spent.gpu_seconds`, `spent.joules` where
             they were measured) are there for every record: what a trial cost is no result.
         curves: one row per confirmation trial and epoch: arm, seed, epoch and the metrics.
@@ -181,12 +181,21 @@ def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
     if item.record is not None:
         row["epochs_spent"] = epochs_of(item.record)
         row |= {f"spent.{unit}": value for unit, value in cost_of(item.record).items()}
+        row["device"] = _device(item.record.environment)
     if item.record is not None and item.record.state is State.COMPLETE:
         row |= item.record.metrics
         row |= _gaps(item.record.metrics)
         row |= {f"cost.{name}": value for name, value in item.record.cost.items()}
         row["selected_epoch"] = item.record.selected_epoch
     return row
+
+
+def _device(environment: Mapping[str, Any]) -> str | None:
+    """Name what a trial ran on: "CPU", or the name of its accelerator; None if that is unknown."""
+    kind = environment.get("device")
+    if kind in (None, "cpu"):
+        return kind and "CPU"
+    return str(environment.get("device_name") or kind)
 
 
 def _gaps(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -96,6 +96,7 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.seconds", "minimize", "s", "training time"),
         Metric("cost.step_seconds", "minimize", "s", "time of a training step"),
         Metric("cost.steps", "minimize", "", "training steps"),
+        Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
     )
 }

@@ -10,6 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harness.judged import Judged, Scope
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -154,7 +156,7 @@ class Trial:
 class Given:
     """What a trial is given of a stage: the stage's trial, the form of its data, its products.
 
-    Only those products are here that the trial makes use of; none in a dry run.
+    Only products that the trial makes use of are here; none in a dry run.
     """
 
     trial: Trial
@@ -324,7 +326,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Judged):
     """One test of a claim of several: what it measures, what it expects, and what came of it.
 
     `missing` says why there are no numbers; see `Verdict` for the rest.
@@ -343,12 +345,13 @@ class Part:
     interval_over: str = ""
     over_seeds: list[float | None] | None = None
     over_seeds_and_examples: list[float | None] | None = None
+    refutation: str = ""
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Judged):
     """The answer to one claim, with the evidence it rests on: what every page, table and API reads.
 
     `verdict` is supported, refuted, inconclusive or incomplete. `effect`, its interval and the
@@ -359,7 +362,8 @@ class Verdict:
     without one). Beside it stand the interval over seeds alone and, where it is known what each
     test example came out as, the one over both: [low, high], None where unbounded. `p_value` is
     that of a t test, `p_corrected` the same corrected for the claims and looks of the study, and
-    `p_sign_flip` that of a sign-flip test, corrected likewise. What only
+    `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation` is a key
+    of `REFUTATIONS`, or empty; `scope` says at which scale it was tested. What only
     drawings show is in no document: `claimed`, the ranges where the claim puts the effect, whose
     ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a value).
     """
@@ -383,6 +387,8 @@ class Verdict:
     level: float | None = None
     p_sign_flip: float | None = None
     seeds_needed: int | None = None
+    refutation: str = ""
+    scope: Scope = field(default_factory=Scope)
     changed_after_evidence: bool = False
     exploratory: str = ""
     parts: list[Part] = field(default_factory=list)
@@ -403,11 +409,12 @@ class Verdict:
         """Return the fields as plain JSON-able values, without what only drawings show."""
         fields = asdict(self)
         for row in (fields, *fields["parts"]):
-            for name in ("claimed", "neutral"):
-                del row[name]
-        return fields
+            del row["claimed"], row["neutral"]
+        return fields | {"scope": self.scope.to_dict()}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Verdict:
         """Rebuild a verdict from `to_dict`."""
-        return cls(**{**fields, "parts": [Part(**part) for part in fields["parts"]]})
+        parts = [Part(**part) for part in fields["parts"]]
+        scope = Scope.from_dict(fields.get("scope", {}))
+        return cls(**{**fields, "parts": parts, "scope": scope})

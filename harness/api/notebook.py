@@ -10,6 +10,7 @@ from harness.formatting import p_text, with_interval
 
 if TYPE_CHECKING:
     from harness.api.results import Planned, Result
+    from harness.trial import Verdict
 
 MARKS = {"supported": "#1a7f37", "refuted": "#c0392b", "inconclusive": "#9a6700"}
 OTHER = "#8250df"
@@ -37,7 +38,7 @@ def plan_page(planned: Planned) -> str:
 def result_page(result: Result) -> str:
     """Show the verdicts of a result."""
     rows = [
-        [_mark(verdict.verdict), escape(verdict.says),
+        [_mark(verdict), escape(verdict.says) + _small(verdict.scope.words),
          with_interval(verdict.effect, verdict.ci_low, verdict.ci_high),
          escape(p_text(verdict.p_corrected)), str(verdict.seeds)]
         for verdict in result.verdicts
@@ -68,5 +69,10 @@ def _escaped(rows: Iterable[Iterable[str]]) -> list[list[str]]:
     return [[escape(cell) for cell in row] for row in rows]
 
 
-def _mark(verdict: str) -> str:
-    return f'<b style="color:{MARKS.get(verdict, OTHER)}">{escape(verdict)}</b>'
+def _mark(verdict: Verdict) -> str:
+    colour = MARKS.get(verdict.verdict, OTHER)
+    return f'<b style="color:{colour}">{escape(verdict.words)}</b>'
+
+
+def _small(text: str) -> str:
+    return f"<br><small>{escape(text)}</small>" if text else ""

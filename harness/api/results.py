@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CLAIM_COLUMNS = (
     "id", "says", "verdict", "effect", "ci_low", "ci_high", "p_value", "p_corrected", "seeds",
-    "seeds_needed", "reason", "study", "profile",
+    "seeds_needed", "reason", "study", "profile", "refutation",
 )  # fmt: skip
 
 

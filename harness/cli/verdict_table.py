@@ -25,7 +25,7 @@ STYLES = {
 
 
 def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
-    """Print one row per claim: verdict, effect with interval, corrected p, seeds."""
+    """Print a row per claim: verdict, scale, effect with interval, corrected p, seeds."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("verdict")
     table.add_column("claim", overflow="fold", min_width=20)
@@ -35,8 +35,10 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     for verdict in verdicts:
         style = STYLES[verdict.verdict]
         says = f"{verdict.says} ({verdict.flag})" if verdict.flag else verdict.says
+        if verdict.scope.words:
+            says = f"{says}\n[dim]{escape(verdict.scope.words)}[/dim]"
         table.add_row(
-            f"[{style}]{verdict.verdict}[/{style}]",
+            f"[{style}]{verdict.words}[/{style}]",
             says,
             escape(with_interval(verdict.effect, verdict.ci_low, verdict.ci_high)),
             p_text(verdict.p_corrected),

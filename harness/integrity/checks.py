@@ -14,6 +14,7 @@ from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
 from harness.integrity.registration import told_of
 from harness.judge.measures import involved_arms
+from harness.judge.scope import unlike
 from harness.plan.budgets import Budget, budgets
 from harness.stats.averages import far_from_the_others, rate_interval
 from harness.study.arm_checks import SAME_ARM, same_arms
@@ -54,6 +55,7 @@ def check(
         _outcomes(evidence),
         _lost(lost),
         _budgets(evidence),
+        _equal_chances(evidence, verdicts),
         _seeds(verdicts),
         _lone_seeds(evidence),
         _duplicates(evidence),
@@ -265,6 +267,23 @@ def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
             f" {listed_some(other)}."
         )
     return noted
+
+
+def _equal_chances(evidence: Evidence, verdicts: Sequence[Verdict]) -> Check:
+    """Look for arms that differ in size, updates or search where that is not what is compared."""
+    judged = {verdict.id for verdict in verdicts if verdict.verdict != "incomplete"}
+    by_text: dict[str, list[str]] = {}
+    for claim in evidence.plan.study.claims:
+        if claim.id in judged:
+            for text in unlike(claim.tests, evidence):
+                by_text.setdefault(text, []).append(claim.id)
+    noted = [
+        f"The arms compared differ in {text}, which what is compared does not explain:"
+        f" {listed_some(ids)}."
+        for text, ids in by_text.items()
+    ]
+    fine = "No claim compares arms that differ, unexplained, in parameters, updates or search."
+    return _made("equal-chances", "Equal chances", noted, fine)
 
 
 def _seeds(verdicts: Sequence[Verdict]) -> Check:

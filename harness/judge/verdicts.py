@@ -24,8 +24,10 @@ from harness.judge.measures import (
     involved_arms,
     numbers_per_seed,
 )
+from harness.judge.scope import scope_of
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
+from harness.plan.budgets import budgets
 from harness.seeding import stream
 from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
 from harness.stats.crossed import MeanSquares, over_seeds_and_examples
@@ -36,6 +38,7 @@ from harness.stats.hypotheses import (
     assess,
     combine,
     decide,
+    refutation,
     sign_flip_check,
 )
 from harness.stats.multiplicity import end_level
@@ -124,9 +127,10 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
         claim.id: [run_test(test, evidence, rules, len(claim.tests)) for test in claim.tests]
         for claim in study.claims
     }
-    verdicts = []
+    verdicts, planned = [], budgets(evidence.plan)
     for claim in study.claims:
         parts = results[claim.id]
+        arms = {a.name for part in parts for a in involved_arms(part.test, evidence.plan)}
         outcome = combine(part.outcome for part in parts)
         lead = _lead(parts)
         p, p_corrected, p_sign_flip = _p_values(parts)
@@ -149,6 +153,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims) + rules.dropped)
                 if outcome == "inconclusive"
                 else None,
+                scope=scope_of(evidence, arms, rules.seeds, planned),
                 changed_after_evidence=claim.id in changed,
                 parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
                 **_numbers(lead),
@@ -263,6 +268,7 @@ def _numbers(part: TestResult) -> dict[str, Any]:
         "interval_over": part.interval_over,
         "over_seeds": _ends(part, part.over_seeds),
         "over_seeds_and_examples": _ends(part, part.over_both),
+        "refutation": _refutation(part, low, high),
         **claimed,
     }
 
@@ -271,6 +277,16 @@ def _ends(part: TestResult, found: Assessment | None) -> list[float | None] | No
     if found is None:
         return None
     return [part.shown(n) if math.isfinite(n) else None for n in (found.low, found.high)]
+
+
+def _refutation(part: TestResult, low: float | None, high: float | None) -> str:
+    """Say which way a part is refuted, by its interval on the scale of the claim."""
+    if part.outcome != "refuted":
+        return ""
+    ends = (-math.inf if low is None else low, math.inf if high is None else high)
+    measure = part.test.measure
+    ranges = part.test.hypothesis.ranges(measure.log)
+    return refutation(*ends, ranges, measure.neutral) or ""
 
 
 def _part(part: TestResult) -> Part:

@@ -71,7 +71,7 @@ def _rendered(
             "the digests of the page", lambda: sealed(text, *digest_of(shown)), text
         )
     lines = [f"Left out: {first.left_out[title]}.", *lacking]
-    lines += [f"{v.study} ({v.profile}), {v.id}: {v.verdict}" for view in views
+    lines += [f"{v.study} ({v.profile}), {v.id}: {v.words}" for view in views
               for v in view.result.verdicts]  # fmt: skip
     return f"<pre>\n{escape(chr(10).join(lines))}\n</pre>\n"
 

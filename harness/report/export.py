@@ -90,12 +90,13 @@ def tidy_trials(evidence: Evidence) -> pd.DataFrame:
 
 
 def tidy_verdicts(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """Return a row per claim; lists are texts, parts are JSON."""
+    """Return a row per claim; lists are texts, scope and parts are JSON."""
     rows = []
     for verdict in verdicts:
         row = verdict.to_dict()
         row["source"] = "; ".join(verdict.source)
         row["trials"] = " ".join(verdict.trials)
+        row["scope"] = json.dumps(row["scope"])
         row["parts"] = json.dumps(row["parts"])
         rows.append(row)
     return pd.DataFrame(rows)

@@ -21,6 +21,7 @@ from harness.formatting import (
     with_interval,
     with_minus,
 )
+from harness.judged import REFUTATIONS
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.stats.paired import PairedT
@@ -168,13 +169,16 @@ def _clearness(verdict: Verdict) -> float:
 
 
 def in_words(verdict: Verdict) -> str:
-    """Say in a sentence what was measured, and what was claimed."""
+    """Say in a sentence what was measured, what was claimed, and at which scale."""
     if verdict.effect is None:
         return reason(verdict)
     shown = f" ({level(verdict)} interval {interval(verdict)})" if interval(verdict) else ""
     claimed = with_minus(verdict.expected)
     text = f"{measured(verdict.measures)}: {effect(verdict)}{shown}; claimed {claimed}."
-    return f"{text} {forecast(verdict)}".strip()
+    how = REFUTATIONS.get(verdict.refutation)
+    said = [text, capitalized(how) + "." if how else "", forecast(verdict)]
+    said += [f"At {verdict.scope.words}."] if verdict.scope.words else []
+    return " ".join(filter(None, said))
 
 
 def best_in_words(evidence: Evidence) -> str:

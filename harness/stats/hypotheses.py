@@ -23,6 +23,7 @@ from harness.stats.power import Rule
 from harness.stats.sign_flip import sign_flip_p
 
 Outcome = Literal["supported", "refuted", "inconclusive"]
+Refutation = Literal["opposite", "too small", "too large", "too low", "too high"]
 Test = Callable[[Floats, float], float]
 """One-sided p-value of "the mean of these values exceeds this margin"."""
 
@@ -310,6 +311,43 @@ def decide(assessment: Assessment, hypothesis: Alternative) -> Outcome:
     if hypothesis.holds(low, high) and agrees:
         return "supported"
     return "refuted" if hypothesis.fails(low, high) else "inconclusive"
+
+
+def refutation(
+    low: float, high: float, claimed: Iterable[tuple[float, float]], neutral: float | None
+) -> Refutation | None:
+    """Say how a refuted claim is wrong: where the interval lies, seen from what is claimed.
+
+    Of a claim with a direction (all of its range lies on one side of no effect): "opposite" if the
+    interval lies wholly on the other side of no effect; "too small" if it ends before the range,
+    though not there; "too large" if it lies beyond the range. Of one that an effect of either
+    direction can meet: "too small" between two ranges, "too large" outside a range that reaches
+    equally far to both sides of zero. Else no direction is claimed, as of a value, and the number
+    is "too low" or "too high".
+
+    Args:
+        low: end of the interval, on the scale of the claim; -inf where it is unbounded.
+        high: likewise; inf where it is unbounded.
+        claimed: the ranges where the claim puts the effect (``Hypothesis.ranges``).
+        neutral: no effect, 0 or 1 for a ratio; None for a value.
+
+    Returns:
+        None where none of these is the case.
+    """
+    ranges = list(claimed)
+    start, end = min(a for a, _ in ranges), max(b for _, b in ranges)
+    below, above = not _above(high, start), not _above(end, low)
+    if not (below or above):
+        if neutral is None or not any(b <= neutral for _, b in ranges):
+            return None
+        return "too small" if any(a >= neutral for a, _ in ranges) else None
+    if neutral is not None and start >= neutral:
+        return "too large" if above else "opposite" if _above(neutral, high) else "too small"
+    if neutral is not None and end <= neutral:
+        return "too large" if below else "opposite" if _above(low, neutral) else "too small"
+    if start == -end:
+        return "too large"
+    return "too low" if below else "too high"
 
 
 def combine(outcomes: Iterable[str]) -> str:

@@ -282,6 +282,7 @@ def _cost(pack: Pack, member: Member, epoch: int) -> dict[str, float]:
     return {
         "seconds": member.seconds,
         "steps": float(pack.steps),
+        "examples": float(len(member.division.train)),
         "step_seconds": member.seconds / pack.steps,
         "epochs": float(epoch),
         **pack.sizes(),

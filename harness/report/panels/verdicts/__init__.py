@@ -45,15 +45,15 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     """Return the verdicts as a table: a row for each claim."""
     cells = [
         [
-            Cell(row.says), Cell(row.verdict), Cell(effect(row), True), Cell(interval(row), True),
+            Cell(row.says), Cell(row.words), Cell(effect(row), True), Cell(interval(row), True),
             Cell(with_minus(row.expected), True), Cell(p_text(row.p_corrected), True),
-            Cell(str(row.seeds or ABSENT), True),
+            Cell(str(row.seeds or ABSENT), True), Cell(row.scope.words),
         ]
         for row in verdicts
     ]  # fmt: skip
     return Table(
         "Claims and verdicts",
-        ["Claim", "Verdict", "Effect", "Interval", "Claimed", "p", "Seeds"],
+        ["Claim", "Verdict", "Effect", "Interval", "Claimed", "p", "Seeds", "At"],
         cells,
         "p: t test, corrected for all claims of the study together (Bonferroni).",
         name="verdicts",
