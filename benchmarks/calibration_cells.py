@@ -22,7 +22,7 @@ from harness.stats.hypotheses import (
     sign_flip_check,
 )
 from harness.stats.intervals import bootstrap_band
-from harness.stats.multiplicity import end_level
+from harness.stats.multiplicity import end_level, refuting_level
 from harness.stats.power import Rule, equivalence_power, paired_power
 from harness.stats.sequential import Design, nominal_levels
 
@@ -164,8 +164,9 @@ def judge(
     for part, array in zip(parts, values, strict=True):
         end = end_level(ALPHA, claims, part.hypothesis.sides)
         one = assess(array, part.hypothesis, share(end))
-        if len(parts) > 1 and decide(one, part.hypothesis) != "supported":
-            one = assess(array, part.hypothesis, share(end / len(parts)))
+        wide = refuting_level(ALPHA, claims, part.hypothesis, len(parts))
+        if wide < end and decide(one, part.hypothesis) != "supported":
+            one = assess(array, part.hypothesis, share(wide))
         found.append(one)
     return combine(decide(one, p.hypothesis) for one, p in zip(found, parts, strict=True)), found
 

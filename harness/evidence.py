@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from harness.stats.best_of import expected_best
 from harness.store import AssignedRecord, Execution
 from harness.study import Arm, study_from_dict
 from harness.study.workload import Workload
-from harness.trial import Phase, State, cost_of
+from harness.trial import Outcomes, Phase, State, cost_of
 
 
 class RecordSource(Protocol):
@@ -29,6 +29,9 @@ class RecordSource(Protocol):
 
     def lost_attempts(self, trial_ids: Iterable[str]) -> list[tuple[str, int, str]]:
         """Return (trial_id, attempt, cause) of the attempts of these trials that were lost."""
+
+    def outcomes(self, trial_ids: Iterable[str]) -> Mapping[str, Outcomes]:
+        """Return what each test example came out as in these trials, where it was recorded."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Evidence:
         curves: one row per confirmation trial and epoch: arm, seed, epoch and the metrics.
         details: trial_id to lists such as gradient norms by layer, or what a probe shows.
         environments: the distinct environments that trials ran in.
+        outcomes: trial_id to what each test example came out as, by metric, (examples,) each;
+            absent for trials of older versions and for tasks that do not tell.
     """
 
     plan: Plan
@@ -55,6 +60,7 @@ class Evidence:
     curves: pd.DataFrame
     details: Mapping[str, Mapping[str, list[Any]]]
     environments: list[dict[str, Any]]
+    outcomes: Mapping[str, Outcomes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def confirmation(self) -> pd.DataFrame:
@@ -188,6 +194,7 @@ def gather(source: RecordSource, execution: Execution) -> Evidence:
         pd.DataFrame(points, columns=None if points else ["arm", "seed", "epoch"]),
         details,
         list(environments.values()),
+        source.outcomes(details),
     )
 
 

@@ -59,6 +59,10 @@ Products = Mapping[str, Mapping[str, "NDArray[Any]"]]
 trained: the mean and scale of its inputs."""
 
 
+Outcomes = Mapping[str, "NDArray[Any]"]
+"""Each test example's own number by the name of the metric that is their mean, (examples,)."""
+
+
 def sources_of(workload: Mapping[str, Any]) -> dict[str, str]:
     """Return the stages whose products a workload uses, by their role in it.
 
@@ -187,7 +191,8 @@ class Record:
     layer; `cost` seconds, steps and parameter counts. What was not measured is absent, never a
     number; nor is what came out infinite or NaN, wherever the record comes from:
     `details["not_finite"]` says what that was. `products` are what a stage gives others; its
-    weights are those of the selected epoch. They are kept beside the record, not in it.
+    weights are those of the selected epoch. `outcomes` are what each test example came out as in a
+    confirmation trial. Both are kept beside the record, not in it.
     """
 
     trial: Trial
@@ -203,6 +208,7 @@ class Record:
     started: float = 0.0
     ended: float = 0.0
     products: Products = field(default_factory=dict, compare=False, repr=False)
+    outcomes: Outcomes = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Leave out what is not finite, and list it in the details."""
@@ -248,8 +254,8 @@ class Record:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields, but for the products, as plain JSON-able values."""
-        names = [name for name in self.__dataclass_fields__ if name != "products"]
+        """Return the fields, but for what is kept beside them, as plain JSON-able values."""
+        names = [n for n in self.__dataclass_fields__ if n not in ("products", "outcomes")]
         fields = {name: getattr(self, name) for name in names}
         return fields | {
             "trial": self.trial.to_dict(),
@@ -259,7 +265,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Record:
-        """Rebuild a record from `to_dict`, without its products."""
+        """Rebuild a record from `to_dict`, without what is kept beside it."""
         return cls(
             **{
                 **fields,
@@ -336,6 +342,9 @@ class Part(Judged):
     ci_high: float | None
     p_corrected: float | None = None
     level: float | None = None
+    interval_over: str = ""
+    over_seeds: list[float | None] | None = None
+    over_seeds_and_examples: list[float | None] | None = None
     refutation: str = ""
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
@@ -349,13 +358,16 @@ class Verdict(Judged):
     p-values are None where the evidence does not allow a number; of a claim of several parts they
     are those of the part that decides it. `exploratory` says how the claim came after its evidence;
     its verdict then describes what had been seen, and tests nothing. `level` is the confidence of
-    the interval. `p_value` is that of a t test, `p_corrected` the same corrected for the claims and
-    looks of the study, and `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation`
-    is a key of `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says
-    how often the arms were searched, 0 if never; of two or more, each counts as one number, the
-    average over its seeds. What only drawings show is in no document: `claimed`, the ranges where
-    the claim puts the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a
-    ratio; None for a value).
+    the interval, `interval_over` what it allows for: "seeds" or "seeds and test examples" (empty
+    without one). Beside it stand the interval over seeds alone and, where it is known what each
+    test example came out as, the one over both: [low, high], None where unbounded. `p_value` is
+    that of a t test, `p_corrected` the same corrected for the claims and looks of the study, and
+    `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation` is a key of
+    `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says how often
+    the arms were searched, 0 if never; of two or more, each counts as one number, the average over
+    its seeds. What only drawings show is in no document: `claimed`, the ranges where the claim puts
+    the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a
+    value).
     """
 
     id: str
@@ -383,6 +395,9 @@ class Verdict(Judged):
     changed_after_evidence: bool = False
     exploratory: str = ""
     parts: list[Part] = field(default_factory=list)
+    interval_over: str = ""
+    over_seeds: list[float | None] | None = None
+    over_seeds_and_examples: list[float | None] | None = None
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
 

@@ -5,7 +5,8 @@ keeps that verdict. The others have what that look left of the error rate
 (`harness.stats.anytime.unspent`). Of a study's only claim half of it is left; intervals that hold
 at every number of seeds at once (`harness.stats.anytime`) spend it, whatever seeds are added and
 however often. Of several claims, and of a claim that either end of its interval supports, nothing
-is left: more seeds describe the effect, and test nothing.
+is left: more seeds describe the effect, and test nothing. Where other test examples are allowed
+for, the interval is the hull of that sequence and of the interval over seeds and test examples.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Any
 import numpy as np
 
 from harness.evidence import Evidence
+from harness.judge.examples import variation_of_examples
 from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
 from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
+from harness.judge.verdicts import SEEDS, SEEDS_AND_EXAMPLES
 from harness.measures.base import MissingEvidence
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
-from harness.stats.hypotheses import Alternative, combine
+from harness.stats.crossed import over_seeds_and_examples
+from harness.stats.hypotheses import Alternative, Assessment, assess, combine
 from harness.study import Study
 from harness.study.claims import Claim, Test
 from harness.trial import Verdict
@@ -117,6 +121,11 @@ class _Part:
     high: float
     seeds: int
     searches: int
+    over_seeds: tuple[float, float]
+    with_examples: Assessment | None
+    """What an interval of the same level says that allows for other test examples too."""
+    error: float = 0.0
+    """Standard error that comes from the test examples."""
 
 
 def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
@@ -145,8 +154,21 @@ def _part(added: _Added, test: Test, seeds: int) -> _Part:
     searches = searches_behind(test, added.evidence.plan)
     values = independent(numbers_per_seed(test, added.evidence, seeds), searches)
     hypothesis = test.hypothesis.alternative(test.measure.log)
-    says = outcome(values, hypothesis, added.left, len(added.claim.tests))
-    return _Part(test, hypothesis, values, *says, seeds, searches)
+    parts = len(added.claim.tests)
+    says, low, high = outcome(values, hypothesis, added.left, parts)
+    alone = _Part(test, hypothesis, values, says, low, high, seeds, searches, (low, high), None)
+    squares = variation_of_examples(test, added.evidence, values) if searches < 2 else None
+    if squares is None or added.evidence.plan.study.generalize == "seeds":
+        return alone
+    end = added.left / (1 if says == "supported" else parts) / 2.0
+    wide = over_seeds_and_examples(assess(values, hypothesis, end), hypothesis, squares)
+    low, high = min(low, wide.low), max(high, wide.high)
+    if hypothesis.holds(low, high):
+        says = "supported"
+    else:
+        says = "refuted" if hypothesis.fails(low, high) else "inconclusive"
+    error = squares.error_of_examples
+    return replace(alone, outcome=says, low=low, high=high, with_examples=wide, error=error)
 
 
 def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
@@ -187,11 +209,27 @@ def _numbers(part: _Part) -> dict[str, Any]:
     effect, low, high = (
         part.test.measure.shown(number) if math.isfinite(number) else None for number in numbers
     )
-    return {"effect": effect, "ci_low": low, "ci_high": high}
+    alone = [
+        part.test.measure.shown(number) if math.isfinite(number) else None
+        for number in part.over_seeds
+    ]
+    return {
+        "effect": effect,
+        "ci_low": low,
+        "ci_high": high,
+        "interval_over": SEEDS if part.with_examples is None else SEEDS_AND_EXAMPLES,
+        "over_seeds": alone,
+        "over_seeds_and_examples": None if part.with_examples is None else [low, high],
+    }
 
 
 def _p_value(part: _Part) -> float:
-    """Return the smallest error rate at which the sequence supports the test; valid at any time."""
+    """Return the smallest error rate at which the test is supported; of the seeds at any time."""
+    examples = 0.0 if part.with_examples is None else min(1.0, 2.0 * part.with_examples.p_value)
+    return max(examples, _p_value_of_seeds(part))
+
+
+def _p_value_of_seeds(part: _Part) -> float:
     if not part.hypothesis.holds(*confidence_sequence(part.values, 1.0 - 1e-9)):
         return 1.0
     low, high = math.log(1e-300), 0.0
@@ -209,6 +247,7 @@ def _seeds_needed(part: _Part, left: float) -> int | None:
     effect, deviation = float(part.values.mean()), float(np.std(part.values, ddof=1))
     for seeds in range(len(part.values) + 1, MOST_SEEDS):
         half = critical_t(seeds, left) * deviation / math.sqrt(seeds)
+        half = math.hypot(half, 2.0 * part.error)  # more seeds do not mend that of the examples
         low, high = effect - half, effect + half
         if part.hypothesis.holds(low, high) or part.hypothesis.fails(low, high):
             return seeds * seeds_of_one(part.searches, part.seeds)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.formatting import plural
+from harness.judge.examples import variation_of_examples
 from harness.judge.measures import (
     compared_arms,
     describe_measure,
@@ -31,6 +32,7 @@ from harness.metrics import metric_of
 from harness.plan.budgets import budgets
 from harness.seeding import stream
 from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
+from harness.stats.crossed import MeanSquares, over_seeds_and_examples
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (
     Alternative,
@@ -41,13 +43,14 @@ from harness.stats.hypotheses import (
     refutation,
     sign_flip_check,
 )
-from harness.stats.multiplicity import end_level
+from harness.stats.multiplicity import end_level, refuting_level
 from harness.stats.power import Rule
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
 from harness.trial import Part, Verdict, digest
 
 POWER = 0.8
+SEEDS, SEEDS_AND_EXAMPLES = "seeds", "seeds and test examples"
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,10 @@ class TestResult:
     """One test of a claim: its numbers per seed, what they say, and the trials behind them.
 
     On the scale of the test (a ratio is tested as its logarithm); `shown` brings a number back to
-    the scale of the claim. `searches` says how often the arms were searched, as `searches_behind`;
-    of two or more, each counts as one number.
+    the scale of the claim. `assessment` decides; it is the one `over_seeds`, or `over_both` seeds
+    and test examples, as `interval_over` says. Without outcomes of examples there is none of these,
+    nor `squares`, their analysis of variance. `searches` says how often the arms were searched, as
+    `searches_behind`; of two or more, each counts as one number.
     """
 
     test: Test
@@ -69,6 +74,10 @@ class TestResult:
     sign_flip: tuple[float, bool] = (1.0, False)
     missing: str = ""
     searches: int = 0
+    interval_over: str = ""
+    over_seeds: Assessment | None = None
+    over_both: Assessment | None = None
+    squares: MeanSquares | None = None
 
     @property
     def expected(self) -> str:
@@ -168,6 +177,7 @@ def declared_claims(study: Study) -> dict[str, str]:
                 for test in claim.tests
             ]
             + [study.alpha]
+            + ([study.generalize] if study.generalize != "seeds_and_examples" else [])
         )
         for claim in study.claims
     }
@@ -177,8 +187,8 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     """Reduce a test to one number per seed and assess these numbers.
 
     A claim of several parts is supported by all of them at the level of one claim (Berger,
-    Technometrics 24, 1982), but each part alone could refute it: a part that is not supported has
-    the wider interval that allows for so many `parts`.
+    Technometrics 24, 1982), but each part alone could refute it, and either end of an interval a
+    claim of two bounds: what is not supported has the wider interval that allows for that.
     """
     hypothesis = test.hypothesis.alternative(test.measure.log)
     measures = describe_measure(test)
@@ -193,19 +203,40 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         return TestResult(test, measures, hypothesis, None, None, trials, missing=str(missing))
     generator = np.random.default_rng(stream(0, f"test:{test.metric}"))
     study = evidence.plan.study
-    alone = end_level(study.alpha, len(study.claims) + rules.dropped, hypothesis.sides)
+    claims = len(study.claims) + rules.dropped
+    alone = end_level(study.alpha, claims, hypothesis.sides)
     end = rules.share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
     average = AVERAGES[test.average]
     searches = searches_behind(test, evidence.plan)
     numbers = independent(values, searches, average.estimate)
-    found = assess(numbers, hypothesis, end, fixed, average)
-    if parts > 1 and decide(found, hypothesis) != "supported":
-        found = assess(numbers, hypothesis, rules.share(alone / parts), fixed, average)
+    squares = variation_of_examples(test, evidence, values) if searches < 2 else None
+    with_examples = squares is not None and study.generalize == "seeds_and_examples"
+    wide = refuting_level(study.alpha, claims, hypothesis, parts)
+
+    def at(end: float) -> tuple[Assessment, Assessment | None, Assessment]:
+        one = assess(numbers, hypothesis, end, fixed, average)
+        both = None if squares is None else over_seeds_and_examples(one, hypothesis, squares)
+        return one, both, both if both is not None and with_examples else one
+
+    one, both, found = at(end)
+    if wide < alone and decide(found, hypothesis) != "supported":
+        one, both, found = at(rules.share(wide))
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
-    signs = sign_flip_check(numbers, hypothesis, generator)
     return TestResult(
-        test, measures, hypothesis, values, found, trials, factor, signs, searches=searches
+        test,
+        measures,
+        hypothesis,
+        values,
+        found,
+        trials,
+        factor,
+        sign_flip_check(numbers, hypothesis, generator),
+        searches=searches,
+        interval_over=SEEDS_AND_EXAMPLES if with_examples else SEEDS,
+        over_seeds=one,
+        over_both=both,
+        squares=squares,
     )
 
 
@@ -239,8 +270,23 @@ def _numbers(part: TestResult) -> dict[str, Any]:
         return {"effect": None, "ci_low": None, "ci_high": None, **claimed}
     numbers = (found.effect, found.low, found.high)
     effect, low, high = (part.shown(n) if math.isfinite(n) else None for n in numbers)
-    return {"effect": effect, "ci_low": low, "ci_high": high, "level": found.level, **claimed,
-            "refutation": _refutation(part, low, high)}  # fmt: skip
+    return {
+        "effect": effect,
+        "ci_low": low,
+        "ci_high": high,
+        "level": found.level,
+        "interval_over": part.interval_over,
+        "over_seeds": _ends(part, part.over_seeds),
+        "over_seeds_and_examples": _ends(part, part.over_both),
+        "refutation": _refutation(part, low, high),
+        **claimed,
+    }
+
+
+def _ends(part: TestResult, found: Assessment | None) -> list[float | None] | None:
+    if found is None:
+        return None
+    return [part.shown(n) if math.isfinite(n) else None for n in (found.low, found.high)]
 
 
 def _refutation(part: TestResult, low: float | None, high: float | None) -> str:
@@ -335,5 +381,9 @@ def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
     if lead.assessment is None or lead.per_seed is None or lead.test.average != "mean":
         return None
-    forecast = seeds_to_decide(lead.assessment, lead.hypothesis, Rule(alpha, claims), POWER)
+    error = 0.0
+    if lead.squares is not None and lead.interval_over == SEEDS_AND_EXAMPLES:
+        error = lead.squares.error_of_examples
+    rule = Rule(alpha, claims)
+    forecast = seeds_to_decide(lead.assessment, lead.hypothesis, rule, POWER, error)
     return forecast.seeds * seeds_of_one(lead.searches, lead.per_seed.size) if forecast else None

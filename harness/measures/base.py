@@ -75,6 +75,9 @@ class Measure:
     neutral: ClassVar[float | None] = 0.0
     """No effect, on the scale of the claim: a line in the figure. None for a value, which has no
     such point."""
+    linear: ClassVar[bool] = False
+    """Whether the number is a sum of the sides, each weighted by a number of its own: then it is
+    also the mean of the same sums of single test examples."""
     changes: ClassVar[int | None] = 1
     """Factors whose levels it compares. A half-fraction's average over all arms shows such an
     effect, though not that of a trend (None)."""

@@ -32,6 +32,7 @@ class Contrast(RootModel[dict[str, Any] | list[Selector]], Measure):
     model_config = ConfigDict(frozen=True, defer_build=True)
     name: ClassVar[str] = "contrast"
     sign: ClassVar[str] = MINUS
+    linear: ClassVar[bool] = True
 
     def groups(self, factors: Factors) -> list[list[Selector]]:
         """Return the two sides."""

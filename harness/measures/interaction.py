@@ -31,6 +31,7 @@ class Interaction(RootModel[dict[str, Any]], Measure):
     model_config = ConfigDict(frozen=True, defer_build=True)
     name: ClassVar[str] = "interaction"
     changes: ClassVar[int | None] = 2
+    linear: ClassVar[bool] = True
 
     def groups(self, factors: Factors) -> list[list[Selector]]:
         """Return the four cells, a row per level of the first factor."""

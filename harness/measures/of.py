@@ -20,6 +20,7 @@ class Of(RootModel[dict[str, Any]], Measure):
     model_config = ConfigDict(frozen=True, defer_build=True)
     name: ClassVar[str] = "of"
     neutral: ClassVar[float | None] = None
+    linear: ClassVar[bool] = True
 
     def groups(self, factors: Factors) -> list[list[Selector]]:
         """Return the one side."""

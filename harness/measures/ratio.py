@@ -24,6 +24,7 @@ class Ratio(Contrast):
     log: ClassVar[bool] = True
     neutral: ClassVar[float | None] = 1.0
     sign: ClassVar[str] = "÷"
+    linear: ClassVar[bool] = False
 
     def reduce(self, sides: Sequence[Numbers], factors: Factors, metric: str) -> Numbers:
         """Return the logarithms of the quotients."""

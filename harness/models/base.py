@@ -202,11 +202,14 @@ class Fitted:
         parameters: numbers that it holds.
         outputs: from inputs to what the task's loss and metrics are computed from.
         measure: from inputs and targets of a split to each of the task's metrics.
+        outcomes: beside `measure`, if it can: from the same to what each example adds to metrics
+            that are means over examples (`Task.outcomes`), of shape (examples,).
     """
 
     parameters: int
     outputs: Callable[[Tensor], Tensor] | None = None
     measure: Callable[[Tensor, Tensor], Mapping[str, float]] | None = None
+    outcomes: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = None
 
 
 class SimpleModel(Network):

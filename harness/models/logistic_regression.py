@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from harness.data_spec import Form
+from harness.lazy import torch
 from harness.models.base import Fitted, SimpleModel, features
 
 if TYPE_CHECKING:
@@ -40,4 +41,8 @@ class LogisticRegression(SimpleModel):
             loss = log_loss(classes, model.predict_proba(rows), labels=model.classes_)
             return {"accuracy": float(model.score(rows, classes)), "loss": float(loss)}
 
-        return Fitted(model.coef_.size + model.intercept_.size, measure=measure)
+        def outcomes(inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+            said = torch.from_numpy(model.predict(features(inputs, form)))
+            return {"accuracy": said == targets}
+
+        return Fitted(model.coef_.size + model.intercept_.size, measure=measure, outcomes=outcomes)

@@ -6,16 +6,19 @@ import gzip
 import json
 import re
 import zlib
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.publish.curves import to_points
 from harness.publish.write import DIGEST, FORMAT, SUFFIX, VERSION, file_name, with_digest
 from harness.store import AssignedRecord, Execution, Look, StoreError
+from harness.store.outcomes import unpack_outcomes
 from harness.study import study_from_dict
-from harness.trial import Phase, Record
+from harness.trial import Outcomes, Phase, Record
 
 LARGEST_FILE = 64 * 2**20
 LARGEST_TEXT = 1024 * 2**20
@@ -50,6 +53,7 @@ class PublishedFile:
             oldest first; None in a file of a version that did not write them down.
         lost: (trial_id, attempt, cause) of attempts that ended without a record.
         items: the assignments in planned order, each with its record.
+        by_example: what each test example came out as, by trial; files of older versions have none.
     """
 
     file: Path
@@ -58,6 +62,7 @@ class PublishedFile:
     looks_before: tuple[Look, ...] | None
     lost: tuple[tuple[str, int, str], ...]
     items: tuple[AssignedRecord, ...]
+    by_example: Mapping[str, Outcomes] = field(default_factory=dict, compare=False, repr=False)
 
     def looks(self, execution: int) -> Sequence[Look]:
         """Return the earlier looks at the confirmation trials, as they were known where it ran."""
@@ -71,6 +76,10 @@ class PublishedFile:
         """Return (trial_id, attempt, cause) of the attempts of these trials that were lost."""
         wanted = set(trial_ids)
         return [row for row in self.lost if row[0] in wanted]
+
+    def outcomes(self, trial_ids: Iterable[str]) -> dict[str, Outcomes]:
+        """Return what each test example came out as in these trials, where it was recorded."""
+        return {id_: self.by_example[id_] for id_ in trial_ids if id_ in self.by_example}
 
 
 def read_all(folder: Path) -> tuple[list[PublishedFile], list[PublishedError]]:
@@ -129,6 +138,7 @@ def read_file(file: Path) -> PublishedFile:
         _looks(document),
         tuple(_rows(document, "lost", (str, int, str))),
         items,
+        _outcomes(document),
     )
 
 
@@ -311,6 +321,23 @@ def _record(records: _Part, id_: str, shared: list[Any]) -> Record:
     return _checked(
         part, lambda: Record.from_dict({**fields, "curve": to_points(part.get("curve", dict))})
     )
+
+
+def _outcomes(document: _Part) -> dict[str, Outcomes]:
+    if "outcomes" not in document.fields:
+        return {}
+    part = document.part("outcomes")
+    found: dict[str, Outcomes] = {}
+    for id_ in part.fields:
+        text = part.get(id_, str)
+        found[id_] = _checked(
+            _Part(document.file, f"outcomes.{id_}", text), partial(_of_example, text)
+        )
+    return found
+
+
+def _of_example(text: str) -> Outcomes:
+    return unpack_outcomes(b64decode(text, validate=True))
 
 
 def _shared(part: _Part, name: str, shared: list[Any], kind: type[_Value]) -> _Value:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from harness.publish.curves import to_columns
 from harness.store import AssignedRecord, Execution, Look, Store
+from harness.store.outcomes import pack_outcomes
 from harness.trial import Phase, Record, State
 
 FORMAT, VERSION = "harness records", 1
@@ -75,6 +77,8 @@ def _document(store: Store, execution: Execution) -> dict[str, Any]:
         item.trial_id: _record(item.record, shared) for item in items if item.record is not None
     }
     judged = store.judged(execution.study, execution.profile)
+    confirmed = [item.trial_id for item in items if item.phase is Phase.CONFIRMATION]
+    outcomes = store.outcomes(confirmed)
     looks = [_look(look, shared) for look in store.looks(execution.id)]
     return {
         "format": FORMAT,
@@ -86,6 +90,9 @@ def _document(store: Store, execution: Execution) -> dict[str, Any]:
         "shared": shared.values,
         "assignments": [_assignment(item) for item in items],
         "records": records,
+        "outcomes": {
+            id_: b64encode(pack_outcomes(found)).decode() for id_, found in outcomes.items()
+        },
     }
 
 

@@ -72,6 +72,31 @@ def reason(verdict: Verdict) -> str:
     return capitalized(verdict.reason).replace("%", " %")
 
 
+def covers(row: Verdict | Part) -> str:
+    """Say whether the interval allows for other test examples, and what the other interval is."""
+    if not row.interval_over or "test." not in row.measures.partition(": ")[0]:
+        return ""
+    if row.over_seeds_and_examples is None:
+        return (
+            "The interval allows for other seeds alone: the luck of the test examples is not in it."
+        )
+    if row.interval_over == "seeds":
+        return (
+            "As the study declares, the interval allows for other seeds alone; for other test"
+            f" examples too, it is {_ends(row, row.over_seeds_and_examples)}."
+        )
+    return (
+        "The interval allows for other seeds and other test examples; for other seeds alone, it is"
+        f" {_ends(row, row.over_seeds)}."
+    )
+
+
+def _ends(row: Verdict | Part, ends: Sequence[float | None] | None) -> str:
+    if row.effect is None or ends is None or None in ends:
+        return "unbounded"
+    return "{} to {}".format(*estimate(row.effect, *ends)[1:])
+
+
 def forecast(verdict: Verdict) -> str:
     """Say how many seeds would decide what is inconclusive; else nothing."""
     if verdict.verdict != "inconclusive":
@@ -184,6 +209,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "interval": interval,
     "level": level,
     "reason": reason,
+    "covers": covers,
     "forecast": forecast,
     "differs": differs,
     "p": p_text,

@@ -21,6 +21,7 @@ from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
 from harness.run.prepare import Walk, data_configs, is_usable, prepare
 from harness.run.reports import check_writable
 from harness.run.schedule import Schedule
+from harness.run.sequential_confirmation import deciding_from
 from harness.run.stages import why_hopeless, with_products
 from harness.run.trial_queue import FaultPolicy, PackQueue
 from harness.run.workers import Workers, checkpoints_of
@@ -189,7 +190,7 @@ class Conductor:
         self.session = session
         self._workers = workers
         self.counts: Counter[str] = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=0)
-        self._schedule = Schedule(plan, store, next_round, best)
+        self._schedule = Schedule(plan, store, next_round, best, deciding_from(store))
         self._states = store.states()
         self._damaged: set[str] = set()
         self._work: dict[str, _Work] = {}
@@ -338,7 +339,7 @@ class Conductor:
             self._checkpoints.remove(record.trial_id for record in records)
         unlocked: list[Assignment] = []
         for stored in records:
-            record = replace(stored, products={})  # they are safe, and large
+            record = replace(stored, products={}, outcomes={})  # they are safe, and large
             self._states[record.trial_id] = record.state
             work = self._work.pop(record.trial_id)
             self._in_flight.pop(record.trial_id, None)

@@ -12,6 +12,7 @@ from harness.plan import Assignment, Plan, data_key, estimate_seconds, make_plan
 from harness.pretrained import need_library
 from harness.run.outcome import forecast
 from harness.run.schedule import Schedule
+from harness.run.sequential_confirmation import deciding_from
 from harness.search import best
 from harness.store import Store
 from harness.study import InputError, LoadedStudy, Problem
@@ -142,7 +143,7 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
     if store is None:
         return walk.outlook()
     states = store.states()
-    schedule = Schedule(plan, store, lambda *_: [], best)
+    schedule = Schedule(plan, store, lambda *_: [], best, deciding_from(store))
     queue = deque(schedule.start())
     while queue:
         item = queue.popleft()

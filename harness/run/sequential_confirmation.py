@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from harness.plan import Assignment, Plan, Winner
-from harness.store import AssignedRecord, Execution
-from harness.trial import Record
+from harness.store import AssignedRecord, Execution, Store
+from harness.trial import Outcomes, Record
 
 Decide = Callable[[Plan, int, Sequence[AssignedRecord]], Collection[str]]
 """From a plan, a number of seeds and the records of all trials on so many seeds, to the names of
 the arms that need more."""
 
 
-def decide_by_claims(plan: Plan, seeds: int, records: Sequence[AssignedRecord]) -> Collection[str]:
+OutcomesOf = Callable[[Iterable[str]], Mapping[str, Outcomes]]
+"""From ids of trials to what each test example came out as, where it was recorded."""
+
+
+def decide_by_claims(
+    plan: Plan,
+    seeds: int,
+    records: Sequence[AssignedRecord],
+    outcomes: OutcomesOf = lambda _: {},
+) -> Collection[str]:
     """Let the arms go on that an undecided claim needs."""
     from harness.evidence import gather  # pandas is slow to import, and few studies need this
     from harness.judge import arms_to_continue
@@ -24,14 +34,20 @@ def decide_by_claims(plan: Plan, seeds: int, records: Sequence[AssignedRecord]) 
         0, plan.study.study, plan.profile, plan.hash, plan.declaration, context,
         started=0.0, ended=None, status="running", wall_seconds=None,
     )  # fmt: skip
-    return arms_to_continue(gather(_Given(records), execution), seeds)
+    return arms_to_continue(gather(_Given(records, outcomes), execution), seeds)
+
+
+def deciding_from(store: Store) -> Decide:
+    """Return `decide_by_claims` with what a store knows of test examples."""
+    return partial(decide_by_claims, outcomes=store.outcomes)
 
 
 class _Given:
     """Records that are at hand, as evidence wants them."""
 
-    def __init__(self, records: Sequence[AssignedRecord]):
+    def __init__(self, records: Sequence[AssignedRecord], outcomes: OutcomesOf):
         self._records = records
+        self.outcomes = outcomes
 
     def assigned_records(self, execution: int) -> Sequence[AssignedRecord]:
         """Return them, whatever the number of the execution."""

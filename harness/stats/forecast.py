@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +18,8 @@ from harness.stats.power import (
 if TYPE_CHECKING:
     from harness.stats.hypotheses import Alternative, Assessment
 
+_ROUNDS = 200
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -27,7 +30,11 @@ class Forecast:
 
 
 def seeds_to_decide(
-    assessment: Assessment, hypothesis: Alternative, rule: Rule, power: float = 0.8
+    assessment: Assessment,
+    hypothesis: Alternative,
+    rule: Rule,
+    power: float = 0.8,
+    error: float = 0.0,
 ) -> Forecast | None:
     """Seeds that would decide an inconclusive claim, if effect and deviation stay as estimated.
 
@@ -39,6 +46,7 @@ def seeds_to_decide(
         hypothesis: the claim.
         rule: alpha and the number of claims; its sides are set from the hypothesis.
         power: chance of the decision, in (0, 1).
+        error: standard error that no number of seeds mends, such as that of the test examples.
 
     Returns:
         The forecast; more seeds than the assessment had. None when the blocks show no spread, the
@@ -53,9 +61,18 @@ def seeds_to_decide(
         return None
     rule = replace(rule, sides=hypothesis.sides)
     forecast = hypothesis.forecast(effect, deviation, rule, power)
-    if forecast is None:
-        return None
-    return replace(forecast, seeds=max(forecast.seeds, assessment.n + 1))
+    for _ in range(_ROUNDS):
+        if forecast is None:
+            return None
+        seeds = max(forecast.seeds, assessment.n + 1)
+        if error == 0.0:
+            return replace(forecast, seeds=seeds)
+        # so many seeds have the standard error of seeds that deviate by more
+        whole = math.hypot(deviation, error * math.sqrt(seeds))
+        forecast = hypothesis.forecast(effect, whole, rule, power)
+        if forecast is not None and forecast.seeds <= seeds:
+            return replace(forecast, seeds=seeds)
+    return None
 
 
 def of_one_bound(beyond: float, deviation: float, rule: Rule, power: float) -> Forecast | None:

@@ -36,6 +36,9 @@ class Alternative:
 
     sides: Literal[1, 2] = 1
     """Sides of the test."""
+    refuted_by_either_end: bool = False
+    """Whether an interval beyond either of two bounds refutes the claim, though one of them holds
+    it up: then both ends can be wrong about a claim that is true."""
 
     def p_value(self, values: Floats, above: Test) -> float:
         """P-value against the nearest contradiction (the margin), by a one-sided test."""
@@ -163,6 +166,11 @@ class Between(Alternative):
             raise ValueError(f"expected low < high, got {self.low} and {self.high}")
         if not (math.isfinite(self.low) or math.isfinite(self.high)):
             raise ValueError("at least one bound must be finite")
+
+    @property
+    def refuted_by_either_end(self) -> bool:  # type: ignore[override]
+        """Whether both bounds are finite."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
     def p_value(self, values: Floats, above: Test) -> float:
         """The larger of the two one-sided p-values (Schuirmann 1987); of a finite bound each."""

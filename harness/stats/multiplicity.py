@@ -1,11 +1,16 @@
 """Several claims in one study: the chance of even one false "supported" stays below alpha."""
 
-from typing import Literal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.stats.arrays import Floats, checked
+
+if TYPE_CHECKING:
+    from harness.stats.hypotheses import Alternative
 
 
 def end_level(alpha: float, claims: int, sides: Literal[1, 2] = 1) -> float:
@@ -13,9 +18,10 @@ def end_level(alpha: float, claims: int, sides: Literal[1, 2] = 1) -> float:
 
     ``alpha / claims`` (Bonferroni). Of the two ways to be wrong about a claim, "supported" though
     it is false and "refuted" though it is true, the truth leaves only one, and that one turns on
-    one end of the interval: so the chance that any verdict of a study is wrong stays below alpha,
-    for any dependence between the claims. A claim of two sides, which either end supports, has half
-    of that, and no claim more than ``alpha / 2``: no interval is narrower than the usual one.
+    one end of the interval (but see ``refuting_level``): so the chance that any verdict of a study
+    is wrong stays below alpha, for any dependence between the claims. A claim of two sides, which
+    either end supports, has half of that, and no claim more than ``alpha / 2``: no interval is
+    narrower than the usual one.
 
     Holm's correction would support a little more. Its intervals say nothing beyond the margin of
     what it supports (Strassburger and Bretz, Stat. Med. 27, 2008), and that it allows for errors
@@ -29,6 +35,23 @@ def end_level(alpha: float, claims: int, sides: Literal[1, 2] = 1) -> float:
     if claims < 1:
         raise ValueError(f"a study has at least one claim, got {claims}")
     return alpha / (2 * claims if sides == 2 else max(claims, 2))
+
+
+def refuting_level(alpha: float, claims: int, hypothesis: Alternative, parts: int = 1) -> float:
+    """Chance that one end of the interval may be wrong of a claim that is not supported.
+
+    Any one of so many ``parts`` could refute a claim that is true, and of a claim of two bounds
+    either end of the interval could. What all of them may be wrong in together is ``alpha /
+    claims``.
+
+    Args:
+        alpha: of the study.
+        claims: of the study.
+        hypothesis: of the part.
+        parts: of the claim.
+    """
+    ends = 2 if hypothesis.refuted_by_either_end else 1
+    return min(end_level(alpha, claims, hypothesis.sides) / parts, alpha / (claims * parts * ends))
 
 
 def holm(p_values: npt.ArrayLike) -> Floats:

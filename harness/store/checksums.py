@@ -12,6 +12,7 @@ from harness.store.records import StoreError
 COVERED = {
     "records": ("trial_id", "state", "phase", "record"),
     "weights": ("trial_id", "data"),
+    "outcomes": ("trial_id", "data"),
     "candidates": ("search_id", "position", "parameters"),
     "executions": ("id", "study", "profile", "plan_hash", "declaration", "context"),
     "assignments": (
@@ -59,7 +60,8 @@ def set_aside(connection: Connection, trial_id: str) -> None:
             (now, trial_id),
         )
         connection.execute("DELETE FROM records WHERE trial_id = ?", (trial_id,))
-        connection.execute("DELETE FROM weights WHERE trial_id = ?", (trial_id,))
+        for beside in ("weights", "outcomes"):
+            connection.execute(f"DELETE FROM {beside} WHERE trial_id = ?", (trial_id,))
         connection.execute(
             "INSERT INTO attempts VALUES (?, 1, 'its record was damaged and is set aside', ?)",
             (trial_id, now),

@@ -26,9 +26,10 @@ from harness.store.checksums import (
     set_aside,
 )
 from harness.store.connection import Connection, damaged
+from harness.store.outcomes import pack_outcomes, read_outcomes
 from harness.store.records import AssignedRecord, Execution, Look, StoreError
 from harness.store.report_cache import ReportCache
-from harness.trial import Phase, Products, Record, State
+from harness.trial import Outcomes, Phase, Products, Record, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +64,8 @@ class Store:
             )
             packed = [(r.trial_id, pack_products(r.products)) for r in records if r.products]
             self._insert("weights", packed)
+            bytes_ = [(r.trial_id, pack_outcomes(r.outcomes)) for r in records if r.outcomes]
+            self._insert("outcomes", bytes_)
 
     def _row(self, table: str, key: str, value: object) -> tuple[Any, ...] | None:
         """Return the row of a table whose key has a value, with its checksum, or None."""
@@ -89,9 +92,9 @@ class Store:
         return self._record(row) if row else None
 
     def set_aside_damaged(self, trial_id: str) -> bool:
-        """Move the record of a trial aside if it is damaged; tell whether it was."""
-        row = self._row("records", "trial_id", trial_id)
-        if row is None or is_whole(row):
+        """Move the record of a trial aside if it or its outcomes are damaged; tell whether so."""
+        rows = [self._row(table, "trial_id", trial_id) for table in ("records", "outcomes")]
+        if rows[0] is None or all(row is None or is_whole(row) for row in rows):
             return False
         set_aside(self._db, trial_id)
         return True
@@ -121,6 +124,14 @@ class Store:
                 f"damaged ({error}) and are removed; run again to train them anew, and check the "
                 "disk"
             ) from None
+
+    def outcomes(self, trial_ids: Iterable[str]) -> dict[str, Outcomes]:
+        """Return what each test example came out as in these trials, where it was recorded.
+
+        Raises:
+            StoreError: if it is not as it was written.
+        """
+        return read_outcomes(self._db, trial_ids)
 
     def has_products(self, trial_id: str) -> bool:
         """Tell whether a trial was recorded with products, such as weights."""

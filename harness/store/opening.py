@@ -24,6 +24,9 @@ CREATE TABLE IF NOT EXISTS records (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS states ON records (trial_id, state);
 CREATE TABLE IF NOT EXISTS weights (trial_id TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS outcomes (
+    trial_id TEXT PRIMARY KEY, data BLOB NOT NULL, checksum INTEGER
+);
 CREATE TABLE IF NOT EXISTS attempts (
     trial_id TEXT NOT NULL, attempt INTEGER NOT NULL, cause TEXT NOT NULL, at REAL NOT NULL
 );

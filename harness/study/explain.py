@@ -265,6 +265,7 @@ EXAMPLES = {
     "claims": "claims: [{id: relu-wins, says: ReLU beats tanh, metric: test.accuracy, "
     "contrast: {activation: [relu, tanh]}, greater_by: 0.01}]",
     "alpha": "alpha: 0.05",
+    "generalize": "generalize: seeds_and_examples",
     "resources": "resources: {cpus: 2}",
     "profiles": "profiles: {quick: {workload.epochs: 2, seeds: 6}}",
     MATRIX: "matrix: {data: {digits: {}, wine: {workload.data: {name: table, source: wine}}}}",

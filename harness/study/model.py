@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -92,6 +92,11 @@ class Study(Component):
     probes: list[setting(PROBES)] = Field(default_factory=list)  # type: ignore[valid-type]
     claims: list[Claim] = Field(default_factory=list)
     alpha: float = Field(0.05, gt=0, lt=0.5, description="error rate of all claims together")
+    generalize: Literal["seeds_and_examples", "seeds"] = Field(
+        "seeds_and_examples",
+        description="what the intervals that decide allow for: other seeds and other test examples"
+        " (where it is recorded what each example came out as), or other seeds alone",
+    )
     resources: Resources = Field(default_factory=Resources)
     faults: Faults = Field(default_factory=Faults)
     checkpoints: Checkpoints | None = Field(

@@ -118,6 +118,10 @@ class Task(Component):
     """Whether several trials can be trained as one program (see `Supervised`)."""
     main: ClassVar[str] = "model"
     """The part that probes look at."""
+    per_example: ClassVar[tuple[str, ...]] = ()
+    """The metrics that are plain means over the examples of a split, and of which `outcomes` gives
+    each example's own number: with them, an interval covers the choice of the test examples too.
+    None where examples are not independent of each other, as overlapping windows of a series."""
 
     @property
     def measures(self) -> Mapping[str, Metric]:
@@ -155,6 +159,15 @@ class Task(Component):
 
     def evaluate(self, state: State, split: Batch) -> Mapping[str, float]:
         """Return each of the task's `metrics` on a split."""
+        raise NotImplementedError
+
+    def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Return what each example adds to the metrics of `per_example`, each of shape (batch,).
+
+        Args:
+            outputs: of the main network, with the batch in front.
+            targets: likewise.
+        """
         raise NotImplementedError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.data_spec import Form, Kind
@@ -26,11 +27,16 @@ class Classification(Supervised):
     selects: ClassVar[str] = "accuracy"
     targets: ClassVar[tuple[Kind, ...]] = ("class",)
     usual_loss: ClassVar[str] = "cross_entropy"
+    per_example: ClassVar[tuple[str, ...]] = ("accuracy",)
 
     def scores(self, form: Form) -> Scores:
         """See `Supervised`."""
         del form
         return Classes()
+
+    def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """See `Task`."""
+        return Classes().outcomes(outputs, targets)
 
 
 class Classes:
@@ -42,6 +48,10 @@ class Classes:
         """Return the sum of the losses and the number of right answers."""
         found = likelihood(outputs, targets)
         return -found.sum(dtype=torch.float64), (outputs.argmax(dim=-1) == targets).sum()
+
+    def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Return whether each answer is right; see `Task`."""
+        return {"accuracy": outputs.argmax(dim=-1) == targets}
 
     def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
         """See `Scores`."""

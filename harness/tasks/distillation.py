@@ -39,6 +39,7 @@ class Distillation(Supervised):
     selects: ClassVar[str] = Classification.selects
     targets: ClassVar[tuple[Kind, ...]] = Classification.targets
     usual_loss: ClassVar[str] = Classification.usual_loss
+    per_example: ClassVar[tuple[str, ...]] = Classification.per_example
     takes: ClassVar[Mapping[str, str]] = {
         "teacher": "predictions", "initial": "weights", "augmentation": "samples",
     }  # fmt: skip
@@ -49,6 +50,10 @@ class Distillation(Supervised):
         """See `Supervised`: without the teacher, so that arms can be compared."""
         del form
         return Classes()
+
+    def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """See `Task`."""
+        return Classes().outcomes(outputs, targets)
 
     def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
         """Take one step down both losses, weighted; the curve shows each of them too."""

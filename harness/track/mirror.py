@@ -263,7 +263,9 @@ class Mirror:
         with contextlib.suppress(OSError):  # it died; `_listen` says so
             while (message := self._outbox.get()) is not None:
                 if isinstance(message, Finished):  # MLflow is sent none of this
-                    small = replace(message.record, details={}, environment={}, products={})
+                    small = replace(
+                        message.record, details={}, environment={}, products={}, outcomes={}
+                    )
                     message = replace(message, record=small)
                 pickle.dump(message, process.stdin)
                 if self._outbox.empty():

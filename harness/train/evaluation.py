@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -55,13 +56,10 @@ def supervised_metrics(
         ranks = None  # each process evaluates the whole split
     if ranks is not None:
         index = index[:, ranks.rank :: ranks.world_size]
-    rows = torch.from_numpy(index).to(data.device).expand(len(stack), -1)
-    limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
-    n = rows.shape[1]
     shape = (len(objective.reductions), len(stack))
     totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
     seen = []
-    for examples in rows.split(math.ceil(n / math.ceil(n / limit)), dim=1):
+    for examples in _batches(data, index, len(stack)):
         inputs, targets = data.gather(examples, split.normalization, axis=0)
         scores = program.scores(stack, inputs, targets)
         for total, reduction, found in zip(totals, objective.reductions, scores, strict=True):
@@ -81,6 +79,46 @@ def supervised_metrics(
         outputs, targets = (torch.cat(side) for side in zip(*seen, strict=True))
         metrics |= _as_tensors(measure(own, outputs, targets))
     return metrics
+
+
+def _batches(data: DeviceData, index: NDArray[Any], members: int) -> tuple[Tensor, ...]:
+    """Divide examples, (members, n) or (1, n), into as few batches as there can be, as equal."""
+    rows = torch.from_numpy(index).to(data.device).expand(members, -1)
+    limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
+    n = rows.shape[1]
+    parts: tuple[Tensor, ...] = rows.split(math.ceil(n / math.ceil(n / limit)), dim=1)
+    return parts
+
+
+def example_outcomes(
+    program: Program, stack: Stack, split: IndexedSplit
+) -> dict[str, NDArray[np.float32]]:
+    """Return each example's own number of the metrics `per_example` of a task, (members, n) each.
+
+    The networks answer once more, so that the metrics are computed as they are without it; no
+    random number that training draws is used up.
+
+    Raises:
+        ValueError: if the task gives something else than it declares.
+    """
+    task, device = program.task, split.data.device
+    if not task.per_example:
+        return {}
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in task.per_example}
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        for examples in _batches(split.data, split.index, len(stack)):
+            inputs, targets = split.data.gather(examples, split.normalization, axis=0)
+            said = program.outcomes(stack, inputs, targets)
+            shapes = {name: tuple(values.shape) for name, values in said.items()}
+            wanted = dict.fromkeys(task.per_example, tuple(examples.shape))
+            if shapes != wanted:
+                raise ValueError(
+                    f"`outcomes` of the task {task.name} gave {shapes}; expected {wanted}, a number"
+                    " for each example"
+                )
+            for name, values in said.items():
+                found[name].append(values.float().cpu().numpy())
+    return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
 
 
 def task_metrics(state: TrialState, stack: Stack, split: Batch) -> dict[str, Tensor]:

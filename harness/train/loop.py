@@ -24,7 +24,7 @@ from harness.train.resume import resume, save
 from harness.train.single_program import networks_of
 from harness.train.stack import Stack, state_of
 from harness.train.stage_products import normalization_arrays
-from harness.trial import Products, Trial, finite
+from harness.trial import Outcomes, Products, Trial, finite
 from harness.workloads.settings import TrialSettings, read_settings
 
 
@@ -36,6 +36,7 @@ class Outcome:
     selected_epoch: int | None = None
     cost: dict[str, float] = field(default_factory=dict)
     details: dict[str, list[Any]] = field(default_factory=dict)
+    outcomes: Outcomes = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -244,12 +245,12 @@ def _finish(pack: Pack, rows: Sequence[int], epoch: int) -> Iterator[tuple[Trial
     whole = len(rows) == len(pack.members)
     best = pack.best if whole else pack.best.rows(rows)
     initial = pack.initial if whole or pack.initial is None else pack.initial.rows(rows)
-    found = pack.final_metrics(rows, best)
-    for place, (row, metrics) in enumerate(zip(rows, found, strict=True)):
+    found = zip(rows, pack.final_metrics(rows, best), pack.outcomes(rows, best), strict=True)
+    for place, (row, metrics, outcomes) in enumerate(found):
         member = pack.members[row]
         member.gone = True
         selected = epoch if pack.settings.keep == "last" else member.best_epoch
-        outcome = Outcome(metrics, selected, _cost(pack, member, epoch))
+        outcome = Outcome(metrics, selected, _cost(pack, member, epoch), outcomes=outcomes)
         trial = member.trial
         yield trial, Fitted(outcome, trial, pack.context, member.curve, best, initial, place)
 

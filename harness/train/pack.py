@@ -23,14 +23,19 @@ from harness.train.augmentation import Augmented
 from harness.train.checkpoints import Checkpoints
 from harness.train.data_parallel import Ranks, data_parallel_refusal, mean_over_ranks, own_shard
 from harness.train.device_data import DeviceData, Division, Normalization
-from harness.train.evaluation import IndexedSplit, supervised_metrics, task_metrics
+from harness.train.evaluation import (
+    IndexedSplit,
+    example_outcomes,
+    supervised_metrics,
+    task_metrics,
+)
 from harness.train.packed_program import PackedProgram, Program, program_for
 from harness.train.single_program import SingleProgram, TrialState, build_template
 from harness.train.stack import Stack, state_names
 from harness.train.stage_products import StageNetwork, StagesByRole
 from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.train.updates import LayerwiseUpdate, clipped, update_for
-from harness.trial import Trial
+from harness.trial import Outcomes, Phase, Trial
 from harness.workloads.settings import TrialSettings, read_settings
 
 DROP_FROM = 1 / 8  # share of a stack that has left before the rest moves together
@@ -245,6 +250,19 @@ class Pack:
         }
         return [
             {name: values[place] for name, values in found.items()} for place in range(len(members))
+        ]
+
+    def outcomes(self, rows: Sequence[int], best: Stack) -> list[Outcomes]:
+        """Return what is known of each test example, of some members with their best weights."""
+        members, test = [self.members[row] for row in rows], self.context.test
+        if test is None or members[0].trial.phase is not Phase.CONFIRMATION:
+            return [{} for _ in members]
+        normalization = Normalization([m.division for m in members], self.context.data.device)
+        split = IndexedSplit(test, np.arange(len(test))[None], normalization)
+        found = example_outcomes(self.context.program, best, split)
+        return [
+            {f"test.{name}": values[place] for name, values in found.items()}
+            for place in range(len(members))
         ]
 
     def sizes(self) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +86,21 @@ class PackedProgram:
     def scores(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
         """Return the totals of the objective, each (members,)."""
         return self._run(False, [inputs, targets, *stack.parameters, *stack.buffers])
+
+    def outcomes(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Return what the task says of each example, each (members, batch)."""
+        set_mode(self.template, False)
+
+        def of_member(
+            parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor, targets: Tensor
+        ) -> dict[str, Tensor]:
+            return dict(self.task.outcomes(self._call(parameters, buffers, inputs), targets))
+
+        with torch.no_grad():
+            found: Mapping[str, Tensor] = vmap(of_member)(
+                list(stack.parameters), list(stack.buffers), inputs, targets
+            )
+        return found
 
     def _run(self, training: bool, arguments: list[Tensor]) -> Sequence[Tensor]:
         key = (training, arguments[0].shape)

@@ -92,6 +92,7 @@ class Recorder:
             metrics=outcome.metrics,
             curve=tuple(running.curve),
             details=outcome.details,
+            outcomes=outcome.outcomes,
             cost=cost,
             selected_epoch=outcome.selected_epoch,
             environment=environment,

@@ -10,10 +10,10 @@ import torch
 from harness.data import data_of
 from harness.models import SimpleModel
 from harness.models.base import Fitted
-from harness.tasks import objective_for, total
+from harness.tasks import objective_for, task_of, total
 from harness.train.device_data import Split, place_splits
 from harness.train.loop import Outcome
-from harness.trial import Trial
+from harness.trial import Outcomes, Phase, Trial
 from harness.workloads import TrialData
 from harness.workloads.settings import read_settings
 
@@ -41,7 +41,22 @@ def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
         if split is not None
         for metric, value in _measured(fitted, split, trial, data).items()
     }
-    return Outcome(metrics, cost={"seconds": seconds, "parameters": float(fitted.parameters)})
+    cost = {"seconds": seconds, "parameters": float(fitted.parameters)}
+    outcomes = _outcomes(fitted, splits.test, trial, data) if splits.test is not None else {}
+    return Outcome(metrics, cost=cost, outcomes=outcomes)
+
+
+def _outcomes(fitted: Fitted, test: Split, trial: Trial, data: TrialData) -> Outcomes:
+    task = task_of(trial.workload, data.form.kind)
+    if not task.per_example or trial.phase is not Phase.CONFIRMATION:
+        return {}
+    if fitted.outcomes is not None:
+        found = fitted.outcomes(test.inputs, test.targets)
+    elif fitted.outputs is not None:
+        found = task.outcomes(fitted.outputs(test.inputs), test.targets)
+    else:
+        return {}
+    return {f"test.{name}": found[name].float().numpy() for name in task.per_example}
 
 
 def _measured(fitted: Fitted, split: Split, trial: Trial, data: TrialData) -> Mapping[str, float]:

@@ -146,6 +146,14 @@ class SingleProgram:
             outputs = self.outputs(self.task.main, inputs[0])
             return [total[None] for total in self.objective.scores(outputs, targets[0])]
 
+    def outcomes(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Return what the task says of each example, (1, batch), for inputs (1, batch, ...)."""
+        self.bind(stack, training=False)
+        with torch.no_grad():
+            outputs = self.outputs(self.task.main, inputs[0])
+            found = self.task.outcomes(outputs, targets[0])
+        return {name: values[None] for name, values in found.items()}
+
 
 @dataclass(frozen=True)
 class TrialState:

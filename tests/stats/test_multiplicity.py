@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from harness.stats.hypotheses import Between, Different, Greater, Less, assess, decide
-from harness.stats.multiplicity import end_level, holm
+from harness.stats.multiplicity import end_level, holm, refuting_level
 
 p_values = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20)
 
@@ -77,3 +77,15 @@ def test_family_wise_error_with_half_the_claims_true():
     rate = np.mean([(holm(row)[:5] <= 0.05).any() for row in np.hstack((null, true))])
     # The five null claims are tested at 0.05 / 5 and up: close to, never above, 0.05.
     assert 0.035 < rate < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 4000)
+
+
+def test_a_true_equivalence_is_refuted_no_more_often_than_allowed():
+    """The truth lies amid narrow bounds, of which either can be missed."""
+    rng, claim, wrong = np.random.default_rng(5), Between(-0.01, 0.01), 0
+    for _ in range(1500):
+        ends = []
+        for row in rng.standard_normal((2, 8)):
+            found = assess(row, claim, refuting_level(0.05, 2, claim))
+            ends.append(decide(found, claim))
+        wrong += "refuted" in ends
+    assert wrong / 1500 < 0.05 + 3 * (0.05 * 0.95 / 1500) ** 0.5
