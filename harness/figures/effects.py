@@ -168,4 +168,4 @@ def _draw_words(figure: Drawing, row: Row, y: float) -> None:
     mean, low, high = estimate(row.effect, row.ci_low, row.ci_high)
     gap = 0.012 / float(figure.get_size_inches()[1])
     figure.text(x, y + gap, f"{mean}  [{low}, {high}]", va="bottom", fontsize=8)
-    figure.text(x, y - gap, row.words, va="top", fontsize=8, weight="bold", color=colour)
+    figure.text(x, y - gap, row.verdict, va="top", fontsize=8, weight="bold", color=colour)

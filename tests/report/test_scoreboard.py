@@ -177,12 +177,12 @@ def test_filters_hide_what_does_not_fit_and_say_so(open_board):
 
 @pytest.mark.slow
 def test_counts_and_addresses_lead_to_filtered_claims(open_board):
-    page = open_board(fragment="#study=another-study&verdict=refuted")
+    page = open_board(fragment="#study=another-study&verdict=inconclusive")
     visible = page.locator("tr.result:visible")
     count = visible.count()
     assert count >= 1
     page.get_by_role("button", name="Show all").click()
-    page.get_by_label(f"{count} refuted in another-study", exact=False).click()
+    page.get_by_label(f"{count} inconclusive in another-study", exact=False).click()
     page.wait_for_function("document.querySelector('output').textContent.includes(' of 8')")
     assert visible.count() == count
     assert page.get_by_role("combobox", name="Study").input_value() == "another-study"
