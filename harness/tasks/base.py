@@ -168,7 +168,9 @@ class Task(Component):
             outputs: of the main network, with the batch in front.
             targets: likewise.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"outcomes of {self.per_example}"
+        )  # asked for where there are some
 
 
 class Scores(Protocol):

@@ -84,7 +84,7 @@ def test_the_page_needs_nothing_else(built):
     outside = [a["href"] for a in reader.of("a") if not a["href"].startswith("#")]
     files = [link for link in outside if link.startswith("figures/")]
     assert sorted(outside) == sorted(["../index.html", "report.md", *files])
-    assert len(files) == 2 * 7
+    assert len(files) == 2 * 8
     for file in files:
         assert (folder / file).is_file()
     assert (folder / "report.md").is_file()
@@ -114,7 +114,7 @@ def test_tables_and_pictures_have_words(built):
     assert len(pictures) > 8
     for attributes in pictures:
         assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
-    assert page.count("<figure") == page.count("<figcaption>") == 7
+    assert page.count("<figure") == page.count("<figcaption>") == 8
 
 
 def test_study_texts_are_shown_and_harmless(built):
@@ -187,7 +187,7 @@ def test_markdown_tables_are_whole_and_pictures_exist(built):
         assert width in (0, cells) or cells == 0
         width = cells
     pictures = re.findall(r"\]\((figures/[^)]*)\)", markdown)
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     for picture in pictures:
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
@@ -236,12 +236,12 @@ def test_a_rebuild_gives_the_same_bytes_and_needs_no_training_code(finished, bot
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
     assert contents(tmp_path) == contents(both)
-    assert len(contents(both)) == 2 + 2 * 2 * 8
+    assert len(contents(both)) == 2 + 2 * 2 * 9
 
 
 def test_every_figure_lies_there_as_svg_and_png(built):
     folder = built[0] / "figures" / "default"
-    assert len(list(folder.glob("*.png"))) == len(list(folder.glob("*.svg"))) == 8
+    assert len(list(folder.glob("*.png"))) == len(list(folder.glob("*.svg"))) == 9
     for file in folder.glob("*.svg"):
         root = ElementTree.fromstring(file.read_text())
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
