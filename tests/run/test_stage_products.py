@@ -97,7 +97,8 @@ simple_baseline: none
 seeds: 8
 claims:
   - {id: means, says: s, source: [x], metric: test.accuracy, of: {arm: both}, above: 0.7}
-  - {id: network, says: s, source: [x], metric: test.network, of: {arm: both}, above: 0.7}
+  - {id: network, says: s, source: [x], metric: test.network, of: {arm: both}, above: 0.7,
+     deterministic: true}
 """
 
 NETWORKS = """\
