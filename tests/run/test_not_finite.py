@@ -36,7 +36,7 @@ UNRELATED = {
         "name": "reports:train", "settings": {"arm": "a"}, "metric": "validation.mse"}},
     "factors": {"kind": {"path": "training.settings.arm", "levels": ["a", "b"]}},
     "claims": [{"id": "c", "says": "s", "metric": "test.accuracy",
-                "contrast": {"kind": ["a", "b"]}, "within": 0.1}],
+                "contrast": {"kind": ["a", "b"]}, "within": 0.1, "deterministic": True}],
 }  # fmt: skip
 
 
