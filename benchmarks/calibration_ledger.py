@@ -77,9 +77,7 @@ def _by_ledger(values: list[Floats], looks: list[int]) -> list[str]:
 def _look(array: Floats, claims: int) -> str:
     """Judge one of so many claims, as declared: by its interval, as ``decide`` does."""
     low, high = t_interval(array, 1.0 - 2.0 * end_level(ALPHA, claims))
-    if HYPOTHESIS.holds(low, high):
-        return "supported"
-    return "refuted" if HYPOTHESIS.fails(low, high) else "inconclusive"
+    return HYPOTHESIS.says(low, high)
 
 
 def main() -> None:

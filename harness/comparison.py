@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.judge import MissingEvidence, numbers_per_seed
+from harness.judged import Verdict
 from harness.stats.multiplicity import holm
 from harness.stats.paired import PairedT, paired_t
-from harness.trial import TIMED, Verdict
+from harness.trial import TIMED
 
 ALPHA = 0.05
 _COMPARED = ("test.", "validation.", "probe.")

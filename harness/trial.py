@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from harness.judged import Judged, Scope
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -323,101 +321,3 @@ class Checked:
 
     trial_id: str
     mistakes: tuple[Mistake, ...]
-
-
-@dataclass(frozen=True)
-class Part(Judged):
-    """One test of a claim of several: what it measures, what it expects, and what came of it.
-
-    `missing` says why there are no numbers; see `Verdict` for the rest.
-    """
-
-    measures: str
-    expected: str
-    verdict: str
-    p_value: float | None
-    missing: str
-    effect: float | None
-    ci_low: float | None
-    ci_high: float | None
-    p_corrected: float | None = None
-    level: float | None = None
-    interval_over: str = ""
-    over_seeds: list[float | None] | None = None
-    over_seeds_and_examples: list[float | None] | None = None
-    refutation: str = ""
-    claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
-    neutral: float | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class Verdict(Judged):
-    """The answer to one claim, with the evidence it rests on: what every page, table and API reads.
-
-    `verdict` is supported, refuted, inconclusive or incomplete. `effect`, its interval and the
-    p-values are None where the evidence does not allow a number; of a claim of several parts they
-    are those of the part that decides it. `exploratory` says how the claim came after its evidence;
-    its verdict then describes what had been seen, and tests nothing. `level` is the confidence of
-    the interval, `interval_over` what it allows for: "seeds" or "seeds and test examples" (empty
-    without one). Beside it stand the interval over seeds alone and, where it is known what each
-    test example came out as, the one over both: [low, high], None where unbounded. `p_value` is
-    that of a t test, `p_corrected` the same corrected for the claims and looks of the study, and
-    `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation` is a key of
-    `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says how often
-    the arms were searched, 0 if never; of two or more, each counts as one number, the average over
-    its seeds. What only drawings show is in no document: `claimed`, the ranges where the claim puts
-    the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a
-    value).
-    """
-
-    id: str
-    study: str
-    profile: str
-    says: str
-    source: list[str]
-    verdict: str
-    effect: float | None
-    ci_low: float | None
-    ci_high: float | None
-    p_value: float | None
-    p_corrected: float | None
-    seeds: int
-    trials: list[str]
-    measures: str
-    expected: str
-    reason: str
-    level: float | None = None
-    p_sign_flip: float | None = None
-    seeds_needed: int | None = None
-    searches: int = 0
-    refutation: str = ""
-    scope: Scope = field(default_factory=Scope)
-    changed_after_evidence: bool = False
-    exploratory: str = ""
-    parts: list[Part] = field(default_factory=list)
-    interval_over: str = ""
-    over_seeds: list[float | None] | None = None
-    over_seeds_and_examples: list[float | None] | None = None
-    claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
-    neutral: float | None = field(default=None, compare=False)
-
-    @property
-    def flag(self) -> str:
-        """What a reader has to know beside the verdict; empty if nothing."""
-        if self.exploratory:
-            return f"exploratory: {self.exploratory[0].lower()}{self.exploratory[1:].rstrip('.')}"
-        return "changed after its evidence had been seen" if self.changed_after_evidence else ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON-able values, without what only drawings show."""
-        fields = asdict(self)
-        for row in (fields, *fields["parts"]):
-            del row["claimed"], row["neutral"]
-        return fields | {"scope": self.scope.to_dict()}
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Verdict:
-        """Rebuild a verdict from `to_dict`."""
-        parts = [Part(**part) for part in fields["parts"]]
-        scope = Scope.from_dict(fields.get("scope", {}))
-        return cls(**{**fields, "parts": parts, "scope": scope})

@@ -10,7 +10,7 @@ from harness.formatting import p_text, with_interval
 
 if TYPE_CHECKING:
     from harness.api.results import Planned, Result
-    from harness.trial import Verdict
+    from harness.judged import Verdict
 
 MARKS = {"supported": "#1a7f37", "refuted": "#c0392b", "inconclusive": "#9a6700"}
 OTHER = "#8250df"

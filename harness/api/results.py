@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.notebook import plan_page, result_page
+from harness.judged import Verdict
 from harness.run.outcome import RunResult
-from harness.trial import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,10 +19,11 @@ from rich.text import Text
 from harness.cli.tally import TROUBLES, Tally, pace, spent
 from harness.cli.verdict_table import STYLES, print_verdicts
 from harness.formatting import number, seconds
+from harness.judged import Verdict
 from harness.plan import Assignment
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs
-from harness.trial import Record, State, Verdict
+from harness.trial import Record, State
 
 SECONDS_BETWEEN_LINES = 10.0
 MOST_TROUBLES = 5

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from harness.formatting import p_text, with_interval
-from harness.trial import Verdict
+from harness.judged import Verdict
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.formatting import p_text, with_interval
-from harness.trial import Verdict
+from harness.judged import Verdict
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult

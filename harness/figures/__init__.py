@@ -10,8 +10,8 @@ from harness.errors import returned
 from harness.evidence import Evidence
 from harness.figures._style import new_axes, new_figure, theme
 from harness.figures.base import Figure, Picture
+from harness.judged import Verdict
 from harness.registry import FIGURES
-from harness.trial import Verdict
 
 __all__ = ["FIGURES", "Figure", "Picture", "draw", "new_axes", "new_figure", "theme"]
 

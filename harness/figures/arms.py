@@ -29,10 +29,10 @@ from harness.figures._style import (
 )
 from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized, number, wrapped
+from harness.judged import Verdict
 from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
-from harness.trial import Verdict
 
 _ROW = 0.185
 _WIDTH = 4.9

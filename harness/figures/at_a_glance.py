@@ -26,9 +26,9 @@ from harness.figures._style import (
 )
 from harness.figures.base import Figure, Picture
 from harness.formatting import plural, wrapped
+from harness.judged import Verdict
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
-from harness.trial import Verdict
 
 _WIDTH, _ROW = 3.6, 0.19
 _MOST_ROWS = 10

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Drawing
 
 from harness.evidence import Evidence
 from harness.figures._style import pdf_bytes, png_bytes, svg_text
-from harness.trial import Verdict
+from harness.judged import Verdict
 
 Flow = Literal["grid", "pair", "narrow"]
 """Panels on a page: as many beside each other as fit, at most two, or one below the other."""

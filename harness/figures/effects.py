@@ -22,8 +22,8 @@ from harness.figures._style import (
 )
 from harness.figures.base import Figure, Picture
 from harness.formatting import estimate, plural, with_minus, wrapped
+from harness.judged import Part, Verdict
 from harness.study import Study
-from harness.trial import Part, Verdict
 
 WIDTH = 6.4
 _STRIP, _TICKS, _LINE, _TITLE, _GAP = 0.2, 0.2, 0.145, 0.16, 0.14

@@ -9,8 +9,8 @@ from typing import Any
 from harness.errors import returned
 from harness.evidence import Evidence, shown_by
 from harness.figures.base import Figure, Picture
+from harness.judged import Verdict
 from harness.probes import Probe
-from harness.trial import Verdict
 
 
 class Inside(Figure):

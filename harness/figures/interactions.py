@@ -16,9 +16,9 @@ from harness.figures._layout import MOST_SERIES
 from harness.figures._lines import Facet, Frame, Line, draw_facets
 from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized, level_text, plural
+from harness.judged import Verdict
 from harness.levels import same_value
 from harness.stats.intervals import t_interval
-from harness.trial import Verdict
 
 MOST_PAIRS = 6
 

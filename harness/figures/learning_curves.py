@@ -15,9 +15,9 @@ from harness.figures._layout import Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets
 from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized
+from harness.judged import Verdict
 from harness.seeding import stream
 from harness.stats.intervals import bootstrap_band
-from harness.trial import Verdict
 
 
 class LearningCurves(Figure):

@@ -29,10 +29,10 @@ from harness.figures._style import (
 )
 from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized, listed, wrapped
+from harness.judged import Verdict
 from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
-from harness.trial import Verdict
 
 _WIDTH, _PLOT = 4.9, 2.8
 _MARGINS = (0.68, 0.15, 0.58, 0.12)

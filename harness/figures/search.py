@@ -14,7 +14,8 @@ from harness.figures._layout import Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets
 from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized, parameter_name
-from harness.trial import Phase, Verdict
+from harness.judged import Verdict
+from harness.trial import Phase
 
 
 class Search(Figure):

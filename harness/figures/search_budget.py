@@ -12,7 +12,7 @@ from harness.figures._labels import metric_name, short_label, unit_in_words
 from harness.figures._layout import Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets
 from harness.figures.base import Figure, Picture
-from harness.trial import Verdict
+from harness.judged import Verdict
 
 
 class SearchBudget(Figure):

@@ -16,10 +16,11 @@ from harness.integrity.registration import told_of
 from harness.integrity.tuning import optima_at_edges, signs_that_turn
 from harness.judge.measures import involved_arms
 from harness.judge.scope import unlike
+from harness.judged import Verdict
 from harness.plan.budgets import Budget, budgets
 from harness.stats.averages import far_from_the_others, rate_interval
 from harness.study.arm_checks import SAME_ARM, same_arms
-from harness.trial import TIMED, Phase, State, Verdict
+from harness.trial import TIMED, Phase, State
 
 FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
 FEWEST_SEEDS = 5

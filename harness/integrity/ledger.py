@@ -14,8 +14,8 @@ from harness.formatting import listed
 from harness.integrity.past import Past
 from harness.integrity.peeks import peeks_of
 from harness.judge import Peek, declared_claims
+from harness.judged import Verdict
 from harness.store import Look
-from harness.trial import Verdict
 
 
 @dataclass(frozen=True)

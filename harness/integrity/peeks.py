@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.evidence import Evidence
 from harness.integrity.past import Past
 from harness.judge import Peek, declared_claims
-from harness.trial import Verdict
+from harness.judged import Verdict
 
 
 def peeks_of(

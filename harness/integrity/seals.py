@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.evidence import Evidence
-from harness.trial import Verdict, digest
+from harness.judged import Verdict
+from harness.trial import digest
 
 _LINE = re.compile(
     r"<!-- harness verify: evidence ([0-9a-f]{16}), verdicts ([0-9a-f]{16}),"

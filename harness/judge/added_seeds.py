@@ -4,9 +4,10 @@ What was declared at the first look is judged as it was declared then, and a cla
 keeps that verdict. The others have what that look left of the error rate
 (`harness.stats.anytime.unspent`). Of a study's only claim half of it is left; intervals that hold
 at every number of seeds at once (`harness.stats.anytime`) spend it, whatever seeds are added and
-however often. Of several claims, and of a claim that either end of its interval supports, nothing
-is left: more seeds describe the effect, and test nothing. Where other test examples are allowed
-for, the interval is the hull of that sequence and of the interval over seeds and test examples.
+however often. Of several claims, and of a claim about which either end of its interval can be
+wrong, nothing is left: more seeds describe the effect, and test nothing. Where other test examples
+are allowed for, the interval is the hull of that sequence and of the interval over seeds and test
+examples.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from harness.judge.examples import variation_of_examples
 from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
 from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
-from harness.judge.verdicts import SEEDS, SEEDS_AND_EXAMPLES
+from harness.judge.verdicts import SEEDS, SEEDS_AND_EXAMPLES, refutation_of, shown_ends
+from harness.judged import Verdict
 from harness.measures.base import MissingEvidence
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
 from harness.stats.crossed import over_seeds_and_examples
 from harness.stats.hypotheses import Alternative, Assessment, assess, combine
 from harness.study import Study
 from harness.study.claims import Claim, Test
-from harness.trial import Verdict
 
 DECIDED = {"supported", "refuted"}
 MOST_SEEDS = 10_000
@@ -104,7 +105,7 @@ class _Added:
         alpha, left = self.evidence.plan.study.alpha, []
         for test in self.claim.tests:
             hypothesis = test.hypothesis.alternative(test.measure.log)
-            rest = unspent(alpha, self.claims, hypothesis.sides)
+            rest = unspent(alpha, self.claims, hypothesis.sides, hypothesis.ends)
             left.append(rest if test.average == "mean" else 0.0)
         return min(left)
 
@@ -163,10 +164,7 @@ def _part(added: _Added, test: Test, seeds: int) -> _Part:
     end = added.left / (1 if says == "supported" else parts) / 2.0
     wide = over_seeds_and_examples(assess(values, hypothesis, end), hypothesis, squares)
     low, high = min(low, wide.low), max(high, wide.high)
-    if hypothesis.holds(low, high):
-        says = "supported"
-    else:
-        says = "refuted" if hypothesis.fails(low, high) else "inconclusive"
+    says = hypothesis.says(low, high)
     error = squares.error_of_examples
     return replace(alone, outcome=says, low=low, high=high, with_examples=wide, error=error)
 
@@ -204,22 +202,17 @@ def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
 
 
 def _numbers(part: _Part) -> dict[str, Any]:
-    """Return effect and interval on the scale of the claim."""
-    numbers = (float(part.values.mean()), part.low, part.high)
-    effect, low, high = (
-        part.test.measure.shown(number) if math.isfinite(number) else None for number in numbers
-    )
-    alone = [
-        part.test.measure.shown(number) if math.isfinite(number) else None
-        for number in part.over_seeds
-    ]
+    """Return effect and interval on the scale of the claim, and how it is refuted."""
+    low, high = shown_ends(part.test, part.low, part.high)
+    with_examples = part.with_examples is not None
     return {
-        "effect": effect,
+        "effect": part.test.measure.shown(float(part.values.mean())),
         "ci_low": low,
         "ci_high": high,
-        "interval_over": SEEDS if part.with_examples is None else SEEDS_AND_EXAMPLES,
-        "over_seeds": alone,
-        "over_seeds_and_examples": None if part.with_examples is None else [low, high],
+        "interval_over": SEEDS_AND_EXAMPLES if with_examples else SEEDS,
+        "over_seeds": shown_ends(part.test, *part.over_seeds),
+        "over_seeds_and_examples": [low, high] if with_examples else None,
+        "refutation": refutation_of(part.test, part.outcome, low, high),
     }
 
 

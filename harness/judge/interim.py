@@ -15,8 +15,8 @@ from dataclasses import replace
 from harness.evidence import Evidence
 from harness.judge.measures import involved_arms
 from harness.judge.verdicts import Rules, judge_by
+from harness.judged import Verdict
 from harness.study import Study
-from harness.trial import Verdict
 
 FINAL = {"supported", "refuted", "incomplete"}
 """Verdicts that more seeds do not change. Where a trial is missing, failed or diverged, every later

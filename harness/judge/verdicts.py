@@ -27,6 +27,7 @@ from harness.judge.measures import (
 )
 from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
 from harness.judge.scope import scope_of
+from harness.judged import Part, Verdict
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
 from harness.plan.budgets import budgets
@@ -47,7 +48,7 @@ from harness.stats.multiplicity import end_level, refuting_level
 from harness.stats.power import Rule
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
-from harness.trial import Part, Verdict, digest
+from harness.trial import digest
 
 POWER = 0.8
 SEEDS, SEEDS_AND_EXAMPLES = "seeds", "seeds and test examples"
@@ -264,39 +265,38 @@ def _lead(parts: Sequence[TestResult]) -> TestResult:
 
 def _numbers(part: TestResult) -> dict[str, Any]:
     """Return the fields that a verdict and its parts share: the interval, and what is claimed."""
-    measure, found = part.test.measure, part.assessment
-    claimed = {"claimed": part.test.hypothesis.ranges(measure.log), "neutral": measure.neutral}
+    test, found = part.test, part.assessment
+    log, neutral = test.measure.log, test.measure.neutral
+    claimed = {"claimed": test.hypothesis.ranges(log), "neutral": neutral}
     if found is None:
         return {"effect": None, "ci_low": None, "ci_high": None, **claimed}
-    numbers = (found.effect, found.low, found.high)
-    effect, low, high = (part.shown(n) if math.isfinite(n) else None for n in numbers)
+    low, high = shown_ends(test, found.low, found.high)
+    one, both = part.over_seeds, part.over_both
     return {
-        "effect": effect,
+        "effect": part.shown(found.effect) if math.isfinite(found.effect) else None,
         "ci_low": low,
         "ci_high": high,
         "level": found.level,
         "interval_over": part.interval_over,
-        "over_seeds": _ends(part, part.over_seeds),
-        "over_seeds_and_examples": _ends(part, part.over_both),
-        "refutation": _refutation(part, low, high),
+        "over_seeds": one and shown_ends(test, one.low, one.high),
+        "over_seeds_and_examples": both and shown_ends(test, both.low, both.high),
+        "refutation": refutation_of(test, part.outcome, low, high),
         **claimed,
     }
 
 
-def _ends(part: TestResult, found: Assessment | None) -> list[float | None] | None:
-    if found is None:
-        return None
-    return [part.shown(n) if math.isfinite(n) else None for n in (found.low, found.high)]
+def shown_ends(test: Test, low: float, high: float) -> list[float | None]:
+    """Bring the ends of an interval to the scale of the claim; None where it has none."""
+    return [test.measure.shown(end) if math.isfinite(end) else None for end in (low, high)]
 
 
-def _refutation(part: TestResult, low: float | None, high: float | None) -> str:
-    """Say which way a part is refuted, by its interval on the scale of the claim."""
-    if part.outcome != "refuted":
+def refutation_of(test: Test, outcome: str, low: float | None, high: float | None) -> str:
+    """Say which way a test is refuted by an interval on the scale of the claim; else nothing."""
+    if outcome != "refuted":
         return ""
     ends = (-math.inf if low is None else low, math.inf if high is None else high)
-    measure = part.test.measure
-    ranges = part.test.hypothesis.ranges(measure.log)
-    return refutation(*ends, ranges, measure.neutral) or ""
+    measure = test.measure
+    return refutation(*ends, test.hypothesis.ranges(measure.log), measure.neutral) or ""
 
 
 def _part(part: TestResult) -> Part:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from harness.trial import Part, Verdict
+from harness.judged import Part, Verdict
 
 WIDTH, HEIGHT = 200.0, 26.0
 _ROOM = 8.0

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from harness.evidence import Evidence
+from harness.judged import Verdict
 from harness.report.blocks import Table, flat
 from harness.report.build import write, write_all
 from harness.report.latex import latex_table
 from harness.report.view import ProfileResult, ProfileView, views_of
-from harness.trial import Verdict
 
 
 def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from harness.formatting import plural, seconds
 from harness.integrity import Check
+from harness.judged import Verdict
 from harness.report import verdicts as words
 from harness.report.build import write
 from harness.report.effect_drawing import alike_strips
@@ -20,7 +21,6 @@ from harness.report.panels.cost import of_claim
 from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.settings import day
 from harness.report.view import ProfileResult, views_of
-from harness.trial import Verdict
 
 _DIGITS = re.compile(r"(\d+)")
 

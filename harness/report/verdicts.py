@@ -21,11 +21,10 @@ from harness.formatting import (
     with_interval,
     with_minus,
 )
-from harness.judged import REFUTATIONS
+from harness.judged import REFUTATIONS, Part, Verdict
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.stats.paired import PairedT
-from harness.trial import Part, Verdict
 
 ORDER = ("supported", "refuted", "inconclusive", "incomplete")
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplete": "…"}

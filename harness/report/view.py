@@ -13,6 +13,7 @@ from harness.evidence import Evidence
 from harness.figures import Picture, draw
 from harness.formatting import why
 from harness.integrity import Check, Provenance, check
+from harness.judged import Verdict
 from harness.own.calls import line_of
 from harness.plugins import plugins
 from harness.registry import FIGURES, PANELS, PROBES
@@ -20,7 +21,6 @@ from harness.report import verdicts as words
 from harness.report.blocks import Block, flat
 from harness.report.settings import origin, setting_in_short, when
 from harness.report.trials import TrialList
-from harness.trial import Verdict
 
 Lost = Sequence[tuple[str, int, str]]
 Made = TypeVar("Made")

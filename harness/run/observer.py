@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.judged import Verdict
 from harness.plan import Assignment, Plan
 from harness.run.outcome import Costs, RunResult
-from harness.trial import Progress, Record, Verdict
+from harness.trial import Progress, Record
 
 
 @dataclass(frozen=True)

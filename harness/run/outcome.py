@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.trial import COSTS, SECONDS, Record, Verdict, cost_of
+from harness.judged import Verdict
+from harness.trial import COSTS, SECONDS, Record, cost_of
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult

@@ -67,20 +67,20 @@ def outcome(
         ValueError: as ``confidence_sequence``.
     """
     low, high = confidence_sequence(values, alpha)
-    if hypothesis.holds(low, high):
-        return "supported", low, high
-    low, high = confidence_sequence(values, alpha / parts)
-    return "refuted" if hypothesis.fails(low, high) else "inconclusive", low, high
+    if not hypothesis.holds(low, high):
+        low, high = confidence_sequence(values, alpha / parts)
+    return hypothesis.says(low, high), low, high
 
 
-def unspent(alpha: float, claims: int, sides: Literal[1, 2] = 1) -> float:
+def unspent(alpha: float, claims: int, sides: Literal[1, 2] = 1, ends: int | None = None) -> float:
     """Return what a look at so many claims leaves of the error rate of a study.
 
-    What the look spends on each claim is in ``multiplicity.end_level``; of one claim with one side,
-    half of ``alpha`` is left, since the interval of a single claim is no narrower than the usual
-    one. Otherwise nothing is.
+    What the look spends at each of the ``ends`` that can be wrong about a claim (as many as its
+    ``sides``, if not given) is in ``multiplicity.end_level``; of one claim with one such end, half
+    of ``alpha`` is left, since the interval of a single claim is no narrower than the usual one.
+    Otherwise nothing is.
     """
-    left = alpha - claims * sides * end_level(alpha, claims, sides)
+    left = alpha - claims * (ends or sides) * end_level(alpha, claims, sides)
     return left if left > 1e-9 * alpha else 0.0
 
 

@@ -36,9 +36,11 @@ class Alternative:
 
     sides: Literal[1, 2] = 1
     """Sides of the test."""
-    refuted_by_either_end: bool = False
-    """Whether an interval beyond either of two bounds refutes the claim, though one of them holds
-    it up: then both ends can be wrong about a claim that is true."""
+
+    @property
+    def ends(self) -> int:
+        """How many ends of an interval can be wrong about the claim, as one that is true."""
+        return self.sides
 
     def p_value(self, values: Floats, above: Test) -> float:
         """P-value against the nearest contradiction (the margin), by a one-sided test."""
@@ -51,6 +53,12 @@ class Alternative:
     def fails(self, low: float, high: float) -> bool:
         """Whether an interval lies wholly where the claim does not put the effect."""
         raise NotImplementedError
+
+    def says(self, low: float, high: float) -> Outcome:
+        """Return what an interval says of the claim."""
+        if self.holds(low, high):
+            return "supported"
+        return "refuted" if self.fails(low, high) else "inconclusive"
 
     def forecast(
         self, effect: float, deviation: float, rule: Rule, power: float
@@ -168,9 +176,9 @@ class Between(Alternative):
             raise ValueError("at least one bound must be finite")
 
     @property
-    def refuted_by_either_end(self) -> bool:  # type: ignore[override]
-        """Whether both bounds are finite."""
-        return math.isfinite(self.low) and math.isfinite(self.high)
+    def ends(self) -> int:
+        """Two if both bounds are finite: an interval beyond either of them refutes the claim."""
+        return 2 if math.isfinite(self.low) and math.isfinite(self.high) else 1
 
     def p_value(self, values: Floats, above: Test) -> float:
         """The larger of the two one-sided p-values (Schuirmann 1987); of a finite bound each."""
@@ -313,12 +321,10 @@ def decide(assessment: Assessment, hypothesis: Alternative) -> Outcome:
         assessment: of the same hypothesis.
         hypothesis: the claim.
     """
-    low, high = assessment.low, assessment.high
     level = hypothesis.sides * (1.0 - assessment.level) / 2.0
     agrees = assessment.p_value <= level or math.isclose(assessment.p_value, level, rel_tol=1e-9)
-    if hypothesis.holds(low, high) and agrees:
-        return "supported"
-    return "refuted" if hypothesis.fails(low, high) else "inconclusive"
+    said = hypothesis.says(assessment.low, assessment.high)
+    return said if agrees or said != "supported" else "inconclusive"
 
 
 def refutation(

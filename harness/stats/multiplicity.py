@@ -50,8 +50,8 @@ def refuting_level(alpha: float, claims: int, hypothesis: Alternative, parts: in
         hypothesis: of the part.
         parts: of the claim.
     """
-    ends = 2 if hypothesis.refuted_by_either_end else 1
-    return min(end_level(alpha, claims, hypothesis.sides) / parts, alpha / (claims * parts * ends))
+    each = alpha / (claims * parts * hypothesis.ends)
+    return min(end_level(alpha, claims, hypothesis.sides) / parts, each)
 
 
 def holm(p_values: npt.ArrayLike) -> Floats:

@@ -168,9 +168,8 @@ class Task(Component):
             outputs: of the main network, with the batch in front.
             targets: likewise.
         """
-        raise NotImplementedError(
-            f"outcomes of {self.per_example}"
-        )  # asked for where there are some
+        # With a word, since only a task that declares `per_example` has to write it.
+        raise NotImplementedError(f"outcomes of {self.per_example}")
 
 
 class Scores(Protocol):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.trial import Record, Trial, Verdict
+from harness.judged import Verdict
+from harness.trial import Record, Trial
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import harness
+from harness.judged import Verdict
 from harness.own import isolated
 from harness.track.addresses import artifact_root_for, resolve_uri, sqlite_path
 from harness.track.messages import (
@@ -38,7 +39,7 @@ from harness.track.messages import (
     TrialInfo,
 )
 from harness.track.runs import SETTLED
-from harness.trial import Progress, Record, Trial, Verdict, digest
+from harness.trial import Progress, Record, Trial, digest
 
 _START = "import sys; sys.path.append(sys.argv[1]); from harness.track.writer import main; main()"
 QUIET = {

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.judged import Verdict
 from harness.track.messages import ExecutionInfo
 from harness.track.runs import metric_key
-from harness.trial import Verdict
 
 TAG = "mlflow.sharedViewState."
 ARMS, SEARCH, EXECUTIONS = "arms", "search", "executions"

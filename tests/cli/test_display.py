@@ -8,11 +8,12 @@ from rich.console import Console
 
 from harness.cli.display import MOST_TROUBLES, Display
 from harness.cli.tally import Tally, pace
+from harness.judged import Verdict
 from harness.plan import Assignment
 from harness.run.observer import Closing, Opening
 from harness.run.prepare import prepare
 from harness.study import load_study
-from harness.trial import Phase, Record, State, Trial, Verdict
+from harness.trial import Phase, Record, State, Trial
 from harness.workloads import data_root
 
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from harness.evidence import Evidence
 from harness.integrity import Provenance, check
-from harness.judge import declared_claims, describe_measure, judge
+from harness.judge import Peek, declared_claims, describe_measure, judge, judge_after_peeks
 from harness.plan import make_plan
 from harness.store import Execution
 from harness.study import load_study
@@ -312,3 +312,17 @@ def test_words(made):
     test = made(GREATER, accuracy).plan.study.claims[0].tests[0]
     assert describe_measure(test) == "test.accuracy: relu − tanh"
     assert test.hypothesis.words(test.measure.log) == "> 0.05"
+
+
+def test_how_a_claim_is_refuted_is_said_of_the_interval_that_decides(made):
+    """An ordinary interval excludes the claim; the wider one for added seeds does not."""
+    high = judge(made(GREATER, accuracy))[0].ci_high
+    evidence = made(GREATER.replace("greater_by: 0.05", f"greater_by: {high + 1e-4}"), accuracy)
+    (ordinary,) = judge(evidence)
+    assert ordinary.words == "refuted: smaller than claimed"
+    (added,) = judge_after_peeks(evidence, (), 0, {"c": Peek(5, (10,))})
+    assert (added.verdict, added.refutation, added.words) == ("inconclusive", "", "inconclusive")
+    assert added.ci_low < ordinary.ci_low
+    far = made(GREATER.replace("greater_by: 0.05", "greater_by: 0.2"), accuracy)
+    (added,) = judge_after_peeks(far, (), 0, {"c": Peek(5, (10,))})
+    assert added.words == "refuted: smaller than claimed"

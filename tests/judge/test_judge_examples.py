@@ -8,13 +8,13 @@ import pytest
 
 from harness.evidence import Evidence
 from harness.judge import declared_claims, judge
+from harness.judged import Verdict
 from harness.plan import make_plan
 from harness.report.verdicts import covers
 from harness.stats.crossed import mean_squares, over_seeds_and_examples
 from harness.stats.hypotheses import Greater, assess
 from harness.store import Execution
 from harness.study import load_study
-from harness.trial import Verdict
 
 HEAD = """\
 study: made

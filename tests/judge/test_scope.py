@@ -11,12 +11,11 @@ import pytest
 from harness.evidence import Evidence
 from harness.judge import judge
 from harness.judge.scope import unlike
-from harness.judged import Scope
+from harness.judged import Scope, Verdict
 from harness.plan import make_plan
 from harness.stats.hypotheses import refutation
 from harness.store import Execution
 from harness.study import load_study
-from harness.trial import Verdict
 
 HEAD = """\
 study: made

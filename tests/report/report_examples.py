@@ -7,11 +7,11 @@ from pathlib import Path
 from harness.evidence import Evidence, gather
 from harness.figures import FIGURES, Picture, draw
 from harness.judge import judge
+from harness.judged import Verdict
 from harness.report import ProfileResult
 from harness.run.conductor import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
-from harness.trial import Verdict
 
 STUDY = """\
 study: odd-words

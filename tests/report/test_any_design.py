@@ -13,11 +13,12 @@ import pytest
 from harness.evidence import gather
 from harness.figures import Picture
 from harness.judge import judge
+from harness.judged import Verdict
 from harness.plan import SIMPLE_BASELINE, Winner, make_plan
 from harness.report import ProfileResult, build_page, build_scoreboard, export
 from harness.store import AssignedRecord, Execution
 from harness.study import InputError, load_study
-from harness.trial import Phase, Record, State, Verdict
+from harness.trial import Phase, Record, State
 
 DESIGNS = int(os.environ.get("HARNESS_DESIGNS", "10"))
 NASTY = [

@@ -10,9 +10,9 @@ from test_report_browser import CONTRAST
 from test_report_build import read
 
 from harness.integrity import Provenance
+from harness.judged import Part
 from harness.report import build_scoreboard, make_board
 from harness.report.effect_drawing import WIDTH, strips
-from harness.trial import Part
 
 
 def under_another_name(result, name):

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import t as student
 
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
-from harness.stats.hypotheses import Greater
+from harness.stats.hypotheses import Between, Greater
 
 
 def likelihood_ratio(n, t):
@@ -60,6 +60,7 @@ def test_alpha_is_a_probability(alpha):
 def test_what_a_look_leaves_of_the_error_rate():
     assert unspent(0.05, 1) == pytest.approx(0.025)
     assert unspent(0.05, 1, 2) == 0.0
+    assert unspent(0.05, 1, 1, Between(-0.1, 0.1).ends) == 0.0  # either end can be wrong of it
     assert [unspent(0.05, claims) for claims in (2, 3, 7, 40)] == [0.0] * 4
 
 

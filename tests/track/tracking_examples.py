@@ -19,11 +19,12 @@ from typing import Any
 
 import psutil
 
+from harness.judged import Verdict
 from harness.track import ExecutionInfo, Mirror, MirrorStatus, TrialInfo
 from harness.track.messages import Answer
 from harness.track.mirror import CLIENT_ENVIRONMENT
 from harness.track.writer import MirrorWriter
-from harness.trial import Phase, Progress, Record, State, Trial, Verdict
+from harness.trial import Phase, Progress, Record, State, Trial
 
 EPOCHS = 4
 INFO = TrialInfo("relu", {"activation": "relu"}, 3, {"optimizer.lr": 0.01})

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.formatting import ABSENT, p_text, with_minus
+from harness.judged import Verdict
 from harness.report.blocks import Block, Cell, Form, Table, Text
 from harness.report.panels.base import Panel
 from harness.report.trials import MOST_LINKS
 from harness.report.verdicts import effect, interval
-from harness.trial import Verdict
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
