@@ -348,7 +348,8 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_database_is_named_and_not_touched(furnished, damage):
+def test_a_damaged_database_is_named_and_not_touched(furnished, damage, monkeypatch):
+    monkeypatch.chdir(furnished.results.parent)  # where the report puts its scoreboard
     DAMAGES[damage](furnished.database)
     before = furnished.database.read_bytes()
     for options in ([], ["--set", "seeds=6"]):
