@@ -158,7 +158,7 @@ def peeking_table(jobs: Jobs) -> Iterator[str]:
     results = jobs.run(peeking_cell, PEEKING, list(families), lambda p, family: (*p, family))
     yield from ["## Seeds added after looks: studies with a false verdict, in percent", ""]
     yield from ["“Supported” / “refuted”, first with every look judged as if it were the only one,"]
-    yield from ["then by the rule of the ledger. Meant: 2.5 each for one claim, 5 for several.", ""]
+    yield from ["then by the rule of the ledger. Promised there: at most 5 of each.", ""]
     rows = [
         [
             f"{claims}",
