@@ -101,6 +101,7 @@ def variation_of_examples(test: Test, evidence: Evidence, values: Numbers) -> Va
         examples, or too few clusters.
     """
     is_mean = test.across == "mean" and test.average == "mean" and not test.spread_over_seeds
+    is_mean = is_mean and (test.measure.linear or test.measure.smooth)
     if not is_mean or not test.metric.startswith("test.") or len(values) < 2:
         return Variation()
     root = evidence.plan.metric(test.metric).root

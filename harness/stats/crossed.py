@@ -133,11 +133,12 @@ def of_clusters(
     if weights is None and clusters is None:
         return array
     weight = np.ones(array.shape[1]) if weights is None else checked(weights)
-    if weight.shape != (array.shape[1],) or weight.sum() <= 0.0:
+    total = float(weight.sum())
+    if weight.shape != (array.shape[1],) or total <= 0.0:
         raise ValueError(f"{weight.size} weights for {array.shape[1]} examples, or none above zero")
-    mean = float((array @ weight).mean() / weight.sum())
+    mean = float((array @ weight).mean()) / total
     held = sums_of_clusters((array - mean) * weight, clusters)
-    return mean + held.shape[1] / weight.sum() * held
+    return mean + held.shape[1] / total * held
 
 
 def sums_of_clusters(numbers: Floats, clusters: npt.NDArray[np.int64] | None) -> Floats:
@@ -147,7 +148,7 @@ def sums_of_clusters(numbers: Floats, clusters: npt.NDArray[np.int64] | None) ->
     known, place = np.unique(clusters, return_inverse=True)
     found = np.zeros((len(known), *numbers.shape[:-1]))
     np.add.at(found, place, np.moveaxis(numbers, -1, 0))
-    return np.asarray(np.moveaxis(found, 0, -1))
+    return np.moveaxis(found, 0, -1)
 
 
 def over_seeds_and_examples(

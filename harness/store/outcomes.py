@@ -1,7 +1,7 @@
 """What each test example came out as, in few bytes.
 
 A bit where it is right or wrong; two bytes where it is a number, which is then known to one part in
-2,000 and to a 33-millionth of the largest; four where it is a count, such as a cluster.
+2,000 and to a 33-millionth of the largest; one or four where it is a count, such as a cluster.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from harness.trial import Outcomes
 
 LARGEST = 256 * 2**20
 """Bytes that outcomes of a trial may unpack to."""
-_BITS, _HALVES, _NUMBERS, _COUNTS = "bits", "float16", "float32", "int32"
-_DTYPES = {_HALVES: "<f2", _NUMBERS: "<f4", _COUNTS: "<i4"}
+_BITS, _HALVES, _NUMBERS = "bits", "float16", "float32"
+_COUNTS = {"uint8": "u1", "int32": "<i4"}
+_DTYPES = {_HALVES: "<f2", _NUMBERS: "<f4", **_COUNTS}
 
 
 def pack_outcomes(outcomes: Outcomes) -> bytes:
@@ -118,7 +119,7 @@ def _kind(values: NDArray[Any]) -> tuple[str, float | None]:
     if np.isin(values, (0, 1)).all():
         return _BITS, None
     if values.dtype.kind in "iu":
-        return _COUNTS, None
+        return ("uint8" if values.min() >= 0 and values.max() < 256 else "int32"), None
     largest = float(np.abs(values).max())
     return (_HALVES, largest) if np.isfinite(largest) else (_NUMBERS, None)
 
@@ -128,6 +129,6 @@ def _numbers(data: bytes, kind: str, count: int, scale: float | None) -> NDArray
         bits = np.unpackbits(np.frombuffer(data, np.uint8), count=count)
         return bits.astype(np.float32)
     found = np.frombuffer(data, _DTYPES[kind])
-    if kind == _COUNTS:
+    if kind in _COUNTS:
         return found.astype(np.int32)
     return (found.astype(np.float64) * (scale or 1.0)).astype(np.float32)

@@ -97,6 +97,7 @@ def test_numbers_come_back_and_damaged_bytes_are_refused():
         "test.error": (1e6 * generator.normal(size=361)).astype(np.float32),
         "test.none": np.zeros(0, np.float32),
         "cluster": np.arange(361, dtype=np.int32) * 10_000,
+        "label": (np.arange(361) % 200).astype(np.int32),
         "test.beyond": np.array([1.5, np.inf], np.float32),
     }
     given["test.same"] = given["test.error"]
