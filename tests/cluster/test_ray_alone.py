@@ -169,7 +169,7 @@ def test_a_running_cluster_is_joined_and_gets_our_code(cluster, conductor):
     joined = conductor({"address": address, "modules": ["cluster_models"]}, **environment)
     said = joined.hear()
     assert said["started"] == []
-    assert said["described"]["slots"] == 1
+    assert said["slots"] == 1
     assert joined.ask("run")["state"] == "complete"
     failed = joined.ask("run raising")
     assert failed["state"] == "failed"
