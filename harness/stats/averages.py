@@ -135,16 +135,17 @@ AVERAGES: Mapping[str, Average] = {
 }
 
 
-def rate_interval(hits: int, n: int) -> tuple[float, float]:
-    """Exact 95 % interval of a rate (Clopper and Pearson, Biometrika 26, 1934).
+def rate_interval(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact interval of a rate (Clopper and Pearson, Biometrika 26, 1934).
 
     Args:
         hits: how often it happened, from 0 to ``n``.
         n: how often it could have; at least 1.
+        level: two-sided confidence in (0, 1).
     """
     from scipy.special import betaincinv
 
-    end = (1.0 - 0.95) / 2.0
+    end = (1.0 - level) / 2.0
     low = float(betaincinv(hits, n - hits + 1, end)) if hits else 0.0
     high = float(betaincinv(hits + 1, n - hits, 1.0 - end)) if hits < n else 1.0
     return low, high
