@@ -138,7 +138,8 @@ def of_clusters(
         raise ValueError(f"{weight.size} weights for {array.shape[1]} examples, or none above zero")
     mean = float((array @ weight).mean()) / total
     held = sums_of_clusters((array - mean) * weight, clusters)
-    return mean + held.shape[1] / total * held
+    found: Floats = mean + held.shape[1] / total * held
+    return found
 
 
 def sums_of_clusters(numbers: Floats, clusters: npt.NDArray[np.int64] | None) -> Floats:
