@@ -27,8 +27,9 @@ LEAST_WEIGHT = 0.01
 def evaluate(config: Mapping[str, Any], report: Callable[..., None]) -> None:
     """Report how far the settings `x1`, `x2`, ..., each from 0 to 1, are from the best ones.
 
-    The distance is the sum over the settings of w (x - best)², without a unit: w is 1 for
-    `effective` of them and 0.01 for all others. Which these are, and the best values, evenly drawn
+    The distance is the mean over the settings of (x - best)², weighted, without a unit: the weight
+    is 1 for `effective` of them and 0.01 for all others. A random candidate is expected at 1/6,
+    however many matter. Which these are, and the best values, evenly drawn
     from 0 to 1, are those of the seed's problem. All candidates of a search seed have one problem;
     with one search seed for a candidate, the winner of repetition r of a search is confirmed on its
     own problem by confirmation seed r.
@@ -49,7 +50,7 @@ def evaluate(config: Mapping[str, Any], report: Callable[..., None]) -> None:
         )
     weights, best = problem(int(config["seed"]), len(names), effective)
     values = np.array([float(config[name]) for name in names])
-    distance = float(weights @ (values - best) ** 2)
+    distance = float(np.average((values - best) ** 2, weights=weights))
     report({"validation.distance": distance, "test.distance": distance})
 
 

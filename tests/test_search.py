@@ -266,7 +266,8 @@ def test_a_gaussian_process_leaves_where_candidates_diverge():
     )  # fmt: skip
 
     def value(candidate):
-        return None if candidate["optimizer.lr"] > 1e-2 else candidate["optimizer.lr"]
+        rate = math.log10(candidate["optimizer.lr"])
+        return None if rate > -2 else -abs(rate + 3)
 
     diverged = [tried.value is None for tried in run(searched, value)]
     assert sum(diverged[12:]) * 12 < sum(diverged[:12]) * 8

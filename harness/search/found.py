@@ -7,7 +7,7 @@ the row that took the winner of that repetition. Repetitions of the search are w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ def optimism_by_candidates(trials: pd.DataFrame, plan: Plan, arm: Arm) -> list[F
     """
     halves = [repetitions(trials, plan, arm, half) for half in HALVES]
     sign = plan.metric(plan.search_metric(arm)).sign if all(halves) else 1
-    return [optimism(*pair, sign) for pair in zip(*halves, strict=True)]
+    return [optimism(first, second, sign) for first, second in zip(*halves, strict=True)]
 
 
 def with_searches(trials: pd.DataFrame, plan: Plan) -> pd.DataFrame:
@@ -59,14 +59,14 @@ def with_searches(trials: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     search = plan.study.search
     if search is None or trials.empty:
         return trials
-    added: dict[str, dict[int, float]] = {}
+    added: dict[str, dict[Hashable, float]] = {}
     complete = trials["state"] == State.COMPLETE.value
     confirmed = trials[complete & (trials["phase"] == Phase.CONFIRMATION.value)]
     for arm in plan.arms:
         found = dict(_numbers(trials, plan, arm))
         mine = confirmed[confirmed["arm"] == arm.name]
         for name, numbers in found.items():
-            places = {int(row): int(seed) % search.repeats for row, seed in mine["seed"].items()}
+            places = {row: int(seed) % search.repeats for row, seed in mine["seed"].items()}
             known = {row: numbers[at] for row, at in places.items() if at < len(numbers)}
             added.setdefault(name, {}).update(known)
     columns = {name: pd.Series(values, dtype=float) for name, values in added.items()}

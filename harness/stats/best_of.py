@@ -34,7 +34,7 @@ def expected_best(values: npt.ArrayLike, sign: int = 1) -> Floats:
     if not finite.any():
         raise ValueError("no candidate has a value")
     ordered = np.sort(np.where(finite, array, array[finite].min()))
-    best = np.array([chance @ ordered for chance in _chances(ordered.size)])
+    best: Floats = np.array([chance @ ordered for chance in _chances(ordered.size)])
     best[-1] = ordered[-1]  # for certain, and not to within rounding
     return sign * best
 
@@ -64,7 +64,8 @@ def optimism(chosen_by: npt.ArrayLike, fresh: npt.ArrayLike, sign: int = 1) -> F
     levels, place = np.unique(own, return_inverse=True)
     of_level = np.bincount(place, gaps, levels.size) / np.bincount(place, minlength=levels.size)
     ordered = of_level[np.sort(place)]
-    found = np.array([chance @ ordered for chance in _chances(ordered.size)]) - gaps.mean()
+    expected = [float(chance @ ordered) for chance in _chances(ordered.size)]
+    found: Floats = np.array(expected) - gaps.mean()
     found[0] = 0.0
     return found
 

@@ -120,6 +120,7 @@ def test_the_best_of_unequal_searches_is_not_compared():
 def test_an_arm_that_is_not_searched_has_no_best():
     data = changed("factors", {"rate": {"path": "optimizer.lr", "levels": [0.1, 0.01]}})
     data["search"]["space"] = {"optimizer.lr": {"log": [1e-3, 1e-1]}}
+    data["workload"] = {**STUDY["workload"], "optimizer": {"name": "adam"}}
     data["arms"] = {"free": {"model.width": 9}}
     data["claims"] = [data["claims"][0] | {"contrast": [{"arm": "free"}, {"rate": 0.1}]}]
     with pytest.raises(InputError, match=r"is not searched, so that it has no search\.best"):
