@@ -18,6 +18,9 @@ from harness.search.found import best_so_far
 from harness.stats.intervals import t_interval
 from harness.study import Arm
 
+_MANY_TIMES = 30
+"""Values that differ by more are drawn on a logarithmic scale."""
+
 
 class BestSoFar(Figure):
     """The best validation metric so far against candidates, where samplers are compared."""
@@ -37,6 +40,9 @@ class BestSoFar(Figure):
         facets = _facets(evidence)[:MOST_PANELS]
         if not facets:
             return None
+        values = np.concatenate([line.y for facet in facets for line in facet.lines])
+        decades = values.min() > 0 and values.max() > _MANY_TIMES * values.min()
+        frame = Frame("Candidates", short_label(known), log_y=bool(decades), whole_x=True)
         return Picture(
             "best-so-far",
             f"Search: best {metric_name(known.name)} so far",
@@ -46,7 +52,7 @@ class BestSoFar(Figure):
             f"{unit_in_words(known)}",
             f"Best {metric_name(known.name)} so far of {counted(facets)} against the number of"
             " candidates.",
-            draw_facets(facets, Frame("Candidates", short_label(known), whole_x=True)),
+            draw_facets(facets, frame),
             columns=columns(len(facets)),
         )
 
