@@ -76,10 +76,6 @@ class NullExecutor:
         events, self._ready = self._ready, []
         return events
 
-    def describe(self) -> dict[str, str | int | float]:
-        """Say that nothing runs."""
-        return {"executor": "none", "slots": self.slots}
-
     def release(self) -> None:
         """Have nothing to stop."""
 
