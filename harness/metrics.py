@@ -100,6 +100,12 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.steps", "minimize", "", "training steps"),
         Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
+        # of all candidates of a search; the best is better as the metric is that chooses it
+        Metric("search.best", None, "", "best validation score that a search found"),
+        Metric("search.optimism", "minimize", "", "score that chose the winner minus a fresh one"),
+        Metric(
+            "search.optimism_per_doubling", "minimize", "", "optimism per doubling of candidates"
+        ),
     )
 }
 """What the harness measures itself."""
