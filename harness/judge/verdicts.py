@@ -51,6 +51,7 @@ from harness.study.claims import SingleClaim, Test
 from harness.trial import digest
 
 POWER = 0.8
+UNSEEN = 0.95  # confidence with which the rate of what was not seen is bounded
 SEEDS, SEEDS_AND_EXAMPLES = "seeds", "seeds and test examples"
 
 
@@ -337,6 +338,8 @@ def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: 
         text += f"; {lone}"
     elif any(part.assessment.skewed for part in parts if part.assessment):
         text += "; the numbers are skewed, so the interval may err more often than it says"
+    elif outcome != "inconclusive" and (unseen := _unseen(parts)):
+        text += f"; {unseen}"
     if any(part.test.metric.startswith("validation.") for part in parts):
         text += "; a validation metric is of the epoch that it chose, so it may flatter"
     return text
@@ -357,6 +360,29 @@ def _lone_seeds(parts: Sequence[TestResult]) -> str:
     return (
         f"{far} of {seeds} seeds {lie} far from the others (a rate of {low:.2g} to {high:.2g}%), so"
         " the mean is not what most seeds show, and its interval may err more often than it says"
+    )
+
+
+def _unseen(parts: Sequence[TestResult]) -> str:
+    """Say how common seeds far from the others may be although none was seen.
+
+    The exact bound for no event in n (Hanley and Lippman-Hand, JAMA 249, 1983).
+    """
+    counts = [
+        len(part.per_seed)
+        for part in parts
+        if part.per_seed is not None
+        and part.test.average == "mean"
+        and part.assessment
+        and part.assessment.deviation
+    ]
+    if not counts:
+        return ""
+    seeds = min(counts)
+    _, most = rate_interval(0, seeds, 2 * UNSEEN - 1)
+    return (
+        f"none of {seeds} seeds lies far from the others, so up to {100 * most:.2g}% of seeds may"
+        f" without being seen (with {100 * UNSEEN:.2g}% confidence)"
     )
 
 
