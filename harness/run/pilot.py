@@ -111,7 +111,7 @@ class _Training:
         assert study.search is not None
         search = study.search.model_copy(update={"repeats": searches})
         plan = replace(self._plan, study=study.model_copy(update={"search": search}))
-        run = ArmSearch(plan, plan.baseline, self._store, next_round, best)
+        run = ArmSearch(plan, plan.baseline, self._store.searches, next_round, best)
         items = run.start()
         while items:
             self.train("search", [item.trial for item in items])
