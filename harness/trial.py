@@ -49,6 +49,17 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
+SOURCES = {
+    "initialization": "initial weights",
+    "order": "order of the examples, augmentation, dropout and other draws of training",
+    "split": "division into training and validation",
+}
+"""What a trial draws at random, as far as a pilot can vary each alone (see `Trial.seed_of`)."""
+
+OWN_SEEDS = "seeds"
+"""The part of a trial's workload that gives some sources of randomness another seed than the
+trial's own. No study file can say it."""
+
 PRODUCTS = ("weights", "samples", "embeddings", "predictions")
 """What one stage can give another."""
 
@@ -118,6 +129,11 @@ class Trial:
     def sources(self) -> Mapping[str, str]:
         """The trials of the stages whose products this one uses, by role."""
         return sources_of(self.workload)
+
+    def seed_of(self, source: str) -> int:
+        """Return the seed of one of `SOURCES`: the trial's own, unless its workload says else."""
+        own: Mapping[str, int] = self.workload.get(OWN_SEEDS) or {}
+        return own.get(source, self.seed)
 
     @property
     def has_own_training(self) -> bool:
