@@ -58,7 +58,10 @@ trained: the mean and scale of its inputs."""
 
 
 Outcomes = Mapping[str, "NDArray[Any]"]
-"""Each test example's own number by the name of the metric that is their mean, (examples,)."""
+"""Each test example's own number by the name of the metric that is made of their mean, (examples,).
+Beside these, of each example, where there is such a thing: its class (`LABEL`); `CLUSTER`, which of
+them depend on each other; `WEIGHT`, what it counts in that mean."""
+CLUSTER, LABEL, WEIGHT = "cluster", "label", "weight"
 
 
 def sources_of(workload: Mapping[str, Any]) -> dict[str, str]:

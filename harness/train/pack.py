@@ -26,6 +26,7 @@ from harness.train.device_data import DeviceData, Division, Normalization
 from harness.train.evaluation import (
     IndexedSplit,
     example_outcomes,
+    of_test,
     supervised_metrics,
     task_metrics,
 )
@@ -261,7 +262,7 @@ class Pack:
         split = IndexedSplit(test, np.arange(len(test))[None], normalization)
         found = example_outcomes(self.context.program, best, split)
         return [
-            {f"test.{name}": values[place] for name, values in found.items()}
+            of_test({name: values[place] for name, values in found.items()}, test.source)
             for place in range(len(members))
         ]
 
