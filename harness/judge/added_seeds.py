@@ -24,7 +24,8 @@ from harness.judge.examples import variation_of_examples
 from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
 from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
-from harness.judge.verdicts import SEEDS, SEEDS_AND_EXAMPLES, refutation_of, shown_ends
+from harness.judge.result import SEEDS, SEEDS_AND_EXAMPLES
+from harness.judge.verdicts import refutation_of, shown_ends
 from harness.judged import Verdict
 from harness.measures.base import MissingEvidence
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
