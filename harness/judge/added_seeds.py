@@ -158,7 +158,9 @@ def _part(added: _Added, test: Test, seeds: int) -> _Part:
     parts = len(added.claim.tests)
     says, low, high = outcome(values, hypothesis, added.left, parts)
     alone = _Part(test, hypothesis, values, says, low, high, seeds, searches, (low, high), None)
-    squares = variation_of_examples(test, added.evidence, values) if searches < 2 else None
+    if searches > 1:
+        return alone
+    squares = variation_of_examples(test, added.evidence, values).squares
     if squares is None or added.evidence.plan.study.generalize == "seeds":
         return alone
     end = added.left / (1 if says == "supported" else parts) / 2.0

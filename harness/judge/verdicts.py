@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.formatting import plural
-from harness.judge.examples import variation_of_examples
+from harness.judge.examples import Variation, variation_of_examples
 from harness.judge.measures import (
     compared_arms,
     describe_measure,
@@ -33,7 +33,7 @@ from harness.metrics import metric_of
 from harness.plan.budgets import budgets
 from harness.seeding import stream
 from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
-from harness.stats.crossed import MeanSquares, over_seeds_and_examples
+from harness.stats.crossed import over_seeds_and_examples
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (
     Alternative,
@@ -62,8 +62,8 @@ class TestResult:
     On the scale of the test (a ratio is tested as its logarithm); `shown` brings a number back to
     the scale of the claim. `assessment` decides; it is the one `over_seeds`, or `over_both` seeds
     and test examples, as `interval_over` says. Without outcomes of examples there is none of these,
-    nor `squares`, their analysis of variance. `searches` says how often the arms were searched, as
-    `searches_behind`; of two or more, each counts as one number.
+    nor squares in `variation`, their analysis of variance. `searches` says how often the arms were
+    searched, as `searches_behind`; of two or more, each counts as one number.
     """
 
     test: Test
@@ -79,7 +79,7 @@ class TestResult:
     interval_over: str = ""
     over_seeds: Assessment | None = None
     over_both: Assessment | None = None
-    squares: MeanSquares | None = None
+    variation: Variation = field(default_factory=Variation)
 
     @property
     def expected(self) -> str:
@@ -212,7 +212,8 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     average = AVERAGES[test.average]
     searches = searches_behind(test, evidence.plan)
     numbers = independent(values, searches, average.estimate)
-    squares = variation_of_examples(test, evidence, values) if searches < 2 else None
+    variation = variation_of_examples(test, evidence, values) if searches < 2 else Variation()
+    squares = variation.squares
     with_examples = squares is not None and study.generalize == "seeds_and_examples"
     wide = refuting_level(study.alpha, claims, hypothesis, parts)
 
@@ -238,7 +239,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         interval_over=SEEDS_AND_EXAMPLES if with_examples else SEEDS,
         over_seeds=one,
         over_both=both,
-        squares=squares,
+        variation=variation,
     )
 
 
@@ -334,6 +335,8 @@ def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: 
     if outcome == "supported" and all(part.test.average == "mean" for part in parts):
         text += f"; {_sign_flip_text(parts, alpha)}"
     text += words(outcome, max(part.searches for part in parts))
+    if clustered := next((part.variation.words for part in parts if part.variation.words), ""):
+        text += f"; {clustered}"
     if lone := _lone_seeds(parts):
         text += f"; {lone}"
     elif any(part.assessment.skewed for part in parts if part.assessment):
@@ -408,8 +411,9 @@ def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     if lead.assessment is None or lead.per_seed is None or lead.test.average != "mean":
         return None
     error = 0.0
-    if lead.squares is not None and lead.interval_over == SEEDS_AND_EXAMPLES:
-        error = lead.squares.error_of_examples
+    squares = lead.variation.squares
+    if squares is not None and lead.interval_over == SEEDS_AND_EXAMPLES:
+        error = squares.error_of_examples
     rule = Rule(alpha, claims)
     forecast = seeds_to_decide(lead.assessment, lead.hypothesis, rule, POWER, error)
     return forecast.seeds * seeds_of_one(lead.searches, lead.per_seed.size) if forecast else None
