@@ -40,7 +40,7 @@ def searches(evidence: Evidence, metric: str) -> list[Picture]:
     rows = trials[(trials["phase"] == Phase.SEARCH.value) & (trials["state"] == "complete")]
     spaces = {arm.name: evidence.plan.space(arm) for arm in evidence.plan.arms}
     first = {name: space.candidates for name, space in spaces.items() if space is not None}
-    rows = rows[rows["candidate"] < rows["arm"].map(first)]
+    rows = rows[rows["candidate"].astype(float) < rows["arm"].map(first).astype(float)]
     pictures = []
     for path, dimension in search.space.items():
         column = f"parameter.{path}"
