@@ -55,6 +55,8 @@ class Data(Component):
     """Whether only reading the data tells which they are; else their files and settings do."""
     repeats: ClassVar[bool] = False
     """Whether equal inputs may stand in the test split and outside of it."""
+    clustered: ClassVar[bool] = False
+    """Whether some test examples depend on each other, so that it names the clusters of them."""
     cases: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     """Settings under which `harness.testing.data` tries it."""
     hub_task: ClassVar[str | None] = None

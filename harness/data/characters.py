@@ -56,6 +56,7 @@ class Characters(Data):
     test_limit: Limit | None = Field(None, description="test on only so many windows")
 
     rule: ClassVar[str] = "windows-1"
+    clustered: ClassVar[bool] = True
     repeats: ClassVar[bool] = True
     hub_task: ClassVar[str | None] = "text-generation"
     cases: ClassVar = (

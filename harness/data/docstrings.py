@@ -44,6 +44,7 @@ class Docstrings(Sentences):
         5_000, ge=3, le=1_000_000, description="token ids: padding, unknown, commonest words"
     )
 
+    clustered: ClassVar[bool] = True
     of_each: ClassVar[int] = 2531  # about so many, by version of Python
     cases: ClassVar = (
         {},

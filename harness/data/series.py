@@ -79,6 +79,7 @@ class Series(Data):
     )
 
     rule: ClassVar[str] = "windows-1"
+    clustered: ClassVar[bool] = True
     cases: ClassVar = (
         *({"source": source} for source in _SERIES),
         {"horizon": 3, "limit": 100, "window": 12},

@@ -141,10 +141,9 @@ def answers_that_move(evidence: Evidence, verdicts: Sequence[Verdict] = ()) -> l
 
 
 def _judged_parts(claim: Claim, verdict: Verdict | None) -> Sequence[Verdict | Part | None]:
-    """Return what came of each test of a claim."""
-    if verdict is None:
-        return [None] * len(claim.tests)
-    return verdict.parts or [verdict]
+    """Return what came of each test of a claim; None where that is not known."""
+    parts: Sequence[Verdict | Part] = [] if verdict is None else verdict.parts or [verdict]
+    return parts if len(parts) == len(claim.tests) else [None] * len(claim.tests)
 
 
 def _turns(half: float, full: float) -> bool:

@@ -35,6 +35,11 @@ class SplitHalf(Probe):
                 "divides validation examples one by one; those of a group "
                 f"(`{workload.data.group_column}`) are not independent of each other"
             )
+        if workload.data.clustered:
+            return (
+                f"divides validation examples one by one; examples of {workload.data.name} are not"
+                " independent of each other"
+            )
         task = workload.learns
         if task.selects in task.per_example:
             return None

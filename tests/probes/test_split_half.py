@@ -60,11 +60,12 @@ def test_the_probe_is_a_part_of_what_a_candidate_is():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"name": "table", "source": "diabetes"}, "plain mean over independent examples"),
+        ({"name": "series"}, "examples of series are not independent of each other"),
+        ({"name": "table", "source": "diabetes"}, None),
         ({"name": "ring", "modes": 4}, None),
     ],
 )
-def test_scores_that_are_no_mean_over_examples_are_refused(data, message):
+def test_scores_of_examples_that_depend_on_each_other_are_refused(data, message):
     study = {**STUDY, "workload": {**STUDY["workload"], "data": data}}
     if message is None:
         assert SplitHalf(name="split_half").refusal(load_study(study).study.workload) is None
