@@ -39,6 +39,7 @@ from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.train.updates import (
     LayerwiseUpdate,
     SummedGradients,
+    at_step,
     clipped,
     threshold_for,
     update_for,
@@ -168,7 +169,7 @@ class Pack:
                 inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
             if self.soft is not None:
                 inputs, targets = self.soft.of(inputs, targets, step * size)  # noqa: PLW2901
-            losses = self.step(inputs, targets, _at(self.steps + step, horizon))
+            losses = self.step(inputs, targets, at_step(self.steps + step, horizon))
             for name, values in losses.items():
                 if name in totals:
                     totals[name] += values
@@ -390,11 +391,6 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
 def _no_update(part: str, gradients: list[Tensor]) -> None:
     del gradients
     raise RuntimeError(f"an evaluation must not train: it asked for an update of {part}")
-
-
-def _at(step: int, horizon: Horizon) -> Rate:
-    """Return each member's own multiplier of the learning rate at a step."""
-    return lambda member: member.schedule.multiplier(step, horizon)
 
 
 def _augmentation(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from harness.components.transfer import Transfer
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
+from harness.schedules.base import Horizon
 from harness.train.stack import Stack, state_names
 from harness.train.transfer import rates
 
@@ -183,3 +184,8 @@ def _norms(gradient: Tensor) -> Tensor:
     else:
         norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return norms
+
+
+def at_step(step: int, horizon: Horizon) -> Rate:
+    """Return each member's own multiplier of the learning rate at a step."""
+    return lambda member: member.schedule.multiplier(step, horizon)
