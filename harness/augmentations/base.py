@@ -28,6 +28,10 @@ class Augmentation(Component):
     draw changes nothing for it. Those that share one draw in the reverse order of their names, also
     where they are turned off."""
 
+    mixes: ClassVar[bool] = False
+    """Whether it mixes the examples of a batch, and their classes with them: it has `mix` instead
+    of `apply`, and comes after those that do not mix."""
+
     @classmethod
     def single(cls) -> str | None:
         """Return the name of its only setting, None if it has several."""
@@ -54,3 +58,27 @@ class Augmentation(Component):
             fill: what zero is after normalization, of a shape that fits beside the inputs.
         """
         raise NotImplementedError
+
+    def mix(self, inputs: Tensor, targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mixed inputs and soft targets.
+
+        Args:
+            inputs: as in `apply`.
+            targets: how much each class counts, (members, batch, classes).
+            drawn: as in `apply`.
+        """
+        raise NotImplementedError
+
+
+def partners(keys: Tensor) -> Tensor:
+    """Return for each example of a batch another of it, (members, batch), by keys drawn for them.
+
+    Each example is the partner of exactly one, which may be itself.
+    """
+    return keys.argsort(dim=1, stable=True)
+
+
+def taken(values: Tensor, places: Tensor) -> Tensor:
+    """Return the examples of a batch (members, batch, ...) at places (members, batch)."""
+    index = places.view(*places.shape, *[1] * (values.ndim - 2)).expand_as(values)
+    return values.gather(1, index)

@@ -27,9 +27,19 @@ def _absent(value: Any) -> bool:
 
 
 class EarlyStopping(Component):
-    """Training ends when the validation metric that selects the epoch has stopped improving."""
+    """Training ends when a validation metric has stopped improving.
+
+    Which epoch's weights count is another question, which `keep` answers: the best one by the
+    metric that selects the epoch, or the last one.
+    """
 
     patience: int = Field(ge=1, description="epochs without a better one before training ends")
+    metric: str | None = Field(
+        None,
+        pattern=r"^validation\.[a-z0-9_]+$",
+        exclude_if=_absent,
+        description="which one; left out: the one that selects the epoch, such as accuracy",
+    )
 
 
 class Measured(Component):

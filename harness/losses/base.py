@@ -24,6 +24,17 @@ class Loss(Component):
 
     targets: ClassVar[tuple[Kind, ...]]
     """The kinds of targets that it is for."""
+    soft: ClassVar[bool] = False
+    """Whether `mean` also takes soft targets: (batch, classes), how much each class counts."""
+
+    @property
+    def weighs(self) -> bool:
+        """Whether classes count by weights of the training part, which come in soft targets."""
+        return False
+
+    def refusal(self, kind: Kind) -> str | None:
+        """Say why it is not for targets of a kind; None if it is."""
+        return None if kind in self.targets else f"does not suit targets of the kind {kind}"
 
     @property
     def packable(self) -> bool:

@@ -37,7 +37,7 @@ from harness.metrics import BUILT_IN
 from harness.models import Model
 from harness.plugins import plugins, registered
 from harness.registry import DATA, LOSSES, OPTIMIZERS, SCHEDULES, TASKS, setting
-from harness.tasks import Task, usual_task
+from harness.tasks import Supervised, Task, usual_task
 
 
 def _known_metric(metric: str) -> str:
@@ -81,8 +81,8 @@ def _allow_training(schema: dict[str, Any]) -> None:
 
 
 _OURS = (
-    "optimizer", "schedule", "task", "loss", "metrics", "batch_size", "clip", "early_stopping",
-    "augmentation", "transfer",
+    "optimizer", "schedule", "task", "loss", "metrics", "batch_size", "clip", "l1",
+    "clear_gradients", "early_stopping", "augmentation", "transfer",
 )  # fmt: skip
 """What only our own training makes use of."""
 
@@ -140,6 +140,19 @@ class Workload(Component):
     batch_size: int = Field(64, ge=1)
     clip: float | None = Field(
         None, gt=0, description="largest norm of the gradient of all parameters together"
+    )
+    l1: float = Field(
+        0.0,
+        ge=0,
+        exclude_if=_nothing,
+        description="weight of an L1 penalty on all weights but biases: after each step they move "
+        "towards zero by the learning rate times it, and stay there (proximal gradient)",
+    )
+    clear_gradients: bool = Field(
+        True,
+        exclude_if=bool,
+        description="false is a mistake on purpose: the gradients of all steps add up, as where "
+        "`optimizer.zero_grad()` is forgotten",
     )
     keep: Literal["best", "last"] = Field(
         "best", description="the epoch whose weights count: best by validation, or the last"
@@ -264,6 +277,41 @@ class Workload(Component):
         return self
 
     @model_validator(mode="after")
+    def _known_gradient_options(self) -> Self:
+        if self.training is not None:
+            return self
+        for option, said in (("l1", self.l1), ("clear_gradients", not self.clear_gradients)):
+            if said and not isinstance(self.learns, Supervised):
+                raise ValueError(
+                    f"`{option}` is for tasks of one supervised network, not for {self.learns.name}"
+                )
+        if not self.clear_gradients and self.transfer and self.transfer.unfreeze_every:
+            raise ValueError("`clear_gradients: false` does not go with layers that join later")
+        return self
+
+    @model_validator(mode="after")
+    def _stops_by_what_is_measured(self) -> Self:
+        name = self.early_stopping.metric if self.early_stopping else None
+        if name is None or self.training is not None:
+            return self
+        last = name.rpartition(".")[2]
+        known = [*self.learns.measures, *self.metrics]
+        if last not in known:
+            listed = ", ".join(f"validation.{one}" for one in known)
+            raise ValueError(
+                f"`early_stopping.metric`: no epoch has {name}"
+                f"{nearest(name, [f'validation.{one}' for one in known])} (it has: {listed})"
+            )
+        own = self.metrics.get(last)
+        goal = getattr(own, "goal", None) if own is not None else self.learns.measures[last].goal
+        if goal is None:
+            raise ValueError(
+                f"`early_stopping.metric`: nothing says whether a low or a high {last} is better: "
+                "write `goal: minimize` or `goal: maximize` beside its function in `metrics`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _model_suits(self) -> Self:
         refusal = self.model.refusal(self.data)
         if refusal is not None:
@@ -276,4 +324,18 @@ class Workload(Component):
         changes = augmentations(said)
         if any(change.images for change in changes) and not self.data.images:
             raise ValueError(f"`augmentation` changes images; {self.data.name} has none")
+        for change in changes:
+            if change.mixes and (refusal := self._not_mixed()):
+                raise ValueError(f"`augmentation.{change.name}` {refusal}")
         return self
+
+    def _not_mixed(self) -> str | None:
+        """Say why examples cannot be mixed with their classes; None if they can."""
+        task = self.learns
+        if self.data.form.vocabulary is not None:
+            return "mixes the inputs of two examples, and these are token ids"
+        if self.data.kind != "class" or not isinstance(task, Supervised):
+            return "mixes examples and their classes: it is for classification"
+        if not self.loss.meant(task.usual_loss).soft:
+            return f"mixes classes, and `loss: {self.loss.name}` takes no soft targets"
+        return None

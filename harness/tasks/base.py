@@ -250,8 +250,8 @@ class Supervised(Task):
             ValueError: if the loss does not fit the kind of targets.
         """
         meant = loss.meant(self.usual_loss)
-        if form.kind not in meant.targets:
-            raise ValueError(f"{loss.name} does not suit targets of the kind {form.kind}")
+        if refusal := meant.refusal(form.kind):
+            raise ValueError(f"{loss.name} {refusal}")
         return Objective(meant, self.scores(form), usual=meant.name == self.usual_loss)
 
     def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
@@ -266,7 +266,8 @@ class Supervised(Task):
         """Say that the loss is another task's."""
         if workload.data.kind not in workload.loss.targets:
             return f"`loss: {workload.loss.name}` does not suit the targets of {workload.data.name}"
-        return None
+        refusal = workload.loss.refusal(workload.data.kind)
+        return None if refusal is None else f"`loss: {workload.loss.name}` {refusal}"
 
 
 def kept_outcomes(task: Task, objective: Objective | None) -> tuple[str, ...]:

@@ -33,7 +33,9 @@ class Augmented:
             raise ValueError(
                 f"augmentation changes images (channels, height, width); these inputs are {shape}"
             )
-        self._applied = [one for one in every if one.changes]
+        changing = [one for one in every if one.changes]
+        self._applied = [one for one in changing if not one.mixes]
+        self._mixing = [one for one in changing if one.mixes]
         self._drawing = [
             (one, one.stream or f"augmentation {one.name}")
             for one in reversed(every)
@@ -44,6 +46,11 @@ class Augmented:
             for _, purpose in self._drawing
         }
         self._drawn: dict[str, Tensor] = {}
+
+    @property
+    def mixes(self) -> bool:
+        """Whether examples are mixed, so that targets become soft."""
+        return bool(self._mixing)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with some members only."""
@@ -83,3 +90,16 @@ class Augmented:
         for one in self._applied:
             inputs = one.apply(inputs, self._drawn[one.name][:, part], fill)
         return inputs
+
+    def mix(self, inputs: Tensor, targets: Tensor, start: int) -> tuple[Tensor, Tensor]:
+        """Return mixed inputs and targets, after `apply`; the same ones where nothing mixes.
+
+        Args:
+            inputs: of shape (members, batch, ...).
+            targets: soft ones, (members, batch, classes).
+            start: as in `apply`.
+        """
+        part = slice(start, start + inputs.shape[1])
+        for one in self._mixing:
+            inputs, targets = one.mix(inputs, targets, self._drawn[one.name][:, part])
+        return inputs, targets

@@ -225,17 +225,28 @@ def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
     for row, member in enumerate(pack.members):
         if member.gone:
             continue
-        stopping = member.settings.early_stopping
         reason = (
             None if last else pruning_reason(member.curve, member.trial, member.settings, epoch)
         )
         if reason is not None:
             member.gone = True
             yield member.trial, Pruned(reason, _pruned_outcome(pack, member, epoch))
-        elif last or (stopping and epoch - member.best_epoch >= stopping.patience):
+        elif last or _has_stopped_improving(member, epoch):
             done.append(row)
     if done:
         yield from _finish(pack, done, epoch)
+
+
+def _has_stopped_improving(member: Member, epoch: int) -> bool:
+    """Whether a trial's early stopping ends the training after this epoch."""
+    stopping = member.settings.early_stopping
+    if stopping is None:
+        return False
+    best = member.best_epoch
+    if stopping.metric is not None:
+        bests = metric_of(stopping.metric, member.trial.workload).best_so_far(member.curve)
+        best = 1 + bests.index(bests[-1])  # the first of equals
+    return epoch - best >= stopping.patience
 
 
 def _finish(pack: Pack, rows: Sequence[int], epoch: int) -> Iterator[tuple[Trial, Event]]:

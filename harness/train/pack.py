@@ -32,10 +32,18 @@ from harness.train.evaluation import (
 )
 from harness.train.packed_program import PackedProgram, Program, program_for
 from harness.train.single_program import SingleProgram, TrialState, build_template
+from harness.train.soft_targets import soft_targets_of
 from harness.train.stack import Stack, state_names
 from harness.train.stage_products import StageNetwork, StagesByRole
 from harness.train.transfer import freeze, frozen_groups, load_weights
-from harness.train.updates import LayerwiseUpdate, clipped, update_for
+from harness.train.updates import (
+    LayerwiseUpdate,
+    SummedGradients,
+    at_step,
+    clipped,
+    threshold_for,
+    update_for,
+)
 from harness.trial import Outcomes, Phase, Trial
 from harness.workloads.settings import TrialSettings, read_settings
 
@@ -105,6 +113,7 @@ class Pack:
         self.initial = self.stack.rows(everyone) if wants_initial else None
         self.best = self.stack.rows(everyone)
         self.augmentation = _augmentation(self.settings, trials, context.data.shape)
+        self.soft = soft_targets_of(context.program.objective, context.form, self.augmentation)
         self.transfer = self.settings.transfer
         self.stages = {
             role: StageNetwork(one, context.data.device, lambda: self.normalization)
@@ -112,6 +121,7 @@ class Pack:
             if role != "initial"
         }
         self.updates = self._make_updates()
+        self.summed = None if self.settings.clear_gradients else SummedGradients()
         self.frozen = self._frozen(1)
         own = stream(trials[0].seed_of("order"), self._draws())
         self.generator = torch.Generator().manual_seed(own)
@@ -140,6 +150,7 @@ class Pack:
         update = self.updates[program.task.main]
         assert isinstance(update, LayerwiseUpdate)
         update.extend(after[0], self.stack.parameters)
+        self._arrange()
 
     def train_epoch(self) -> dict[str, Tensor]:
         """Take one step per batch; return each member's mean losses, each of shape (members,)."""
@@ -156,7 +167,9 @@ class Pack:
         for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
             if self.augmentation is not None:
                 inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
-            losses = self.step(inputs, targets, _at(self.steps + step, horizon))
+            if self.soft is not None:
+                inputs, targets = self.soft.of(inputs, targets, step * size)  # noqa: PLW2901
+            losses = self.step(inputs, targets, at_step(self.steps + step, horizon))
             for name, values in losses.items():
                 if name in totals:
                     totals[name] += values
@@ -178,11 +191,15 @@ class Pack:
         def follow(part: str, gradients: list[Tensor]) -> None:
             if ranks is not None:
                 gradients = mean_over_ranks(ranks, gradients, weight)
+            if self.summed is not None:
+                gradients = self.summed.add(part, gradients)
             if self.limits is not None:
                 gradients = clipped(gradients, self.limits)
             if part not in self.updates:
                 raise ValueError(f"part '{part}' has no optimizer: return one from `optimizers`")
             self.updates[part].step(gradients, rate)
+            if self.threshold is not None:
+                self.threshold.apply(self.stack.parameters, rate)
 
         if isinstance(program, PackedProgram):
             gradients, losses = program.gradients(self.stack, inputs, targets)
@@ -238,6 +255,8 @@ class Pack:
             update.keep(rows, self.stack.parameters)
         if self.augmentation is not None:
             self.augmentation.keep(rows)
+        if self.summed is not None:
+            self.summed.keep(rows)
         self._arrange()
 
     def final_metrics(self, rows: Sequence[int], best: Stack) -> list[dict[str, float]]:
@@ -326,8 +345,12 @@ class Pack:
         data = self.context.data
         limits = [member.settings.clip for member in self.members]
         self.limits = None if limits[0] is None else torch.tensor(limits, device=data.device)
+        penalties = [(member.settings.scheduled, member.settings.l1) for member in self.members]
+        self.threshold = threshold_for(penalties, self.context.program.template, self.transfer)
         divisions = [member.division for member in self.members]
         self.normalization = Normalization(divisions, data.device)
+        if self.soft is not None:
+            self.soft.weigh(divisions, data)
         if self.augmentation is not None:
             dark = torch.zeros(len(divisions), 1, *data.shape, device=data.device)
             self.darkness = self.normalization.apply_(dark, axis=0)
@@ -368,11 +391,6 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
 def _no_update(part: str, gradients: list[Tensor]) -> None:
     del gradients
     raise RuntimeError(f"an evaluation must not train: it asked for an update of {part}")
-
-
-def _at(step: int, horizon: Horizon) -> Rate:
-    """Return each member's own multiplier of the learning rate at a step."""
-    return lambda member: member.schedule.multiplier(step, horizon)
 
 
 def _augmentation(

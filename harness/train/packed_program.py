@@ -26,6 +26,9 @@ CAPTURE_SCORES_AT_USE = 3  # of the same shapes: a capture costs as much as a fe
 LARGEST_PROGRAMS = 32
 _BFLOAT16_FROM = 1_000_000  # parameters of a member; below, launching kernels dominates
 
+_Shapes = tuple[bool, torch.Size, torch.Size]
+"""Whether it trains, and the shapes of inputs and targets, which are soft or not."""
+
 
 class PackedProgram:
     """The step of a supervised task for any number of members, by vmap, captured as a graph.
@@ -51,8 +54,8 @@ class PackedProgram:
         self._trained, self._held = state_names(template)
         self._bfloat16 = bfloat16
         self.precision = "bfloat16" if bfloat16 else "float32"
-        self._uses: dict[tuple[bool, torch.Size], int] = {}
-        self._functions: dict[tuple[bool, torch.Size], TensorFunction] = {}
+        self._uses: dict[_Shapes, int] = {}
+        self._functions: dict[_Shapes, TensorFunction] = {}
         self.step_bytes = 0
         """Memory of the intermediate results of a step, for one member, once it is known."""
         self.step_calls = 0
@@ -61,7 +64,7 @@ class PackedProgram:
     @property
     def launching(self) -> str | None:
         """How steps are launched on a GPU and why, once it has been measured."""
-        functions = (function for (training, _), function in self._functions.items() if training)
+        functions = (function for (training, *_), function in self._functions.items() if training)
         said = [function.reason for function in functions if isinstance(function, Replayed)]
         return next(filter(None, said), None)
 
@@ -103,7 +106,7 @@ class PackedProgram:
         return found
 
     def _run(self, training: bool, arguments: list[Tensor]) -> Sequence[Tensor]:
-        key = (training, arguments[0].shape)
+        key = (training, arguments[0].shape, arguments[1].shape)
         function = self._functions.get(key)
         if function is None:
             function = self._prepared(training, arguments)
@@ -115,7 +118,7 @@ class PackedProgram:
         A step is captured at its first use: the graph rounds products of matrices in another
         way (it turns them round), and results must not depend on how often a shape was met.
         """
-        key = (training, arguments[0].shape)
+        key = (training, arguments[0].shape, arguments[1].shape)
         plain = self._stacked_gradients if training else self._stacked_scores
         self._uses[key] = self._uses.get(key, 0) + 1
         if not training and self._uses[key] < CAPTURE_SCORES_AT_USE:

@@ -23,9 +23,9 @@ def pack_key(trial: Trial) -> str:
     """Return a key that trials share if they can be one program.
 
     They may differ in seed, initial weights, numbers of the optimizer, schedule, dropout rates
-    (unless one has none), the gradient's largest norm, and rules that end training early. All
-    other settings must be equal. A simple model, or a training of the user's own, has a key of
-    its own.
+    (unless one has none), the gradient's largest norm, the weight of an L1 penalty, and rules that
+    end training early. All other settings must be equal. A simple model, or a training of the
+    user's own, has a key of its own.
     """
     if trial.has_own_training or is_simple(trial.workload["model"]):
         return trial.id
@@ -47,6 +47,8 @@ def network_key(workload: Mapping[str, Any]) -> str:
 def _shared(workload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a workload that all members of a pack have in common."""
     kept = {key: value for key, value in workload.items() if key not in _MEMBERS_OWN}
+    if kept.get("l1"):
+        kept["l1"] = True  # members may differ in how much
     optimizer = kept["optimizer"].items()
     return kept | {
         "model": structure(kept["model"]),

@@ -59,6 +59,7 @@ def _state(pack: Pack, epoch: int) -> dict[str, Any]:
             "order": member.order.bit_generator.state,
         },
         "augmentation": None if augmentation is None else augmentation.state(),
+        "summed": None if pack.summed is None else pack.summed.sums,
         "task_generator": pack.generator.get_state(),
         "generator": torch.get_rng_state(),
     }
@@ -76,6 +77,8 @@ def _restore(pack: Pack, state: dict[str, Any]) -> None:
             tensor.copy_(value)
     for part, update in pack.updates.items():
         update.load(state["updates"][part])
+    if pack.summed is not None:
+        pack.summed.sums = state["summed"]
     pack.generator.set_state(state["task_generator"])
     pack.steps = state["steps"]
     (member,) = pack.members

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from harness.components.transfer import Transfer
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
+from harness.schedules.base import Horizon
 from harness.train.stack import Stack, state_names
 from harness.train.transfer import rates
 
@@ -102,6 +103,62 @@ def update_for(
     return layered
 
 
+class SoftThreshold:
+    """The L1 penalty of members as a proximal step, after the optimizer's.
+
+    Weights move towards zero by learning rate times penalty, and stop there (Parikh and Boyd 2014,
+    Proximal Algorithms); a penalty in the loss would leave hardly any weight at zero. Parameters of
+    one dimension, such as biases, are left alone.
+    """
+
+    def __init__(self, penalties: Sequence[tuple[Scheduled, float]], rates: Sequence[float]):
+        """Prepare.
+
+        Args:
+            penalties: what decides the steps of each member, and the weight of its penalty.
+            rates: what each parameter's learning rate is multiplied by, in their order.
+        """
+        self._penalties, self._rates = list(penalties), list(rates)
+
+    def apply(self, parameters: Sequence[Tensor], rate: Rate) -> None:
+        """Move the parameters, each (members, ...), in place."""
+        every = [one.optimizer.lr * rate(one) * weight for one, weight in self._penalties]
+        limits = torch.tensor(every, dtype=torch.float32, device=parameters[0].device)
+        for parameter, factor in zip(parameters, self._rates, strict=True):
+            if parameter.ndim > 2:
+                own = (limits * factor).view(-1, *[1] * (parameter.ndim - 1)).to(parameter.dtype)
+                parameter.sub_(torch.clamp(parameter, -own, own))
+
+
+def threshold_for(
+    penalties: Sequence[tuple[Scheduled, float]], network: nn.Module, transfer: Transfer | None
+) -> SoftThreshold | None:
+    """Return the L1 penalty of a stack of networks; None where no member has one."""
+    if not any(weight for _, weight in penalties):
+        return None
+    by_name = rates(network, 1.0 if transfer is None else transfer.rate_decay)
+    return SoftThreshold(penalties, [by_name.get(name, 1.0) for name in state_names(network)[0]])
+
+
+class SummedGradients:
+    """The sum of each part's gradients over all steps, as where nobody clears them."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, list[Tensor]] = {}
+
+    def add(self, part: str, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """Return what all gradients of a part so far add up to."""
+        before = self.sums.get(part)
+        found = list(gradients) if before is None else list(torch._foreach_add(before, gradients))
+        self.sums[part] = found
+        return found
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some members only."""
+        for part, sums in self.sums.items():
+            self.sums[part] = [one[list(rows)] for one in sums]
+
+
 def clipped(gradients: Sequence[Tensor], limits: Tensor) -> list[Tensor]:
     """Scale each member's gradient down to a norm of at most its limit (Pascanu et al. 2013).
 
@@ -127,3 +184,8 @@ def _norms(gradient: Tensor) -> Tensor:
     else:
         norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return norms
+
+
+def at_step(step: int, horizon: Horizon) -> Rate:
+    """Return each member's own multiplier of the learning rate at a step."""
+    return lambda member: member.schedule.multiplier(step, horizon)

@@ -64,6 +64,8 @@ class TrialSettings(BaseModel):
     epochs: int
     batch_size: int = 64
     clip: float | None = None
+    l1: float = 0.0
+    clear_gradients: bool = True
     keep: Literal["best", "last"] = "best"
     early_stopping: EarlyStopping | None = None
     augmentation: Annotated[tuple[Augmentation, ...], PlainValidator(_augmentations)] = ()

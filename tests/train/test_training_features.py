@@ -27,6 +27,10 @@ FEATURES = [
     {"keep": "last"},
     {"early_stopping": {"patience": 1}, "epochs": 12},
     {"early_stopping": {"patience": 1}, "keep": "last", "epochs": 12},
+    {"early_stopping": {"patience": 1, "metric": "validation.loss"}, "epochs": 12},
+    {"l1": 0.05},
+    {"l1": 0.05, "transfer": {"freeze": 2, "unfreeze_every": 2, "rate_decay": 0.3}, "epochs": 6},
+    {"clear_gradients": False, "clip": 0.5, "early_stopping": {"patience": 1}, "epochs": 8},
     {"transfer": {"freeze": "features"}},
     {"transfer": {"freeze": 1, "rate_decay": 0.5}},
     {"transfer": {"freeze": 2, "unfreeze_every": 2, "rate_decay": 0.3}, "epochs": 6},
@@ -44,6 +48,25 @@ def test_a_pack_with_a_feature_is_its_trials_alone(of_each_kind, records_of, fea
     plain = records_of([make(0, optimizer={"lr": RATES[0]}, epochs=feature.get("epochs", 3))], data)
     if "early_stopping" not in feature and "keep" not in feature:
         assert packed[0].metrics != plain[0].metrics
+
+
+OF_CLASSES = [
+    {"loss": {"name": "cross_entropy", "label_smoothing": 0.2}},
+    {"loss": {"name": "cross_entropy", "class_weights": "balanced"}},
+    {"loss": {"name": "one_hot_squared_error", "class_weights": "balanced", "softmax": True}},
+    {"loss": "one_hot_squared_error", "augmentation": {"mixup": 1.0}},
+    {"augmentation": {"mixup": 0.4}, "loss": {"name": "cross_entropy", "label_smoothing": 0.1}},
+]
+
+
+@pytest.mark.parametrize("feature", OF_CLASSES, ids=str)
+def test_a_pack_with_a_feature_of_classes_is_its_trials_alone(
+    make_trial, records_of, tiny, feature
+):
+    trials = [make_trial(seed, optimizer={"lr": lr}, **feature) for seed, lr in enumerate(RATES)]
+    packed = records_of(trials, tiny)
+    assert packed[0].cost["pack_size"] == 4
+    assert parts(packed) == parts(records_of(trials, tiny, largest_pack=1))
 
 
 def test_keep_last_reports_the_last_epoch(make_trial, records_of, tiny):
