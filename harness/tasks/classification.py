@@ -27,7 +27,7 @@ class Classification(Supervised):
     selects: ClassVar[str] = "accuracy"
     targets: ClassVar[tuple[Kind, ...]] = ("class",)
     usual_loss: ClassVar[str] = "cross_entropy"
-    per_example: ClassVar[tuple[str, ...]] = ("accuracy",)
+    per_example: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
 
     def scores(self, form: Form) -> Scores:
         """See `Supervised`."""
@@ -50,8 +50,11 @@ class Classes:
         return -found.sum(dtype=torch.float64), (outputs.argmax(dim=-1) == targets).sum()
 
     def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return whether each answer is right; see `Task`."""
-        return {"accuracy": outputs.argmax(dim=-1) == targets}
+        """Return whether each answer is right, and its loss; see `Task`."""
+        return {
+            "accuracy": outputs.argmax(dim=-1) == targets,
+            "loss": -likelihood(outputs, targets),
+        }
 
     def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
         """See `Scores`."""
