@@ -1,0 +1,52 @@
+"""Sizes of activations, and accuracy in training mode."""
+
+import pytest
+import torch
+from torch import nn
+
+from harness.layers.blocks import HiddenLayer
+from harness.layers.dropout import Dropout
+from harness.probes.activation_norms import activation_sizes
+from harness.probes.training_mode import training_outputs
+from harness.trial import State
+
+
+def test_sizes_are_those_of_each_hidden_layer_in_order():
+    network = nn.Sequential(
+        HiddenLayer(nn.Linear(4, 4, bias=False), "identity"),
+        HiddenLayer(nn.Linear(4, 4, bias=False), "relu", dropout=0.5),
+    )
+    with torch.no_grad():
+        network[0].linear.weight.copy_(3 * torch.eye(4))
+        network[1].linear.weight.copy_(1e-30 * torch.eye(4))
+    before = network.training
+    assert activation_sizes(network, torch.ones(5, 4)) == pytest.approx([3.0, 3e-30], rel=1e-6)
+    assert network.training == before
+    assert activation_sizes(nn.Sequential(nn.Linear(4, 2)), torch.ones(5, 4)) == []
+
+
+def test_training_mode_drops_and_keeps_the_order_and_the_network():
+    inputs = torch.arange(9.0).reshape(9, 1)
+    assert torch.equal(training_outputs(nn.Sequential(nn.Identity()), inputs, 4, 1), inputs)
+    network = nn.Sequential(Dropout(0.5), nn.BatchNorm1d(1)).eval()
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    random = torch.get_rng_state()
+    dropped = [training_outputs(network, inputs, 4, seed) for seed in (1, 1, 2)]
+    assert torch.equal(dropped[0], dropped[1])
+    assert not torch.equal(dropped[0], dropped[2])
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    assert torch.equal(random, torch.get_rng_state())
+
+
+def test_a_trial_is_probed(make_trial, records_of, tiny):
+    probes = [{"name": "training_mode"}, {"name": "activation_norms"}]
+    plain, dropping = records_of(
+        [make_trial(0, probes=probes), make_trial(0, model={"dropout": 0.8}, probes=probes)], tiny
+    )
+    for record in (plain, dropping):
+        assert record.state is State.COMPLETE, record.reason
+        assert record.metrics["probe.activation_ratio_start"] > 0
+    assert plain.metrics["probe.training_mode_loss_of_accuracy"] == 0
+    assert plain.metrics["probe.training_mode_accuracy"] == plain.metrics["test.accuracy"]
+    lost = dropping.metrics["test.accuracy"] - dropping.metrics["probe.training_mode_accuracy"]
+    assert dropping.metrics["probe.training_mode_loss_of_accuracy"] == pytest.approx(lost)
