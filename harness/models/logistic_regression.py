@@ -45,4 +45,8 @@ class LogisticRegression(SimpleModel):
             said = torch.from_numpy(model.predict(features(inputs, form)))
             return {"accuracy": said == targets}
 
-        return Fitted(model.coef_.size + model.intercept_.size, measure=measure, outcomes=outcomes)
+        def outputs(inputs: Tensor) -> Tensor:
+            return torch.from_numpy(model.predict_log_proba(features(inputs, form)))
+
+        size = model.coef_.size + model.intercept_.size
+        return Fitted(size, outputs, measure, outcomes)
