@@ -62,8 +62,9 @@ class Classes:
 
     def __init__(self, classes: int = 2, also: Sequence[Also] = ()):
         self.counts = ClassCounts(classes, also) if also else None
-        more: tuple[Reduction, ...] = ("sum",) * (self.counts.size if self.counts else 0)
-        self.reductions: tuple[Reduction, ...] = ("sum", "sum", *more)
+        every: Reduction = "sum"
+        more = self.counts.size if self.counts else 0
+        self.reductions: tuple[Reduction, ...] = (every,) * (2 + more)
 
     def scores(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """Return the sum of the losses and the number of right answers, and further sums."""

@@ -51,13 +51,11 @@ def test_the_calibration_error_is_the_distance_of_confidence_from_accuracy():
 
 
 def test_batches_add_up():
-    outputs, targets = (
-        torch.randn(40, 3, generator=torch.Generator().manual_seed(1)),
-        torch.arange(40) % 3,
-    )
+    outputs = torch.randn(40, 3, generator=torch.Generator().manual_seed(1))
+    targets = torch.arange(40) % 3
     scores = Classification(also=[*ALL, "calibration_error"]).scores(Form((2,), 3))
-    parts = [torch.stack([t.double() for t in scores.scores(outputs[i : i + 7], targets[i : i + 7])])
-             for i in range(0, 40, 7)]  # fmt: skip
+    batches = [scores.scores(outputs[i : i + 7], targets[i : i + 7]) for i in range(0, 40, 7)]
+    parts = [torch.stack([one.double() for one in batch]) for batch in batches]
     added = scores.metrics(torch.stack(parts).sum(dim=0)[:, None], 40)
     whole = total(scores, outputs, targets)
     assert {name: float(value) for name, value in added.items()} == pytest.approx(whole)
