@@ -14,10 +14,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.whole_study import study_text
 from harness.cluster import DryRun, Event, Pack
-from harness.run import conductor
+from harness.run import workers
 from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Closing, Observer, Opening
@@ -75,10 +76,6 @@ class NullExecutor:
         events, self._ready = self._ready, []
         return events
 
-    def describe(self) -> dict[str, str | int | float]:
-        """Say that nothing runs."""
-        return {"executor": "none", "slots": self.slots}
-
     def release(self) -> None:
         """Have nothing to stop."""
 
@@ -135,11 +132,11 @@ def main() -> None:
     file = options.folder / "whole.yaml"
     file.write_text(study_text(options.trials, epochs=1))
     if options.where == "conductor":
-        vars(conductor)["open_executor"] = lambda **_: NullExecutor()
+        patch.object(workers, "open_executor", lambda **_: NullExecutor()).start()
     else:
         from harness.cluster import ray_executor
 
-        vars(ray_executor)["Worker"] = NullWorker
+        patch.object(ray_executor, "Worker", NullWorker).start()
     results = options.folder / "results"
     watch = Watch()
     mirror = MirrorObserver(None, results)

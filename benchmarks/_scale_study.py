@@ -13,13 +13,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psutil
 
 from benchmarks._null_study import NullExecutor, NullWorker, Watch, nothing
 from benchmarks._synthetic import STUDY
 from harness.cluster import Pack
-from harness.run import conductor
+from harness.run import workers
 from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
 from harness.study import load_study
@@ -75,11 +76,13 @@ def main() -> None:
         STUDY.format(epochs=1, levels=levels, candidates=options.half, seeds=options.half)
     )
     if options.address is None:
-        vars(conductor)["open_executor"] = lambda **_: NullExecutor()
+        patch.object(workers, "open_executor", lambda **_: NullExecutor()).start()
     else:
         from harness.cluster import ray_executor
 
-        vars(ray_executor)["Worker"] = SleepingWorker if options.sleep else NullWorker
+        patch.object(
+            ray_executor, "Worker", SleepingWorker if options.sleep else NullWorker
+        ).start()
     results = options.folder / "results"
     growth = Growth(trials)
     begin = time.time()

@@ -6,8 +6,10 @@ Run alone: `python -m benchmarks.run --only growth`.
 import json
 import multiprocessing
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -16,15 +18,17 @@ import torch
 from benchmarks import packs
 from benchmarks._processes import python
 from benchmarks.measure import Row, in_turn
-from benchmarks.trials import adam, cell, made_up, make_trial, mlp
+from benchmarks.trials import adam, cell, made_up, make_trial, mlp, run
 from harness.models.recurrent.cells import LONGEST
 from harness.train.device_data import DeviceData
 from harness.train.pack import PackContext
 from harness.train.pack_autotuning import measure
-from harness.train.packed_program import program_for
+from harness.train.packed_program import PackedProgram, program_for
 from harness.train.packing_key import group
 from harness.trial import Trial
 from harness.workloads import TrialData
+
+EPOCHS = 22
 
 
 def rows(repeats: int, quick: bool) -> list[Row]:
@@ -114,9 +118,24 @@ def _steps(data: TrialData, cases: Iterable[tuple[Sequence[Trial], object]], rep
     for trials, label in cases:
         program = program_for(trials[0], data.form, device)
         context = PackContext(data_on_device, None, data.form, program)
-        value = median(measure(trials, context) for _ in range(repeats))
+        if isinstance(program, PackedProgram):
+            value = median(measure(trials, context) for _ in range(repeats))
+        else:
+            value = median(_alone(trials, data) for _ in range(repeats))
         found.append(f"{label}: {1e6 * value:.0f}")
     return ", ".join(found)
+
+
+def _alone(trials: Sequence[Trial], data: TrialData) -> float:
+    """Return the seconds of a step of trials that no pack can hold, in the whole training loop."""
+    seconds = []
+    for epochs in (2, 2, EPOCHS):  # the first warms up
+        longer = [replace(one, workload=one.workload | {"epochs": epochs}) for one in trials]
+        begin = time.perf_counter()
+        run(longer, data, largest_pack=1)
+        seconds.append(time.perf_counter() - begin)
+    batches = -(-len(data.examples) // trials[0].workload["batch_size"])
+    return (seconds[2] - seconds[1]) / ((EPOCHS - 2) * batches * len(trials))
 
 
 def _row(subject: str, detail: str) -> Row:

@@ -10,6 +10,7 @@ import datetime
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -72,6 +73,7 @@ def main() -> None:
             found = GROUPS[name](repeats, options.quick)
         except Exception as error:  # the other rows are worth having
             failed.append(name)
+            traceback.print_exc()
             last = str(error).strip().splitlines()[-1:]
             found = [Row(f"group {name}", "–", "failed", "–", " ".join(last))]
         rows += found

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.plan import SIMPLE_BASELINE, Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.probes.base import Probe, Shown, artifact
+from harness.search.found import repetitions, with_searches
 from harness.stats.best_of import expected_best
 from harness.store import AssignedRecord, Execution
 from harness.study import Arm, study_from_dict
@@ -133,14 +134,10 @@ def candidate_values(evidence: Evidence, arm: Arm) -> list[NDArray[np.float64]]:
         the winner, averaged over the search seeds; NaN where a trial did not complete. Empty where
         nothing was searched, or nothing says whether a low or a high value is better.
     """
-    space, rows = evidence.plan.space(arm), evidence.trials
-    rows = rows[(rows["phase"] == Phase.SEARCH.value) & (rows["arm"] == arm.name)]
-    if space is None or rows.empty or space.metric.name not in rows or space.metric.goal is None:
+    space = evidence.plan.space(arm)
+    if space is None or space.metric.goal is None:
         return []
-    values = rows[space.metric.name].where(rows["state"] == State.COMPLETE.value).astype(float)
-    by_candidate = values.groupby(rows["candidate"].astype(int)).agg(lambda v: v.mean(skipna=False))
-    repetitions = by_candidate.groupby(by_candidate.index // space.candidates)
-    return [np.array(mine, dtype=np.float64) for _, mine in repetitions]
+    return repetitions(evidence.trials, evidence.plan, arm, space.metric.name)
 
 
 def expected_best_of(evidence: Evidence, arm: Arm) -> NDArray[np.float64]:
@@ -190,7 +187,7 @@ def gather(source: RecordSource, execution: Execution) -> Evidence:
     return Evidence(
         plan,
         execution,
-        pd.DataFrame(rows),
+        with_searches(pd.DataFrame(rows), plan),
         pd.DataFrame(points, columns=None if points else ["arm", "seed", "epoch"]),
         details,
         list(environments.values()),

@@ -30,6 +30,7 @@ class Metric:
         meaning: in a few words; empty where the name says it.
         bounds: the smallest and the largest value that it can have.
         deterministic: whether it is the same whatever the seed, so that equal values prove it.
+        root: whether it is the square root of a mean over examples.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     meaning: str = ""
     bounds: tuple[float, float] = (-math.inf, math.inf)
     deterministic: bool = False
+    root: bool = False
 
     @property
     def sign(self) -> int:
@@ -90,7 +92,7 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("accuracy", "maximize", "share correct"),
         Metric("bits", "minimize"),
         Metric("mean_absolute_error", "minimize"),
-        Metric("root_mean_squared_error", "minimize"),
+        Metric("root_mean_squared_error", "minimize", root=True),
         Metric("max_error", "minimize"),
         # costs
         Metric("cost.seconds", "minimize", "s", "training time"),
@@ -98,6 +100,12 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.steps", "minimize", "", "training steps"),
         Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
+        # of all candidates of a search; the best is better as the metric is that chooses it
+        Metric("search.best", None, "", "best validation score that a search found"),
+        Metric("search.optimism", "minimize", "", "score that chose the winner minus a fresh one"),
+        Metric(
+            "search.optimism_per_doubling", "minimize", "", "optimism per doubling of candidates"
+        ),
     )
 }
 """What the harness measures itself."""
@@ -127,6 +135,7 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
         known.goal or said.get("goal"),
         said.get("unit") or ("" if elsewhere and last == "loss" else known.unit),
         said.get("meaning") or known.meaning,
+        root=known.root or bool(said.get("root")),
     )
 
 
@@ -145,7 +154,8 @@ def declared(workload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     if task is not None:
         for metric in TASKS.read(task).measures.values():
             found[metric.name] = {
-                "goal": metric.goal, "unit": metric.unit, "meaning": metric.meaning
+                "goal": metric.goal, "unit": metric.unit, "meaning": metric.meaning,
+                "root": metric.root,
             }  # fmt: skip
     for said in (workload.get("metrics") or {}, training.get("metrics") or {}):
         for name, about in said.items():

@@ -11,6 +11,9 @@ import hashlib
 SEARCH_SEEDS_START = 1_000_000
 """Search seeds count from here, so that they never meet a confirmation seed."""
 
+PILOT_SEEDS_START = 1_500_000_000
+"""Seeds of pilots count from here: no search and no confirmation uses them."""
+
 PRETRAINING_SEED = 2_000_000_000
 """Seed of pretraining trials, which no search and no confirmation uses."""
 

@@ -49,6 +49,17 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
+SOURCES = {
+    "initialization": "initial weights",
+    "order": "order of the examples, augmentation, dropout and other draws of training",
+    "split": "division into training and validation",
+}
+"""What a trial draws at random, as far as a pilot can vary each alone (see `Trial.seed_of`)."""
+
+OWN_SEEDS = "seeds"
+"""The part of a trial's workload that gives some sources of randomness another seed than the
+trial's own. No study file can say it."""
+
 PRODUCTS = ("weights", "samples", "embeddings", "predictions")
 """What one stage can give another."""
 
@@ -58,7 +69,10 @@ trained: the mean and scale of its inputs."""
 
 
 Outcomes = Mapping[str, "NDArray[Any]"]
-"""Each test example's own number by the name of the metric that is their mean, (examples,)."""
+"""Each test example's own number by the name of the metric that is made of their mean, (examples,).
+Beside these, of each example, where there is such a thing: its class (`LABEL`); `CLUSTER`, which of
+them depend on each other; `WEIGHT`, what it counts in that mean."""
+CLUSTER, LABEL, WEIGHT = "cluster", "label", "weight"
 
 
 def sources_of(workload: Mapping[str, Any]) -> dict[str, str]:
@@ -115,6 +129,11 @@ class Trial:
     def sources(self) -> Mapping[str, str]:
         """The trials of the stages whose products this one uses, by role."""
         return sources_of(self.workload)
+
+    def seed_of(self, source: str) -> int:
+        """Return the seed of one of `SOURCES`: the trial's own, unless its workload says else."""
+        own: Mapping[str, int] = self.workload.get(OWN_SEEDS) or {}
+        return own.get(source, self.seed)
 
     @property
     def has_own_training(self) -> bool:

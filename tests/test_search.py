@@ -4,6 +4,7 @@ import pytest
 
 from harness.metrics import metric_of
 from harness.plan import SearchSpace
+from harness.registry import SAMPLERS
 from harness.samplers.grid import grid_points
 from harness.search import Tried, best, next_round, wanted
 
@@ -247,3 +248,33 @@ def test_what_a_study_was_told_before_changes_no_candidate(when):
         for number, candidate in enumerate(round_):
             going_on.append(Tried(candidate, closeness(candidate) if number else None))
     assert len(going_on) == 60
+
+
+# --- Gaussian process -----------------------------------------------------------------------------
+def test_a_gaussian_process_is_a_pure_function_of_the_history_and_learns():
+    searched = space(sampler="gaussian_process", dimensions=NUMBERS, default=None, candidates=16)
+    history = run(searched, closeness)
+    asked = next_round(searched, [Tried(t.parameters, t.value) for t in history[:12]])
+    assert asked == [tried.parameters for tried in history[12:]]
+    assert max(t.value for t in history[12:]) > max(t.value for t in history[:12])
+
+
+def test_a_gaussian_process_leaves_where_candidates_diverge():
+    searched = space(
+        sampler="gaussian_process", dimensions={"optimizer.lr": DIMENSIONS["optimizer.lr"]},
+        default=None, candidates=20,
+    )  # fmt: skip
+
+    def value(candidate):
+        rate = math.log10(candidate["optimizer.lr"])
+        return None if rate > -2 else -abs(rate + 3)
+
+    diverged = [tried.value is None for tried in run(searched, value)]
+    assert sum(diverged[12:]) * 12 < sum(diverged[:12]) * 8
+
+
+def test_a_gaussian_process_takes_no_conditions():
+    refused = list(SAMPLERS.read("gaussian_process").refusals(CONDITIONAL))
+    assert [where for where, _ in refused] == [
+        ("optimizer.momentum", "when"), ("optimizer.nesterov", "when"),
+    ]  # fmt: skip

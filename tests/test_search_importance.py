@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.search import importances
-from harness.search.importance import FEWEST
+from harness.search.importance import FEWEST, MOST
 
 SPACE = {
     "optimizer.lr": {"log": [1e-4, 1e-1]},
@@ -42,3 +42,10 @@ def test_the_same_candidates_give_the_same_shares():
 def test_too_few_or_equal_candidates_have_none():
     assert importances(SPACE, candidates(lambda p: p["optimizer.lr"], FEWEST - 1)) is None
     assert importances(SPACE, candidates(lambda _: 0.5)) is None
+
+
+def test_of_very_many_candidates_a_part_is_enough():
+    tried = candidates(lambda p: abs(np.log10(p["optimizer.lr"]) + 2), MOST + 200)
+    found = importances(SPACE, tried)
+    assert found == importances(SPACE, tried)
+    assert found["optimizer.lr"] > 0.8

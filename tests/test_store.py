@@ -26,9 +26,9 @@ def test_records_stay_and_only_failures_give_way(tmp_path):
 
 def test_candidates_never_change_once_asked(tmp_path):
     store = open_store(tmp_path)
-    store.add_candidates("s", 0, [{"lr": 1}, {"lr": 2}])
-    store.add_candidates("s", 1, [{"lr": 9}, {"lr": 3}])
-    assert store.candidates("s") == [{"lr": 1}, {"lr": 2}, {"lr": 3}]
+    store.searches.add_candidates("s", 0, [{"lr": 1}, {"lr": 2}])
+    store.searches.add_candidates("s", 1, [{"lr": 9}, {"lr": 3}])
+    assert store.searches.candidates("s") == [{"lr": 1}, {"lr": 2}, {"lr": 3}]
 
 
 def test_assignments_join_their_records_in_order(tmp_path):

@@ -19,9 +19,11 @@ from harness.trial import SECONDS, sources_of
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.plan.pilot import Pilot
 
-def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
-    """Return the plan as `harness plan --json` prints it."""
+
+def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> dict[str, Any]:
+    """Return the plan as `harness plan --json` prints it, with what a pilot found."""
     return {
         "study": plan.study.study,
         "profile": plan.profile,
@@ -47,6 +49,7 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
         "pretraining": list(plan.stages),
         "same_arms": same_arms(plan.study, plan.arms),
         "power": power_of(plan.study),
+        "pilot": _pilot_as_dict(plan, pilot),
         "seconds_on_one_worker": round(outlook.seconds, 1),
         "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
         "data_present": bool(plan.fingerprints),
@@ -56,8 +59,16 @@ def plan_as_dict(plan: Plan, outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def print_plan(plan: Plan, outlook: Outlook) -> None:
-    """Print the plan to the terminal."""
+def _pilot_as_dict(plan: Plan, pilot: Pilot | None) -> dict[str, Any] | None:
+    if pilot is None:
+        return None
+    from harness.cli.pilot_view import pilot_as_dict
+
+    return pilot_as_dict(plan, pilot)
+
+
+def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None:
+    """Print the plan to the terminal, with what a pilot says about spending."""
     from rich.console import Console  # a program that asks for JSON need not wait for it
     from rich.table import Table
 
@@ -100,6 +111,11 @@ def print_plan(plan: Plan, outlook: Outlook) -> None:
         console.print(f"{listed(names)} {SAME_ARM}", highlight=False)
     for line in _power_lines(power_of(study)):
         console.print(line, highlight=False)
+    if pilot is not None:
+        from harness.cli.pilot_view import pilot_lines  # SciPy is slow to import
+
+        for line in pilot_lines(plan, pilot):
+            console.print(line, highlight=False)
 
 
 _SHOWN_IF = {

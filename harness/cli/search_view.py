@@ -39,13 +39,14 @@ def print_search(console: Console, plan: Plan) -> None:
     for arm in plan.arms:
         space = plan.space(arm)
         if space is not None:
-            groups.setdefault(repr((space.dimensions, space.metric.name)), []).append(arm)
+            key = repr((space.dimensions, space.metric.name))
+            groups.setdefault(key, []).append(arm)
     for arms in groups.values():
         space = plan.space(arms[0])
         assert space is not None
         every = len(arms) == len(plan.arms)
         console.print(
-            f"search of {'every arm' if every else _names(arms)}: {_named(space.sampler)}, by"
+            f"search of {'every arm' if every else _names(arms)}: {_samplers(plan, arms)}, by"
             f" {space.metric.name}",
             highlight=False,
         )
@@ -53,6 +54,12 @@ def print_search(console: Console, plan: Plan) -> None:
             console.print(f"  {path}: {dimension_in_words(dimension)}", highlight=False)
     for text in _budgets(plan):
         console.print(text, highlight=False)
+
+
+def _samplers(plan: Plan, arms: list[Arm]) -> str:
+    """Name the sampler of arms; where they are compared, all of them."""
+    spaces = [plan.space(arm) for arm in arms]
+    return ", ".join(dict.fromkeys(_named(space.sampler) for space in spaces if space is not None))
 
 
 def _named(sampler: Any) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (validate, plan, run, new, list_, schema):
+    for command in (validate, plan, pilot, run, new, list_, schema):
         app.command(name=command.__name__.strip("_"))(command)
 
 
@@ -95,15 +95,52 @@ def plan(
     """Show the arms, the trials by phase, what is already done, and the time it will take."""
     from harness.api import plan as make_plan
     from harness.cli.plan_view import plan_as_dict, print_plan
+    from harness.run.pilot import read_pilot
     from harness.study import load_study
 
     planned = make_plan(
         load_study(study, profile, overrides or ()), results=results, data=data_root
     )
+    of = planned.plan
+    found = read_pilot(results, of.study.study, of.profile)
     if as_json:
-        typer.echo(json.dumps(plan_as_dict(planned.plan, planned.outlook)))
+        typer.echo(json.dumps(plan_as_dict(of, planned.outlook, found)))
     else:
-        print_plan(planned.plan, planned.outlook)
+        print_plan(of, planned.outlook, found)
+    return 0
+
+
+def pilot(
+    study: options.StudyFile,
+    profile: options.Profile = None,
+    overrides: options.Overrides = None,
+    seeds: Annotated[int, typer.Option(min=3, help="trainings for each source of randomness")] = 10,
+    searches: Annotated[
+        int,
+        typer.Option(min=1, help="times that the baseline is tuned: 5 show the luck of tuning"),
+    ] = 1,
+    results: options.Results = RESULTS,
+    data_root: options.DataRoot = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Train the baseline with one source of randomness varied at a time; see `harness plan` then.
+
+    Initial weights, order and split are varied alone and together. No result of it is evidence.
+    """
+    from harness.cli.pilot_view import pilot_as_dict, pilot_lines
+    from harness.run.pilot import run_pilot
+    from harness.run.prepare import prepare
+    from harness.study import load_study
+    from harness.workloads import data_root as root_of
+
+    loaded = load_study(study, profile, overrides or ())
+    tell = (lambda _: None) if as_json else typer.echo
+    found = run_pilot(loaded, results, data_root, seeds=seeds, searches=searches, tell=tell)
+    plan = prepare(loaded, root_of(data_root))
+    if as_json:
+        typer.echo(json.dumps(pilot_as_dict(plan, found)))
+    for line in () if as_json else pilot_lines(plan, found):
+        typer.echo(line)
     return 0
 
 

@@ -47,7 +47,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     (console or Console()).print(table, highlight=False)
 
 
-def print_counts(results: Sequence[ProfileResult], console: Console | None = None) -> None:
+def print_counts(results: Sequence[ProfileResult]) -> None:
     """Print how many claims of each profile got which verdict, as the scoreboard counts them."""
     found: dict[str, Counter[str]] = {}
     for result in results:
@@ -60,4 +60,4 @@ def print_counts(results: Sequence[ProfileResult], console: Console | None = Non
     for profile, counts in sorted(found.items()):
         cells = [str(counts[word]) for word in STYLES]
         table.add_row(profile, str(counts.total()), *cells)
-    (console or Console()).print(table, highlight=False)
+    Console().print(table, highlight=False)

@@ -191,9 +191,6 @@ class Executor(Protocol):
             ClusterError: if no trial can be run any more.
         """
 
-    def describe(self) -> dict[str, str | int | float]:
-        """Say what runs the trials, for the report's environment section."""
-
     def release(self) -> None:
         """Begin to stop the workers; what was not recorded yet is forgotten."""
 

@@ -72,10 +72,6 @@ class LocalExecutor:
         setting = Setting(self.cpus, pack.attempt, given=given, checkpoints=self.checkpoints)
         return iter(train_in(setting, pack.trials, data))
 
-    def describe(self) -> dict[str, str | int | float]:
-        """Say that everything ran in this process."""
-        return {"executor": "in-process", "slots": self.slots, "cpus per trial": self.cpus}
-
     def release(self) -> None:
         """Forget what was queued."""
         self._waiting.clear()

@@ -158,18 +158,6 @@ class RayExecutor:
         events, self._ready = self._ready, []
         return events
 
-    def describe(self) -> dict[str, str | int | float]:
-        """Say what runs the trials; no names or addresses of machines."""
-        return {
-            "executor": "Ray",
-            "ray version": ray.__version__,
-            "nodes": self._nodes,
-            "slots": self.slots,
-            "workers per trial": self.needs.workers,
-            "cpus per trial": self.needs.cpus,
-            "gpus per trial": self.needs.gpus,
-        }
-
     def release(self) -> None:
         """Begin to stop the workers, and Ray itself if it was started here: a second's work.
 
@@ -206,7 +194,7 @@ class RayExecutor:
         """See how many trials the cluster has room for, as nodes come and go."""
         self._looked = time.monotonic()
         cluster = nodes()
-        self._nodes, self._room = len(cluster), room(cluster, self.needs)
+        self._room = room(cluster, self.needs)
         # an autoscaler starts nodes for what waits: there must be more packs than fit now
         wanted = max(2 * self._room, GROWING) if self._autoscaled else self._room
         self.slots = max(1, min(wanted, self._most or wanted))

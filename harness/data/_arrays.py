@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from harness.data._dataset import Dataset, Examples
+from harness.data._dataset import Dataset
 from harness.data._divide import Labelled, OwnData, divide
 from harness.data.base import DataMissingError
 from harness.data_spec import IGNORED, Form, Kind
@@ -74,10 +74,7 @@ def array_dataset(
     outputs = {"class": len(divided.classes), "sequence": vocabulary}.get(kind)
     outputs = divided.targets.shape[1] if outputs is None else outputs
     form = Form(inputs.shape[1:], outputs, kind, vocabulary)
-    rest, test = (
-        Examples(np.ascontiguousarray(inputs[index]), divided.targets[index])
-        for index in (divided.rest, divided.test)
-    )
+    rest, test = divided.examples(lambda index: np.ascontiguousarray(inputs[index]))
     return Dataset(data.name, form, rest, test, divided.handling)
 
 

@@ -31,6 +31,10 @@ class Examples:
     targets: NDArray[Any]
     added: int = 0
     """How many at the end are no data but samples that a stage drew, for training alone."""
+    clusters: NDArray[np.int64] | None = field(default=None, compare=False)
+    """Of each, shape (n,), where examples depend on each other, such as sentences of one document:
+    those of one cluster do, those of two do not. None where each is independent of the others.
+    Asked of the test split: a verdict counts clusters there, not examples."""
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -91,6 +95,19 @@ class Dataset:
         """Return what a trial of this phase may see: only confirmation gets the test split."""
         test = self.test if phase is Phase.CONFIRMATION else None
         return TrialData(self.name, self.form, self.examples, test, self.handling, self.tokens)
+
+
+def blocks(count: int, length: int) -> NDArray[np.int64]:
+    """Return clusters of so many neighbours each, in their order, as of a series or a text.
+
+    Blocks that share nothing but their ends are nearly independent of each other if they are long
+    enough (Carlstein, Annals of Statistics 14, 1986). The last one takes what is left over.
+
+    Args:
+        count: of all examples.
+        length: of a block, in examples.
+    """
+    return np.minimum(np.arange(count) // length, max(0, count // length - 1))
 
 
 def split(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from harness.data._dataset import LOCKED_SEED, Handling, split
+from harness.data._dataset import LOCKED_SEED, Examples, Handling, split
 from harness.data._selection import Index, drawn
 from harness.data.base import Data, DataMissingError, Fraction, Limit
 from harness.data_spec import Form
@@ -83,6 +83,7 @@ class Divided:
     """Indices of the examples outside and inside the test split, their targets, what comes next.
 
     Targets are classes (n,) or numbers (n, outputs), for all examples; `classes` has their names.
+    `groups` are those of all examples, or None.
     """
 
     rest: Index
@@ -90,6 +91,17 @@ class Divided:
     targets: NDArray[Any]
     handling: Handling
     classes: Sequence[Any] = field(default=())
+    groups: NDArray[np.int64] | None = None
+
+    def examples(self, of: Callable[[Index], NDArray[Any]]) -> tuple[Examples, Examples]:
+        """Return the examples outside and inside the test split; there, a group is a cluster.
+
+        Args:
+            of: gives the inputs of some examples.
+        """
+        rest, test = (Examples(of(index), self.targets[index]) for index in (self.rest, self.test))
+        clusters = None if self.groups is None else self.groups[self.test]
+        return rest, replace(test, clusters=clusters)
 
 
 def divide(data: OwnData, labelled: Labelled, *, kind: str, normalization: str) -> Divided:
@@ -123,7 +135,7 @@ def divide(data: OwnData, labelled: Labelled, *, kind: str, normalization: str) 
         validation=np.flatnonzero(validation) if validation.any() else None,
     )
     _check_groups(data, labelled, handling, targets[rest], classes)
-    return Divided(rest, test, targets, handling, classes)
+    return Divided(rest, test, targets, handling, classes, groups)
 
 
 def parts_of(values: Sequence[Any], where: str) -> NDArray[Any]:

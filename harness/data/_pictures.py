@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAli
 
 from pydantic import Field
 
-from harness.data._dataset import Dataset, Examples
+from harness.data._dataset import Dataset
 from harness.data._divide import PARTS, Divided, Labelled
 from harness.data._files import OwnFiles
 from harness.data.base import Data, DataMissingError
@@ -78,10 +78,7 @@ def stacked(images: Iterable[tuple[str, Pixels]]) -> Pixels:
 def as_dataset(name: str, inputs: NDArray[Any], divided: Divided) -> Dataset:
     """Put inputs of classes that were divided into a data set."""
     form = Form(inputs.shape[1:], len(divided.classes))
-    rest, test = (
-        Examples(np.ascontiguousarray(inputs[index]), divided.targets[index])
-        for index in (divided.rest, divided.test)
-    )
+    rest, test = divided.examples(lambda index: np.ascontiguousarray(inputs[index]))
     return Dataset(name, form, rest, test, divided.handling)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -39,8 +40,15 @@ class Sentences(ClassData, Words):
             count_selected([test] * 2, self.test_limit),
         )
 
-    def labelled(self, classes: Sequence[Sequence[str]]) -> Dataset:
-        """Return a data set of the sentences of each class."""
+    def labelled(
+        self, classes: Sequence[Sequence[str]], documents: Sequence[int] | None = None
+    ) -> Dataset:
+        """Return a data set of the sentences of each class.
+
+        Args:
+            classes: the sentences.
+            documents: which each stands in, one after the other; None if it is not known.
+        """
         sentences = [sentence for part in classes for sentence in part]
         sizes = [len(part) for part in classes]
         targets = np.repeat(np.arange(len(classes), dtype=np.int64), sizes)
@@ -51,5 +59,7 @@ class Sentences(ClassData, Words):
         train, held = (
             Examples(encoder([sentences[i] for i in part]), targets[part]) for part in (rest, test)
         )
+        if documents is not None:
+            held = replace(held, clusters=np.asarray(documents, dtype=np.int64)[test])
         form = Form((self.length,), len(classes), "class", size)
         return Dataset(self.name, form, train, held, tokens=known)

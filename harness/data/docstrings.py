@@ -63,18 +63,27 @@ class Docstrings(Sentences):
     def load(self, root: Path) -> Dataset:
         """Read the docstrings and cut them into sentences."""
         del root
-        return self.labelled(families())
+        parts = _families()
+        files = np.unique([file for part in parts for file in part.values()], return_inverse=True)
+        return self.labelled([list(part) for part in parts], files[1].tolist())
 
 
 def families() -> list[list[str]]:
     """Return equally many different sentences about networks, and about numbers and types."""
-    networks, types = (_sentences(_files(names)) for names in (NETWORKS, TYPES))
-    shared = set(networks) & set(types)
-    parts = [[one for one in part if one not in shared] for part in (networks, types)]
+    return [list(part) for part in _families()]
+
+
+def _families() -> list[dict[str, str]]:
+    """Return the same sentences, each with the source file where it stands first."""
+    found = [_sentences(_files(names)) for names in (NETWORKS, TYPES)]
+    parts = [[one for one in part if one not in other] for part, other in (found, found[::-1])]
     size = min(map(len, parts))
     generator = np.random.default_rng(LOCKED_SEED)
     chosen = [np.sort(generator.permutation(len(part))[:size]) for part in parts]
-    return [[part[i] for i in index] for part, index in zip(parts, chosen, strict=True)]
+    return [
+        {part[i]: files[part[i]] for i in index}
+        for part, index, files in zip(parts, chosen, found, strict=True)
+    ]
 
 
 def _files(modules: Sequence[str]) -> list[Path]:
@@ -86,13 +95,15 @@ def _files(modules: Sequence[str]) -> list[Path]:
     return found
 
 
-def _sentences(files: Sequence[Path]) -> list[str]:
-    sentences: dict[str, None] = {}
+def _sentences(files: Sequence[Path]) -> dict[str, str]:
+    """Return different sentences, in their order, each with the file where it stands first."""
+    sentences: dict[str, str] = {}
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, _DOCUMENTED):
-                sentences.update(dict.fromkeys(_cut(ast.get_docstring(node) or "")))
-    return list(sentences)
+                for sentence in _cut(ast.get_docstring(node) or ""):
+                    sentences.setdefault(sentence, str(file))
+    return sentences
 
 
 def _cut(docstring: str) -> Iterator[str]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from harness.data._dataset import Dataset, Examples, Handling, split
+from harness.data._dataset import Dataset, Examples, Handling, blocks, split
 from harness.data.base import Data, DataMissingError, Limit, bundled, missing
 from harness.data_spec import Form
 from harness.errors import nearest
@@ -148,6 +149,8 @@ class Series(Data):
         open_part, held = (
             _windows(part, window, horizon) for part in (table[first:boundary], table[boundary:])
         )
+        # only neighbouring blocks share values
+        held = replace(held, clusters=blocks(len(held), window + horizon))
         return Dataset("series", self._form(table.shape[1]), open_part, held, handling)
 
     def _counts(self, points: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from harness.data._dataset import Dataset, Examples
+from harness.data._dataset import Dataset
 from harness.data._divide import Divided, divide
 from harness.data._files import Columns, column
 from harness.data.base import DataMissingError
@@ -71,7 +71,7 @@ class TableFile(Columns):
         inputs = np.concatenate([_features(table, n, self, divided) for n in names], axis=1)
         numbers = self.targets == "numbers"
         outputs = divided.targets.shape[1] if numbers else len(divided.classes)
-        rest, test = (Examples(inputs[i], divided.targets[i]) for i in (divided.rest, divided.test))
+        rest, test = divided.examples(lambda index: inputs[index])
         form = Form(inputs.shape[1:], outputs, self.targets)
         return Dataset(self.name, form, rest, test, divided.handling)
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.data._dataset import Dataset, Examples
+from harness.data._dataset import Dataset
 from harness.data._divide import Labelled, OwnData, divide
 from harness.data._files import TABLES, Columns, whole_column
 from harness.data._pictures import folder_labels
@@ -24,10 +24,7 @@ class OwnTexts(Words, OwnData):
         """Return a data set of labelled texts; their words are those outside the test split."""
         divided = divide(self, known, kind="class", normalization="none")
         encoder, size, tokens = self.encoder([texts[i] for i in divided.rest])
-        rest, test = (
-            Examples(encoder([texts[i] for i in index]), divided.targets[index])
-            for index in (divided.rest, divided.test)
-        )
+        rest, test = divided.examples(lambda index: encoder([texts[i] for i in index]))
         form = Form((self.length,), len(divided.classes), "class", size)
         return Dataset(self.name, form, rest, test, divided.handling, tokens=tokens)
 

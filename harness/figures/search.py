@@ -38,6 +38,9 @@ def searches(evidence: Evidence, metric: str) -> list[Picture]:
     if search is None or metric not in trials:
         return []
     rows = trials[(trials["phase"] == Phase.SEARCH.value) & (trials["state"] == "complete")]
+    spaces = {arm.name: evidence.plan.space(arm) for arm in evidence.plan.arms}
+    first = {name: space.candidates for name, space in spaces.items() if space is not None}
+    rows = rows[rows["candidate"].astype(float) < rows["arm"].map(first).astype(float)]
     pictures = []
     for path, dimension in search.space.items():
         column = f"parameter.{path}"
@@ -46,6 +49,13 @@ def searches(evidence: Evidence, metric: str) -> list[Picture]:
             picture = _search(evidence, rows.dropna(subset=[column, metric]), path, metric, log)
             pictures += [picture] if picture else []
     return pictures
+
+
+def _which(evidence: Evidence) -> str:
+    """Say which search of an arm is drawn: the first, where it was repeated."""
+    search = evidence.plan.study.search
+    repeats = search.repeats if search is not None else 1
+    return "search" if repeats == 1 else f"first search, of {repeats}"
 
 
 def _search(
@@ -72,9 +82,9 @@ def _search(
     return Picture(
         f"search-{path.replace('.', '-').replace('_', '-')}",
         f"Search: {metric_name(metric)} over {name}",
-        f"Every candidate of each arm's search, on search seeds; the ring marks the best. These"
-        f" trials choose hyperparameters and are no evidence for a claim. {GREY}{left_out}"
-        f"{unit_in_words(known)}",
+        f"Every candidate of each arm's {_which(evidence)}, on search seeds; the ring marks the"
+        " best. These trials choose hyperparameters and are no evidence for a claim. "
+        f"{GREY}{left_out}{unit_in_words(known)}",
         f"Search results of {counted(facets)}: {metric_name(metric)} against {name}.",
         draw_facets(facets, frame),
         columns=columns(len(facets)),

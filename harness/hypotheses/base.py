@@ -34,8 +34,17 @@ class Hypothesis:
         return self
 
     def alternative(self, log: bool) -> Alternative:
-        """Return what is tested: one of `harness.stats.hypotheses`, or a subclass of one's own."""
-        raise NotImplementedError
+        """Return what is tested: one of `harness.stats.hypotheses`, or a subclass of one's own.
+
+        That the effect is in `ranges`, unless a subclass says more; it has to where these are two.
+        """
+        from harness.stats import hypotheses
+
+        ((low, high),) = self.ranges(log)
+        low, high = (log_of(low), log_of(high)) if log else (low, high)
+        if high == math.inf:
+            return hypotheses.Greater(low)
+        return hypotheses.Less(high) if low == -math.inf else hypotheses.Between(low, high)
 
     def ranges(self, log: bool) -> Ranges:
         """Return where the effect is put, on the scale of the claim; the figure shades it."""

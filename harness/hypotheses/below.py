@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import ConfigDict, RootModel
 
-from harness.hypotheses.base import POSITIVE, Hypothesis, Ranges, log_of
-
-if TYPE_CHECKING:
-    from harness.stats.hypotheses import Alternative
+from harness.hypotheses.base import POSITIVE, Hypothesis, Ranges
 
 
 class Below(RootModel[float], Hypothesis):
@@ -18,12 +15,6 @@ class Below(RootModel[float], Hypothesis):
 
     model_config = ConfigDict(frozen=True, defer_build=True)
     name: ClassVar[str] = "below"
-
-    def alternative(self, log: bool) -> Alternative:
-        """See `Hypothesis`."""
-        from harness.stats.hypotheses import Less
-
-        return Less(log_of(self.root) if log else self.root)
 
     def ranges(self, log: bool) -> Ranges:
         """See `Hypothesis`."""

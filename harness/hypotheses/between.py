@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
-from harness.hypotheses.base import POSITIVE, Hypothesis, Ranges, log_of
-
-if TYPE_CHECKING:
-    from harness.stats.hypotheses import Alternative
+from harness.hypotheses.base import POSITIVE, Hypothesis, Ranges
 
 
 class Between(RootModel[Annotated[list[float], Field(min_length=2, max_length=2)]], Hypothesis):
@@ -18,13 +15,6 @@ class Between(RootModel[Annotated[list[float], Field(min_length=2, max_length=2)
     model_config = ConfigDict(frozen=True, defer_build=True)
     name: ClassVar[str] = "between"
     kind: ClassVar[Literal["one-sided", "two-sided", "equivalence"]] = "equivalence"
-
-    def alternative(self, log: bool) -> Alternative:
-        """See `Hypothesis`."""
-        from harness.stats import hypotheses
-
-        low, high = map(log_of, self.root) if log else self.root
-        return hypotheses.Between(low, high)
 
     def ranges(self, log: bool) -> Ranges:
         """See `Hypothesis`."""

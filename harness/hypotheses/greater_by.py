@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, RootModel
 
 from harness.hypotheses.base import Hypothesis, Ranges
-
-if TYPE_CHECKING:
-    from harness.stats.hypotheses import Alternative
 
 
 class GreaterBy(RootModel[Annotated[float, Field(ge=0)]], Hypothesis):
@@ -18,12 +15,6 @@ class GreaterBy(RootModel[Annotated[float, Field(ge=0)]], Hypothesis):
 
     model_config = ConfigDict(frozen=True, defer_build=True)
     name: ClassVar[str] = "greater_by"
-
-    def alternative(self, log: bool) -> Alternative:
-        """See `Hypothesis`."""
-        from harness.stats.hypotheses import Greater
-
-        return Greater(math.log1p(self.root) if log else self.root)
 
     def ranges(self, log: bool) -> Ranges:
         """See `Hypothesis`."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, PrivateAttr, RootModel
 
 from harness.hypotheses.base import Hypothesis, Ranges
-
-if TYPE_CHECKING:
-    from harness.stats.hypotheses import Alternative
 
 
 class Noninferior(RootModel[Annotated[float, Field(gt=0)]], Hypothesis):
@@ -31,13 +28,6 @@ class Noninferior(RootModel[Annotated[float, Field(gt=0)]], Hypothesis):
         bound = type(self)(self.root)
         bound._goal = metric_of(metric).goal
         return bound
-
-    def alternative(self, log: bool) -> Alternative:
-        """See `Hypothesis`."""
-        from harness.stats.hypotheses import Greater, Less
-
-        bound = self._bound(log)
-        return (Less if self._goal == "minimize" else Greater)(math.log(bound) if log else bound)
 
     def ranges(self, log: bool) -> Ranges:
         """See `Hypothesis`."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, RootModel
 
 from harness.hypotheses.base import Hypothesis, Ranges
-
-if TYPE_CHECKING:
-    from harness.stats.hypotheses import Alternative
 
 
 class Within(RootModel[Annotated[float, Field(gt=0)]], Hypothesis):
@@ -18,12 +15,6 @@ class Within(RootModel[Annotated[float, Field(gt=0)]], Hypothesis):
     model_config = ConfigDict(frozen=True, defer_build=True)
     name: ClassVar[str] = "within"
     kind: ClassVar[Literal["one-sided", "two-sided", "equivalence"]] = "equivalence"
-
-    def alternative(self, log: bool) -> Alternative:
-        """See `Hypothesis`."""
-        from harness.stats.hypotheses import Between
-
-        return Between(-self.root, self.root)
 
     def ranges(self, log: bool) -> Ranges:
         """See `Hypothesis`."""

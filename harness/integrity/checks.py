@@ -13,7 +13,7 @@ from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
 from harness.integrity.provenance import Provenance
 from harness.integrity.registration import told_of
-from harness.integrity.tuning import optima_at_edges, signs_that_turn
+from harness.integrity.tuning import answers_that_move, nothing_beyond, optima_at_edges
 from harness.judge.measures import involved_arms
 from harness.judge.scope import unlike
 from harness.judged import Verdict
@@ -57,7 +57,7 @@ def check(
         _outcomes(evidence),
         _lost(lost),
         _budgets(evidence),
-        *_tuning(evidence),
+        *_tuning(evidence, verdicts),
         _equal_chances(evidence, verdicts),
         _seeds(verdicts),
         _lone_seeds(evidence),
@@ -272,12 +272,17 @@ def _unequal(found: Mapping[str, Spending], *, in_epochs: bool) -> list[str]:
     return noted
 
 
-def _tuning(evidence: Evidence) -> list[Check]:
+def _tuning(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Check]:
     if evidence.plan.study.search is None:
         return []
-    noted = [*optima_at_edges(evidence), *signs_that_turn(evidence)]
+    noted = [
+        *optima_at_edges(evidence),
+        *nothing_beyond(evidence),
+        *answers_that_move(evidence, verdicts),
+    ]
     fine = "No search chose a value at the edge of what it was given, and none of the comparisons"
-    fine += " that are claimed turns round between half and all of its candidates."
+    fine += " that are claimed turns round, or moves by more than half the width of its interval,"
+    fine += " between half and all of its candidates."
     return [_made("tuning", "Searches", noted, fine)]
 
 

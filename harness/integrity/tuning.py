@@ -11,10 +11,12 @@ import numpy as np
 from harness.evidence import Evidence, expected_best_of
 from harness.formatting import listed_some, parameter_name
 from harness.judge.measures import compared_arms
+from harness.judged import Part, Verdict
 from harness.measures.base import MissingEvidence
 from harness.samplers.base import kind_of
 from harness.study import Arm
-from harness.study.claims import Test
+from harness.study.claims import Claim, Test
+from harness.trial import Phase
 
 EDGE = 0.05
 """The share of a range, on its own scale, that counts as its edge at either end."""
@@ -47,6 +49,41 @@ def _searched(evidence: Evidence, path: str) -> int:
     return sum(space is not None and path in space.dimensions for space in spaces)
 
 
+def nothing_beyond(evidence: Evidence) -> list[str]:
+    """Say for which arms nothing was tried beyond the chosen value, though the range goes on.
+
+    If all values were equally good, the winner of n candidates would be their smallest or largest
+    in 2/n of searches. It is told where that happened in more arms than this would give.
+    """
+    trials = evidence.trials
+    found: dict[str, list[str]] = {}
+    counted: dict[str, int] = {}
+    by_chance: dict[str, float] = {}
+    for arm in evidence.plan.arms:
+        space, mine = evidence.plan.space(arm), trials[trials["arm"] == arm.name]
+        for path, dimension in space.dimensions.items() if space else ():
+            column = f"parameter.{path}"
+            if column not in mine or kind_of(dimension)[0] == "choice":
+                continue
+            chosen = mine[mine["phase"] == Phase.CONFIRMATION.value][column].dropna().unique()
+            tried = mine[mine["phase"] == Phase.SEARCH.value][column].dropna().unique()
+            if len(tried) < FEWEST_LISTED or not len(chosen):
+                continue
+            counted[path] = counted.get(path, 0) + 1
+            chance = min(1.0, 2.0 * len(chosen) / len(tried))
+            by_chance[path] = by_chance.get(path, 0.0) + chance
+            ends = {tried.min(), tried.max()}
+            if any(value in ends and not edge(dimension, value) for value in chosen):
+                found.setdefault(path, []).append(arm.name)
+    return [
+        f"The {parameter_name(path)} that the search chose is the smallest or largest that was"
+        f" tried, though its range goes on, for {len(arms)} of {counted[path]} arms (about"
+        f" {by_chance[path]:.0f} by chance): {listed_some(arms)}. More candidates may do better."
+        for path, arms in found.items()
+        if len(arms) > by_chance[path]
+    ]
+
+
 def edge(dimension: Mapping[str, Any], value: Any) -> str:
     """Return which end of a range or of a list of numbers a value lies at: upper, lower or ""."""
     kind, ends = kind_of(dimension)
@@ -66,40 +103,84 @@ def edge(dimension: Mapping[str, Any], value: Any) -> str:
     return "lower" if place <= EDGE else "upper" if place >= 1.0 - EDGE else ""
 
 
-def signs_that_turn(evidence: Evidence) -> list[str]:
-    """Say of which claims half the budget would have favoured the other side of a comparison.
+def answers_that_move(evidence: Evidence, verdicts: Sequence[Verdict] = ()) -> list[str]:
+    """Say of which claims half the budget would have given another answer.
 
     By validation, on the search seeds: the expected best of half the candidates beside the best of
-    all (`expected_best`). Only of claims that compare two sides whose arms are all searched.
+    all (`expected_best`). Only of claims that compare two sides whose arms are all searched. Told
+    is a difference that changes its sign, and one that moves by more than the half-width of the
+    claim's interval: then the choice of the budget moves the answer by more than the seeds do.
+    The second asks for a difference of means in the metric that the search looks at, on whichever
+    split; other effects and metrics have another scale.
     """
-    turned = [
-        claim.id
-        for claim in evidence.plan.study.claims
-        if any(_turns(test, evidence) for test in claim.tests)
-    ]
-    if not turned:
-        return []
-    return [
-        "With half the candidates the search would have favoured the other side, by validation, of"
-        f" {listed_some(turned)}: the answer still moves with the budget."
-    ]
+    by_id = {verdict.id: verdict for verdict in verdicts}
+    turned, moved = [], []
+    for claim in evidence.plan.study.claims:
+        judged = _judged_parts(claim, by_id.get(claim.id))
+        found = [(test, _half_and_full(test, evidence)) for test in claim.tests]
+        if any(pair is not None and _turns(*pair) for _, pair in found):
+            turned.append(claim.id)
+        elif any(
+            pair is not None and part is not None and _moves(test, pair, part, evidence)
+            for (test, pair), part in zip(found, judged, strict=True)
+        ):
+            moved.append(claim.id)
+    said = []
+    if turned:
+        said.append(
+            "With half the candidates the search would have favoured the other side, by validation,"
+            f" of {listed_some(turned)}: the answer still moves with the budget."
+        )
+    if moved:
+        said.append(
+            "Between half and all of the candidates the difference moves, by validation, by more"
+            f" than half the width of its interval, of {listed_some(moved)}: the answer still moves"
+            " with the budget."
+        )
+    return said
 
 
-def _turns(test: Test, evidence: Evidence) -> bool:
+def _judged_parts(claim: Claim, verdict: Verdict | None) -> Sequence[Verdict | Part | None]:
+    """Return what came of each test of a claim."""
+    if verdict is None:
+        return [None] * len(claim.tests)
+    return verdict.parts or [verdict]
+
+
+def _turns(half: float, full: float) -> bool:
+    return half * full < 0.0 and abs(half) > 1e-12  # a tie to within rounding is no turn
+
+
+def _moves(
+    test: Test, pair: tuple[float, float], judged: Verdict | Part, evidence: Evidence
+) -> bool:
+    if judged.ci_low is None or judged.ci_high is None:
+        return False
+    searched = evidence.plan.search_metric(evidence.plan.baseline)
+    same = test.metric.partition(".")[2] == searched.partition(".")[2]
+    plain = test.measure.linear and test.across == "mean" and not test.spread_over_seeds
+    if not same or not plain:
+        return False
+    half, full = pair
+    return abs(full - half) > (judged.ci_high - judged.ci_low) / 2.0
+
+
+def _half_and_full(test: Test, evidence: Evidence) -> tuple[float, float] | None:
+    """Return the difference of two sides by half of the candidates and by all."""
     try:
         sides = compared_arms(test, evidence.plan).sides
     except MissingEvidence:
-        return False
+        return None
     if len(sides) != 2:
-        return False
-    found = [list(_half_and_full(side, evidence)) for side in sides]
+        return None
+    found = [list(_of_arms(side, evidence)) for side in sides]
     if any(len(values) < len(side) for values, side in zip(found, sides, strict=True)):
-        return False
+        return None
     half, full = np.mean(found[0], axis=0) - np.mean(found[1], axis=0)
-    return bool(half * full < 0.0 and abs(half) > 1e-12)  # a tie to within rounding is no turn
+    return float(half), float(full)
 
 
-def _half_and_full(side: Sequence[Arm], evidence: Evidence) -> Iterator[tuple[float, float]]:
+def _of_arms(side: Sequence[Arm], evidence: Evidence) -> Iterator[tuple[float, float]]:
     for arm in side:
         curve = expected_best_of(evidence, arm)
         if len(curve) > 1:

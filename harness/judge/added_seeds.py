@@ -24,7 +24,8 @@ from harness.judge.examples import variation_of_examples
 from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
 from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
-from harness.judge.verdicts import SEEDS, SEEDS_AND_EXAMPLES, refutation_of, shown_ends
+from harness.judge.result import SEEDS, SEEDS_AND_EXAMPLES
+from harness.judge.verdicts import refutation_of, shown_ends
 from harness.judged import Verdict
 from harness.measures.base import MissingEvidence
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
@@ -158,7 +159,9 @@ def _part(added: _Added, test: Test, seeds: int) -> _Part:
     parts = len(added.claim.tests)
     says, low, high = outcome(values, hypothesis, added.left, parts)
     alone = _Part(test, hypothesis, values, says, low, high, seeds, searches, (low, high), None)
-    squares = variation_of_examples(test, added.evidence, values) if searches < 2 else None
+    if searches > 1:
+        return alone
+    squares = variation_of_examples(test, added.evidence, values).squares
     if squares is None or added.evidence.plan.study.generalize == "seeds":
         return alone
     end = added.left / (1 if says == "supported" else parts) / 2.0

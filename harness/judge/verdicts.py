@@ -14,29 +14,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.evidence import Evidence
-from harness.formatting import plural
-from harness.judge.examples import variation_of_examples
+from harness.judge.examples import Variation, variation_of_examples
 from harness.judge.measures import (
     compared_arms,
     describe_measure,
     involved_arms,
     numbers_per_seed,
 )
-from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
+from harness.judge.reasons import reason_of
+from harness.judge.repeats import independent, searches_behind, seeds_of_one
+from harness.judge.result import SEEDS, SEEDS_AND_EXAMPLES, TestResult
 from harness.judge.scope import scope_of
 from harness.judged import Part, Verdict
 from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
 from harness.plan.budgets import budgets
 from harness.seeding import stream
-from harness.stats.averages import AVERAGES, far_from_the_others, rate_interval
-from harness.stats.crossed import MeanSquares, over_seeds_and_examples
+from harness.stats.averages import AVERAGES
+from harness.stats.crossed import over_seeds_and_examples
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (
-    Alternative,
     Assessment,
     assess,
     combine,
@@ -51,54 +50,6 @@ from harness.study.claims import SingleClaim, Test
 from harness.trial import digest
 
 POWER = 0.8
-SEEDS, SEEDS_AND_EXAMPLES = "seeds", "seeds and test examples"
-
-
-@dataclass(frozen=True)
-class TestResult:
-    """One test of a claim: its numbers per seed, what they say, and the trials behind them.
-
-    On the scale of the test (a ratio is tested as its logarithm); `shown` brings a number back to
-    the scale of the claim. `assessment` decides; it is the one `over_seeds`, or `over_both` seeds
-    and test examples, as `interval_over` says. Without outcomes of examples there is none of these,
-    nor `squares`, their analysis of variance. `searches` says how often the arms were searched, as
-    `searches_behind`; of two or more, each counts as one number.
-    """
-
-    test: Test
-    measures: str
-    hypothesis: Alternative
-    per_seed: NDArray[np.float64] | None
-    assessment: Assessment | None
-    trials: list[str]
-    factor: float = 1.0
-    sign_flip: tuple[float, bool] = (1.0, False)
-    missing: str = ""
-    searches: int = 0
-    interval_over: str = ""
-    over_seeds: Assessment | None = None
-    over_both: Assessment | None = None
-    squares: MeanSquares | None = None
-
-    @property
-    def expected(self) -> str:
-        """What the test expects, such as "> 0.05"."""
-        return self.test.hypothesis.words(self.test.measure.log)
-
-    @property
-    def outcome(self) -> str:
-        """What the interval says."""
-        if self.assessment is None:
-            return "incomplete"
-        return decide(self.assessment, self.hypothesis)
-
-    def corrected(self, p_value: float) -> float:
-        """Correct a p-value for the claims and looks; at most alpha where it counts."""
-        return min(1.0, p_value * self.factor)
-
-    def shown(self, number: float) -> float:
-        """Bring a number from the scale of the test to the scale of the claim."""
-        return self.test.measure.shown(number)
 
 
 @dataclass(frozen=True)
@@ -154,7 +105,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 trials=sorted({trial for part in parts for trial in part.trials}),
                 measures=lead.measures,
                 expected=lead.expected,
-                reason=_reason(outcome, parts, lead, study.alpha),
+                reason=reason_of(outcome, parts, lead, study.alpha),
                 seeds_needed=_seeds_needed(lead, study.alpha, len(study.claims) + rules.dropped)
                 if outcome == "inconclusive"
                 else None,
@@ -211,7 +162,8 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     average = AVERAGES[test.average]
     searches = searches_behind(test, evidence.plan)
     numbers = independent(values, searches, average.estimate)
-    squares = variation_of_examples(test, evidence, values) if searches < 2 else None
+    variation = variation_of_examples(test, evidence, values) if searches < 2 else Variation()
+    squares = variation.squares
     with_examples = squares is not None and study.generalize == "seeds_and_examples"
     wide = refuting_level(study.alpha, claims, hypothesis, parts)
 
@@ -237,7 +189,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         interval_over=SEEDS_AND_EXAMPLES if with_examples else SEEDS,
         over_seeds=one,
         over_both=both,
-        squares=squares,
+        variation=variation,
     )
 
 
@@ -312,78 +264,14 @@ def _part(part: TestResult) -> Part:
     )
 
 
-def _reason(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha: float) -> str:
-    if outcome == "incomplete":
-        return next(part.missing for part in parts if part.missing)
-    found = lead.assessment
-    assert found is not None
-    if found.deviation is None and math.isinf(found.low):
-        return "one seed shows no spread"
-    if found.deviation == 0.0 and math.isinf(found.low):
-        return (
-            f"all {found.n} numbers are equal, which does not show how much they vary, and"
-            f" {lead.test.metric} is not known to be the same whatever the seed (if it is, say"
-            " `deterministic: true`)"
-        )
-    level = f"the {100 * found.level:.4g}% interval"
-    text = {
-        "supported": f"{level} lies where the claim puts the effect",
-        "refuted": f"{level} excludes the claimed effect",
-    }.get(outcome, f"{level} does not decide")
-    if outcome == "supported" and all(part.test.average == "mean" for part in parts):
-        text += f"; {_sign_flip_text(parts, alpha)}"
-    text += words(outcome, max(part.searches for part in parts))
-    if lone := _lone_seeds(parts):
-        text += f"; {lone}"
-    elif any(part.assessment.skewed for part in parts if part.assessment):
-        text += "; the numbers are skewed, so the interval may err more often than it says"
-    if any(part.test.metric.startswith("validation.") for part in parts):
-        text += "; a validation metric is of the epoch that it chose, so it may flatter"
-    return text
-
-
-def _lone_seeds(parts: Sequence[TestResult]) -> str:
-    """Say how many seeds lie far from the others, and how often such seeds may come."""
-    found = [
-        (int(far_from_the_others(part.per_seed).sum()), len(part.per_seed))
-        for part in parts
-        if part.per_seed is not None and part.test.average == "mean"
-    ]
-    far, seeds = max(found, default=(0, 1))
-    if not far:
-        return ""
-    low, high = (100 * end for end in rate_interval(far, seeds))
-    lie = "lies" if far == 1 else "lie"
-    return (
-        f"{far} of {seeds} seeds {lie} far from the others (a rate of {low:.2g} to {high:.2g}%), so"
-        " the mean is not what most seeds show, and its interval may err more often than it says"
-    )
-
-
-def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
-    """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
-    p, smallest, numbers = max(
-        (part.corrected(part.sign_flip[0]), part.sign_flip[1], _counted(found.n, part.searches))
-        for part in parts
-        if (found := part.assessment)
-    )
-    said = f"a sign-flip test {'agrees' if p <= alpha else 'alone would not show it'} (p = {p:.2g}"
-    return said + (f", the smallest that {numbers} can give)" if smallest else ")")
-
-
-def _counted(numbers: int, searches: int) -> str:
-    if searches > 1:
-        return plural(numbers, "repeated search", "repeated searches")
-    return plural(numbers, "seed")
-
-
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
     if lead.assessment is None or lead.per_seed is None or lead.test.average != "mean":
         return None
     error = 0.0
-    if lead.squares is not None and lead.interval_over == SEEDS_AND_EXAMPLES:
-        error = lead.squares.error_of_examples
+    squares = lead.variation.squares
+    if squares is not None and lead.interval_over == SEEDS_AND_EXAMPLES:
+        error = squares.error_of_examples
     rule = Rule(alpha, claims)
     forecast = seeds_to_decide(lead.assessment, lead.hypothesis, rule, POWER, error)
     return forecast.seeds * seeds_of_one(lead.searches, lead.per_seed.size) if forecast else None

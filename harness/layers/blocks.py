@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +17,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "leaky_relu": functional.leaky_relu,
     "elu": functional.elu,
     "gelu": functional.gelu,
+    "gelu_tanh": partial(functional.gelu, approximate="tanh"),  # Hendrycks and Gimpel, arXiv 2016
     "silu": functional.silu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "softmax": lambda inputs: functional.softmax(inputs, dim=-1),
     "identity": lambda inputs: inputs,
 }
-RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu"}
+RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu"}
 
 
 class HiddenLayer(nn.Module):

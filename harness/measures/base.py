@@ -78,6 +78,9 @@ class Measure:
     linear: ClassVar[bool] = False
     """Whether the number is a sum of the sides, each weighted by a number of its own: then it is
     also the mean of the same sums of single test examples."""
+    smooth: ClassVar[bool] = False
+    """Whether the number is another smooth function of the sides, each seed's of its own, so that
+    a bootstrap shows how much it varies between test examples."""
     changes: ClassVar[int | None] = 1
     """Factors whose levels it compares. A half-fraction's average over all arms shows such an
     effect, though not that of a trend (None)."""

@@ -25,6 +25,7 @@ class Ratio(Contrast):
     neutral: ClassVar[float | None] = 1.0
     sign: ClassVar[str] = "÷"
     linear: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
 
     def reduce(self, sides: Sequence[Numbers], factors: Factors, metric: str) -> Numbers:
         """Return the logarithms of the quotients."""

@@ -49,6 +49,7 @@ class Trend(Component, Measure):
     """
 
     name: ClassVar[str] = "trend"
+    smooth: ClassVar[bool] = True
     changes: ClassVar[int | None] = None
 
     over: str | None = Field(None, description="a factor with numeric levels")

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Activation = Literal[
-    "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softmax", "identity"
-]
+    "relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "softmax",
+    "identity",
+]  # fmt: skip
 Initialization = Literal["auto", "he", "xavier", "torch"]
 Initial = Annotated[
     Initialization, Field(description="auto: He for rectifiers, Xavier for the others")

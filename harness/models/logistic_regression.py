@@ -42,8 +42,13 @@ class LogisticRegression(SimpleModel):
             return {"accuracy": float(model.score(rows, classes)), "loss": float(loss)}
 
         def outcomes(inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-            said = torch.from_numpy(model.predict(features(inputs, form)))
-            return {"accuracy": said == targets}
+            rows = features(inputs, form)
+            likely = torch.from_numpy(model.predict_proba(rows)).double()
+            seen = torch.from_numpy(model.classes_)
+            said, own = torch.from_numpy(model.predict(rows)), targets[:, None] == seen
+            smallest = torch.finfo(likely.dtype).eps  # as scikit-learn's loss has it
+            chance = (likely * own).sum(dim=1).clamp(smallest, 1.0 - smallest)
+            return {"accuracy": said == targets, "loss": -chance.log()}
 
         def outputs(inputs: Tensor) -> Tensor:
             return torch.from_numpy(model.predict_log_proba(features(inputs, form)))

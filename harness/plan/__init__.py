@@ -1,7 +1,6 @@
 """From a study to trials: pure, quick, and the same before the run and after it."""
 
-from harness.plan.budgets import Budget, budgets, epochs_of
-from harness.plan.estimate import estimate_seconds
+from harness.plan.budgets import Budget, budgets, epochs_of, estimate_seconds
 from harness.plan.plan import (
     FIXED,
     Assignment,

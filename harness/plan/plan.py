@@ -117,11 +117,10 @@ class Plan:
         search = self.study.search
         if search is None:
             return {}
-        dimensions = arm_spaces(search, self.arms)
+        dimensions, compared = arm_spaces(search, self.arms), search.samplers_differ(self.arms)
+        metrics = {arm.name: self.metric(self.search_metric(arm)) for arm in self.arms}
         return {
-            arm.name: make_space(
-                search, arm, dimensions[arm.name], self.metric(self.search_metric(arm))
-            )
+            arm.name: make_space(search, arm, dimensions[arm.name], metrics[arm.name], compared)
             for arm in self.arms
         }
 
@@ -137,6 +136,10 @@ class Plan:
 
     def metric(self, name: str) -> Metric:
         """Return what is known of a metric: by the harness, or by what arms and probes declare."""
+        if name == "search.best":
+            chooses = self.metric(self.search_metric(self.baseline))
+            meaning = f"best {chooses.name} that a search found"
+            return replace(metric_of(name), goal=chooses.goal, unit=chooses.unit, meaning=meaning)
         for probe in self.study.probes:
             known: Metric | None = probe.measures.get(name.removeprefix("probe."))
             if known is not None and name.startswith("probe."):
@@ -148,8 +151,10 @@ class Plan:
         space = self.space(arm)
         assert space is not None
         trials = [item.trial.id for item in self.search_trials(arm, 0, {}, repetition)]
-        pruned = [space.pruning] if space.pruning else []
-        return digest([trials, space.repeated(repetition).seed, space.metric.name, *pruned])
+        others: list[Any] = [space.pruning] if space.pruning else []
+        others += [{"points": list(space.points)}] if space.points else []
+        others += ["samplers are compared"] if space.compared else []
+        return digest([trials, space.repeated(repetition).seed, space.metric.name, *others])
 
     def search_trials(
         self,
@@ -223,7 +228,7 @@ class Plan:
     ) -> list[Assignment]:
         own = candidate_workload(arm, parameters) if parameters else arm.workload
         workload = _sourced(own, self.stages)
-        probes = self._probes(arm, workload) if phase is Phase.CONFIRMATION else ()
+        probes = self._probes(arm, workload, phase)
         return [
             Assignment(trial, arm.name, phase, candidate, parameters)
             for trial in self._trials(workload, seeds, phase, probes)
@@ -252,12 +257,16 @@ class Plan:
     def _own_versions(self) -> dict[str, str]:
         return {}
 
-    def _probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-        """Return the probes that an arm's confirmation trials carry out."""
+    def _probes(
+        self, arm: Arm, workload: Mapping[str, Any], phase: Phase = Phase.CONFIRMATION
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Return the probes that an arm's trials of a phase carry out."""
         if is_simple(workload["model"]):
             return ()
         probes = []
         for probe in self.study.probes:
+            if probe.in_search != (phase is Phase.SEARCH):
+                continue
             if probe.on and arm not in select(self.arms, probe.on):
                 continue
             probes.append(probe.for_trial(partial(with_settings, workload)))

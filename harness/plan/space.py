@@ -36,6 +36,8 @@ class SearchSpace:
         pruning: name and settings of the pruner that stops candidates, or None.
         points: the candidates, where the sampler knows them beforehand, as a grid does.
         repetition: which of the search's repetitions this is, from 0.
+        compared: whether arms differ in their samplers; then none tries the workload's own
+            setting first, which a grid does not contain.
     """
 
     dimensions: Space
@@ -50,6 +52,7 @@ class SearchSpace:
     pruning: Mapping[str, Any] | None = None
     points: Sequence[Mapping[str, Any]] = ()
     repetition: int = 0
+    compared: bool = False
 
     @cached_property
     def seed(self) -> int:
@@ -82,15 +85,26 @@ class SearchSpace:
         return replace(self, repetition=repetition)
 
 
-def make_space(search: Search, arm: Arm, dimensions: Space, metric: Metric) -> SearchSpace | None:
-    """Return what is searched for an arm, None where everything is fixed."""
+def make_space(
+    search: Search, arm: Arm, dimensions: Space, metric: Metric, compared: bool = False
+) -> SearchSpace | None:
+    """Return what is searched for an arm, None where everything is fixed.
+
+    Args:
+        search: of the study.
+        arm: one of its arms.
+        dimensions: what is searched for it.
+        metric: chooses the winner.
+        compared: whether arms differ in their samplers.
+    """
     if not dimensions:
         return None
+    sampler = search.sampled_by(arm)
     cost = most_epochs(search, arm, dimensions)
     space = SearchSpace(
         dimensions,
-        _default(arm, dimensions) if search.sampler.tries_default else None,
-        written(search.sampler),
+        _default(arm, dimensions) if sampler.tries_default and not compared else None,
+        written(sampler),
         search.round,
         _most_candidates(search, arm, dimensions),
         metric,
@@ -98,9 +112,10 @@ def make_space(search: Search, arm: Arm, dimensions: Space, metric: Metric) -> S
         cost // search.seeds,
         search.epochs,
         search.pruning.model_dump(mode="json") if search.pruning else None,
+        compared=compared,
     )
     room = space.candidates if search.epochs is None else search.epochs // cost
-    points = search.sampler.points(dimensions, min(space.candidates, room))
+    points = sampler.points(dimensions, min(space.candidates, room))
     return space if points is None else replace(space, points=points, candidates=len(points))
 
 

@@ -155,6 +155,9 @@ class Probe(Component):
     """Whether it can look at networks of every task; else of supervised ones."""
     needs_initial: ClassVar[bool] = False
     """Whether it looks at the network before its first step as well."""
+    in_search: ClassVar[bool] = False
+    """Whether it looks at the candidates of a search, which never see the test split, instead of
+    what is confirmed. Claims name what is made of all candidates of a search (`search.NAME`)."""
     one_worker: ClassVar[bool] = False
     """Whether it means nothing where several workers train a trial together."""
 

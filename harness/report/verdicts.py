@@ -96,6 +96,13 @@ def _ends(row: Verdict | Part, ends: Sequence[float | None] | None) -> str:
     return "{} to {}".format(*estimate(row.effect, *ends)[1:])
 
 
+PRICE = (
+    "Seeds that are added now, after a look, make its verdict exploratory; only if it is the"
+    " study's one claim, with one bound, they are judged, by a wider interval."
+)
+"""What more seeds cost (`harness.judge.added_seeds`); those that were planned are not meant."""
+
+
 def forecast(verdict: Verdict) -> str:
     """Say how many seeds would decide what is inconclusive; else nothing."""
     if verdict.verdict != "inconclusive":
@@ -107,7 +114,8 @@ def forecast(verdict: Verdict) -> str:
         one = -(-verdict.seeds // verdict.searches)
         searches = plural(verdict.seeds_needed // one, "repeated search", "repeated searches")
         number = f"{searches} with {number} in all"
-    return f"About {number} would decide it, if effect and spread stay as they are."
+    told = f"About {number} would decide it, if effect and spread stay as they are."
+    return told if verdict.exploratory else f"{told} {PRICE}"
 
 
 def differs(verdict: Verdict) -> str:

@@ -82,7 +82,7 @@ def _run_anew(plan: Plan, session: _Session) -> RunResult:
     with conductor_lock(options.results), closing(open_store(options.results)) as store:
         store.check()
         if options.retrain_damaged:
-            store.drop_damaged_candidates()
+            store.searches.drop_damaged()
         published = read_for(plan.study.study, options.results / FOLDER)
         workers = Workers(plan, store, options, list(datasets.values()))
         with closing(workers):
@@ -190,7 +190,7 @@ class Conductor:
         self.session = session
         self._workers = workers
         self.counts: Counter[str] = Counter(complete=0, pruned=0, diverged=0, failed=0, reused=0)
-        self._schedule = Schedule(plan, store, next_round, best, deciding_from(store))
+        self._schedule = Schedule(plan, store.searches, next_round, best, deciding_from(store))
         self._states = store.states()
         self._damaged: set[str] = set()
         self._work: dict[str, _Work] = {}

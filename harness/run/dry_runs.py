@@ -86,7 +86,7 @@ def _is_known(plan: Plan, store: Store, states: Mapping[str, State], arm: Arm) -
     if space is None:
         items = plan.confirmation_trials(arm, [FIXED])
     else:
-        asked = store.candidates(plan.search_id(arm))[: space.round]
+        asked = store.searches.candidates(plan.search_id(arm))[: space.round]
         items = [
             item
             for index, chosen in enumerate(asked)

@@ -143,7 +143,7 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
     if store is None:
         return walk.outlook()
     states = store.states()
-    schedule = Schedule(plan, store, lambda *_: [], best, deciding_from(store))
+    schedule = Schedule(plan, store.searches, lambda *_: [], best, deciding_from(store))
     queue = deque(schedule.start())
     while queue:
         item = queue.popleft()

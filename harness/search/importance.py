@@ -6,10 +6,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from harness.samplers.base import Tried
 
 FEWEST = 8
 """With fewer candidates a forest has nothing to learn from."""
+MOST = 512
+"""Of more candidates so many are drawn at random: the time grows with their square."""
 
 
 def importances(
@@ -23,12 +27,15 @@ def importances(
 
     Args:
         dimensions: the settings, as in a search space; all candidates have all of them.
-        tried: the settings and the value of each candidate.
+        tried: the settings and the value of each candidate; of more than `MOST` so many count.
 
     Returns:
         Shares that sum to one, or None where there are too few candidates or all are worth the
         same.
     """
+    if len(tried) > MOST:
+        drawn = np.random.default_rng(0).choice(len(tried), MOST, replace=False)
+        tried = [tried[place] for place in sorted(drawn)]
     if len(tried) < FEWEST or len({value for _, value in tried}) < 2:
         return None
     import optuna

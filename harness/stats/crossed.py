@@ -8,9 +8,11 @@ and the variance of the grand mean of n seeds and m examples is
     variance(seed)/n + variance(example)/m + variance(rest)/(n m),
 
 which ``(MS_seed + MS_example - MS_rest)/(n m)`` estimates: the mean squares of the two-way analysis
-of variance without replication. Sources: Clark, J. Verbal Learn. Verbal Behav. 12, 1973 (the
-quasi-F test of "the language-as-fixed-effect fallacy"); Searle, Casella and McCulloch, Variance
-Components (1992), section 4.5; degrees of freedom: Satterthwaite, Biometrics Bulletin 2, 1946.
+of variance without replication. Examples that depend on each other, such as sentences of one
+document, are summed up by cluster first, and clusters are what counts then. Sources: Clark,
+J. Verbal Learn. Verbal Behav. 12, 1973 (the quasi-F test of "the language-as-fixed-effect
+fallacy"); Searle, Casella and McCulloch, Variance Components (1992), section 4.5; degrees of
+freedom: Satterthwaite, Biometrics Bulletin 2, 1946.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import numpy.typing as npt
 
 from harness.stats.arrays import RELATIVE_TOLERANCE, Floats, checked
@@ -30,7 +33,7 @@ class MeanSquares:
 
     Attributes:
         seeds: how many.
-        examples: how many.
+        examples: how many, or clusters of such.
         seed: mean square of the seeds' means, with ``seeds - 1`` degrees of freedom.
         example: mean square of the examples' means, with ``examples - 1``.
         rest: mean square of what is left, with the product of both.
@@ -100,6 +103,53 @@ def mean_squares(differences: npt.ArrayLike) -> MeanSquares:
         example=square(columns - columns.mean(), n, m - 1),
         rest=square(rest, 1, (n - 1) * (m - 1)),
     )
+
+
+def of_clusters(
+    numbers: npt.ArrayLike,
+    clusters: npt.NDArray[np.int64] | None = None,
+    weights: Floats | None = None,
+) -> Floats:
+    """Return numbers of clusters, which may be analysed as those of independent examples.
+
+    The mean over examples is a quotient: the sum over clusters of what they hold, by how much that
+    is. Each cluster gets the mean and its own part in how the quotient would change without it, so
+    that clusters of unlike size count as they should (the linearized ratio estimator: Cochran,
+    Sampling Techniques, 1977, section 6.3, and 9A for clusters). The mean of a seed stays what it
+    is.
+
+    Args:
+        numbers: shape (seeds, examples).
+        clusters: of each example, shape (examples,); None if each is one of its own.
+        weights: of each example in the mean, shape (examples,), not negative; None if alike.
+
+    Returns:
+        Shape (seeds, clusters), in the order of the clusters.
+
+    Raises:
+        ValueError: for absent values or another shape, or if all weights are zero.
+    """
+    array = checked(numbers, 2)
+    if weights is None and clusters is None:
+        return array
+    weight = np.ones(array.shape[1]) if weights is None else checked(weights)
+    total = float(weight.sum())
+    if weight.shape != (array.shape[1],) or total <= 0.0:
+        raise ValueError(f"{weight.size} weights for {array.shape[1]} examples, or none above zero")
+    mean = float((array @ weight).mean()) / total
+    held = sums_of_clusters((array - mean) * weight, clusters)
+    found: Floats = mean + held.shape[1] / total * held
+    return found
+
+
+def sums_of_clusters(numbers: Floats, clusters: npt.NDArray[np.int64] | None) -> Floats:
+    """Return the sums of (..., examples) over each cluster of these, (..., clusters)."""
+    if clusters is None:
+        return numbers
+    known, place = np.unique(clusters, return_inverse=True)
+    found = np.zeros((len(known), *numbers.shape[:-1]))
+    np.add.at(found, place, np.moveaxis(numbers, -1, 0))
+    return np.moveaxis(found, 0, -1)
 
 
 def over_seeds_and_examples(

@@ -1,4 +1,4 @@
-"""Paired differences: their mean, its interval, and a test that it is zero."""
+"""Paired differences: their mean, its 95 % interval, and a test that it is zero."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.stats.intervals import standard_deviation, t_interval
 
 @dataclass(frozen=True)
 class PairedT:
-    """The mean of paired differences, its t interval, the two-sided p-value of no difference."""
+    """The mean of paired differences, its 95 % t interval, the two-sided p-value against zero."""
 
     mean: float
     low: float
@@ -22,7 +22,7 @@ class PairedT:
     pairs: int
 
 
-def paired_t(differences: npt.ArrayLike, level: float = 0.95) -> PairedT:
+def paired_t(differences: npt.ArrayLike) -> PairedT:
     """Test paired differences with Student's t test (Student, Biometrika 6, 1908).
 
     A t test can reach the small p-values that a correction for hundreds of tests asks for, which
@@ -31,7 +31,6 @@ def paired_t(differences: npt.ArrayLike, level: float = 0.95) -> PairedT:
 
     Args:
         differences: shape (pairs,), at least two.
-        level: confidence of the interval.
 
     Raises:
         ValueError: for absent values, or fewer than two.
@@ -43,6 +42,6 @@ def paired_t(differences: npt.ArrayLike, level: float = 0.95) -> PairedT:
     if spread == 0.0:
         p = 1.0 if mean == 0.0 else 2.0 ** (1 - len(values))
         return PairedT(mean, mean, mean, p, len(values))
-    low, high = t_interval(values, level)
+    low, high = t_interval(values, 0.95)
     p_value = float(stats.ttest_1samp(values, 0.0).pvalue)
     return PairedT(mean, low, high, p_value, len(values))

@@ -1,8 +1,9 @@
 """Durable records: one SQLite database under results/, written by one conductor."""
 
 from harness.store.database import Store
+from harness.store.looks import Look
 from harness.store.opening import DATABASE, conductor_lock, open_store
-from harness.store.records import AssignedRecord, Execution, Look, StoreError
+from harness.store.records import AssignedRecord, Execution, StoreError
 from harness.store.report_cache import CachedReport
 
 __all__ = [

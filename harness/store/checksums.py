@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from harness.store.connection import Connection
@@ -33,6 +35,20 @@ def columns(table: str, alias: str = "") -> str:
     """Return the covered columns of a table and its checksum, as a query names them."""
     prefix = f"{alias}." if alias else ""
     return ", ".join(f"{prefix}{name}" for name in (*COVERED[table], "checksum"))
+
+
+def dump(value: object) -> str:
+    """Return plain data as the JSON that is kept."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def insert(connection: Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Add rows with their checksums, but for those that are there."""
+    places = ", ".join("?" for _ in (*COVERED[table], "checksum"))
+    connection.executemany(
+        f"INSERT OR IGNORE INTO {table} ({columns(table)}) VALUES ({places})",
+        [(*row, checksum(*row)) for row in rows],
+    )
 
 
 def add_checksums(connection: Connection) -> None:

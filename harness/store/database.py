@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,15 +19,19 @@ from harness.store.checksums import (
     checksum,
     columns,
     damage,
+    dump,
+    insert,
     is_whole,
     of_execution,
     of_trial,
     set_aside,
 )
 from harness.store.connection import Connection, damaged
+from harness.store.looks import Look, seen_before, without_origin
 from harness.store.outcomes import pack_outcomes, read_outcomes
-from harness.store.records import AssignedRecord, Execution, Look, StoreError
+from harness.store.records import AssignedRecord, Execution, StoreError
 from harness.store.report_cache import ReportCache
+from harness.store.searches import Searches
 from harness.trial import Outcomes, Phase, Products, Record, State
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class Store:
         self._db = connection
         self.folder = folder
         self.report_cache = ReportCache(connection)
+        self.searches = Searches(connection)
 
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
@@ -52,7 +56,7 @@ class Store:
         records = list(records)
         rows = []
         for r in records:
-            row = (r.trial_id, r.state.value, r.trial.phase.value, _dump(r.to_dict()))
+            row = (r.trial_id, r.state.value, r.trial.phase.value, dump(r.to_dict()))
             rows.append((*row, checksum(*row), r.ended - r.started))
         with self._db:
             self._db.executemany(
@@ -63,9 +67,9 @@ class Store:
                 rows,
             )
             packed = [(r.trial_id, pack_products(r.products)) for r in records if r.products]
-            self._insert("weights", packed)
+            insert(self._db, "weights", packed)
             bytes_ = [(r.trial_id, pack_outcomes(r.outcomes)) for r in records if r.outcomes]
-            self._insert("outcomes", bytes_)
+            insert(self._db, "outcomes", bytes_)
 
     def _row(self, table: str, key: str, value: object) -> tuple[Any, ...] | None:
         """Return the row of a table whose key has a value, with its checksum, or None."""
@@ -73,14 +77,6 @@ class Store:
             f"SELECT {columns(table)} FROM {table} WHERE {key} = ?", (value,)
         ).fetchone()
         return found
-
-    def _insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add rows with their checksums, but for those that are there."""
-        places = ", ".join("?" for _ in (*COVERED[table], "checksum"))
-        self._db.executemany(
-            f"INSERT OR IGNORE INTO {table} ({columns(table)}) VALUES ({places})",
-            [(*row, checksum(*row)) for row in rows],
-        )
 
     def record(self, trial_id: str) -> Record | None:
         """Return the record of a trial, or None.
@@ -161,34 +157,6 @@ class Store:
         rows = self._db.execute("SELECT trial_id, attempt, cause FROM attempts ORDER BY at")
         return [row for row in rows if row[0] in wanted]
 
-    # --- searches --------------------------------------------------------------------------
-    def candidates(self, search_id: str) -> list[dict[str, Any]]:
-        """Return the candidates that a search has asked so far, in their order."""
-        rows = self._db.execute(
-            f"SELECT {columns('candidates')} FROM candidates WHERE search_id = ? ORDER BY position",
-            (search_id,),
-        ).fetchall()
-        if not all(is_whole(row) for row in rows):
-            raise damage(self._db, "a candidate of a search")
-        return [json.loads(row[2]) for row in rows]
-
-    def drop_damaged_candidates(self) -> None:
-        """Forget damaged candidates and those asked after them; a search asks for them again."""
-        rows = self._db.execute(f"SELECT {columns('candidates')} FROM candidates").fetchall()
-        damaged = [row[:2] for row in rows if not is_whole(row)]
-        with self._db:
-            self._db.executemany(
-                "DELETE FROM candidates WHERE search_id = ? AND position >= ?", damaged
-            )
-
-    def add_candidates(
-        self, search_id: str, start: int, candidates: list[Mapping[str, Any]]
-    ) -> None:
-        """Keep a round of candidates; once asked, a candidate never changes."""
-        rows = [(search_id, start + i, _dump(c)) for i, c in enumerate(candidates)]
-        with self._db:
-            self._insert("candidates", rows)
-
     # --- executions ------------------------------------------------------------------------
     def start_execution(
         self,
@@ -213,7 +181,7 @@ class Store:
             cursor = self._db.execute(
                 "INSERT INTO executions (study, profile, plan_hash, declaration, context, started,"
                 " status) VALUES (?, ?, ?, ?, ?, ?, 'running')",
-                (study, profile, plan_hash, _dump(declaration), _dump(context), time.time()),
+                (study, profile, plan_hash, dump(declaration), dump(context), time.time()),
             )
             assert cursor.lastrowid is not None
             self._sum_execution(cursor.lastrowid)
@@ -233,7 +201,7 @@ class Store:
             self._db.execute(
                 "UPDATE executions SET context = json_set(context, '$.' || ?, json(?))"
                 " WHERE id = ?",
-                (name, _dump(value), execution),
+                (name, dump(value), execution),
             )
             self._sum_execution(execution)
 
@@ -282,21 +250,9 @@ class Store:
 
         Only trials count whose record was there when the execution came to them.
         """
-        rows = self._db.execute(
-            "SELECT past.execution, past.trial_id, past.arm FROM assignments now"
-            " JOIN assignments past ON past.trial_id = now.trial_id AND past.phase = now.phase"
-            " WHERE now.execution = ? AND now.phase = ? AND now.reused = 1 AND past.execution < ?",
-            (execution, Phase.CONFIRMATION.value, execution),
-        )
-        trials, arms = defaultdict[int, set[str]](set), defaultdict[int, set[str]](set)
-        for past, trial_id, arm in rows:
-            trials[past].add(trial_id)
-            arms[past].add(arm)
-        return [
-            self._look(e, trials[e.id], arms[e.id])
-            for e in (self.executions() if trials else ())
-            if e.id in trials
-        ]
+        seen = seen_before(self._db, execution)
+        earlier = [e for e in self.executions() if e.id in seen] if seen else []
+        return [self._look(e, *seen[e.id]) for e in earlier]
 
     def _look(self, execution: Execution, trials: set[str], arms: set[str]) -> Look:
         """Return what an execution was; one that is not as it was written declares nothing."""
@@ -309,17 +265,8 @@ class Store:
         return replace(look, judged=look.judged or shown)
 
     def without_origin(self, execution: int) -> int:
-        """Count its confirmation trials that were there before, but that no execution trained.
-
-        There are some where an execution was taken out of the database.
-        """
-        (count,) = self._db.execute(
-            "SELECT count(DISTINCT trial_id) FROM assignments WHERE execution = ? AND phase = ?"
-            " AND reused = 1"
-            " AND trial_id NOT IN (SELECT trial_id FROM assignments WHERE reused = 0)",
-            (execution, Phase.CONFIRMATION.value),
-        ).fetchone()
-        return int(count)
+        """Count its confirmation trials that were there before, but that no execution trained."""
+        return without_origin(self._db, execution)
 
     def add_assignments(self, execution: int, rows: Iterable[AssignedRecord]) -> None:
         """Note what trials are for."""
@@ -330,14 +277,14 @@ class Store:
                 r.arm,
                 r.phase.value,
                 -1 if r.candidate is None else r.candidate,
-                _dump(r.parameters),
+                dump(r.parameters),
                 r.seed,
                 int(r.reused),
             )
             for r in rows
         ]  # fmt: skip  (the order of columns is that of the checksums)
         with self._db:
-            self._insert("assignments", values)
+            insert(self._db, "assignments", values)
 
     def assigned_records(self, execution: int) -> Iterator[AssignedRecord]:
         """Return what an execution's trials were for, each with its record.
@@ -450,7 +397,3 @@ def _loaded(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))

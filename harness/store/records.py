@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.trial import Phase, Record
@@ -51,35 +51,3 @@ class AssignedRecord:
         trial = item.trial
         return cls(item.arm, item.phase, item.candidate, item.parameters, trial.seed, reused,
                    trial.id, record)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Look:
-    """An earlier execution that used some of the same confirmation trials.
-
-    Attributes:
-        study: and `profile`, under which it ran.
-        at: when it began, in seconds since 1970.
-        declaration: the study as it was declared then.
-        trials: the confirmation trials that both have.
-        arms: the arms of that execution that these were trials of.
-        judged: whether it came to verdicts; one that was interrupted did not.
-        profiles: the looks that each profile of the study declared then; empty if not known.
-    """
-
-    study: str
-    profile: str
-    at: float
-    declaration: Mapping[str, Any]
-    trials: Set[str]
-    arms: Set[str]
-    judged: bool = True
-    profiles: Mapping[str, Sequence[int]] = field(default_factory=dict)
-
-    @classmethod
-    def at_execution(cls, execution: Execution, trials: Set[str], arms: Set[str]) -> Look:
-        """Return the look that an execution was at these trials and arms of it."""
-        e = execution
-        judged = e.status in ("finished", "failed")
-        profiles = e.context.get("profiles", {})
-        return cls(e.study, e.profile, e.started, e.declaration, trials, arms, judged, profiles)

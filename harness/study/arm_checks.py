@@ -15,6 +15,7 @@ from typing import Any
 from harness.errors import Problem
 from harness.formatting import listed
 from harness.measures.base import ACROSS
+from harness.registry import written
 from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared
 from harness.study.design import (
@@ -62,8 +63,17 @@ def same_arms(study: Study, arms: Sequence[Arm]) -> list[list[str]]:
     groups = _grouped(arms, lambda arm: _sourced(arm.workload, stages))
     if groups and study.search:  # an arm that fixes what another one searches is another arm
         spaces = arm_spaces(study.search, [arm for alike in groups for arm in alike])
-        groups = [part for alike in groups for part in _grouped(alike, lambda a: spaces[a.name])]
+        groups = [
+            part
+            for alike in groups
+            for part in _grouped(alike, lambda a: _searched(a, study, spaces[a.name]))
+        ]
     return [[arm.name for arm in alike] for alike in groups]
+
+
+def _searched(arm: Arm, study: Study, space: Mapping[str, Any]) -> Any:
+    """Return over what an arm is searched and by which sampler; nothing where all is fixed."""
+    return [space, written(study.search.sampled_by(arm))] if study.search and space else []
 
 
 def _grouped(arms: Sequence[Arm], of: Callable[[Arm], Any]) -> list[list[Arm]]:

@@ -17,8 +17,10 @@ from harness.components.base import named
 from harness.formatting import level_text, listed
 from harness.levels import is_among, level_key, same_value
 from harness.measures.base import Selector
+from harness.registry import written
 from harness.study.document import Path_, assign
 from harness.study.model import Study
+from harness.study.search import SAMPLER
 from harness.study.workload import Workload
 
 # `optimizer: sgd` is `{name: sgd}`
@@ -34,7 +36,8 @@ OnError = Callable[[ValidationError, Path_, Sequence[str]], None]
 class Arm:
     """One combination of levels, as a name, its levels and the workload it means.
 
-    `sets` lists the paths that the arm fixes itself; they are not searched over.
+    `sets` lists the paths that the arm fixes itself; they are not searched over. `sampler` is the
+    one that searches the arm, as a level writes it; None: that of the study.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Arm:
     sets: tuple[str, ...]
     named: bool = False
     is_baseline: bool = False
+    sampler: Any = None
 
     @cached_property
     def keys(self) -> Mapping[str, Any]:
@@ -67,15 +71,19 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         assignments: dict[str, Any] = {}
         for factor, level in levels.items():
             assignments |= assignments_of(study, factor, level)
+        sampler = assignments.pop(SAMPLER, None)
         origin = _origin(study, levels, own)
         workload = checked_workload(base, assignments, origin, on_error)
         if workload is not None:
             reference = all(same_value(level, baseline[f]) for f, level in levels.items())
-            arms.append(Arm(name, levels, workload, leaves(assignments), is_baseline=reference))
-    for name, assignments in study.arms.items():
+            sets = leaves(assignments)
+            arms.append(Arm(name, levels, workload, sets, False, reference, sampler))
+    for name, given in study.arms.items():
+        assignments = {path: value for path, value in given.items() if path != SAMPLER}
         workload = checked_workload(base, assignments, ("arms", name), on_error)
         if workload is not None:
-            arms.append(Arm(name, {}, workload, leaves(assignments), named=True))
+            sets = leaves(assignments)
+            arms.append(Arm(name, {}, workload, sets, named=True, sampler=given.get(SAMPLER)))
     return arms
 
 
@@ -128,6 +136,8 @@ def baseline_levels(study: Study) -> dict[str, Any]:
     levels = {}
     for name, factor in study.factors.items():
         own = value_at(workload, factor.path) if factor.path else None
+        if factor.path == SAMPLER and study.search is not None:
+            own = written(study.search.sampler)
         options = list(factor.levels)
         by_own = is_among(own, options) and not study.design.two_levels
         levels[name] = own if by_own else options[0]

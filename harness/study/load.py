@@ -29,6 +29,7 @@ from harness.study.explain import explain
 from harness.study.inherit import EXTENDS, MATRIX, expand_matrix, read_document
 from harness.study.metric_checks import check_goals, check_metrics
 from harness.study.model import Study
+from harness.study.sampler_checks import check_samplers
 from harness.study.stages import build_stages, check_stages
 from harness.study.workload import Workload
 
@@ -172,7 +173,7 @@ def _find_all(
 ) -> tuple[list[Arm], list[Problem]]:
     """Return the arms, and the mistakes: those that others would follow from end the search."""
     names = check_names(study, merged)
-    problems = check_factors(study, merged)
+    problems = check_factors(study, merged) + check_samplers(study, merged)
     if problems:
         return [], names + problems
     arms = _report_invalid(merged, problems, lambda report: build_arms(study, report))

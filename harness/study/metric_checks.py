@@ -24,6 +24,7 @@ from harness.study.contrasts import compared
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
+from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
 from harness.trial import COSTS, trained_elsewhere
 
@@ -41,7 +42,12 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
     problems = []
     for where, test in tests_of(study):
         looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
-        unknown = _unreported(test.metric, looked_at, study, arms)
+        of_search = test.metric.startswith("search.")
+        unknown = (
+            no_search_metric(test.metric, looked_at, study, arms)
+            if of_search
+            else _unreported(test.metric, looked_at, study, arms)
+        )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
             continue
@@ -75,7 +81,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         if {f"train.{name}", f"validation.{name}"} <= set(names):
             names.append(f"gap.{name}")
     for probe in () if simple else study.probes:
-        if not probe.on or arm in select(arms, probe.on):
+        if not probe.in_search and (not probe.on or arm in select(arms, probe.on)):
             names += [f"probe.{name}" for name in probe.measures]
     return names
 
@@ -152,6 +158,8 @@ def _undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | No
 def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:
     """Return between which numbers a metric lies, as far as the harness measures it itself."""
     split, _, name = test.metric.partition(".")
+    if split == "search":
+        return _ANY
     workloads = [arm.workload for arm in looked_at] if split != "cost" else []
     for workload in workloads:
         own_loss = name == "loss" and not is_built_in(workload)

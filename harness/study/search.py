@@ -8,11 +8,13 @@ from pydantic import Field, model_validator
 
 from harness.components import Component
 from harness.levels import two_alike
-from harness.registry import PRUNERS, SAMPLERS, setting
+from harness.registry import PRUNERS, SAMPLERS, setting, written
 
 Scalar = str | int | float | bool | None
 Positive = Annotated[float, Field(gt=0)]
 KINDS = ("integer", "uniform", "log", "choice")
+SAMPLER = "search.sampler"
+"""The one setting of a search in which arms may differ: their budgets and spaces stay equal."""
 
 
 class Dimension(Component):
@@ -122,3 +124,12 @@ class Search(Component):
         if self.candidates is None and self.epochs is None:
             raise ValueError("needs a budget: `candidates`, or `epochs`, or both")
         return self
+
+    def sampled_by(self, arm: Any) -> Any:
+        """Return the sampler that searches an arm: its own, if a level sets one."""
+        return self.sampler if arm.sampler is None else SAMPLERS.read(arm.sampler)
+
+    def samplers_differ(self, arms: Any) -> bool:
+        """Tell whether arms are searched by different samplers, so that these are compared."""
+        names = {str(written(self.sampled_by(arm))) for arm in arms}
+        return len(names) > 1

@@ -15,6 +15,7 @@ from harness.study.design import Arm, value_at
 from harness.study.document import Document, Path_
 from harness.study.explain import explain
 from harness.study.model import Study
+from harness.study.sampler_checks import unequal_searches
 from harness.study.search import Dimension, Search
 from harness.study.search_space import (
     arm_spaces,
@@ -54,7 +55,8 @@ def check_search(
     for found in (
         _path_problems(search, arms, spaces),
         _value_problems(arms, spaces),
-        _sampler_problems(search, spaces),
+        _sampler_problems(search, arms, spaces),
+        unequal_searches(study, arms, spaces),
         _budget_problems(study, arms, spaces),
         _metric_problems(search, arms),
     ):
@@ -170,9 +172,9 @@ def _refusals(arm: Arm, path: str, space: Space) -> Iterator[str]:
                     yield "leads through a plain value"
 
 
-def _sampler_problems(search: Search, spaces: Mapping[str, Space]) -> Found:
-    for space in spaces.values():
-        for below, message in search.sampler.refusals(space):
+def _sampler_problems(search: Search, arms: Sequence[Arm], spaces: Mapping[str, Space]) -> Found:
+    for arm in arms:
+        for below, message in search.sampled_by(arm).refusals(spaces[arm.name]):
             yield ("space", *below), message
 
 

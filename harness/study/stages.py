@@ -117,7 +117,7 @@ def _wrong_uses(
 ) -> Iterator[Problem]:
     """Yield a problem for each role that a task does not take, or that its stage cannot fill."""
     seen: set[str] = set()
-    users = [(f"arm {arm.name}", arm.workload, _where_arm(study, arm)) for arm in arms]
+    users = [(f"arm {arm.name}", arm.workload, _where_arm(arm)) for arm in arms]
     users += [(f"stage {n}", one, (study.block_of(n), n)) for n, one in stages.items()]
     for who, workload, where in users:
         sources = sources_of(workload)
@@ -172,7 +172,7 @@ def given_by(workload: Mapping[str, Any]) -> tuple[str, ...]:
     return task_learned(workload).gives
 
 
-def _where_arm(study: Study, arm: Arm) -> Path_:
+def _where_arm(arm: Arm) -> Path_:
     return ("arms", arm.name) if arm.named else ("workload",)
 
 

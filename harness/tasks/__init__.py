@@ -8,7 +8,16 @@ from typing import Any
 from harness.data_spec import Form, Kind
 from harness.losses import loss_of
 from harness.registry import TASKS
-from harness.tasks.base import Batch, Objective, Stage, State, Supervised, Task, total
+from harness.tasks.base import (
+    Batch,
+    Objective,
+    Stage,
+    State,
+    Supervised,
+    Task,
+    kept_outcomes,
+    total,
+)
 from harness.trial import sources_of
 
 USUAL: Mapping[Kind, str] = {
@@ -71,6 +80,7 @@ __all__ = [
     "Supervised",
     "TASKS",
     "Task",
+    "kept_outcomes",
     "needed",
     "objective_for",
     "task_of",

@@ -119,9 +119,10 @@ class Task(Component):
     main: ClassVar[str] = "model"
     """The part that probes look at."""
     per_example: ClassVar[tuple[str, ...]] = ()
-    """The metrics that are plain means over the examples of a split, and of which `outcomes` gives
-    each example's own number: with them, an interval covers the choice of the test examples too.
-    None where examples are not independent of each other, as overlapping windows of a series."""
+    """The metrics that are means over the examples of a split, or (`Metric.root`) the square root
+    of one, and of which `outcomes` gives each example's own number: with them, an interval covers
+    the choice of the test examples too. Which examples depend on each other is for the data to say
+    (`clusters`)."""
 
     @property
     def measures(self) -> Mapping[str, Metric]:
@@ -163,6 +164,9 @@ class Task(Component):
 
     def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return what each example adds to the metrics of `per_example`, each of shape (batch,).
+
+        Beside these, perhaps `weight` (`harness.trial.WEIGHT`), likewise, if examples count unlike
+        in the mean.
 
         Args:
             outputs: of the main network, with the batch in front.
@@ -263,6 +267,15 @@ class Supervised(Task):
         if workload.data.kind not in workload.loss.targets:
             return f"`loss: {workload.loss.name}` does not suit the targets of {workload.data.name}"
         return None
+
+
+def kept_outcomes(task: Task, objective: Objective | None) -> tuple[str, ...]:
+    """Return the metrics of which each example's number is kept.
+
+    A loss that is not the task's usual one is not what `Task.outcomes` gives of it.
+    """
+    other = objective is not None and not objective.usual
+    return tuple(name for name in task.per_example if not (other and name == "loss"))
 
 
 def total(objective: Scores | Objective, outputs: Tensor, targets: Tensor) -> dict[str, float]:

@@ -35,7 +35,7 @@ class Classification(Supervised):
     selects: ClassVar[str] = "accuracy"
     targets: ClassVar[tuple[Kind, ...]] = ("class",)
     usual_loss: ClassVar[str] = "cross_entropy"
-    per_example: ClassVar[tuple[str, ...]] = ("accuracy",)
+    per_example: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
 
     @field_validator("also")
     @classmethod
@@ -73,8 +73,11 @@ class Classes:
         return both if self.counts is None else (*both, *self.counts.totals(outputs, targets))
 
     def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Return whether each answer is right; see `Task`."""
-        return {"accuracy": outputs.argmax(dim=-1) == targets}
+        """Return whether each answer is right, and its loss; see `Task`."""
+        return {
+            "accuracy": outputs.argmax(dim=-1) == targets,
+            "loss": -likelihood(outputs, targets),
+        }
 
     def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
         """See `Scores`."""

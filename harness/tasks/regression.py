@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.data_spec import Form, Kind
@@ -20,16 +21,29 @@ class Regression(Supervised):
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", "minimize", "", "mean squared error, or what `loss` names"),
         Metric("mean_absolute_error", "minimize", "", "over examples and outputs"),
-        Metric("root_mean_squared_error", "minimize", "", "over examples and outputs"),
+        Metric("root_mean_squared_error", "minimize", "", "over examples and outputs", root=True),
         Metric("max_error", "minimize", "", "the largest absolute error"),
     )
     selects: ClassVar[str] = "loss"
     targets: ClassVar[tuple[Kind, ...]] = ("numbers",)
     usual_loss: ClassVar[str] = "mean_squared_error"
+    per_example: ClassVar[tuple[str, ...]] = (
+        "loss", "mean_absolute_error", "root_mean_squared_error",
+    )  # fmt: skip
 
     def scores(self, form: Form) -> Scores:
         """See `Supervised`."""
         return Numbers(form.outputs)
+
+    def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """See `Task`: means over an example's outputs; of the root, the squared error."""
+        errors = (outputs - targets).double().flatten(1)
+        squared = (errors * errors).mean(dim=1)
+        return {
+            "loss": squared,
+            "mean_absolute_error": errors.abs().mean(dim=1),
+            "root_mean_squared_error": squared,
+        }
 
 
 class Numbers:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from harness.data_spec import Form, Kind
-from harness.losses.cross_entropy import CrossEntropy
+from harness.data_spec import IGNORED, Form, Kind
+from harness.losses.cross_entropy import CrossEntropy, likelihood
 from harness.metrics import Metric
 from harness.tasks.base import Reduction, Scores, Supervised
+from harness.trial import WEIGHT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,11 +29,21 @@ class TokenClassification(Supervised):
     selects: ClassVar[str] = "loss"
     targets: ClassVar[tuple[Kind, ...]] = ("sequence",)
     usual_loss: ClassVar[str] = "cross_entropy"
+    per_example: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "bits")
 
     def scores(self, form: Form) -> Scores:
         """See `Supervised`."""
         del form
         return Sequences()
+
+    def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """See `Task`: means over a sequence's positions that count, and how many these are."""
+        counts = targets != IGNORED
+        weight = counts.sum(dim=-1)
+        some = weight.clamp(min=1)
+        loss = -(likelihood(outputs, targets.clamp(min=0)) * counts).double().sum(dim=-1) / some
+        right = (outputs.argmax(dim=-1) == targets).sum(dim=-1) / some
+        return {"loss": loss, "accuracy": right, "bits": loss / math.log(2), WEIGHT: weight}
 
 
 class Sequences:

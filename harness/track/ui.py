@@ -158,10 +158,10 @@ def _ask(url: str, question: Mapping[str, object] | None = None) -> bytes | None
         return None
 
 
-def _newest_studies(server: str, most: int = 5) -> list[tuple[str, str]]:
-    """Return the names of the newest studies, each with the link to its runs by arm."""
+def _newest_studies(server: str) -> list[tuple[str, str]]:
+    """Return the names of the five newest studies, each with the link to its runs by arm."""
     wanted = f"tags.`{TAG}{ARMS}` != ''"
-    question = {"max_results": most, "filter": wanted, "order_by": ["last_update_time DESC"]}
+    question = {"max_results": 5, "filter": wanted, "order_by": ["last_update_time DESC"]}
     found = _ask(f"{server}/api/2.0/mlflow/experiments/search", question)
     experiments = json.loads(found or b"{}").get("experiments", [])
     return [

@@ -128,7 +128,8 @@ class DeviceData:
 
     def division_of(self, trial: Trial) -> Division:
         """Return which examples a trial trains on and validates on; see `division`."""
-        return self.division(read_settings(trial.workload).data.validation_fraction, trial.seed)
+        fraction = read_settings(trial.workload).data.validation_fraction
+        return self.division(fraction, trial.seed_of("split"))
 
     def division(self, fraction: float, seed: int) -> Division:
         """Split by seed, and take mean and deviation from the training part."""

@@ -293,7 +293,7 @@ class _Session:
             self.records.start_again(trial)
         self.records.meter.enter(trial.id for trial in pack)
         if self.surroundings is not None:
-            seed_generators(stream(pack[0].seed, "own code"))
+            seed_generators(stream(pack[0].seed_of("order"), "own code"))
         context = self._context(pack[0])
         how["precision"] = context.program.precision
         if context.data.streamed:

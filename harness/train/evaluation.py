@@ -14,12 +14,14 @@ from torch import Tensor
 
 from harness.errors import returned
 from harness.own.imports import own_function
-from harness.tasks import Batch
+from harness.tasks import Batch, kept_outcomes
 from harness.train.data_parallel import Ranks
 from harness.train.device_data import DeviceData, Normalization
 from harness.train.packed_program import Program
 from harness.train.single_program import SingleProgram, TrialState
 from harness.train.stack import Stack
+from harness.trial import CLUSTER, LABEL, WEIGHT, Outcomes
+from harness.workloads import Examples
 
 EVALUATION_BATCH = {"cpu": 512, "cuda": 8192}  # at most; never depends on the number of members
 
@@ -95,6 +97,8 @@ def example_outcomes(
 ) -> dict[str, NDArray[np.float32]]:
     """Return each example's own number of the metrics `per_example` of a task, (members, n) each.
 
+    In the order of the split, with the weight of each example if the task gives it.
+
     The networks answer once more, so that the metrics are computed as they are without it; no
     random number that training draws is used up.
 
@@ -102,23 +106,46 @@ def example_outcomes(
         ValueError: if the task gives something else than it declares.
     """
     task, device = program.task, split.data.device
-    if not task.per_example:
+    kept = kept_outcomes(task, program.objective)
+    if not kept:
         return {}
-    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in task.per_example}
+    found: dict[str, list[NDArray[np.float32]]] = {}
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for examples in _batches(split.data, split.index, len(stack)):
             inputs, targets = split.data.gather(examples, split.normalization, axis=0)
             said = program.outcomes(stack, inputs, targets)
             shapes = {name: tuple(values.shape) for name, values in said.items()}
-            wanted = dict.fromkeys(task.per_example, tuple(examples.shape))
+            names = [*task.per_example, *([WEIGHT] if WEIGHT in said else [])]
+            wanted = dict.fromkeys(names, tuple(examples.shape))
             if shapes != wanted:
                 raise ValueError(
                     f"`outcomes` of the task {task.name} gave {shapes}; expected {wanted}, a number"
                     " for each example"
                 )
-            for name, values in said.items():
-                found[name].append(values.float().cpu().numpy())
+            for name in (*kept, *names[len(task.per_example) :]):
+                found.setdefault(name, []).append(said[name].float().cpu().numpy())
     return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
+
+
+def of_test(found: Mapping[str, NDArray[Any]], test: Examples) -> Outcomes:
+    """Name what came of each test example as a record does, with what is known of the example.
+
+    Args:
+        found: what `example_outcomes` gives of one member, (n,) each.
+        test: the examples, in the same order.
+    """
+    said: dict[str, NDArray[Any]] = {
+        name if name == WEIGHT else f"test.{name}": values for name, values in found.items()
+    }
+    if said and test.clusters is not None:
+        said[CLUSTER] = np.unique(test.clusters, return_inverse=True)[1].astype(np.int32)
+    if said and test.targets.ndim == 1 and test.targets.dtype.kind in "iu":
+        said[LABEL] = test.targets.astype(np.int32)
+    if WEIGHT in said:
+        said[WEIGHT] = said[WEIGHT].astype(np.int32)
+        if (said[WEIGHT] == said[WEIGHT][0]).all():
+            del said[WEIGHT]
+    return said
 
 
 def task_metrics(state: TrialState, stack: Stack, split: Batch) -> dict[str, Tensor]:

@@ -167,9 +167,9 @@ def fit(trials: Sequence[Trial], context: PackContext) -> Iterator[tuple[Trial, 
     Yields:
         A trial and the metrics of an epoch; then, once, why it left or what came of it.
     """
-    torch.default_generator.manual_seed(stream(trials[0].seed, "dropout"))
+    torch.default_generator.manual_seed(stream(trials[0].seed_of("order"), "dropout"))
     if context.data.device.type == "cuda":
-        torch.cuda.manual_seed(stream(trials[0].seed, "dropout"))
+        torch.cuda.manual_seed(stream(trials[0].seed_of("order"), "dropout"))
     pack = Pack(trials, context)
     done, saved = resume(pack), time.monotonic()
     for point in pack.members[0].curve:

@@ -26,6 +26,7 @@ from harness.train.device_data import DeviceData, Division, Normalization
 from harness.train.evaluation import (
     IndexedSplit,
     example_outcomes,
+    of_test,
     supervised_metrics,
     task_metrics,
 )
@@ -94,7 +95,7 @@ class Pack:
                 trial,
                 read_settings(trial.workload),
                 context.data.division_of(trial),
-                np.random.default_rng(stream(trial.seed, "order")),
+                np.random.default_rng(stream(trial.seed_of("order"), "order")),
             )
             for trial in trials
         ]
@@ -112,7 +113,8 @@ class Pack:
         }
         self.updates = self._make_updates()
         self.frozen = self._frozen(1)
-        self.generator = torch.Generator().manual_seed(stream(trials[0].seed, self._draws()))
+        own = stream(trials[0].seed_of("order"), self._draws())
+        self.generator = torch.Generator().manual_seed(own)
         self.steps = 0
         self.noted: dict[str, float] = {}
         self._arrange()
@@ -261,7 +263,7 @@ class Pack:
         split = IndexedSplit(test, np.arange(len(test))[None], normalization)
         found = example_outcomes(self.context.program, best, split)
         return [
-            {f"test.{name}": values[place] for name, values in found.items()}
+            of_test({name: values[place] for name, values in found.items()}, test.source)
             for place in range(len(members))
         ]
 
@@ -351,7 +353,7 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
             if refusal is not None:
                 raise ValueError(refusal)
             if context.ranks.rank > 0:  # ranks must not draw the same masks
-                seed_dropout(network, stream(trial.seed, f"rank {context.ranks.rank}"))
+                seed_dropout(network, stream(trial.seed_of("order"), f"rank {context.ranks.rank}"))
         if transfer:
             freeze(network, frozen_groups(transfer, len(layer_groups(network))))
         networks.append(network)
@@ -378,4 +380,5 @@ def _augmentation(
 ) -> Augmented | None:
     if not settings.augmentation:
         return None
-    return Augmented(settings.augmentation, [trial.seed for trial in trials], shape)
+    seeds = [trial.seed_of("order") for trial in trials]
+    return Augmented(settings.augmentation, seeds, shape)

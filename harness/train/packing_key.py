@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.models import is_simple, network_class
-from harness.trial import Trial, digest
+from harness.trial import OWN_SEEDS, Trial, digest
 
 LARGEST_PACK = 64
 GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
-_MEMBERS_OWN = ("schedule", "early_stopping", "stop_rules")  # each member may have others
+_MEMBERS_OWN = (
+    "schedule",
+    "early_stopping",
+    "stop_rules",
+    OWN_SEEDS,
+)  # each member may have others
 
 
 def pack_key(trial: Trial) -> str:

@@ -10,10 +10,11 @@ import torch
 from harness.data import data_of
 from harness.models import SimpleModel
 from harness.models.base import Fitted
-from harness.tasks import objective_for, task_of, total
+from harness.tasks import kept_outcomes, objective_for, task_of, total
 from harness.train.device_data import Split, place_splits
+from harness.train.evaluation import of_test
 from harness.train.loop import Outcome
-from harness.trial import Outcomes, Phase, Trial
+from harness.trial import WEIGHT, Outcomes, Phase, Trial
 from harness.workloads import TrialData
 from harness.workloads.settings import read_settings
 
@@ -48,7 +49,8 @@ def fit_simple_baseline(trial: Trial, data: TrialData) -> Outcome:
 
 def _outcomes(fitted: Fitted, test: Split, trial: Trial, data: TrialData) -> Outcomes:
     task = task_of(trial.workload, data.form.kind)
-    if not task.per_example or trial.phase is not Phase.CONFIRMATION:
+    kept = kept_outcomes(task, objective_for(trial.workload, data.form))
+    if not kept or data.test is None or trial.phase is not Phase.CONFIRMATION:
         return {}
     if fitted.outcomes is not None:
         found = fitted.outcomes(test.inputs, test.targets)
@@ -56,7 +58,8 @@ def _outcomes(fitted: Fitted, test: Split, trial: Trial, data: TrialData) -> Out
         found = task.outcomes(fitted.outputs(test.inputs), test.targets)
     else:
         return {}
-    return {f"test.{name}": found[name].float().numpy() for name in task.per_example}
+    named = {name: found[name].float().numpy() for name in (*kept, WEIGHT) if name in found}
+    return of_test(named, data.test)
 
 
 def _measured(fitted: Fitted, split: Split, trial: Trial, data: TrialData) -> Mapping[str, float]:

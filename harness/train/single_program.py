@@ -11,12 +11,12 @@ from torch import Generator, Tensor, nn
 
 from harness.data_spec import Form
 from harness.errors import nearest, returned
-from harness.layers import set_mode
+from harness.layers import seed_dropout, set_mode
 from harness.models import Network, build
 from harness.seeding import stream
 from harness.tasks import Objective, Stage, Task
 from harness.train.stack import Stack, state_names, state_of
-from harness.trial import Trial
+from harness.trial import OWN_SEEDS, Trial
 from harness.workloads.settings import read_settings
 
 
@@ -37,7 +37,10 @@ def build_template(task: Task, trial: Trial, form: Form) -> nn.Module:
 
     def network(model: Network, own_form: Form, part: str) -> nn.Module:
         purpose = "weights" if part == task.main else f"weights of {part}"
-        return build(model, own_form, stream(trial.seed, purpose))
+        found = build(model, own_form, stream(trial.seed_of("initialization"), purpose))
+        if OWN_SEEDS in trial.workload:  # what is dropped belongs to the draws of training
+            seed_dropout(found, stream(trial.seed_of("order"), purpose))
+        return found
 
     networks: Any = task.build(read_settings(trial.workload), form, network)
     if not isinstance(networks, Mapping):

@@ -159,25 +159,30 @@ def test_a_run_that_kept_to_its_registered_plan(here, registered):
     assert says.startswith(f"The run kept to the plan that was registered on {plan['registered']}")
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
-        ("seeds: 6", "seeds: 7", "seeds: 6 was registered, 7 was run."),
-        ("above: 0.999", "above: 0.998", "claim perfect, above: 0.999 was registered, 0.998 was"),
-        ("id: alike", "id: like", "The claim alike was registered and is not declared."),
-        ("id: alike", "id: like", "The claim like was not registered."),
-        ("lr: 1e-2", "lr: 2e-2", "workload.optimizer.lr: 0.01 was registered, 0.02 was run."),
-        ("limit: 300", "limit: 320", "workload.data.limit: 300 was registered, 320 was run."),
-        ("seeds: 6", "seeds: 6\nalpha: 0.1", "alpha: 0.05 was registered, 0.1 was run."),
-        ("It is perfect", "It is not", "claim perfect, says: It is perfect was registered, It is"),
-    ],
-)
-def test_each_difference_from_the_registered_plan_is_named(here, registered, old, new, says):
-    change(old, new)
+def test_each_difference_from_the_registered_plan_is_named(here, registered):
+    for old, new in (
+        ("seeds: 6", "seeds: 7\nalpha: 0.1"),
+        ("above: 0.999", "above: 0.998"),
+        ("id: alike", "id: like"),
+        ("lr: 1e-2", "lr: 2e-2"),
+        ("limit: 300", "limit: 320"),
+        ("It is perfect", "It is not"),
+    ):
+        change(old, new)
     assert run(["run", "studies/guarded.yaml", "--in-process", "--json"]) == 0
     outcome, found = registered()
     assert outcome == "noted"
-    assert says in found
+    for says in (
+        "seeds: 6 was registered, 7 was run.",
+        "alpha: 0.05 was registered, 0.1 was run.",
+        "claim perfect, above: 0.999 was registered, 0.998 was",
+        "The claim alike was registered and is not declared.",
+        "The claim like was not registered.",
+        "workload.optimizer.lr: 0.01 was registered, 0.02 was run.",
+        "workload.data.limit: 300 was registered, 320 was run.",
+        "claim perfect, says: It is perfect was registered, It is",
+    ):
+        assert says in found
 
 
 def test_overrides_and_a_registered_plan_that_was_edited_are_told(here, registered):

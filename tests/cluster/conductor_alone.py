@@ -51,7 +51,7 @@ def main():
     executor = open_executor(needs=Needs(**options.pop("needs", {})), **options)
     try:
         started = [child.pid for child in psutil.Process().children(recursive=True)]
-        tell(started=started, described=executor.describe())
+        tell(started=started, slots=executor.slots)
         digits = load({"name": "digits"}, Path())
         executor.provide(digits)
         for line in sys.stdin:

@@ -45,10 +45,6 @@ def poisonous(shape, classes):
     return linear(shape, classes, die)
 
 
-def hanging(shape, classes):
-    return linear(shape, classes, lambda: time.sleep(3600))
-
-
 def raising(shape, classes, folder):
     """Raise in the first trial that trains it, as a file that is not there yet would."""
 

@@ -1,6 +1,5 @@
 """What every executor promises: the same suite for Ray and for its in-process twin."""
 
-import socket
 from dataclasses import replace
 
 import pytest
@@ -129,11 +128,3 @@ def test_an_attempt_is_passed_on_and_threads_are_kept(executor, make_trial, coll
     assert record.attempt == 3
     assert record.environment["threads"] == 1
     assert not [event for event in executor.events(0.0) if isinstance(event, Lost)]
-
-
-def test_the_description_names_no_machine(executor):
-    described = executor.describe()
-    assert described["slots"] == executor.slots
-    assert described["cpus per trial"] == 1
-    for private in (socket.gethostname(), "127.0.0.1"):
-        assert private not in str(described)

@@ -1,4 +1,7 @@
-"""A study on a real cluster on which all that can happen to a trial happens: each is told apart."""
+"""A study on a real cluster on which what can happen to a trial happens: each is told apart.
+
+Of a time limit see `test_ray`: to wait for one that spares all other trials takes minutes.
+"""
 
 import os
 import socket
@@ -32,11 +35,10 @@ arms:
   fine: {{model.width: 9}}
   crashing: {{model: {{name: "faulty_models:crashing", settings: {{folder: {folder}}}}}}}
   poisonous: {{model: {{name: "faulty_models:poisonous"}}}}
-  hanging: {{model: {{name: "faulty_models:hanging"}}}}
   raising: {{model: {{name: "faulty_models:raising", settings: {{folder: {folder}}}}}}}
   waiting: {{model: {{name: "faulty_models:waiting", settings: {{folder: {folder}}}}}}}
 seeds: 2
-faults: {{retries: 1, retry_on: [crash, exception], time_limit: 100 s}}
+faults: {{retries: 1, retry_on: [crash, exception]}}
 """
 
 
@@ -134,8 +136,6 @@ def test_each_fault_is_told_apart(outcome):
     assert kinds(causes["fine"]) <= taken, log
     assert kinds(causes["crashing"]) - taken == {"worker crashed"}
     assert kinds(causes["poisonous"]) - taken == {"worker crashed"}
-    assert kinds(causes["hanging"]) - taken == {"time limit"}
-    assert any("it took longer than 100 seconds" in cause for cause in causes["hanging"])
     assert kinds(causes["raising"]) - taken == {"exception"}
     assert any("OSError: the file is not there yet" in cause for cause in causes["raising"])
     assert kinds(causes["waiting"]) == taken
@@ -152,9 +152,6 @@ def test_each_trial_ends_as_the_policy_says(outcome):
     for record in records["poisonous"]:
         assert record.state is State.FAILED
         assert "failed 2 times; the last time: worker crashed" in record.reason
-    for record in records["hanging"]:
-        assert record.state is State.FAILED
-        assert record.reason.startswith("time limit: it took longer than 100 seconds")
     # one retry is allowed, and the losses of two nodes were not charged
     assert max(record.attempt for record in records["waiting"]) >= 3
     assert len(causes["waiting"]) >= 2
@@ -165,7 +162,7 @@ def test_the_report_tells_them_apart(outcome):
     report = folder / "reports" / "faults" / "report.md"
     assert report.exists(), (folder / "log").read_text()
     page = report.read_text()
-    for words in ("worker crashed", "time limit", "node preempted", "node lost", "OSError"):
+    for words in ("worker crashed", "node preempted", "node lost", "OSError"):
         assert words in page
 
 

@@ -137,6 +137,7 @@ def test_groups_are_never_divided_and_folds_take_turns(tmp_path):
     dataset = load(grouped | {"features": ["value", "kind"]}, tmp_path)
     groups = dataset.handling.groups
     assert len(dataset.test) % 3 == 0
+    assert (np.unique(dataset.test.clusters, return_counts=True)[1] == 3).all()
     for seed in range(4):
         train, validation = split(dataset.examples.targets, 0.2, seed, dataset.handling)
         assert not set(groups[train]) & set(groups[validation])

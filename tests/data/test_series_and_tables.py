@@ -51,6 +51,15 @@ def test_no_window_reaches_from_one_part_into_another(counting, more):
     assert dataset.examples.inputs[train[0], :2, 0] == pytest.approx(known[:2], abs=1e-4)
 
 
+def test_only_neighbouring_clusters_of_windows_share_values(counting):
+    dataset = load({**SERIES, "source": "counting.csv"}, counting)
+    clusters, span = dataset.test.clusters, 5 + 2
+    assert np.bincount(clusters).tolist() == [7, 7, 7, 13]
+    for cluster in range(3):
+        last, first = (np.flatnonzero(clusters == cluster + i) for i in (0, 2))
+        assert not len(first) or last[-1] + span <= first[0]
+
+
 def test_all_columns_and_a_named_one(counting):
     config = {**SERIES, "source": "counting.csv", "inputs": "all", "column": "load"}
     dataset = load(config, counting)

@@ -66,6 +66,18 @@ def test_docstrings_are_two_balanced_families_of_different_sentences():
     assert words[1].count("decimal") > 3 * words[0].count("decimal")
 
 
+def test_sentences_of_one_file_and_neighbouring_windows_are_clusters(tmp_path):
+    docstrings = load(config(name="docstrings", test_limit=200), tmp_path)
+    clusters = docstrings.test.clusters
+    assert len(clusters) == len(docstrings.test)
+    assert 20 < len(np.unique(clusters)) < 200
+    # no file is of both families
+    of_class = [set(clusters[docstrings.test.targets == label]) for label in (0, 1)]
+    assert not of_class[0] & of_class[1]
+    characters = load(config(name="characters", test_limit=30), tmp_path)
+    assert characters.test.clusters.tolist() == [min(i // 4, 6) for i in range(30)]
+
+
 def vocabulary_folder(folder, padding):
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel

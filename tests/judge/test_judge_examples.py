@@ -1,6 +1,7 @@
 """Claims over seeds and test examples: which interval decides, and when there is only one."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -112,14 +113,12 @@ def test_one_trial_without_outcomes_leaves_the_seeds(made):
     "claim",
     [
         "metric: test.loss, contrast: {activation: [relu, tanh]}",
-        "metric: test.accuracy, ratio: {activation: [relu, tanh]}",
+        "metric: test.accuracy, average: median, contrast: {activation: [relu, tanh]}",
         "metric: test.accuracy, spread_over_seeds: true, contrast: {activation: [relu, tanh]}",
     ],
 )
 def test_what_is_no_mean_of_examples_has_no_such_interval(made, claim):
     text = f"{HEAD}claims:\n  - {{id: c, says: s, {claim}, within: 0.5}}\n"
-    if "ratio" in claim:
-        text = text.replace("within: 0.5", "between: [0.5, 2.0]")
     metric = "test.loss" if "test.loss" in claim else "test.accuracy"
     (verdict,) = judge(made(text, metric=metric))
     assert verdict.over_seeds is not None
@@ -157,3 +156,73 @@ def test_the_seeds_that_would_decide_allow_for_the_examples(made):
     error = mean_squares(differences).error_of_examples
     assert abs(verdict.effect) < 1.96 * error  # no number of seeds could show it
     assert verdict.seeds_needed is None
+
+
+def with_beside(evidence, **beside):
+    """Return the evidence with more known of each example, the same in every trial."""
+    known = {id_: {**found, **beside} for id_, found in evidence.outcomes.items()}
+    return replace(evidence, outcomes=known)
+
+
+def test_examples_of_one_cluster_count_as_one(made):
+    evidence = made(HEAD + GREATER)
+    alone = np.arange(EXAMPLES)
+    (plain,) = judge(evidence)
+    (same,) = judge(with_beside(evidence, cluster=alone[::-1]))
+    assert same.over_seeds_and_examples == pytest.approx(plain.over_seeds_and_examples)
+    clusters = alone // 10
+    (verdict,) = judge(with_beside(evidence, cluster=clusters))
+    table = (right("relu") - right("tanh")).reshape(SEEDS, -1, 10).mean(axis=2)
+    one = assess(table.mean(axis=1), Greater(0.0))
+    both = over_seeds_and_examples(one, Greater(0.0), mean_squares(table))
+    assert verdict.over_seeds_and_examples == pytest.approx([both.low, both.high])
+    assert "count as 20 clusters" in verdict.reason
+    (few,) = judge(with_beside(evidence, cluster=alone // 60))
+    assert few.interval_over == "seeds"
+    assert "in 4 clusters, too few to show the luck" in few.reason
+    # arms that do not agree about the clusters are not compared by them
+    trial = next(iter(evidence.outcomes))
+    known = {**evidence.outcomes, trial: {**evidence.outcomes[trial], "cluster": alone}}
+    (verdict,) = judge(replace(evidence, outcomes=known))
+    assert verdict.over_seeds_and_examples is None
+
+
+def test_another_metric_of_the_same_name_has_no_such_interval(made):
+    evidence = made(HEAD + GREATER)
+    evidence.trials["test.accuracy"] *= 0.9  # such as an accuracy that is balanced by class
+    (verdict,) = judge(evidence)
+    assert verdict.over_seeds_and_examples is None
+
+
+def test_a_ratio_and_a_root_are_bootstrapped(made):
+    claim = "ratio: {activation: [relu, tanh]}, between: [0.5, 2.0]"
+    (verdict,) = judge(made(f"{HEAD}claims: [{{id: c, says: s, metric: test.accuracy, {claim}}}]"))
+    relu, tanh = right("relu"), right("tanh")
+    # the delta method, to first order
+    linear = relu / relu.mean(axis=1, keepdims=True) - tanh / tanh.mean(axis=1, keepdims=True)
+    logs = np.log(relu.mean(axis=1) / tanh.mean(axis=1))
+    one = assess(logs, Greater(0.0))
+    squares = replace(mean_squares(linear), seed=EXAMPLES * float(np.var(logs, ddof=1)))
+    both = over_seeds_and_examples(one, Greater(0.0), squares)
+    assert verdict.over_seeds == pytest.approx(np.exp([one.low, one.high]))
+    found = np.log(verdict.over_seeds_and_examples)
+    assert found == pytest.approx([both.low, both.high], abs=0.05 * (both.high - both.low))
+    # squared errors that are 0 or 1, whose root is what is judged
+    metric = "test.root_mean_squared_error"
+    of = "of: {activation: relu}, above: 0.1"
+    head = HEAD.replace("data: digits", "data: {name: table, source: diabetes}")
+    text = f"{head}claims: [{{id: c, says: s, metric: {metric}, {of}}}]"
+    evidence = made(text, metric=metric)
+    evidence.trials[metric] = np.sqrt(evidence.trials[metric])
+    named = {id_: {metric: found["test.accuracy"]} for id_, found in evidence.outcomes.items()}
+    (verdict,) = judge(replace(evidence, outcomes=named))
+    roots = np.sqrt(relu.mean(axis=1))
+    squares = mean_squares(relu / (2 * roots[:, None]))
+    both = over_seeds_and_examples(
+        assess(roots, Greater(0.0)),
+        Greater(0.0),
+        replace(squares, seed=EXAMPLES * float(np.var(roots, ddof=1))),
+    )
+    half = (both.high - both.low) / 2
+    low, high = verdict.over_seeds_and_examples
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)

@@ -61,3 +61,10 @@ def test_a_user_network_is_packable_only_if_it_says_so():
     assert unpackable_reason({"name": "torch.nn:Linear"}, network) == UNDECLARED
     network.packable = True
     assert unpackable_reason({"name": "torch.nn:Linear"}, network) is None
+
+
+def test_gelu_tanh_is_pytorchs_approximation_bit_for_bit():
+    inputs = torch.linspace(-6, 6, 1001)
+    ours = ACTIVATIONS["gelu_tanh"](inputs)
+    assert torch.equal(ours, torch.nn.GELU(approximate="tanh")(inputs))
+    assert not torch.equal(ours, ACTIVATIONS["gelu"](inputs))

@@ -58,7 +58,8 @@ def test_figures_are_pdfs_with_fonts_and_tables_are_whole(exported):
     assert (exported / "figures" / "effects.pdf").read_bytes().startswith(b"%PDF")
     names = {file.stem for file in (exported / "tables").iterdir()}
     assert names == {
-        "verdicts", "leaderboard", "arms", "probes", "costs", "costs-by-arm", "failures", "checks",
+        "verdicts", "leaderboard", "arms", "examples", "single-examples", "probes", "costs",
+        "costs-by-arm", "failures", "checks",
     }  # fmt: skip
     for file in (exported / "tables").iterdir():
         text = file.read_text()

@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 
 from harness.evidence import Evidence
-from harness.integrity.tuning import edge, optima_at_edges, signs_that_turn
+from harness.integrity.tuning import (
+    answers_that_move,
+    edge,
+    nothing_beyond,
+    optima_at_edges,
+)
+from harness.judged import Verdict
 from harness.plan import make_plan
 from harness.search import random_until
 from harness.store import Execution
@@ -77,11 +83,35 @@ def test_optima_at_edges_are_told_by_arm(made):
 def test_a_comparison_that_turns_with_the_budget_is_told(made):
     rates = {"relu": 0.01, "tanh": 0.01}
     one_lucky = {"relu": [0.1, 0.1, 0.1, 0.9], "tanh": [0.8] * 4}  # best of two: 0.5
-    assert "c: the answer still moves" in signs_that_turn(made(one_lucky, rates))[0]
+    assert "c: the answer still moves" in answers_that_move(made(one_lucky, rates))[0]
     steady = {"relu": [0.85, 0.85, 0.85, 0.9], "tanh": [0.8] * 4}
-    assert signs_that_turn(made(steady, rates)) == []
+    assert answers_that_move(made(steady, rates)) == []
     diverged = {"relu": [0.1, None, None, 0.9], "tanh": [0.8] * 4}
-    assert signs_that_turn(made(diverged, rates)) == signs_that_turn(made(one_lucky, rates))
+    assert answers_that_move(made(diverged, rates)) == answers_that_move(made(one_lucky, rates))
+
+
+@pytest.mark.parametrize(("half_width", "told"), [(0.1, True), (0.3, False)])
+def test_a_difference_that_moves_by_more_than_its_interval_allows_is_told(made, half_width, told):
+    values = {"relu": [0.5, 0.5, 0.5, 1.0], "tanh": [0.2] * 4}
+    evidence = made(values, {"relu": 0.01, "tanh": 0.01})  # best of two: 0.75
+    fields = dict.fromkeys(Verdict.__dataclass_fields__) | {"parts": [], "id": "c"}
+    verdict = Verdict(**fields | {"ci_low": 0.8 - half_width, "ci_high": 0.8 + half_width})
+    said = answers_that_move(evidence, [verdict])
+    assert [("c: the answer still moves" in text) for text in said] == [True] * told
+    assert answers_that_move(evidence) == []  # no sign has turned
+
+
+@pytest.mark.parametrize(("chosen", "noted"), [(0.03, 1), (0.002, 1), (0.01, 0), (0.1, 0)], ids=str)
+def test_a_winner_beyond_which_nothing_was_tried_is_told(made, chosen, noted):
+    flat = {"relu": [0.5] * 4, "tanh": [0.5] * 4}
+    evidence = made(flat, {"relu": chosen, "tanh": chosen})
+    searched = evidence.trials["phase"] == "search"
+    rates = [0.002, 0.005, 0.01, 0.1 if chosen == 0.1 else 0.03]
+    evidence.trials.loc[searched, "parameter.optimizer.lr"] = rates * 2
+    said = nothing_beyond(evidence)
+    assert len(said) == noted  # at the end of the range itself, another note says so
+    if noted:
+        assert "2 of 2 arms (about 1 by chance)" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What cannot be trained is refused before the first trial, with its place, and nothing is kept."""
 
-import json
 import os
 import random
 import subprocess
@@ -335,9 +334,3 @@ def test_workers_of_ray_find_it_as_well(tmp_path):
     assert done.stderr.count("study.yaml:") == 2
     store = open_store(tmp_path / "results")
     assert (store.executions(), store.states()) == ([], {})
-    store.close()
-    given["arms"]["bad"]["model"]["settings"] = {}
-    del given["arms"]["worse"]
-    done = harness(written(tmp_path, given))
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["trials"]["complete"] == 4

@@ -50,7 +50,7 @@ def whole(tmp_path_factory, template):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rounds", "options"), [(2, ["--in-process"]), (2, [])], ids=["in-process", "ray"]
+    ("rounds", "options"), [(1, ["--in-process"]), (2, [])], ids=["in-process", "ray"]
 )
 def test_kill_9_of_the_process_group_loses_and_repeats_nothing(
     tiny, tmp_path, whole, rounds, options

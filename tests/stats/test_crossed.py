@@ -7,7 +7,12 @@ from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from harness.stats.crossed import MeanSquares, mean_squares, over_seeds_and_examples
+from harness.stats.crossed import (
+    MeanSquares,
+    mean_squares,
+    of_clusters,
+    over_seeds_and_examples,
+)
 from harness.stats.hypotheses import Between, Different, Greater, Less, assess, decide
 
 
@@ -98,3 +103,37 @@ def test_what_cannot_be_analysed_is_refused():
     found = assess([0.1, 0.2, 0.3], Greater(0.0))
     with pytest.raises(ValueError, match="3 numbers per seed, but examples of 4 seeds"):
         over_seeds_and_examples(found, Greater(0.0), mean_squares(table()))
+
+
+def test_clusters_of_one_size_are_their_means():
+    numbers = table(examples=12)
+    place = np.array([0, 1, 2] * 4)
+    found = of_clusters(numbers, place)
+    means = np.stack([numbers[:, place == i].mean(axis=1) for i in range(3)], axis=1)
+    assert found == pytest.approx(means)
+    assert of_clusters(numbers) is not None
+    assert of_clusters(numbers, np.arange(12)) == pytest.approx(numbers)
+
+
+def test_clusters_of_unlike_size_keep_the_mean_and_are_a_linearized_ratio():
+    numbers = table(examples=10)
+    place = np.array([5, 5, 5, 5, 5, 9, 9, 7, 7, 7])
+    weights = np.array([1.0, 2, 1, 0, 3, 1, 1, 2, 2, 4])
+    found = of_clusters(numbers, place, weights)
+    mean = np.average(numbers, axis=1, weights=weights)
+    assert found.mean(axis=1) == pytest.approx(mean)
+    # one number for all seeds: the variance of a ratio of cluster totals (Cochran 1977, 6.13)
+    rows = np.tile(numbers[0], (2, 1))
+    totals, sizes = (
+        np.array([part[place == i].sum() for i in (5, 7, 9)])
+        for part in (weights * numbers[0], weights)
+    )
+    residuals = totals - totals.sum() / sizes.sum() * sizes
+    variance = (residuals**2).sum() / (3 * 2 * sizes.mean() ** 2)
+    squares = mean_squares(of_clusters(rows, place, weights))
+    assert squares.error_of_examples**2 == pytest.approx(variance)
+
+
+def test_weights_that_cannot_be():
+    with pytest.raises(ValueError, match="none above zero"):
+        of_clusters(table(), weights=np.zeros(9))

@@ -96,6 +96,9 @@ def test_two_processes_end_as_one(tiny, tokens, make_trial, tmp_path):
         for point, expected in zip(first.curve, alone.curve, strict=True):
             assert point == pytest.approx(expected, rel=TOLERANCE, abs=1e-6)
         assert first.metrics == pytest.approx(alone.metrics, rel=TOLERANCE, abs=1e-6)
+        assert set(first.outcomes) == set(alone.outcomes)
+        for name, values in alone.outcomes.items():  # whole, and in the order of the examples
+            assert first.outcomes[name] == pytest.approx(values, rel=1e-3, abs=1e-5), name
     assert found[saved.id][1].cost["resumed_after_epoch"] == 4
     refused = found[jobs[-1][0].id][0]
     assert refused.state is State.FAILED

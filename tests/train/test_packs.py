@@ -20,7 +20,17 @@ MODELS = [
     {"depth": 6, "width": 16},
     *(
         {"activation": name}
-        for name in ("leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softmax", "identity")
+        for name in (
+            "leaky_relu",
+            "elu",
+            "gelu",
+            "gelu_tanh",
+            "silu",
+            "tanh",
+            "sigmoid",
+            "softmax",
+            "identity",
+        )
     ),
     {"initialization": "torch"},
     {"name": "custom_networks:declared", "settings": {"normalize": False}},

@@ -312,31 +312,37 @@ def test_they_are_validated_run_judged_and_shown(installed, capsys):
     assert json.loads(capsys.readouterr().out)["trials"]["complete"] == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("lion", "direction + self", "2 * direction + self"),
-        ("inverse_decay", "1 / (1", "2 / (2"),
-        ("noise", "inputs + drawn", "inputs - drawn"),
-        ("focal", "return -(", "return -1.0 * ("),
-    ],
-)
-def test_a_changed_thing_is_trained_again(installed, name, old, new):
-    """Each run is a process of its own, as a user's are; a comment retrains nothing."""
+CHANGES = {
+    "lion": ("direction + self", "2 * direction + self"),
+    "inverse_decay": ("1 / (1", "2 / (2"),
+    "noise": ("inputs + drawn", "inputs - drawn"),
+    "focal": ("return -(", "return -1.0 * ("),
+}
+
+
+def test_a_changed_thing_is_trained_again(installed):
+    """Each command is a process of its own, as a user's are; a comment retrains nothing."""
     text = (installed / "others.yaml").read_text()
     few = text[: text.index("factors:")] + "simple_baseline: none\nseeds: 2\n"
     (installed / "others.yaml").write_text(few.replace("epochs: 16", "epochs: 1"))
-    command = [sys.executable, "-m", "harness", "run", "others.yaml", "--in-process", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(installed / "site")}
 
-    def complete():
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        return json.loads(done.stdout)["trials"]["complete"]
+    def said(*command):
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *command, "--json"],
+            capture_output=True, text=True, check=True, env=environment,
+        )  # fmt: skip
+        return json.loads(done.stdout)
 
-    assert complete() == 2
-    file = installed / "site" / f"acme_{name}.py"
-    file.write_text(file.read_text() + "\n# a comment\n")
-    assert complete() == 0
-    assert old in file.read_text()
-    file.write_text(file.read_text().replace(old, new))
-    assert complete() == 2
+    assert said("run", "others.yaml", "--in-process")["trials"]["complete"] == 2
+    files = {name: installed / "site" / f"acme_{name}.py" for name in CHANGES}
+    for file in files.values():
+        file.write_text(file.read_text() + "\n# a comment\n")
+    assert said("plan", "others.yaml")["trials"]["done"] == 2
+    for name, file in files.items():
+        before = file.read_text()
+        assert CHANGES[name][0] in before
+        file.write_text(before.replace(*CHANGES[name]))
+        assert said("plan", "others.yaml")["trials"]["done"] == 0
+        file.write_text(before)
+    assert said("run", "others.yaml", "--in-process")["trials"]["complete"] == 0

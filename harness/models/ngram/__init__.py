@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from harness.data_spec import Form
+from harness.lazy import torch
 from harness.models.base import Fitted, SimpleModel
 
 if TYPE_CHECKING:
@@ -40,4 +41,11 @@ class NGram(SimpleModel):
             right = float((best == ids).mean())
             return {"loss": loss, "accuracy": right, "bits": loss / math.log(2)}
 
-        return Fitted(model.entries, measure=measure)
+        def outcomes(inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+            ids = targets.numpy()
+            likelihood, best = model.scores(inputs.numpy(), ids)
+            loss = torch.from_numpy(-likelihood.mean(axis=1))
+            right = torch.from_numpy((best == ids).mean(axis=1))
+            return {"loss": loss, "accuracy": right, "bits": loss / math.log(2)}
+
+        return Fitted(model.entries, measure=measure, outcomes=outcomes)

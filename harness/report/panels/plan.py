@@ -58,7 +58,7 @@ def planned(evidence: Evidence) -> list[tuple[str, str]]:
         facts += [
             (
                 "Search, for each arm",
-                f"{budget_in_words(study.search)} by {study.search.sampler.name}"
+                f"{budget_in_words(study.search)} by {_samplers(plan)}"
                 f"{_at_random(plan)}, each candidate on "
                 f"{plural(study.search.seeds, 'search seed')}, chosen by"
                 f" {metric_name(plan.search_metric(plan.baseline))}",
@@ -81,6 +81,16 @@ def planned(evidence: Evidence) -> list[tuple[str, str]]:
         ("Overrides", settings_text(plan.overrides) or "none"),
     ]  # fmt: skip
     return facts
+
+
+def _samplers(plan: Declared) -> str:
+    """Name the sampler, or those that are compared."""
+    search = plan.study.search
+    assert search is not None
+    if not search.samplers_differ(plan.arms):
+        return str(search.sampled_by(plan.arms[0]).name).replace("_", " ")
+    names = dict.fromkeys(search.sampled_by(arm).name.replace("_", " ") for arm in plan.arms)
+    return f"the sampler of the arm ({listed(list(names))})"
 
 
 def _at_random(plan: Declared) -> str:

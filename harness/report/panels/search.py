@@ -13,6 +13,7 @@ from harness.formatting import ABSENT, capitalized, listed, parameter_name
 from harness.report.blocks import Block, Cell, Table
 from harness.report.panels.base import Panel
 from harness.search import importances
+from harness.search.importance import MOST
 from harness.trial import Phase
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def importance(evidence: Evidence) -> Table | None:
         rows,
         f"Share of the variance of {metric_name(metric)} over the searched ranges that each"
         " setting explains alone (functional ANOVA on a random forest, Hutter et al. 2014)."
-        " Candidates that did not complete are left out; with few candidates the shares are rough.",
+        " Candidates that did not complete are left out; with few candidates the shares are rough."
+        f" Of more than {MOST} candidates so many are drawn at random.",
         name="importance",
     )
 

@@ -1,0 +1,61 @@
+"""What the judge finds of one test of a claim, before it is put into words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.judge.examples import Variation
+from harness.stats.hypotheses import Alternative, Assessment, decide
+from harness.study.claims import Test
+
+SEEDS, SEEDS_AND_EXAMPLES = "seeds", "seeds and test examples"
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One test of a claim: its numbers per seed, what they say, and the trials behind them.
+
+    On the scale of the test (a ratio is tested as its logarithm); `shown` brings a number back to
+    the scale of the claim. `assessment` decides; it is the one `over_seeds`, or `over_both` seeds
+    and test examples, as `interval_over` says. Without outcomes of examples there is none of these,
+    nor squares in `variation`, their analysis of variance. `searches` says how often the arms were
+    searched, as `searches_behind`; of two or more, each counts as one number.
+    """
+
+    test: Test
+    measures: str
+    hypothesis: Alternative
+    per_seed: NDArray[np.float64] | None
+    assessment: Assessment | None
+    trials: list[str]
+    factor: float = 1.0
+    sign_flip: tuple[float, bool] = (1.0, False)
+    missing: str = ""
+    searches: int = 0
+    interval_over: str = ""
+    over_seeds: Assessment | None = None
+    over_both: Assessment | None = None
+    variation: Variation = field(default_factory=Variation)
+
+    @property
+    def expected(self) -> str:
+        """What the test expects, such as "> 0.05"."""
+        return self.test.hypothesis.words(self.test.measure.log)
+
+    @property
+    def outcome(self) -> str:
+        """What the interval says."""
+        if self.assessment is None:
+            return "incomplete"
+        return decide(self.assessment, self.hypothesis)
+
+    def corrected(self, p_value: float) -> float:
+        """Correct a p-value for the claims and looks; at most alpha where it counts."""
+        return min(1.0, p_value * self.factor)
+
+    def shown(self, number: float) -> float:
+        """Bring a number from the scale of the test to the scale of the claim."""
+        return self.test.measure.shown(number)
