@@ -152,7 +152,7 @@ def declared(workload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     training, task = workload.get("training") or {}, workload.get("task")
     found: dict[str, Mapping[str, Any]] = {}
     if task is not None:
-        for metric in TASKS.find(task["name"]).metrics:
+        for metric in TASKS.read(task).measures.values():
             found[metric.name] = {
                 "goal": metric.goal, "unit": metric.unit, "meaning": metric.meaning,
                 "root": metric.root,

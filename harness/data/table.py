@@ -1,9 +1,9 @@
-"""Tables that scikit-learn bundles."""
+"""Tables that scikit-learn and statsmodels bundle."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,9 @@ from harness.data._selection import count_selected, drawn, locked_split
 from harness.data.base import Data, Limit, bundled
 from harness.data_spec import Form
 from harness.lazy import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TEST_FRACTION = 0.25
 
@@ -23,6 +26,8 @@ class _Known(NamedTuple):
     columns: int
     rows: tuple[int, ...]
     classes: tuple[str, ...] = ()
+    target: str = ""
+    """Of a table of statsmodels: the column that is predicted; all others are inputs."""
 
 
 _TABLES = {
@@ -30,23 +35,32 @@ _TABLES = {
     "wine": _Known(("wine_data.csv",), 13, (59, 71, 48)),
     "iris": _Known(("iris.csv",), 4, (50, 50, 50), ("setosa", "versicolor", "virginica")),
     "diabetes": _Known(("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz"), 10, (442,)),
+    "affairs": _Known(("fair", "fair.csv"), 8, (4313, 2053), ("none", "some"), "affairs"),
+    "vote": _Known(("anes96", "anes96.csv"), 9, (551, 393), ("Clinton", "Dole"), "vote"),
+    "doctor_visits": _Known(("randhie", "randhie.csv"), 9, (20190,), (), "mdvis"),
 }
 
 
 class Table(Data):
-    """A table bundled with scikit-learn; each column is standardized by the training part.
+    """A table of scikit-learn or statsmodels; each column is standardized by the training part.
 
     breast_cancer (569 rows), wine (178) and iris (150) have classes. diabetes (442) has a number,
-    in standard deviations from the mean of the rows outside the test split.
+    in standard deviations from the mean of the rows outside the test split. So has doctor_visits
+    (20,190: visits in a year by insurance and health, RAND). affairs (6,366: whether a wife had
+    any, by marriage; Fair 1978) and vote (944: Clinton or Dole in 1996) have two classes; rows
+    with equal inputs occur.
     """
 
     name: Literal["table"]
-    source: Literal["breast_cancer", "wine", "iris", "diabetes"] = "breast_cancer"
+    source: Literal[
+        "breast_cancer", "wine", "iris", "diabetes", "affairs", "vote", "doctor_visits"
+    ] = "breast_cancer"
     limit: Limit | None = Field(
         None, description="use only this many rows outside the test split, evenly by class"
     )
 
     rule: ClassVar[str] = "table-1"
+    repeats: ClassVar[bool] = True
     cases: ClassVar = (
         *({"source": source} for source in _TABLES),
         {"source": "wine", "limit": 31},
@@ -82,26 +96,20 @@ class Table(Data):
         """See `Data`."""
         del root
         names = _TABLES[self.source].files
+        if _TABLES[self.source].target:
+            return [bundled("statsmodels", "datasets", *names)]
         return [bundled("sklearn", "datasets", "data", name) for name in names]
 
     def load(self, root: Path) -> Dataset:
         """Read the rows."""
-        del root
-        from sklearn import datasets
-
         numbers = self.kind == "numbers"
-        # scaled on request only: the scaled table was scaled by all its rows, those of testing too
-        settings = {"scaled": False} if numbers else {}
-        bunch: Any = getattr(datasets, f"load_{self.source}")(**settings)
-        inputs = bunch.data.astype(np.float32)
-        classes = (
-            np.zeros(len(inputs), dtype=np.int64) if numbers else bunch.target.astype(np.int64)
-        )
+        inputs, values = self._rows(root)
+        classes = np.zeros(len(inputs), dtype=np.int64) if numbers else values.astype(np.int64)
         rest, test = locked_split(classes, TEST_FRACTION)
         targets = classes
         if numbers:
-            known = bunch.target[rest]
-            targets = ((bunch.target - known.mean()) / known.std()).astype(np.float32)[:, None]
+            known = values[rest]
+            targets = ((values - known.mean()) / known.std()).astype(np.float32)[:, None]
         rest = rest[drawn(classes[rest], self.limit)]
         return Dataset(
             self.source,
@@ -110,3 +118,24 @@ class Table(Data):
             Examples(inputs[test], targets[test]),
             Handling("random" if numbers else "stratified", normalization="feature"),
         )
+
+    def _rows(self, root: Path) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """Return inputs (rows, columns) and targets (rows,)."""
+        table = _TABLES[self.source]
+        if not table.target:
+            from sklearn import datasets
+
+            # as measured: the scaled table was scaled by all its rows, those of testing too
+            settings = {"scaled": False} if self.kind == "numbers" else {}
+            bunch: Any = getattr(datasets, f"load_{self.source}")(**settings)
+            return bunch.data.astype(np.float32), bunch.target
+        (file,) = self.files(root)
+        lines = file.read_text(encoding="utf-8").splitlines()
+        between = "\t" if "\t" in lines[0] else ","
+        columns = [name.strip("\"'") for name in lines[0].split(between)]
+        rows = np.loadtxt(lines[1:], delimiter=between)
+        place = columns.index(table.target)
+        inputs = np.delete(rows, place, axis=1).astype(np.float32)
+        # of the affairs the share of time is known; the class is whether there were any
+        values = rows[:, place] if self.kind == "numbers" else rows[:, place] > 0
+        return inputs, values

@@ -50,4 +50,8 @@ class LogisticRegression(SimpleModel):
             chance = (likely * own).sum(dim=1).clamp(smallest, 1.0 - smallest)
             return {"accuracy": said == targets, "loss": -chance.log()}
 
-        return Fitted(model.coef_.size + model.intercept_.size, measure=measure, outcomes=outcomes)
+        def outputs(inputs: Tensor) -> Tensor:
+            return torch.from_numpy(model.predict_log_proba(features(inputs, form)))
+
+        size = model.coef_.size + model.intercept_.size
+        return Fitted(size, outputs, measure, outcomes)

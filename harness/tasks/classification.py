@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, field_validator
 
 from harness.data_spec import Form, Kind
 from harness.lazy import torch
 from harness.losses.cross_entropy import likelihood
 from harness.metrics import Metric
+from harness.tasks._class_metrics import METRICS, Also, ClassCounts
 from harness.tasks.base import Reduction, Scores, Supervised
 
 if TYPE_CHECKING:
@@ -19,6 +22,11 @@ class Classification(Supervised):
     """Learn the class of each input, by cross entropy."""
 
     name: Literal["classification"] = "classification"
+    also: list[Also] = Field(
+        default_factory=list,
+        exclude_if=lambda value: not value,
+        description="what is measured beside loss and accuracy, such as [recall, f1]",
+    )
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", "minimize", "nats", "mean cross entropy of the true class"),
@@ -29,10 +37,20 @@ class Classification(Supervised):
     usual_loss: ClassVar[str] = "cross_entropy"
     per_example: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
 
+    @field_validator("also")
+    @classmethod
+    def _one_order(cls, also: list[Also]) -> list[Also]:
+        """Names in one order, each once, so that two spellings are one trial."""
+        return [name for name in METRICS if name in also]
+
+    @property
+    def measures(self) -> Mapping[str, Metric]:
+        """See `Task`."""
+        return {**super().measures, **{name: METRICS[name] for name in self.also}}
+
     def scores(self, form: Form) -> Scores:
         """See `Supervised`."""
-        del form
-        return Classes()
+        return Classes(form.outputs, self.also)
 
     def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """See `Task`."""
@@ -40,14 +58,19 @@ class Classification(Supervised):
 
 
 class Classes:
-    """Cross entropy (in nats) and accuracy, for one class each."""
+    """Cross entropy (in nats) and accuracy, for one class each, and what else is asked for."""
 
-    reductions: tuple[Reduction, ...] = ("sum", "sum")
+    def __init__(self, classes: int = 2, also: Sequence[Also] = ()):
+        self.counts = ClassCounts(classes, also) if also else None
+        every: Reduction = "sum"
+        more = self.counts.size if self.counts else 0
+        self.reductions: tuple[Reduction, ...] = (every,) * (2 + more)
 
     def scores(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
-        """Return the sum of the losses and the number of right answers."""
+        """Return the sum of the losses and the number of right answers, and further sums."""
         found = likelihood(outputs, targets)
-        return -found.sum(dtype=torch.float64), (outputs.argmax(dim=-1) == targets).sum()
+        both = -found.sum(dtype=torch.float64), (outputs.argmax(dim=-1) == targets).sum()
+        return both if self.counts is None else (*both, *self.counts.totals(outputs, targets))
 
     def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return whether each answer is right, and its loss; see `Task`."""
@@ -58,4 +81,6 @@ class Classes:
 
     def metrics(self, totals: Tensor, count: int) -> dict[str, Tensor]:
         """See `Scores`."""
-        return {"loss": (totals[0] / count).float().double(), "accuracy": totals[1] / count}
+        more = {} if self.counts is None else self.counts.metrics(totals[2:])
+        loss = (totals[0] / count).float().double()
+        return {"loss": loss, "accuracy": totals[1] / count, **more}
