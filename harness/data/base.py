@@ -67,6 +67,10 @@ class Data(Component):
         """The form of inputs and targets, as far as it is known without reading anything."""
         raise NotImplementedError
 
+    def may_repeat(self) -> bool:
+        """Whether inputs of the test split may stand outside of it too, with these settings."""
+        return self.repeats
+
     def sizes(self) -> tuple[int, int]:
         """Return the number of examples outside the test split, and in it, without reading them.
 

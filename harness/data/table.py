@@ -60,7 +60,6 @@ class Table(Data):
     )
 
     rule: ClassVar[str] = "table-1"
-    repeats: ClassVar[bool] = True
     cases: ClassVar = (
         *({"source": source} for source in _TABLES),
         {"source": "wine", "limit": 31},
@@ -84,6 +83,10 @@ class Table(Data):
         table = _TABLES[self.source]
         numbers = len(table.rows) == 1
         return Form((table.columns,), len(table.rows), "numbers" if numbers else "class")
+
+    def may_repeat(self) -> bool:
+        """See `Data`; larger tables hold rows with equal inputs."""
+        return bool(_TABLES[self.source].target)
 
     def sizes(self) -> tuple[int, int]:
         """See `Data`."""

@@ -23,6 +23,7 @@ from harness.study.claims import Test
 from harness.study.contrasts import compared
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
+from harness.study.loss_checks import incomparable_losses
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
@@ -47,6 +48,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             no_search_metric(test.metric, looked_at, study, arms)
             if of_search
             else _unreported(test.metric, looked_at, study, arms)
+            or incomparable_losses(test.metric, looked_at)
         )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))

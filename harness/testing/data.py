@@ -99,7 +99,7 @@ class DataConformance:
         assert dataset.for_phase(Phase.CONFIRMATION).test is dataset.test
         if dataset.form.kind == "class":
             assert set(dataset.examples.targets[train]) == set(range(dataset.form.outputs))
-        if config["name"] not in self.may_repeat and not data_of(config).repeats:
+        if config["name"] not in self.may_repeat and not data_of(config).may_repeat():
             assert count_duplicates(dataset) == 0
 
     def loaded(self, case: Case) -> Dataset:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.augmentations.base import Augmentation
 from harness.seeding import stream
+from harness.trial import Trial
 
 
 class Augmented:
@@ -103,3 +104,10 @@ class Augmented:
         for one in self._mixing:
             inputs, targets = one.mix(inputs, targets, self._drawn[one.name][:, part])
         return inputs, targets
+
+
+def augmented(
+    every: Sequence[Augmentation], trials: Sequence[Trial], shape: tuple[int, ...]
+) -> Augmented | None:
+    """Return the augmentation of a pack of trials; None where nothing is changed."""
+    return Augmented(every, [one.seed_of("order") for one in trials], shape) if every else None

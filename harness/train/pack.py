@@ -19,7 +19,7 @@ from harness.probes import class_of
 from harness.schedules.base import Horizon
 from harness.seeding import stream
 from harness.tasks import Batch, Supervised
-from harness.train.augmentation import Augmented
+from harness.train.augmentation import augmented
 from harness.train.checkpoints import Checkpoints
 from harness.train.data_parallel import Ranks, data_parallel_refusal, mean_over_ranks, own_shard
 from harness.train.device_data import DeviceData, Division, Normalization
@@ -112,7 +112,7 @@ class Pack:
         everyone = range(len(trials))
         self.initial = self.stack.rows(everyone) if wants_initial else None
         self.best = self.stack.rows(everyone)
-        self.augmentation = _augmentation(self.settings, trials, context.data.shape)
+        self.augmentation = augmented(self.settings.augmentation, trials, context.data.shape)
         self.soft = soft_targets_of(context.program.objective, context.form, self.augmentation)
         self.transfer = self.settings.transfer
         self.stages = {
@@ -391,12 +391,3 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
 def _no_update(part: str, gradients: list[Tensor]) -> None:
     del gradients
     raise RuntimeError(f"an evaluation must not train: it asked for an update of {part}")
-
-
-def _augmentation(
-    settings: TrialSettings, trials: Sequence[Trial], shape: tuple[int, ...]
-) -> Augmented | None:
-    if not settings.augmentation:
-        return None
-    seeds = [trial.seed_of("order") for trial in trials]
-    return Augmented(settings.augmentation, seeds, shape)

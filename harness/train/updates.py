@@ -149,7 +149,9 @@ class SummedGradients:
     def add(self, part: str, gradients: Sequence[Tensor]) -> list[Tensor]:
         """Return what all gradients of a part so far add up to."""
         before = self.sums.get(part)
-        found = list(gradients) if before is None else list(torch._foreach_add(before, gradients))
+        found = list(gradients)
+        if before is not None:
+            found = [total + one for total, one in zip(before, gradients, strict=True)]
         self.sums[part] = found
         return found
 

@@ -1,0 +1,70 @@
+"""Which arms cannot be compared by a loss: what they minimize is not the same number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.augmentations import augmentations
+from harness.identity import task_learned
+from harness.losses import loss_of
+from harness.models import is_simple
+from harness.study.design import Arm
+from harness.tasks.base import Supervised
+
+IN_TRAINING = ("train.loss", "gap.loss")
+"""Measured during training, where targets may be smoothed, weighted or mixed."""
+
+
+def incomparable_losses(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that two arms are compared by losses that differ; None if they are not.
+
+    Losses of two kinds have two units. One loss with other smoothing, other class weights or mixed
+    examples reports the same number of validation and test examples, and another one in training.
+
+    Args:
+        metric: of the claim.
+        looked_at: the arms that the claim compares.
+    """
+    if not metric.endswith(".loss"):
+        return None
+    found = {
+        arm.name: _measured(metric, arm.workload)
+        for arm in looked_at
+        if arm.workload["training"] is None and not is_simple(arm.workload["model"])
+    }
+    names = [name for name, one in found.items() if one is not None]
+    for name in names[1:]:
+        first, other = found[names[0]], found[name]
+        if first != other:
+            return (
+                f"{metric} is not the same number in the arms '{names[0]}' and '{name}', which"
+                " learn by other losses or targets; compare"
+                + (
+                    " validation.loss or test.loss, or a score such as test.accuracy"
+                    if first and other and first[0] == other[0]
+                    else " a score that both report, such as test.accuracy"
+                )
+            )
+    return None
+
+
+def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return what decides which number the loss of a trial is; None if the task has no one loss."""
+    task = task_learned(workload)
+    if not isinstance(task, Supervised):
+        return None
+    loss = loss_of(workload).meant(task.usual_loss)
+    kind = loss.model_dump(mode="json")
+    settings = kind if isinstance(kind, Mapping) else {"name": loss.name}
+    training = ("label_smoothing", "class_weights")
+    same = {name: value for name, value in settings.items() if name not in training}
+    if metric not in IN_TRAINING:
+        return (repr(sorted(same.items())),)
+    mixed = [
+        repr(sorted(one.model_dump(mode="json").items()))
+        for one in augmentations(workload.get("augmentation"))
+        if one.mixes
+    ]
+    asked = {name: settings[name] for name in training if settings.get(name)}
+    return repr(sorted(same.items())), repr(sorted(asked.items())), *mixed

@@ -1,0 +1,75 @@
+"""Claims that compare arms by losses which are not the same number are refused."""
+
+import pytest
+
+from harness.study import InputError, load_study
+
+SMOOTH = {"name": "cross_entropy", "label_smoothing": 0.1}
+
+
+def problems(metric: str, changed: dict, data: str | dict = "digits", **claim) -> list[str]:
+    study = {
+        "study": "losses",
+        "question": "Which?",
+        "workload": {"data": data, "model": {"name": "mlp", "depth": 1, "width": 4}, "epochs": 2},
+        "arms": {"one": {}, "other": changed},
+        "seeds": 8,
+        "claims": [
+            {
+                "id": "c",
+                "says": "s",
+                "metric": metric,
+                "contrast": [{"arm": "one"}, {"arm": "other"}],
+                **(claim or {"less_by": 0}),
+            }
+        ],
+    }
+    try:
+        load_study(study)
+    except InputError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+NUMBERS = {"name": "table", "source": "diabetes"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "changed", "data"),
+    [
+        ("test.loss", {"loss": "one_hot_squared_error"}, "digits"),
+        ("validation.loss", {"loss": "one_hot_squared_error"}, "digits"),
+        ("test.loss", {"loss": "mean_absolute_error"}, NUMBERS),
+        ("train.loss", {"loss": SMOOTH}, "digits"),
+        ("gap.loss", {"loss": SMOOTH}, "digits"),
+        ("gap.loss", {"augmentation": {"mixup": 0.2}}, "digits"),
+        ("train.loss", {"loss": {"name": "cross_entropy", "class_weights": "balanced"}}, "digits"),
+    ],
+)
+def test_losses_that_are_other_numbers_are_not_compared(metric, changed, data):
+    (said,) = problems(metric, changed, data)
+    assert f"{metric} is not the same number in the arms 'one' and 'other'" in said
+
+
+@pytest.mark.parametrize(
+    ("metric", "changed", "data"),
+    [
+        ("test.loss", {"loss": SMOOTH}, "digits"),
+        ("validation.loss", {"augmentation": {"mixup": 0.2}}, "digits"),
+        ("train.loss", {"augmentation": {"shift": 1}}, "digits"),
+        ("gap.loss", {"model.dropout": 0.5}, "digits"),
+        ("test.root_mean_squared_error", {"loss": "mean_absolute_error"}, NUMBERS),
+    ],
+)
+def test_the_same_number_of_other_trainings_is_compared(metric, changed, data):
+    assert problems(metric, changed, data) == []
+
+
+def test_scores_of_other_losses_are_compared():
+    changed = {"loss": "one_hot_squared_error"}
+    assert problems("test.accuracy", changed, greater_by=0) == []
+
+
+def test_the_usual_loss_by_name_is_the_usual_loss():
+    changed = {"loss": "cross_entropy", "model.width": 8}
+    assert problems("test.loss", changed) == []
