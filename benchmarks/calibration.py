@@ -138,7 +138,7 @@ def odd_table(jobs: Jobs) -> Iterator[str]:
     yield from ["## Odd numbers: false “supported” / “refuted” of one “greater”, in percent", ""]
     yield from ["Meant: 2.5 each. In brackets: false verdicts whose card says that the numbers are"]
     yield from ["skewed or that seeds lie far from the others. All others say that up to"]
-    yield from ["45 / 31 / 22 / 14 % of seeds may lie far from the others without being seen.", ""]
+    yield from ["45 / 31 / 22 / 14 % of all seeds could lie far from the others.", ""]
     rows = [
         [
             name,

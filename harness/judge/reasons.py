@@ -91,8 +91,8 @@ def _unseen(parts: Sequence[TestResult]) -> str:
     seeds = min(counts)
     _, most = rate_interval(0, seeds, 2 * UNSEEN - 1)
     return (
-        f"none of {seeds} seeds lies far from the others, so up to {100 * most:.2g}% of seeds may"
-        f" without being seen (with {100 * UNSEEN:.2g}% confidence)"
+        f"none of {seeds} seeds lies far from the others, yet up to {100 * most:.2g}% of all seeds"
+        f" could ({100 * UNSEEN:.2g}% confidence)"
     )
 
 

@@ -293,7 +293,7 @@ def test_a_seed_far_from_the_others_is_named_with_its_rate(made):
 def test_a_decided_mean_says_how_common_unseen_seeds_may_be(made):
     (verdict,) = judge(made(GREATER, accuracy))
     most = 1 - 0.05 ** (1 / 10)  # the rate that shows nothing in ten seeds in 5 % of studies
-    said = f"none of 10 seeds lies far from the others, so up to {100 * most:.2g}% of seeds may"
+    said = f"none of 10 seeds lies far from the others, yet up to {100 * most:.2g}% of all seeds"
     assert verdict.verdict == "supported"
     assert said in verdict.reason
     (median,) = judge(made(GREATER.replace("metric", "average: median, metric"), accuracy))
