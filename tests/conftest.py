@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS
+from hypothesis import settings
 
 from harness.track.mirror import CLIENT_ENVIRONMENT
+
+settings.register_profile("any-machine", deadline=None)  # a busy one takes its time
+settings.load_profile("any-machine")
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that; the tests that
 # interrupt a run need it as a terminal would have it.

@@ -168,6 +168,7 @@ def test_what_is_usual_is_one_arm_whether_it_is_said_or_not(tmp_path, data, sett
 def test_another_loss_or_task_is_another_arm(tmp_path):
     file = tmp_path / "study.yaml"
     text = STUDY.replace("DATA", "function").replace("SETTING", "loss: mean_absolute_error")
+    text = text.replace("validation.loss", "validation.root_mean_squared_error")
     file.write_text(text)
     short, long = load_study(file).arms
     assert (short.workload["loss"], long.workload["loss"]) == ("auto", "mean_absolute_error")

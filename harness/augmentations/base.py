@@ -28,10 +28,6 @@ class Augmentation(Component):
     draw changes nothing for it. Those that share one draw in the reverse order of their names, also
     where they are turned off."""
 
-    mixes: ClassVar[bool] = False
-    """Whether it mixes the examples of a batch, and their classes with them: it has `mix` instead
-    of `apply`, and comes after those that do not mix."""
-
     @classmethod
     def single(cls) -> str | None:
         """Return the name of its only setting, None if it has several."""
@@ -58,6 +54,22 @@ class Augmentation(Component):
             fill: what zero is after normalization, of a shape that fits beside the inputs.
         """
         raise NotImplementedError
+
+
+class Mixing(Augmentation):
+    """A random mixture of the examples of a batch and of their classes.
+
+    It comes after the augmentations that do not mix.
+    """
+
+    def draw(self, generator: np.random.Generator, examples: int) -> NDArray[Any]:
+        """See `Augmentation`."""
+        raise NotImplementedError
+
+    def apply(self, inputs: Tensor, drawn: Tensor, fill: Tensor) -> Tensor:
+        """Change nothing: `mix` has the classes as well."""
+        del drawn, fill
+        return inputs
 
     def mix(self, inputs: Tensor, targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
         """Return mixed inputs and soft targets.

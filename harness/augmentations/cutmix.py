@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from harness.augmentations.base import Augmentation, partners, taken
+from harness.augmentations.base import Mixing, partners, taken
 from harness.lazy import torch
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Cutmix(Augmentation):
+class Cutmix(Mixing):
     """Replace a box of each image by that of another, and as much of its class: `cutmix: 1.0`.
 
     Yun et al. 2019, ICCV. The share that stays is drawn from Beta(alpha, alpha), the box's centre
@@ -24,8 +24,6 @@ class Cutmix(Augmentation):
 
     name: Literal["cutmix"] = "cutmix"
     alpha: float = Field(gt=0, le=100, description="of Beta(alpha, alpha); 1: any share alike")
-
-    mixes: ClassVar[bool] = True
 
     def draw(self, generator: np.random.Generator, examples: int) -> NDArray[Any]:
         """Draw the share that stays, a key that chooses the partner, and the box's centre.
@@ -38,7 +36,7 @@ class Cutmix(Augmentation):
         return drawn
 
     def mix(self, inputs: Tensor, targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Augmentation`."""
+        """See `Mixing`."""
         *_, height, width = inputs.shape
         others, side = partners(drawn[..., 1]), (1 - drawn[..., 0]).sqrt()
         rows = _inside(height, drawn[..., 2], side)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.augmentations.base import Augmentation, partners, taken
+from harness.augmentations.base import Mixing, partners, taken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Mixup(Augmentation):
+class Mixup(Mixing):
     """Train on weighted means of two examples and of their classes: `mixup: 0.2`.
 
     Zhang, Cissé, Dauphin and Lopez-Paz 2018, ICLR. The weight of each example is drawn for itself,
@@ -27,7 +27,6 @@ class Mixup(Augmentation):
     )
 
     images: ClassVar[bool] = False
-    mixes: ClassVar[bool] = True
 
     def draw(self, generator: np.random.Generator, examples: int) -> NDArray[Any]:
         """Draw the weight of each example, and a key that chooses its partner, (examples, 2)."""
@@ -36,7 +35,7 @@ class Mixup(Augmentation):
         return drawn
 
     def mix(self, inputs: Tensor, targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Augmentation`."""
+        """See `Mixing`."""
         others = partners(drawn[..., 1])
         weight = drawn[..., 0].to(inputs.dtype)
         return _mean(inputs, others, weight), _mean(targets, others, weight)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.data_spec import Kind
+from harness.lazy import torch
 from harness.losses.base import Loss
 
 if TYPE_CHECKING:
@@ -58,3 +59,9 @@ class OfClasses(Loss):
             return targets
         evenly = targets.sum(-1, keepdim=True) / targets.shape[-1]
         return (1 - self.label_smoothing) * targets + self.label_smoothing * evenly
+
+
+def one_hot(targets: Tensor, classes: int) -> Tensor:
+    """Return classes (...) as float vectors of 0 and 1, (..., classes)."""
+    every = torch.arange(classes, device=targets.device)
+    return (targets.unsqueeze(-1) == every).float()

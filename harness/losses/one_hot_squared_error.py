@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.data_spec import Kind
 from harness.lazy import functional, torch
-from harness.losses._of_classes import OfClasses
+from harness.losses._of_classes import OfClasses, one_hot
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,9 +48,3 @@ class OneHotSquaredError(OfClasses):
 
     def _errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return self._said(outputs) - one_hot(targets, outputs.shape[-1])
-
-
-def one_hot(targets: Tensor, classes: int) -> Tensor:
-    """Return classes (...) as float vectors of 0 and 1, (..., classes)."""
-    every = torch.arange(classes, device=targets.device)
-    return (targets.unsqueeze(-1) == every).float()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.augmentations import augmentations
+from harness.augmentations.base import Mixing
 from harness.identity import task_learned
 from harness.losses import loss_of
 from harness.models import is_simple
@@ -64,7 +65,7 @@ def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[Any, ...] | Non
     mixed = [
         repr(sorted(one.model_dump(mode="json").items()))
         for one in augmentations(workload.get("augmentation"))
-        if one.mixes
+        if isinstance(one, Mixing)
     ]
     asked = {name: settings[name] for name in training if settings.get(name)}
     return repr(sorted(same.items())), repr(sorted(asked.items())), *mixed

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from harness.augmentations import AugmentationSetting, augmentations
+from harness.augmentations.base import Mixing
 from harness.components.base import FUNCTION, Component
 from harness.components.training import (
     EarlyStopping,
@@ -325,7 +326,7 @@ class Workload(Component):
         if any(change.images for change in changes) and not self.data.images:
             raise ValueError(f"`augmentation` changes images; {self.data.name} has none")
         for change in changes:
-            if change.mixes and (refusal := self._not_mixed()):
+            if isinstance(change, Mixing) and (refusal := self._not_mixed()):
                 raise ValueError(f"`augmentation.{change.name}` {refusal}")
         return self
 

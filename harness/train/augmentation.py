@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.augmentations.base import Augmentation
+from harness.augmentations.base import Augmentation, Mixing
 from harness.seeding import stream
 from harness.trial import Trial
 
@@ -35,8 +35,8 @@ class Augmented:
                 f"augmentation changes images (channels, height, width); these inputs are {shape}"
             )
         changing = [one for one in every if one.changes]
-        self._applied = [one for one in changing if not one.mixes]
-        self._mixing = [one for one in changing if one.mixes]
+        self._applied = [one for one in changing if not isinstance(one, Mixing)]
+        self._mixing = [one for one in changing if isinstance(one, Mixing)]
         self._drawing = [
             (one, one.stream or f"augmentation {one.name}")
             for one in reversed(every)

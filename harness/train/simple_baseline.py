@@ -63,7 +63,7 @@ def _outcomes(fitted: Fitted, test: Split, trial: Trial, data: TrialData) -> Out
 
 
 def _measured(fitted: Fitted, split: Split, trial: Trial, data: TrialData) -> Mapping[str, float]:
-    if fitted.measure is not None and (fitted.outputs is None or trial.workload["task"] is None):
+    if fitted.measure is not None and (fitted.outputs is None or not trial.workload.get("task")):
         return fitted.measure(split.inputs, split.targets)
     assert fitted.outputs is not None
     objective = objective_for(trial.workload, data.form)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.data_spec import Form
-from harness.losses.one_hot_squared_error import one_hot
+from harness.losses._of_classes import one_hot
 from harness.tasks import Objective
 from harness.train.augmentation import Augmented
 from harness.train.device_data import DeviceData, Division
