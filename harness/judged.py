@@ -12,6 +12,9 @@ from typing import Any
 
 from harness.formatting import listed
 
+FEWEST = 5
+"""Numbers that a verdict rests on at least: seeds, repeated searches, clusters of examples."""
+
 REFUTATIONS = {
     "opposite": "the other way round",
     "too small": "smaller than claimed",

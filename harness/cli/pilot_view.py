@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.formatting import listed, plural
+from harness.judged import FEWEST
 from harness.plan import Plan
 from harness.plan.pilot import (
     TEST,
@@ -24,9 +25,6 @@ from harness.stats.sources import (
     standard_error,
 )
 from harness.trial import SOURCES
-
-FEW = 5
-"""Repeated searches that a verdict should rest on at least."""
 
 
 def pilot_lines(plan: Plan, pilot: Pilot) -> Iterator[str]:
@@ -116,12 +114,12 @@ class _Advice:
     def _tuning_lines(self) -> Iterator[str]:
         if self._searches == 1:
             luck = (2.0 * self._of.tuning) ** 0.5
-            several = Spending(max(self._now.seeds, FEW), FEW)
+            several = Spending(max(self._now.seeds, FEWEST), FEWEST)
             yield (
                 "That interval leaves out the luck of the one search, which gives the difference a"
-                f" standard error of {luck:.2g}. With {FEW} repeated searches it is covered: about"
-                f" ± {self._width(several):.2g} with {several.seeds} seeds, and the luck of the"
-                " test examples is not."
+                f" standard error of {luck:.2g}. With {FEWEST} repeated searches it is covered:"
+                f" about ± {self._width(several):.2g} with {several.seeds} seeds, and the luck of"
+                " the test examples is not."
             )
         planned = self._one * self._searches + self._now.seeds
         try:

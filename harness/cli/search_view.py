@@ -39,8 +39,7 @@ def print_search(console: Console, plan: Plan) -> None:
     for arm in plan.arms:
         space = plan.space(arm)
         if space is not None:
-            key = repr((space.dimensions, space.metric.name))
-            groups.setdefault(key, []).append(arm)
+            groups.setdefault(repr((space.dimensions, space.metric.name)), []).append(arm)
     for arms in groups.values():
         space = plan.space(arms[0])
         assert space is not None

@@ -22,3 +22,8 @@ class Component(BaseModel):
 def named(value: Any) -> Any:
     """Let `model: mlp` stand for `model: {name: mlp}`."""
     return {"name": value} if isinstance(value, str) else value
+
+
+def unsaid(value: Any) -> bool:
+    """What is not said is not written down, so that trials keep their identity."""
+    return not value

@@ -14,16 +14,11 @@ from pydantic import (
     model_validator,
 )
 
-from harness.components.base import FUNCTION, Component, named
+from harness.components.base import FUNCTION, Component, named, unsaid
 from harness.metrics import BUILT_IN, Goal
 
 GIVEN = ("seed", "epochs", "phase", "data")
 """What a training of one's own is told beside its settings."""
-
-
-def _absent(value: Any) -> bool:
-    """What is not said is not written down, so that trials keep their identity."""
-    return not value
 
 
 class EarlyStopping(Component):
@@ -37,7 +32,7 @@ class EarlyStopping(Component):
     metric: str | None = Field(
         None,
         pattern=r"^validation\.[a-z0-9_]+$",
-        exclude_if=_absent,
+        exclude_if=unsaid,
         description="which one; left out: the one that selects the epoch, such as accuracy",
     )
 
@@ -47,12 +42,12 @@ class Measured(Component):
 
     goal: Goal | None = Field(
         None,
-        exclude_if=_absent,
+        exclude_if=unsaid,
         description="minimize or maximize: which way is better. Needed where the metric chooses an "
         "epoch or a candidate; without it nothing is ranked by the metric",
     )
-    unit: str = Field("", exclude_if=_absent, max_length=40, description="on axes and in tables")
-    meaning: str = Field("", exclude_if=_absent, max_length=200, description="in a few words")
+    unit: str = Field("", exclude_if=unsaid, max_length=40, description="on axes and in tables")
+    meaning: str = Field("", exclude_if=unsaid, max_length=200, description="in a few words")
 
 
 class LoggedMetric(Measured):
@@ -113,18 +108,18 @@ class OwnTraining(Component):
     )
     products: list[Literal["weights", "samples", "embeddings", "predictions"]] = Field(
         default_factory=list,
-        exclude_if=_absent,
+        exclude_if=unsaid,
         description="what it returns for others, as a stage: {weights: {name: array}, ...}",
     )
     goal: Goal | None = Field(
         None,
-        exclude_if=_absent,
+        exclude_if=unsaid,
         description="of the metric: minimize or maximize; needed where it chooses something and is "
         "no loss, accuracy or other metric that the harness knows",
     )
     metrics: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], Measured] = Field(
         default_factory=dict,
-        exclude_if=_absent,
+        exclude_if=unsaid,
         description="what else it reports, of any split: {f1: {goal: maximize, unit: ..., "
         "meaning: ...}}; metrics that are only reported need not be named",
     )

@@ -23,6 +23,7 @@ from harness.figures._style import (
     theme,
 )
 from harness.formatting import number, wrapped
+from harness.stats.intervals import t_interval
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +46,20 @@ class Line:
     low: Floats | None = None
     high: Floats | None = None
     marked: int | None = None
+
+
+def line_of_means(label: str, style: int, x: Floats, curves: Floats) -> Line:
+    """Return the mean of curves, shape (n, points), with its 95 % t interval; none of a single one.
+
+    Args:
+        label: of the line.
+        style: colour and marker, by number.
+        x: shape (points,).
+        curves: one row each.
+    """
+    ends = np.array([t_interval(column) for column in curves.T]) if len(curves) > 1 else None
+    low, high = (None, None) if ends is None else ends.T
+    return Line(label, style, x, curves.mean(axis=0), low, high)
 
 
 @dataclass(frozen=True)

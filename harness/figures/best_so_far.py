@@ -10,12 +10,11 @@ from harness.evidence import Evidence, candidate_values
 from harness.figures._facets import MOST_PANELS, columns, counted
 from harness.figures._labels import metric_name, short_label, unit_in_words
 from harness.figures._layout import MOST_SERIES
-from harness.figures._lines import Facet, Frame, Line, draw_facets
+from harness.figures._lines import Facet, Frame, Line, draw_facets, line_of_means
 from harness.figures.base import Figure, Picture
 from harness.formatting import level_text
 from harness.judged import Verdict
 from harness.search.found import best_so_far
-from harness.stats.intervals import t_interval
 from harness.study import Arm
 
 _MANY_TIMES = 30
@@ -87,6 +86,4 @@ def _line(evidence: Evidence, arm: Arm, name: str, names: Sequence[str]) -> Line
     if found.shape[1] == 0:
         return None
     x = np.arange(shortest - found.shape[1] + 1.0, shortest + 1)
-    ends = np.array([t_interval(column) for column in found.T]) if len(found) > 1 else None
-    low, high = (None, None) if ends is None else ends.T
-    return Line(name.replace("_", " "), names.index(name), x, found.mean(axis=0), low, high)
+    return line_of_means(name.replace("_", " "), names.index(name), x, found)

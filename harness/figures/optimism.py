@@ -9,11 +9,10 @@ import numpy as np
 from harness.evidence import Evidence
 from harness.figures._facets import GREY, columns, counted, facets_of
 from harness.figures._layout import Member, lay_out
-from harness.figures._lines import Frame, Line, draw_facets
+from harness.figures._lines import Frame, Line, draw_facets, line_of_means
 from harness.figures.base import Figure, Picture
 from harness.judged import Verdict
 from harness.search.found import optimism_by_candidates
-from harness.stats.intervals import t_interval
 
 
 class Optimism(Figure):
@@ -37,7 +36,8 @@ class Optimism(Figure):
             shortest = min(map(len, found), default=0)
             if shortest < 2:
                 return None
-            return lambda: _line(member, np.array([one[:shortest] for one in found]))
+            curves, x = np.array([one[:shortest] for one in found]), np.arange(1.0, shortest + 1)
+            return lambda: line_of_means(member.label, member.style, x, curves)
 
         facets, left_out = facets_of(lay_out(plan), line)
         if not facets:
@@ -53,11 +53,3 @@ class Optimism(Figure):
             draw_facets(facets, Frame("Candidates", "Optimism", whole_x=True)),
             columns=columns(len(facets)),
         )
-
-
-def _line(member: Member, curves: np.ndarray) -> Line:
-    """Return the mean of curves, shape (searches, candidates), with its interval."""
-    ends = np.array([t_interval(column) for column in curves.T]) if len(curves) > 1 else None
-    low, high = (None, None) if ends is None else ends.T
-    x = np.arange(1.0, curves.shape[1] + 1)
-    return Line(member.label, member.style, x, curves.mean(axis=0), low, high)

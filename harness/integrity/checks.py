@@ -16,14 +16,13 @@ from harness.integrity.registration import told_of
 from harness.integrity.tuning import answers_that_move, nothing_beyond, optima_at_edges
 from harness.judge.measures import involved_arms
 from harness.judge.scope import unlike
-from harness.judged import Verdict
+from harness.judged import FEWEST, Verdict
 from harness.plan.budgets import Budget, budgets
 from harness.stats.averages import far_from_the_others, rate_interval
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import TIMED, Phase, State
 
 FINE, NOTED, UNKNOWN = "fine", "noted", "not checked"
-FEWEST_SEEDS = 5
 _RESULTS = ("test.", "validation.", "train.", "probe.")
 Lost = Sequence[tuple[str, int, str]]
 
@@ -305,12 +304,12 @@ def _equal_chances(evidence: Evidence, verdicts: Sequence[Verdict]) -> Check:
 
 def _seeds(verdicts: Sequence[Verdict]) -> Check:
     decided = [v for v in verdicts if v.verdict in ("supported", "refuted")]
-    few = [f"{v.id} ({v.seeds})" for v in decided if v.seeds < FEWEST_SEEDS]
-    noted = [f"Decided by fewer than {FEWEST_SEEDS} seeds: {listed_some(few)}."] if few else []
-    few = [f"{v.id} ({v.searches})" for v in decided if 1 < v.searches < FEWEST_SEEDS]
+    few = [f"{v.id} ({v.seeds})" for v in decided if v.seeds < FEWEST]
+    noted = [f"Decided by fewer than {FEWEST} seeds: {listed_some(few)}."] if few else []
+    few = [f"{v.id} ({v.searches})" for v in decided if 1 < v.searches < FEWEST]
     if few:
-        noted.append(f"Decided by fewer than {FEWEST_SEEDS} repeated searches: {listed_some(few)}.")
-    fine = f"No claim is decided by fewer than {FEWEST_SEEDS} confirmation seeds."
+        noted.append(f"Decided by fewer than {FEWEST} repeated searches: {listed_some(few)}.")
+    fine = f"No claim is decided by fewer than {FEWEST} confirmation seeds."
     return _made("seeds", "Seeds", noted, fine)
 
 

@@ -157,8 +157,7 @@ def _moves(
         return False
     searched = evidence.plan.search_metric(evidence.plan.baseline)
     same = test.metric.partition(".")[2] == searched.partition(".")[2]
-    plain = test.measure.linear and test.across == "mean" and not test.spread_over_seeds
-    if not same or not plain:
+    if not same or not test.measure.linear or not test.of_means:
         return False
     half, full = pair
     return abs(full - half) > (judged.ci_high - judged.ci_low) / 2.0

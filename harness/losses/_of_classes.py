@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.components.base import unsaid
 from harness.data_spec import Kind
-from harness.lazy import torch
 from harness.losses.base import Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def _nothing(value: Any) -> bool:
-    """What is not said is not written down, so that trials keep their identity."""
-    return not value
 
 
 class OfClasses(Loss):
@@ -30,16 +25,17 @@ class OfClasses(Loss):
         0.0,
         ge=0,
         lt=1,
-        exclude_if=_nothing,
+        exclude_if=unsaid,
         description="share of each target that is spread over all classes (Szegedy et al. 2016)",
     )
     class_weights: Literal["balanced"] | None = Field(
         None,
-        exclude_if=_nothing,
+        exclude_if=unsaid,
         description="balanced: an example of class c counts n/(k*n_c), for n examples of k classes "
         "in the training part, n_c of them of class c",
     )
 
+    only_in_training: ClassVar[tuple[str, ...]] = ("label_smoothing", "class_weights")
     soft: ClassVar[bool] = True
 
     @property
@@ -59,9 +55,3 @@ class OfClasses(Loss):
             return targets
         evenly = targets.sum(-1, keepdim=True) / targets.shape[-1]
         return (1 - self.label_smoothing) * targets + self.label_smoothing * evenly
-
-
-def one_hot(targets: Tensor, classes: int) -> Tensor:
-    """Return classes (...) as float vectors of 0 and 1, (..., classes)."""
-    every = torch.arange(classes, device=targets.device)
-    return (targets.unsqueeze(-1) == every).float()

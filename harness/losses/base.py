@@ -24,6 +24,8 @@ class Loss(Component):
 
     targets: ClassVar[tuple[Kind, ...]]
     """The kinds of targets that it is for."""
+    only_in_training: ClassVar[tuple[str, ...]] = ()
+    """Settings that change what is minimized, never the `loss` that is reported of a split."""
     soft: ClassVar[bool] = False
     """Whether `mean` also takes soft targets: (batch, classes), how much each class counts."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.data_spec import Kind
 from harness.lazy import functional, torch
-from harness.losses._of_classes import OfClasses, one_hot
+from harness.losses._of_classes import OfClasses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,11 @@ class OneHotSquaredError(OfClasses):
         """See `Loss`; in double precision."""
         if not (targets.is_floating_point() or self.label_smoothing):
             return self._errors(outputs, targets).square().mean(dtype=torch.float64)
-        soft = targets if targets.is_floating_point() else one_hot(targets, outputs.shape[-1])
+        soft = (
+            targets
+            if targets.is_floating_point()
+            else functional.one_hot(targets, outputs.shape[-1]).float()
+        )
         soft, said = self.smoothed(soft), self._said(outputs)
         # the mean over classes c, by their shares, of the squared distance from class c
         whole = soft.sum(-1, keepdim=True)
@@ -47,4 +51,8 @@ class OneHotSquaredError(OfClasses):
         return functional.softmax(outputs, dim=-1) if self.softmax else outputs
 
     def _errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return self._said(outputs) - one_hot(targets, outputs.shape[-1])
+        return self._said(outputs) - _one_hot(targets, outputs)
+
+
+def _one_hot(targets: Tensor, outputs: Tensor) -> Tensor:
+    return functional.one_hot(targets, outputs.shape[-1]).float()

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from harness.components.base import Component
 from harness.data_spec import Form, Kind
+from harness.lazy import torch
 from harness.own.imports import own_function
 
 if TYPE_CHECKING:
@@ -255,6 +256,16 @@ def _takes_vocabulary(function: Callable[..., Any]) -> bool:
         return "vocabulary" in inspect.signature(function).parameters
     except ValueError:  # a built-in function without a signature
         return False
+
+
+def class_shares(model: Any, rows: Any, form: Form) -> Tensor:
+    """Return what a fitted classifier of scikit-learn gives each class of a form, (rows, classes).
+
+    A class that no training example had is unknown to the classifier, and has a share of 0.
+    """
+    shares: Tensor = torch.zeros(rows.shape[0], form.outputs, dtype=torch.float64)
+    shares[:, model.classes_.tolist()] = torch.from_numpy(model.predict_proba(rows)).double()
+    return shares
 
 
 def features(inputs: Tensor, form: Form) -> Any:

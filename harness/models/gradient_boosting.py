@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.data_spec import Form
 from harness.lazy import torch
-from harness.models.base import Fitted, SimpleModel, features
+from harness.models.base import Fitted, SimpleModel, class_shares, features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,9 +50,7 @@ class GradientBoosting(SimpleModel):
             if form.kind != "class":
                 found = [torch.from_numpy(model.predict(rows)) for model in models]
                 return torch.stack(found, dim=1)
-            shares = torch.zeros(len(inputs), form.outputs, dtype=torch.float64)
-            shares[:, models[0].classes_.tolist()] = torch.from_numpy(models[0].predict_proba(rows))
-            return shares.clamp(min=1e-15).log()
+            return class_shares(models[0], rows, form).clamp(min=1e-15).log()
 
         trees = sum(model.n_iter_ * model.n_trees_per_iteration_ for model in models)
         return Fitted(trees * (2 * self.leaves - 1), outputs)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.data_spec import Form
 from harness.lazy import torch
-from harness.models.base import Fitted, SimpleModel, features
+from harness.models.base import Fitted, SimpleModel, class_shares, features
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,8 +43,7 @@ class NearestNeighbours(SimpleModel):
             rows = features(inputs, form)
             if form.kind != "class":
                 return torch.from_numpy(model.predict(rows).reshape(len(inputs), -1))
-            shares = torch.zeros(len(inputs), form.outputs, dtype=torch.float64)
-            shares[:, model.classes_.tolist()] = torch.from_numpy(model.predict_proba(rows))
+            shares = class_shares(model, rows, form)
             return ((k * shares + 0.5) / (k + form.outputs / 2)).log()
 
         return Fitted(inputs.numel() + targets.numel(), outputs)

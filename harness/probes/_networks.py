@@ -32,6 +32,29 @@ def at_rest(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).eval().requires_grad_(False)
 
 
+def exact_twin(network: nn.Module) -> nn.Module:
+    """Return a copy in double precision, so that small numbers are not rounded to zero.
+
+    Dropout rests. Batch normalization uses the statistics of its inputs, as a training step does:
+    before training the running ones say nothing yet. Frozen layers ask a gradient too.
+    """
+    twin = copy.deepcopy(network).double().eval().requires_grad_(True)
+    use_batches(twin, True)
+    return twin
+
+
+def use_batches(network: nn.Module, batches: bool) -> None:
+    """Let batch normalization use the statistics of its inputs, or else the running ones."""
+    for module in network.modules():
+        if hasattr(module, "running_mean"):
+            module.train(batches)
+
+
+def in_double(values: Tensor) -> Tensor:
+    """Return numbers in double precision; token ids and classes as they are."""
+    return values.double() if values.is_floating_point() else values
+
+
 def outputs_of(network: nn.Module, inputs: Tensor) -> Tensor:
     """Return the outputs for inputs (n, ...), without gradients, (n, ...)."""
     with torch.no_grad():

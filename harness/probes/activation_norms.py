@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.lazy import numpy, torch
 from harness.metrics import Metric
+from harness.probes._networks import exact_twin, in_double
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class ActivationNorms(Probe):
 def activation_sizes(network: nn.Module, inputs: Tensor) -> list[float]:
     """Return the root mean square of each hidden layer's outputs, first layer first.
 
-    In double precision, so that small activations are not rounded to zero. Batch normalization
-    uses the statistics of these inputs, as a training step does; dropout rests.
+    They are those of an `exact_twin`.
 
     Args:
         network: is left as it was.
@@ -65,10 +64,7 @@ def activation_sizes(network: nn.Module, inputs: Tensor) -> list[float]:
     """
     from harness.layers import hidden_units
 
-    twin = copy.deepcopy(network).double().eval()
-    for module in twin.modules():
-        if hasattr(module, "running_mean"):
-            module.train()
+    twin = exact_twin(network)
     layers = hidden_units(twin)
     sizes = [0.0] * len(layers)
 
@@ -79,5 +75,5 @@ def activation_sizes(network: nn.Module, inputs: Tensor) -> list[float]:
 
         layer.register_forward_hook(keep)
     with torch.no_grad():
-        twin(inputs.double() if inputs.is_floating_point() else inputs)
+        twin(in_double(inputs))
     return sizes

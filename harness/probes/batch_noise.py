@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -10,11 +9,12 @@ from pydantic import Field
 
 from harness.lazy import numpy, torch
 from harness.metrics import Metric
+from harness.probes._networks import exact_twin, in_double, use_batches
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe
 from harness.seeding import stream
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from harness.tasks import Objective
 
@@ -53,11 +53,12 @@ class BatchNoise(Probe):
         indices = [draws.choice(len(train), size, replace=False) for _ in range(self.batches)]
         for moment, network in (("start", fitted.initial), ("end", fitted.network)):
             assert network is not None
-            steps = [_loss_and_norm(network, train, index, fitted.objective) for index in indices]
+            twin = exact_twin(network)
+            steps = [_loss_and_norm(twin, train, index, fitted.objective) for index in indices]
             losses, norms = numpy.array(steps).T
             found[f"step_loss_deviation_{moment}"] = float(losses.std(ddof=1))
             found[f"largest_step_gradient_{moment}"] = float(norms.max())
-            _, whole = _loss_and_norm(network, train, numpy.arange(len(train)), fitted.objective)
+            _, whole = _loss_and_norm(twin, train, numpy.arange(len(train)), fitted.objective)
             scale = noise_scale(norms, size, whole, len(train))
             if scale is not None:
                 found[f"gradient_noise_scale_{moment}"] = scale
@@ -85,20 +86,13 @@ def noise_scale(norms: Sequence[float], size: int, whole: float, examples: int) 
 
 
 def _loss_and_norm(
-    network: nn.Module, examples: Any, index: Any, objective: Objective
+    twin: nn.Module, examples: Any, index: Any, objective: Objective
 ) -> tuple[float, float]:
-    """Return loss and gradient norm of a batch; dropout rests, batch norm uses the batch."""
-    twin = copy.deepcopy(network).double().eval().requires_grad_(True)
-    for module in twin.modules():
-        if hasattr(module, "running_mean") and len(index) > 1:
-            module.train()
+    """Return loss and gradient norm of a batch; of one example batch norm knows no statistics."""
+    use_batches(twin, len(index) > 1)
     rows = torch.from_numpy(index).to(examples.targets.device)
-    inputs, targets = _double(examples.inputs[rows]), _double(examples.targets[rows])
+    inputs, targets = in_double(examples.inputs[rows]), in_double(examples.targets[rows])
     loss = objective.loss.alone(twin(inputs), targets)
     gradients = torch.autograd.grad(loss, list(twin.parameters()), materialize_grads=True)
     squares = sum(float(gradient.square().sum()) for gradient in gradients)
     return float(loss.detach()), squares**0.5
-
-
-def _double(values: Tensor) -> Tensor:
-    return values.double() if values.is_floating_point() else values

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.lazy import numpy, torch
 from harness.metrics import Metric
+from harness.probes._networks import exact_twin, in_double
 from harness.probes._pictures import base, facets, layout, lines
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe, Shown
 
@@ -102,10 +102,7 @@ class GradientNorms(Probe):
 def gradient_norms(network: nn.Module, examples: Any, objective: Objective) -> list[float]:
     """Return the Frobenius norm of the loss gradient of each weight matrix, first layer first.
 
-    Computed in double precision on the first 512 examples, so that small gradients are not
-    rounded to zero. Batch normalization uses the statistics of these examples, as a training step
-    does: before training the running ones say nothing yet. Dropout rests. Frozen layers count as
-    if they were not.
+    Computed on the first 512 examples by an `exact_twin`. Frozen layers count as if they were not.
 
     Args:
         network: is left as it was.
@@ -114,15 +111,9 @@ def gradient_norms(network: nn.Module, examples: Any, objective: Objective) -> l
     """
     from harness.layers import weight_layers
 
-    twin = copy.deepcopy(network).double().eval().requires_grad_(True)
-    for module in twin.modules():
-        if hasattr(module, "running_mean"):
-            module.train()
-    inputs = examples.inputs[:LOOKED_AT]
-    inputs = inputs.double() if inputs.is_floating_point() else inputs
-    targets = examples.targets[:LOOKED_AT]
-    targets = targets.double() if targets.is_floating_point() else targets
-    loss = objective.loss.alone(twin(inputs), targets)
+    twin = exact_twin(network)
+    inputs, targets = in_double(examples.inputs[:LOOKED_AT]), examples.targets[:LOOKED_AT]
+    loss = objective.loss.alone(twin(inputs), in_double(targets))
     gradients = torch.autograd.grad(loss, weight_layers(twin), materialize_grads=True)
     return [float(gradient.norm()) for gradient in gradients]
 

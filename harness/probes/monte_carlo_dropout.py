@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.data_spec import IGNORED
 from harness.lazy import functional, torch
 from harness.metrics import Metric
-from harness.probes._networks import BATCH, at_rest, outputs_of, test_split
+from harness.probes._networks import BATCH, at_rest, outputs_of, test_split, use_batches
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe
 from harness.seeding import stream
 
@@ -68,9 +68,7 @@ def ensemble_outputs(
     from harness.layers import seed_dropout
 
     twin = copy.deepcopy(network).train()
-    for module in twin.modules():
-        if hasattr(module, "running_mean"):
-            module.eval()
+    use_batches(twin, False)
     seed_dropout(twin, seed)
     devices = [inputs.device] if inputs.is_cuda else []
     means = []

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.judged import FEWEST
 from harness.stats.arrays import RELATIVE_TOLERANCE, checked
 from harness.stats.crossed import MeanSquares
 from harness.stats.noncentral_t import critical_value
-
-FEWEST_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -173,8 +172,8 @@ def best_spending(of: Variances, trainings: int, candidates: int) -> Spending:
     if candidates:
         for searches in range(1, trainings // candidates + 1):
             seeds = trainings - searches * candidates
-            if seeds >= max(FEWEST_SEEDS, searches):
+            if seeds >= max(FEWEST, searches):
                 options.append(Spending(seeds, searches))
-    if not options or options[0].seeds < FEWEST_SEEDS:
-        raise ValueError(f"{trainings} trainings do not hold a search and {FEWEST_SEEDS} seeds")
+    if not options or options[0].seeds < FEWEST:
+        raise ValueError(f"{trainings} trainings do not hold a search and {FEWEST} seeds")
     return min(options, key=lambda spent: standard_error(of, spent))

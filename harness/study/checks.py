@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.errors import Problem, nearest
+from harness.judged import FEWEST
 from harness.models import is_simple, network_of
 from harness.probes import CurveProbe, Probe
 from harness.study.arm_checks import tests_of
@@ -20,8 +21,6 @@ from harness.study.search_checks import check_search
 from harness.study.workload import Workload
 from harness.tasks import Supervised
 from harness.trial import SHARED, trained_elsewhere
-
-FEWEST_SEEDS = 5
 
 
 def check_names(study: Study, document: Document) -> list[Problem]:
@@ -68,10 +67,8 @@ def _too_few_seeds(study: Study, document: Document) -> list[Problem]:
     With four seeds or fewer the t interval rests on a spread that is hardly known.
     """
     for where, seeds in (("max", study.most_seeds), ("start", study.first_seeds)):
-        if study.claims and seeds < FEWEST_SEEDS:
-            message = (
-                f"{seeds} seeds can support no claim; these claims need at least {FEWEST_SEEDS}"
-            )
+        if study.claims and seeds < FEWEST:
+            message = f"{seeds} seeds can support no claim; these claims need at least {FEWEST}"
             place: Path_ = ("seeds",) if len(study.looks) == 1 else ("seeds", where)
             return [document.problem(place, message)]
     return []

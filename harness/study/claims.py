@@ -114,6 +114,11 @@ class Test(_Parts):
         return next(part for part in vars(self).values() if isinstance(part, Measure))
 
     @property
+    def of_means(self) -> bool:
+        """Whether it is about means throughout: of arms within a seed, and over seeds."""
+        return self.across == "mean" and self.average == "mean" and not self.spread_over_seeds
+
+    @property
     def hypothesis(self) -> Hypothesis:
         """The one hypothesis that is given, as it is meant of the metric."""
         found = next(part for part in vars(self).values() if isinstance(part, Hypothesis))

@@ -12,6 +12,7 @@ from harness.losses import loss_of
 from harness.models import is_simple
 from harness.study.design import Arm
 from harness.tasks.base import Supervised
+from harness.trial import canonical_json
 
 IN_TRAINING = ("train.loss", "gap.loss")
 """Measured during training, where targets may be smoothed, weighted or mixed."""
@@ -50,22 +51,14 @@ def incomparable_losses(metric: str, looked_at: Sequence[Arm]) -> str | None:
     return None
 
 
-def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return what decides which number the loss of a trial is; None if the task has no one loss."""
     task = task_learned(workload)
     if not isinstance(task, Supervised):
         return None
     loss = loss_of(workload).meant(task.usual_loss)
-    kind = loss.model_dump(mode="json")
-    settings = kind if isinstance(kind, Mapping) else {"name": loss.name}
-    training = ("label_smoothing", "class_weights")
-    same = {name: value for name, value in settings.items() if name not in training}
+    kind = canonical_json(loss.model_dump(mode="json", exclude=set(loss.only_in_training)))
     if metric not in IN_TRAINING:
-        return (repr(sorted(same.items())),)
-    mixed = [
-        repr(sorted(one.model_dump(mode="json").items()))
-        for one in augmentations(workload.get("augmentation"))
-        if isinstance(one, Mixing)
-    ]
-    asked = {name: settings[name] for name in training if settings.get(name)}
-    return repr(sorted(same.items())), repr(sorted(asked.items())), *mixed
+        return (kind,)
+    mixed = [one for one in augmentations(workload.get("augmentation")) if isinstance(one, Mixing)]
+    return (kind, *(canonical_json(one.model_dump(mode="json")) for one in (loss, *mixed)))

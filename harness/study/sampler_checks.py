@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import Problem, nearest
+from harness.judged import FEWEST
 from harness.metrics import BUILT_IN
 from harness.registry import SAMPLERS, setting
 from harness.samplers.base import Space
@@ -19,9 +20,6 @@ from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.study.search import SAMPLER, Search
 from harness.study.search_space import arm_spaces
-
-FEWEST_SEARCHES = 5
-"""Repetitions of a search below which no claim about them could be supported, as with seeds."""
 
 
 def check_samplers(study: Study, document: Document) -> list[Problem]:
@@ -151,11 +149,11 @@ def no_search_metric(
         if search is None or not spaces[arm.name]:
             return f"the arm '{arm.name}' is not searched, so that it has no {metric}"
     assert search is not None
-    if search.repeats < FEWEST_SEARCHES:
+    if search.repeats < FEWEST:
         return (
             f"{metric} is one number of each search, and each arm is searched"
             f" {'once' if search.repeats == 1 else f'{search.repeats} times'}: a claim needs"
-            f" `search.repeats` of at least {FEWEST_SEARCHES}"
+            f" `search.repeats` of at least {FEWEST}"
         )
     if metric == "search.best":
         return _other_budgets(looked_at, search, spaces)

@@ -21,7 +21,7 @@ from pydantic import (
 
 from harness.augmentations import AugmentationSetting, augmentations
 from harness.augmentations.base import Mixing
-from harness.components.base import FUNCTION, Component
+from harness.components.base import FUNCTION, Component, unsaid
 from harness.components.training import (
     EarlyStopping,
     LoggedRuns,
@@ -91,11 +91,6 @@ _NOT_OF_RUNS = ("epochs", "keep")
 """What is of no use beside where runs are trained already."""
 
 
-def _nothing(value: Any) -> bool:
-    """What is not said is not written down, so that trials keep their identity."""
-    return not value
-
-
 class Workload(Component):
     """Data, model, loss and metric, and how long to train: the resolved setting of one trial."""
 
@@ -145,7 +140,7 @@ class Workload(Component):
     l1: float = Field(
         0.0,
         ge=0,
-        exclude_if=_nothing,
+        exclude_if=unsaid,
         description="weight of an L1 penalty on all weights but biases: after each step they move "
         "towards zero by the learning rate times it, and stay there (proximal gradient)",
     )
@@ -167,7 +162,7 @@ class Workload(Component):
     )
     uses: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], str | None] = Field(
         default_factory=dict,
-        exclude_if=_nothing,
+        exclude_if=unsaid,
         description="what this gets of stages, role: NAME, such as teacher: large; `initial: NAME` "
         "is another spelling of `transfer: {from: NAME}`. null: nothing in this role",
     )

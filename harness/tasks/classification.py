@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from harness.components.base import unsaid
 from harness.data_spec import Form, Kind
 from harness.lazy import torch
 from harness.losses.cross_entropy import likelihood
@@ -24,7 +25,7 @@ class Classification(Supervised):
     name: Literal["classification"] = "classification"
     also: list[Also] = Field(
         default_factory=list,
-        exclude_if=lambda value: not value,
+        exclude_if=unsaid,
         description="what is measured beside loss and accuracy, such as [recall, f1]",
     )
 

@@ -11,12 +11,7 @@ from harness.trial import OWN_SEEDS, Trial, digest
 
 LARGEST_PACK = 64
 GOOD_SIZE = 8  # from here on a larger pack gains little on a CPU
-_MEMBERS_OWN = (
-    "schedule",
-    "early_stopping",
-    "stop_rules",
-    OWN_SEEDS,
-)  # each member may have others
+_MEMBERS_OWN = ("schedule", "early_stopping", "stop_rules", OWN_SEEDS)  # each may have others
 
 
 def pack_key(trial: Trial) -> str:

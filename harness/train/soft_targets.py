@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from harness.data_spec import Form
-from harness.losses._of_classes import one_hot
 from harness.tasks import Objective
 from harness.train.augmentation import Augmented
 from harness.train.device_data import DeviceData, Division
@@ -46,7 +46,7 @@ class SoftTargets:
             targets: classes, (members, batch).
             start: place of the first example in the epoch's order.
         """
-        soft = one_hot(targets, self._classes)
+        soft = functional.one_hot(targets, self._classes).float()
         if self._augmentation is not None:
             inputs, soft = self._augmentation.mix(inputs, soft, start)
         return inputs, soft if self._weights is None else soft * self._weights
