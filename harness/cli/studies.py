@@ -133,10 +133,9 @@ def pilot(
     from harness.study import load_study
     from harness.workloads import data_root as root_of
 
-    loaded = load_study(study, profile, overrides or ())
+    plan = prepare(load_study(study, profile, overrides or ()), root_of(data_root))
     tell = (lambda _: None) if as_json else typer.echo
-    found = run_pilot(loaded, results, data_root, seeds=seeds, searches=searches, tell=tell)
-    plan = prepare(loaded, root_of(data_root))
+    found = run_pilot(plan, results, data_root, seeds=seeds, searches=searches, tell=tell)
     if as_json:
         typer.echo(json.dumps(pilot_as_dict(plan, found)))
     for line in () if as_json else pilot_lines(plan, found):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.evidence import Evidence
 from harness.formatting import plural
 from harness.judge.measures import compared_arms
+from harness.judged import FEWEST
 from harness.measures.base import MissingEvidence
 from harness.seeding import stream
 from harness.stats.crossed import MeanSquares, mean_squares, of_clusters, sums_of_clusters
@@ -22,8 +23,6 @@ from harness.trial import CLUSTER, WEIGHT, Outcomes
 
 Numbers = NDArray[np.float64]
 
-FEWEST_CLUSTERS = 5
-"""Of fewer, nobody can tell how much they vary, as of fewer seeds."""
 NEAR = 1e-2
 """By what share a metric and what its examples give may differ: they are computed one after the
 other, perhaps in low precision. More, and the metric is something else of the same name."""
@@ -56,30 +55,47 @@ class Variation:
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """What is the same for every trial: which examples depend on each other, and their weights."""
 
     clusters: NDArray[np.int64] | None
     weights: Numbers | None
 
     @staticmethod
-    def of(outcomes: Outcomes) -> _Layout:
+    def of(outcomes: Outcomes) -> Layout:
+        """Return that of a trial."""
         clusters, weights = outcomes.get(CLUSTER), outcomes.get(WEIGHT)
-        return _Layout(
+        return Layout(
             None if clusters is None else clusters.astype(np.int64),
             None if weights is None else weights.astype(np.float64),
         )
 
     def is_that_of(self, outcomes: Outcomes) -> bool:
-        other = _Layout.of(outcomes)
+        """Whether a trial has the same."""
+        other = Layout.of(outcomes)
         pairs = (self.clusters, other.clusters), (self.weights, other.weights)
         return all(
             one is two if one is None or two is None else np.array_equal(one, two)
             for one, two in pairs
         )
 
+    @property
+    def count(self) -> int | None:
+        """How many clusters there are of examples that depend on each other; None if none do."""
+        return None if self.clusters is None else len(np.unique(self.clusters))
+
+    @property
+    def shows_examples(self) -> bool:
+        """Whether there are enough clusters to tell how much they vary."""
+        return self.count is None or self.count >= FEWEST
+
     def mean(self, outcomes: Numbers) -> Numbers:
+        """Return the means over examples, (..., examples) to (...)."""
         return np.asarray(np.average(outcomes, axis=-1, weights=self.weights))
+
+    def squares(self, numbers: Numbers) -> MeanSquares:
+        """Return the mean squares over seeds and examples, or clusters, of (seeds, examples)."""
+        return mean_squares(of_clusters(numbers, self.clusters, self.weights))
 
 
 def variation_of_examples(test: Test, evidence: Evidence, values: Numbers) -> Variation:
@@ -100,8 +116,7 @@ def variation_of_examples(test: Test, evidence: Evidence, values: Numbers) -> Va
         that is no smooth function of means, an arm with a trial that recorded nothing of its
         examples, or too few clusters.
     """
-    is_mean = test.across == "mean" and test.average == "mean" and not test.spread_over_seeds
-    is_mean = is_mean and (test.measure.linear or test.measure.smooth)
+    is_mean = test.of_means and (test.measure.linear or test.measure.smooth)
     if not is_mean or not test.metric.startswith("test.") or len(values) < 2:
         return Variation()
     root = evidence.plan.metric(test.metric).root
@@ -109,31 +124,30 @@ def variation_of_examples(test: Test, evidence: Evidence, values: Numbers) -> Va
     if found is None:
         return Variation()
     sides, layout = found
-    clusters = None if layout.clusters is None else len(np.unique(layout.clusters))
-    if clusters is not None and clusters < FEWEST_CLUSTERS:
-        return Variation(None, clusters)
+    if not layout.shows_examples:
+        return Variation(None, layout.count)
     linear = test.measure.linear and not root
     squares = (_analysed if linear else _bootstrapped)(test, evidence, sides, layout, root)
     if squares is None:
         return Variation()
     # The metric and the mean of the outcomes may differ by rounding: the metric is what is judged.
     seed = squares.examples * float(np.var(values, ddof=1))
-    return Variation(replace(squares, seed=seed), clusters)
+    return Variation(replace(squares, seed=seed), layout.count)
 
 
 def _analysed(
-    test: Test, evidence: Evidence, sides: Sequence[Numbers], layout: _Layout, root: bool
+    test: Test, evidence: Evidence, sides: Sequence[Numbers], layout: Layout, root: bool
 ) -> MeanSquares:
     """Return the mean squares of a weighted sum of the sides, (arms, seeds, examples) each."""
     del root
     flat = [side.mean(axis=0).ravel() for side in sides]
     numbers = test.measure.reduce(flat, evidence.plan.study.factors, test.metric)
     table = numbers.reshape(sides[0].shape[1:])
-    return mean_squares(of_clusters(table, layout.clusters, layout.weights))
+    return layout.squares(table)
 
 
 def _bootstrapped(
-    test: Test, evidence: Evidence, sides: Sequence[Numbers], layout: _Layout, root: bool
+    test: Test, evidence: Evidence, sides: Sequence[Numbers], layout: Layout, root: bool
 ) -> MeanSquares | None:
     """Return the mean squares of any other number, or None if some draws have none."""
     seeds, examples = sides[0].shape[1:]
@@ -159,17 +173,17 @@ def _bootstrapped(
 
 def _outcomes_of_sides(
     test: Test, evidence: Evidence, seeds: int, root: bool
-) -> tuple[list[Numbers], _Layout] | None:
+) -> tuple[list[Numbers], Layout] | None:
     """Return the outcomes of each side, (arms, seeds, examples), or None if any is not known."""
     sides = []
-    layout: _Layout | None = None
+    layout: Layout | None = None
     for side in compared_arms(test, evidence.plan).sides:
         arms = []
         for arm in side:
             trials = outcomes_of_arm(arm, test.metric, evidence, seeds)
             if trials is None:
                 return None
-            layout = layout or _Layout.of(trials[0])
+            layout = layout or Layout.of(trials[0])
             if not all(layout.is_that_of(trial) for trial in trials):
                 return None
             numbers = np.array([trial[test.metric] for trial in trials], dtype=np.float64)
@@ -208,7 +222,7 @@ def _rows(arm: Arm, evidence: Evidence, seeds: int) -> pd.DataFrame:
 
 
 def _gives(
-    numbers: Numbers, arm: Arm, metric: str, layout: _Layout, root: bool, evidence: Evidence
+    numbers: Numbers, arm: Arm, metric: str, layout: Layout, root: bool, evidence: Evidence
 ) -> bool:
     """Tell whether outcomes, (seeds, examples), give the metric that was recorded."""
     means = layout.mean(numbers)

@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError
+from harness.judge.examples import Layout
 from harness.plan import FIXED, Plan, Winner, data_key
-from harness.plan.pilot import TOGETHER, TUNING, Pilot, pilot_trial, pilot_trials, refusal
+from harness.plan.pilot import FEWEST, TOGETHER, TUNING, Pilot, pilot_trial, pilot_trials, refusal
 from harness.run.arm_search import ArmSearch
-from harness.run.prepare import REUSABLE, prepare
+from harness.run.prepare import REUSABLE
 from harness.search import best, next_round
-from harness.stats.crossed import mean_squares
 from harness.stats.sources import spread_of_examples
 from harness.store import Store, conductor_lock, open_store
-from harness.study import LoadedStudy
-from harness.trial import Record, State, Trial
+from harness.trial import CLUSTER, LABEL, WEIGHT, Outcomes, Record, State, Trial
 from harness.workloads import Dataset, data_root, load
 
 FOLDER = "pilots"
@@ -29,7 +28,7 @@ Tell = Callable[[str], None]
 
 
 def run_pilot(
-    loaded: LoadedStudy,
+    plan: Plan,
     results: Path,
     data: Path | None = None,
     *,
@@ -44,7 +43,7 @@ def run_pilot(
     result of the baseline alone says nothing of a claim that compares arms.
 
     Args:
-        loaded: the study.
+        plan: of the study (`harness.run.prepare`).
         results: the folder of the records.
         data: the folder of data files; None for the usual one.
         seeds: trainings for each source, at least 3.
@@ -57,7 +56,6 @@ def run_pilot(
         DataMissingError: if its data cannot be had.
         StoreError: if the results folder cannot be used.
     """
-    plan = prepare(loaded, data_root(data))
     arm = plan.baseline
     reason = refusal(plan)
     if reason:
@@ -135,10 +133,11 @@ def _pilot(
     }
     complete = {id_: r for id_, r in records.items() if r.state is State.COMPLETE}
     mine = [complete[t.id] for t in trials[TOGETHER] if t.id in complete]
-    if len(mine) < 3:
+    if len(mine) < FEWEST:
         why = next((r.reason for r in records.values() if r.reason), "they have no records")
         last = why.strip().splitlines()[-1]
         raise InputError(f"only {len(mine)} of the pilot's first trainings completed: {last}")
+    kept = store.outcomes([record.trial_id for record in mine])
     names = [n for n in mine[0].metrics if n.startswith(("test.", "validation.", "probe."))]
     values = {
         source: {
@@ -155,21 +154,37 @@ def _pilot(
         trials[TOGETHER][0].id,
         values,
         {source: [trial.id for trial in each] for source, each in trials.items()},
-        _examples(store, [record.trial_id for record in mine]),
+        luck_of_examples(plan, [kept[r.trial_id] for r in mine if r.trial_id in kept]),
         len(winners),
         dict(winners[0].parameters) if winners else {},
         len(records) - len(complete),
     )
 
 
-def _examples(store: Store, ids: Sequence[str]) -> dict[str, tuple[float, float, int]]:
-    """Return, by metric, the variance of the mean over the test examples; see `Pilot`."""
-    kept = store.outcomes(ids)
+def luck_of_examples(
+    plan: Plan, outcomes: Sequence[Outcomes]
+) -> dict[str, tuple[float, float, int]]:
+    """Return, by metric, the variance of the mean over the test examples; see `Pilot`.
+
+    Examples that depend on each other count as clusters, as in a verdict. Metrics that are no mean
+    over examples are left out, as are test splits of too few clusters.
+
+    Args:
+        plan: knows the metrics.
+        outcomes: of each training, all with the same test examples.
+    """
+    if not outcomes or not outcomes[0]:
+        return {}
+    layout = Layout.of(outcomes[0])
+    if not layout.shows_examples or not all(layout.is_that_of(one) for one in outcomes):
+        return {}
     found = {}
-    for name in kept.get(ids[0], {}):
-        rows = [np.asarray(kept[i][name], dtype=np.float64) for i in ids if name in kept.get(i, {})]
-        if len(rows) >= 3 and len({row.shape for row in rows}) == 1 and rows[0].size > 1:
-            squares = mean_squares(np.stack(rows))
+    for name in outcomes[0]:
+        if name in (CLUSTER, LABEL, WEIGHT) or plan.metric(name).root:
+            continue
+        rows = [np.asarray(one[name], dtype=np.float64) for one in outcomes if name in one]
+        if len(rows) >= FEWEST and len({row.shape for row in rows}) == 1 and rows[0].size > 1:
+            squares = layout.squares(np.stack(rows))
             one = spread_of_examples(squares)
             found[name] = (one.deviation**2, one.degrees, squares.examples)
     return found

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import yaml
 
 from harness.cli.pilot_view import pilot_as_dict, pilot_lines
 from harness.errors import InputError
 from harness.plan.pilot import TEST, TOGETHER, TUNING
-from harness.run.pilot import read_pilot, run_pilot
+from harness.run.pilot import luck_of_examples, read_pilot, run_pilot
 from harness.run.prepare import count_done, prepare
 from harness.store import open_store
 from harness.study import load_study
@@ -29,7 +30,8 @@ def study(tmp_path_factory):
 def piloted(study, tmp_path_factory):
     results, told = tmp_path_factory.mktemp("results"), []
     loaded = load_study(study)
-    pilot = run_pilot(loaded, results, seeds=4, searches=3, tell=told.append)
+    plan = prepare(loaded, data_root(None))
+    pilot = run_pilot(plan, results, seeds=4, searches=3, tell=told.append)
     return loaded, results, pilot, told
 
 
@@ -63,7 +65,8 @@ def test_its_trials_are_no_evidence_and_its_first_search_is_that_of_the_study(pi
 def test_a_second_pilot_trains_nothing(piloted):
     loaded, results, pilot, _ = piloted
     told = []
-    assert run_pilot(loaded, results, seeds=4, searches=3, tell=told.append).first == pilot.first
+    plan = prepare(loaded, data_root(None))
+    assert run_pilot(plan, results, seeds=4, searches=3, tell=told.append).first == pilot.first
     assert told == []
 
 
@@ -84,4 +87,29 @@ def test_what_cannot_be_told_apart_is_refused(study, tmp_path):
     file = tmp_path / "simple.yaml"
     file.write_text(yaml.safe_dump(data, sort_keys=False))
     with pytest.raises(InputError, match="simple model"):
-        run_pilot(load_study(file), tmp_path / "results")
+        run_pilot(prepare(load_study(file), data_root(None)), tmp_path / "results")
+
+
+def test_the_luck_of_examples_counts_clusters_and_only_what_is_a_mean(study):
+    """Copies of an example in one cluster add nothing: the luck stays that of the originals."""
+    plan = prepare(load_study(study), data_root(None))
+    generator = np.random.default_rng(0)
+    table = (
+        generator.normal(size=(4, 1)) + generator.normal(size=(4, 40)) + generator.normal(size=40)
+    )
+    alone = [{"test.accuracy": row} for row in table]
+    copied = [
+        {
+            "test.accuracy": row.repeat(3),
+            "test.root_mean_squared_error": row.repeat(3) ** 2,
+            "cluster": np.arange(40).repeat(3),
+            "label": np.zeros(120),
+        }
+        for row in table
+    ]
+    (variance, degrees, count) = luck_of_examples(plan, alone)["test.accuracy"]
+    found = luck_of_examples(plan, copied)
+    assert set(found) == {"test.accuracy"}
+    assert found["test.accuracy"] == pytest.approx((variance, degrees, count))
+    few = [{**one, "cluster": np.arange(120) // 40} for one in copied]
+    assert luck_of_examples(plan, few) == {}
