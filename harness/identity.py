@@ -83,6 +83,15 @@ def task_learned(workload: Mapping[str, Any]) -> Task:
     return task_of(workload, "class" if named else _kind(canonical_json(workload["data"])))
 
 
+def selecting_metric(workload: Mapping[str, Any]) -> str:
+    """Return the metric that chooses the epoch of a training."""
+    training = workload.get("training")
+    if training is not None:
+        own: str = training.get("metric") or next(iter(training["metrics"]))
+        return f"validation.{own.partition('.')[2]}"
+    return f"validation.{task_learned(workload).selects}"
+
+
 @cache
 def _kind(data: str) -> Any:
     """Return the kind of targets of a data set, whose settings are given as JSON."""

@@ -95,7 +95,7 @@ def plan(
     """Show the arms, the trials by phase, what is already done, and the time it will take."""
     from harness.api import plan as make_plan
     from harness.cli.plan_view import plan_as_dict, print_plan
-    from harness.run.pilot import read_pilot
+    from harness.plan.pilot import read_pilot
     from harness.study import load_study
 
     planned = make_plan(

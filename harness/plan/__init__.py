@@ -8,7 +8,6 @@ from harness.plan.plan import (
     Winner,
     data_key,
     make_plan,
-    selecting_metric,
 )
 from harness.plan.space import SearchSpace, corners
 from harness.study.design import SIMPLE_BASELINE
@@ -27,5 +26,4 @@ __all__ = [
     "epochs_of",
     "estimate_seconds",
     "make_plan",
-    "selecting_metric",
 ]

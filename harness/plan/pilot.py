@@ -6,8 +6,10 @@ evidence. Source of the design: Bouthillier et al., MLSys 2021.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from harness.models import is_simple
@@ -17,6 +19,7 @@ from harness.stats.multiplicity import end_level
 from harness.stats.sources import Spread, Variances, spread, spread_of
 from harness.trial import OWN_SEEDS, SOURCES, Trial
 
+FOLDER = "pilots"
 TOGETHER = "together"
 """Initial weights, order and split at once: what the seeds of a study vary."""
 TUNING = "tuning"
@@ -99,6 +102,14 @@ class Pilot:
         """Return the fields as plain JSON-able values."""
         return asdict(self)
 
+    def write(self, results: Path) -> None:
+        """Keep it in a results folder."""
+        file = _file(results, self.study, self.profile)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_suffix(".part")
+        fresh.write_text(json.dumps(self.to_dict(), indent=1), encoding="utf-8")
+        fresh.replace(file)
+
     def belongs_to(self, plan: Plan) -> bool:
         """Whether the plan would train the same trial today: its settings, data and code."""
         if plan.baseline.name != self.arm:
@@ -126,6 +137,19 @@ class Pilot:
         parts = {name: one.deviation**2 for name, one in found.items()}
         examples = self.examples[metric][2] if metric in self.examples else 0
         return Variances(parts[TOGETHER], parts.get(TUNING, 0.0), parts.get(TEST, 0.0), examples)
+
+
+def read_pilot(results: Path, study: str, profile: str) -> Pilot | None:
+    """Return the pilot of a study and profile; None where there is none that can be read."""
+    try:
+        fields: dict[str, Any] = json.loads(_file(results, study, profile).read_text("utf-8"))
+        return Pilot(**fields)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _file(results: Path, study: str, profile: str) -> Path:
+    return results / FOLDER / f"{study}.{profile}.json"
 
 
 def metric_of_claims(plan: Plan, pilot: Pilot) -> str | None:

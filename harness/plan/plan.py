@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from harness.identity import training_version
+from harness.identity import selecting_metric, training_version
 from harness.metrics import Metric, deciding, metric_of
 from harness.models import is_simple
 from harness.own.reach import source_version
@@ -26,9 +26,7 @@ from harness.study import (
     with_settings,
 )
 from harness.study.design import SIMPLE_BASELINE
-from harness.tasks import task_of
 from harness.trial import Phase, Trial, digest, with_sources
-from harness.workloads import summary
 
 
 @dataclass(frozen=True)
@@ -295,16 +293,6 @@ class Plan:
         """Return how many candidates a repetition of an arm's search asks if none ends early."""
         space = self.space(arm)
         return min(space.candidates, space.budget // space.cost) if space else 0
-
-
-def selecting_metric(workload: Mapping[str, Any]) -> str:
-    """Return the metric that chooses the epoch of a training."""
-    training = workload.get("training")
-    if training is not None:
-        own: str = training.get("metric") or next(iter(training["metrics"]))
-        return f"validation.{own.partition('.')[2]}"
-    kind = summary(workload["data"]).form.kind
-    return f"validation.{task_of(workload, kind).selects}"
 
 
 def data_key(workload: Mapping[str, Any]) -> str:

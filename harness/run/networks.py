@@ -12,9 +12,9 @@ from statistics import fmean
 from typing import Any
 
 from harness.errors import nearest
+from harness.identity import selecting_metric
 from harness.metrics import metric_of
 from harness.models import is_simple
-from harness.plan import selecting_metric
 from harness.run.observer import Observer
 from harness.run.stages import training_inputs
 from harness.store import AssignedRecord, Execution, Store, open_store

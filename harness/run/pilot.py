@@ -1,13 +1,11 @@
-"""Runs a pilot, and keeps what it gave where `harness plan` looks for it."""
+"""Runs a pilot."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +21,6 @@ from harness.store import Store, conductor_lock, open_store
 from harness.trial import CLUSTER, LABEL, WEIGHT, Outcomes, Record, State, Trial
 from harness.workloads import Dataset, data_root, load
 
-FOLDER = "pilots"
 Tell = Callable[[str], None]
 
 
@@ -69,17 +66,8 @@ def run_pilot(
         trials[TUNING] = [pilot_trial(plan, winner) for winner in winners]
         training.train("pilot", [trial for each in trials.values() for trial in each])
         found = _pilot(plan, store, trials, winners)
-    _write(found, results)
+    found.write(results)
     return found
-
-
-def read_pilot(results: Path, study: str, profile: str) -> Pilot | None:
-    """Return the pilot of a study and profile; None where there is none that can be read."""
-    try:
-        fields: dict[str, Any] = json.loads(_file(results, study, profile).read_text("utf-8"))
-        return Pilot(**fields)
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 class _Training:
@@ -188,15 +176,3 @@ def luck_of_examples(
             one = spread_of_examples(squares)
             found[name] = (one.deviation**2, one.degrees, squares.examples)
     return found
-
-
-def _file(results: Path, study: str, profile: str) -> Path:
-    return results / FOLDER / f"{study}.{profile}.json"
-
-
-def _write(pilot: Pilot, results: Path) -> None:
-    file = _file(results, pilot.study, pilot.profile)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(".part")
-    fresh.write_text(json.dumps(pilot.to_dict(), indent=1), encoding="utf-8")
-    fresh.replace(file)

@@ -18,14 +18,15 @@ IN_TRAINING = ("train.loss", "gap.loss")
 """Measured during training, where targets may be smoothed, weighted or mixed."""
 
 
-def incomparable_losses(metric: str, looked_at: Sequence[Arm]) -> str | None:
+def incomparable_losses(claimed: str, metric: str, looked_at: Sequence[Arm]) -> str | None:
     """Say that two arms are compared by losses that differ; None if they are not.
 
     Losses of two kinds have two units. One loss with other smoothing, other class weights or mixed
     examples reports the same number of validation and test examples, and another one in training.
 
     Args:
-        metric: of the claim.
+        claimed: metric of the claim.
+        metric: that it is made of; mostly the same.
         looked_at: the arms that the claim compares.
     """
     if not metric.endswith(".loss"):
@@ -39,9 +40,10 @@ def incomparable_losses(metric: str, looked_at: Sequence[Arm]) -> str | None:
     for name in names[1:]:
         first, other = found[names[0]], found[name]
         if first != other:
+            made = "" if claimed == metric else f"{claimed} is made of {metric}, and "
             return (
-                f"{metric} is not the same number in the arms '{names[0]}' and '{name}', which"
-                " learn by other losses or targets; compare"
+                f"{made}{metric} is not the same number in the arms '{names[0]}' and '{name}',"
+                " which learn by other losses or targets; compare"
                 + (
                     " validation.loss or test.loss, or a score such as test.accuracy"
                     if first and other and first[0] == other[0]

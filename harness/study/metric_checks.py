@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.data_spec import RANGES
 from harness.errors import Problem, nearest
-from harness.identity import task_learned
+from harness.identity import selecting_metric, task_learned
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
 from harness.metrics import declared, metric_of
@@ -44,11 +44,9 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
     for where, test in tests_of(study):
         looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
         of_search = test.metric.startswith("search.")
-        unknown = (
-            no_search_metric(test.metric, looked_at, study, arms)
-            if of_search
-            else _unreported(test.metric, looked_at, study, arms)
-            or incomparable_losses(test.metric, looked_at)
+        missing = no_search_metric if of_search else _unreported
+        unknown = missing(test.metric, looked_at, study, arms) or incomparable_losses(
+            test.metric, _followed(test.metric, study, looked_at), looked_at
         )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
@@ -108,6 +106,21 @@ def _unreported(
     return None
 
 
+def _followed(metric: str, study: Study, looked_at: Sequence[Arm]) -> str:
+    """Return the metric that another one is made of, as the epochs until a target; or itself."""
+    asked: list[str | None] = [
+        probe.metric
+        for probe in study.probes
+        if isinstance(probe, CurveProbe)
+        and any(metric == f"probe.{name}" for name in probe.measures)
+    ]
+    if metric == "search.best" and study.search is not None:
+        asked.append(study.search.metric)
+    if not asked:
+        return metric
+    return asked[0] or selecting_metric(looked_at[0].workload)
+
+
 def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
     """Find targets of metrics that no epoch has, or that no epoch reaches."""
     problems = []
@@ -163,12 +176,9 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
     if split == "search":
         return _ANY
     workloads = [arm.workload for arm in looked_at] if split != "cost" else []
-    for workload in workloads:
-        own_loss = name == "loss" and not is_built_in(workload)
-        own = workload["training"] is not None or workload["task"] is not None
-        if own or own_loss or name in workload["metrics"]:
-            return _ANY
-    low, high = RANGES.get(name, (0.0, math.inf))
+    ranges = [_range_in(workload, name) for workload in workloads]
+    ranges = ranges or [RANGES.get(name, (0.0, math.inf))]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if split == "probe":
         known = [probe.measures[name].bounds for probe in study.probes if name in probe.measures]
         low, high = known[0] if known else _ANY
@@ -177,6 +187,17 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
     if test.diverged is not None:
         low, high = min(low, test.diverged), max(high, test.diverged)
     return low, high
+
+
+def _range_in(workload: Mapping[str, Any], name: str) -> tuple[float, float]:
+    """Return between which numbers a metric of an arm lies."""
+    own_loss = name == "loss" and not is_built_in(workload)
+    if own_loss or workload["training"] is not None or name in workload["metrics"]:
+        return _ANY
+    if workload["task"] is None:
+        return RANGES.get(name, (0.0, math.inf))
+    said = task_learned(workload).measures.get(name)
+    return said.bounds if said is not None else _ANY
 
 
 _Decides = tuple[str, str, Path_, Arm]

@@ -8,8 +8,8 @@ import yaml
 
 from harness.cli.pilot_view import pilot_as_dict, pilot_lines
 from harness.errors import InputError
-from harness.plan.pilot import TEST, TOGETHER, TUNING
-from harness.run.pilot import luck_of_examples, read_pilot, run_pilot
+from harness.plan.pilot import TEST, TOGETHER, TUNING, read_pilot
+from harness.run.pilot import luck_of_examples, run_pilot
 from harness.run.prepare import count_done, prepare
 from harness.store import open_store
 from harness.study import load_study

@@ -388,6 +388,13 @@ def test_a_claim_that_no_numbers_can_decide_is_refused(tmp_path, metric, rest, m
     assert message in problem
 
 
+def test_a_metric_that_is_asked_for_has_its_own_range(tmp_path):
+    text = BASE + WIDTHS + claim("of: {w: 4}, above: 1.5", "test.recall")
+    asked = "workload.task={name: classification, also: [recall]}"
+    (problem,) = refusals(tmp_path, text, asked)
+    assert "above: never holds: test.recall lies between 0 and 1" in problem
+
+
 @pytest.mark.parametrize(
     ("metric", "rest", "more"),
     [

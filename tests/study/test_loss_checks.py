@@ -7,8 +7,11 @@ from harness.study import InputError, load_study
 SMOOTH = {"name": "cross_entropy", "label_smoothing": 0.1}
 
 
-def problems(metric: str, changed: dict, data: str | dict = "digits", **claim) -> list[str]:
+def problems(
+    metric: str, changed: dict, data: str | dict = "digits", more: dict | None = None, **claim
+) -> list[str]:
     study = {
+        **(more or {}),
         "study": "losses",
         "question": "Which?",
         "workload": {"data": data, "model": {"name": "mlp", "depth": 1, "width": 4}, "epochs": 2},
@@ -73,3 +76,29 @@ def test_scores_of_other_losses_are_compared():
 def test_the_usual_loss_by_name_is_the_usual_loss():
     changed = {"loss": "cross_entropy", "model.width": 8}
     assert problems("test.loss", changed) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "more"),
+    [
+        (
+            "probe.epochs_to_target",
+            {"probes": [{"name": "epochs_to_target", "metric": "validation.loss", "target": 0.3}]},
+        ),
+        (
+            "search.best",
+            {
+                "search": {
+                    "space": {"optimizer.lr": {"log": [1e-4, 1e-1]}},
+                    "candidates": 4,
+                    "repeats": 5,
+                    "metric": "validation.loss",
+                }
+            },
+        ),
+    ],
+)
+def test_what_is_made_of_losses_that_differ_is_not_compared(metric, more):
+    (said,) = problems(metric, {"loss": "one_hot_squared_error"}, more=more)
+    assert f"{metric} is made of validation.loss, and validation.loss is not the same" in said
+    assert problems(metric, {"model.dropout": 0.5}, more=more) == []
