@@ -216,7 +216,13 @@ def _display(results: Path, tracking_uri: str | None) -> Observer:
 
 def new(
     name: Annotated[str, typer.Argument(help="name of the study")],
-    data: Annotated[str | None, typer.Option(help="its data: harness list data")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="harness list data; your own as image_folder:PATH, texts:PATH, ..."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="of table_file: the column to be predicted")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="its model, or my_module:function")] = None,
     vary: Annotated[str | None, typer.Option(help="what is varied: model.depth, ...")] = None,
     levels: Annotated[str | None, typer.Option(help="the levels, separated by commas")] = None,
@@ -233,7 +239,7 @@ def new(
     With --experiment it is about runs that are in MLflow already: --vary and --metric name a
     parameter and a metric of theirs, and the rest is found out.
     """
-    from harness.cli.template import Answers, fill, write_study
+    from harness.cli.template import QUESTIONS, Answers, data_setting, fill, write_study
 
     given = {
         "data": data, "model": model, "vary": vary, "levels": levels, "metric": metric,
@@ -243,14 +249,18 @@ def new(
     if experiment is not None:
         from harness.cli.logged_template import Draft, draft
 
-        unused = sorted(set(answers) - {"vary", "metric"})
+        unused = sorted(set(answers) - {"vary", "metric"}) + (["target"] if target else [])
         if unused:
             raise InputError(f"--{unused[0]} is found out from the runs of the experiment")
         asked = Draft(name, experiment, tracking_uri, vary, metric)
         file = write_study(name, folder, lambda: draft(asked))
         typer.echo(f"{file} is written; read it, then: harness import-mlflow {file}")
         return 0
-    if sys.stdin.isatty():
+    asked_for = typer.prompt if sys.stdin.isatty() else None
+    if asked_for and "data" not in answers:
+        answers["data"] = typer.prompt(QUESTIONS["data"], default=Answers.data)
+    answers["data"] = data_setting(str(answers.get("data", Answers.data)), target, asked_for)
+    if asked_for:
         _ask(answers)
     file = write_study(name, folder, lambda: fill(name, Answers(**answers)))  # type: ignore[arg-type]
     typer.echo(f"{file} is written; try: harness plan {file}")
@@ -259,12 +269,13 @@ def new(
 
 def _ask(answers: dict[str, str | int]) -> None:
     """Ask for what is not answered yet, with an answer to choose by return."""
-    from harness.cli.template import QUESTIONS, Answers, default_metric
+    from harness.cli.template import QUESTIONS, Answers, default_metric, default_model
 
     for key, question in QUESTIONS.items():
         usual = getattr(Answers(), key)
-        if key == "metric":
-            usual = default_metric(str(answers["data"]))
+        if key in ("metric", "model"):
+            data = str(answers["data"])
+            usual = default_metric(data) if key == "metric" else default_model(data)
         if key not in answers:
             answers[key] = typer.prompt(question, default=usual, type=type(usual))
 

@@ -64,7 +64,8 @@ def match_runs(plan: Plan, runs: Sequence[LoggedRun], file: str) -> Matched:
     problems += [_why_none(arm, finished) for arm in plan.arms if not by_arm[arm.name]]
     _refuse(problems, file)
     matches = _paired(plan, by_arm, file)
-    return Matched(matches, [*_left_out(runs, unmatched), *_missing(plan, matches)])
+    notes = [*_left_out(runs, unmatched), *_missing(plan, matches), *_no_repetitions(matches)]
+    return Matched(matches, notes)
 
 
 def _paired(plan: Plan, by_arm: Mapping[str, Sequence[LoggedRun]], file: str) -> list[Match]:
@@ -167,6 +168,26 @@ def _left_out(runs: Sequence[LoggedRun], unmatched: Sequence[LoggedRun]) -> list
     if unmatched:
         notes.append(f"{_runs(unmatched)} of no arm and left out: {_labels(unmatched)}.")
     return notes
+
+
+def _no_repetitions(matches: Sequence[Match]) -> list[str]:
+    """Say in what else the runs of one arm differ: these are taken for repetitions."""
+    arms: dict[str, list[Match]] = defaultdict(list)
+    for match in matches:
+        arms[match.arm.name].append(match)
+    differ: dict[str, str] = {}
+    for name, found in arms.items():
+        seed = found[0].arm.workload["training"]["seed"]
+        for parameter in dict.fromkeys(key for match in found for key in match.run.params):
+            if parameter != seed and len({match.run.params.get(parameter) for match in found}) > 1:
+                differ.setdefault(parameter, name)
+    if not differ:
+        return []
+    return [
+        f"Runs of one arm differ in more than their seed ({listed_some(list(differ))}, as in"
+        f" {next(iter(differ.values()))}); they are judged as repetitions of one setting. Name what"
+        " has to be equal under `training.params`."
+    ]
 
 
 def _missing(plan: Plan, matches: Sequence[Match]) -> list[str]:

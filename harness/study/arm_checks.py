@@ -20,6 +20,7 @@ from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared
 from harness.study.design import (
     SIMPLE_BASELINE,
+    WORKLOAD,
     Arm,
     assignments_of,
     baseline_levels,
@@ -139,7 +140,6 @@ def _compared(
 
 
 SETTINGS = "settings"
-WORKLOAD = "workload."
 
 
 def check_words(document: Document, overrides: Mapping[str, Any]) -> list[Problem]:

@@ -14,7 +14,7 @@ from harness.probes import CurveProbe, Probe
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
 from harness.study.contrasts import compared, selector_problem, test_problem
-from harness.study.design import Arm, select
+from harness.study.design import Arm, below_the_workload, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.study.search_checks import check_search
@@ -45,6 +45,9 @@ def check_factors(study: Study, document: Document) -> list[Problem]:
     problems = [document.problem(*found) for found in study.design.problems(study)]
     for name, factor in study.factors.items():
         where: Path_ = ("factors", name)
+        written = below_the_workload(factor.path or "")
+        if written:
+            problems.append(document.problem((*where, "path"), written))
         if isinstance(factor.levels, list) and factor.path is None:
             problems.append(document.problem(where, "a list of levels needs a `path`"))
         if isinstance(factor.levels, dict) and factor.path is not None:
