@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 
 from harness.cli import options
+from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 
 
@@ -39,7 +38,7 @@ def import_mlflow(
         reports=out,
     )
     if as_json:
-        typer.echo(json.dumps(done.to_dict()))
+        emit(done.to_dict())
         return 1 if done.left_out else 0
     counts = ", ".join(f"{count} {state}" for state, count in done.counts.items() if count)
     typer.echo(f"{done.study} ({done.profile}): {counts}")

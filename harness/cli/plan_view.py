@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> dict[str, Any]:
     """Return the plan as `harness plan --json` prints it, with what a pilot found."""
+    left = outlook.seconds
     return {
         "study": plan.study.study,
         "profile": plan.profile,
@@ -50,7 +51,7 @@ def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> di
         "same_arms": same_arms(plan.study, plan.arms),
         "power": power_of(plan.study),
         "pilot": _pilot_as_dict(plan, pilot),
-        "seconds_on_one_worker": round(outlook.seconds, 1),
+        "seconds_on_one_worker": None if left is None else round(left, 1),
         "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
         "data_present": bool(plan.fingerprints),
         "resources": study_part(plan.study, "resources"),
@@ -168,12 +169,12 @@ def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:
         console.print("The data is not on this machine yet; a run would download it first.")
     if outlook.to_run == 0:
         console.print("Everything is done; a run would only rebuild the report.")
-    else:
-        console.print(
-            f"to run        {outlook.to_run:>6} trials, about {seconds(outlook.seconds)} of work "
-            f"for one worker{_further(outlook)}",
-            highlight=False,
-        )
+        return
+    left = outlook.seconds
+    says = "how long they take is unknown until the first ones have been trained"
+    if left is not None:
+        says = f"about {seconds(left)} of work for one worker{_further(outlook)}"
+    console.print(f"to run        {outlook.to_run:>6} trials, {says}", highlight=False)
 
 
 def _further(outlook: Outlook) -> str:

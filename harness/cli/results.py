@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
+from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError
 
@@ -109,7 +109,10 @@ def _compare(
     first, second = (one.judged(wanted) for one in sets)
     view = compare(first, second, (str(folders[0]), str(folders[1])))
     page = build_comparison(view, out)
-    typer.echo(json.dumps(view.to_dict()) if as_json else f"{view.headline}\ncomparison: {page}")
+    if as_json:
+        emit(view.to_dict())
+    else:
+        typer.echo(f"{view.headline}\ncomparison: {page}")
     return told([fault for one in sets for fault in one.faults_of(wanted)], wanted)
 
 
@@ -183,13 +186,13 @@ def trial(
     store = open_store(results, create=False)
     record = _find(store, trial_id)
     if not replay:
-        typer.echo(json.dumps(record.to_dict(), indent=None if as_json else 2))
+        emit(record.to_dict(), indent=None if as_json else 2)
         return 0
     again = train_again(record, store, data_root)
     if as_json:
         said = {"trial_id": record.trial_id, "identical": again.identical}
         said |= {"code_changed": again.code_changed}
-        typer.echo(json.dumps(said))
+        emit(said)
     else:
         if again.code_changed:
             typer.echo("the code that trains it is not what it was when the trial was recorded")

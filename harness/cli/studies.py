@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError, Problem, nearest
 
@@ -104,7 +104,7 @@ def plan(
     of = planned.plan
     found = read_pilot(results, of.study.study, of.profile)
     if as_json:
-        typer.echo(json.dumps(plan_as_dict(of, planned.outlook, found)))
+        emit(plan_as_dict(of, planned.outlook, found))
     else:
         print_plan(of, planned.outlook, found)
     return 0
@@ -137,7 +137,7 @@ def pilot(
     tell = (lambda _: None) if as_json else typer.echo
     found = run_pilot(plan, results, data_root, seeds=seeds, searches=searches, tell=tell)
     if as_json:
-        typer.echo(json.dumps(pilot_as_dict(plan, found)))
+        emit(pilot_as_dict(plan, found))
     for line in () if as_json else pilot_lines(plan, found):
         typer.echo(line)
     return 0
@@ -189,7 +189,7 @@ def run(
     )
     if as_json:
         documents = [result.to_dict() for result in finished]
-        typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
+        emit(documents[0] if len(documents) == 1 else documents)
     lacking = any(not model["model"] for result in finished for model in result.models)
     failed = any(result.counts["failed"] or result.left_out for result in finished)
     return 1 if lacking or failed else 0
@@ -302,5 +302,5 @@ def schema() -> int:
     """Print the JSON Schema of study files, for editors."""
     from harness.study.load import schema as study_schema
 
-    typer.echo(json.dumps(study_schema(registered=True), indent=2))
+    emit(study_schema(registered=True), indent=2)
     return 0

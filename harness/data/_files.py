@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,7 @@ from harness.data._divide import PARTS, Labelled, OwnData, parts_of
 from harness.data.base import DataMissingError, missing
 from harness.errors import nearest
 from harness.lazy import numpy as np
+from harness.own.lookup import CodeMissingError, beside, one_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +27,9 @@ class OwnFiles(OwnData):
     """Data in files."""
 
     path: str = Field(
-        min_length=1, max_length=4096, description="here, under the data root, or absolute"
+        min_length=1,
+        max_length=4096,
+        description="here, beside the study file, under the data root, or absolute",
     )
     checksums: str | None = Field(
         None,
@@ -80,8 +84,8 @@ class OwnFiles(OwnData):
             DataMissingError: naming the first such file.
         """
         if not files:
-            raise missing(f"there is no data in '{self.path}', neither here nor", root,
-                          "Check the path")  # fmt: skip
+            places = "neither here, nor beside the study file, nor"
+            raise missing(f"there is no data in '{self.path}', {places}", root, "Check the path")
         if self.checksums is None:
             return
         known = {file.resolve(): file for file in files}
@@ -159,12 +163,25 @@ class Columns(OwnFiles):
 
 
 def _place(path: str, root: Path) -> Path:
-    """Return the file or folder that a path names: here, or under the data root."""
+    """Return the file or folder that a path names; see `found_at`."""
     here = Path(path).expanduser()
     try:
-        return here if here.is_absolute() or here.exists() else root / here
+        return here if here.is_absolute() else found_at(path, root)
     except OSError:  # such as a name that is too long
         return here
+
+
+def found_at(path: str, root: Path) -> Path:
+    """Return where a path is: here, beside the study file, or else under the data root.
+
+    Raises:
+        DataMissingError: if it is here and beside the study file, and these are not the same.
+    """
+    try:
+        found = one_of([path, *(os.path.join(folder, path) for folder in beside())], path)
+    except CodeMissingError as error:
+        raise DataMissingError(str(error)) from None
+    return root / path if found is None else Path(found)
 
 
 def _is_there(file: Path) -> bool:

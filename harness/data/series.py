@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from harness.data._dataset import Dataset, Examples, Handling, blocks, split
+from harness.data._files import found_at
 from harness.data.base import Data, DataMissingError, Limit, bundled, missing
 from harness.data_spec import Form
 from harness.errors import nearest
@@ -167,7 +168,7 @@ class Series(Data):
             return root / "ETT-small" / "ETTh1.csv"
         if source in _SERIES:
             return bundled("statsmodels", "datasets", source, f"{source}.csv")
-        return Path(source) if Path(source).is_file() else root / source
+        return found_at(source, root)
 
     def _table(self, root: Path) -> NDArray[np.float64]:
         """Return the values that a window holds, shape (points, features), the target in front."""
@@ -190,8 +191,8 @@ class Series(Data):
             raise missing("ETTh1 is not", root, "Put ETTh1.csv (Zhou et al. 2021) into ETT-small")
         if not file.is_file():
             raise DataMissingError(
-                f"there is no series '{source}', neither by that name, nor as a CSV file here or "
-                f"under '{root}'{nearest(source, _SERIES)}"
+                f"there is no series '{source}', neither by that name, nor as a CSV file here, "
+                f"beside the study file or under '{root}'{nearest(source, _SERIES)}"
             )
         with file.open(newline="", encoding="utf-8-sig") as lines:
             header, *rows = [row for row in csv.reader(lines) if row]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.own.lookup import look_beside
 from harness.plan import Assignment, Plan, data_key, estimate_seconds, make_plan
 from harness.pretrained import need_library
 from harness.run.outcome import forecast
@@ -30,6 +31,7 @@ def prepare(loaded: LoadedStudy, root: Path) -> Plan:
         InputError: if there is nothing to be trained, because other code has done it.
         ExtraMissingError: if a network's library is not installed.
     """
+    look_beside(loaded.folders)
     if any(trained_elsewhere(arm.workload) for arm in loaded.arms):
         message = "its runs were trained elsewhere; `harness import-mlflow` reads and judges them"
         raise InputError([Problem(message, loaded.file)])
@@ -72,9 +74,9 @@ class Outlook:
     by_arm: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
-    def seconds(self) -> float:
-        """The estimated work left for one worker."""
-        return self.costs.get(SECONDS, 0.0)
+    def seconds(self) -> float | None:
+        """The work left for one worker; None where no trial of the plan has been measured yet."""
+        return self.costs.get(SECONDS) if self.to_run else 0.0
 
     @property
     def to_run(self) -> int:
@@ -129,7 +131,8 @@ class Walk:
         guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
         guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
         shares = {name: left[name] * guess for name, guess in guesses.items()}
-        by_arm = {name: forecast(share, self._measured) for name, share in shares.items() if share}
+        told = {name: forecast(share, self._measured) for name, share in shares.items() if share}
+        by_arm = {name: costs for name, costs in told.items() if costs}
         return Outlook(total, self._done, forecast(sum(shares.values()), self._measured), by_arm)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import fnmatch
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,12 @@ class LoadedStudy:
     file: str
     document: Document = field(repr=False, compare=False)
     profiles: Mapping[str, Study] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders of the file and of those that it extends; none for a study in no file."""
+        files = dict.fromkeys([self.file, *self.document.files.values()])
+        return [os.path.dirname(os.path.abspath(file)) for file in files if file]
 
 
 DEFAULT = "default"
