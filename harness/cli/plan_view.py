@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from harness.plan.pilot import Pilot
 
 
+MOST_ARMS = 200
+"""Rows of the table of arms; more are counted."""
+
+
 def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> dict[str, Any]:
     """Return the plan as `harness plan --json` prints it, with what a pilot found."""
     left = outlook.seconds
@@ -71,23 +75,11 @@ def _pilot_as_dict(plan: Plan, pilot: Pilot | None) -> dict[str, Any] | None:
 def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None:
     """Print the plan to the terminal, with what a pilot says about spending."""
     from rich.console import Console  # a program that asks for JSON need not wait for it
-    from rich.table import Table
 
     console = Console()
     study = plan.study
     console.print(f"[bold]{study.study}[/bold] ({plan.profile}): {study.question}", highlight=False)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("arm", *study.factors, "searched"):
-        table.add_column(heading, overflow="fold")
-    for arm in plan.all_arms:
-        space = plan.space(arm)
-        searched = ", ".join(space.dimensions) if space else "–"
-        mark = " (baseline)" if arm.is_baseline else ""
-        if arm.name == SIMPLE_BASELINE:
-            mark = f" ({study.simple_model})"
-        levels = [str(arm.levels.get(factor, "–")) for factor in study.factors]
-        table.add_row(arm.name + mark, *levels, searched)
-    console.print(table)
+    _print_arms(console, plan)
     print_search(console, plan)
     for name in plan.stages:
         users = [arm.name for arm in plan.arms if name in sources_of(arm.workload).values()]
@@ -117,6 +109,27 @@ def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None
 
         for line in pilot_lines(plan, pilot):
             console.print(line, highlight=False)
+
+
+def _print_arms(console: Console, plan: Plan) -> None:
+    """Print a row for each arm: its levels, and what is searched."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("arm", *plan.study.factors, "searched"):
+        table.add_column(heading, overflow="fold")
+    for arm in plan.all_arms[:MOST_ARMS]:
+        space = plan.space(arm)
+        searched = ", ".join(space.dimensions) if space else "–"
+        mark = " (baseline)" if arm.is_baseline else ""
+        if arm.name == SIMPLE_BASELINE:
+            mark = f" ({plan.study.simple_model})"
+        levels = [str(arm.levels.get(factor, "–")) for factor in plan.study.factors]
+        table.add_row(arm.name + mark, *levels, searched)
+    console.print(table)
+    if len(plan.all_arms) > MOST_ARMS:
+        more = len(plan.all_arms) - MOST_ARMS
+        console.print(f"and {more:,} more; --json has them all", highlight=False)
 
 
 _SHOWN_IF = {

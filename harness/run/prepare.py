@@ -128,6 +128,10 @@ class Walk:
             if more_asked > 0 or arm.name in self._confirmed:
                 total[Phase.SEARCH.value] += more_asked
                 left[arm.name] += more_asked
+        if not self._measured:  # the guesses would only be compared with each other
+            for workload in {a.workload["model"]["name"]: a.workload for a in plan.arms}.values():
+                estimate_seconds(workload)  # a network that does not say what it costs is told
+            return Outlook(total, self._done)
         guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
         guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
         shares = {name: left[name] * guess for name, guess in guesses.items()}

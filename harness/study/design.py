@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,6 +32,7 @@ SIMPLE_BASELINE = "simple-baseline"
 _ONE_WORD = re.compile(r"[\w.+/:-]+")
 OnError = Callable[[ValidationError, Path_, Mapping[str, Path_]], None]
 """Told of an error, where it stands unless its path says more, and where each path is set."""
+Where = Callable[[], tuple[Path_, Mapping[str, Path_]]]
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,15 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         for factor, level in levels.items():
             assignments |= assignments_of(study, factor, level)
         sampler = assignments.pop(SAMPLER, None)
-        origin = _origin(study, levels, own)
-        workload = checked_workload(base, assignments, origin, on_error, _places(study, levels))
+        where = partial(_places, study, levels, own)
+        workload = checked_workload(base, assignments, where, on_error)
         if workload is not None:
             reference = all(same_value(level, baseline[f]) for f, level in levels.items())
             sets = leaves(assignments)
             arms.append(Arm(name, levels, workload, sets, False, reference, sampler))
     for name, given in study.arms.items():
         assignments = {path: value for path, value in given.items() if path != SAMPLER}
-        workload = checked_workload(base, assignments, ("arms", name), on_error)
+        workload = checked_workload(base, assignments, below(("arms", name), given), on_error)
         if workload is not None:
             sets = leaves(assignments)
             arms.append(Arm(name, {}, workload, sets, named=True, sampler=given.get(SAMPLER)))
@@ -196,15 +197,22 @@ def _origin(study: Study, levels: Mapping[str, Any], workload: Mapping[str, Any]
     return ("factors",)
 
 
-def _places(study: Study, levels: Mapping[str, Any]) -> dict[str, Path_]:
-    """Return where in the file each path stands that the levels of an arm set."""
+def _places(
+    study: Study, levels: Mapping[str, Any], workload: Mapping[str, Any]
+) -> tuple[Path_, Mapping[str, Path_]]:
+    """Return where the levels of an arm stand, and each path that they set."""
     found: dict[str, Path_] = {}
     for name, level in levels.items():
         at = place_of_level(study, name, level)
         labelled = isinstance(study.factors[name].levels, dict)
         for path in assignments_of(study, name, level):
             found[path] = (*at, path) if labelled else at
-    return found
+    return _origin(study, levels, workload), found
+
+
+def below(origin: Path_, paths: Iterable[str]) -> Where:
+    """Return where paths stand that are the keys of one mapping in the file."""
+    return lambda: (origin, {path: (*origin, path) for path in paths})
 
 
 def place_of_level(study: Study, factor: str, level: Any) -> Path_:
@@ -256,18 +264,16 @@ def is_within(path: str, other: str) -> bool:
 def checked_workload(
     base: Mapping[str, Any],
     assignments: Mapping[str, Any],
-    origin: Path_,
+    where: Where,
     on_error: OnError | None,
-    places: Mapping[str, Path_] | None = None,
 ) -> Mapping[str, Any] | None:
     """Return a workload with some dotted paths set, resolved; None after telling of an error.
 
     Args:
         base: the workload.
         assignments: dotted paths and their values.
-        origin: where these stand in the file.
+        where: says where they stand in the file: all of them, and each path.
         on_error: told of an error; without it pydantic's ValidationError is raised.
-        places: where each path stands; below `origin` unless given.
     """
     data = copy.deepcopy(dict(base))
     try:
@@ -277,7 +283,7 @@ def checked_workload(
     except ValidationError as error:
         if on_error is None:
             raise
-        on_error(error, origin, places or {path: (*origin, path) for path in assignments})
+        on_error(error, *where())
         return None
 
 
