@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.running_view import running_lines, study_part
@@ -26,8 +26,14 @@ MOST_ARMS = 200
 """Rows of the table of arms; more are counted."""
 
 
-def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> dict[str, Any]:
-    """Return the plan as `harness plan --json` prints it, with what a pilot found."""
+MANY_ARMS = 1000
+"""Arms from which on a plan asks whether so many are meant."""
+
+
+def plan_as_dict(
+    plan: Plan, outlook: Outlook, pilot: Pilot | None = None, reading: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the plan as `harness plan --json` prints it; see `print_plan`."""
     left = outlook.seconds
     return {
         "study": plan.study.study,
@@ -58,6 +64,7 @@ def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> di
         "seconds_on_one_worker": None if left is None else round(left, 1),
         "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
         "data_present": bool(plan.fingerprints),
+        "reading": list(reading),
         "resources": study_part(plan.study, "resources"),
         "faults": study_part(plan.study, "faults"),
         "checkpoints": study_part(plan.study, "checkpoints"),
@@ -72,8 +79,10 @@ def _pilot_as_dict(plan: Plan, pilot: Pilot | None) -> dict[str, Any] | None:
     return pilot_as_dict(plan, pilot)
 
 
-def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None:
-    """Print the plan to the terminal, with what a pilot says about spending."""
+def print_plan(
+    plan: Plan, outlook: Outlook, pilot: Pilot | None = None, reading: Sequence[str] = ()
+) -> None:
+    """Print the plan, with what a pilot says about spending, and how the data are read."""
     from rich.console import Console  # a program that asks for JSON need not wait for it
 
     console = Console()
@@ -95,6 +104,16 @@ def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None
     for phase, count in outlook.total.items():
         done = outlook.done[phase]
         console.print(f"{phase:<13} {count:>6} trials, {done} done", highlight=False)
+    if len(plan.arms) > MANY_ARMS:
+        console.print(
+            f"warning: {len(plan.arms):,} arms; is each combination of levels meant?"
+            " `harness list designs` shows smaller designs",
+            style="yellow",
+            highlight=False,
+        )
+    for line in reading:
+        style = "yellow" if line.startswith("warning:") else None
+        console.print(line, highlight=False, markup=False, style=style)
     for line in _own_code_lines(plan):
         console.print(line, highlight=False)
     for line in running_lines(study):

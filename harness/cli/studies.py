@@ -96,17 +96,20 @@ def plan(
     from harness.api import plan as make_plan
     from harness.cli.plan_view import plan_as_dict, print_plan
     from harness.plan.pilot import read_pilot
+    from harness.run.prepare import reading
     from harness.study import load_study
+    from harness.workloads import data_root as root_of
 
     planned = make_plan(
         load_study(study, profile, overrides or ()), results=results, data=data_root
     )
     of = planned.plan
     found = read_pilot(results, of.study.study, of.profile)
+    told = reading(of, root_of(data_root))
     if as_json:
-        emit(plan_as_dict(of, planned.outlook, found))
+        emit(plan_as_dict(of, planned.outlook, found, told))
     else:
-        print_plan(of, planned.outlook, found)
+        print_plan(of, planned.outlook, found, told)
     return 0
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.components.base import unsaid
 from harness.data._divide import PARTS, Labelled, OwnData, parts_of
 from harness.data.base import DataMissingError, missing
 from harness.errors import nearest
@@ -21,6 +23,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TABLES = (".csv", ".tsv", ".parquet")
+
+
+Separator = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=1,
+        exclude_if=unsaid,
+        description="what divides the columns of a CSV file, such as ';'; a comma unless given",
+    ),
+]
+Decimal = Annotated[
+    Literal[".", ","] | None,
+    Field(exclude_if=unsaid, description="what stands before the decimals in a CSV file"),
+]
 
 
 class OwnFiles(OwnData):
@@ -117,6 +134,9 @@ class Columns(OwnFiles):
         "validation and test",
     )
 
+    separator: Separator = None
+    decimal: Decimal = None
+
     suffixes: ClassVar[tuple[str, ...]] = TABLES
 
     def read_tables(self, root: Path) -> tuple[pa.Table, NDArray[Any] | None]:
@@ -132,7 +152,7 @@ class Columns(OwnFiles):
         tables, parts = [], []
         for file in files:
             name = self.says(file, root)
-            table = _read_table(file, name)
+            table = _read_table(file, name, self)
             tables.append(table)
             if file != self.place(root):
                 part = next((PARTS[s] for s in PARTS if file.name.lower().startswith(s)), None)
@@ -209,12 +229,13 @@ def _checksums(path: str, root: Path) -> dict[str, tuple[Path, str]]:
     return found
 
 
-def _read_table(file: Path, name: str) -> pa.Table:
+def _read_table(file: Path, name: str, how: Columns) -> pa.Table:
     """Read a CSV, TSV or Parquet file.
 
     Args:
         file: its path.
         name: that errors give it.
+        how: columns are divided, and decimals written.
     """
     import pyarrow as pa
     from pyarrow import csv, parquet
@@ -223,18 +244,44 @@ def _read_table(file: Path, name: str) -> pa.Table:
         if file.suffix.lower() == ".parquet":
             table = parquet.read_table(file)
         else:
-            tab = "\t" if file.suffix.lower() == ".tsv" else ","
+            usual = "\t" if file.suffix.lower() == ".tsv" else ","
+            divider = how.separator or usual
             table = csv.read_csv(
                 file,
-                parse_options=csv.ParseOptions(delimiter=tab, newlines_in_values=True),
-                convert_options=csv.ConvertOptions(strings_can_be_null=True),
+                parse_options=csv.ParseOptions(delimiter=divider, newlines_in_values=True),
+                convert_options=csv.ConvertOptions(
+                    strings_can_be_null=True, decimal_point=how.decimal or "."
+                ),
             )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise DataMissingError(f"{name} cannot be read: {reason}") from None
+        hint = other_separator(first_line(file), how.separator) if how.separator is None else ""
+        raise DataMissingError(f"{name} cannot be read: {reason}{hint}") from None
+    if len(table.column_names) == 1:
+        hint = other_separator(table.column_names[0], how.separator)
+        if hint:
+            raise DataMissingError(f"{name} has one column only{hint}")
     if len(set(table.column_names)) < len(table.column_names):
         raise DataMissingError(f"{name} has two columns of one name")
     return table
+
+
+def first_line(file: Path) -> str:
+    """Return the first line of a file of text; empty if it is none."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as lines:
+            return lines.readline().strip()
+    except OSError:
+        return ""
+
+
+def other_separator(header: str, separator: str | None) -> str:
+    """Say by what columns seem to be divided, where it is not what they were read by."""
+    counted = {one: header.count(one) for one in ";\t|," if one != (separator or ",")}
+    likely = max(counted, key=lambda one: counted[one])
+    if not counted[likely]:
+        return ""
+    return f"; columns seem to be divided by {likely!r}: say `separator: {json.dumps(likely)}`"
 
 
 def column(table: pa.Table, name: str, where: str) -> pa.ChunkedArray:

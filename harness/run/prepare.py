@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.data import data_of
 from harness.own.lookup import look_beside
 from harness.plan import Assignment, Plan, data_key, estimate_seconds, make_plan
 from harness.pretrained import need_library
@@ -22,6 +23,8 @@ from harness.workloads import fingerprint
 
 REUSABLE = {State.COMPLETE, State.DIVERGED, State.PRUNED}
 ENOUGH_CONFIRMED = 200
+LARGEST_LOOKED_AT = 50_000_000
+"""Bytes of data files up to which a plan looks into them."""
 
 
 def prepare(loaded: LoadedStudy, root: Path) -> Plan:
@@ -58,6 +61,21 @@ def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:
     workloads = [stage.trial.workload for stage in plan.stages.values()]
     workloads += [arm.workload for arm in plan.all_arms]
     return {data_key(workload): workload["data"] for workload in workloads}
+
+
+def reading(plan: Plan, root: Path) -> list[str]:
+    """Say how the files of a plan's data are read and divided, unless they are large.
+
+    Raises:
+        DataMissingError: if they cannot be used as asked.
+    """
+    lines = []
+    for config in data_configs(plan).values():
+        data = data_of(config)
+        sizes = [file.stat().st_size for file in data.files(root) if file.is_file()]
+        if sum(sizes) <= LARGEST_LOOKED_AT:
+            lines += data.reading(root)
+    return list(dict.fromkeys(lines))
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,19 @@ def test_what_is_meant_is_told_where_it_stands(tmp_path, changes, place, message
     assert place in str(error.value)
 
 
+def test_a_design_of_too_many_arms_is_refused_before_they_are_made(tmp_path):
+    depth = f"  depth: {{path: model.depth, levels: {list(range(1, 1001))}}}\n"
+    width = ("levels: [8, 16]", f"levels: {list(range(8, 1008))}")
+    with pytest.raises(InputError, match=r"factors: 1,000,000 combinations of levels, more than"):
+        load(tmp_path, width, ("seeds: 8", f"{depth}seeds: 8"))
+
+
+def test_what_never_acts_is_found_where_it_is_looked_for(tmp_path):
+    both = ("seeds: 8", "  size: {levels: {a: {model.width: 4}, b: {model.width: 5}}}\nseeds: 8")
+    with pytest.raises(InputError, match=r"model\.width never acts: factor 'size' overwrites it"):
+        load(tmp_path, both)
+
+
 def test_an_error_names_the_level_that_is_wrong_and_no_other(tmp_path):
     depth = ("seeds: 8", "  depth: {path: model.depth, levels: [2, -3]}\nseeds: 8")
     with pytest.raises(InputError) as error:
