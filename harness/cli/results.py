@@ -1,4 +1,4 @@
-"""Commands about results: report, publish, trial, ui, export-optuna."""
+"""Commands about results: report, merge, publish, trial, ui, export-optuna."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (report, publish, trial, ui, export_optuna):
+    for command in (report, merge, publish, trial, ui, export_optuna):
         app.command()(command)
 
 
@@ -114,6 +114,37 @@ def _compare(
     else:
         typer.echo(f"{view.headline}\ncomparison: {page}")
     return told([fault for one in sets for fault in one.faults_of(wanted)], wanted)
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="with results")],
+    into: Annotated[Path, typer.Option(help="a folder that has no results yet")] = Path("merged"),
+    keep_first: Annotated[
+        bool,
+        typer.Option(
+            "--keep-first", help="of two different records of a trial, the first folder's"
+        ),
+    ] = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Join results of several folders, such as those of two machines, in a new one.
+
+    Every trial has one record then; records of one trial that differ are refused. The folders stay
+    as they are. `harness run STUDY --results FOLDER` goes on with what is missing.
+    """
+    from harness.store import merge as join
+
+    if len(folders) < 2:
+        raise InputError("name at least two folders")
+    done = join(folders, into, keep_first=keep_first)
+    if as_json:
+        found = {"into": str(into), "records": done.records, "executions": done.executions}
+        emit(found | {"contradicting": list(done.contradicting)})
+        return 0
+    typer.echo(f"{into}: {done.records} records, {done.executions} runs of studies")
+    if done.contradicting:
+        typer.echo(f"{len(done.contradicting)} trials had another record in a later folder")
+    return 0
 
 
 def publish(

@@ -50,6 +50,11 @@ class Store:
         self.report_cache = ReportCache(connection)
         self.searches = Searches(connection)
 
+    @property
+    def connection(self) -> Connection:
+        """The database itself, for what reads it as a whole."""
+        return self._db
+
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
         """Commit records together, with products. A failed record gives way to a later one."""
