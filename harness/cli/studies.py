@@ -1,4 +1,4 @@
-"""Commands about study files: validate, plan, run, new, list, schema."""
+"""Commands about study files: validate, plan, run, new, list, schema, docs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (validate, plan, pilot, run, new, list_, schema):
+    for command in (validate, plan, pilot, run, new, list_, schema, docs):
         app.command(name=command.__name__.strip("_"))(command)
 
 
@@ -301,9 +301,42 @@ def list_(kind: Annotated[str, typer.Argument(help="what to list")] = "kinds") -
     return 0
 
 
-def schema() -> int:
-    """Print the JSON Schema of study files, for editors."""
+def schema(
+    command: Annotated[
+        str | None, typer.Argument(help="whose JSON document is meant, in place of study files")
+    ] = None,
+) -> int:
+    """Print the JSON Schema of study files, for editors, or of what a command's --json prints."""
+    from harness.cli.forms import forms
     from harness.study.load import schema as study_schema
 
-    emit(study_schema(registered=True), indent=2)
+    known = forms()
+    if command is not None and command not in known:
+        names = ", ".join(known)
+        near = nearest(command, known)
+        raise InputError(f"'{command}' prints no document (these do: {names}){near}")
+    found = study_schema(registered=True) if command is None else known[command].json_schema()
+    emit(found, indent=2)
+    return 0
+
+
+def docs(
+    page: Annotated[
+        str | None, typer.Argument(help="its name; without one, all are listed")
+    ] = None,
+) -> int:
+    """Print a page of the documentation; no network is needed."""
+    from harness.cli import reference
+
+    known = reference.pages()
+    if page is None:
+        width = max(map(len, known))
+        for name, title in known.items():
+            typer.echo(f"{name:<{width}}  {title}")
+        return 0
+    if page not in known:
+        raise InputError(
+            f"there is no page '{page}'{nearest(page, known)}; `harness docs` lists all"
+        )
+    typer.echo(reference.page(page))
     return 0
