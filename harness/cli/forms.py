@@ -1,4 +1,4 @@
-"""The forms of the documents that commands print with `--json`, from which their schemas are made."""
+"""The forms of the documents that commands print with `--json`: their schemas come from here."""
 
 from __future__ import annotations
 
@@ -250,6 +250,6 @@ def forms() -> dict[str, TypeAdapter[Any]]:
     found: dict[str, Any] = {
         "plan": Plan, "pilot": Pilot, "run": Run | list[Run], "claims": list[Claim],
         "report": Compared, "trial": Record | Replayed, "verify": Verified,
-        "models": list[Network], "import-mlflow": Run, "merge": Joined,
+        "models": list[Network], "import-mlflow": Run, "import": Run, "merge": Joined,
     }  # fmt: skip
     return {name: TypeAdapter(form) for name, form in found.items()}

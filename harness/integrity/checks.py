@@ -76,8 +76,8 @@ def _imported(evidence: Evidence) -> list[Check]:
     if not found:
         return []
     unknown = (
-        f"The runs were trained elsewhere and imported from the MLflow experiment"
-        f" “{found.get('experiment')}”: how they were tuned, what their test split was, and whether"
+        "The runs were trained elsewhere and imported from"
+        f" {found.get('from') or 'the MLflow experiment “{}”'.format(found.get('experiment'))}: how they were tuned, what their test split was, and whether"
         " the claims were written before they ran, cannot be told here."
     )
     says = (unknown, *(str(note) for note in found.get("notes", ())))

@@ -84,8 +84,7 @@ def _paired(plan: Plan, by_arm: Mapping[str, Sequence[LoggedRun]], file: str) ->
             elif seed in seeds[arm.name]:
                 problems.append(
                     f"the runs {seeds[arm.name][seed].label} and {run.label} are both of arm"
-                    f" {arm.name} with seed {seed}; delete the one that does not count in MLflow,"
-                    " or tell them apart by training.params"
+                    f" {arm.name} with seed {seed}; {_advice(arm.workload['training']['name'])}"
                 )
             else:
                 seeds[arm.name][seed] = run
@@ -109,6 +108,16 @@ def _paired(plan: Plan, by_arm: Mapping[str, Sequence[LoggedRun]], file: str) ->
         for block, seed in enumerate(ordered)
         if seed in seeds[arm.name]
     ]
+
+
+def _advice(kind: str) -> str:
+    if kind == "mlflow":
+        return "delete the one that does not count in MLflow, or tell them apart by training.params"
+    return (
+        "take the one out that does not count, or tell them apart by training.params; if there is a"
+        " row for each epoch, name its column with `training.epoch`, and that of the run with"
+        " `training.run`"
+    )
 
 
 def _wanted(arm: Arm) -> dict[str, Any]:

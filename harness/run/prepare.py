@@ -36,7 +36,9 @@ def prepare(loaded: LoadedStudy, root: Path) -> Plan:
     """
     look_beside(loaded.folders)
     if any(trained_elsewhere(arm.workload) for arm in loaded.arms):
-        message = "its runs were trained elsewhere; `harness import-mlflow` reads and judges them"
+        named = loaded.arms[0].workload["training"]["name"]
+        command = "import-mlflow" if named == "mlflow" else "import"
+        message = f"its runs were trained elsewhere; `harness {command}` reads and judges them"
         raise InputError([Problem(message, loaded.file)])
     for arm in loaded.arms:
         need_library(arm.workload["model"])

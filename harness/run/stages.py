@@ -102,8 +102,9 @@ def training_inputs(record: Record, store: Store | None, root: Path | None) -> T
         look_beside(_folders_of_studies(store))
     if trained_elsewhere(trial.workload):
         name = trial.workload["run"]["name"]
+        where = " of MLflow" if trial.workload["training"]["name"] == "mlflow" else ""
         raise InputError(
-            f"{trial.id} is the run '{name}' of MLflow: other code trained it, which is not at hand"
+            f"{trial.id} is the run '{name}'{where}: other code trained it, which is not at hand"
         )
     data = load(trial.workload["data"], data_root(root)).for_phase(trial.phase)
     given = {}
