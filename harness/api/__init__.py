@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     StudyLike = str | Path | Mapping[str, Any] | LoadedStudy
 
 __all__ = [
-    "InputError", "Planned", "Result", "import_mlflow", "import_runs", "judge", "load", "plan", "report", "run",
-    "run_all",
+    "InputError", "Planned", "Result", "import_mlflow", "import_runs", "judge", "load", "plan",
+    "report", "run", "run_all",
 ]  # fmt: skip
 
 RESULTS = Path("results")

@@ -152,8 +152,8 @@ class LoggedRuns(Component):
     """
 
     name: Literal["mlflow", "logged"] = Field(
-        description="mlflow: `harness import-mlflow` reads them; logged: `harness import` does, from"
-        " a table or a storage of Optuna"
+        description="mlflow: `harness import-mlflow` reads them; logged: `harness import` does, "
+        "from a table or a storage of Optuna"
     )
     experiment: str | None = Field(
         None,

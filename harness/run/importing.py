@@ -135,9 +135,9 @@ def _sorted_runs(records: Sequence[tuple[Match, Record]]) -> list[str]:
         orders = {_order_of(row) for row in rows}
         if len(rows) > 1 and min(map(len, rows)) >= FEWEST and orders in ({1}, {-1}):
             return [
-                f"In every arm, {metric} goes only one way with the seed, as if seeds had been given"
-                " after sorting by it. Runs that are paired so are no pairs, and their intervals are"
-                " too narrow."
+                f"In every arm, {metric} goes only one way with the seed, as if seeds had been"
+                " given after sorting by it. Runs that are paired so are no pairs, and their"
+                " intervals are too narrow."
             ]
     return []
 

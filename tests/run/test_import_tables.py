@@ -197,9 +197,9 @@ def test_a_storage_of_optuna_is_judged(place):
     assert done["relu-wins"].effect == pytest.approx(EFFECT)
     assert list(done.curves.query("arm == 'relu' and seed == 0")["epoch"]) == [1, 2, 3]
     assert "trials of a search" in done.integrity["imported"][1]
-    for training, says in ((of(experiment="net"), "did you mean 'nets'"), (STUDY, "test_acc")):
-        if training is STUDY:  # the only study of a storage need not be named
-            training = of(metrics={"test.accuracy": "test_ac"})
+    # the only study of a storage need not be named
+    lacking = of(metrics={"test.accuracy": "test_ac"})
+    for training, says in ((of(experiment="net"), "mean 'nets'"), (lacking, "mean 'test_acc'")):
         with pytest.raises(InputError, match=says):
             api.import_runs(training, "sqlite:///o.db")
 
