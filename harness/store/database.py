@@ -45,15 +45,10 @@ class Store:
     """The database of one results folder. Open it with `open_store`."""
 
     def __init__(self, connection: Connection, folder: Path):
-        self._db = connection
+        self._db = self.connection = connection
         self.folder = folder
         self.report_cache = ReportCache(connection)
         self.searches = Searches(connection)
-
-    @property
-    def connection(self) -> Connection:
-        """The database itself, for what reads it as a whole."""
-        return self._db
 
     # --- records ---------------------------------------------------------------------------
     def add_records(self, records: Iterable[Record]) -> None:
