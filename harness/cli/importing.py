@@ -45,7 +45,8 @@ def import_(
         str,
         typer.Argument(
             metavar="RUNS",
-            help="a CSV, JSON lines or Parquet file, or the address of a storage of Optuna",
+            help="a CSV, JSON lines or Parquet file, a folder of TensorBoard's, or the address of"
+            " a storage of Optuna",
         ),
     ],
     profile: options.Profile = None,

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.errors import nearest
+from harness.formatting import listed_some
 from harness.judged import FEWEST
 from harness.metrics import BUILT_IN, logged_names
 from harness.plan import Plan, make_plan
@@ -118,7 +119,7 @@ def _read(
     except ReadingError as error:
         option = "--tracking-uri" if in_mlflow else "the runs"
         raise InputError([Problem(str(error), option)]) from None
-    notes = [*source.notes, *matched.notes, *_sorted_runs(records)]
+    notes = [*source.notes, *matched.notes, *_sorted_runs(records), *_shorter(records)]
     origin = {"notes": notes} if in_mlflow else {"notes": notes, "from": source.words}
     plain = address is not None and not in_mlflow and "@" not in address  # which has a password
     return records, origin | ({"address": address} if plain else {})
@@ -140,6 +141,19 @@ def _sorted_runs(records: Sequence[tuple[Match, Record]]) -> list[str]:
                 " intervals are too narrow."
             ]
     return []
+
+
+def _shorter(records: Sequence[tuple[Match, Record]]) -> list[str]:
+    """Say which runs end before others: nobody can tell whether they were interrupted."""
+    ends = {match.run.label: record.curve[-1]["epoch"] for match, record in records if record.curve}
+    last = max(ends.values(), default=0)
+    early = [f"{label} at {end:g}" for label, end in ends.items() if end < last]
+    if not early:
+        return []
+    return [
+        f"Some runs end before others, which end at step {last:g}: {listed_some(early)}. If they"
+        " were interrupted, they count all the same; leave them out."
+    ]
 
 
 def _order_of(values: Sequence[float | None]) -> int:

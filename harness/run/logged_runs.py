@@ -186,9 +186,13 @@ def _no_repetitions(matches: Sequence[Match]) -> list[str]:
         arms[match.arm.name].append(match)
     differ: dict[str, str] = {}
     for name, found in arms.items():
-        seed = found[0].arm.workload["training"]["seed"]
+        training = found[0].arm.workload["training"]
+        names = (training["seed"], training.get("run"))
         for parameter in dict.fromkeys(key for match in found for key in match.run.params):
-            if parameter != seed and len({match.run.params.get(parameter) for match in found}) > 1:
+            if (
+                parameter not in names
+                and len({match.run.params.get(parameter) for match in found}) > 1
+            ):
                 differ.setdefault(parameter, name)
     if not differ:
         return []

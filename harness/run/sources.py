@@ -1,4 +1,4 @@
-"""Where runs of other code are read from: MLflow, tables of runs or epochs, storages of Optuna."""
+"""Where runs of other code are read from: MLflow, tables, storages of Optuna, TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from harness.errors import nearest
 from harness.formatting import listed_some
+from harness.run.events import read_folder
 from harness.search.stored import read_storage
 from harness.track.reading import LoggedRun, ReadingError, RunReader
 
@@ -46,9 +47,11 @@ def open_source(address: str | None, training: Mapping[str, Any]) -> Source:
     if training["name"] == "mlflow":
         return _MLflow(address, training["experiment"])
     if address is None:
-        raise ReadingError("say which file the runs are in, or which storage of Optuna")
+        raise ReadingError("say which file or folder the runs are in, or which storage of Optuna")
     if "://" in address:
         return _Optuna(address, training["experiment"])
+    if Path(address).is_dir():
+        return _Events(Path(address))
     return Table(Path(address), training)
 
 
@@ -104,6 +107,38 @@ class _Optuna:
         number = int(run.id.rpartition("-")[2])
         trial = next(one for one in self._found.trials if one.number == number)
         return trial.intermediate if metric == "value" else {}
+
+
+class _Events:
+    def __init__(self, folder: Path):
+        try:
+            found = read_folder(folder)
+        except (OSError, ValueError) as error:
+            raise ReadingError(str(error)) from None
+        if not found:
+            raise ReadingError(f"there are no event files of TensorBoard in '{folder}'")
+        self._found = {run.folder: run for run in found}
+        self.words = f"the event files of TensorBoard in “{folder.name}”"
+        self.notes = ["Event files do not say whether a run came to its end."]
+
+    def runs(self) -> Sequence[LoggedRun]:
+        """See `Source`; of each tag the value of the last step counts."""
+        return [
+            LoggedRun(
+                run.folder,
+                run.folder,
+                "FINISHED",
+                {name: _text(value) for name, value in run.settings.items()},
+                {tag: steps[max(steps)] for tag, steps in run.scalars.items()},
+                run.started,
+                run.ended,
+            )
+            for run in self._found.values()
+        ]
+
+    def history(self, run: LoggedRun, metric: str) -> Mapping[int, float]:
+        """See `Source`."""
+        return self._found[run.id].scalars.get(metric, {})
 
 
 # --- tables ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Claims are judged over runs in tables and in storages of Optuna, as these tools write them."""
+"""Claims are judged over runs in tables, Optuna and TensorBoard, as these tools write them."""
 
 import csv
 import json
@@ -8,6 +8,7 @@ import optuna
 import pandas as pd
 import pytest
 import yaml
+from tensorboardX import SummaryWriter
 
 from harness import api
 from harness.cli.app import run
@@ -212,3 +213,44 @@ def test_lines_that_are_no_rows_are_told(place):
                        ("a.txt", "is no .csv"), ("b.csv", "No such file")):  # fmt: skip
         with pytest.raises(InputError, match=says):
             api.import_runs(STUDY, name)
+
+
+@pytest.mark.parametrize("said", ["hyperparameters", "folders"])
+def test_event_files_are_judged(place, said):
+    for activation, skill in (("relu", 0.9), ("tanh", 0.8)):
+        for seed in SEEDS:
+            score = skill + luck(activation, seed)
+            name = f"activation={activation},random_state={seed}"
+            folder = name if said == "folders" else f"{activation}/{seed}"
+            with SummaryWriter(f"logs/{folder}") as writer:
+                for epoch in range(3 if (activation, seed) != ("relu", 7) else 2):
+                    writer.add_scalar("val_loss", 1 - score + 1 / (epoch + 1), epoch)
+                writer.add_histogram("weights", [1.0, 2.0])
+                writer.add_scalar("test_acc", score)
+                if said == "hyperparameters":
+                    told = {"activation": activation, "random_state": seed, "lr": 0.1, "deep": True}
+                    writer.add_hparams(told, {"test_acc": score})
+    done = api.import_runs(
+        of(params={} if said == "folders" else {"lr": 0.1, "deep": True}), "logs"
+    )
+    assert done["relu-wins"].effect == pytest.approx(EFFECT, abs=1e-6)  # they hold float32
+    assert list(done.curves.query("arm == 'tanh' and seed == 0")["epoch"]) == [1, 2, 3]
+    notes = done.integrity["imported"]
+    assert any("Some runs end before others, which end at step 3" in note for note in notes)
+    assert "imported from the event files of TensorBoard in “logs”" in notes[0]
+
+
+def test_event_files_that_are_none_are_told(place):
+    (place / "logs").mkdir()
+    with pytest.raises(InputError, match="there are no event files of TensorBoard in 'logs'"):
+        api.import_runs(STUDY, "logs")
+    with SummaryWriter("logs/a") as writer:
+        writer.add_scalar("test_acc", 0.5)
+    (file,) = (place / "logs" / "a").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-3])  # as of a run that was killed: what came before is read
+    with pytest.raises(InputError, match="no finished run has the parameter 'activation'"):
+        api.import_runs(STUDY, "logs")
+    file.write_bytes(b"no events, but something else")
+    with pytest.raises(InputError, match="is no event file of TensorBoard"):
+        api.import_runs(STUDY, "logs")
