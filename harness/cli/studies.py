@@ -236,11 +236,16 @@ def new(
         str | None, typer.Option(help="of MLflow: a study of runs that other code logged there")
     ] = None,
     tracking_uri: options.TrackingUri = None,
+    runs: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUNS", help="a study of such runs: see `harness import`"),
+    ] = None,
 ) -> int:
     """Write a commented study to start from; on a terminal, ask for what no option says.
 
-    With --experiment it is about runs that are in MLflow already: --vary and --metric name a
-    parameter and a metric of theirs, and the rest is found out.
+    With --experiment it is about runs that are in MLflow already, with --from about those of a
+    table, a storage of Optuna or a folder of TensorBoard's: --vary and --metric name a parameter
+    and a metric of theirs, and the rest is found out.
     """
     from harness.cli.template import QUESTIONS, Answers, data_setting, fill, write_study
 
@@ -249,15 +254,16 @@ def new(
         "seeds": seeds,
     }  # fmt: skip
     answers = {key: value for key, value in given.items() if value is not None}
-    if experiment is not None:
+    if experiment is not None or runs is not None:
         from harness.cli.logged_template import Draft, draft
 
         unused = sorted(set(answers) - {"vary", "metric"}) + (["target"] if target else [])
         if unused:
             raise InputError(f"--{unused[0]} is found out from the runs of the experiment")
-        asked = Draft(name, experiment, tracking_uri, vary, metric)
+        asked = Draft(name, experiment, tracking_uri, runs, vary, metric)
         file = write_study(name, folder, lambda: draft(asked))
-        typer.echo(f"{file} is written; read it, then: harness import-mlflow {file}")
+        command = f"import-mlflow {file}" if runs is None else f"import {file} {runs}"
+        typer.echo(f"{file} is written; read it, then: harness {command}")
         return 0
     asked_for = typer.prompt if sys.stdin.isatty() else None
     if asked_for and "data" not in answers:

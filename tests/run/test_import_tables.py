@@ -127,6 +127,25 @@ def test_the_command_and_the_page_name_the_file(place, capsys):
     assert again.counts["reused"] == 12
 
 
+@pytest.mark.parametrize("epochs", [0, 3])
+def test_a_study_is_drafted_from_a_table(place, capsys, epochs):
+    told = [{k: v for k, v in row.items() if k != "speed"} for row in rows(epochs)]
+    by_csv(place / "runs.csv", told)
+    assert run(["new", "drafted", "--from", "runs.csv"]) == 0
+    text = (place / "studies" / "drafted.yaml").read_text()
+    assert ("epoch: epoch" in text) is bool(epochs)
+    assert "activation: {path: training.params.activation, levels: [relu, tanh]}" in text
+    assert run(["import", "studies/drafted.yaml", "runs.csv"]) == 0
+    assert "12 complete" in capsys.readouterr().out
+    for wrong, says in ((["--vary", "activatoin"], "did you mean 'activation'"),
+                        (["--metric", "test_ac"], "did you mean 'test_acc'"),
+                        (["--seeds", "6"], "found out from the runs")):  # fmt: skip
+        assert run(["new", "other", "--from", "runs.csv", *wrong]) == 2
+        assert says in capsys.readouterr().err
+    assert run(["new", "other", "--from", "run.csv"]) == 2
+    assert "--from: 'run.csv' cannot be read" in capsys.readouterr().err
+
+
 def test_what_is_not_a_number_is_no_number(place):
     told = rows()
     told[0]["val_loss"] = float("nan")
