@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,7 +126,7 @@ def data_setting(data: str, target: str | None, ask: Callable[[str], str] | None
         place = ask(f"The {key} of {name}")
     settings = {key: place} if key and place else {}
     if name == "table_file":
-        settings |= _target(settings, target, ask)
+        settings |= _target(place, target, ask)
     else:
         _unused(target, name)
     if not settings:
@@ -143,9 +143,7 @@ FEWEST_NUMBERS = 20
 """Different whole numbers in a column from which on it is taken for a number, not a class."""
 
 
-def _target(
-    settings: Mapping[str, str], target: str | None, ask: Callable[[str], str] | None
-) -> dict[str, str]:
+def _target(path: str, target: str | None, ask: Callable[[str], str] | None) -> dict[str, str]:
     """Return the column of a table that is to be predicted, and whether it holds numbers."""
     import pyarrow as pa
 
@@ -153,7 +151,7 @@ def _target(
     from harness.data.table_file import TableFile
     from harness.workloads import data_root
 
-    file = TableFile(name="table_file", target=target or "?", **settings)
+    file = TableFile(name="table_file", target=target or "?", path=path)
     table, _ = file.read_tables(data_root(None))
     names = ", ".join(table.column_names)
     if target is None and ask is None:

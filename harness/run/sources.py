@@ -82,7 +82,7 @@ class _Optuna:
         except ValueError as error:
             raise ReadingError(str(error)) from None
         self.words = f"the Optuna study “{self._found.study}”"
-        self.notes = [
+        self.notes: Sequence[str] = [
             "The runs are trials of a search: which settings it tried depended on the results of"
             " earlier ones, unless the sampler was random or a grid."
         ]
@@ -119,7 +119,7 @@ class _Events:
             raise ReadingError(f"there are no event files of TensorBoard in '{folder}'")
         self._found = {run.folder: run for run in found}
         self.words = f"the event files of TensorBoard in “{folder.name}”"
-        self.notes = ["Event files do not say whether a run came to its end."]
+        self.notes: Sequence[str] = ["Event files do not say whether a run came to its end."]
 
     def runs(self) -> Sequence[LoggedRun]:
         """See `Source`; of each tag the value of the last step counts."""

@@ -87,7 +87,8 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         if workload is not None:
             sets = leaves(assignments)
             arms.append(Arm(name, {}, workload, sets, named=True, sampler=given.get(SAMPLER)))
-    if study.simple_model is not None and _names_simple_baseline(study.model_dump()["claims"]):
+    claims = [claim.model_dump() for claim in study.claims]
+    if _names_simple_baseline(claims) and study.simple_model is not None:
         arms.append(simple_arm(study))
     return arms
 
