@@ -90,7 +90,7 @@ class Notices(Observer):
 def test_it_is_trained_and_replayed_and_prints_no_more_than_a_document(place, capsys):
     assert run(["run", "mine/beside.yaml", "--in-process", "--json"]) == 0
     said = capsys.readouterr()
-    assert json.loads(said.out)["counts"]["complete"] == 15
+    assert json.loads(said.out)["trials"]["complete"] == 15
     assert "building" in said.err
     frame = api.judge(["beside"])[0].trials
     mine = frame[frame["arm"] == "2"].iloc[0]["trial_id"]

@@ -1,6 +1,7 @@
 """Results of two folders become one: no number is taken twice, and no look is forgotten."""
 
 import json
+import shutil
 
 import pytest
 
@@ -60,13 +61,14 @@ def test_every_trial_has_one_record_and_a_run_goes_on_from_there(place, capsys):
     store.close()
     done = train("both", seeds=8)
     assert (done.counts["reused"], done.counts["complete"]) == (14, 2)
-    with pytest.raises(StoreError, match="there are results in 'both' already"):
+    with pytest.raises(StoreError, match="there are results in .*both' already"):
         merge([place / "a", place / "b"], place / "both")
 
 
 def test_an_execution_that_is_in_both_is_there_once(place):
     train("a")
-    merge([place / "a", place / "a"], place / "twice")
+    shutil.copytree("a", "copy")
+    merge([place / "a", place / "copy"], place / "twice")
     merge([place / "twice", place / "a"], place / "again")
     for folder in ("twice", "again"):
         store = open_store(place / folder)
@@ -118,6 +120,9 @@ def test_a_failure_gives_way_to_what_came_out_elsewhere(place, monkeypatch):
 
 def test_what_is_damaged_or_not_there_is_said(place):
     train("a")
+    shutil.copytree("a", "copy")
+    with pytest.raises(StoreError, match="is named twice"):
+        merge([place / "a", place / "b/../a"], place / "both")
     with pytest.raises(StoreError, match="there are no results in"):
         merge([place / "a", place / "nowhere"], place / "both")
     store = open_store(place / "a")
@@ -125,5 +130,5 @@ def test_what_is_damaged_or_not_there_is_said(place):
         connection.execute("UPDATE records SET record = replace(record, '0.2', '0.3')")
     store.close()
     with pytest.raises(StoreError, match="the record of the trial"):
-        merge([place / "a", place / "a"], place / "both")
+        merge([place / "copy", place / "a"], place / "both")
     assert not (place / "both").exists()

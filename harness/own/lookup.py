@@ -42,6 +42,7 @@ identity must not depend on what a process ran before."""
 
 
 _beside: list[str] = []
+_appended: list[str] = []
 
 
 def look_beside(folders: Sequence[str]) -> None:
@@ -49,9 +50,11 @@ def look_beside(folders: Sequence[str]) -> None:
 
     Those of installed packages are left out.
     """
+    sys.path[:] = [entry for entry in sys.path if entry not in _appended]
     _beside[:] = dict.fromkeys(f for one in folders if not is_installed(f := os.path.abspath(one)))
     here = os.getcwd()
-    search_last([f for f in _beside if f not in sys.path and os.path.realpath(f) != here])
+    _appended[:] = [f for f in _beside if f not in sys.path and os.path.realpath(f) != here]
+    search_last(_appended)
 
 
 def beside() -> list[str]:
@@ -95,7 +98,8 @@ def roots() -> list[str]:
     """
     if _given:
         return list(_given)
-    entries = [entry for entry in sys.path if entry not in added and os.path.isdir(entry or ".")]
+    aside = added.union(_appended)
+    entries = [entry for entry in sys.path if entry not in aside and os.path.isdir(entry or ".")]
     found = [folder for entry in entries if not is_installed(folder := os.path.abspath(entry))]
     return list(dict.fromkeys([*found, os.getcwd(), *_beside]))
 

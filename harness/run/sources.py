@@ -169,7 +169,7 @@ class Table:
             for about in training["metrics"].values()
         }
         known = list(dict.fromkeys(name for row in rows for name in row))
-        for name in (self._epoch, self._named):
+        for name in (self._epoch, self._named, *metrics):
             if name is not None and name not in known:
                 names = listed_some(known)
                 raise ReadingError(

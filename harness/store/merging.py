@@ -55,6 +55,10 @@ def merge(folders: Sequence[Path], into: Path, *, keep_first: bool = False) -> M
         StoreError: if a folder cannot be used, something in it is damaged, or they contradict each
             other; nothing was written then.
     """
+    twice = next((f for i, f in enumerate(folders) if f.resolve() in
+                  [other.resolve() for other in folders[:i]]), None)  # fmt: skip
+    if twice is not None:
+        raise StoreError(f"the folder '{twice}' is named twice")
     if (into / DATABASE).exists():
         raise StoreError(f"there are results in '{into}' already; name a folder that has none")
     with ExitStack() as open_ones:

@@ -110,7 +110,7 @@ def test_on_a_terminal_it_asks(tmp_path):
     os.close(slave)
     os.close(master)
     assert process.returncode == 0
-    assert "Data (harness list data) [digits]:" in out
+    assert "Data (harness list data; your own as image_folder:PATH, table_file:PATH, ...)" in out
     assert "Model" not in out  # the option said it
     study = load_study(tmp_path / "studies" / "asked.yaml").study
     assert (study.workload.data.name, study.seeds) == ("table", 7)

@@ -32,7 +32,7 @@ def test_the_parts_of_a_series_are_shown_with_rows_dates_and_horizon(tmp_path):
         "  test: rows 161 to 200, 2024-06-21 to 2024-08-04; 26 windows",
     ]
     limited = read(tmp_path, **config, limit=60)
-    assert limited[1].startswith("  training: rows 87 to 119, 2024-04-03")
+    assert limited[1] == "  training: rows 87 to 134, 2024-04-03 to 2024-05-22; 34 windows"
     assert len(load({**config, "limit": 60}, tmp_path).examples) == 60
 
 
@@ -71,7 +71,7 @@ def test_what_about_a_column_is_not_meant_is_told(tmp_path, name):
     rows = [(value, i % 5, "ab"[i % 2]) for i, value in enumerate(values)]
     write(tmp_path / "t.csv", [name, "fine", "kind"], rows)
     lines = read(tmp_path, name="table_file", path="t.csv", target="kind")
-    assert lines[0] == "t.csv: 60 rows; 39 to train, 9 to validate, 12 to test"
+    assert lines[0] == "t.csv: 60 rows; 38 to train, 10 to validate, 12 to test"
     assert lines[1] == "  target kind: 2 kinds: a and b"
     assert lines[3] == "  fine: numbers from 0 to 4"
     warnings = [line for line in lines if line.startswith("warning: ")]
