@@ -61,7 +61,7 @@ def test_every_trial_has_one_record_and_a_run_goes_on_from_there(place, capsys):
     store.close()
     done = train("both", seeds=8)
     assert (done.counts["reused"], done.counts["complete"]) == (14, 2)
-    with pytest.raises(StoreError, match="there are results in .*both' already"):
+    with pytest.raises(StoreError, match=r"there are results in .*both' already"):
         merge([place / "a", place / "b"], place / "both")
 
 

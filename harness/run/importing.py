@@ -121,8 +121,10 @@ def _read(
         raise InputError([Problem(str(error), option)]) from None
     notes = [*source.notes, *matched.notes, *_sorted_runs(records), *_shorter(records)]
     origin = {"notes": notes} if in_mlflow else {"notes": notes, "from": source.words}
-    plain = address is not None and not in_mlflow and "@" not in address  # which has a password
-    return records, origin | ({"address": address} if plain else {})
+    if address is None or in_mlflow:
+        return records, origin
+    # as it may stand in a report: no folders of a machine, and no password
+    return records, origin | {"address": "STORAGE" if "://" in address else shown_path(address)}
 
 
 def _sorted_runs(records: Sequence[tuple[Match, Record]]) -> list[str]:

@@ -123,8 +123,10 @@ def test_the_command_and_the_page_name_the_file(place, capsys):
     assert "MLflow" not in page.partition("## ")[0]
     assert run(["plan", "tabled.yaml"]) == 2
     assert "`harness import` reads and judges them" in capsys.readouterr().err
-    again = api.import_runs("tabled.yaml", "runs.csv")
+    (place / "runs.csv").rename(place.parent / "runs.csv")
+    again = api.import_runs("tabled.yaml", str(place.parent / "runs.csv"))
     assert again.counts["reused"] == 12
+    assert str(place.parent) not in (place / "reports" / "tabled" / "report.md").read_text()
 
 
 @pytest.mark.parametrize("epochs", [0, 3])
