@@ -100,6 +100,11 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.steps", "minimize", "", "training steps"),
         Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
+        # of timing blocks
+        Metric("timing.step_seconds", "minimize", "s", "time of a training step"),
+        Metric("timing.example_seconds", "minimize", "s", "time of a training step per example"),
+        Metric("timing.inference_seconds", "minimize", "s", "time of the outputs for a batch"),
+        Metric("timing.training_seconds", "minimize", "s", "time of a whole training"),
         # of all candidates of a search; the best is better as the metric is that chooses it
         Metric("search.best", None, "", "best validation score that a search found"),
         Metric("search.optimism", "minimize", "", "score that chose the winner minus a fresh one"),

@@ -42,7 +42,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
             says,
             escape(with_interval(verdict.effect, verdict.ci_low, verdict.ci_high)),
             p_text(verdict.p_corrected),
-            str(verdict.seeds),
+            verdict.counted,
         )
     (console or Console()).print(table, highlight=False)
 

@@ -95,6 +95,11 @@ class Store:
         set_aside(self._db, trial_id)
         return True
 
+    def set_aside(self, trial_ids: Iterable[str], cause: str) -> None:
+        """Move records aside that are whole, but cannot be used; they count as lost attempts."""
+        for trial_id in trial_ids:
+            set_aside(self._db, trial_id, cause)
+
     def weights(self, trial_id: str) -> Mapping[str, NDArray[Any]] | None:
         """Return the weights that a trial was recorded with, by parameter name, or None."""
         return self.products(trial_id).get("weights")

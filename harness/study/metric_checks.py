@@ -27,6 +27,7 @@ from harness.study.loss_checks import incomparable_losses
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
+from harness.study.timing_checks import timed_arms
 from harness.trial import COSTS, trained_elsewhere
 
 SPLITS = ("train", "validation", "test")
@@ -80,6 +81,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
     for name in ("accuracy", "loss"):
         if {f"train.{name}", f"validation.{name}"} <= set(names):
             names.append(f"gap.{name}")
+    names += study.timing.metrics if arm in timed_arms(study.timing, arms) else []
     for probe in () if simple else study.probes:
         if not probe.in_search and (not probe.on or arm in select(arms, probe.on)):
             names += [f"probe.{name}" for name in probe.measures]
@@ -175,7 +177,7 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
     split, _, name = test.metric.partition(".")
     if split == "search":
         return _ANY
-    workloads = [arm.workload for arm in looked_at] if split != "cost" else []
+    workloads = [arm.workload for arm in looked_at] if split not in ("cost", "timing") else []
     ranges = [_range_in(workload, name) for workload in workloads]
     ranges = ranges or [RANGES.get(name, (0.0, math.inf))]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
