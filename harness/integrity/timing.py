@@ -67,8 +67,8 @@ def disturbances(evidence: Evidence) -> Iterator[str]:
         which = listed([str(block) for block in busy])
         yield (
             f"The machine was busy around {plural(len(busy), 'block')} of {len(known)} ({which}):"
-            f" up to {most:.0f} other threads wanted to run on {plural(known[0].cores, 'core')}. Run"
-            " the study again on a quiet machine, with another number of blocks."
+            f" up to {most:.0f} other threads wanted to run on {plural(known[0].cores, 'core')}."
+            " Run the study again on a quiet machine, with another number of blocks."
         )
     complete = rows[rows["state"] == State.COMPLETE.value]
     for metric in [name for name in timing.metrics if name in complete]:
