@@ -1,9 +1,9 @@
 """Timing: how long what arms do takes, measured apart from all trials, in blocks.
 
 A block is a fresh process in which all arms are timed in turn, in random order, while nothing else
-of the study runs. Claims on seconds rest on blocks, as other claims do on seeds. Fresh processes
-are what the seconds of one program vary over most (Georges, Buytaert and Eeckhout, OOPSLA 2007),
-and the number of them is what a mean has to be taken over (Kalibera and Jones, ISMM 2013).
+of the study runs. Claims on seconds rest on blocks, as other claims do on seeds: repetitions inside
+one process do not show how much processes differ (Georges, Buytaert and Eeckhout, OOPSLA 2007;
+Kalibera and Jones, ISMM 2013).
 """
 
 from __future__ import annotations
