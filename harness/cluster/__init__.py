@@ -1,6 +1,6 @@
 """Where trials run: on Ray, or in this process."""
 
-from harness.cluster.blocks import Bench, Block, machine, open_bench
+from harness.cluster.blocks import Bench, Block, machine
 from harness.cluster.executor import (
     ClusterError,
     DryRun,
@@ -15,7 +15,7 @@ from harness.cluster.executor import (
     UnknownDataError,
     UnknownProductsError,
 )
-from harness.cluster.factory import open_executor
+from harness.cluster.factory import open_bench, open_executor
 from harness.cluster.local import LocalExecutor
 
 __all__ = [

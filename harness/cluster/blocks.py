@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -76,27 +76,6 @@ class LocalBench:
 
     def close(self) -> None:
         """Nothing is left."""
-
-
-def open_bench(
-    *, gpu: bool, address: str | None = None, modules: Sequence[str] = (), needs: Any = None
-) -> Bench:
-    """Return where blocks are measured: this machine, or one node of a cluster.
-
-    Args:
-        gpu: whether they may compute on a GPU.
-        address: of a running Ray cluster; None for this machine.
-        modules: with the user's own functions, which are sent along to a cluster.
-        needs: what a trial is given, which the node must have.
-
-    Raises:
-        ClusterError: if the cluster cannot be joined, or has no such node.
-    """
-    if address is None:
-        return LocalBench(gpu)
-    from harness.cluster.ray_bench import RayBench
-
-    return RayBench(address, modules, needs)
 
 
 def machine(gpu: bool) -> dict[str, Any]:

@@ -74,7 +74,15 @@ def _plain(value: Any) -> Any:
     return {True: {}, False: None}[value] if isinstance(value, bool) else value
 
 
-Timed = Annotated[Timing | None, BeforeValidator(_plain)]
+class _OrTrue:
+    """Lets editors know that `true` and `false` may stand there."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        found = handler(schema)
+        return {"anyOf": [*found.get("anyOf", [found]), {"type": "boolean"}]}
+
+
+Timed = Annotated[Timing | None, BeforeValidator(_plain), _OrTrue()]
 
 
 def is_timed(metric: str) -> bool:
