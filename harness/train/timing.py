@@ -23,6 +23,7 @@ from harness.seeding import stream
 from harness.train.engine import Setting, computing, context_of, train_in
 from harness.train.loop import Outcome
 from harness.train.pack import Pack, PackContext
+from harness.train.packed_program import forget_programs
 from harness.train.records import Recorder
 from harness.train.single_program import networks_of
 from harness.train.stage_products import StagesByRole, own_functions
@@ -204,6 +205,7 @@ class _Steps:
 
     def __init__(self, subject: Subject, threads: int):
         trial = subject.plain
+        forget_programs()  # arms of one structure would share one, and bind it anew in every step
         self.context: PackContext = context_of(
             trial, subject.data, Setting(threads, largest_pack=1, given=subject.given)
         )
