@@ -266,6 +266,7 @@ class Conductor:
                 mine = [item for item in items if item.trial.id == id_]
                 self._work[id_] = _Work(mine)
                 self.tell("started", mine[0])
+            self.tell("settle")
             self._settle(self._workers.measure(list(ids.values())))
 
     def _take(self, assignments: Iterable[Assignment], walk: Walk | None = None) -> None:
