@@ -39,7 +39,21 @@ claims:
 OWN = """
 import time
 def fit(config, report):
+    time.sleep(config["pause"])
     report(validation={"accuracy": 0.5})
+"""
+OWN_STUDY = """
+study: own
+question: How long does it take?
+workload:
+  data: digits
+  training: {name: "timed_by_us:fit", metric: validation.accuracy, settings: {pause: 0.02}}
+  epochs: 1
+simple_baseline: none
+factors: {pause: {levels: {quick: {training.settings.pause: 0.02},
+                           slow: {training.settings.pause: 0.4}}}}
+seeds: 5
+timing: {measure: [training], blocks: 5}
 """
 
 
@@ -224,17 +238,28 @@ def test_more_work_takes_longer_and_the_order_is_random_and_kept(tmp_path, digit
     assert narrow.deterministic_part()["metrics"] == {}
 
 
-def test_a_whole_training_is_timed_of_any_arm(tmp_path, digits, monkeypatch):
-    (tmp_path / "ours.py").write_text(OWN)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+def test_a_whole_training_is_timed_of_networks_and_simple_models(tmp_path, digits):
     found = loaded(
         tmp_path, "timing: {blocks: 5, measure: [training]}",
-        "arms={tree: {model: nearest_neighbours}, mine: {training: 'ours:fit'}}",
+        "arms={tree: {model: nearest_neighbours}}",
     )  # fmt: skip
     records = time_block(subjects_of(blocks_of(found)[0], digits), 1)
-    assert [record.reason for record in records] == [""] * 4
+    assert [record.reason for record in records] == [""] * 3
     assert all(record.metrics["timing.training_seconds"] > 0 for record in records)
+
+
+def test_a_whole_training_of_ones_own_is_timed(tmp_path, digits, monkeypatch):
+    (tmp_path / "timed_by_us.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "own.yaml"
+    file.write_text(OWN_STUDY)
+    quick, slow = time_block(subjects_of(blocks_of(load_study(file))[0], digits), 1)
+    assert (quick.reason, slow.reason) == ("", "")
+    seconds = [record.metrics["timing.training_seconds"] for record in (quick, slow)]
+    assert seconds[1] > 3 * seconds[0]
+    with pytest.raises(InputError, match=r"timing: quick has a `training` of its own.*whole"):
+        load_study(file, None, ["timing.measure=[step]"])
 
 
 def test_an_arm_that_fails_fails_its_block(tmp_path, digits):

@@ -108,7 +108,7 @@ def test_the_table_of_times_has_every_arm(made):
     table = times(evidence)
     assert [row[0].text for row in table.rows] == ["a", "b"]
     assert table.rows[0][1].text.startswith("1.00")
-    assert table.rows[0][2].text == "0.9000 to 1.100"
+    assert table.rows[0][2].text == "0.900 to 1.10"
     assert dict(facts(evidence))["Blocks"] == "6 of 6"
 
 

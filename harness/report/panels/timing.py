@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.formatting import ABSENT, listed, number, plural
@@ -23,6 +24,7 @@ _COLUMNS = {
     "timing.inference_seconds": ("Outputs for a batch", 1e3, "ms"),
     "timing.training_seconds": ("Whole training", 1.0, "s"),
 }
+_DERIVED = ("timing.example_seconds",)
 _HOW = (
     "A block is a fresh process that builds all arms and times them in turn, in an order that is"
     " drawn anew for every repetition, while nothing else of the study runs. Its number for an arm"
@@ -63,17 +65,15 @@ def times(evidence: Evidence) -> Table | None:
     columns, cells = ["Arm"], []
     for name in metrics:
         title, _, unit = _COLUMNS[name]
-        columns += [f"{title}, {unit}", "Fastest to slowest block"]
+        columns.append(f"{title}, {unit}")
+        columns += [] if name in _DERIVED else ["Fastest to slowest block"]
     for arm in evidence.plan.timed_arms:
         mine, row = rows[rows["arm"] == arm.name], [Cell(arm.name)]
         for name in metrics:
             values = mine[name].dropna().to_numpy(dtype=float) * _COLUMNS[name][1]
             row.append(mean_cell(values, "no block measured it"))
-            row.append(
-                Cell(f"{number(values.min(), 4)} to {number(values.max(), 4)}", True)
-                if len(values)
-                else Cell(ABSENT, True, "no block measured it")
-            )
+            if name not in _DERIVED:
+                row.append(_ends(values))
         cells.append(row)
     return Table(
         "Times, mean over blocks with 95 % t interval",
@@ -82,6 +82,12 @@ def times(evidence: Evidence) -> Table | None:
         "Claims on seconds rest on these numbers.",
         name="timing",
     )
+
+
+def _ends(values: NDArray[np.float64]) -> Cell:
+    if not len(values):
+        return Cell(ABSENT, True, "no block measured it")
+    return Cell(f"{number(values.min(), 3)} to {number(values.max(), 3)}", True)
 
 
 def facts(evidence: Evidence) -> list[tuple[str, str]]:
