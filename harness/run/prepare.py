@@ -152,7 +152,11 @@ class Walk:
         shares = {name: left[name] * guess for name, guess in guesses.items()}
         by_arm = {name: forecast(share, self._measured) for name, share in shares.items() if share}
         costs = forecast(sum(shares.values()), self._measured)
-        costs[SECONDS] += self._blocks * block_seconds(plan)
+        timed = plan.timed_arms if self._blocks else []
+        for arm in timed:  # of whose seconds nothing is foretold by those of trainings
+            own = by_arm.setdefault(arm.name, {SECONDS: 0.0})
+            own[SECONDS] += self._blocks * block_seconds(plan) / len(timed)
+            costs[SECONDS] += self._blocks * block_seconds(plan) / len(timed)
         return Outlook(total, self._done, costs, by_arm)
 
 
