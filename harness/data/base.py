@@ -84,8 +84,13 @@ class Data(WithOptions):
 
     @property
     def options(self) -> Sequence[Option]:
-        """Those that change something, in the order in which they are applied."""
-        return options_in(dict(self))
+        """Those that change something, in the order in which they are applied.
+
+        A setting of a data set's own goes before an option of the same name.
+        """
+        own = {name for one in type(self).__mro__ if issubclass(one, Data)
+               for name in vars(one).get("__annotations__", ())}  # fmt: skip
+        return options_in({name: value for name, value in self if name not in own})
 
     @property
     def form(self) -> Form:
