@@ -86,6 +86,7 @@ def _document(store: Store, execution: Execution) -> dict[str, Any]:
         "execution": asdict(execution),
         "judged": sorted(list(row) for row in judged),
         "looks": looks,
+        "timed_otherwise": store.timed_otherwise(execution.id),
         "lost": [list(row) for row in store.lost_attempts(item.trial_id for item in items)],
         "shared": shared.values,
         "assignments": [_assignment(item) for item in items],

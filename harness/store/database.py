@@ -27,7 +27,7 @@ from harness.store.checksums import (
     set_aside,
 )
 from harness.store.connection import Connection, damaged
-from harness.store.looks import Look, seen_before, without_origin
+from harness.store.looks import Look, seen_before, timed_otherwise, without_origin
 from harness.store.outcomes import pack_outcomes, read_outcomes
 from harness.store.records import AssignedRecord, Execution, StoreError
 from harness.store.report_cache import ReportCache
@@ -272,6 +272,10 @@ class Store:
     def without_origin(self, execution: int) -> int:
         """Count its confirmation trials that were there before, but that no execution trained."""
         return without_origin(self._db, execution)
+
+    def timed_otherwise(self, execution: int) -> int:
+        """Count earlier executions of its study and profile that have other timing blocks."""
+        return timed_otherwise(self._db, execution)
 
     def add_assignments(self, execution: int, rows: Iterable[AssignedRecord]) -> None:
         """Note what trials are for."""

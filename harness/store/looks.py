@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.store.connection import Connection
 from harness.store.records import Execution
-from harness.trial import EVIDENCE
+from harness.trial import EVIDENCE, Phase
 
 _EVIDENCE = "(" + ", ".join(f"'{phase.value}'" for phase in EVIDENCE) + ")"
 
@@ -78,5 +78,22 @@ def without_origin(connection: Connection, execution: int) -> int:
         f" AND phase IN {_EVIDENCE} AND reused = 1"
         " AND trial_id NOT IN (SELECT trial_id FROM assignments WHERE reused = 0)",
         (execution,),
+    ).fetchone()
+    return int(count)
+
+
+def timed_otherwise(connection: Connection, execution: int) -> int:
+    """Count earlier executions of its study and profile that have timing blocks of other trials.
+
+    They timed other arms, in another way, with other code or on another machine.
+    """
+    (count,) = connection.execute(
+        "SELECT count(DISTINCT past.execution) FROM assignments past"
+        " JOIN executions e ON e.id = past.execution JOIN executions now ON now.id = ?"
+        " JOIN records r ON r.trial_id = past.trial_id AND r.state = 'complete'"
+        " WHERE e.study = now.study AND e.profile = now.profile AND e.id < now.id"
+        " AND past.phase = ? AND past.trial_id NOT IN"
+        " (SELECT trial_id FROM assignments WHERE execution = now.id)",
+        (execution, Phase.TIMING.value),
     ).fetchone()
     return int(count)
