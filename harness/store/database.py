@@ -279,19 +279,11 @@ class Store:
 
     def add_assignments(self, execution: int, rows: Iterable[AssignedRecord]) -> None:
         """Note what trials are for."""
-        values = [
-            (
-                execution,
-                r.trial_id,
-                r.arm,
-                r.phase.value,
-                -1 if r.candidate is None else r.candidate,
-                dump(r.parameters),
-                r.seed,
-                int(r.reused),
-            )
+        values = [  # in the order of the checksums
+            (execution, r.trial_id, r.arm, r.phase.value, -1 if r.candidate is None else r.candidate,
+             dump(r.parameters), r.seed, int(r.reused))
             for r in rows
-        ]  # fmt: skip  (the order of columns is that of the checksums)
+        ]  # fmt: skip
         with self._db:
             insert(self._db, "assignments", values)
 
