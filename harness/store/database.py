@@ -280,8 +280,8 @@ class Store:
     def add_assignments(self, execution: int, rows: Iterable[AssignedRecord]) -> None:
         """Note what trials are for."""
         values = [  # in the order of the checksums
-            (execution, r.trial_id, r.arm, r.phase.value, -1 if r.candidate is None else r.candidate,
-             dump(r.parameters), r.seed, int(r.reused))
+            (execution, r.trial_id, r.arm, r.phase.value,
+             -1 if r.candidate is None else r.candidate, dump(r.parameters), r.seed, int(r.reused))
             for r in rows
         ]  # fmt: skip
         with self._db:
