@@ -108,7 +108,7 @@ def _at(records: Recorder, subjects: Sequence[Subject], error: BlockError) -> Re
     """Return the record of the trial at which a block failed, with the exception it raised."""
     trial = next(s.trial for s in subjects if s.trial.id == error.trial_id)
     try:
-        raise error.__cause__ or error
+        raise error.__cause__ or error from None
     except Exception:  # which the record tells
         return records.failed(trial)
 

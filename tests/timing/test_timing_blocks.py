@@ -40,7 +40,7 @@ OWN = """
 import time
 def fit(config, report):
     time.sleep(config["pause"])
-    report(validation={"accuracy": 0.5})
+    report({"validation.accuracy": 0.5})
 """
 OWN_STUDY = """
 study: own
@@ -244,7 +244,7 @@ def test_a_whole_training_is_timed_of_networks_and_simple_models(tmp_path, digit
         "arms={tree: {model: nearest_neighbours}}",
     )  # fmt: skip
     records = time_block(subjects_of(blocks_of(found)[0], digits), 1)
-    assert [record.reason for record in records] == [""] * 3
+    assert [record.reason for record in records] == [""] * 4
     assert all(record.metrics["timing.training_seconds"] > 0 for record in records)
 
 
@@ -293,7 +293,7 @@ def test_blocks_are_measured_judged_shown_and_measured_once(tmp_path, capsys):
     results, reports = tmp_path / "results", tmp_path / "reports"
     common = ["run", str(file), "--in-process", "--results", str(results), "--out", str(reports)]
     assert run([*common, "--json"]) == 0
-    (verdict,) = json.loads(capsys.readouterr().out)["verdicts"]
+    (verdict,) = json.loads(capsys.readouterr().out)["claims"]
     assert (verdict["verdict"], verdict["seeds"]) == ("supported", 5)
     assert verdict["interval_over"] == "blocks"
     assert "5 blocks" in verdict["reason"]

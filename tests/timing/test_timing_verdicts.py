@@ -74,7 +74,7 @@ def test_blocks_are_compared_in_pairs(made):
 
 def test_a_block_that_is_missing_leaves_the_claim_incomplete(made):
     slower, _ = judge(made({"a": A, "b": 1.3 * A[:5]}))
-    assert (slower.verdict, slower.reason) == ("incomplete", "of 12 trials 1 not run")
+    assert (slower.verdict, slower.reason) == ("incomplete", "of 6 trials 1 not run")
 
 
 def test_claims_on_blocks_wait_for_no_look_and_ask_for_no_seeds(made):
