@@ -89,7 +89,8 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         for name in ("accuracy", "loss")
         if {f"{split}.{name}" for split in splits} <= set(names)
     ]
-    names += study.timing.metrics if arm in timed_arms(study.timing, arms) else []
+    if study.timing is not None and arm in timed_arms(study.timing, arms):
+        names += study.timing.metrics
     for probe in () if simple else study.probes:
         if not probe.in_search and (not probe.on or arm in select(arms, probe.on)):
             names += [f"probe.{name}" for name in probe.measures]

@@ -27,6 +27,7 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "training": ("timing.training_seconds",),
 }
 """What each kind of work that is timed gives."""
+_USUAL: tuple[Work, ...] = ("step",)
 NAMES = tuple(name for names in METRICS.values() for name in names)
 
 
@@ -34,7 +35,7 @@ class Timing(Component):
     """How long the arms' work takes, in blocks: fresh processes that time all arms in turn."""
 
     measure: list[Work] = Field(
-        default_factory=lambda: ["step"],
+        default_factory=lambda: list(_USUAL),
         min_length=1,
         description="what is timed: step (of training), inference (outputs for a batch), training "
         "(a whole one, once in each block)",
