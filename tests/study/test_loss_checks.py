@@ -102,3 +102,23 @@ def test_what_is_made_of_losses_that_differ_is_not_compared(metric, more):
     (said,) = problems(metric, {"loss": "one_hot_squared_error"}, more=more)
     assert f"{metric} is made of validation.loss, and validation.loss is not the same" in said
     assert problems(metric, {"model.dropout": 0.5}, more=more) == []
+
+
+@pytest.mark.parametrize(
+    ("probe", "metric"),
+    [
+        ("batch_noise", "probe.step_loss_deviation_start"),
+        ("batch_noise", "probe.largest_step_gradient_end"),
+        ("gradient_norms", "probe.first_gradient_start"),
+    ],
+)
+def test_what_is_in_the_unit_of_a_loss_is_not_compared_over_losses(probe, metric):
+    more = {"probes": [probe]}
+    for changed in ({"loss": "one_hot_squared_error"}, {"loss": SMOOTH}):
+        (said,) = problems(metric, changed, more=more)
+        assert f"{metric} is made of the training loss, and the training loss is not the" in said
+    for changed in ({"augmentation": {"mixup": 0.2}}, {"model.width": 8}):
+        assert problems(metric, changed, more=more) == []
+    if probe == "gradient_norms":  # a quotient of two gradients has no unit
+        changed = {"loss": "one_hot_squared_error"}
+        assert problems("probe.gradient_ratio_start", changed, more=more) == []
