@@ -99,17 +99,6 @@ def test_areas_know_sure_answers_apart_and_leave_absent_classes_out():
     assert np.isnan(broken["area_under_roc"])
 
 
-def test_areas_are_measured_in_packs_as_alone(make_trial, records_of, tiny):
-    task = {"name": "classification", "also": [*AREAS, "f1"]}
-    together = records_of([make_trial(seed, task=task) for seed in range(3)], tiny)
-    alone = [records_of([make_trial(seed, task=task)], tiny)[0] for seed in range(3)]
-    plain = records_of([make_trial(seed) for seed in range(3)], tiny)
-    for one, other, bare in zip(together, alone, plain, strict=True):
-        assert one.metrics == other.metrics
-        assert 0 < one.metrics["test.area_under_roc"] <= 1
-        assert bare.metrics.items() <= one.metrics.items()
-
-
 def test_two_orders_of_metrics_are_one_workload():
     def resolved(task):
         return Workload.resolved({"data": "digits", "model": "mlp", "task": task})
