@@ -107,12 +107,7 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
         # how a training ended
         Metric(
-            DIVERGED,
-            "minimize",
-            "0 or 1",
-            "whether the loss became no finite number",
-            (0, 1),
-            binary=True,
+            DIVERGED, "minimize", "share of seeds", "trainings that diverged", (0, 1), binary=True
         ),
         # of all candidates of a search; the best is better as the metric is that chooses it
         Metric("search.best", None, "", "best validation score that a search found"),
