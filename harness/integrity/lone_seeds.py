@@ -24,7 +24,7 @@ def lone_seeds(evidence: Evidence) -> Iterator[str]:
             arm.name for test in tests if test.metric == metric for arm in involved_arms(test, plan)
         }
         rows, _ = evidence.sample(metric, plan.study.most_seeds)
-        if metric not in rows:
+        if metric not in rows or plan.metric(metric).binary:
             continue
         for arm in (a.name for a in plan.arms if a.name in arms):
             numbers = rows.loc[rows["arm"] == arm, metric].dropna().astype(float).to_numpy()
