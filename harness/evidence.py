@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.formatting import listed
+from harness.metrics import DIVERGED, GAPS
 from harness.plan import SIMPLE_BASELINE, Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.probes.base import Probe, Shown, artifact
@@ -18,8 +20,9 @@ from harness.search.found import repetitions, with_searches
 from harness.stats.best_of import expected_best
 from harness.store import AssignedRecord, Execution
 from harness.study import Arm, study_from_dict
+from harness.study.timing import is_timed
 from harness.study.workload import Workload
-from harness.trial import Outcomes, Phase, State, cost_of
+from harness.trial import EVIDENCE, Outcomes, Phase, State, cost_of
 
 
 class RecordSource(Protocol):
@@ -47,7 +50,8 @@ class Evidence:
             `parameter.<path>` per searched path, and the metrics and costs (`test.accuracy`,
             `cost.seconds`, ...). A metric that a trial does not have is missing (NaN). Only
             `epochs_spent` and `spent.worker_seconds` (`spent.gpu_seconds`, `spent.joules` where
-            they were measured) are there for every record: what a trial cost is no result.
+            they were measured) are there for every record: what a trial cost is no result; and
+            `outcome.diverged` for every one that is complete or diverged.
         curves: one row per confirmation trial and epoch: arm, seed, epoch and the metrics.
         details: trial_id to lists such as gradient norms by layer, or what a probe shows.
         environments: the distinct environments that trials ran in.
@@ -67,6 +71,23 @@ class Evidence:
     def confirmation(self) -> pd.DataFrame:
         """The rows that count as evidence."""
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
+
+    @property
+    def timing(self) -> pd.DataFrame:
+        """The rows of the timing blocks; `seed` is the number of the block."""
+        return self.trials[self.trials["phase"] == Phase.TIMING.value]
+
+    def sample(self, metric: str, seeds: int) -> tuple[pd.DataFrame, int]:
+        """Return the rows that claims on a metric rest on, and how many there are of each arm.
+
+        They are those of the first so many confirmation seeds; of a metric that is measured in
+        blocks, those of all blocks.
+        """
+        if is_timed(metric):
+            timing = self.plan.study.timing
+            return self.timing, timing.blocks if timing else 0
+        rows = self.confirmation
+        return rows[rows["seed"] < seeds], seeds
 
     @property
     def primary_metric(self) -> str:
@@ -89,12 +110,29 @@ class Evidence:
     def best_arm(self) -> str | None:
         """The arm with the best mean of the validation metric on the confirmation seeds.
 
-        None without results, or where nothing says whether a low or a high one is better.
+        One that diverged on some of them comes after all others, whatever the rest of its seeds
+        say. None without results, or where nothing says whether a low or a high one is better.
         """
-        metric = self.validation_metric
-        values = self.values_by_arm(metric)
+        metric, values = self.validation_metric, self.values_by_arm(self.validation_metric)
         means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
-        return self.plan.metric(metric).best(means)
+        whole = {a: mean for a, mean in means.items() if a not in self.diverged}
+        return self.plan.metric(metric).best(whole or means)
+
+    @property
+    def diverged(self) -> dict[str, str]:
+        """The arms that diverged on some confirmation seeds, and on how many: "3 of 12"."""
+        rows = self.confirmation
+        found = rows[rows["state"] == State.DIVERGED.value]["arm"].value_counts()
+        return {str(arm): f"{n} of {(rows['arm'] == arm).sum()}" for arm, n in found.items()}
+
+    @property
+    def only_of_the_rest(self) -> str:
+        """Say whose means are those of the seeds that did not diverge; empty if no arm's are."""
+        arms = listed([f"{arm} ({count})" for arm, count in self.diverged.items()])
+        return arms and (
+            f" Some seeds diverged: {arms}. Means of these arms are of the other seeds alone, so"
+            " they flatter."
+        )
 
     def values_by_arm(self, metric: str) -> dict[str, NDArray[np.float64]]:
         """Return a metric's values on the confirmation seeds of every arm that has any."""
@@ -181,8 +219,9 @@ def gather(source: RecordSource, execution: Execution) -> Evidence:
         if record is None:
             continue
         environments.setdefault(repr(sorted(record.environment.items())), dict(record.environment))
-        if item.phase is Phase.CONFIRMATION:
+        if item.phase in EVIDENCE:
             details[item.trial_id] = record.details
+        if item.phase is Phase.CONFIRMATION:
             points += [{"arm": item.arm, "seed": item.seed, **point} for point in record.curve]
     return Evidence(
         plan,
@@ -212,6 +251,8 @@ def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
         row["epochs_spent"] = epochs_of(item.record)
         row |= {f"spent.{unit}": value for unit, value in cost_of(item.record).items()}
         row["device"] = _device(item.record.environment)
+        if item.record.state in (State.COMPLETE, State.DIVERGED):
+            row[DIVERGED] = float(item.record.state is State.DIVERGED)
     if item.record is not None and item.record.state is State.COMPLETE:
         row |= item.record.metrics
         row |= _gaps(item.record.metrics)
@@ -229,9 +270,11 @@ def _device(environment: Mapping[str, Any]) -> str | None:
 
 
 def _gaps(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return how much worse a network does on validation than on training examples."""
-    gaps = {}
-    for name, sign in (("accuracy", 1), ("loss", -1)):
-        if f"train.{name}" in metrics and f"validation.{name}" in metrics:
-            gaps[f"gap.{name}"] = sign * (metrics[f"train.{name}"] - metrics[f"validation.{name}"])
-    return gaps
+    """Return how much worse a network does on validation than on training examples, and on test."""
+    found = {}
+    for gap, better, worse in GAPS:
+        for name, sign in (("accuracy", 1), ("loss", -1)):
+            one, other = metrics.get(f"{better}.{name}"), metrics.get(f"{worse}.{name}")
+            if one is not None and other is not None:
+                found[f"{gap}.{name}"] = sign * (one - other)
+    return found
