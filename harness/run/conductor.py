@@ -225,10 +225,7 @@ class Conductor:
             check_networks(executor, self.session.loaded, self.plan, subjects, tell)
 
     def run(self) -> None:
-        """Run every trial that has no record yet; return when all have one.
-
-        The workers may still be stopping then.
-        """
+        """Run every trial that has no record yet; when it returns, workers may still be ending."""
         self.tell("opened", Opening(self.plan, self.execution, dict(self._planned)))
         walk = Walk(self.plan)
         self._take(self._schedule.start(), walk)
@@ -237,7 +234,7 @@ class Conductor:
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
-        if lacking := self._workers.lacking():
+        for lacking in self._workers.lacking():
             self.tell("noticed", lacking)
         executor = self._workers.executor()
         try:
