@@ -168,8 +168,8 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     study = evidence.plan.study
     claims = len(study.claims) + rules.dropped
     alone = end_level(study.alpha, claims, hypothesis.sides)
-    left = (lambda end: end) if is_timed(test.metric) else rules.share  # blocks are seen once
-    end = left(alone)
+    spends = (lambda end: end) if is_timed(test.metric) else rules.share  # blocks are seen once
+    end = spends(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
     searches = searches_behind(test, evidence.plan)
     share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
@@ -187,7 +187,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
 
     one, both, found = at(end)
     if wide < alone and decide(found, hypothesis) != "supported":
-        one, both, found = at(left(wide))
+        one, both, found = at(spends(wide))
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
     return TestResult(
         test,
