@@ -116,9 +116,7 @@ def test_corruption_has_a_panel_for_each_arm_and_a_line_for_each_kind(finished):
     parts = {"accuracy": np.array([[0.9, 0.8, 0.4], [0.9, 0.7, 0.3]]),
              "severity": np.array([0, 1, 5]), "kind": np.array(["noise", "shift"])}  # fmt: skip
     shown = [Shown(arm, seed, parts) for arm in arms for seed in range(3)]
-    broken = Shown(
-        arms[0], 3, {**parts, "severity": np.array([0, 1])}
-    )  # such as of another version
+    broken = Shown(arms[0], 3, {**parts, "severity": np.array([0, 1])})  # of another version
     picture = Corruption(name="corruption").draw([*shown, broken], finished.evidence)
     assert [panel.axes[0].get_title(loc="left") for panel in picture.panels] == arms
     texts = {text.get_text() for text in picture.panels[0].axes[0].texts}
