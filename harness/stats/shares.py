@@ -15,7 +15,7 @@ from harness.stats.averages import Average, rate_interval
 
 _NUISANCE = 61
 _COARSE = np.linspace(-1.0, 1.0, 81)
-_FINER = 12
+_FINER = 22
 
 
 def _average(
