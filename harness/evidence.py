@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.formatting import listed
-from harness.metrics import DIVERGED
+from harness.metrics import DIVERGED, GAPS
 from harness.plan import SIMPLE_BASELINE, Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.probes.base import Probe, Shown, artifact
@@ -20,8 +20,9 @@ from harness.search.found import repetitions, with_searches
 from harness.stats.best_of import expected_best
 from harness.store import AssignedRecord, Execution
 from harness.study import Arm, study_from_dict
+from harness.study.timing import is_timed
 from harness.study.workload import Workload
-from harness.trial import Outcomes, Phase, State, cost_of
+from harness.trial import EVIDENCE, Outcomes, Phase, State, cost_of
 
 
 class RecordSource(Protocol):
@@ -70,6 +71,23 @@ class Evidence:
     def confirmation(self) -> pd.DataFrame:
         """The rows that count as evidence."""
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
+
+    @property
+    def timing(self) -> pd.DataFrame:
+        """The rows of the timing blocks; `seed` is the number of the block."""
+        return self.trials[self.trials["phase"] == Phase.TIMING.value]
+
+    def sample(self, metric: str, seeds: int) -> tuple[pd.DataFrame, int]:
+        """Return the rows that claims on a metric rest on, and how many there are of each arm.
+
+        They are those of the first so many confirmation seeds; of a metric that is measured in
+        blocks, those of all blocks.
+        """
+        if is_timed(metric):
+            timing = self.plan.study.timing
+            return self.timing, timing.blocks if timing else 0
+        rows = self.confirmation
+        return rows[rows["seed"] < seeds], seeds
 
     @property
     def primary_metric(self) -> str:
@@ -201,8 +219,9 @@ def gather(source: RecordSource, execution: Execution) -> Evidence:
         if record is None:
             continue
         environments.setdefault(repr(sorted(record.environment.items())), dict(record.environment))
-        if item.phase is Phase.CONFIRMATION:
+        if item.phase in EVIDENCE:
             details[item.trial_id] = record.details
+        if item.phase is Phase.CONFIRMATION:
             points += [{"arm": item.arm, "seed": item.seed, **point} for point in record.curve]
     return Evidence(
         plan,
@@ -251,9 +270,11 @@ def _device(environment: Mapping[str, Any]) -> str | None:
 
 
 def _gaps(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return how much worse a network does on validation than on training examples."""
-    gaps = {}
-    for name, sign in (("accuracy", 1), ("loss", -1)):
-        if f"train.{name}" in metrics and f"validation.{name}" in metrics:
-            gaps[f"gap.{name}"] = sign * (metrics[f"train.{name}"] - metrics[f"validation.{name}"])
-    return gaps
+    """Return how much worse a network does on validation than on training examples, and on test."""
+    found = {}
+    for gap, better, worse in GAPS:
+        for name, sign in (("accuracy", 1), ("loss", -1)):
+            one, other = metrics.get(f"{better}.{name}"), metrics.get(f"{worse}.{name}")
+            if one is not None and other is not None:
+                found[f"{gap}.{name}"] = sign * (one - other)
+    return found

@@ -16,6 +16,8 @@ from harness.registry import PROBES, TASKS
 
 Goal = Literal["minimize", "maximize"]
 SPLITS = ("train", "validation", "test")
+GAPS = (("gap", "train", "validation"), ("optimism", "validation", "test"))
+"""Names of how much better a network does on one split than on another, with the two."""
 _Key = TypeVar("_Key")
 
 
@@ -99,12 +101,20 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("mean_absolute_error", "minimize"),
         Metric("root_mean_squared_error", "minimize", root=True),
         Metric("max_error", "minimize"),
+        # of two splits
+        Metric("optimism.accuracy", "minimize", "", "validation accuracy minus test accuracy"),
+        Metric("optimism.loss", "minimize", "", "test loss minus validation loss"),
         # costs
         Metric("cost.seconds", "minimize", "s", "training time"),
         Metric("cost.step_seconds", "minimize", "s", "time of a training step"),
         Metric("cost.steps", "minimize", "", "training steps"),
         Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
+        # of timing blocks
+        Metric("timing.step_seconds", "minimize", "s", "time of a training step"),
+        Metric("timing.example_seconds", "minimize", "s", "time of a training step per example"),
+        Metric("timing.inference_seconds", "minimize", "s", "time of the outputs for a batch"),
+        Metric("timing.training_seconds", "minimize", "s", "time of a whole training"),
         # how a training ended
         Metric(
             DIVERGED, "minimize", "share of seeds", "trainings that diverged", (0, 1), binary=True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Also = Counted | Ranked
-METRICS: Mapping[Also, Metric] = {**COUNTED, **RANKED}
+METRICS: Mapping[str, Metric] = dict([*COUNTED.items(), *RANKED.items()])
 
 
 class Classification(Supervised):
@@ -48,7 +48,19 @@ class Classification(Supervised):
     @classmethod
     def _one_order(cls, also: list[Also]) -> list[Also]:
         """Names in one order, each once, so that two spellings are one trial."""
-        return [name for name in METRICS if name in also]
+        return sorted(set(also), key=list(METRICS).index)
+
+    def refusal(self, workload: Any) -> str | None:
+        """See `Task`."""
+        thinned = getattr(workload.data, "imbalance", None)
+        if "minority_recall" in self.also and thinned is not None and not thinned.test:
+            return (
+                "`minority_recall` is of the class with the fewest examples in each split, and"
+                " `data.imbalance` leaves the test split as it is, where that may be another class;"
+                " ask for balanced_accuracy, or recall (of two classes: of the second), or write"
+                " `data.imbalance.test: true`"
+            )
+        return super().refusal(workload)
 
     @property
     def measures(self) -> Mapping[str, Metric]:

@@ -107,7 +107,7 @@ class Multitask(Classification):
         """Return the loss of the second task, of what the head says (batch, ...)."""
         if self.auxiliary == "inputs":
             return functional.mse_loss(told, batch.inputs.flatten(1))
-        groups: Sequence[int] = self.auxiliary  # type: ignore[assignment]
+        groups: Sequence[int] = self.auxiliary
         soft = batch.targets.ndim == 2  # classes with weights
         classes = batch.targets.argmax(dim=1) if soft else batch.targets
         wanted = torch.tensor(groups, device=told.device)[classes]
