@@ -172,8 +172,8 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     end = share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
     searches = searches_behind(test, evidence.plan)
-    share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
-    average = share or AVERAGES[test.average]
+    as_share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
+    average = as_share or AVERAGES[test.average]
     numbers = independent(values, searches, average.estimate)
     variation = variation_of_examples(test, evidence, values) if searches < 2 else Variation()
     squares = variation.squares
@@ -197,7 +197,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         found,
         trials,
         factor,
-        None if share else sign_flip_check(numbers, hypothesis, generator),
+        None if as_share else sign_flip_check(numbers, hypothesis, generator),
         searches=searches,
         interval_over=_covered(test, with_examples),
         over_seeds=one,
