@@ -182,8 +182,10 @@ class Walk:
         timed = plan.timed_arms if self._blocks and SECONDS in costs else []
         for arm in timed:  # of whose seconds nothing is foretold by those of trainings
             own = by_arm.setdefault(arm.name, {SECONDS: 0.0})
-            own[SECONDS] += self._blocks * block_seconds(plan) / len(timed)
-            costs[SECONDS] += self._blocks * block_seconds(plan) / len(timed)
+            own[SECONDS] = own.get(SECONDS, 0.0) + self._blocks * block_seconds(plan) / len(timed)
+            costs[SECONDS] = costs.get(SECONDS, 0.0) + self._blocks * block_seconds(plan) / len(
+                timed
+            )
         return Outlook(total, self._done, costs, by_arm)
 
 

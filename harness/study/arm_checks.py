@@ -72,10 +72,10 @@ def same_arms(study: Study, arms: Sequence[Arm], measured: bool = True) -> list[
     # most arms differ whatever their numbers are written like, which is told quickly
     coarse: dict[str, list[Arm]] = {}
     for arm in arms:
-        written_ = json.dumps(_sourced(kept(arm.workload), stages), sort_keys=True)
+        text = json.dumps(_sourced(kept(arm.workload), stages), sort_keys=True)
         for end in ",}]":
-            written_ = written_.replace(f".0{end}", end)
-        coarse.setdefault(written_, []).append(arm)
+            text = text.replace(f".0{end}", end)
+        coarse.setdefault(text, []).append(arm)
     groups = [
         part
         for group in coarse.values()
