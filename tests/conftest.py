@@ -1,12 +1,19 @@
+import functools
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS
 from hypothesis import settings
 
-from harness.track.mirror import CLIENT_ENVIRONMENT
+from harness.track.addresses import sqlite_path
+from harness.track.mirror import CLIENT_ENVIRONMENT, Mirror
 
 settings.register_profile("any-machine", deadline=None)  # a busy one takes its time
 settings.load_profile("any-machine")
@@ -63,12 +70,34 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with tables only; making one takes seconds."""
-    os.environ.update(CLIENT_ENVIRONMENT)
-    from mlflow import MlflowClient
+    return _template(tmp_path_factory.getbasetemp())
 
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
+
+MAKE = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+
+
+@functools.cache
+def _template(folder: Path) -> Path:
+    path = Path(tempfile.mkdtemp(dir=folder)) / "mlflow.db"
+    command = [sys.executable, "-c", MAKE, f"sqlite:///{path}"]
+    subprocess.run(command, check=True, env={**os.environ, **CLIENT_ENVIRONMENT})
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A run in this process finds MLflow's tables made; runs in others make their own."""
+    prepare = Mirror.prepare
+
+    def prepared(mirror: Mirror) -> None:
+        database = sqlite_path(mirror.tracking_uri)
+        if database is not None and database.parent.is_dir() and not database.exists():
+            shutil.copy(_template(tmp_path_factory.getbasetemp()), database)
+        prepare(mirror)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Mirror, "prepare", prepared)
+        yield
 
 
 @pytest.fixture(scope="module")
