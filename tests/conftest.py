@@ -12,6 +12,7 @@ import pytest
 from browsing import CHROMIUM, FLAGS
 from hypothesis import settings
 
+from harness.run.observer import Observer
 from harness.track.addresses import sqlite_path
 from harness.track.mirror import CLIENT_ENVIRONMENT, Mirror
 
@@ -98,6 +99,18 @@ def copied_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Mirror, "prepare", prepared)
         yield
+
+
+@pytest.fixture
+def unmirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without MLflow, which has tests of its own and takes seconds to start."""
+    monkeypatch.setattr("harness.run.mirroring.MirrorObserver", lambda *_: Observer())
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without pictures, which have tests of their own and take most of a small run."""
+    monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ import pytest
 from harness.cli.app import run
 from harness.run.results import open_results
 
+pytestmark = pytest.mark.usefixtures("unmirrored")
+
 HERE = Path(__file__).parent / "cases"
 
 REFUSED = {
@@ -123,17 +125,18 @@ def test_own_code_leaves_no_traces(case, levels):
 
 
 def test_a_changed_helper_is_trained_again(case):
-    """Each run is a process of its own, as a user's are."""
+    """Each command is a process of its own, as a user's are."""
     del case  # which has copied the files
-    command = [sys.executable, "-m", "harness", "run", "helper.yaml", "--in-process", "--json"]
 
-    def complete():
+    def trials(*command):
+        command = [sys.executable, "-m", "harness", *command, "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)["trials"]["complete"]
+        return json.loads(done.stdout)["trials"]
 
-    assert complete() == 18
+    assert trials("run", "helper.yaml", "--in-process")["complete"] == 18
     helper = Path("blocks.py")
     helper.write_text(helper.read_text() + "\n# a comment\n")
-    assert complete() == 0
+    assert trials("plan", "helper.yaml")["to_run"] == 0
     helper.write_text(helper.read_text().replace("nn.ReLU()", "nn.Threshold(1e9, 0.0)"))
-    assert complete() == 12  # all but the simple baseline
+    again = trials("run", "helper.yaml", "--in-process")
+    assert (again["complete"], again["reused"]) == (12, 6)  # all but the simple baseline

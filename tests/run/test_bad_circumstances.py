@@ -116,12 +116,6 @@ class House:
         return {id_: record.deterministic_part() for id_, record in self.records().items()}
 
 
-@pytest.fixture
-def unmirrored(monkeypatch):
-    """Without MLflow, which has tests of its own and takes seconds to start."""
-    monkeypatch.setattr(mirroring, "MirrorObserver", lambda *_: Observer())
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The results of an undisturbed run."""

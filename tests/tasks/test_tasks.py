@@ -272,6 +272,7 @@ def test_parts_that_do_not_go_together_are_told_before_the_run(
     assert "twins.yaml:6:9: workload.task: " in found
 
 
+@pytest.mark.usefixtures("unmirrored")
 def test_the_task_of_the_documentation_learns(installed, capsys):
     page = Path(__file__).parents[2] / "docs" / "tasks.md"
     (code,) = re.findall(r"```python\n# denoising.py\n(.*?)```", page.read_text(), re.S)
@@ -295,20 +296,22 @@ def test_the_task_of_the_documentation_learns(installed, capsys):
 
 # --- identity -------------------------------------------------------------------------------------
 def test_a_changed_task_of_a_third_party_is_trained_again(installed):
-    """Each run is a process of its own, as a user's are."""
-    command = [sys.executable, "-m", "harness", "run", "twins.yaml", "--in-process", "--json"]
+    """Each command is a process of its own, as a user's are."""
     environment = {**os.environ, "PYTHONPATH": str(installed / "site")}
 
-    def complete():
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        return json.loads(done.stdout)["trials"]["complete"]
+    def trials(*command):
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *command, "--json"],
+            capture_output=True, text=True, check=True, env=environment,
+        )  # fmt: skip
+        return json.loads(done.stdout)["trials"]
 
-    assert complete() == 16
+    assert trials("run", "twins.yaml", "--in-process")["complete"] == 16
     task = installed / "site" / "acme_twins.py"
     task.write_text(task.read_text() + "\n# a comment\n")
-    assert complete() == 0
+    assert trials("plan", "twins.yaml")["to_run"] == 0
     task.write_text(task.read_text().replace("self.trust * ", "2 * self.trust * "))
-    assert complete() == 16
+    assert trials("plan", "twins.yaml")["done"] == 0
 
 
 def test_own_networks_inside_a_task_are_part_of_its_identity():
