@@ -1,16 +1,16 @@
-import functools
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS
 from hypothesis import settings
+from sharing import shared
 
 from harness.run.observer import Observer
 from harness.track.addresses import sqlite_path
@@ -60,6 +60,12 @@ profiles:
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold most slow tests, so that none is left over at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A small study file of four arms: 12 search trials and 25 confirmation trials."""
@@ -71,18 +77,15 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with tables only; making one takes seconds."""
-    return _template(tmp_path_factory.getbasetemp())
+    return shared(tmp_path_factory, "template", _make_tables) / "mlflow.db"
 
 
-MAKE = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+TABLES = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
 
 
-@functools.cache
-def _template(folder: Path) -> Path:
-    path = Path(tempfile.mkdtemp(dir=folder)) / "mlflow.db"
-    command = [sys.executable, "-c", MAKE, f"sqlite:///{path}"]
+def _make_tables(folder: Path) -> None:
+    command = [sys.executable, "-c", TABLES, f"sqlite:///{folder}/mlflow.db"]
     subprocess.run(command, check=True, env={**os.environ, **CLIENT_ENVIRONMENT})
-    return path
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,7 +96,8 @@ def copied_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     def prepared(mirror: Mirror) -> None:
         database = sqlite_path(mirror.tracking_uri)
         if database is not None and database.parent.is_dir() and not database.exists():
-            shutil.copy(_template(tmp_path_factory.getbasetemp()), database)
+            template = shared(tmp_path_factory, "template", _make_tables)
+            shutil.copy(template / "mlflow.db", database)
         prepare(mirror)
 
     with pytest.MonkeyPatch.context() as patched:

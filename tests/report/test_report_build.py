@@ -23,7 +23,6 @@ VOID = {"meta", "link", "br", "path", "use", "rect", "circle", "img", "hr"}
 REBUILD = """
 import json, sys
 from pathlib import Path
-sys.path.insert(0, {helpers!r})
 from harness.evidence import gather
 from harness.judge import judge
 from harness.report import ProfileResult, build_page
@@ -224,9 +223,7 @@ def contents(folder):
 
 def test_a_rebuild_gives_the_same_bytes_and_needs_no_training_code(finished, both, tmp_path):
     """In another process, time zone and order; each process orders its sets in its own way."""
-    script = REBUILD.format(
-        helpers=str(Path(__file__).parent), results=str(finished.results), folder=str(tmp_path)
-    )
+    script = REBUILD.format(results=str(finished.results), folder=str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo"},
