@@ -124,19 +124,19 @@ def test_own_code_leaves_no_traces(case, levels):
     assert set(rows.loc[rows["arm"] == "good", "test.trace"]) == {0.0}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_changed_helper_is_trained_again(case):
-    """Each command is a process of its own, as a user's are."""
-    del case  # which has copied the files
+    """Each plan is made by a process of its own; `test_own_modules` runs all in processes."""
 
-    def trials(*command):
-        command = [sys.executable, "-m", "harness", *command, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)["trials"]
+    def planned():
+        command = [sys.executable, "-m", "harness", "plan", "helper.yaml", "--json"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = json.loads(said)["trials"]
+        return found["done"], found["to_run"]
 
-    assert trials("run", "helper.yaml", "--in-process")["complete"] == 18
+    assert trained(case, "helper")["trials"]["complete"] == 18
     helper = Path("blocks.py")
     helper.write_text(helper.read_text() + "\n# a comment\n")
-    assert trials("plan", "helper.yaml")["to_run"] == 0
+    assert planned() == (18, 0)
     helper.write_text(helper.read_text().replace("nn.ReLU()", "nn.Threshold(1e9, 0.0)"))
-    again = trials("run", "helper.yaml", "--in-process")
-    assert (again["complete"], again["reused"]) == (12, 6)  # all but the simple baseline
+    assert planned() == (6, 12)  # all but the simple baseline
