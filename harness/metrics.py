@@ -16,6 +16,8 @@ from harness.registry import PROBES, TASKS
 
 Goal = Literal["minimize", "maximize"]
 SPLITS = ("train", "validation", "test")
+GAPS = (("gap", "train", "validation"), ("optimism", "validation", "test"))
+"""Names of how much better a network does on one split than on another, with the two."""
 _Key = TypeVar("_Key")
 
 
@@ -31,6 +33,7 @@ class Metric:
         bounds: the smallest and the largest value that it can have.
         deterministic: whether it is the same whatever the seed, so that equal values prove it.
         root: whether it is the square root of a mean over examples.
+        binary: whether it is 0 or 1 for each seed, so that its mean is a share of the seeds.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Metric:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     deterministic: bool = False
     root: bool = False
+    binary: bool = False
 
     @property
     def sign(self) -> int:
@@ -84,6 +88,9 @@ class Metric:
         return values
 
 
+DIVERGED = "outcome.diverged"
+"""1 for a trial that diverged, 0 for one that ended with numbers; of no other is it known."""
+
 BUILT_IN: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -94,12 +101,19 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("mean_absolute_error", "minimize"),
         Metric("root_mean_squared_error", "minimize", root=True),
         Metric("max_error", "minimize"),
+        # of two splits
+        Metric("optimism.accuracy", "minimize", "", "validation accuracy minus test accuracy"),
+        Metric("optimism.loss", "minimize", "", "test loss minus validation loss"),
         # costs
         Metric("cost.seconds", "minimize", "s", "training time"),
         Metric("cost.step_seconds", "minimize", "s", "time of a training step"),
         Metric("cost.steps", "minimize", "", "training steps"),
         Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
+        # how a training ended
+        Metric(
+            DIVERGED, "minimize", "share of seeds", "trainings that diverged", (0, 1), binary=True
+        ),
         # of all candidates of a search; the best is better as the metric is that chooses it
         Metric("search.best", None, "", "best validation score that a search found"),
         Metric("search.optimism", "minimize", "", "score that chose the winner minus a fresh one"),
@@ -136,6 +150,7 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
         said.get("unit") or ("" if elsewhere and last == "loss" else known.unit),
         said.get("meaning") or known.meaning,
         root=known.root or bool(said.get("root")),
+        binary=bool(said.get("binary")),
     )
 
 
@@ -155,7 +170,7 @@ def declared(workload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         for metric in TASKS.read(task).measures.values():
             found[metric.name] = {
                 "goal": metric.goal, "unit": metric.unit, "meaning": metric.meaning,
-                "root": metric.root,
+                "root": metric.root, "binary": metric.binary,
             }  # fmt: skip
     for said in (workload.get("metrics") or {}, training.get("metrics") or {}):
         for name, about in said.items():

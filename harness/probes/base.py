@@ -20,7 +20,7 @@ from harness.metrics import Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from harness.data_spec import Form
     from harness.evidence import Evidence
@@ -94,6 +94,9 @@ class Fitted(Protocol):
     def test_inputs(self, index: NDArray[Any]) -> NDArray[Any]:
         """Return inputs of the test split as the data hold them, not normalized."""
 
+    def normalized(self, inputs: Tensor) -> Tensor:
+        """Return numbers (n, ...), on the scale of `test_inputs`, as the network reads them."""
+
     def timed_step(self, workload: Mapping[str, Any]) -> Callable[[], float]:
         """Return a function that takes one training step of a fresh network and times it.
 
@@ -158,6 +161,9 @@ class Probe(Component):
     in_search: ClassVar[bool] = False
     """Whether it looks at the candidates of a search, which never see the test split, instead of
     what is confirmed. Claims name what is made of all candidates of a search (`search.NAME`)."""
+    of_loss: ClassVar[tuple[str, ...]] = ()
+    """Those of its metrics that are in the unit of the training loss, at fixed weights: arms that
+    learn by other losses are not compared by them."""
     one_worker: ClassVar[bool] = False
     """Whether it means nothing where several workers train a trial together."""
 
