@@ -18,7 +18,7 @@ from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.finished import identity, registered_file, reuse, shown_path
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
-from harness.run.prepare import Walk, data_configs, is_usable, prepare
+from harness.run.prepare import REUSABLE, Walk, data_configs, is_usable, prepare
 from harness.run.reports import check_writable
 from harness.run.schedule import Schedule
 from harness.run.sequential_confirmation import deciding_from
@@ -127,6 +127,7 @@ def _train_and_judge(conductor: Conductor, published: Sequence[PublishedFile]) -
     store, session = conductor.store, conductor.session
     try:
         conductor.run()
+        conductor.time_blocks()
         status = "failed" if conductor.counts["failed"] else "finished"
         store.end_execution(conductor.execution, status, session.seconds())
     except BaseException as error:
@@ -243,6 +244,30 @@ class Conductor:
                 self._handle(executor.events(WAIT_SECONDS))
         finally:
             executor.release()
+
+    def time_blocks(self) -> None:
+        """Measure every timing block that has no records yet, one after another.
+
+        All else of the study has ended, and the workers are gone by then.
+        """
+        if self.plan.study.timing is None:
+            return
+        for items in self._schedule.timing_blocks(self._workers.timing_machine()):
+            ids = {item.trial.id: item.trial for item in items}
+            for id_ in ids:
+                self._set_aside_damaged(id_)
+            done = [id_ for id_ in ids if self._states.get(id_) in REUSABLE]
+            if len(done) == len(ids):
+                self._take(items)
+                continue
+            self.store.set_aside(done, "others of its block have no record, and it is timed anew")
+            self._note([AssignedRecord.of(item, reused=False) for item in items])
+            for id_ in ids:
+                mine = [item for item in items if item.trial.id == id_]
+                self._work[id_] = _Work(mine)
+                self.tell("started", mine[0])
+            self.tell("settle")
+            self._settle(self._workers.measure(list(ids.values())))
 
     def _take(self, assignments: Iterable[Assignment], walk: Walk | None = None) -> None:
         """Queue what must run; what has a record counts at once and may unlock more.
