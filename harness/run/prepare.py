@@ -179,7 +179,7 @@ class Walk:
         told = {name: forecast(share, self._measured) for name, share in shares.items() if share}
         by_arm = {name: costs for name, costs in told.items() if costs}
         costs = forecast(sum(shares.values()), self._measured)
-        timed = plan.timed_arms if self._blocks else []
+        timed = plan.timed_arms if self._blocks and SECONDS in costs else []
         share = self._blocks * block_seconds(plan) / len(timed) if timed else 0.0
         for arm in timed:  # of whose seconds nothing is foretold by those of trainings
             own = by_arm.setdefault(arm.name, {})

@@ -101,7 +101,7 @@ class World:
     def restore(self) -> None:
         """Wait until the server is back; nodes are put back at once."""
         if self._returning is not None:
-            self._returning.join(120)
+            self._returning.join(600)
             self._returning = None
 
     def conductor(self, study: Path, home: Path) -> subprocess.Popen[str]:

@@ -19,6 +19,8 @@ from harness.study import load_study
 from harness.trial import Phase, Record, State
 from harness.workloads import data_root
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 STUDY = """\
 study: borrowed
 question: Do features of some digits help with the others?
