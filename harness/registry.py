@@ -196,6 +196,7 @@ KINDS: Mapping[str, Kind] = {
 """All that a study can name, by what the entry points of other packages call them."""
 FIGURES = Kind("harness.figures", "figures")
 PANELS = Kind("harness.report.panels", "panels")
+LAUNCHERS = Kind("harness.launch", "launchers", hyphens=True, base="Launcher")
 
 
 @cache

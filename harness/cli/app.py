@@ -16,7 +16,7 @@ from types import FrameType
 
 import typer
 
-from harness.cli import cards, guarding, importing, models, results, studies
+from harness.cli import cards, guarding, importing, launching, models, results, studies
 from harness.errors import InputError
 
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 128
@@ -41,6 +41,7 @@ guarding.register(app)
 cards.register(app)
 models.register(app)
 importing.register(app)
+launching.register(app)
 
 
 class _Signals:

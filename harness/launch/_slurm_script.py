@@ -1,0 +1,128 @@
+"""The batch file of `harness launch slurm`, with `$name` where a study and its options differ.
+
+What is the shell's own is written `$$`.
+"""
+
+SCRIPT = r"""#!/bin/bash
+# The study $job. Written by `harness launch slurm`; hand it in with: sbatch $file
+#
+# It starts Ray on all machines of the allocation, runs the study and ends Ray. Before the time
+# limit the run is told to end: everything recorded is kept, the job queues itself again, and goes
+# on with what has no record. It ends with the status of `harness run`; scancel ends it for good.
+$options
+set -u
+cd -- $folder || exit 2
+$setup
+export PATH=$programs:"$$PATH"
+
+# Only who knows the password may talk to Ray; it is a new one in every allocation.
+export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 PYTHONUNBUFFERED=1
+RAY_AUTH_TOKEN=$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+export RAY_AUTH_TOKEN
+
+# Other machines reach this one at the address from which it would speak to them; on one machine
+# nothing listens beyond the loopback interface.
+own_address() {
+  python - "$$1" <<'PYTHON'
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
+    towards.connect((sys.argv[1], 9))
+    print(towards.getsockname()[0])
+PYTHON
+}
+free_port() {
+  python -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])'
+}
+harness_address=127.0.0.1
+if [ "$$SLURM_JOB_NUM_NODES" -gt 1 ]; then
+  other=$$(scontrol show hostnames "$$SLURM_JOB_NODELIST" | sed -n 2p)
+  other=$$(scontrol show node --oneliner "$$other" | grep -o 'NodeAddr=[^ ]*' | cut -d= -f2)
+  harness_address=$$(own_address "$$other") || exit 1
+fi
+harness_address=$$harness_address:$$(free_port)
+harness_log=$log  # of Ray, for each machine
+export harness_address harness_log
+case $$harness_address in 127.*) export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 ;; esac
+
+# One task on each machine. Ray's folder is private, on the machine's own disk, and its path short.
+# While its lock is held it is in use; what a machine that was switched off left of one is removed
+# by the next run there.
+node() {
+  ulimit -n "$$(ulimit -Hn)" || true
+  folder=$$(mktemp -d /tmp/harness-ray-XXXXXXXX) || exit 1
+  exec 9>"$$folder/owner" && flock 9
+  trap 'kill $$ray 2>/dev/null; wait; rm -rf "$$folder"' EXIT
+  trap 'exit 143' TERM INT
+  options=(--block --disable-usage-stats --num-cpus="$$SLURM_CPUS_ON_NODE"
+    --num-gpus="$${SLURM_GPUS_ON_NODE:-0}" --dashboard-agent-listen-port="$$(free_port)")
+  if [ -n "$${SLURM_MEM_PER_NODE:-}" ]; then  # in MB; Ray would count on the whole machine
+    shared=$$(df --block-size=1 --output=avail /dev/shm | tail -1)
+    third=$$((SLURM_MEM_PER_NODE * 1048576 * 3 / 10))
+    options+=(--object-store-memory="$$((third < shared * 9 / 10 ? third : shared * 9 / 10))"
+      --memory="$$((SLURM_MEM_PER_NODE * 1048576 * 6 / 10))")
+  fi
+  if [ "$$SLURM_NODEID" = 0 ]; then
+    options+=(--head --port="$${harness_address##*:}" --include-dashboard=false
+      --temp-dir="$$folder/r" --node-ip-address="$${harness_address%:*}")
+  else
+    await_head || exit 1
+    options+=(--address="$$harness_address" --temp-dir="$$folder/r"
+      --node-ip-address="$$(own_address "$${harness_address%:*}")")
+  fi
+  ray start "$${options[@]}" &
+  ray=$$!
+  wait "$$ray"
+}
+await_head() {
+  for _ in $$(seq 300); do
+    (exec 3<>"/dev/tcp/$${harness_address%:*}/$${harness_address##*:}") 2>/dev/null && return
+    [ -z "$${machines:-}" ] || kill -0 "$$machines" 2>/dev/null || break
+    sleep 1
+  done
+  echo "harness: Ray did not start on the first machine (see $$harness_log)" >&2
+  return 1
+}
+export -f node own_address free_port await_head
+
+records() {
+  python - $database <<'PYTHON'
+import sqlite3, sys
+try:
+    records = sqlite3.connect(sys.argv[1], timeout=60)
+    print(*records.execute("SELECT count(*) FROM records").fetchone())
+except sqlite3.Error:
+    print(0)
+PYTHON
+}
+before=$$(records)
+
+asked= study=
+trap 'asked=limit; [ -z "$$study" ] || kill -TERM "$$study" 2>/dev/null' USR1
+trap 'asked=end; [ -z "$$study" ] || kill -TERM "$$study" 2>/dev/null' TERM INT HUP
+
+srun --overlap --kill-on-bad-exit=0 --wait=0 --cpus-per-task="$$SLURM_CPUS_PER_TASK" \
+  --output="$$harness_log" bash -c node &
+machines=$$!
+await_head || { kill "$$machines"; wait; exit 1; }
+
+[ -z "$$asked" ] || exit 143
+$run &
+study=$$!
+[ -z "$$asked" ] || kill -TERM "$$study"
+while kill -0 "$$study" 2>/dev/null; do wait "$$study"; done
+wait "$$study"
+status=$$?
+kill "$$machines" 2>/dev/null
+
+if [ "$$asked" = limit ] && [ "$$status" = 143 ] && [ $requeues = 1 ]; then
+  if [ $saves = 0 ] && [ "$$(records)" = "$$before" ]; then
+    echo "harness: no trial ended within the time limit, so that it is not queued again; give it" \
+      "more --time, or let trials be saved (checkpoints: in the study)" >&2
+  else
+    echo "harness: the time limit is near; the job queues itself again" >&2
+    scontrol requeue "$$SLURM_JOB_ID" || sbatch $file
+  fi
+fi
+wait
+exit "$$status"
+"""
