@@ -12,6 +12,7 @@ from harness.formatting import listed, seconds
 from harness.losses import loss_name
 from harness.plan import SIMPLE_BASELINE, Plan
 from harness.plan.power import power_of
+from harness.run.limits import bill_of
 from harness.run.prepare import Outlook
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import SECONDS, sources_of
@@ -52,6 +53,7 @@ def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> di
         "pilot": _pilot_as_dict(plan, pilot),
         "seconds_on_one_worker": round(outlook.seconds, 1),
         "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
+        "bill": bill.to_dict() if (bill := bill_of(plan.study, outlook.costs)) else None,
         "data_present": bool(plan.fingerprints),
         "resources": study_part(plan.study, "resources"),
         "faults": study_part(plan.study, "faults"),
@@ -174,6 +176,8 @@ def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:
             f"for one worker{_further(outlook)}",
             highlight=False,
         )
+        if bill := bill_of(plan.study, outlook.costs):
+            console.print(f"it costs      about {bill}", highlight=False)
 
 
 def _further(outlook: Outlook) -> str:

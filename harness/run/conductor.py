@@ -11,11 +11,13 @@ from functools import partial
 from typing import Any
 
 from harness.cluster import Event, Executor, Lost, Notice, Pack
+from harness.formatting import plural
 from harness.plan import Assignment, Plan
 from harness.provenance import environment
 from harness.publish import FOLDER, PublishedFile, read_for
 from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.finished import identity, registered_file, reuse, shown_path
+from harness.run.limits import Meter, plain_prices
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
 from harness.run.prepare import Walk, data_configs, is_usable, prepare
@@ -102,6 +104,7 @@ def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Sess
         "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
         "file": file,
         "profiles": {name: list(study.looks) for name, study in session.loaded.profiles.items()},
+        "prices": plain_prices(plan.study),
         **_registered_plan(plan),
     }
     names = plan.study.study, plan.profile
@@ -128,6 +131,7 @@ def _train_and_judge(conductor: Conductor, published: Sequence[PublishedFile]) -
     try:
         conductor.run()
         status = "failed" if conductor.counts["failed"] else "finished"
+        status = "stopped" if conductor.stopped else status
         store.end_execution(conductor.execution, status, session.seconds())
     except BaseException as error:
         _close_early(conductor, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
@@ -159,7 +163,8 @@ def _judge(conductor: Conductor, status: str, published: Sequence[PublishedFile]
 
     def so_far(result: RunResult) -> RunResult:
         seconds, costs = session.seconds(), conductor.costs()
-        return replace(result, counts=conductor.counts, wall_seconds=seconds, costs=costs)
+        counts, stopped = conductor.counts, conductor.stopped
+        return replace(result, counts=counts, wall_seconds=seconds, costs=costs, stopped=stopped)
 
     result = conclude(
         Results(conductor.store, published),
@@ -202,6 +207,9 @@ class Conductor:
         self._noted: Counter[str] = Counter()
         self._forecast: Mapping[str, float] = {}
         self._ledger = Ledger()
+        limits = session.options.limits
+        self._meter = Meter(limits, plan.study) if limits else None
+        self.stopped = ""  # by which limit
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
@@ -238,11 +246,20 @@ class Conductor:
             return
         executor = self._workers.executor()
         try:
-            while self._work:
+            while self._work and not self._is_stopped():
                 self._submit(executor)
                 self._handle(executor.events(WAIT_SECONDS))
         finally:
             executor.release()
+
+    def _is_stopped(self) -> bool:
+        """Tell whether a limit is reached and all trials that were started have ended."""
+        if self._meter is not None and not self.stopped:
+            self.stopped = self._meter.reached(len(self._in_flight))
+            if self.stopped:
+                running = plural(len(self._in_flight), "trial")
+                self.tell("noticed", f"{self.stopped}: {running} may end, no other is started")
+        return bool(self.stopped) and not self._in_flight
 
     def _take(self, assignments: Iterable[Assignment], walk: Walk | None = None) -> None:
         """Queue what must run; what has a record counts at once and may unlock more.
@@ -307,12 +324,19 @@ class Conductor:
 
     def _submit(self, executor: Executor) -> None:
         """Keep every slot busy and one pack waiting behind it."""
-        while self._queue and len({id(p) for p in self._in_flight.values()}) < 2 * executor.slots:
+        if self.stopped:
+            return
+        ahead = 1 if self._meter is not None else 2  # what was handed over is run
+        while self._queue and len(self._packs()) < ahead * executor.slots:
             pack = self._queue.next_pack(executor.slots)
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
             self._workers.submit(pack)
             for trial in pack.trials:
                 self.tell("started", self._work[trial.id].assignments[0])
+
+    def _packs(self) -> set[int]:
+        """Return what tells the packs apart that were handed over and have not ended."""
+        return {id(pack) for pack in self._in_flight.values()}
 
     def _handle(self, events: Sequence[Event]) -> None:
         records, losses = [], []
@@ -345,6 +369,8 @@ class Conductor:
             self._in_flight.pop(record.trial_id, None)
             self.counts[record.state.value] += 1
             self._ledger.add(work.assignments[0].arm, record)
+            if self._meter is not None:
+                self._meter.add(record)
             self.counts["reused"] += len(work.assignments) - 1
             self.tell("finished", record, work.assignments, False)
             unlocked += self._schedule.completed(record)

@@ -1,4 +1,4 @@
-"""A study on a real SLURM: it goes on after its time limit and after a requeue, and loses nothing."""
+"""A study on a real SLURM goes on after its time limit and after a requeue, and loses nothing."""
 
 import json
 import os
@@ -75,9 +75,7 @@ def claims(results, folder, capfd):
 
 
 @pytest.mark.slow
-def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(
-    room, tmp_path, monkeypatch, capfd
-):
+def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "slow_training.py").write_text(TRAINING)
     (tmp_path / "queued.yaml").write_text(STUDY)
