@@ -80,6 +80,7 @@ class RayExecutor:
         self._waited_since, self._noticed = time.monotonic(), -NOTICE_SECONDS
         self._head = cluster if isinstance(cluster, Head) else None
         if isinstance(cluster, Head):
+            self._ready += [Notice(cluster.crowd)] if cluster.crowd else []
             ray_session.connect(cluster)
         else:
             ray_session.join(cluster, modules, needs.cpus)
