@@ -16,6 +16,7 @@ from harness.launch.slurm import time_limit
 from harness.registry import LAUNCHERS
 from harness.study import load_study
 
+ROOT = Path(__file__).parents[2]
 GPU = ["--set", "resources.gpus=0.5"]
 
 
@@ -287,6 +288,20 @@ def test_a_job_is_what_ray_is_given(here, capfd, monkeypatch):
     inner = shlex.split(words[-1].partition("exec ")[2])
     assert inner[:3] == ["harness", "run", "tiny.yaml"]
     assert "question=What's this?" in inner
+
+
+@pytest.mark.parametrize("page", ["slurm.md", "kubernetes.md"])
+def test_the_commands_of_the_pages_write_their_files(page, tmp_path, monkeypatch, capfd):
+    (tmp_path / "studies").symlink_to(ROOT / "studies")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / page).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.startswith("harness launch ")]
+    assert len(lines) >= 2
+    for line in lines:
+        words = [word for word in shlex.split(line)[1:] if word != "--submit"]
+        status = run(words)
+        assert status == 0, capfd.readouterr().err
+    assert len(list((tmp_path / "results/launch").iterdir())) >= 1
 
 
 def test_from_python_a_job_is_described_without_writing_anything(here):
