@@ -86,9 +86,10 @@ export -f node own_address free_port await_head
 
 records() {
   python - $database <<'PYTHON'
-import sqlite3, sys
+import pathlib, sqlite3, sys
 try:
-    records = sqlite3.connect(sys.argv[1], timeout=60)
+    file = pathlib.Path(sys.argv[1]).as_uri() + "?mode=ro"
+    records = sqlite3.connect(file, uri=True, timeout=60)
     print(*records.execute("SELECT count(*) FROM records").fetchone())
 except sqlite3.Error:
     print(0)
@@ -112,6 +113,10 @@ study=$$!
 while kill -0 "$$study" 2>/dev/null; do wait "$$study"; done
 wait "$$study"
 status=$$?
+
+# Ray is told to end, so that it leaves nothing behind; srun itself would kill it
+scancel --signal=TERM "$$SLURM_JOB_ID.0" 2>/dev/null
+for _ in $$(seq 15); do kill -0 "$$machines" 2>/dev/null && sleep 1; done
 kill "$$machines" 2>/dev/null
 
 if [ "$$asked" = limit ] && [ "$$status" = 143 ] && [ $requeues = 1 ]; then

@@ -67,7 +67,7 @@ class SlurmRoom:
             f"SlurmctldPidFile={self.folder}/ctld.pid", f"SlurmdPidFile={self.folder}/%n.pid",
             f"SlurmctldLogFile={self.folder}/ctld.log", f"SlurmdLogFile={self.folder}/%n.log",
             "ProctrackType=proctrack/linuxproc", "TaskPlugin=task/none",
-            "SelectType=select/cons_tres", "SelectTypeParameters=CR_Core",
+            "SelectType=select/cons_tres", "SelectTypeParameters=CR_Core_Memory",
             "JobAcctGatherType=jobacct_gather/none", "ReturnToService=2", "KillWait=15",
             "AccountingStorageType=accounting_storage/none", "MpiDefault=none", "GresTypes=gpu",
             "SlurmdParameters=config_overrides",
@@ -75,7 +75,7 @@ class SlurmRoom:
         for number, machine in enumerate(MACHINES):
             lines.append(
                 f"NodeName={machine} NodeHostname=localhost NodeAddr=127.0.0.{number + 2}"
-                f" Port={ports[number + 1]} CPUs=2 Gres=gpu:2"
+                f" Port={ports[number + 1]} CPUs=2 Gres=gpu:2 RealMemory=4000"
             )
         lines.append(f"PartitionName=main Nodes={','.join(MACHINES)} Default=YES State=UP")
         return "\n".join(lines) + "\n"

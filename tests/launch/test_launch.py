@@ -1,6 +1,7 @@
 """What `harness launch` writes, and what it refuses before anything is written."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -302,6 +303,53 @@ def test_the_commands_of_the_pages_write_their_files(page, tmp_path, monkeypatch
         status = run(words)
         assert status == 0, capfd.readouterr().err
     assert len(list((tmp_path / "results/launch").iterdir())) >= 1
+
+
+PBS = """\
+from typing import ClassVar
+
+from pydantic import Field
+
+from harness.launch import Launcher
+
+
+class Pbs(Launcher):
+    \"\"\"A batch file for PBS.\"\"\"
+
+    name: ClassVar[str] = "pbs"
+    suffix: ClassVar[str] = ".pbs"
+
+    chunks: int = Field(1, ge=1, description="machines")
+
+    def problems(self, job):
+        if self.chunks > 9:
+            yield f"--chunks {self.chunks}: this site has 9 machines"
+
+    def document(self, job, file):
+        return f"#PBS -l select={self.chunks}\\n{job.command('auto')}\\n"
+
+    def submission(self, file):
+        return ["qsub", str(file)]
+"""
+
+
+def test_another_package_brings_a_place(here, capfd, monkeypatch):
+    target = here.parent / "target"
+    info = target / "acme_pbs-1.0.dist-info"
+    info.mkdir(parents=True)
+    (target / "acme_pbs.py").write_text(PBS)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme_pbs\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[harness.launchers]\npbs = acme_pbs:Pbs\n")
+    monkeypatch.syspath_prepend(str(target))
+    assert launch(capfd, "pbs", "tiny.yaml", "--chunks", "3")[0] == 0
+    file = here / "results/launch/tiny.pbs"
+    assert file.read_text().startswith("#PBS -l select=3\nharness run ")
+    assert "this site has 9 machines" in launch(capfd, "pbs", "tiny.yaml", "--chunks", "10")[1]
+    assert "--chunks: " in launch(capfd, "pbs", "tiny.yaml", "--chunks", "0")[1]
+    assert run(["list", "launchers"]) == 0
+    listed = capfd.readouterr().out
+    assert "A batch file for PBS. (acme_pbs:Pbs, of acme_pbs 1.0)" in listed
+    assert re.search(r"^slurm +A SLURM cluster", listed, re.M)
 
 
 def test_from_python_a_job_is_described_without_writing_anything(here):
