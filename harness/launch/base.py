@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -127,7 +128,7 @@ def job_of(
             text = value if isinstance(value, str) else str(folder / value)
             said += [name, text]
     said += [part for text in overrides for part in ("--set", text)]
-    file = (folder / loaded.file).resolve()
+    file = Path(os.path.abspath(folder / loaded.file))  # a link stays one
     for text in (str(file), str(folder), *said):
         if _TROUBLE.search(text):
             raise InputError(f"{text!r} holds a line break or another control character")

@@ -168,7 +168,7 @@ def _files(job: Job) -> dict[str, str]:
     """
     files = files_of(job.file)
     found = {file.name: file.read_text(encoding="utf-8") for file in files}
-    odd = [str(one) for one in files if one.resolve().parent != job.file.parent]
+    odd = [str(one) for one in files if one.resolve().parent != job.file.resolve().parent]
     odd += [str(one) for one in files if not _KEY.fullmatch(one.name) or one.name == "run.sh"]
     if odd:
         raise InputError(

@@ -37,7 +37,7 @@ def test_a_trial_is_charged_for_the_devices_that_it_holds(resources, hours):
     assert bill.grams == pytest.approx(0.25 * hours * 400)
     sensed = prices.bill(given, 3600.0, 3.6e6)
     assert (sensed.money, sensed.grams) == (bill.money, pytest.approx(400))
-    assert str(prices.bill(Resources(), 3600.0 * 25, None)) == "50.00 EUR, 2.5 kg CO2"
+    assert str(prices.bill(Resources(), 3600.0 * 25, None)) == "50.00 EUR, 2.50 kg CO2"
     assert str(Prices().bill(given, 3600.0, 1.0)) == ""
 
 
