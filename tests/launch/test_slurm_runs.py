@@ -1,11 +1,11 @@
 """A study on a real SLURM goes on after its time limit and after a requeue, and loses nothing."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ workload:
   epochs: 1
 factors:
   poison: {path: training.settings.poison, levels: [false, true]}
-seeds: 60
+seeds: 40
 claims:
   - id: poison-hurts
     says: Poison costs at least 0.2
@@ -41,7 +41,8 @@ def train(config, report):
     value = 0.8 + random.Random(config["seed"]).gauss(0, 0.01) - 0.3 * bool(config["poison"])
     report({"validation.accuracy": value, "test.accuracy": value})
 """
-SECONDS = "3"  # of a trial: 120 of them on four places take longer than the time limit allows
+TRIALS = 80
+SECONDS = "3"  # of a trial: all of them on four places take longer than the time limit allows
 COMPARED = ("verdict", "effect", "ci_low", "ci_high", "p_value", "trials")
 
 
@@ -67,13 +68,6 @@ def records(folder):
     return found
 
 
-def claims(results, folder, capfd):
-    assert run(["claims", "--results", str(results), "--json"]) == 0
-    said = json.loads(capfd.readouterr().out)
-    del folder
-    return said
-
-
 @pytest.mark.slow
 def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
@@ -82,7 +76,7 @@ def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, 
     peace = ["--results", "peace/results", "--out", "peace/reports"]
     command = [sys.executable, "-m", "harness", "run", "queued.yaml", "--in-process", "--json"]
     source = str(Path(__file__).parents[2])
-    environment = {**room.environment, "PYTHONPATH": source, "PYTHONSAFEPATH": ""}
+    environment = {**room.environment, "PYTHONPATH": source}
     told = subprocess.run(
         [*command, *peace], capture_output=True, text=True, check=True, env=environment
     )
@@ -100,9 +94,10 @@ def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, 
 
     room.await_job(number, lambda job: job["Restarts"] == "1", 180)  # at the time limit
     first = records(tmp_path)
-    assert 0 < len(first) < len(expected["trials"]) + 120
+    assert 0 < len(first) < TRIALS
     room.await_job(number, lambda job: job["JobState"] == "RUNNING", 120)
-    store_grows(tmp_path, len(first))
+    while len(records(tmp_path)) <= len(first):
+        time.sleep(0.3)
     room.run("scontrol", "requeue", number)  # as a scheduler does for a job that goes first
     second = records(tmp_path)
     job = room.await_job(
@@ -126,11 +121,3 @@ def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, 
     assert [[one[key] for key in COMPARED] for one in again["claims"]] == [
         [one[key] for key in COMPARED] for one in expected["claims"]
     ]
-    assert not list(Path("/tmp").glob(f"harness-ray-*/owner-{number}"))
-    assert os.environ.get("SECONDS_OF_A_TRIAL") is None
-
-
-def store_grows(folder, beyond):
-    """Wait until there are more records than so many."""
-    while len(records(folder)) <= beyond:
-        subprocess.run(["sleep", "0.3"], check=True)
