@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.metrics import GAPS
 from harness.plan import SIMPLE_BASELINE, Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.probes.base import Probe, Shown, artifact
@@ -229,9 +230,11 @@ def _device(environment: Mapping[str, Any]) -> str | None:
 
 
 def _gaps(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return how much worse a network does on validation than on training examples."""
-    gaps = {}
-    for name, sign in (("accuracy", 1), ("loss", -1)):
-        if f"train.{name}" in metrics and f"validation.{name}" in metrics:
-            gaps[f"gap.{name}"] = sign * (metrics[f"train.{name}"] - metrics[f"validation.{name}"])
-    return gaps
+    """Return how much worse a network does on validation than on training examples, and on test."""
+    found = {}
+    for gap, better, worse in GAPS:
+        for name, sign in (("accuracy", 1), ("loss", -1)):
+            one, other = metrics.get(f"{better}.{name}"), metrics.get(f"{worse}.{name}")
+            if one is not None and other is not None:
+                found[f"{gap}.{name}"] = sign * (one - other)
+    return found

@@ -20,6 +20,7 @@ from harness.pretrained import outside_versions
 from harness.registry import (
     AUGMENTATIONS,
     DATA,
+    DATA_OPTIONS,
     LOSSES,
     NETWORKS,
     OPTIMIZERS,
@@ -62,6 +63,7 @@ def modules(workload: Mapping[str, Any], probes: Sequence[Mapping[str, Any]] = (
     names |= set(workload.get("augmentation") or {})
     names |= {loss_name(workload), getattr(task, "usual_loss", "auto")}
     found = [kind.module(name) for kind in _DECIDE for name in names]
+    found += [DATA_OPTIONS.module(n) for n in DATA_OPTIONS.own() if n in workload["data"]]
     return sorted({module for module in found if module is not None})
 
 

@@ -16,6 +16,8 @@ from harness.registry import PROBES, TASKS
 
 Goal = Literal["minimize", "maximize"]
 SPLITS = ("train", "validation", "test")
+GAPS = (("gap", "train", "validation"), ("optimism", "validation", "test"))
+"""Names of how much better a network does on one split than on another, with the two."""
 _Key = TypeVar("_Key")
 
 
@@ -94,6 +96,9 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("mean_absolute_error", "minimize"),
         Metric("root_mean_squared_error", "minimize", root=True),
         Metric("max_error", "minimize"),
+        # of two splits
+        Metric("optimism.accuracy", "minimize", "", "validation accuracy minus test accuracy"),
+        Metric("optimism.loss", "minimize", "", "test loss minus validation loss"),
         # costs
         Metric("cost.seconds", "minimize", "s", "training time"),
         Metric("cost.step_seconds", "minimize", "s", "time of a training step"),

@@ -194,6 +194,7 @@ KINDS: Mapping[str, Kind] = {
     )
 }  # fmt: skip
 """All that a study can name, by what the entry points of other packages call them."""
+DATA_OPTIONS = Kind("harness.data._options")
 FIGURES = Kind("harness.figures", "figures")
 PANELS = Kind("harness.report.panels", "panels")
 LAUNCHERS = Kind("harness.launch", "launchers", hyphens=True, base="Launcher")

@@ -1,5 +1,6 @@
 """What identifies a user's own code, and what of it a trial can import."""
 
+import importlib
 import json
 import os
 import shutil
@@ -305,6 +306,15 @@ def test_each_trial_is_held_to_its_own_code():
         with pytest.raises(ModuleNotFoundError) as error:
             own_imports.own_function("two:f")({}, lambda accuracy: None)
         assert "import it plainly" in own_imports.missing(error.value)
+
+
+def test_after_a_run_the_user_imports_what_they_like():
+    """In a notebook: the rest of the package that a trial used a module of."""
+    value = "def value(): return 0.5"
+    write(net="from pack.sub import value" + NET, pack__init="", pack__sub=value, pack__plots="")
+    assert train_all() == {0.5}
+    assert importlib.import_module("pack" + ".plots").__name__ == "pack.plots"
+    sys.modules.pop("pack.plots")
 
 
 # --- whole runs ----------------------------------------------------------------------------------

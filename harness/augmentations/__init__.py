@@ -6,17 +6,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    WrapSerializer,
-    create_model,
-    model_validator,
-)
+from pydantic import ConfigDict, create_model, model_validator
 
 from harness.augmentations.base import Augmentation
 from harness.components.base import Component
+from harness.components.keyed import field_of
 from harness.registry import AUGMENTATIONS, Late, read_as
 
 
@@ -62,35 +56,10 @@ def augmentations(settings: Mapping[str, Any] | None) -> list[Augmentation]:
 @cache
 def mapping_of(names: tuple[str, ...]) -> type[Changes]:
     """Return the model of a mapping of augmentations, with a field for each."""
-    fields: dict[str, Any] = {name: _field(AUGMENTATIONS.find(name)) for name in names}
+    fields: dict[str, Any] = {name: field_of(AUGMENTATIONS.find(name)) for name in names}
     found: type[Changes] = create_model("Augmentation", __base__=Changes, __doc__=Changes.__doc__,
                                         **fields)  # fmt: skip
     return found
-
-
-def _field(kind: type[Augmentation]) -> tuple[Any, Any]:
-    """Return type and default of an augmentation's field in the mapping."""
-    single = kind.single()
-    if single is None:
-        about = (kind.__doc__ or "").strip().partition("\n")[0]
-        several: Any = Annotated[kind, WrapSerializer(_nameless)]
-        return several | None, Field(None, description=about, exclude_if=_absent)
-    field = kind.model_fields[single]
-    what: Any = field.annotation
-    for limit in field.metadata:
-        what = Annotated[what, limit]
-    if field.is_required():
-        return what | None, Field(None, description=field.description, exclude_if=_absent)
-    return what, Field(field.default, description=field.description)
-
-
-def _nameless(value: Any, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-    return {key: setting for key, setting in handler(value).items() if key != "name"}
-
-
-def _absent(value: Any) -> bool:
-    """What is not asked for is not written down: identity is not what happens to be installed."""
-    return value is None
 
 
 class _Mapping(Late):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.components.base import Component
+from harness.components.keyed import Keyed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,14 +12,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Augmentation(Component):
+class Augmentation(Keyed):
     """A random change of training examples, drawn anew for each example in every epoch.
 
     A subclass has a `name` of one value, which is also its module's name and the default. Several
     augmentations are applied in the order of their names.
     """
-
-    name: str
 
     images: ClassVar[bool] = True
     """Whether it changes images only: inputs of shape (channels, height, width)."""
@@ -27,19 +25,6 @@ class Augmentation(Component):
     """The stream of random numbers that it draws from; empty: one of its own, so that what others
     draw changes nothing for it. Those that share one draw in the reverse order of their names, also
     where they are turned off."""
-
-    @classmethod
-    def single(cls) -> str | None:
-        """Return the name of its only setting, None if it has several."""
-        own = [name for name in cls.model_fields if name != "name"]
-        return own[0] if len(own) == 1 else None
-
-    @property
-    def changes(self) -> bool:
-        """Whether it changes anything: with a single setting, unless that is the default."""
-        single = type(self).single()
-        field = type(self).model_fields[single] if single else None
-        return field is None or field.is_required() or getattr(self, str(single)) != field.default
 
     def draw(self, generator: np.random.Generator, examples: int) -> NDArray[Any]:
         """Return what is drawn for the examples of an epoch, with an axis of examples in front."""

@@ -8,7 +8,7 @@ from typing import get_args
 
 from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, Plugin, plugins
-from harness.registry import FIGURES, KINDS, LAUNCHERS, PANELS, TASKS, first_line
+from harness.registry import DATA_OPTIONS, FIGURES, KINDS, LAUNCHERS, PANELS, TASKS, first_line
 from harness.study.bundled import bundled_studies
 from harness.study.document import read_yaml
 
@@ -19,7 +19,12 @@ def catalogue() -> dict[str, dict[str, str]]:
     for things, kind in KINDS.items():
         listed[things] = {n: first_line(thing.__doc__) for n, thing in kind.listed().items()}
     listed["metrics"] = _metrics()
-    for things, kind in (("panels", PANELS), ("figures", FIGURES), ("launchers", LAUNCHERS)):
+    for things, kind in (
+        ("data_options", DATA_OPTIONS),
+        ("panels", PANELS),
+        ("figures", FIGURES),
+        ("launchers", LAUNCHERS),
+    ):
         listed[things] = {name: kind.about(name) for name in kind.own()}
     for group in GROUPS:
         for name, found in plugins(group).items():

@@ -14,6 +14,7 @@ from harness.data._dataset import (
     TrialData,
     count_duplicates,
     split,
+    trained_on,
 )
 from harness.data._own import NoData, OwnFunction
 from harness.data.base import ClassData, Data, DataMissingError, DataSummary, Fraction, Limit
@@ -48,4 +49,5 @@ __all__ = [
     "count_duplicates",
     "data_of",
     "split",
+    "trained_on",
 ]

@@ -54,6 +54,9 @@ class Handling:
         groups: of each example, or None; those of one group are never divided.
         folds: of a cross-validation, or None; each seed validates on one of them.
         validation: the examples that validate, whatever the seed, or None.
+        statistics: what inputs are normalized by: the training part, or all outside the test split.
+        leaked: share of the validation examples that are trained on too, on purpose.
+        oversample: whether training repeats examples of rare classes.
     """
 
     division: Literal["stratified", "random", "ordered"] = "stratified"
@@ -62,6 +65,9 @@ class Handling:
     groups: NDArray[np.int64] | None = field(default=None, compare=False)
     folds: int | None = None
     validation: NDArray[np.int64] | None = field(default=None, compare=False)
+    statistics: Literal["training", "open"] = "training"
+    leaked: float = 0.0
+    oversample: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,36 @@ def split(
         validation.append(members[: max(1, round(fraction * len(members)))])
     held_out = np.sort(np.concatenate(validation))
     return np.setdiff1d(np.arange(count), held_out), held_out
+
+
+def trained_on(
+    targets: NDArray[Any],
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    seed: int,
+    handling: Handling,
+) -> NDArray[np.int64]:
+    """Return what a seed is trained on: the training part, and what is repeated or leaks.
+
+    Args:
+        targets: of all examples, shape (n, ...).
+        train: indices of the training part.
+        validation: indices of the validation part.
+        seed: of the trial.
+        handling: says what is repeated, and what leaks.
+    """
+    if handling.leaked:
+        order = np.random.default_rng(stream(seed, "leak")).permutation(validation)
+        train = np.concatenate([train, np.sort(order[: round(handling.leaked * len(order))])])
+    if not handling.oversample:
+        return train
+    generator, parts = np.random.default_rng(stream(seed, "oversample")), [train]
+    labels, counts = np.unique(targets[train], return_counts=True)
+    for label, count in zip(labels, counts, strict=True):
+        copies, more = divmod(int(counts.max()) - int(count), int(count))
+        members = train[targets[train] == label]
+        parts += [members] * copies + [np.sort(generator.permutation(members)[:more])]
+    return np.concatenate(parts)
 
 
 def _fold(

@@ -45,6 +45,7 @@ class OwnData(Data):
     )
 
     rule: ClassVar[str] = "own-1"
+    guessed: ClassVar[bool] = True
     cases: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     @property

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from harness.components.base import Component
 from harness.data._dataset import Dataset
+from harness.data._options import Option, option_fields, options_in
 from harness.data_spec import Form, Kind
 
 DATA_ROOT_VARIABLE = "HARNESS_DATA"
@@ -40,8 +41,17 @@ class DataSummary:
     form: Form
 
 
-class Data(Component):
-    """A data set. A subclass has a `name` of one value, which is also its module's name."""
+if TYPE_CHECKING:
+    WithOptions = Component
+else:
+    WithOptions = create_model("WithOptions", __base__=Component, **option_fields())
+
+
+class Data(WithOptions):
+    """A data set. A subclass has a `name` of one value, which is also its module's name.
+
+    Beside its own settings each has those of all options (`harness.data._options`).
+    """
 
     name: str
     validation_fraction: Fraction = 0.2
@@ -61,6 +71,26 @@ class Data(Component):
     """Settings under which `harness.testing.data` tries it."""
     hub_task: ClassVar[str | None] = None
     """What Hugging Face's hub calls the usual task of such data, if it has a name for it."""
+
+    guessed: ClassVar[bool] = False
+    """Whether form and sizes are only known once the data were read."""
+
+    @model_validator(mode="after")
+    def _options_mean_something(self) -> Self:
+        for option in self.options:
+            if (said := option.refusal(self)) is not None:
+                raise ValueError(f"`{option.name}` {said}")
+        return self
+
+    @property
+    def options(self) -> Sequence[Option]:
+        """Those that change something, in the order in which they are applied.
+
+        A setting of a data set's own goes before an option of the same name.
+        """
+        own = {name for one in type(self).__mro__ if issubclass(one, Data)
+               for name in vars(one).get("__annotations__", ())}  # fmt: skip
+        return options_in({name: value for name, value in self if name not in own})
 
     @property
     def form(self) -> Form:
@@ -127,6 +157,11 @@ class Data(Component):
         return ()
 
     @property
+    def class_shares(self) -> Sequence[float]:
+        """The share of each class, to estimate sizes by; equal unless it is known."""
+        return (1 / self.form.outputs,) * self.form.outputs
+
+    @property
     def period(self) -> int | None:
         """Steps of a season, where inputs are windows (steps, features) of a time series.
 
@@ -136,7 +171,20 @@ class Data(Component):
 
     def summary(self) -> DataSummary:
         """Return sizes and form."""
-        return DataSummary(*self.sizes(), self.form)
+        sizes = self.sizes()
+        for option in self.options:
+            sizes = option.sizes(self, *sizes)
+        return DataSummary(*sizes, self.form)
+
+    def changed(self, dataset: Dataset) -> Dataset:
+        """Return what was read as the options change it.
+
+        Raises:
+            DataMissingError: if the examples do not allow it.
+        """
+        for option in self.options:
+            dataset = option.apply(dataset)
+        return dataset
 
 
 class OfLibrary(Data):

@@ -78,6 +78,12 @@ class Table(Data):
         return _TABLES[self.source].classes
 
     @property
+    def class_shares(self) -> tuple[float, ...]:
+        """See `Data`; a limit draws evenly."""
+        rows = _TABLES[self.source].rows
+        return tuple(1 / len(rows) if self.limit else of_class / sum(rows) for of_class in rows)
+
+    @property
     def form(self) -> Form:
         """Columns, and a class or a number."""
         table = _TABLES[self.source]

@@ -116,6 +116,8 @@ def unlike(tests: Sequence[Test], evidence: Evidence) -> list[str]:
         if len(sides) < 2 or any(trained_elsewhere(arm.workload) for s in sides for arm in s):
             continue
         causes = list(_causes(study, sides))
+        if (rare := _rarity(test.metric, [arm for side in sides for arm in side])) is not None:
+            noted.append(rare)
         parameters = _by_side(rows, sides, "cost.parameters")
         if _differ(parameters, MORE_PARAMETERS) and (
             not _explained(causes, _SIZE) or _chosen(rows, sides, _SIZE)
@@ -134,6 +136,20 @@ def unlike(tests: Sequence[Test], evidence: Evidence) -> list[str]:
         if _differ(spent) and not _explained(causes, (*searched, "epochs")):
             noted.append(f"epochs of search ({_numbers(spent)})")
     return list(dict.fromkeys(noted))
+
+
+def _rarity(metric: str, arms: Sequence[Arm]) -> str | None:
+    """Say that arms are judged by examples of which classes are not equally rare."""
+    splits = {"gap": "validation", "optimism": "validation", "probe": "test"}
+    split = splits.get(metric.partition(".")[0], metric.partition(".")[0])
+    if split not in ("validation", "test"):
+        return None
+    found = set()
+    for arm in arms:
+        thinned = arm.workload["data"].get("imbalance")
+        meant = thinned and (split == "validation" or thinned["test"])
+        found.add(str((thinned["classes"], thinned["keep"])) if meant else "")
+    return f"how rare classes are among the {split} examples" if len(found) > 1 else None
 
 
 def _by_side(rows: pd.DataFrame, sides: Sequence[Sequence[Arm]], column: str) -> list[float]:

@@ -46,8 +46,8 @@ _covered: dict[str, Module] = {}
 _loaded: dict[str, Module] = {}
 """The modules of the user's own that this process holds, as they were imported."""
 _hidden: dict[str, ModuleType] = {}
-_trained: set[str] = set()
-"""The functions of the trial that is trained now, whose modules are admitted already."""
+_in_use: set[str] = set()
+"""The functions that are imported or trained now, whose modules are admitted already."""
 
 
 class _Finder:
@@ -59,7 +59,7 @@ class _Finder:
         """See `importlib.abc.MetaPathFinder`."""
         module = _covered.get(name)
         if module is None:
-            if name.rpartition(".")[0] in _covered and _submodule(name):
+            if _in_use and name.rpartition(".")[0] in _covered and _submodule(name):
                 raise UnseenCodeError(unseen(name), name=name)
             return None
         if not module.file:
@@ -98,19 +98,21 @@ def own_function(name: str) -> Any:
         CodeMissingError: if it is not to be found.
     """
     module, attribute = name.split(":")
-    if name not in _trained:
+    if name not in _in_use:
         _admit(reach(name).modules)
-    with _path_watched():
+    with _watched(name):
         return getattr(importlib.import_module(module), attribute)
 
 
 @contextmanager
-def _path_watched() -> Iterator[None]:
-    """Note what own code puts into the search path of modules meanwhile."""
-    before = set(sys.path)
+def _watched(name: str) -> Iterator[None]:
+    """Meanwhile nothing else of the user's is imported; note what comes to the search path."""
+    before, new = set(sys.path), {name} - _in_use
+    _in_use.update(new)
     try:
         yield
     finally:
+        _in_use.difference_update(new)
         added.update(set(sys.path) - before)
 
 
@@ -185,7 +187,7 @@ class OwnImports:
             found, self._fault = [], str(error)
         modules = {name: module for one in found for name, module in one.modules.items()}
         self._packages = sorted({name for one in found for name in one.packages})
-        _trained.update(self._names)
+        _in_use.update(self._names)
         self._outside = dict(_covered)
         _covered.clear()
         _admit(modules)
@@ -205,7 +207,7 @@ class OwnImports:
             return
         self._uncovered()
         added.update(set(sys.path) - self._path)
-        _trained.difference_update(self._names)
+        _in_use.difference_update(self._names)
         for name, module in self._outside.items():
             _covered.setdefault(name, module)
         for name in list(_hidden):

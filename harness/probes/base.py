@@ -20,7 +20,7 @@ from harness.metrics import Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from harness.data_spec import Form
     from harness.evidence import Evidence
@@ -93,6 +93,9 @@ class Fitted(Protocol):
 
     def test_inputs(self, index: NDArray[Any]) -> NDArray[Any]:
         """Return inputs of the test split as the data hold them, not normalized."""
+
+    def normalized(self, inputs: Tensor) -> Tensor:
+        """Return numbers (n, ...), on the scale of `test_inputs`, as the network reads them."""
 
     def timed_step(self, workload: Mapping[str, Any]) -> Callable[[], float]:
         """Return a function that takes one training step of a fresh network and times it.

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import Problem, nearest
 from harness.judged import FEWEST
+from harness.metrics import GAPS
 from harness.models import is_simple, network_of
 from harness.probes import CurveProbe, Probe
 from harness.study.arm_checks import tests_of
@@ -196,9 +197,10 @@ def _unknown_metrics(study: Study, logged: Sequence[Arm], document: Document) ->
     """Find claims about metrics that the runs are not said to have."""
     known = [*logged[0].workload["training"]["metrics"], "cost.seconds"]
     known += [
-        f"gap.{name}"
+        f"{gap}.{name}"
+        for gap, *splits in GAPS
         for name in ("accuracy", "loss")
-        if {f"train.{name}", f"validation.{name}"} <= set(known)
+        if {f"{split}.{name}" for split in splits} <= set(known)
     ]
     problems = []
     for where, test in tests_of(study):

@@ -136,6 +136,8 @@ def baseline_levels(study: Study) -> dict[str, Any]:
     levels = {}
     for name, factor in study.factors.items():
         own = value_at(workload, factor.path) if factor.path else None
+        if own is None and factor.path:
+            own = _unwritten(study.workload, factor.path)
         if factor.path == SAMPLER and study.search is not None:
             own = written(study.search.sampler)
         options = list(factor.levels)
@@ -160,6 +162,13 @@ def assignments_of(study: Study, factor: str, level: Any) -> dict[str, Any]:
     if isinstance(declared.levels, dict):
         return declared.levels[level]
     return {str(declared.path): level}
+
+
+def _unwritten(part: Any, path: str) -> bool | float | str | None:
+    """Return a setting that is not written down because it is at its default; None if none is."""
+    for name in path.split("."):
+        part = getattr(part, name, None)
+    return part if isinstance(part, bool | int | float | str) else None
 
 
 def _origin(study: Study, levels: Mapping[str, Any], workload: Mapping[str, Any]) -> Path_:

@@ -1,4 +1,4 @@
-"""Which arms cannot be compared by a loss: what they minimize is not the same number."""
+"""Which arms cannot be compared: what they minimize, or what counts as right, is not the same."""
 
 from __future__ import annotations
 
@@ -49,6 +49,27 @@ def incomparable_losses(claimed: str, metric: str, looked_at: Sequence[Arm]) -> 
                     if first and other and first[0] == other[0]
                     else " a score that both report, such as test.accuracy"
                 )
+            )
+    return None
+
+
+def other_labels(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that two arms are compared on validation labels of which one has more wrong; or None.
+
+    Args:
+        metric: of the claim, or what it is made of.
+        looked_at: the arms that the claim compares.
+    """
+    if metric.partition(".")[0] not in ("validation", "gap", "optimism"):
+        return None
+    shares = {arm.name: arm.workload["data"].get("label_noise", 0.0) for arm in looked_at}
+    first = next(iter(shares))
+    for name, share in shares.items():
+        if share != shares[first]:
+            return (
+                f"{metric} counts other labels as right in the arms '{first}' and '{name}'"
+                f" (`data.label_noise`: {shares[first]:g} and {share:g}, of validation examples"
+                " too); compare a metric of the test split, whose labels are never changed"
             )
     return None
 

@@ -15,7 +15,7 @@ from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
-from harness.metrics import declared, metric_of
+from harness.metrics import GAPS, declared, metric_of
 from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
@@ -23,7 +23,7 @@ from harness.study.claims import Test
 from harness.study.contrasts import compared
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
-from harness.study.loss_checks import incomparable_losses
+from harness.study.loss_checks import incomparable_losses, other_labels
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
@@ -31,6 +31,7 @@ from harness.trial import COSTS, trained_elsewhere
 
 SPLITS = ("train", "validation", "test")
 _ANY = (-math.inf, math.inf)
+_DIFFERENCES = tuple(name for name, *_ in GAPS)
 _OF_SIMPLE_MODELS = ("seconds", "parameters", *COSTS)
 _OF_OTHER_CODE = ("seconds", "epochs", *COSTS)
 _OF_TRAINING = (
@@ -45,8 +46,11 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
         looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
         of_search = test.metric.startswith("search.")
         missing = no_search_metric if of_search else _unreported
-        unknown = missing(test.metric, looked_at, study, arms) or incomparable_losses(
-            test.metric, _followed(test.metric, study, looked_at), looked_at
+        followed = _followed(test.metric, study, looked_at)
+        unknown = (
+            missing(test.metric, looked_at, study, arms)
+            or incomparable_losses(test.metric, followed, looked_at)
+            or other_labels(followed, looked_at)
         )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
@@ -77,9 +81,12 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         ]
         names = [f"{split}.{metric}" for split in SPLITS for metric in measured]
         names += [f"cost.{cost}" for cost in (_OF_SIMPLE_MODELS if simple else _OF_TRAINING)]
-    for name in ("accuracy", "loss"):
-        if {f"train.{name}", f"validation.{name}"} <= set(names):
-            names.append(f"gap.{name}")
+    names += [
+        f"{gap}.{name}"
+        for gap, *splits in GAPS
+        for name in ("accuracy", "loss")
+        if {f"{split}.{name}" for split in splits} <= set(names)
+    ]
     for probe in () if simple else study.probes:
         if not probe.in_search and (not probe.on or arm in select(arms, probe.on)):
             names += [f"probe.{name}" for name in probe.measures]
@@ -93,8 +100,9 @@ def _unreported(
     split, _, name = metric.partition(".")
     for arm in looked_at:
         known = reported(arm, study, arms)
-        if known is None and split in ("gap", "cost"):  # which the harness computes
-            known = ["gap.accuracy", "gap.loss", *(f"cost.{c}" for c in _OF_OTHER_CODE)]
+        if known is None and split in (*_DIFFERENCES, "cost"):  # which the harness computes
+            known = [f"{gap}.{name}" for gap in _DIFFERENCES for name in ("accuracy", "loss")]
+            known += [f"cost.{c}" for c in _OF_OTHER_CODE]
         if known is None or metric in known:
             continue
         probes = [p for p in PROBES.own() if PROBES.find(p).metric_called(name) is not None]
@@ -182,7 +190,7 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
     if split == "probe":
         known = [probe.measures[name].bounds for probe in study.probes if name in probe.measures]
         low, high = known[0] if known else _ANY
-    if split == "gap":
+    if split in _DIFFERENCES:
         low, high = low - high, high - low
     if test.diverged is not None:
         low, high = min(low, test.diverged), max(high, test.diverged)

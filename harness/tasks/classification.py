@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -43,6 +43,18 @@ class Classification(Supervised):
     def _one_order(cls, also: list[Also]) -> list[Also]:
         """Names in one order, each once, so that two spellings are one trial."""
         return [name for name in METRICS if name in also]
+
+    def refusal(self, workload: Any) -> str | None:
+        """See `Task`."""
+        thinned = getattr(workload.data, "imbalance", None)
+        if "minority_recall" in self.also and thinned is not None and not thinned.test:
+            return (
+                "`minority_recall` is of the class with the fewest examples in each split, and"
+                " `data.imbalance` leaves the test split as it is, where that may be another class;"
+                " ask for balanced_accuracy, or recall (of two classes: of the second), or write"
+                " `data.imbalance.test: true`"
+            )
+        return super().refusal(workload)
 
     @property
     def measures(self) -> Mapping[str, Metric]:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from harness.data import data_of
-from harness.registry import DATA
+from harness.registry import DATA, DATA_OPTIONS
 from harness.study.workload import DataSetting
 from harness.trial import Phase
 from harness.workloads import (
@@ -118,6 +118,11 @@ def registered(*names: str) -> list[Case]:
     known = [name for name in names or DATA.names() if not _is_function(name)]
     classes = {name: DATA.find(name) for name in known}
     return [{"name": name, **case} for name, kind in classes.items() for case in kind.cases]
+
+
+def optional() -> list[Case]:
+    """Return data with each option of data."""
+    return [dict(case) for name in DATA_OPTIONS.own() for case in DATA_OPTIONS.find(name).cases]
 
 
 def _is_function(name: str) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.trial import Trial
-from harness.workloads import Examples, Handling, TrialData, split
+from harness.workloads import Examples, Handling, TrialData, split, trained_on
 from harness.workloads.settings import read_settings
 
 KEPT_DATASETS = 2
@@ -29,8 +29,9 @@ CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}  # gathered at once; the CPU's
 class Division:
     """Which examples one seed trains on and validates on, and how its inputs are normalized.
 
-    `train` and `validation` hold indices; an input becomes (input - mean) * scale. Mean and scale
-    are one number for all values of an input, or one for each.
+    `train` and `validation` hold indices; those of examples that are repeated, or leak, stand in
+    `train` beside its own. An input becomes (input - mean) * scale. Mean and scale are one number
+    for all values of an input, or one for each.
     """
 
     train: NDArray[np.int64]
@@ -137,7 +138,9 @@ class DeviceData:
         if key not in self._divisions:
             real = len(self) - self.source.added
             train, validation = split(self.source.targets[:real], fraction, seed, self.handling)
-            mean, scale = self._mean_and_scale(train)
+            known = np.arange(real) if self.handling.statistics == "open" else train
+            mean, scale = self._mean_and_scale(known)
+            train = trained_on(self.source.targets, train, validation, seed, self.handling)
             if self.source.added:
                 train = np.concatenate([train, np.arange(real, len(self))])
             self._divisions[key] = Division(train, validation, mean, scale)
@@ -249,6 +252,7 @@ def on_device(
     """
     for index, known in enumerate(_kept):
         same = known.source.inputs is examples.inputs and known.source.targets is examples.targets
+        same = same and known.handling == (handling or Handling())
         if same and known.device == device:
             _kept.append(_kept.pop(index))
             return known

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from harness.data_spec import Form
 from harness.metrics import metric_of
 from harness.seeding import stream
 from harness.tasks import Objective, Task
-from harness.train.device_data import Splits, splits_of
+from harness.train.device_data import Normalization, Splits, splits_of
 from harness.train.pack import Member, Pack, PackContext, Point
 from harness.train.probing import timed_step
 from harness.train.resume import resume, save
@@ -136,6 +136,12 @@ class Fitted:
         assert self.context.test is not None
         found: NDArray[Any] = self.context.test.source.inputs[index]
         return found
+
+    def normalized(self, inputs: Tensor) -> Tensor:
+        """Return numbers (n, ...), on the scale of `test_inputs`, as the network reads them."""
+        data = self.context.data
+        normalization = Normalization([data.division_of(self.trial)], data.device)
+        return normalization.apply_(inputs.to(data.device, copy=True)[None], axis=0)[0]
 
     def timed_step(self, workload: Mapping[str, Any]) -> Callable[[], float]:
         """Return what takes one step of a fresh network of a workload, and its time in seconds."""

@@ -24,6 +24,7 @@ from harness.data import (
     count_duplicates,
     data_of,
     split,
+    trained_on,
 )
 from harness.data.base import DATA_ROOT_VARIABLE
 from harness.own.reach import source_version
@@ -65,7 +66,7 @@ def load(config: Config, root: Path) -> Dataset:
     if data.by_content:
         return _loaded_by_content(data, root, download=True)
     before = fingerprint(config, root)
-    dataset = data.load(root)
+    dataset = data.changed(data.load(root))
     after = str(fingerprint(config, root))
     if before is not None and before != after:
         raise DataMissingError(f"the files of {data.name} were changed while they were read")
@@ -106,7 +107,7 @@ def _loaded_by_content(data: Data, root: Path, *, download: bool) -> Dataset:
     identity = _identity(data)
     key = identity + str(root)
     if key not in _kept:
-        dataset = data.load(root) if download else data.load_offline(root)
+        dataset = data.changed(data.load(root) if download else data.load_offline(root))
         hashed = hashlib.sha256(identity.encode())
         for part in (dataset.examples, dataset.test):
             for array in (part.inputs, part.targets):
@@ -141,4 +142,5 @@ __all__ = [
     "load",
     "split",
     "summary",
+    "trained_on",
 ]

@@ -3,12 +3,12 @@
 import pytest
 from pydantic import ValidationError
 
-from harness.testing.data import DataConformance, registered, resolved
+from harness.testing.data import DataConformance, optional, registered, resolved
 from harness.workloads import fingerprint
 
 
 class TestData(DataConformance):
-    harness_cases = registered()
+    harness_cases = (*registered(), *optional())
 
 
 def test_the_fingerprint_knows_every_setting_that_decides(tmp_path):
@@ -19,6 +19,9 @@ def test_the_fingerprint_knows_every_setting_that_decides(tmp_path):
         ("function", {"target": "ripple"}), ("function", {"folds": 9}), ("series", {"season": 3}),
         ("series", {"source": "nile"}), ("series", {"window": 30}), ("table", {"source": "wine"}),
         ("series", {"validation_fraction": 0.3}), ("table", {"limit": 60}),
+        ("digits", {"label_noise": 0.1}), ("digits", {"normalize": False}),
+        ("digits", {"oversample": True}), ("digits", {"leak": {"statistics": True}}),
+        ("digits", {"imbalance": {"classes": [1], "keep": 0.9}}),
     ]  # fmt: skip
     for name, change in changes:
         before, after = (fingerprint(resolved({"name": name, **more}), tmp_path)
@@ -41,6 +44,25 @@ def test_the_fingerprint_knows_every_setting_that_decides(tmp_path):
         ({"name": "recall", "examples": 30, "symbols": 20}, "twice the number of `symbols`"),
         ({"name": "series", "source": "co2", "window": 20}, "shorter than a season"),
         ({"name": "table", "source": "wine", "limit": 5}, "less than two rows"),
+        (
+            {"name": "adding", "label_noise": 0.1},
+            "`label_noise` needs targets of kind class; those",
+        ),
+        ({"name": "digits", "label_noise": 1.0}, "less than 1"),
+        ({"name": "docstrings", "normalize": False}, "`normalize` changes nothing"),
+        (
+            {"name": "docstrings", "leak": {"target": 0.5}},
+            "`leak` with `target` is for numbers, not for",
+        ),
+        ({"name": "digits", "imbalance": {"classes": [10], "keep": 0.5}}, "there are 0 to 9"),
+        (
+            {"name": "digits", "classes": [3, 5], "imbalance": {"classes": [0, 1], "keep": 0.5}},
+            "names all classes",
+        ),
+        (
+            {"name": "digits", "normalize": False, "leak": {"statistics": True}},
+            "exclude each other",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(config, message):

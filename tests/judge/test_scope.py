@@ -270,6 +270,25 @@ factors:
     assert differences(made([claim], by_arm(54.0, 108.0, "cost.steps"), head))
 
 
+def test_test_splits_in_which_a_class_is_not_as_rare_are_noted(made):
+    heads = {
+        (keep, test): f"""\
+factors:
+  rare:
+    levels:
+      "2": {{}}
+      "4": {{data.imbalance: {{classes: [1], keep: {keep}, test: {test}}}}}
+"""
+        for keep in (0.1, 1.0)
+        for test in ("true", "false")
+    }
+    claim = 'contrast: {rare: ["2", "4"]}, greater_by: 0.05'
+    same = by_arm(54.0, 54.0, "cost.steps")
+    found = {key: differences(made([claim], same, head)) for key, head in heads.items()}
+    assert found.pop((0.1, "true")) == ["how rare classes are among the test examples"]
+    assert all(texts == [] for texts in found.values())
+
+
 def test_parameters_may_differ_by_a_tenth(made):
     lr = "factors: {lr: {path: optimizer.weight_decay, levels: [2, 4]}}\n"
     claim = "contrast: {lr: [2, 4]}, greater_by: 0.05"

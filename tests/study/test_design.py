@@ -27,6 +27,21 @@ def test_one_at_a_time_varies_each_factor_from_the_baseline():
     assert all(sum(arm.levels[f] != base[f] for f in base) <= 1 for arm in designed)
 
 
+def test_the_baseline_is_the_default_that_is_not_written_down():
+    study = {
+        "study": "s", "question": "?", "seeds": 5,
+        "workload": {"data": "digits", "model": {"name": "mlp", "depth": 1}},
+        "factors": {
+            "noise": {"path": "data.label_noise", "levels": [0.2, 0]},
+            "scale": {"path": "data.normalize", "levels": [False, True]},
+            "rare": {"path": "data.imbalance.keep", "levels": [0.5, 0.1]},
+        },
+    }  # fmt: skip
+    study["workload"]["data"] = {"name": "digits", "imbalance": {"classes": [1], "keep": 0.1}}
+    (base,) = [arm.levels for arm in load_study(study).arms if arm.is_baseline]
+    assert base == {"noise": 0, "scale": True, "rare": 0.1}
+
+
 def test_selectors_find_arms_by_levels_and_named_arms_by_name():
     arms = load_study(STUDY).arms
     assert names(select(arms, {"activation": "tanh", "depth": [2, 16]})) == ["tanh-2", "tanh-16"]

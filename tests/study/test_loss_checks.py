@@ -102,3 +102,23 @@ def test_what_is_made_of_losses_that_differ_is_not_compared(metric, more):
     (said,) = problems(metric, {"loss": "one_hot_squared_error"}, more=more)
     assert f"{metric} is made of validation.loss, and validation.loss is not the same" in said
     assert problems(metric, {"model.dropout": 0.5}, more=more) == []
+
+
+@pytest.mark.parametrize("metric", ["validation.accuracy", "gap.accuracy", "optimism.accuracy"])
+def test_validation_labels_that_differ_in_noise_are_not_compared(metric):
+    (said,) = problems(metric, {"data.label_noise": 0.2})
+    assert f"{metric} counts other labels as right in the arms 'one' and 'other'" in said
+    assert "(`data.label_noise`: 0 and 0.2, of validation examples too)" in said
+    noisy = {"name": "digits", "label_noise": 0.2}
+    assert problems(metric, {"model.width": 8}, noisy) == []
+    assert problems("test.accuracy", {"data.label_noise": 0.2}) == []
+    assert problems("train.accuracy", {"data.label_noise": 0.2}) == []
+
+
+def test_the_rarest_class_of_a_test_split_that_stays_whole_is_not_asked_for():
+    rare = {"name": "digits", "imbalance": {"classes": [3], "keep": 0.2}}
+    task = {"task": {"name": "classification", "also": ["minority_recall"]}}
+    (said,) = problems("test.accuracy", task, rare)
+    assert "`minority_recall` is of the class with the fewest examples in each split" in said
+    rare["imbalance"]["test"] = True
+    assert problems("test.accuracy", task, rare) == []
