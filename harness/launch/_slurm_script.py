@@ -10,9 +10,9 @@ SCRIPT = r"""#!/bin/bash
 # limit the run is told to end: everything recorded is kept, the job queues itself again, and goes
 # on with what has no record. It ends with the status of `harness run`; scancel ends it for good.
 $options
-set -u
 cd -- $folder || exit 2
 $setup
+set -u
 export PATH=$programs:"$$PATH"
 
 # Only who knows the password may talk to Ray; it is a new one in every allocation.
@@ -23,7 +23,7 @@ export RAY_AUTH_TOKEN
 # Other machines reach this one at the address from which it would speak to them; on one machine
 # nothing listens beyond the loopback interface.
 own_address() {
-  python - "$$1" <<'PYTHON'
+  python -P - "$$1" <<'PYTHON'
 import socket, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
     towards.connect((sys.argv[1], 9))
@@ -31,7 +31,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
 PYTHON
 }
 free_port() {
-  python -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])'
+  python -P -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])'
 }
 harness_address=127.0.0.1
 if [ "$$SLURM_JOB_NUM_NODES" -gt 1 ]; then
@@ -85,7 +85,7 @@ await_head() {
 export -f node own_address free_port await_head
 
 records() {
-  python - $database <<'PYTHON'
+  python -P - $database <<'PYTHON'
 import pathlib, sqlite3, sys
 try:
     file = pathlib.Path(sys.argv[1]).as_uri() + "?mode=ro"
