@@ -17,17 +17,25 @@ export PATH=$programs:"$$PATH"
 
 # Only who knows the password may talk to Ray; it is a new one in every allocation.
 export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 PYTHONUNBUFFERED=1
+export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0  # what ends, ends at once: the run has ended before
 RAY_AUTH_TOKEN=$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export RAY_AUTH_TOKEN
 
-# Other machines reach this one at the address from which it would speak to them; on one machine
-# nothing listens beyond the loopback interface.
+# Other machines reach this one at the address that SLURM has for it, or if that is a name, at the
+# one from which it would speak to them. On one machine only the loopback interface is used.
+known_address() {
+  scontrol show node --oneliner "$$1" | grep -o 'NodeAddr=[^ ]*' | cut -d= -f2
+}
 own_address() {
-  python -P - "$$1" <<'PYTHON'
-import socket, sys
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
-    towards.connect((sys.argv[1], 9))
-    print(towards.getsockname()[0])
+  python -P - "$$(known_address "$$SLURMD_NODENAME")" "$$1" <<'PYTHON'
+import ipaddress, socket, sys
+known, other = sys.argv[1:]
+try:
+    print(ipaddress.IPv4Address(known))
+except ValueError:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
+        towards.connect((other, 9))
+        print(towards.getsockname()[0])
 PYTHON
 }
 free_port() {
@@ -36,13 +44,13 @@ free_port() {
 harness_address=127.0.0.1
 if [ "$$SLURM_JOB_NUM_NODES" -gt 1 ]; then
   other=$$(scontrol show hostnames "$$SLURM_JOB_NODELIST" | sed -n 2p)
-  other=$$(scontrol show node --oneliner "$$other" | grep -o 'NodeAddr=[^ ]*' | cut -d= -f2)
-  harness_address=$$(own_address "$$other") || exit 1
+  harness_address=$$(own_address "$$(known_address "$$other")") || exit 1
+else
+  export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0  # Ray's switch for the loopback interface
 fi
 harness_address=$$harness_address:$$(free_port)
 harness_log=$log  # of Ray, for each machine
 export harness_address harness_log
-case $$harness_address in 127.*) export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 ;; esac
 
 # One task on each machine. Ray's folder is private, on the machine's own disk, and its path short.
 # While its lock is held it is in use; what a machine that was switched off left of one is removed
@@ -82,7 +90,7 @@ await_head() {
   echo "harness: Ray did not start on the first machine (see $$harness_log)" >&2
   return 1
 }
-export -f node own_address free_port await_head
+export -f node known_address own_address free_port await_head
 
 records() {
   python -P - $database <<'PYTHON'

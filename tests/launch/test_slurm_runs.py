@@ -105,6 +105,9 @@ def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, 
     )
     said = (tmp_path / f"results/launch/queued.{number}.log").read_text()
     assert job["ExitCode"] == "0:0", said
+    for machine in "01":
+        told = (tmp_path / f"results/launch/queued.{number}.ray-{machine}.log").read_text()
+        assert told.count("Ray runtime started") >= 2, told
 
     found = records(tmp_path)
     for earlier in (first, second):  # nothing was lost, nothing trained twice
