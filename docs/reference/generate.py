@@ -7,7 +7,6 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
 from harness.augmentations import mapping_of
@@ -67,7 +66,7 @@ def commands() -> str:
 
 def _each_command(group: Any) -> Iterator[tuple[str, Any]]:
     """Return the commands by name, those of groups as well."""
-    context = click.Context(group)
+    context = typer.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         yield name, command

@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 class _Places(TyperGroup):
     """The places by name; what one needs to know is imported when it is named."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         del ctx
         return LAUNCHERS.names()
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in LAUNCHERS.names() and ctx.resilient_parsing:  # a shell completes
             return None
         if cmd_name not in LAUNCHERS.names():

@@ -16,6 +16,7 @@ from harness.components import Component
 from harness.errors import InputError, Problem
 from harness.registry import LAUNCHERS
 from harness.study import LoadedStudy
+from harness.study.load import DEFAULT
 from harness.study.running import Resources
 
 _TROUBLE = re.compile(r"[\x00-\x1f\x7f]")
@@ -121,8 +122,8 @@ def job_of(
         InputError: if a path has characters that no script should hold, such as a line break.
     """
     said: list[str] = []
-    given = {"--profile": loaded.profile if loaded.profile != "default" else None, **options}
-    given["--results"] = results
+    profile = None if loaded.profile == DEFAULT else loaded.profile
+    given = {"--profile": profile, **options, "--results": results}
     for name, value in given.items():
         if value is not None:
             text = value if isinstance(value, str) else str(folder / value)
@@ -135,7 +136,7 @@ def job_of(
     study = loaded.study
     return Job(
         study.study,
-        given["--profile"],
+        profile,
         study.resources,
         study.checkpoints is not None,
         file,

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from harness.publish.write import DIGEST, SUFFIX, with_digest
 from harness.store import StoreError
@@ -62,7 +62,7 @@ def load_document(file: Path) -> Any:
     return document  # of older versions without a digest, which only gzip's checksum protects
 
 
-def _bounded(file: Path, size: int, stream: IO[bytes]) -> Iterator[bytes]:
+def _bounded(file: Path, size: int, stream: gzip.GzipFile) -> Iterator[bytes]:
     """Yield what a file unpacks to in parts, for as long as it could be one of ours.
 
     Raises:

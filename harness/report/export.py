@@ -79,10 +79,9 @@ def _encoded(make: Callable[[], pd.DataFrame], encode: Callable[[pd.DataFrame], 
 def _csv(frame: pd.DataFrame) -> bytes:
     """Return a frame as CSV in which a spreadsheet finds no formulas, whatever names hold."""
     plain = frame.rename(columns=_no_formula)
-    texts = [name for name in plain if not is_numeric_dtype(plain[name])]
-    plain = plain.assign(
-        **{name: plain[name].map(_no_formula, na_action="ignore") for name in texts}
-    )
+    for name in plain:
+        if not is_numeric_dtype(plain[name]):
+            plain[name] = plain[name].map(_no_formula, na_action="ignore")
     return plain.to_csv(index=False, lineterminator="\n").encode()
 
 
