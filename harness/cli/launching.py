@@ -13,7 +13,6 @@ from typer.core import TyperGroup
 from harness.cli import options
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError, nearest
-from harness.registry import LAUNCHERS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -25,10 +24,14 @@ class _Places(TyperGroup):
     """The places by name; what one needs to know is imported when it is named."""
 
     def list_commands(self, ctx: Any) -> list[str]:
+        from harness.registry import LAUNCHERS
+
         del ctx
         return LAUNCHERS.names()
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from harness.registry import LAUNCHERS
+
         if cmd_name not in LAUNCHERS.names() and ctx.resilient_parsing:  # a shell completes
             return None
         if cmd_name not in LAUNCHERS.names():
@@ -55,6 +58,8 @@ def launch() -> None:
 
 def _command(name: str) -> Any:
     """Return the sub-command of a place, whose options are those of all places and its own."""
+    from harness.registry import LAUNCHERS
+
     place: type[Launcher] = LAUNCHERS.find(name)
 
     def command(**given: Any) -> int:
