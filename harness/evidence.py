@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.metrics import GAPS
+from harness.formatting import listed
+from harness.metrics import DIVERGED, GAPS
 from harness.plan import SIMPLE_BASELINE, Plan, make_plan
 from harness.plan.budgets import epochs_of
 from harness.probes.base import Probe, Shown, artifact
@@ -48,7 +49,8 @@ class Evidence:
             `parameter.<path>` per searched path, and the metrics and costs (`test.accuracy`,
             `cost.seconds`, ...). A metric that a trial does not have is missing (NaN). Only
             `epochs_spent` and `spent.worker_seconds` (`spent.gpu_seconds`, `spent.joules` where
-            they were measured) are there for every record: what a trial cost is no result.
+            they were measured) are there for every record: what a trial cost is no result; and
+            `outcome.diverged` for every one that is complete or diverged.
         curves: one row per confirmation trial and epoch: arm, seed, epoch and the metrics.
         details: trial_id to lists such as gradient norms by layer, or what a probe shows.
         environments: the distinct environments that trials ran in.
@@ -90,12 +92,29 @@ class Evidence:
     def best_arm(self) -> str | None:
         """The arm with the best mean of the validation metric on the confirmation seeds.
 
-        None without results, or where nothing says whether a low or a high one is better.
+        One that diverged on some of them comes after all others, whatever the rest of its seeds
+        say. None without results, or where nothing says whether a low or a high one is better.
         """
-        metric = self.validation_metric
-        values = self.values_by_arm(metric)
+        metric, values = self.validation_metric, self.values_by_arm(self.validation_metric)
         means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
-        return self.plan.metric(metric).best(means)
+        whole = {a: mean for a, mean in means.items() if a not in self.diverged}
+        return self.plan.metric(metric).best(whole or means)
+
+    @property
+    def diverged(self) -> dict[str, str]:
+        """The arms that diverged on some confirmation seeds, and on how many: "3 of 12"."""
+        rows = self.confirmation
+        found = rows[rows["state"] == State.DIVERGED.value]["arm"].value_counts()
+        return {str(arm): f"{n} of {(rows['arm'] == arm).sum()}" for arm, n in found.items()}
+
+    @property
+    def only_of_the_rest(self) -> str:
+        """Say whose means are those of the seeds that did not diverge; empty if no arm's are."""
+        arms = listed([f"{arm} ({count})" for arm, count in self.diverged.items()])
+        return arms and (
+            f" Some seeds diverged: {arms}. Means of these arms are of the other seeds alone, so"
+            " they flatter."
+        )
 
     def values_by_arm(self, metric: str) -> dict[str, NDArray[np.float64]]:
         """Return a metric's values on the confirmation seeds of every arm that has any."""
@@ -213,6 +232,8 @@ def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
         row["epochs_spent"] = epochs_of(item.record)
         row |= {f"spent.{unit}": value for unit, value in cost_of(item.record).items()}
         row["device"] = _device(item.record.environment)
+        if item.record.state in (State.COMPLETE, State.DIVERGED):
+            row[DIVERGED] = float(item.record.state is State.DIVERGED)
     if item.record is not None and item.record.state is State.COMPLETE:
         row |= item.record.metrics
         row |= _gaps(item.record.metrics)

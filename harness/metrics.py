@@ -33,6 +33,7 @@ class Metric:
         bounds: the smallest and the largest value that it can have.
         deterministic: whether it is the same whatever the seed, so that equal values prove it.
         root: whether it is the square root of a mean over examples.
+        binary: whether it is 0 or 1 for each seed, so that its mean is a share of the seeds.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Metric:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     deterministic: bool = False
     root: bool = False
+    binary: bool = False
 
     @property
     def sign(self) -> int:
@@ -86,6 +88,9 @@ class Metric:
         return values
 
 
+DIVERGED = "outcome.diverged"
+"""1 for a trial that diverged, 0 for one that ended with numbers; of no other is it known."""
+
 BUILT_IN: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -105,6 +110,10 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.steps", "minimize", "", "training steps"),
         Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
+        # how a training ended
+        Metric(
+            DIVERGED, "minimize", "share of seeds", "trainings that diverged", (0, 1), binary=True
+        ),
         # of all candidates of a search; the best is better as the metric is that chooses it
         Metric("search.best", None, "", "best validation score that a search found"),
         Metric("search.optimism", "minimize", "", "score that chose the winner minus a fresh one"),
@@ -141,6 +150,7 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
         said.get("unit") or ("" if elsewhere and last == "loss" else known.unit),
         said.get("meaning") or known.meaning,
         root=known.root or bool(said.get("root")),
+        binary=bool(said.get("binary")),
     )
 
 
@@ -160,7 +170,7 @@ def declared(workload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         for metric in TASKS.read(task).measures.values():
             found[metric.name] = {
                 "goal": metric.goal, "unit": metric.unit, "meaning": metric.meaning,
-                "root": metric.root,
+                "root": metric.root, "binary": metric.binary,
             }  # fmt: skip
     for said in (workload.get("metrics") or {}, training.get("metrics") or {}):
         for name, about in said.items():

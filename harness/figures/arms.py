@@ -93,7 +93,7 @@ def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
         "arms",
         f"{capitalized(metric_name(metric))} of every arm",
         "Small marks: single confirmation seeds. Large marks: their mean with its 95 % t interval."
-        f"{line}{closer}{left_out}{direction(known)}",
+        f"{line}{closer}{left_out}{direction(known)}{evidence.only_of_the_rest}",
         f"{capitalized(metric_name(metric))} of {len(rows)} arms, each with its seeds, mean and"
         " interval; the numbers are in the leaderboard.",
         panels,

@@ -320,7 +320,7 @@ def _lone_seeds(evidence: Evidence) -> Check:
     for metric in dict.fromkeys(t.metric for c in plan.study.claims for t in c.tests):
         arms = {arm.name for claim in plan.study.claims for test in claim.tests
                 if test.metric == metric for arm in involved_arms(test, plan)}  # fmt: skip
-        if metric not in rows:
+        if metric not in rows or plan.metric(metric).binary:
             continue
         for arm in (a.name for a in plan.arms if a.name in arms):
             numbers = rows.loc[rows["arm"] == arm, metric].dropna().astype(float).to_numpy()

@@ -107,7 +107,8 @@ class _Added:
         for test in self.claim.tests:
             hypothesis = test.hypothesis.alternative(test.measure.log)
             rest = unspent(alpha, self.claims, hypothesis.sides, hypothesis.ends)
-            left.append(rest if test.average == "mean" else 0.0)
+            share = self.evidence.plan.metric(test.metric).binary
+            left.append(rest if test.average == "mean" and not share else 0.0)
         return min(left)
 
 

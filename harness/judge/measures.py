@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.measures.base import ACROSS, MissingEvidence
+from harness.metrics import DIVERGED
 from harness.plan import Plan
 from harness.stats.averages import AVERAGES
 from harness.stats.intervals import shrinkage_of_distances
@@ -72,7 +73,7 @@ class _Sample:
         test, names = self.test, [arm.name for arm in side]
         mine = self.rows[self.rows["arm"].isin(names)]
         ended = mine[mine["state"] != "complete"]
-        if test.diverged is not None:
+        if test.diverged is not None or test.metric == DIVERGED:
             ended = ended[ended["state"] != "diverged"]
         planned = len(names) * self.seeds
         if len(mine) < planned or len(ended):

@@ -39,14 +39,16 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
         "supported": f"{level} lies where the claim puts the effect",
         "refuted": f"{level} excludes the claimed effect",
     }.get(outcome, f"{level} does not decide")
-    if outcome == "supported" and all(part.test.average == "mean" for part in parts):
+    if outcome == "supported" and all(part.of_mean for part in parts):
         text += f"; {_sign_flip_text(parts, alpha)}"
+    if any(part.sign_flip is None for part in parts):
+        text += "; a seed counts as 0 or 1, and the interval is that of a share, no t interval"
     text += words(outcome, max(part.searches for part in parts))
     if clustered := next((part.variation.words for part in parts if part.variation.words), ""):
         text += f"; {clustered}"
     if lone := _lone_seeds(parts):
         text += f"; {lone}"
-    elif any(part.assessment.skewed for part in parts if part.assessment):
+    elif any(part.assessment.skewed for part in parts if part.assessment and part.sign_flip):
         text += "; the numbers are skewed, so the interval may err more often than it says"
     elif outcome != "inconclusive" and (unseen := _unseen(parts)):
         text += f"; {unseen}"
@@ -60,7 +62,7 @@ def _lone_seeds(parts: Sequence[TestResult]) -> str:
     found = [
         (int(far_from_the_others(part.per_seed).sum()), len(part.per_seed))
         for part in parts
-        if part.per_seed is not None and part.test.average == "mean"
+        if part.per_seed is not None and part.of_mean
     ]
     far, seeds = max(found, default=(0, 1))
     if not far:
@@ -82,7 +84,7 @@ def _unseen(parts: Sequence[TestResult]) -> str:
         len(part.per_seed)
         for part in parts
         if part.per_seed is not None
-        and part.test.average == "mean"
+        and part.of_mean
         and part.assessment
         and part.assessment.deviation
     ]
@@ -99,9 +101,9 @@ def _unseen(parts: Sequence[TestResult]) -> str:
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
     """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
     p, smallest, numbers = max(
-        (part.corrected(part.sign_flip[0]), part.sign_flip[1], _counted(found.n, part.searches))
+        (part.corrected(flipped[0]), flipped[1], _counted(found.n, part.searches))
         for part in parts
-        if (found := part.assessment)
+        if (found := part.assessment) and (flipped := part.sign_flip)
     )
     said = f"a sign-flip test {'agrees' if p <= alpha else 'alone would not show it'} (p = {p:.2g}"
     return said + (f", the smallest that {numbers} can give)" if smallest else ")")

@@ -22,7 +22,8 @@ class TestResult:
     the scale of the claim. `assessment` decides; it is the one `over_seeds`, or `over_both` seeds
     and test examples, as `interval_over` says. Without outcomes of examples there is none of these,
     nor squares in `variation`, their analysis of variance. `searches` says how often the arms were
-    searched, as `searches_behind`; of two or more, each counts as one number.
+    searched, as `searches_behind`; of two or more, each counts as one number. Without `sign_flip`
+    it is about a share of seeds (`harness.stats.shares`).
     """
 
     test: Test
@@ -32,7 +33,7 @@ class TestResult:
     assessment: Assessment | None
     trials: list[str]
     factor: float = 1.0
-    sign_flip: tuple[float, bool] = (1.0, False)
+    sign_flip: tuple[float, bool] | None = (1.0, False)
     missing: str = ""
     searches: int = 0
     interval_over: str = ""
@@ -44,6 +45,11 @@ class TestResult:
     def expected(self) -> str:
         """What the test expects, such as "> 0.05"."""
         return self.test.hypothesis.words(self.test.measure.log)
+
+    @property
+    def of_mean(self) -> bool:
+        """Whether it is about a mean of numbers that may be any."""
+        return self.test.average == "mean" and self.sign_flip is not None
 
     @property
     def outcome(self) -> str:

@@ -32,7 +32,7 @@ from harness.measures.base import MissingEvidence
 from harness.metrics import metric_of
 from harness.plan.budgets import budgets
 from harness.seeding import stream
-from harness.stats.averages import AVERAGES
+from harness.stats.averages import AVERAGES, Average
 from harness.stats.crossed import over_seeds_and_examples
 from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (
@@ -45,6 +45,7 @@ from harness.stats.hypotheses import (
 )
 from harness.stats.multiplicity import end_level, refuting_level
 from harness.stats.power import Rule
+from harness.stats.shares import share_between
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
 from harness.trial import digest
@@ -159,8 +160,9 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     alone = end_level(study.alpha, claims, hypothesis.sides)
     end = rules.share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
-    average = AVERAGES[test.average]
     searches = searches_behind(test, evidence.plan)
+    share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
+    average = share or AVERAGES[test.average]
     numbers = independent(values, searches, average.estimate)
     variation = variation_of_examples(test, evidence, values) if searches < 2 else Variation()
     squares = variation.squares
@@ -184,7 +186,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         found,
         trials,
         factor,
-        sign_flip_check(numbers, hypothesis, generator),
+        None if share else sign_flip_check(numbers, hypothesis, generator),
         searches=searches,
         interval_over=SEEDS_AND_EXAMPLES if with_examples else SEEDS,
         over_seeds=one,
@@ -193,7 +195,21 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     )
 
 
-def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple[None, None, None]:
+def _share(test: Test, evidence: Evidence, searches: int) -> Average | None:
+    """Return how a share of seeds is assessed, None where a test is about something else."""
+    low, high = test.measure.reach(0.0, 1.0)
+    if not evidence.plan.metric(test.metric).binary or not math.isfinite(high - low):
+        return None
+    counted = 0.0 if test.diverged is None else test.diverged
+    if test.average != "mean" or test.spread_over_seeds or not 0.0 <= counted <= 1.0:
+        return None
+    lone = len(involved_arms(test, evidence.plan)) == 1 and searches < 2
+    return share_between(low, high, two_valued=lone and counted in (0.0, 1.0))
+
+
+def _p_values(
+    parts: Sequence[TestResult],
+) -> tuple[float, float, float | None] | tuple[None, None, None]:
     """Return the largest p-value of the parts: plain, corrected, and of the sign-flip test."""
     found = [(part, part.assessment) for part in parts if part.assessment is not None]
     if len(found) < len(parts):
@@ -201,7 +217,9 @@ def _p_values(parts: Sequence[TestResult]) -> tuple[float, float, float] | tuple
     return (
         max(numbers.p_value for _, numbers in found),
         max(part.corrected(numbers.p_value) for part, numbers in found),
-        max(part.corrected(part.sign_flip[0]) for part, _ in found),
+        max(part.corrected(flipped[0]) for part in parts if (flipped := part.sign_flip))
+        if all(part.sign_flip for part in parts)
+        else None,
     )
 
 
@@ -266,7 +284,7 @@ def _part(part: TestResult) -> Part:
 
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
-    if lead.assessment is None or lead.per_seed is None or lead.test.average != "mean":
+    if lead.assessment is None or lead.per_seed is None or not lead.of_mean:
         return None
     error = 0.0
     squares = lead.variation.squares

@@ -161,6 +161,9 @@ class Probe(Component):
     in_search: ClassVar[bool] = False
     """Whether it looks at the candidates of a search, which never see the test split, instead of
     what is confirmed. Claims name what is made of all candidates of a search (`search.NAME`)."""
+    of_loss: ClassVar[tuple[str, ...]] = ()
+    """Those of its metrics that are in the unit of the training loss, at fixed weights: arms that
+    learn by other losses are not compared by them."""
     one_worker: ClassVar[bool] = False
     """Whether it means nothing where several workers train a trial together."""
 

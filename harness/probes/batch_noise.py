@@ -43,6 +43,10 @@ class BatchNoise(Probe):
         for moment, when in (("start", "before"), ("end", "after"))
     )
     needs_initial: ClassVar[bool] = True
+    of_loss: ClassVar[tuple[str, ...]] = (
+        "step_loss_deviation_start", "step_loss_deviation_end",
+        "largest_step_gradient_start", "largest_step_gradient_end",
+    )  # fmt: skip
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give the deviation of losses, the largest gradient and the noise scale, twice."""

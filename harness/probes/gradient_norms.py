@@ -42,6 +42,7 @@ class GradientNorms(Probe):
     )
     parts: ClassVar[tuple[str, ...]] = ("start", "end")
     needs_initial: ClassVar[bool] = True
+    of_loss: ClassVar[tuple[str, ...]] = ("first_gradient_start", "first_gradient_end")
 
     @classmethod
     def key(cls, part: str) -> str:

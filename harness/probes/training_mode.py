@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.lazy import torch
 from harness.metrics import Metric
-from harness.probes._networks import at_rest, outputs_of, test_split
+from harness.probes._networks import test_split
 from harness.probes.base import Fitted, Measured, Probe, other_targets
 from harness.seeding import stream
 
@@ -20,7 +20,8 @@ class TrainingMode(Probe):
 
     Gives `probe.training_mode_accuracy`, in batches of the training's size, and
     `probe.training_mode_loss_of_accuracy`: how much higher the accuracy of the same weights is in
-    evaluation mode. Exactly 0 for a network without dropout and batch normalization.
+    evaluation mode, in the same batches. Absent for a network that answers the same in both modes,
+    as one without dropout and batch normalization does.
     """
 
     name: Literal["training_mode"]
@@ -31,15 +32,26 @@ class TrainingMode(Probe):
     )
 
     def refusal(self, workload: Any) -> str | None:
-        """Without a class for each input there is no accuracy of examples."""
+        """Without a class for each input there is no accuracy; without such layers no mode acts."""
+        model = workload.model
+        rates = [getattr(model, name) for name in type(model).rates]
+        dropped = any(any(rate) if isinstance(rate, list) else rate for rate in rates)
+        norm = getattr(model, "norm", None)
+        quiet = norm is not None and norm != "batch" and not dropped
+        if quiet or (type(model).rates and norm is None and not dropped):
+            return f"this {model.name} has neither dropout nor batch normalization: no mode acts"
         return other_targets(workload, "class")
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give the accuracy in training mode, and what it lacks to that in evaluation mode."""
         test = test_split(self, fitted)
         seed, size = stream(fitted.seed, self.name), fitted.settings.batch_size
-        forgotten = training_outputs(fitted.network, test.inputs, size, seed)
-        rested = outputs_of(at_rest(fitted.network), test.inputs)
+        forgotten, rested = (
+            outputs_in_batches(fitted.network, test.inputs, size, seed, training)
+            for training in (True, False)
+        )
+        if torch.equal(forgotten, rested):
+            return Measured()
         ours, theirs = (
             float((outputs.argmax(dim=-1) == test.targets).double().mean())
             for outputs in (forgotten, rested)
@@ -49,8 +61,10 @@ class TrainingMode(Probe):
         )
 
 
-def training_outputs(network: nn.Module, inputs: Tensor, size: int, seed: int) -> Tensor:
-    """Return the outputs in training mode, batch after batch, (n, ...).
+def outputs_in_batches(
+    network: nn.Module, inputs: Tensor, size: int, seed: int, training: bool
+) -> Tensor:
+    """Return the outputs in training or evaluation mode, batch after batch, (n, ...).
 
     Inputs are mixed before they are divided into batches, as a test split may be sorted. A last
     batch of one input, of which batch normalization knows no variance, joins the one before it.
@@ -60,10 +74,11 @@ def training_outputs(network: nn.Module, inputs: Tensor, size: int, seed: int) -
         inputs: of shape (n, ...).
         size: inputs in a batch.
         seed: of the order and of the masks of dropout.
+        training: mode.
     """
     from harness.layers import seed_dropout
 
-    twin = copy.deepcopy(network).train().requires_grad_(False)
+    twin = copy.deepcopy(network).train(training).requires_grad_(False)
     seed_dropout(twin, seed)
     order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
     parts = list(order.split(size))

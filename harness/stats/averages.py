@@ -26,7 +26,8 @@ class Average:
         estimate: from values, shape (n,), to the average.
         interval: from values and a two-sided confidence to low and high; unbounded where the
             values cannot bound the average.
-        above: one-sided p-value of "the average exceeds this margin".
+        above: one-sided p-value of "the average exceeds this margin"; None: the smallest error rate
+            at which the interval lies where the claim puts the average.
         spread: deviation on which the interval rests; 0 if the values show none, None if it
             rests on none.
         words: what the verdict calls it.
@@ -34,7 +35,7 @@ class Average:
 
     estimate: Callable[[Floats], float]
     interval: Callable[[Floats, float], tuple[float, float]]
-    above: Callable[[Floats, float], float]
+    above: Callable[[Floats, float], float] | None
     spread: Callable[[Floats], float | None]
     words: str
 

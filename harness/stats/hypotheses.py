@@ -20,6 +20,7 @@ from harness.stats.averages import MEAN, Average
 from harness.stats.forecast import Forecast, of_a_difference, of_one_bound, of_two_bounds
 from harness.stats.intervals import is_skewed
 from harness.stats.power import Rule
+from harness.stats.shares import smallest_level
 from harness.stats.sign_flip import sign_flip_p
 
 Outcome = Literal["supported", "refuted", "inconclusive"]
@@ -278,6 +279,9 @@ def assess(
         low, high = (effect, effect) if deterministic and end else (-math.inf, math.inf)
     if equal:
         p_value = 0.0 if hypothesis.holds(low, high) else 1.0
+    elif average.above is None:
+        rate = smallest_level(lambda e: hypothesis.holds(*average.interval(array, 1.0 - 2.0 * e)))
+        p_value = min(1.0, hypothesis.sides * rate)
     else:
         p_value = hypothesis.p_value(array, average.above)
     return Assessment(

@@ -15,7 +15,7 @@ from typing import Any
 from harness.errors import Problem
 from harness.formatting import listed
 from harness.measures.base import ACROSS
-from harness.registry import written
+from harness.registry import TASKS, written
 from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared
 from harness.study.design import (
@@ -34,6 +34,7 @@ from harness.study.stages import build_stages
 from harness.trial import digest, with_sources
 
 RESERVED = {"arm": "selects arms by their names", "at": "holds the levels of the other factors"}
+SAME_NETWORK = "train the same networks: only what is measured of them differs"
 SAME_ARM = "are one arm: all their settings are equal, and so are their trials"
 
 
@@ -57,10 +58,16 @@ def check_arms(study: Study, arms: Sequence[Arm], document: Document) -> list[Pr
 
 
 # --- arms that are one arm ------------------------------------------------------------------------
-def same_arms(study: Study, arms: Sequence[Arm]) -> list[list[str]]:
-    """Return the names of arms whose trials are the same trials, probes aside, group by group."""
-    stages = build_stages(study)
-    groups = _grouped(arms, lambda arm: _sourced(arm.workload, stages))
+def same_arms(study: Study, arms: Sequence[Arm], measured: bool = True) -> list[list[str]]:
+    """Return the names of arms whose trials are the same trials, probes aside, group by group.
+
+    Args:
+        study: that they belong to.
+        arms: of the study.
+        measured: whether arms that only measure something else of the same network are others.
+    """
+    stages, kept = build_stages(study), dict if measured else _learned
+    groups = _grouped(arms, lambda arm: _sourced(kept(arm.workload), stages))
     if groups and study.search:  # an arm that fixes what another one searches is another arm
         spaces = arm_spaces(study.search, [arm for alike in groups for arm in alike])
         groups = [
@@ -69,6 +76,18 @@ def same_arms(study: Study, arms: Sequence[Arm]) -> list[list[str]]:
             for part in _grouped(alike, lambda a: _searched(a, study, spaces[a.name]))
         ]
     return [[arm.name for arm in alike] for alike in groups]
+
+
+def _learned(workload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a workload without what it measures alone."""
+    kept, task = dict(workload), workload.get("task")
+    if kept.get("metrics"):
+        kept["metrics"] = {}
+    if task is not None:
+        alone = TASKS.read(task).only_measures
+        task = {name: value for name, value in task.items() if name not in alone}
+        kept["task"] = None if alone and set(task) == {"name"} else task
+    return kept
 
 
 def _searched(arm: Arm, study: Study, space: Mapping[str, Any]) -> Any:
@@ -105,12 +124,17 @@ def _plain(value: Any) -> Any:
 
 def check_same_arms(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
     """Find claims that compare an arm with itself under another name."""
-    groups = {name: i for i, names in enumerate(same_arms(study, arms)) for name in names}
+    groups, whole = (
+        {name: i for i, names in enumerate(same_arms(study, arms, kept)) for name in names}
+        for kept in (False, True)
+    )
     problems = []
     for where, test in tests_of(study) if groups else ():
         pair = next(_compared(test, study, arms, groups), None)
         if pair:
-            message = f"compares {pair[0]} with {pair[1]}, but they {SAME_ARM}"
+            one, other = (whole.get(name) for name in pair)
+            why = SAME_ARM if one is not None and one == other else SAME_NETWORK
+            message = f"compares {pair[0]} with {pair[1]}, but they {why}"
             problems.append(document.problem((*where, test.measure.name), message))
     return problems
 

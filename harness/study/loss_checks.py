@@ -14,6 +14,8 @@ from harness.study.design import Arm
 from harness.tasks.base import Supervised
 from harness.trial import canonical_json
 
+OF_BATCHES = "the training loss"
+"""That of training batches whose examples are not mixed, as probes differentiate it."""
 IN_TRAINING = ("train.loss", "gap.loss")
 """Measured during training, where targets may be smoothed, weighted or mixed."""
 
@@ -26,10 +28,10 @@ def incomparable_losses(claimed: str, metric: str, looked_at: Sequence[Arm]) -> 
 
     Args:
         claimed: metric of the claim.
-        metric: that it is made of; mostly the same.
+        metric: that it is made of, mostly the same; or `OF_BATCHES`.
         looked_at: the arms that the claim compares.
     """
-    if not metric.endswith(".loss"):
+    if metric != OF_BATCHES and not metric.endswith(".loss"):
         return None
     found = {
         arm.name: _measured(metric, arm.workload)
@@ -46,7 +48,7 @@ def incomparable_losses(claimed: str, metric: str, looked_at: Sequence[Arm]) -> 
                 " which learn by other losses or targets; compare"
                 + (
                     " validation.loss or test.loss, or a score such as test.accuracy"
-                    if first and other and first[0] == other[0]
+                    if first and other and first[0] == other[0] and metric != OF_BATCHES
                     else " a score that both report, such as test.accuracy"
                 )
             )
@@ -81,6 +83,8 @@ def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | Non
         return None
     loss = loss_of(workload).meant(task.usual_loss)
     kind = canonical_json(loss.model_dump(mode="json", exclude=set(loss.only_in_training)))
+    if metric == OF_BATCHES:
+        return (kind, canonical_json(loss.model_dump(mode="json")))
     if metric not in IN_TRAINING:
         return (kind,)
     mixed = [one for one in augmentations(workload.get("augmentation")) if isinstance(one, Mixing)]

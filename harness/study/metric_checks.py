@@ -15,7 +15,7 @@ from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
-from harness.metrics import GAPS, declared, metric_of
+from harness.metrics import BUILT_IN, DIVERGED, GAPS, declared, metric_of
 from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
@@ -23,7 +23,7 @@ from harness.study.claims import Test
 from harness.study.contrasts import compared
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
-from harness.study.loss_checks import incomparable_losses, other_labels
+from harness.study.loss_checks import OF_BATCHES, incomparable_losses, other_labels
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
@@ -56,6 +56,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             problems.append(document.problem((*where, "metric"), unknown))
             continue
         for key, message in (
+            ("metric", _no_share(test)),
             ("spread_over_seeds", _no_ratio(test, study)),
             (test.hypothesis.name, _undecidable(test, study, looked_at)),
         ):
@@ -81,6 +82,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         ]
         names = [f"{split}.{metric}" for split in SPLITS for metric in measured]
         names += [f"cost.{cost}" for cost in (_OF_SIMPLE_MODELS if simple else _OF_TRAINING)]
+        names += [] if simple else [DIVERGED]
     names += [
         f"{gap}.{name}"
         for gap, *splits in GAPS
@@ -100,9 +102,9 @@ def _unreported(
     split, _, name = metric.partition(".")
     for arm in looked_at:
         known = reported(arm, study, arms)
-        if known is None and split in (*_DIFFERENCES, "cost"):  # which the harness computes
+        if known is None and split in (*_DIFFERENCES, "cost", "outcome"):  # the harness computes
             known = [f"{gap}.{name}" for gap in _DIFFERENCES for name in ("accuracy", "loss")]
-            known += [f"cost.{c}" for c in _OF_OTHER_CODE]
+            known += [f"cost.{c}" for c in _OF_OTHER_CODE] + [DIVERGED]
         if known is None or metric in known:
             continue
         probes = [p for p in PROBES.own() if PROBES.find(p).metric_called(name) is not None]
@@ -116,6 +118,9 @@ def _unreported(
 
 def _followed(metric: str, study: Study, looked_at: Sequence[Arm]) -> str:
     """Return the metric that another one is made of, as the epochs until a target; or itself."""
+    split, _, name = metric.partition(".")
+    if split == "probe" and any(name in probe.of_loss for probe in study.probes):
+        return OF_BATCHES
     asked: list[str | None] = [
         probe.metric
         for probe in study.probes
@@ -149,6 +154,19 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
 
 
 # --- what numbers can be --------------------------------------------------------------------------
+def _no_share(test: Test) -> str | None:
+    """Say what cannot be asked of the share of seeds that diverge."""
+    if test.metric != DIVERGED:
+        return None
+    if test.diverged is not None:
+        return f"{DIVERGED} counts a diverged trial as 1 itself: leave out `diverged`"
+    if test.average != "mean" or test.spread_over_seeds:
+        return f"{DIVERGED} is 0 or 1: only its mean over seeds, a share, says something"
+    if not all(map(math.isfinite, test.measure.reach(0.0, 1.0))):
+        return f"{DIVERGED} is 0 or 1, which no {test.measure.name} can be made of; take a contrast"
+    return None
+
+
 def _no_ratio(test: Test, study: Study) -> str | None:
     """A distance from the median is zero for the seed in the middle, which has no logarithm."""
     logarithm = test.measure.needs_logarithm
@@ -183,6 +201,8 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
     split, _, name = test.metric.partition(".")
     if split == "search":
         return _ANY
+    if test.metric == DIVERGED:
+        return BUILT_IN[DIVERGED].bounds
     workloads = [arm.workload for arm in looked_at] if split != "cost" else []
     ranges = [_range_in(workload, name) for workload in workloads]
     ranges = ranges or [RANGES.get(name, (0.0, math.inf))]

@@ -11,7 +11,7 @@ from harness.metrics import Metric
 if TYPE_CHECKING:
     from torch import Tensor
 
-Also = Literal[
+Counted = Literal[
     "solved", "recall", "precision", "f1", "balanced_accuracy", "minority_recall",
     "calibration_error",
 ]  # fmt: skip
@@ -20,9 +20,10 @@ BINS = 15
 """Of the calibration error; Guo et al. 2017."""
 
 _SHARE = (0.0, 1.0)
-METRICS: dict[Also, Metric] = {
+COUNTED: dict[Counted, Metric] = {
     "solved": Metric(
-        "solved", "maximize", "0 or 1", "whether every example of the split is right", _SHARE
+        "solved", "maximize", "0 or 1", "whether every example of the split is right", _SHARE,
+        binary=True,
     ),
     "recall": Metric(
         "recall", "maximize", "", "share of a class that is found, mean over classes; of two "
@@ -59,7 +60,7 @@ class ClassCounts:
     Cooper and Hauskrecht (AAAI 2015), with equal bins.
     """
 
-    def __init__(self, classes: int, also: Collection[Also]):
+    def __init__(self, classes: int, also: Collection[Counted]):
         self.classes, self.also = classes, tuple(also)
         self.calibrated = "calibration_error" in also
         self.size = 3 * classes + (3 * BINS if self.calibrated else 0)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.workloads.settings import TrialSettings
 
 Reduction = Literal["sum", "max"]
+OfWhole = Callable[["Tensor", "Tensor"], Mapping[str, "Tensor"]]
 Builder = Callable[["Network", Form, str], "nn.Module"]
 """From a model's settings, the form of its inputs and outputs, and the name of the part it is, to
 a network with initial weights of the trial's seed."""
@@ -114,6 +115,8 @@ class Task(Component):
     gives: ClassVar[tuple[str, ...]] = ("weights",)
     """The products that others can use where a trial of this task is a stage. One that gives
     `samples` has a method `sample(network, count, draws, shape)`, as `adversarial` has."""
+    only_measures: ClassVar[tuple[str, ...]] = ()
+    """Settings that change what is measured, and nothing of what is learned."""
     packable: ClassVar[bool] = False
     """Whether several trials can be trained as one program (see `Supervised`)."""
     main: ClassVar[str] = "model"
@@ -179,7 +182,8 @@ class Task(Component):
 class Scores(Protocol):
     """What a supervised task measures, as sums over examples, which batches and packs add up.
 
-    Outputs and targets are those of one network, with the batch in front.
+    Outputs and targets are those of one network, with the batch in front. A metric that is no such
+    sum is measured by `of_whole`, an attribute that scores may have (`Objective.of_whole`).
     """
 
     reductions: tuple[Reduction, ...]
@@ -211,6 +215,15 @@ class Objective:
         self.loss, self.usual, self._scores = loss, usual, scores
         own: tuple[Reduction, ...] = () if usual else ("sum", "sum")
         self.reductions: tuple[Reduction, ...] = (*own, *scores.reductions)
+
+    @property
+    def of_whole(self) -> OfWhole | None:
+        """What measures the outputs of a whole split at once, if the task asks for such metrics.
+
+        From outputs (members, examples, ...) and targets likewise to metrics, each (members,).
+        """
+        found: OfWhole | None = getattr(self._scores, "of_whole", None)
+        return found
 
     def scores(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
         """See `Scores`."""
@@ -285,4 +298,6 @@ def total(objective: Scores | Objective, outputs: Tensor, targets: Tensor) -> di
 
     totals = torch.stack([value.double() for value in objective.scores(outputs, targets)])
     found = objective.metrics(totals[:, None], len(targets))
+    if (of_whole := getattr(objective, "of_whole", None)) is not None:
+        found |= of_whole(outputs[None], targets[None])
     return {name: float(value) for name, value in found.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -12,11 +13,15 @@ from harness.data_spec import Form, Kind
 from harness.lazy import torch
 from harness.losses.cross_entropy import likelihood
 from harness.metrics import Metric
-from harness.tasks._class_metrics import METRICS, Also, ClassCounts
+from harness.tasks._class_metrics import COUNTED, ClassCounts, Counted
+from harness.tasks._ranked_metrics import RANKED, Ranked, ranked_metrics
 from harness.tasks.base import Reduction, Scores, Supervised
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Also = Counted | Ranked
+METRICS: Mapping[str, Metric] = dict([*COUNTED.items(), *RANKED.items()])
 
 
 class Classification(Supervised):
@@ -37,12 +42,13 @@ class Classification(Supervised):
     targets: ClassVar[tuple[Kind, ...]] = ("class",)
     usual_loss: ClassVar[str] = "cross_entropy"
     per_example: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
+    only_measures: ClassVar[tuple[str, ...]] = ("also",)
 
     @field_validator("also")
     @classmethod
     def _one_order(cls, also: list[Also]) -> list[Also]:
         """Names in one order, each once, so that two spellings are one trial."""
-        return [name for name in METRICS if name in also]
+        return sorted(set(also), key=list(METRICS).index)
 
     def refusal(self, workload: Any) -> str | None:
         """See `Task`."""
@@ -74,7 +80,10 @@ class Classes:
     """Cross entropy (in nats) and accuracy, for one class each, and what else is asked for."""
 
     def __init__(self, classes: int = 2, also: Sequence[Also] = ()):
-        self.counts = ClassCounts(classes, also) if also else None
+        counted = [name for name in COUNTED if name in also]
+        ranked = [name for name in RANKED if name in also]
+        self.counts = ClassCounts(classes, counted) if counted else None
+        self.of_whole = partial(ranked_metrics, ranked) if ranked else None
         every: Reduction = "sum"
         more = self.counts.size if self.counts else 0
         self.reductions: tuple[Reduction, ...] = (every,) * (2 + more)

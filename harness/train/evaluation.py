@@ -54,13 +54,14 @@ def supervised_metrics(
     objective, index, data = program.objective, split.index, split.data
     count = index.shape[1]
     assert objective is not None
-    if own or (ranks is not None and count < ranks.world_size):
+    whole = objective.of_whole
+    if own or whole or (ranks is not None and count < ranks.world_size):
         ranks = None  # each process evaluates the whole split
     if ranks is not None:
         index = index[:, ranks.rank :: ranks.world_size]
     shape = (len(objective.reductions), len(stack))
     totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
-    seen = []
+    seen, answers = [], []
     for examples in _batches(data, index, len(stack)):
         inputs, targets = data.gather(examples, split.normalization, axis=0)
         scores = program.scores(stack, inputs, targets)
@@ -69,6 +70,8 @@ def supervised_metrics(
                 total.add_(found)
             else:
                 torch.maximum(total, found, out=total)
+        if whole:
+            answers.append((program.answers(stack, inputs), targets))
         if own:
             assert isinstance(program, SingleProgram)
             with torch.no_grad():
@@ -77,6 +80,8 @@ def supervised_metrics(
         for total, reduction in zip(totals, objective.reductions, strict=True):
             ranks.all_reduce_sum(total) if reduction == "sum" else ranks.all_reduce_max(total)
     metrics = objective.metrics(totals, count)
+    if whole:
+        metrics |= whole(*(torch.cat(side, dim=1) for side in zip(*answers, strict=True)))
     if own:
         outputs, targets = (torch.cat(side) for side in zip(*seen, strict=True))
         metrics |= _as_tensors(measure(own, outputs, targets))

@@ -323,7 +323,8 @@ class Pack:
         """Return the optimizer of each part."""
         program, stack = self.context.program, self.stack
         template, task = program.template, program.task
-        if isinstance(program, SingleProgram) and not isinstance(task, Supervised):
+        several = isinstance(program, SingleProgram) and len(program.places) > 1
+        if isinstance(program, SingleProgram) and (several or not isinstance(task, Supervised)):
             return {
                 part: begin(
                     [Scheduled(optimizer, self.settings.schedule)],

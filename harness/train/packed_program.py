@@ -92,17 +92,17 @@ class PackedProgram:
 
     def outcomes(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return what the task says of each example, each (members, batch)."""
-        set_mode(self.template, False)
-
-        def of_member(
-            parameters: list[Tensor], buffers: list[Tensor], inputs: Tensor, targets: Tensor
-        ) -> dict[str, Tensor]:
-            return dict(self.task.outcomes(self._call(parameters, buffers, inputs), targets))
-
         with torch.no_grad():
-            found: Mapping[str, Tensor] = vmap(of_member)(
-                list(stack.parameters), list(stack.buffers), inputs, targets
+            found: Mapping[str, Tensor] = vmap(lambda *one: dict(self.task.outcomes(*one)))(
+                self.answers(stack, inputs), targets
             )
+        return found
+
+    def answers(self, stack: Stack, inputs: Tensor) -> Tensor:
+        """Return what each network says of inputs (members, batch, ...), likewise."""
+        set_mode(self.template, False)
+        with torch.no_grad():
+            found: Tensor = vmap(self._call)(list(stack.parameters), list(stack.buffers), inputs)
         return found
 
     def _run(self, training: bool, arguments: list[Tensor]) -> Sequence[Tensor]:

@@ -149,6 +149,12 @@ class SingleProgram:
             outputs = self.outputs(self.task.main, inputs[0])
             return [total[None] for total in self.objective.scores(outputs, targets[0])]
 
+    def answers(self, stack: Stack, inputs: Tensor) -> Tensor:
+        """Return what the main network says of inputs (1, batch, ...), likewise."""
+        self.bind(stack, training=False)
+        with torch.no_grad():
+            return self.outputs(self.task.main, inputs[0])[None]
+
     def outcomes(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return what the task says of each example, (1, batch), for inputs (1, batch, ...)."""
         self.bind(stack, training=False)

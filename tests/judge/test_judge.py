@@ -216,6 +216,56 @@ def test_a_claim_may_declare_what_divergence_counts_as(made):
     assert verdict.effect == pytest.approx(0.8, abs=0.02)
 
 
+SHARE = """
+  - {id: c, says: s, metric: outcome.diverged, %s}
+"""
+LINEAR = [("linear", seed) for seed in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "diverging", "expected", "ends"),
+    [
+        ("of: {arm: linear}, above: 0.5", LINEAR, "supported", (0.025**0.1, 1)),
+        ("of: {arm: linear}, above: 0.9", LINEAR, "inconclusive", (0.025**0.1, 1)),
+        ("of: {arm: linear}, below: 0.5", [], "supported", (0, 1 - 0.025**0.1)),
+        ("of: {arm: linear}, above: 0.5", LINEAR[:9], "supported", (0.5549839, 0.9974714)),
+        ("of: {arm: linear}, above: 0.5", LINEAR[:8], "inconclusive", (0.4439045, 0.9747893)),
+        ("contrast: [{arm: linear}, {depth: 2, activation: relu}], greater_by: 0.3", LINEAR,
+         "supported", (2 * 0.025**0.1 - 1, 1)),
+    ],
+)  # fmt: skip
+def test_the_share_of_seeds_that_diverge_has_an_interval_of_its_own(
+    made, claim, diverging, expected, ends
+):
+    evidence = made(SHARE % claim, accuracy, dict.fromkeys(diverging, "diverged"))
+    ended = (evidence.trials["state"] == "diverged").astype(float)
+    evidence.trials["outcome.diverged"] = ended
+    (verdict,) = judge(evidence)
+    assert verdict.verdict == expected
+    assert (verdict.ci_low, verdict.ci_high) == pytest.approx(ends, abs=1e-6)
+    assert verdict.p_sign_flip is None
+    assert verdict.seeds_needed is None
+    assert "a seed counts as 0 or 1" in verdict.reason
+    assert "far from the others" not in verdict.reason
+
+
+def test_a_failed_trial_neither_diverged_nor_did_not(made):
+    text = SHARE % "of: {arm: linear}, above: 0.5"
+    evidence = made(text, accuracy, {("linear", 3): "failed"})
+    complete = evidence.trials["state"] == "complete"
+    evidence.trials.loc[complete, "outcome.diverged"] = 0.0
+    assert judge(evidence)[0].verdict == "incomplete"
+
+
+def test_an_arm_that_diverged_on_some_seeds_is_not_the_best_by_the_rest(made):
+    text, metric = GREATER.replace("test.", "validation."), "validation.accuracy"
+    assert made(text, accuracy, metric=metric).best_arm.startswith("relu")
+    states = {(f"relu-{depth}", 0): "diverged" for depth in (2, 4, 8)}
+    evidence = made(text, accuracy, states, metric)
+    assert evidence.best_arm.startswith("tanh")
+    assert "relu-4 (1 of 10)" in evidence.only_of_the_rest
+
+
 def test_a_composite_claim_needs_every_part(made):
     part = "{metric: test.accuracy, contrast: {activation: [relu, tanh]}, greater_by: %s}"
     text = "\n  - {id: c, says: s, all_of: [%s, %s]}\n"

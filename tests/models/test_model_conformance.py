@@ -24,6 +24,9 @@ CASES = [
     ({"name": "cnn", "channels": [8], "norm": "group", "pooling": "average"}, IMAGE),
     ({"name": "cnn", "channels": [4], "norm": "none", "pooling": "none", "dense": 0}, IMAGE),
     ({"name": "cnn", "channels": [8, 8], "dropout_conv": 0.2, "kernel": 5, "dense": 16}, IMAGE),
+    *(({"name": "skip_cnn", "channels": [4, 8, 8], "skip": skip, "dense": 16}, IMAGE)
+      for skip in ("add", "concatenate", "none")),
+    ({"name": "skip_cnn", "channels": [4, 4, 8], "pooling": "none", "norm": "none"}, (3, 5, 7)),
     *(({"name": "recurrent", "cell": cell, "width": 16, "embedding": 8}, TOKENS)
       for cell in ("rnn", "lstm", "gru")),
     ({"name": "recurrent", "width": 16, "bidirectional": True, "dropout": 0.1}, TOKENS),
@@ -82,6 +85,30 @@ def test_the_defaults_are_the_handbooks():
     assert [type(layer).__name__ for layer in text.layers] == ["LSTM", "LSTM"]
 
 
+@pytest.mark.parametrize("pooling", ["max", "none"])
+def test_a_skipping_connection_adds_to_a_cnn_what_it_says(pooling):
+    shared = {"channels": [4, 6, 8], "dense": 0, "pooling": pooling, "norm": "none"}
+    plain, none, add, beside = (
+        make({**one, **shared}, IMAGE).eval()
+        for one in (
+            {"name": "cnn"},
+            {"name": "skip_cnn", "skip": "none"},
+            {"name": "skip_cnn", "skip": "add"},
+            {"name": "skip_cnn", "skip": "concatenate"},
+        )
+    )
+    inputs = draw(form(IMAGE))
+    assert torch.equal(plain(inputs), none(inputs))
+    sizes = [sum(p.numel() for p in network.parameters()) for network in (plain, add, beside)]
+    assert sizes == [sizes[0], sizes[0], sizes[0] + 9 * 4 * 8]
+    with torch.no_grad():  # without the second block, the third reads the first alone
+        add.second[0].linear.weight.zero_()
+        first = add.first(inputs)
+        small = torch.nn.functional.avg_pool2d(first, 2) if pooling == "max" else first
+        padded = torch.cat([small, torch.zeros_like(small[:, :2])], dim=1)
+        torch.testing.assert_close(add(inputs), add.rest(padded))
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_padding_changes_nothing_for_a_reader_forwards(cell, pooling):
@@ -107,6 +134,8 @@ def test_padding_changes_nothing_for_a_reader_forwards(cell, pooling):
         ({"name": "resnet", "blocks": [1, 1]}, "2 stages and `channels` 3"),
         ({"name": "resnet", "channels": [32, 16, 8]}, "must not fall"),
         ({"name": "resnet", "norm": "group", "groups": 7}, "does not divide"),
+        ({"name": "skip_cnn", "channels": [8, 8]}, "needs three `channels`"),
+        ({"name": "skip_cnn", "channels": [8, 4, 8]}, "must not be below the first"),
         ({"name": "mlp", "initialization_scale": 0.0}, "greater than 0"),
         ({"name": "transformer", "heads": 3}, "does not divide `width`"),
         ({"name": "transformer", "causal": True, "pooling": "first"}, "pool mean or last"),

@@ -197,6 +197,21 @@ def test_arms_of_equal_trials_are_not_compared(tmp_path, one, two, measure, refu
         assert same_arms(loaded.study, loaded.arms) == [["one", "two"]]
 
 
+@pytest.mark.parametrize("changed", ["{also: [recall]}", "{also: [recall, f1]}"])
+def test_arms_that_measure_something_else_of_one_network_are_not_compared(tmp_path, changed):
+    also = "task: {name: classification, also: [recall]}"
+    text = BASE + LEVELS % ("", "task: {name: classification, " + changed[1:])
+    rest = "contrast: {a: [one, two]}, within: 0.005"
+    (problem,) = refusals(tmp_path, text + claim(rest))
+    assert "compares one with two, but they train the same networks: only what is measured" in (
+        problem
+    )
+    other = text.replace("three: {", "three: {" + also + ", ")
+    load(tmp_path, other + claim("contrast: {a: [three, two]}, within: 0.005"))
+    (problem,) = refusals(tmp_path, BASE + LEVELS % (also, also) + claim(rest))
+    assert "one with two, but they are one arm" in problem
+
+
 def test_a_named_arm_equal_to_the_baseline_is_one_with_it(tmp_path):
     text = BASE + WIDTHS + "arms:\n  plain: {model.depth: 1}\n"
     text += claim("contrast: [{arm: plain}, {w: 4}], greater_by: 0.01")
@@ -378,6 +393,13 @@ def test_words_in_quotes_and_other_words_are_accepted(tmp_path):
         ("test.accuracy", "ratio: {w: [8, 4]}, above: 0", "above: a ratio is positive"),
         ("test.accuracy", "ratio: {w: [8, 4]}, below: -1", "below: a ratio is positive"),
         ("test.accuracy", "ratio: {w: [8, 4]}, between: [-1, 2]", "between: a ratio is positive"),
+        ("outcome.diverge", "of: {w: 4}, below: 0.5", "did you mean 'outcome.diverged'?"),
+        ("outcome.diverged", "contrast: {w: [8, 4]}, greater_by: 1",
+         "greater_by: never holds: the contrast of outcome.diverged lies between -1 and 1"),
+        ("outcome.diverged", "ratio: {w: [8, 4]}, above: 1",
+         "metric: outcome.diverged is 0 or 1, which no ratio can be made of; take a contrast"),
+        ("outcome.diverged", "of: {w: 4}, below: 0.5, diverged: 1", "leave out `diverged`"),
+        ("outcome.diverged", "of: {w: 4}, below: 0.5, average: median", "only its mean over seeds"),
         ("test.loss", "ratio: {w: [8, 4]}, spread_over_seeds: true, above: 1",
          "of 9 seeds one is the median itself, at a distance of 0, which has no ratio"),
     ],
@@ -407,6 +429,8 @@ def test_a_metric_that_is_asked_for_has_its_own_range(tmp_path):
          "probes: [{name: epochs_to_target, target: 0.9, label: '90'}]\n"),
         ("test.loss", "of: {w: 4}, above: -1, diverged: -2", ""),
         ("train.loss", "ratio: {w: [8, 4]}, less_by: 0.5", ""),
+        ("outcome.diverged", "contrast: {w: [8, 4]}, greater_by: 0.2", ""),
+        ("outcome.diverged", "of: {w: [8, 4]}, across: highest, below: 0.2", ""),
     ],
 )  # fmt: skip
 def test_a_claim_that_numbers_can_decide_is_accepted(tmp_path, metric, rest, more):

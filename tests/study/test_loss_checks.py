@@ -122,3 +122,23 @@ def test_the_rarest_class_of_a_test_split_that_stays_whole_is_not_asked_for():
     assert "`minority_recall` is of the class with the fewest examples in each split" in said
     rare["imbalance"]["test"] = True
     assert problems("test.accuracy", task, rare) == []
+
+
+@pytest.mark.parametrize(
+    ("probe", "metric"),
+    [
+        ("batch_noise", "probe.step_loss_deviation_start"),
+        ("batch_noise", "probe.largest_step_gradient_end"),
+        ("gradient_norms", "probe.first_gradient_start"),
+    ],
+)
+def test_what_is_in_the_unit_of_a_loss_is_not_compared_over_losses(probe, metric):
+    more = {"probes": [probe]}
+    for changed in ({"loss": "one_hot_squared_error"}, {"loss": SMOOTH}):
+        (said,) = problems(metric, changed, more=more)
+        assert f"{metric} is made of the training loss, and the training loss is not the" in said
+    for changed in ({"augmentation": {"mixup": 0.2}}, {"model.width": 8}):
+        assert problems(metric, changed, more=more) == []
+    if probe == "gradient_norms":  # a quotient of two gradients has no unit
+        changed = {"loss": "one_hot_squared_error"}
+        assert problems("probe.gradient_ratio_start", changed, more=more) == []

@@ -19,6 +19,10 @@ REFUSED = [
     ("digits", "mlp", "generated_text", "needs a text, character by character"),
     (TEXT, "{name: recurrent, bidirectional: true}", "generated_text", "sees no later characters"),
     (TEXT, "{name: transformer, causal: false}", "generated_text", "sees no later characters"),
+    ("digits", "mlp", "training_mode", "this mlp has neither dropout nor batch normalization"),
+    ("digits", "{name: mlp, dropout: [0, 0]}", "training_mode", "no mode acts"),
+    ("digits", "{name: resnet, norm: group}", "training_mode", "this resnet has neither dropout"),
+    ("digits", "recurrent", "training_mode", "this recurrent has neither dropout"),
 ]  # fmt: skip
 
 FITTING = [
@@ -29,6 +33,10 @@ FITTING = [
     (TEXT, "transformer", "[attention_maps, generated_text]"),
     (TEXT, "recurrent", "[generated_text]"),
     ("digits", "'own.networks:build'", "[grad_cam, embedding]"),
+    ("digits", "{name: mlp, dropout: [0, 0.1]}", "[training_mode]"),
+    ("digits", "{name: mlp, norm: batch}", "[training_mode]"),
+    ("digits", "resnet", "[training_mode]"),
+    ("digits", "'own.networks:build'", "[training_mode]"),
     ("digits", "logistic_regression", "[grad_cam]"),  # simple models are passed over
 ]
 

@@ -61,6 +61,44 @@ def test_batches_add_up():
     assert {name: float(value) for name, value in added.items()} == pytest.approx(whole)
 
 
+AREAS = ["area_under_roc", "area_under_precision_recall"]
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("ties", [False, True])
+def test_areas_are_those_of_scikit_learn(classes, ties):
+    generator = np.random.default_rng(4)
+    targets = generator.choice(classes, size=80)
+    outputs = generator.normal(size=(80, classes)) + np.eye(classes)[targets]
+    outputs = outputs.round() if ties else outputs
+    found = total(
+        Classification(also=AREAS).scores(Form((3,), classes)),
+        torch.from_numpy(outputs),
+        torch.from_numpy(targets),
+    )
+    sure = torch.from_numpy(outputs).softmax(dim=1).numpy().round(12)
+    if classes == 2:
+        roc = known.roc_auc_score(targets, sure[:, 1])
+        precision = known.average_precision_score(targets, sure[:, 1])
+    else:
+        roc = known.roc_auc_score(targets, sure, multi_class="ovr", average="macro")
+        precision = known.average_precision_score(np.eye(classes)[targets], sure)
+    assert found["area_under_roc"] == pytest.approx(roc)
+    assert found["area_under_precision_recall"] == pytest.approx(precision)
+
+
+def test_areas_know_sure_answers_apart_and_leave_absent_classes_out():
+    scores = Classification(also=AREAS).scores(Form((3,), 3))
+    # probabilities of all are 1 in double precision, and yet the order is known
+    sure = torch.tensor([[90.0, 0, 0], [0, 0, 60.0], [95.0, 0, 0], [0, 0, 70.0]])
+    found = total(scores, sure, torch.tensor([0, 2, 0, 2]))
+    assert found["area_under_roc"] == found["area_under_precision_recall"] == 1
+    one = total(scores, sure, torch.zeros(4, dtype=torch.long))
+    assert np.isnan(one["area_under_roc"])
+    broken = total(scores, sure * float("nan"), torch.tensor([0, 2, 0, 2]))
+    assert np.isnan(broken["area_under_roc"])
+
+
 def test_two_orders_of_metrics_are_one_workload():
     def resolved(task):
         return Workload.resolved({"data": "digits", "model": "mlp", "task": task})

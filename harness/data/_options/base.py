@@ -75,7 +75,8 @@ def chosen(
 def without(dataset: Dataset, gone: NDArray[np.int64]) -> Dataset:
     """Return a data set that lacks some of the examples outside the test split."""
     kept = np.setdiff1d(np.arange(len(dataset.examples)), gone)
-    handling, places = dataset.handling, {}
+    handling = dataset.handling
+    places: dict[str, Any] = {}
     if handling.groups is not None:
         places["groups"] = handling.groups[kept]
     if handling.validation is not None:

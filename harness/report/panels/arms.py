@@ -76,7 +76,7 @@ def leaderboard(evidence: Evidence) -> Table:
             else "The best arm is the one with the best mean validation result, so that the test"
             " split chooses nothing."
         )
-        + f" Brackets: 95 % t interval of the mean.{share_note(rows)}",
+        + f" Brackets: 95 % t interval of the mean.{evidence.only_of_the_rest}{share_note(rows)}",
         name="leaderboard",
     )
 
@@ -98,7 +98,7 @@ def all_arms(evidence: Evidence) -> Table:
         rows.append(cells)
     columns = ["Arm", *_arm_columns(evidence)]
     columns += [f"Chosen {parameter_name(path)}" for path in paths]
-    note = share_note(rows).strip()
+    note = f"{evidence.only_of_the_rest}{share_note(rows)}".strip()
     return Table(f"All {plural(len(rows), 'arm')}", columns, rows, note, name="arms")
 
 

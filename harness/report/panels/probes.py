@@ -42,4 +42,5 @@ def probes(evidence: Evidence) -> Table | None:
     if not rows:
         return None
     columns = ["Arm", *(axis_label(metric) for metric in metrics)]
-    return Table("Probes by arm, with 95 % t intervals", columns, rows, name="probes")
+    note = evidence.only_of_the_rest.strip()
+    return Table("Probes by arm, with 95 % t intervals", columns, rows, note, name="probes")
