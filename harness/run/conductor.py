@@ -245,6 +245,8 @@ class Conductor:
         if not self._queue:
             return
         executor = self._workers.executor()
+        if executor.crowd:
+            self.tell("noticed", executor.crowd)
         try:
             while self._work and not self._is_stopped():
                 self._submit(executor)
@@ -327,16 +329,14 @@ class Conductor:
         if self.stopped:
             return
         ahead = 1 if self._meter is not None else 2  # what was handed over is run
-        while self._queue and len(self._packs()) < ahead * executor.slots:
+        while (
+            self._queue and len({id(p) for p in self._in_flight.values()}) < ahead * executor.slots
+        ):
             pack = self._queue.next_pack(executor.slots)
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
             self._workers.submit(pack)
             for trial in pack.trials:
                 self.tell("started", self._work[trial.id].assignments[0])
-
-    def _packs(self) -> set[int]:
-        """Return what tells the packs apart that were handed over and have not ended."""
-        return {id(pack) for pack in self._in_flight.values()}
 
     def _handle(self, events: Sequence[Event]) -> None:
         records, losses = [], []
