@@ -328,7 +328,7 @@ class Conductor:
         """Keep every slot busy and one pack waiting behind it."""
         if self.stopped:
             return
-        ahead = 1 if self._meter is not None else 2  # what was handed over is run
+        most = executor.slots * (2 if self._meter is None else 1)  # what is handed over is run
         while (
             self._queue and len({id(p) for p in self._in_flight.values()}) < ahead * executor.slots
         ):
