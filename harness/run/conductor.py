@@ -329,9 +329,7 @@ class Conductor:
         if self.stopped:
             return
         most = executor.slots * (2 if self._meter is None else 1)  # what is handed over is run
-        while (
-            self._queue and len({id(p) for p in self._in_flight.values()}) < ahead * executor.slots
-        ):
+        while self._queue and len({id(p) for p in self._in_flight.values()}) < most:
             pack = self._queue.next_pack(executor.slots)
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
             self._workers.submit(pack)
