@@ -20,8 +20,9 @@ from harness.search.found import repetitions, with_searches
 from harness.stats.best_of import expected_best
 from harness.store import AssignedRecord, Execution
 from harness.study import Arm, study_from_dict
+from harness.study.timing import is_timed
 from harness.study.workload import Workload
-from harness.trial import Outcomes, Phase, State, cost_of
+from harness.trial import EVIDENCE, Outcomes, Phase, State, cost_of
 
 
 class RecordSource(Protocol):
@@ -70,6 +71,23 @@ class Evidence:
     def confirmation(self) -> pd.DataFrame:
         """The rows that count as evidence."""
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
+
+    @property
+    def timing(self) -> pd.DataFrame:
+        """The rows of the timing blocks; `seed` is the number of the block."""
+        return self.trials[self.trials["phase"] == Phase.TIMING.value]
+
+    def sample(self, metric: str, seeds: int) -> tuple[pd.DataFrame, int]:
+        """Return the rows that claims on a metric rest on, and how many there are of each arm.
+
+        They are those of the first so many confirmation seeds; of a metric that is measured in
+        blocks, those of all blocks.
+        """
+        if is_timed(metric):
+            timing = self.plan.study.timing
+            return self.timing, timing.blocks if timing else 0
+        rows = self.confirmation
+        return rows[rows["seed"] < seeds], seeds
 
     @property
     def primary_metric(self) -> str:
@@ -201,8 +219,9 @@ def gather(source: RecordSource, execution: Execution) -> Evidence:
         if record is None:
             continue
         environments.setdefault(repr(sorted(record.environment.items())), dict(record.environment))
-        if item.phase is Phase.CONFIRMATION:
+        if item.phase in EVIDENCE:
             details[item.trial_id] = record.details
+        if item.phase is Phase.CONFIRMATION:
             points += [{"arm": item.arm, "seed": item.seed, **point} for point in record.curve]
     return Evidence(
         plan,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.formatting import listed
+from harness.formatting import listed, plural
 
 FEWEST = 5
 """Numbers that a verdict rests on at least: seeds, repeated searches, clusters of examples."""
@@ -30,6 +30,12 @@ class Judged:
 
     verdict: str
     refutation: str
+    measures: str
+
+    @property
+    def unit(self) -> str:
+        """What gave it one number each: a "seed", or a "block" where something was timed."""
+        return "block" if "timing." in self.measures.partition(": ")[0] else "seed"
 
     @property
     def words(self) -> str:
@@ -153,9 +159,10 @@ class Verdict(Judged):
     p-values are None where the evidence does not allow a number; of a claim of several parts they
     are those of the part that decides it. `exploratory` says how the claim came after its evidence;
     its verdict then describes what had been seen, and tests nothing. `level` is the confidence of
-    the interval, `interval_over` what it allows for: "seeds" or "seeds and test examples" (empty
-    without one). Beside it stand the interval over seeds alone and, where it is known what each
-    test example came out as, the one over both: [low, high], None where unbounded. `p_value` is
+    the interval, `interval_over` what it allows for: "seeds", "seeds and test examples" or
+    "blocks" (empty without one). Beside it stand the interval over seeds alone and, where it is
+    known what each test example came out as, the one over both: [low, high], None where unbounded.
+    `p_value` is
     that of a t test, `p_corrected` the same corrected for the claims and looks of the study, and
     `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation` is a key of
     `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says how often
@@ -195,6 +202,11 @@ class Verdict(Judged):
     over_seeds_and_examples: list[float | None] | None = None
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
+
+    @property
+    def counted(self) -> str:
+        """How many seeds it rests on, as a table of them shows it: "8", or "8 blocks"."""
+        return plural(self.seeds, "block") if self.unit == "block" else str(self.seeds)
 
     @property
     def flag(self) -> str:

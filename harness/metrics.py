@@ -110,6 +110,11 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.steps", "minimize", "", "training steps"),
         Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
+        # of timing blocks
+        Metric("timing.step_seconds", "minimize", "s", "time of a training step"),
+        Metric("timing.example_seconds", "minimize", "s", "time of a training step per example"),
+        Metric("timing.inference_seconds", "minimize", "s", "time of the outputs for a batch"),
+        Metric("timing.training_seconds", "minimize", "s", "time of a whole training"),
         # how a training ended
         Metric(
             DIVERGED, "minimize", "share of seeds", "trainings that diverged", (0, 1), binary=True

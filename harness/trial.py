@@ -15,19 +15,25 @@ if TYPE_CHECKING:
 
     from harness.data_spec import Form
 
-TIMED = ("probe.step_time", "probe.tokens_per_second")
+TIMED = ("probe.step_time", "probe.tokens_per_second", "timing.")
 """Prefixes of the names of metrics that are measured with a clock."""
 
 
 class Phase(StrEnum):
-    """Why a trial runs. Only confirmation trials are evidence.
+    """Why a trial runs. Only confirmation trials are evidence, and of claims on seconds the timing.
 
-    The trial of a stage (called `pretraining`) is trained once, before all that use its products.
+    The trial of a stage (called `pretraining`) is trained once, before all that use its products. A
+    trial of `timing` is one arm in one block; its seed is the number of the block.
     """
 
     PRETRAINING = "pretraining"
     SEARCH = "search"
     CONFIRMATION = "confirmation"
+    TIMING = "timing"
+
+
+EVIDENCE = (Phase.CONFIRMATION, Phase.TIMING)
+"""The phases whose trials claims rest on."""
 
 
 class State(StrEnum):
@@ -59,6 +65,10 @@ SOURCES = {
 OWN_SEEDS = "seeds"
 """The part of a trial's workload that gives some sources of randomness another seed than the
 trial's own. No study file can say it."""
+
+TIMED_BY = "timing"
+"""The part of the workload of a trial of `Phase.TIMING` that says how it is timed: what, how often,
+beside which other arms, with how many threads, on which machine."""
 
 PRODUCTS = ("weights", "samples", "embeddings", "predictions")
 """What one stage can give another."""
@@ -304,8 +314,6 @@ def _has_not_finite(values: list[Any]) -> bool:
 SECONDS = "worker_seconds"
 COSTS = (SECONDS, "gpu_seconds", "joules")
 """What a trial may cost; one that is not known, as without a sensor, is absent."""
-SHARED = ("seconds", "step_seconds", *COSTS)
-"""Costs that trials which are trained together share equally, so that none has one of its own."""
 
 
 def cost_of(record: Record) -> dict[str, float]:

@@ -40,7 +40,7 @@ def result_page(result: Result) -> str:
     rows = [
         [_mark(verdict), escape(verdict.says) + _small(verdict.scope.words),
          with_interval(verdict.effect, verdict.ci_low, verdict.ci_high),
-         escape(p_text(verdict.p_corrected)), str(verdict.seeds)]
+         escape(p_text(verdict.p_corrected)), verdict.counted]
         for verdict in result.verdicts
     ]  # fmt: skip
     counts = ", ".join(f"{count} {state}" for state, count in result.counts.items() if count)

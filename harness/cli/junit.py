@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from harness.formatting import p_text, with_interval
+from harness.formatting import p_text, plural, with_interval
 from harness.judged import Verdict
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _outcome(case: ElementTree.Element, verdict: Verdict, fail_on: Collection[st
         message += _plain(f" ({verdict.flag})")
     effect = with_interval(verdict.effect, verdict.ci_low, verdict.ci_high)
     numbers = f"{effect}; claimed {verdict.expected}; p {p_text(verdict.p_corrected)}"
-    found = f"{verdict.measures}: {numbers}; {verdict.seeds} seeds"
+    found = f"{verdict.measures}: {numbers}; {plural(verdict.seeds, verdict.unit)}"
     if wrong:
         failure = ElementTree.SubElement(case, "failure", message=message, type=wrong[0])
         failure.text = _plain(found)

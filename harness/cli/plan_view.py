@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.tally import spent
+from harness.cli.timing_view import timing_as_dict, timing_lines
 from harness.formatting import listed, seconds
 from harness.losses import loss_name
 from harness.plan import SIMPLE_BASELINE, Plan
@@ -50,6 +51,7 @@ def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> di
         "pretraining": list(plan.stages),
         "same_arms": same_arms(plan.study, plan.arms),
         "power": power_of(plan.study),
+        "timing": timing_as_dict(plan),
         "pilot": _pilot_as_dict(plan, pilot),
         "seconds_on_one_worker": round(outlook.seconds, 1),
         "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
@@ -104,9 +106,7 @@ def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None
     for phase, count in outlook.total.items():
         done = outlook.done[phase]
         console.print(f"{phase:<13} {count:>6} trials, {done} done", highlight=False)
-    for line in _own_code_lines(plan):
-        console.print(line, highlight=False)
-    for line in running_lines(study):
+    for line in (*timing_lines(plan), *_own_code_lines(plan), *running_lines(study)):
         console.print(line, highlight=False)
     _print_rest(console, plan, outlook)
     for names in same_arms(study, plan.arms):
@@ -137,12 +137,17 @@ def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
     repeated = searches > 1
     for look in looks[:: max(len(looks) - 1, 1)] if kinds else ():
         seeds = look["seeds"]
-        found = {kind: look["by_kind"][kind] for kind in _SHOWN_IF if kind in kinds}
+        found = {kind: look["by_kind"][kind] for kind in _SHOWN_IF if kind in look["by_kind"]}
         for kind, distance in found.items():
             claim, where = _SHOWN_IF[kind]
             unit = f"averages of {min(searches, seeds)} repeated searches" if repeated else "seeds"
             shown = where.format(f"{distance:.1f} standard deviations (between {unit})")
             yield f"With {seeds} seeds {claim} is supported 4 times in 5 if its {shown}."
+    blocks = power["blocks"]
+    for kind, distance in blocks["by_kind"].items() if blocks else ():
+        claim, where = _SHOWN_IF[kind]
+        shown = where.format(f"{distance:.1f} standard deviations (between blocks)")
+        yield f"With {blocks['blocks']} blocks {claim} is supported 4 times in 5 if its {shown}."
     if kinds and repeated:
         yield (
             f"Seeds that share a search count as one number, so {searches} repeats are"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from harness.formatting import amount
-from harness.plan import SIMPLE_BASELINE, Assignment, Plan, estimate_seconds
+from harness.plan import SIMPLE_BASELINE, Assignment, Plan, block_seconds, estimate_seconds
 from harness.trial import Phase, Record, State
 
 TROUBLES = (State.DIVERGED, State.FAILED)
@@ -46,6 +46,9 @@ class Tally:
             (plan.search_count(arm) + plan.study.first_seeds) * self._work[arm.name]
             for arm in plan.all_arms
         ) + sum(self._work[name] for name in plan.stages)
+        timing, arms = plan.study.timing, len(plan.timed_arms)
+        self._block = block_seconds(plan) / arms if arms else 0.0
+        self._left += timing.blocks * arms * self._block if timing else 0.0
         self._worked = 0.0
         self._scores: dict[str, list[float]] = {}
 
@@ -74,6 +77,7 @@ class Tally:
         for item in assignments:
             self.done[item.phase] += 1
             work = self._work.get(item.arm, self._mean_work)
+            work = self._block if item.phase is Phase.TIMING else work
             self._left = max(self._left - work, 0.0)
             self._worked += 0.0 if reused else work
             an_arm = item.arm != SIMPLE_BASELINE and item.phase is not Phase.PRETRAINING

@@ -31,7 +31,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     table.add_column("claim", overflow="fold", min_width=20)
     table.add_column(r"effect \[interval]", justify="right")
     table.add_column("p", justify="right")
-    table.add_column("seeds", justify="right")
+    table.add_column("seeds", justify="right", no_wrap=True)
     for verdict in verdicts:
         style = STYLES[verdict.verdict]
         says = f"{verdict.says} ({verdict.flag})" if verdict.flag else verdict.says
@@ -42,7 +42,7 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
             says,
             escape(with_interval(verdict.effect, verdict.ci_low, verdict.ci_high)),
             p_text(verdict.p_corrected),
-            str(verdict.seeds),
+            verdict.counted.replace(" ", "\n"),
         )
     (console or Console()).print(table, highlight=False)
 

@@ -1,5 +1,6 @@
 """Where trials run: on Ray, or in this process."""
 
+from harness.cluster.blocks import Bench, Block, machine
 from harness.cluster.executor import (
     ClusterError,
     DryRun,
@@ -14,10 +15,12 @@ from harness.cluster.executor import (
     UnknownDataError,
     UnknownProductsError,
 )
-from harness.cluster.factory import open_executor
+from harness.cluster.factory import open_bench, open_executor
 from harness.cluster.local import LocalExecutor
 
 __all__ = [
+    "Bench",
+    "Block",
     "ClusterError",
     "DryRun",
     "Event",
@@ -31,5 +34,7 @@ __all__ = [
     "Pack",
     "UnknownDataError",
     "UnknownProductsError",
+    "machine",
+    "open_bench",
     "open_executor",
 ]

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from harness.cluster.blocks import Bench, LocalBench
 from harness.cluster.executor import Executor, Needs
 from harness.cluster.head import Head
 from harness.cluster.local import LocalExecutor
@@ -38,11 +39,7 @@ def open_executor(
         from harness.cluster.ray_session import refuse_second_session
 
         refuse_second_session()
-    # Ray prints what happens to its workers straight to standard output, where a JSON document may
-    # have to stand alone, and aborts on SIGTERM with a trace. Its switches against that are read
-    # once, when it is imported.
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
-    os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
+    set_switches()
     if address is not None:
         from harness.cluster.ray_executor import RayExecutor
 
@@ -56,3 +53,39 @@ def open_executor(
     except BaseException:
         head.stop()
         raise
+
+
+def open_bench(
+    *,
+    gpu: bool,
+    address: str | None = None,
+    modules: Sequence[str] = (),
+    needs: Needs | None = None,
+) -> Bench:
+    """Return where blocks are measured: this machine, or one node of a cluster.
+
+    Args:
+        gpu: whether they may compute on a GPU.
+        address: of a running Ray cluster; None for this machine.
+        modules: with the user's own functions, which are sent along to a cluster.
+        needs: what a trial is given, which the node must have.
+
+    Raises:
+        ClusterError: if the cluster cannot be joined, or has no such node.
+    """
+    if address is None:
+        return LocalBench(gpu)
+    set_switches()
+    from harness.cluster.ray_bench import RayBench
+
+    return RayBench(address, modules, needs or Needs())
+
+
+def set_switches() -> None:
+    """Set Ray's switches, which it reads once, when it is imported.
+
+    It prints what happens to its workers straight to standard output, where a JSON document may
+    have to stand alone, and aborts on SIGTERM with a trace.
+    """
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
+    os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")

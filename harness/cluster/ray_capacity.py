@@ -24,12 +24,18 @@ class Node:
 
     resources: Mapping[str, float]
     labels: Mapping[str, str]
+    id: str = ""
+    address: str = ""
 
 
 def nodes() -> list[Node]:
     """Return the nodes that are alive."""
     found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return [Node(node["Resources"], node.get("Labels", {})) for node in found if node["Alive"]]
+    return [
+        Node(node["Resources"], node.get("Labels", {}), node["NodeID"], node["NodeManagerAddress"])
+        for node in found
+        if node["Alive"]
+    ]
 
 
 def room(cluster: Sequence[Node], needs: Needs) -> int:

@@ -6,19 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from pandas import DataFrame
 
 from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
+from harness.integrity.lone_seeds import lone_seeds
 from harness.integrity.provenance import Provenance
 from harness.integrity.registration import told_of
+from harness.integrity.timing import disturbances
 from harness.integrity.tuning import answers_that_move, nothing_beyond, optima_at_edges
-from harness.judge.measures import involved_arms
 from harness.judge.scope import unlike
 from harness.judged import FEWEST, Verdict
 from harness.plan.budgets import Budget, budgets
-from harness.stats.averages import far_from_the_others, rate_interval
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import TIMED, Phase, State
 
@@ -60,6 +59,7 @@ def check(
         _equal_chances(evidence, verdicts),
         _seeds(verdicts),
         _lone_seeds(evidence),
+        *_timing(evidence),
         _duplicates(evidence),
         _same_arms(evidence),
     ]
@@ -314,28 +314,15 @@ def _seeds(verdicts: Sequence[Verdict]) -> Check:
 
 
 def _lone_seeds(evidence: Evidence) -> Check:
-    """Name the seeds of claimed arms that lie far from their others: a failure of its own."""
-    rows, plan = evidence.confirmation, evidence.plan
-    noted = []
-    for metric in dict.fromkeys(t.metric for c in plan.study.claims for t in c.tests):
-        arms = {arm.name for claim in plan.study.claims for test in claim.tests
-                if test.metric == metric for arm in involved_arms(test, plan)}  # fmt: skip
-        if metric not in rows or plan.metric(metric).binary:
-            continue
-        for arm in (a.name for a in plan.arms if a.name in arms):
-            numbers = rows.loc[rows["arm"] == arm, metric].dropna().astype(float).to_numpy()
-            numbers = numbers[np.isfinite(numbers)]
-            far = far_from_the_others(numbers) if numbers.size else np.zeros(0, dtype=bool)
-            if far.any():
-                low, high = rate_interval(int(far.sum()), far.size)
-                shown = ", ".join(f"{number:.4g}" for number in sorted(numbers[far]))
-                noted.append(
-                    f"“{arm}”, {metric}: {plural(int(far.sum()), 'seed')} of {far.size} far from"
-                    f" the others ({shown}), a rate of {100 * low:.2g} to {100 * high:.2g} % (exact"
-                    f" 95 % interval). The mean of the rest is {numbers[~far].mean():.4g}."
-                )
     fine = "In no arm of a claim does a seed lie far from the others."
-    return _made("lone-seeds", "Seeds that differ", noted, fine)
+    return _made("lone-seeds", "Seeds that differ", lone_seeds(evidence), fine)
+
+
+def _timing(evidence: Evidence) -> list[Check]:
+    if evidence.plan.study.timing is None:
+        return []
+    fine = "No block ran on a busy machine, and blocks agree about every arm."
+    return [_made("timing", "Timing blocks", disturbances(evidence), fine)]
 
 
 def _duplicates(evidence: Evidence) -> Check:

@@ -13,7 +13,7 @@ from harness.evidence import Evidence, RecordSource
 from harness.pretrained import own_code
 from harness.publish import PublishedFile
 from harness.store import Look
-from harness.trial import Phase, Trial, digest
+from harness.trial import EVIDENCE, Trial, digest
 
 
 def published_looks(
@@ -45,7 +45,7 @@ def published_looks(
     mine = {
         _content(item.record.trial): item.trial_id
         for item in source.assigned_records(execution.id)
-        if item.phase is Phase.CONFIRMATION and item.record is not None
+        if item.phase in EVIDENCE and item.record is not None
     }
     found = [look for file in earlier for look in _looks_of(file, mine)]
     return sorted(found, key=lambda look: look.at)
@@ -62,7 +62,7 @@ def _looks_of(file: PublishedFile, mine: Mapping[str, str]) -> Iterable[Look]:
     here: dict[str, str] = {}  # the trial of this execution by the id that the file has for it
     arms: dict[str, str] = {}
     for item in file.items:
-        if item.phase is Phase.CONFIRMATION and item.record is not None:
+        if item.phase in EVIDENCE and item.record is not None:
             content = _content(item.record.trial)
             if content in mine:
                 here[item.trial_id], arms[item.trial_id] = mine[content], item.arm

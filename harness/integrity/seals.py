@@ -11,11 +11,15 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from harness.evidence import Evidence
 from harness.judged import Verdict
 from harness.trial import digest
 
+_OF_TRIALS = ("test.", "validation.", "train.", "gap.", "probe.", "cost.")
 _LINE = re.compile(
     r"<!-- harness verify: evidence ([0-9a-f]{16}), verdicts ([0-9a-f]{16}),"
     r" page ([0-9a-f]{16}) -->\n\Z"
@@ -38,21 +42,25 @@ class Seal:
 
 
 def evidence_digest(evidence: Evidence) -> str:
-    """Digest what verdicts rest on: the plan, and every confirmation record with its metrics."""
-    rows = evidence.confirmation
-    names = sorted(
-        str(name) for name in rows
-        if str(name).startswith(("test.", "validation.", "train.", "gap.", "probe.", "cost."))
-    )  # fmt: skip
-    listed = [
+    """Digest what verdicts rest on: the plan, and every confirmation record with its metrics.
+
+    The records of timing blocks follow, where there are any.
+    """
+    listed = _listed(evidence.confirmation, _OF_TRIALS)
+    listed += _listed(evidence.timing, ("timing.",))
+    execution = evidence.execution
+    return digest([execution.study, execution.profile, execution.plan_hash, listed])
+
+
+def _listed(rows: pd.DataFrame, prefixes: tuple[str, ...]) -> list[list[Any]]:
+    names = sorted(str(name) for name in rows if str(name).startswith(prefixes))
+    return [
         [
             *(str(row[name]) for name in ("trial_id", "arm", "seed", "state")),
             {name: value for name in names if (value := _number(row[name])) is not None},
         ]
         for row in rows.to_dict("records")
     ]
-    execution = evidence.execution
-    return digest([execution.study, execution.profile, execution.plan_hash, listed])
 
 
 def _number(value: object) -> float | None:

@@ -17,6 +17,7 @@ from harness.judge.measures import involved_arms
 from harness.judge.verdicts import Rules, judge_by
 from harness.judged import Verdict
 from harness.study import Study
+from harness.study.timing import claims_on_blocks
 
 FINAL = {"supported", "refuted", "incomplete"}
 """Verdicts that more seeds do not change. Where a trial is missing, failed or diverged, every later
@@ -52,6 +53,7 @@ def arms_to_continue(evidence: Evidence, seeds: int) -> set[str]:
     looks = [look for look in study.looks if look <= seeds]
     verdicts = _walk(evidence, looks, ()) if study.claims else []
     undecided = {verdict.id for verdict in verdicts if verdict.verdict not in FINAL}
+    undecided -= claims_on_blocks(study)
     return {
         arm.name
         for claim in study.claims
@@ -66,14 +68,16 @@ def _walk(
 ) -> list[Verdict]:
     """Judge look after look; a claim keeps the verdict that decided it, else has the last one."""
     study = evidence.plan.study
+    timed = claims_on_blocks(study)  # which do not wait for seeds
     latest: dict[str, Verdict] = {}
     for look, seeds in enumerate(looks):
         rules = _rules_at(study, look, dropped)
         for verdict in judge_by(rules, evidence, changed):
             before = latest.get(verdict.id)
-            if before is None or before.verdict not in FINAL:
-                latest[verdict.id] = _about_look(verdict, seeds, study)
-        if all(verdict.verdict in FINAL for verdict in latest.values()):
+            if before is None or not (before.verdict in FINAL or before.id in timed):
+                found = verdict if verdict.id in timed else _about_look(verdict, seeds, study)
+                latest[verdict.id] = found
+        if all(v.verdict in FINAL or v.id in timed for v in latest.values()):
             break
     return list(latest.values())
 

@@ -20,9 +20,15 @@ from harness.stats.averages import AVERAGES
 from harness.stats.intervals import shrinkage_of_distances
 from harness.study import Arm, Comparison, compared
 from harness.study.claims import Test
+from harness.study.timing import is_timed
 from harness.trial import LARGEST, NOT_FINITE
 
 Numbers = NDArray[np.float64]
+
+
+def unit_of(metric: str) -> str:
+    """Return what gives claims on a metric one number each."""
+    return "block" if is_timed(metric) else "seed"
 
 
 def compared_arms(test: Test, plan: Plan) -> Comparison:
@@ -50,11 +56,12 @@ def involved_arms(test: Test, plan: Plan) -> list[Arm]:
 def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
     """Reduce the first so many seeds of the evidence to one number each, shape (seeds,).
 
+    Of a metric that is measured in blocks there is one number for each block instead.
+
     Raises:
         MissingEvidence: if a trial that the test needs is not there or has no such metric.
     """
-    rows = evidence.confirmation
-    sample = _Sample(test, rows[rows["seed"] < seeds], seeds, evidence.details)
+    sample = _Sample(test, *evidence.sample(test.metric, seeds), evidence.details)
     sides = [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
     return test.measure.reduce(sides, evidence.plan.study.factors, test.metric)
 
@@ -100,10 +107,11 @@ class _Sample:
     def _what_is_not_finite(self, without: pd.DataFrame, names: Sequence[str]) -> str:
         """Say which arms lack the metric, on how many seeds, and whether it was not finite."""
         metric, told = self.test.metric, []
+        unit = unit_of(metric) + "s"
         for name in names:
             ids = without.loc[without["arm"] == name, "trial_id"]
             counts = Counter(self._why_none(id_) for id_ in ids)
-            told += [f"{why} for {name} on {n} of {self.seeds} seeds" for why, n in counts.items()]
+            told += [f"{why} for {name} on {n} of {self.seeds} {unit}" for why, n in counts.items()]
         return f"{metric} {' and '.join(told)}"
 
     def _why_none(self, trial_id: str) -> str:

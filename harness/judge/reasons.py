@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from harness.formatting import plural
+from harness.judge.measures import unit_of
 from harness.judge.repeats import words
 from harness.judge.result import TestResult
 from harness.stats.averages import far_from_the_others, rate_interval
@@ -24,14 +25,14 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
     """
     if outcome == "incomplete":
         return next(part.missing for part in parts if part.missing)
-    found = lead.assessment
+    found, unit = lead.assessment, unit_of(lead.test.metric)
     assert found is not None
     if found.deviation is None and math.isinf(found.low):
-        return "one seed shows no spread"
+        return f"one {unit} shows no spread"
     if found.deviation == 0.0 and math.isinf(found.low):
         return (
             f"all {found.n} numbers are equal, which does not show how much they vary, and"
-            f" {lead.test.metric} is not known to be the same whatever the seed (if it is, say"
+            f" {lead.test.metric} is not known to be the same whatever the {unit} (if it is, say"
             " `deterministic: true`)"
         )
     level = f"the {100 * found.level:.4g}% interval"
@@ -52,6 +53,8 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
         text += "; the numbers are skewed, so the interval may err more often than it says"
     elif outcome != "inconclusive" and (unseen := _unseen(parts)):
         text += f"; {unseen}"
+    if unit == "block":
+        text += "; blocks are of one machine at one time, and another machine may differ"
     if any(part.test.metric.startswith("validation.") for part in parts):
         text += "; a validation metric is of the epoch that it chose, so it may flatter"
     return text
@@ -60,18 +63,19 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
 def _lone_seeds(parts: Sequence[TestResult]) -> str:
     """Say how many seeds lie far from the others, and how often such seeds may come."""
     found = [
-        (int(far_from_the_others(part.per_seed).sum()), len(part.per_seed))
+        (int(far_from_the_others(part.per_seed).sum()), len(part.per_seed), _units(part))
         for part in parts
         if part.per_seed is not None and part.of_mean
     ]
-    far, seeds = max(found, default=(0, 1))
+    far, seeds, units = max(found, default=(0, 1, ""))
     if not far:
         return ""
     low, high = (100 * end for end in rate_interval(far, seeds))
     lie = "lies" if far == 1 else "lie"
     return (
-        f"{far} of {seeds} seeds {lie} far from the others (a rate of {low:.2g} to {high:.2g}%), so"
-        " the mean is not what most seeds show, and its interval may err more often than it says"
+        f"{far} of {seeds} {units} {lie} far from the others (a rate of {low:.2g} to {high:.2g}%),"
+        f" so the mean is not what most {units} show, and its interval may err more often than it"
+        " says"
     )
 
 
@@ -81,7 +85,7 @@ def _unseen(parts: Sequence[TestResult]) -> str:
     The exact bound for no event in n (Hanley and Lippman-Hand, JAMA 249, 1983).
     """
     counts = [
-        len(part.per_seed)
+        (len(part.per_seed), _units(part))
         for part in parts
         if part.per_seed is not None
         and part.of_mean
@@ -90,18 +94,18 @@ def _unseen(parts: Sequence[TestResult]) -> str:
     ]
     if not counts:
         return ""
-    seeds = min(counts)
+    seeds, units = min(counts)
     _, most = rate_interval(0, seeds, 2 * UNSEEN - 1)
     return (
-        f"none of {seeds} seeds lies far from the others, yet up to {100 * most:.2g}% of all seeds"
-        f" could ({100 * UNSEEN:.2g}% confidence)"
+        f"none of {seeds} {units} lies far from the others, yet up to {100 * most:.2g}% of"
+        f" all {units} could ({100 * UNSEEN:.2g}% confidence)"
     )
 
 
 def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
     """Say whether a sign-flip test supports the claim as well, by the part that it doubts most."""
     p, smallest, numbers = max(
-        (part.corrected(flipped[0]), flipped[1], _counted(found.n, part.searches))
+        (part.corrected(flipped[0]), flipped[1], _counted(found.n, part))
         for part in parts
         if (found := part.assessment) and (flipped := part.sign_flip)
     )
@@ -109,7 +113,11 @@ def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
     return said + (f", the smallest that {numbers} can give)" if smallest else ")")
 
 
-def _counted(numbers: int, searches: int) -> str:
-    if searches > 1:
+def _counted(numbers: int, part: TestResult) -> str:
+    if part.searches > 1:
         return plural(numbers, "repeated search", "repeated searches")
-    return plural(numbers, "seed")
+    return plural(numbers, unit_of(part.test.metric))
+
+
+def _units(part: TestResult) -> str:
+    return f"{unit_of(part.test.metric)}s"

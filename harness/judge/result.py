@@ -11,7 +11,7 @@ from harness.judge.examples import Variation
 from harness.stats.hypotheses import Alternative, Assessment, decide
 from harness.study.claims import Test
 
-SEEDS, SEEDS_AND_EXAMPLES = "seeds", "seeds and test examples"
+SEEDS, SEEDS_AND_EXAMPLES, BLOCKS = "seeds", "seeds and test examples", "blocks"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,12 @@ _LENGTH = ("epochs", "batch_size", "data", "early_stopping", "training")
 
 
 def scope_of(
-    evidence: Evidence, arms: Collection[str], seeds: int, planned: Mapping[str, Budget]
+    evidence: Evidence,
+    arms: Collection[str],
+    seeds: int,
+    planned: Mapping[str, Budget],
+    *,
+    timed: bool = False,
 ) -> Scope:
     """Return at which scale these arms were compared, on so many of the first seeds.
 
@@ -40,11 +45,13 @@ def scope_of(
         arms: names of arms.
         seeds: how many of the confirmation seeds count.
         planned: the budget of the search of each searched arm (`harness.plan.budgets`).
+        timed: whether they were compared in timing blocks, whose device is meant then.
     """
     rows = evidence.confirmation
     rows = rows[rows["arm"].isin(list(arms)) & (rows["seed"] < seeds)]
     search, known = evidence.plan.study.search, _span(rows, "cost.examples")
-    devices = rows["device"].dropna().unique() if "device" in rows else ()
+    ran = evidence.timing[evidence.timing["arm"].isin(list(arms))] if timed else rows
+    devices = ran["device"].dropna().unique() if "device" in ran else ()
     told = [arm for arm in evidence.plan.arms if arm.name in arms]
     budget = [planned.get(arm.name, _NONE) for arm in told
               if not trained_elsewhere(arm.workload)]  # fmt: skip

@@ -25,7 +25,7 @@ from harness.judge.measures import (
 )
 from harness.judge.reasons import reason_of
 from harness.judge.repeats import independent, searches_behind, seeds_of_one
-from harness.judge.result import SEEDS, SEEDS_AND_EXAMPLES, TestResult
+from harness.judge.result import BLOCKS, SEEDS, SEEDS_AND_EXAMPLES, TestResult
 from harness.judge.scope import scope_of
 from harness.judged import Part, Verdict
 from harness.measures.base import MissingEvidence
@@ -48,6 +48,7 @@ from harness.stats.power import Rule
 from harness.stats.shares import share_between
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
+from harness.study.timing import is_timed
 from harness.trial import digest
 
 POWER = 0.8
@@ -111,13 +112,23 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 if outcome == "inconclusive"
                 else None,
                 searches=lead.searches,
-                scope=scope_of(evidence, arms, rules.seeds, planned),
+                scope=scope_of(evidence, arms, rules.seeds, planned, timed=_of_blocks(parts)),
                 changed_after_evidence=claim.id in changed,
                 parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
                 **_numbers(lead),
             )
         )
     return verdicts
+
+
+def _covered(test: Test, with_examples: bool) -> str:
+    if is_timed(test.metric):
+        return BLOCKS
+    return SEEDS_AND_EXAMPLES if with_examples else SEEDS
+
+
+def _of_blocks(parts: Sequence[TestResult]) -> bool:
+    return all(is_timed(part.test.metric) for part in parts)
 
 
 def declared_claims(study: Study) -> dict[str, str]:
@@ -145,8 +156,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     """
     hypothesis = test.hypothesis.alternative(test.measure.log)
     measures = describe_measure(test)
-    rows = evidence.confirmation
-    rows = rows[rows["seed"] < rules.seeds]
+    rows, _ = evidence.sample(test.metric, rules.seeds)
     names = [arm.name for arm in involved_arms(test, evidence.plan)]
     trials = sorted(set(rows.loc[rows["arm"].isin(names), "trial_id"]))
     try:
@@ -158,7 +168,8 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     study = evidence.plan.study
     claims = len(study.claims) + rules.dropped
     alone = end_level(study.alpha, claims, hypothesis.sides)
-    end = rules.share(alone)
+    share = (lambda end: end) if is_timed(test.metric) else rules.share  # blocks are seen once
+    end = share(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
     searches = searches_behind(test, evidence.plan)
     share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
@@ -176,7 +187,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
 
     one, both, found = at(end)
     if wide < alone and decide(found, hypothesis) != "supported":
-        one, both, found = at(rules.share(wide))
+        one, both, found = at(share(wide))
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
     return TestResult(
         test,
@@ -188,7 +199,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         factor,
         None if share else sign_flip_check(numbers, hypothesis, generator),
         searches=searches,
-        interval_over=SEEDS_AND_EXAMPLES if with_examples else SEEDS,
+        interval_over=_covered(test, with_examples),
         over_seeds=one,
         over_both=both,
         variation=variation,

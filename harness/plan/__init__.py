@@ -1,6 +1,6 @@
 """From a study to trials: pure, quick, and the same before the run and after it."""
 
-from harness.plan.budgets import Budget, budgets, epochs_of, estimate_seconds
+from harness.plan.budgets import Budget, block_seconds, budgets, epochs_of, estimate_seconds
 from harness.plan.plan import (
     FIXED,
     Assignment,
@@ -20,6 +20,7 @@ __all__ = [
     "Plan",
     "SearchSpace",
     "Winner",
+    "block_seconds",
     "budgets",
     "corners",
     "data_key",

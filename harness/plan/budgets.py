@@ -21,6 +21,7 @@ from harness.workloads import summary
 _SECONDS_PER_OPERATION = 1 / 3e10
 _SECONDS_PER_LAYER = 6e-5
 _SECONDS_PER_STEP = 2e-4
+_SECONDS_PER_BLOCK = 5.0
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,19 @@ def estimate_seconds(workload: Mapping[str, Any]) -> float:
     steps: int = workload["epochs"] * math.ceil(data.examples / workload["batch_size"])
     arithmetic: float = 6 * work.products * workload["batch_size"] * _SECONDS_PER_OPERATION
     return steps * (_SECONDS_PER_STEP + work.layers * _SECONDS_PER_LAYER + arithmetic)
+
+
+def block_seconds(plan: Plan) -> float:
+    """Guess the seconds of one timing block: a process starts, and each arm is timed in it."""
+    timing = plan.study.timing
+    if timing is None or not plan.timed_arms:
+        return 0.0
+    total = _SECONDS_PER_BLOCK
+    for arm in plan.timed_arms:
+        training = estimate_seconds(arm.workload)
+        data, size = summary(arm.workload["data"]), arm.workload["batch_size"]
+        step = training / (arm.workload["epochs"] * math.ceil(data.examples / size))
+        each = {"step": step, "inference": step / 3}
+        times = timing.warm_up + timing.repetitions
+        total += sum(each[w] * times if w in each else training for w in timing.measure)
+    return total

@@ -10,6 +10,7 @@ from typing import Any
 from harness.identity import selecting_metric, training_version
 from harness.metrics import Metric, deciding, metric_of
 from harness.models import is_simple
+from harness.own.package import code_version
 from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
 from harness.pretrained import own_code
@@ -26,7 +27,8 @@ from harness.study import (
     with_settings,
 )
 from harness.study.design import SIMPLE_BASELINE
-from harness.trial import Phase, Trial, digest, with_sources
+from harness.study.timing_checks import timed_arms
+from harness.trial import TIMED_BY, Phase, Trial, digest, with_sources
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,49 @@ class Plan:
             )
         return sorted(trials, key=lambda item: item.trial.seed)
 
+    @cached_property
+    def timed_arms(self) -> list[Arm]:
+        """The arms that are timed in blocks."""
+        return timed_arms(self.study.timing, self.arms)
+
+    def timing_blocks(
+        self, winners: Mapping[str, Sequence[Winner]], machine: Mapping[str, Any]
+    ) -> list[list[Assignment]]:
+        """Return the trials of each block: one for each arm that is timed.
+
+        All that one arm is timed beside is a part of what identifies its trial, and so are the
+        number of blocks and the machine: what changes any of it has every block measured anew.
+
+        Args:
+            winners: of every arm that is timed, one for every repetition of its search; the blocks
+                take them in turn.
+            machine: that times them (`harness.cluster.blocks.machine`).
+        """
+        timing = self.study.timing
+        if timing is None:
+            return []
+        how = timing.model_dump(mode="json", exclude={"on"})
+        how |= {"threads": self.study.resources.cpus, "machine": dict(machine)}
+        blocks = []
+        for number in range(timing.blocks):
+            chosen = [winners[arm.name] for arm in self.timed_arms]
+            own = [each[number % len(each)] for each in chosen]
+            workloads = [
+                _sourced(candidate_workload(a, w.parameters) if w.parameters else a.workload,
+                         self.stages)
+                for a, w in zip(self.timed_arms, own, strict=True)
+            ]  # fmt: skip
+            trials = [self._trials(w, [number], Phase.TIMING)[0] for w in workloads]
+            beside = digest([trial.to_dict() for trial in trials])
+            blocks.append(
+                [
+                    Assignment(_timed(t, how | {"beside": beside}), arm.name, Phase.TIMING,
+                               winner.candidate, winner.parameters)
+                    for t, arm, winner in zip(trials, self.timed_arms, own, strict=True)
+                ]
+            )  # fmt: skip
+        return blocks
+
     def _assignments(
         self,
         arm: Arm,
@@ -280,7 +325,12 @@ class Plan:
         return stages | {
             Phase.SEARCH.value: sum(self.search_count(arm) for arm in self.all_arms),
             Phase.CONFIRMATION.value: len(self.all_arms) * self.study.first_seeds,
+            **self._timing_count(),
         }
+
+    def _timing_count(self) -> dict[str, int]:
+        timing = self.study.timing
+        return {Phase.TIMING.value: timing.blocks * len(self.timed_arms)} if timing else {}
 
     def search_count(self, arm: Arm) -> int:
         """Return the number of trials in the search of one arm.
@@ -319,6 +369,12 @@ def make_plan(
 ) -> Plan:
     """Make the plan of a checked study; without fingerprints its trials have no final identity."""
     return Plan(study, profile, arms, fingerprints or {}, overrides or {})
+
+
+def _timed(trial: Trial, how: Mapping[str, Any]) -> Trial:
+    """Return the trial that times a workload; the code that does so identifies it as well."""
+    code = digest([trial.code_version, code_version(["harness.train.timing"])])
+    return replace(trial, workload={**trial.workload, TIMED_BY: dict(how)}, code_version=code)
 
 
 def _ruled(trial: Trial, rules: Sequence[Mapping[str, Any]]) -> Trial:

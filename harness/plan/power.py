@@ -9,6 +9,7 @@ from typing import Any
 from harness.stats.power import Rule, detectable_difference, equivalence_width
 from harness.study import Study
 from harness.study.claims import kind_of
+from harness.study.timing import claims_on_blocks
 
 POWER = 0.8
 _KINDS = ("one-sided", "two-sided", "equivalence")
@@ -25,12 +26,14 @@ def power_of(study: Study) -> dict[str, Any]:
         of each of the `looks` its `seeds`, and what is `detectable` by
         each kind of claim: the distance of the effect beyond the margin (of `equivalence`: of the
         bounds from the effect) that is found with a power of 0.8. `by_claim` holds the `kind` of
-        each claim.
+        each claim; `blocks` says the same of the timing blocks that claims rest on, None without.
     """
     kinds = {claim.id: kind_of(claim) for claim in study.claims}
+    timed = claims_on_blocks(study)
+    of_seeds = {kind for id_, kind in kinds.items() if id_ not in timed}
     looks = []
     for look, seeds in enumerate(study.looks):
-        found = _detectable(study, look, set(kinds.values()))
+        found = _detectable(study, seeds, look, of_seeds)
         known = [distance for distance in found.values() if distance is not None]
         hardest = max(known) if known and len(known) == len(found) else None
         looks.append({"seeds": seeds, "detectable": hardest, "by_kind": found})
@@ -40,22 +43,31 @@ def power_of(study: Study) -> dict[str, Any]:
         "claims": len(study.claims),
         "detectable": looks[-1]["detectable"],
         "looks": looks,
+        "blocks": None
+        if study.timing is None or not timed
+        else {
+            "blocks": study.timing.blocks,
+            "by_kind": _detectable(study, study.timing.blocks, None, {kinds[id_] for id_ in timed}),
+        },
         "by_claim": [{"id": id_, "kind": kind} for id_, kind in kinds.items()],
     }
 
 
-def _detectable(study: Study, look: int, kinds: set[str]) -> Mapping[str, float | None]:
+def _detectable(
+    study: Study, numbers: int, look: int | None, kinds: set[str]
+) -> Mapping[str, float | None]:
     """Return what is detectable at a look of a sequential study, or with a fixed number of seeds.
 
-    What the looks before have shown is left out, so that the power is not overstated.
+    What the looks before have shown is left out, so that the power is not overstated. Blocks
+    belong to no look.
     """
-    claims, numbers = max(len(study.claims), 1), study.looks[look]
+    claims = max(len(study.claims), 1)
     if study.search is not None and study.search.repeats > 1:
         numbers = min(study.search.repeats, numbers)
     found: dict[str, float | None] = {}
     for kind in sorted(kinds, key=_KINDS.index):
         rule = Rule(study.alpha, claims, 2 if kind == "two-sided" else 1)
-        if len(study.looks) > 1:
+        if look is not None and len(study.looks) > 1:
             from harness.stats.sequential import nominal_levels  # SciPy is slow to import
 
             share = nominal_levels(tuple(study.looks), rule.end)[look] / rule.end

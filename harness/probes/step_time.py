@@ -23,7 +23,8 @@ class StepTime(Probe):
 
     Gives `probe.step_time`, the median; `probe.tokens_per_second` where inputs are sequences; and,
     with `against`, `probe.step_time_ratio`: the median over pairs of this workload's time to the
-    other's, steps of both being taken in turn.
+    other's, steps of both being taken in turn. These are for finding your way: claims on seconds
+    rest on `timing`, apart from all trials.
     """
 
     name: Literal["step_time"]

@@ -36,6 +36,7 @@ class PublishedFile:
         looks_before: the earlier looks at its confirmation trials, where they were published, the
             oldest first; None in a file of a version that did not write them down.
         lost: (trial_id, attempt, cause) of attempts that ended without a record.
+        others: how many earlier executions, where it ran, had other timing blocks.
         items: the assignments in planned order, each with its record.
         by_example: what each test example came out as, by trial; files of older versions have none.
     """
@@ -47,6 +48,11 @@ class PublishedFile:
     lost: tuple[tuple[str, int, str], ...]
     items: tuple[AssignedRecord, ...]
     by_example: Mapping[str, Outcomes] = field(default_factory=dict, compare=False, repr=False)
+    others: int = 0
+
+    def timed_otherwise(self, execution: int) -> int:
+        """Return how many earlier executions had other timing blocks, where it ran."""
+        return self.others if execution == self.execution.id else 0
 
     def looks(self, execution: int) -> Sequence[Look]:
         """Return the earlier looks at the confirmation trials, as they were known where it ran."""
@@ -123,6 +129,7 @@ def read_file(file: Path) -> PublishedFile:
         tuple(_rows(document, "lost", (str, int, str))),
         items,
         _outcomes(document),
+        document.get("timed_otherwise", int) if "timed_otherwise" in document.fields else 0,
     )
 
 

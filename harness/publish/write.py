@@ -15,7 +15,7 @@ from typing import Any
 from harness.publish.curves import to_columns
 from harness.store import AssignedRecord, Execution, Look, Store
 from harness.store.outcomes import pack_outcomes
-from harness.trial import Phase, Record, State
+from harness.trial import EVIDENCE, Phase, Record, State
 
 FORMAT, VERSION = "harness records", 1
 SUFFIX = ".json.gz"
@@ -46,9 +46,9 @@ def write_file(store: Store, execution: Execution, folder: Path) -> Path:
     The ledger goes with it: the earlier executions that showed any of its confirmation trials, and
     what each of them declared.
 
-    The curves and details of trials other than confirmation trials stay out: no verdict or report
-    uses them. Of a failed trial's traceback only the last line is kept, for the rest names folders
-    of the machine.
+    The curves and details of trials other than those of confirmation and timing stay out: no
+    verdict or report uses them. Of a failed trial's traceback only the last line is kept, for the
+    rest names folders of the machine.
 
     Raises:
         OSError: if the folder cannot be written.
@@ -86,6 +86,7 @@ def _document(store: Store, execution: Execution) -> dict[str, Any]:
         "execution": asdict(execution),
         "judged": sorted(list(row) for row in judged),
         "looks": looks,
+        "timed_otherwise": store.timed_otherwise(execution.id),
         "lost": [list(row) for row in store.lost_attempts(item.trial_id for item in items)],
         "shared": shared.values,
         "assignments": [_assignment(item) for item in items],
@@ -128,7 +129,7 @@ def _record(record: Record, shared: _Shared) -> dict[str, Any]:
     trial: dict[str, Any] = dict(fields["trial"])
     for name in ("workload", "probes"):
         trial[name] = shared.place(trial[name])
-    evidence = record.trial.phase is Phase.CONFIRMATION
+    evidence = record.trial.phase in EVIDENCE
     return fields | {
         "trial": trial,
         "reason": _without_paths(record),

@@ -108,13 +108,15 @@ def forecast(verdict: Verdict) -> str:
     if verdict.verdict != "inconclusive":
         return ""
     if verdict.seeds_needed is None:
-        return "How many seeds would decide it cannot be foretold from these."
-    number = plural(verdict.seeds_needed, "seed")
+        return f"How many {verdict.unit}s would decide it cannot be foretold from these."
+    number = plural(verdict.seeds_needed, verdict.unit)
     if verdict.searches > 1:
         one = -(-verdict.seeds // verdict.searches)
         searches = plural(verdict.seeds_needed // one, "repeated search", "repeated searches")
         number = f"{searches} with {number} in all"
     told = f"About {number} would decide it, if effect and spread stay as they are."
+    if verdict.unit == "block":
+        return f"{told} With another number of blocks all of them are timed anew."
     return told if verdict.exploratory else f"{told} {PRICE}"
 
 

@@ -13,14 +13,14 @@ from typing import Any
 from harness.cluster import Event, Executor, Lost, Notice, Pack
 from harness.formatting import plural
 from harness.plan import Assignment, Plan
-from harness.provenance import environment
 from harness.publish import FOLDER, PublishedFile, read_for
+from harness.run.beginning import begin_execution
 from harness.run.dry_runs import check_networks, subjects_of
-from harness.run.finished import identity, registered_file, reuse, shown_path
-from harness.run.limits import Meter, plain_prices
+from harness.run.finished import reuse
+from harness.run.limits import Meter
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
-from harness.run.prepare import Walk, data_configs, is_usable, prepare
+from harness.run.prepare import REUSABLE, Walk, data_configs, is_usable, prepare
 from harness.run.reports import check_writable
 from harness.run.schedule import Schedule
 from harness.run.sequential_confirmation import deciding_from
@@ -29,9 +29,9 @@ from harness.run.trial_queue import FaultPolicy, PackQueue
 from harness.run.workers import Workers, checkpoints_of
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, StoreError, conductor_lock, open_store
-from harness.study import InputError, LoadedStudy
+from harness.study import LoadedStudy
 from harness.trial import Checked, Progress, Record, State, Trial
-from harness.workloads import Dataset, count_duplicates, data_root, load
+from harness.workloads import data_root, load
 
 WAIT_SECONDS = 0.5
 
@@ -90,46 +90,16 @@ def _run_anew(plan: Plan, session: _Session) -> RunResult:
         with closing(workers):
             conductor = Conductor(plan, store, session, workers)
             conductor.check()
-            conductor.execution = _start(plan, store, list(datasets.values()), session)
+            known = list(datasets.values())
+            conductor.execution = begin_execution(plan, store, known, session.loaded)
             return _train_and_judge(conductor, published)
-
-
-def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> int:
-    """Begin an execution in the store, with what it is of."""
-    file = shown_path(session.loaded.file)
-    context = {
-        "overrides": dict(plan.overrides),
-        "fingerprints": dict(plan.fingerprints),
-        "environment": environment(),
-        "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
-        "file": file,
-        "profiles": {name: list(study.looks) for name, study in session.loaded.profiles.items()},
-        "prices": plain_prices(plan.study),
-        **_registered_plan(plan),
-    }
-    names = plan.study.study, plan.profile
-    return store.start_execution(*names, plan.hash, plan.declaration, context, identity(plan, file))
-
-
-def _registered_plan(plan: Plan) -> dict[str, Any]:
-    """Return the plan that was registered for a study and profile, if there is one."""
-    file = registered_file(plan.study.study, plan.profile)
-    if not file.is_file():
-        return {}
-    from harness.integrity import read_registration  # it imports what judges, which is slow
-
-    kept: dict[str, Any] = {"file": file.as_posix()}
-    try:
-        kept["document"] = dict(read_registration(file).document)
-    except InputError as error:  # which is told with the verdicts, and keeps nobody from running
-        kept["trouble"] = error.problems[0].message
-    return {"registered": kept}
 
 
 def _train_and_judge(conductor: Conductor, published: Sequence[PublishedFile]) -> RunResult:
     store, session = conductor.store, conductor.session
     try:
         conductor.run()
+        conductor.time_blocks()
         status = "failed" if conductor.counts["failed"] else "finished"
         status = "stopped" if conductor.stopped else status
         store.end_execution(conductor.execution, status, session.seconds())
@@ -262,6 +232,32 @@ class Conductor:
                 running = plural(len(self._in_flight), "trial")
                 self.tell("noticed", f"{self.stopped}: {running} may end, no other is started")
         return bool(self.stopped) and not self._in_flight
+
+    def time_blocks(self) -> None:
+        """Measure every timing block that has no records yet, one after another.
+
+        All else of the study has ended, and the workers are gone by then.
+        """
+        if self.plan.study.timing is None or self.stopped:
+            return
+        for items in self._schedule.timing_blocks(self._workers.timing_machine()):
+            ids = {item.trial.id: item.trial for item in items}
+            for id_ in ids:
+                self._set_aside_damaged(id_)
+            done = [id_ for id_ in ids if self._states.get(id_) in REUSABLE]
+            if len(done) == len(ids):
+                self._take(items)
+                continue
+            if self._is_stopped():
+                return
+            self.store.set_aside(done, "others of its block have no record, and it is timed anew")
+            self._note([AssignedRecord.of(item, reused=False) for item in items])
+            for id_ in ids:
+                mine = [item for item in items if item.trial.id == id_]
+                self._work[id_] = _Work(mine)
+                self.tell("started", mine[0])
+            self.tell("settle")
+            self._settle(self._workers.measure(list(ids.values())))
 
     def _take(self, assignments: Iterable[Assignment], walk: Walk | None = None) -> None:
         """Queue what must run; what has a record counts at once and may unlock more.

@@ -16,6 +16,7 @@ from harness.track import DataInfo, ExecutionInfo, Mirror, TrialInfo
 from harness.trial import Progress, Record
 from harness.workloads import summary
 
+_SETTLES = 60.0  # seconds for MLflow to take the rest before a timing block
 _PATIENCE = 5.0  # seconds for MLflow to take the rest of a run that was interrupted
 
 
@@ -70,6 +71,10 @@ class MirrorObserver(Observer):
     def finished(self, record: Record, assignments: Sequence[Assignment], reused: bool) -> None:
         """Close the trial's run; of a reused record MLflow may have missed it."""
         self._mirror.trial_finished(record, self._info(assignments[0]))
+
+    def settle(self) -> None:
+        """Wait until MLflow has what was told, for a minute at most."""
+        self._mirror.settle(_SETTLES)
 
     def closed(self, closing: Closing) -> None:
         """Close the parent run with the verdicts and the report."""

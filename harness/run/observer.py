@@ -69,6 +69,9 @@ class Observer:
     def noticed(self, text: str) -> None:
         """There is something to know while trials wait."""
 
+    def settle(self) -> None:
+        """A timing block comes, which nothing may disturb: do what is left to do now."""
+
     def judged(self, closing: Closing) -> None:
         """The claims were judged; nothing is drawn yet, and `closed` follows."""
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.plan import Assignment, Plan, data_key, estimate_seconds, make_plan
+from harness.cluster import machine
+from harness.plan import Assignment, Plan, block_seconds, data_key, estimate_seconds, make_plan
 from harness.pretrained import need_library
 from harness.run.outcome import forecast
 from harness.run.schedule import Schedule
 from harness.run.sequential_confirmation import deciding_from
 from harness.search import best
 from harness.store import Store
-from harness.study import InputError, LoadedStudy, Problem
+from harness.study import InputError, LoadedStudy, Problem, Study
 from harness.trial import SECONDS, Phase, Record, State, trained_elsewhere
 from harness.workloads import fingerprint
 
+States = Mapping[str, State]
 REUSABLE = {State.COMPLETE, State.DIVERGED, State.PRUNED}
 ENOUGH_CONFIRMED = 200
 
@@ -49,6 +51,16 @@ def is_usable(store: Store, trial_id: str, phase: Phase, state: State | None) ->
     if phase is Phase.PRETRAINING and state is State.COMPLETE:
         return store.has_products(trial_id)
     return state in REUSABLE
+
+
+def timing_machine(study: Study, *, in_process: bool = False) -> Mapping[str, Any]:
+    """Return what tells this machine from others, as far as blocks of a study may use it."""
+    return machine(uses_gpu(study, in_process))
+
+
+def uses_gpu(study: Study, in_process: bool) -> bool:
+    """Whether blocks may compute on a GPU, as trials do."""
+    return in_process or study.resources.gpus > 0
 
 
 def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:
@@ -92,6 +104,8 @@ class Walk:
         arms = plan.all_arms
         self._left = {arm.name: plan.search_count(arm) + plan.study.first_seeds for arm in arms}
         self._left |= dict.fromkeys(plan.stages, 1)
+        timing = plan.study.timing
+        self._blocks = timing.blocks if timing else 0
         self._searched: Counter[str] = Counter()
         self._confirmed: set[str] = set()
         self._measured: list[tuple[Record, float]] = []
@@ -117,6 +131,13 @@ class Walk:
         """Take what a trial cost as a measure for those to come."""
         self._measured.append((record, estimate_seconds(record.trial.workload)))
 
+    def meet_blocks(self, blocks: Sequence[Sequence[Assignment]], states: States) -> None:
+        """Count the timing blocks that have all their records."""
+        done = [b for b in blocks if all(states.get(item.trial.id) in REUSABLE for item in b)]
+        if self._blocks:
+            self._blocks -= len(done)
+            self._done[Phase.TIMING.value] = sum(map(len, done))
+
     def outlook(self) -> Outlook:
         """Return what was counted, and forecast the rest."""
         plan, total, left = self._plan, dict(self._total), dict(self._left)
@@ -130,7 +151,13 @@ class Walk:
         guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
         shares = {name: left[name] * guess for name, guess in guesses.items()}
         by_arm = {name: forecast(share, self._measured) for name, share in shares.items() if share}
-        return Outlook(total, self._done, forecast(sum(shares.values()), self._measured), by_arm)
+        costs = forecast(sum(shares.values()), self._measured)
+        timed = plan.timed_arms if self._blocks else []
+        for arm in timed:  # of whose seconds nothing is foretold by those of trainings
+            own = by_arm.setdefault(arm.name, {SECONDS: 0.0})
+            own[SECONDS] += self._blocks * block_seconds(plan) / len(timed)
+            costs[SECONDS] += self._blocks * block_seconds(plan) / len(timed)
+        return Outlook(total, self._done, costs, by_arm)
 
 
 def count_done(plan: Plan, store: Store | None) -> Outlook:
@@ -156,4 +183,6 @@ def count_done(plan: Plan, store: Store | None) -> Outlook:
             if walk.wants(item):
                 walk.measure(record)
             queue.extend(schedule.completed(record))
+    if plan.study.timing is not None:
+        walk.meet_blocks(schedule.timing_blocks(timing_machine(plan.study)), states)
     return walk.outlook()

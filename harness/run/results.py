@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.errors import InputError, nearest
 from harness.evidence import Evidence, gather
-from harness.formatting import why
+from harness.formatting import plural, why
 from harness.integrity import changed_claims, merged, provenance_of, published_looks, read_ledger
 from harness.judge import declared_claims, judge, judge_after_peeks
 from harness.plan import SearchSpace
@@ -28,6 +28,12 @@ NOT_WRITTEN = (
 TAKEN_OUT = (
     "Some of its trials had been recorded before, and the execution that trained them is no longer"
     " in the database: what was looked at then cannot be told."
+)
+
+TIMED_BEFORE = (
+    "Timing blocks of this study were measured before, in {} that timed other arms, in another way,"
+    " with other code or on another machine. Whoever measures until a verdict pleases errs more"
+    " often than alpha says."
 )
 
 
@@ -114,6 +120,9 @@ class Results:
             ledger = replace(ledger, unknown=NOT_WRITTEN)
         elif isinstance(entry.source, Store) and entry.source.without_origin(execution.id):
             ledger = replace(ledger, notes=(*ledger.notes, TAKEN_OUT))
+        if others := entry.source.timed_otherwise(execution.id):
+            note = TIMED_BEFORE.format(plural(others, "earlier execution"))
+            ledger = replace(ledger, notes=(*ledger.notes, note))
         if ledger.dropped or ledger.peeks:
             verdicts = judge_after_peeks(evidence, known, len(ledger.dropped), ledger.peeks)
         exploratory = ledger.exploratory

@@ -7,7 +7,8 @@ interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from harness.plan import FIXED, Assignment, Plan
 from harness.run.arm_search import ArmSearch, AskNext, CandidateMemory, PickBest
@@ -57,9 +58,20 @@ class Schedule:
         elif record.trial.phase is Phase.SEARCH:
             for search in self._waiting.pop(record.trial_id, []):
                 unlocked += self._go_on(search, search.take(record))
-        else:
+        elif record.trial.phase is Phase.CONFIRMATION:
             unlocked += self._confirmation.take(record)
         return self._sources.hold(unlocked)
+
+    def timing_blocks(self, machine: Mapping[str, Any]) -> list[list[Assignment]]:
+        """Return the trials of each timing block; none as long as a search of a timed arm goes on.
+
+        Args:
+            machine: see `Plan.timing_blocks`.
+        """
+        winners = self._confirmation.winners
+        if any(arm.name not in winners for arm in self._plan.timed_arms):
+            return []
+        return self._plan.timing_blocks(winners, machine)
 
     def _go_on(self, search: ArmSearch, items: list[Assignment]) -> list[Assignment]:
         """Wait for the trials of a search; once it is over, return those of its confirmation."""

@@ -70,7 +70,8 @@ class SequentialConfirmation:
     def __init__(self, plan: Plan, decide: Decide):
         self._plan = plan
         self._decide = decide
-        self._winners: dict[str, Sequence[Winner]] = {}
+        self.winners: dict[str, Sequence[Winner]] = {}
+        """Of each arm whose search is over."""
         self._items: list[Assignment] = []
         self._records: dict[str, Record] = {}
         self._missing: set[str] = set()
@@ -78,7 +79,7 @@ class SequentialConfirmation:
 
     def confirm(self, arm: str, winners: Sequence[Winner]) -> list[Assignment]:
         """Return the trials of an arm on the first seeds, now that its winners are known."""
-        self._winners[arm] = winners
+        self.winners[arm] = winners
         return self._trials({arm})
 
     def take(self, record: Record) -> list[Assignment]:
@@ -88,7 +89,7 @@ class SequentialConfirmation:
             return []
         self._missing.discard(record.trial_id)
         self._records[record.trial_id] = replace(record, curve=(), details={})
-        if self._missing or len(self._winners) < len(self._plan.all_arms):
+        if self._missing or len(self.winners) < len(self._plan.all_arms):
             return []
         done = [
             AssignedRecord.of(item, reused=False, record=self._records[item.trial.id])
@@ -103,7 +104,7 @@ class SequentialConfirmation:
             item
             for arm in self._plan.all_arms
             if arm.name in arms
-            for item in self._plan.confirmation_trials(arm, self._winners[arm.name], self._look)
+            for item in self._plan.confirmation_trials(arm, self.winners[arm.name], self._look)
         ]
         self._items += items
         self._missing |= {item.trial.id for item in items}

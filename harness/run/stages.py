@@ -86,13 +86,18 @@ def training_inputs(record: Record, store: Store | None, root: Path | None) -> T
 
     Raises:
         DataMissingError: if the data are not at hand.
-        InputError: if other code trained it.
+        InputError: if other code trained it, or it is of a timing block.
     """
     trial = record.trial
     if trained_elsewhere(trial.workload):
         name = trial.workload["run"]["name"]
         raise InputError(
             f"{trial.id} is the run '{name}' of MLflow: other code trained it, which is not at hand"
+        )
+    if trial.phase is Phase.TIMING:
+        raise InputError(
+            f"{trial.id} is one arm in a timing block, whose times nobody can repeat; with another"
+            " number of `timing.blocks` a run measures all blocks anew"
         )
     data = load(trial.workload["data"], data_root(root)).for_phase(trial.phase)
     given = {}

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
-from harness.cluster import ClusterError, Executor, Key, Needs, Pack, open_executor
+from harness.cluster import (
+    Bench,
+    Block,
+    ClusterError,
+    Executor,
+    Key,
+    Needs,
+    Pack,
+    open_bench,
+    open_executor,
+)
+from harness.own.imports import Luggage
 from harness.plan import Plan
 from harness.pretrained import own_code
 from harness.run.outcome import RunOptions
+from harness.run.prepare import timing_machine, uses_gpu
 from harness.run.stages import given_of
 from harness.store import Store
 from harness.study import InputError, Problem, Study
 from harness.study.running import interval, seconds, size_in_bytes
+from harness.tasks import needed
 from harness.train import Checkpoints
+from harness.trial import Phase, Record, Trial
 from harness.workloads import Dataset
 
 FOLDER = "checkpoints"
@@ -31,6 +46,7 @@ class Workers:
         self._datasets = datasets
         self._provided: set[Key] = set()
         self._executor: Executor | None = None
+        self._bench: Bench | None = None
 
     def executor(self) -> Executor:
         """Return the executor, which has the data.
@@ -53,10 +69,51 @@ class Workers:
             self._provided.add(key)
         executor.submit(pack)
 
+    # --- timing blocks -----------------------------------------------------------------------
+    def timing_machine(self) -> Mapping[str, Any]:
+        """Return what tells the machine that measures timing blocks from others."""
+        if self._options.address is None or self._options.in_process:
+            return timing_machine(self._plan.study, in_process=self._options.in_process)
+        return self._open_bench().machine
+
+    def measure(self, trials: Sequence[Trial]) -> list[Record]:
+        """Measure a timing block: one trial of each arm, once the workers are gone."""
+        study = self._plan.study
+        stages = {stage.trial.id: stage.trial for stage in self._plan.stages.values()}
+        keys = {key for trial in trials for key in needed(trial.workload).values()}
+        data = {d.fingerprint: d.for_phase(Phase.TIMING) for d in self._datasets}
+        block = Block(
+            tuple(trials),
+            {trial.data_fingerprint: data[trial.data_fingerprint] for trial in trials},
+            {key: given_of(stages[key[0]], self._store, key[1]) for key in keys},
+            study.resources.cpus,
+            uses_gpu(study, self._options.in_process),
+            Luggage.pack(),
+        )
+        return self._open_bench().measure(block)
+
+    def _open_bench(self) -> Bench:
+        if self._bench is None:
+            if self._executor is not None:
+                self._executor.close()
+            study, options = self._plan.study, self._options
+            try:
+                self._bench = open_bench(
+                    gpu=uses_gpu(study, options.in_process),
+                    address=None if options.in_process else options.address,
+                    modules=own_modules(self._plan),
+                    needs=needs_of(study, options.results),
+                )
+            except ClusterError as error:
+                raise InputError([Problem(str(error), "--address")]) from None
+        return self._bench
+
     def close(self) -> None:
         """Return when the workers are gone."""
         if self._executor is not None:
             self._executor.close()
+        if self._bench is not None:
+            self._bench.close()
 
     def _open(self) -> Executor:
         options = self._options

@@ -67,8 +67,10 @@ def is_whole(row: tuple[Any, ...]) -> bool:
     return bool(row[-1] == checksum(*row[:-1]))
 
 
-def set_aside(connection: Connection, trial_id: str) -> None:
-    """Move a damaged record to a table of its own; it counts as a lost attempt."""
+def set_aside(
+    connection: Connection, trial_id: str, cause: str = "its record was damaged and is set aside"
+) -> None:
+    """Move a record that is not used to a table of its own; it counts as a lost attempt."""
     now = time.time()
     with connection:
         connection.execute(
@@ -79,8 +81,8 @@ def set_aside(connection: Connection, trial_id: str) -> None:
         for beside in ("weights", "outcomes"):
             connection.execute(f"DELETE FROM {beside} WHERE trial_id = ?", (trial_id,))
         connection.execute(
-            "INSERT INTO attempts VALUES (?, 1, 'its record was damaged and is set aside', ?)",
-            (trial_id, now),
+            "INSERT INTO attempts VALUES (?, 1, ?, ?)",
+            (trial_id, cause, now),
         )
 
 

@@ -27,7 +27,7 @@ from harness.store.checksums import (
     set_aside,
 )
 from harness.store.connection import Connection, damaged
-from harness.store.looks import Look, seen_before, without_origin
+from harness.store.looks import Look, seen_before, timed_otherwise, without_origin
 from harness.store.outcomes import pack_outcomes, read_outcomes
 from harness.store.records import AssignedRecord, Execution, StoreError
 from harness.store.report_cache import ReportCache
@@ -94,6 +94,11 @@ class Store:
             return False
         set_aside(self._db, trial_id)
         return True
+
+    def set_aside(self, trial_ids: Iterable[str], cause: str) -> None:
+        """Move records aside that are whole, but cannot be used; they count as lost attempts."""
+        for trial_id in trial_ids:
+            set_aside(self._db, trial_id, cause)
 
     def weights(self, trial_id: str) -> Mapping[str, NDArray[Any]] | None:
         """Return the weights that a trial was recorded with, by parameter name, or None."""
@@ -268,21 +273,17 @@ class Store:
         """Count its confirmation trials that were there before, but that no execution trained."""
         return without_origin(self._db, execution)
 
+    def timed_otherwise(self, execution: int) -> int:
+        """Count earlier executions of its study and profile that have other timing blocks."""
+        return timed_otherwise(self._db, execution)
+
     def add_assignments(self, execution: int, rows: Iterable[AssignedRecord]) -> None:
         """Note what trials are for."""
-        values = [
-            (
-                execution,
-                r.trial_id,
-                r.arm,
-                r.phase.value,
-                -1 if r.candidate is None else r.candidate,
-                dump(r.parameters),
-                r.seed,
-                int(r.reused),
-            )
+        values = [  # in the order of the checksums
+            (execution, r.trial_id, r.arm, r.phase.value,
+             -1 if r.candidate is None else r.candidate, dump(r.parameters), r.seed, int(r.reused))
             for r in rows
-        ]  # fmt: skip  (the order of columns is that of the checksums)
+        ]  # fmt: skip
         with self._db:
             insert(self._db, "assignments", values)
 

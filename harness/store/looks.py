@@ -1,4 +1,4 @@
-"""What was seen of an execution's confirmation trials before it ran."""
+"""What was seen of an execution's trials of confirmation and timing before it ran."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Any
 
 from harness.store.connection import Connection
 from harness.store.records import Execution
-from harness.trial import Phase
+from harness.trial import EVIDENCE, Phase
+
+_EVIDENCE = "(" + ", ".join(f"'{phase.value}'" for phase in EVIDENCE) + ")"
 
 
 @dataclass(frozen=True)
 class Look:
-    """An earlier execution that used some of the same confirmation trials.
+    """An earlier execution that used some of the same trials of confirmation and timing.
 
     Attributes:
         study: and `profile`, under which it ran.
         at: when it began, in seconds since 1970.
         declaration: the study as it was declared then.
-        trials: the confirmation trials that both have.
+        trials: the trials of confirmation and timing that both have.
         arms: the arms of that execution that these were trials of.
         judged: whether it came to verdicts; one that was interrupted did not.
         profiles: the looks that each profile of the study declared then; empty if not known.
@@ -45,15 +47,18 @@ class Look:
 
 
 def seen_before(connection: Connection, execution: int) -> dict[int, tuple[set[str], set[str]]]:
-    """Return the confirmation trials that earlier executions had too, and their arms, by execution.
+    """Return the trials that claims rest on and earlier executions had too, with their arms.
+
+    By execution; they are those of confirmation and timing.
 
     Only trials count whose record was there when the execution came to them.
     """
     rows = connection.execute(
         "SELECT past.execution, past.trial_id, past.arm FROM assignments now"
         " JOIN assignments past ON past.trial_id = now.trial_id AND past.phase = now.phase"
-        " WHERE now.execution = ? AND now.phase = ? AND now.reused = 1 AND past.execution < ?",
-        (execution, Phase.CONFIRMATION.value, execution),
+        f" WHERE now.execution = ? AND now.phase IN {_EVIDENCE} AND now.reused = 1"
+        " AND past.execution < ?",
+        (execution, execution),
     )
     seen: dict[int, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
     for past, trial_id, arm in rows:
@@ -64,14 +69,31 @@ def seen_before(connection: Connection, execution: int) -> dict[int, tuple[set[s
 
 
 def without_origin(connection: Connection, execution: int) -> int:
-    """Count its confirmation trials that were there before, but that no execution trained.
+    """Count its trials of confirmation and timing that were there before, trained by no execution.
 
     There are some where an execution was taken out of the database.
     """
     (count,) = connection.execute(
-        "SELECT count(DISTINCT trial_id) FROM assignments WHERE execution = ? AND phase = ?"
-        " AND reused = 1"
+        "SELECT count(DISTINCT trial_id) FROM assignments WHERE execution = ?"
+        f" AND phase IN {_EVIDENCE} AND reused = 1"
         " AND trial_id NOT IN (SELECT trial_id FROM assignments WHERE reused = 0)",
-        (execution, Phase.CONFIRMATION.value),
+        (execution,),
+    ).fetchone()
+    return int(count)
+
+
+def timed_otherwise(connection: Connection, execution: int) -> int:
+    """Count earlier executions of its study and profile that have timing blocks of other trials.
+
+    They timed other arms, in another way, with other code or on another machine.
+    """
+    (count,) = connection.execute(
+        "SELECT count(DISTINCT past.execution) FROM assignments past"
+        " JOIN executions e ON e.id = past.execution JOIN executions now ON now.id = ?"
+        " JOIN records r ON r.trial_id = past.trial_id AND r.state = 'complete'"
+        " WHERE e.study = now.study AND e.profile = now.profile AND e.id < now.id"
+        " AND past.phase = ? AND past.trial_id NOT IN"
+        " (SELECT trial_id FROM assignments WHERE execution = now.id)",
+        (execution, Phase.TIMING.value),
     ).fetchone()
     return int(count)

@@ -21,7 +21,7 @@ from harness.study.model import Study
 from harness.study.search_checks import check_search
 from harness.study.workload import Workload
 from harness.tasks import Supervised
-from harness.trial import SHARED, trained_elsewhere
+from harness.trial import trained_elsewhere
 
 
 def check_names(study: Study, document: Document) -> list[Problem]:
@@ -148,16 +148,15 @@ def _reason(probe: Probe, workload: Workload) -> str | None:
 
 
 _SHARE = (
-    "{} is no time or energy of a trial's own: trials that are trained together share it equally,"
-    " so that it has no spread; compare probe.step_time or probe.step_time_ratio (the probe"
-    " step_time, with `against`), cost.parameters, cost.steps or cost.epochs"
+    "{} is no cost of a trial's own: trials that are trained together share it equally, so that it"
+    " has no spread; compare cost.parameters, cost.steps or cost.epochs"
 )
 
 
 def _is_a_share(test: Test, study: Study, arms: Sequence[Arm]) -> bool:
     """Tell whether a test is about a cost that trials of these arms share with others."""
     part, _, name = test.metric.partition(".")
-    if part != "cost" or name not in (*SHARED, "pack_size"):
+    if part != "cost" or name not in ("joules", "pack_size"):  # for seconds see timing_checks
         return False
     wanted = [arm for side in compared(test, study, arms).sides for arm in side]
     return any(arm.workload["training"] is None for arm in wanted)  # your own is trained alone

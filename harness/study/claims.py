@@ -70,10 +70,11 @@ class Test(_Parts):
     model_config = ConfigDict(json_schema_extra=_describe)
 
     metric: str = Field(
-        pattern=r"^(test|validation|train|gap|optimism|probe|cost|outcome|search)\.[a-z_0-9]+$",
+        pattern=r"^(test|validation|train|gap|optimism|probe|cost|outcome|search|timing)\.[a-z_0-9]+$",
         description="such as test.accuracy, gap.accuracy (training minus validation), "
         "optimism.accuracy (validation minus test), probe.dead_units, cost.parameters, "
-        "outcome.diverged (0 or 1), or search.best (of all candidates of a search)",
+        "outcome.diverged (0 or 1), timing.step_seconds (of timing blocks) or search.best (of all "
+        "candidates of a search)",
     )
     across: Literal["mean", "range", "deviation", "lowest", "highest", "shortfall"] = Field(
         "mean",

@@ -262,6 +262,7 @@ EXAMPLES = {
     "stages": "stages: {large: {model.width: 512}}",
     "seeds": "seeds: 8",
     "probes": "probes: [gradient_norms, {name: step_time, steps: 100}]",
+    "timing": "timing: {measure: [step, inference], blocks: 8}",
     "claims": "claims: [{id: relu-wins, says: ReLU beats tanh, metric: test.accuracy, "
     "contrast: {activation: [relu, tanh]}, greater_by: 0.01}]",
     "alpha": "alpha: 0.05",

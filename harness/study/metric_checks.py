@@ -27,6 +27,8 @@ from harness.study.loss_checks import OF_BATCHES, incomparable_losses, other_lab
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
+from harness.study.timing import is_timed
+from harness.study.timing_checks import timed_arms
 from harness.trial import COSTS, trained_elsewhere
 
 SPLITS = ("train", "validation", "test")
@@ -89,6 +91,8 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         for name in ("accuracy", "loss")
         if {f"{split}.{name}" for split in splits} <= set(names)
     ]
+    if study.timing is not None and arm in timed_arms(study.timing, arms):
+        names += study.timing.metrics
     for probe in () if simple else study.probes:
         if not probe.in_search and (not probe.on or arm in select(arms, probe.on)):
             names += [f"probe.{name}" for name in probe.measures]
@@ -169,10 +173,12 @@ def _no_share(test: Test) -> str | None:
 
 def _no_ratio(test: Test, study: Study) -> str | None:
     """A distance from the median is zero for the seed in the middle, which has no logarithm."""
-    logarithm = test.measure.needs_logarithm
-    if test.spread_over_seeds and logarithm and any(seeds % 2 for seeds in study.looks):
-        odd = next(seeds for seeds in study.looks if seeds % 2)
-        return f"of {odd} seeds one is the median itself, at a distance of 0, which has no ratio"
+    logarithm, unit, counts = test.measure.needs_logarithm, "seeds", study.looks
+    if is_timed(test.metric) and study.timing is not None:
+        unit, counts = "blocks", (study.timing.blocks,)
+    if test.spread_over_seeds and logarithm and any(count % 2 for count in counts):
+        odd = next(count for count in counts if count % 2)
+        return f"of {odd} {unit} one is the median itself, at a distance of 0, which has no ratio"
     return None
 
 
@@ -203,7 +209,7 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
         return _ANY
     if test.metric == DIVERGED:
         return BUILT_IN[DIVERGED].bounds
-    workloads = [arm.workload for arm in looked_at] if split != "cost" else []
+    workloads = [arm.workload for arm in looked_at] if split not in ("cost", "timing") else []
     ranges = [_range_in(workload, name) for workload in workloads]
     ranges = ranges or [RANGES.get(name, (0.0, math.inf))]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)

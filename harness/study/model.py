@@ -15,6 +15,7 @@ from harness.study.claims import Claim
 from harness.study.prices import Prices
 from harness.study.running import Checkpoints, Faults, Resources, Seeds, SequentialSeeds
 from harness.study.search import Scalar, Search
+from harness.study.timing import Timed
 from harness.study.workload import Workload
 from harness.tasks import Supervised
 
@@ -91,6 +92,11 @@ class Study(Component):
         8, description="confirmation seeds of every arm, or instalments: {start, step, max}"
     )
     probes: list[setting(PROBES)] = Field(default_factory=list)  # type: ignore[valid-type]
+    timing: Timed = Field(
+        None,
+        description="how long the arms' work takes, in blocks of their own; `true` for a training"
+        " step of all arms in 8 blocks; claims on seconds rest on it",
+    )
     claims: list[Claim] = Field(default_factory=list)
     alpha: float = Field(0.05, gt=0, lt=0.5, description="error rate of all claims together")
     generalize: Literal["seeds_and_examples", "seeds"] = Field(

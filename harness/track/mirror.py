@@ -169,6 +169,15 @@ class Mirror:
         pending = max(len(self._handed) - status.sent - status.present, 0)
         return replace(status, pending=pending, error=self._dead or status.error)
 
+    def settle(self, at_most: float) -> None:
+        """Wait until every record that was handed over is sent, for so many seconds at most."""
+        end = time.monotonic() + at_most
+        while self._process is not None and time.monotonic() < end:
+            status = self.status()
+            if not status.pending or status.error:
+                return
+            time.sleep(0.05)
+
     def finish(
         self,
         status: str,

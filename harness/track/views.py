@@ -122,7 +122,7 @@ def verdict_section(profile: str, verdicts: Sequence[Verdict], report: str = "")
     for verdict in verdicts:
         says = f"{verdict.says} ({scope})" if (scope := verdict.scope.words) else verdict.says
         says = says.replace("|", "\\|").replace("\n", " ")
-        lines.append(f"| {says} | **{verdict.words}** | {_effect(verdict)} | {verdict.seeds} |")
+        lines.append(f"| {says} | **{verdict.words}** | {_effect(verdict)} | {verdict.counted} |")
     if report:
         lines += ["", f"[The report of profile {profile}]({report})"]
     return "\n".join(lines)

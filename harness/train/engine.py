@@ -133,6 +133,11 @@ def train_again(
         return next(event for event in events if isinstance(event, Record))
 
 
+def context_of(trial: Trial, data: TrialData, setting: Setting) -> PackContext:
+    """Return what a pack of a trial is trained with, outside `train_in`."""
+    return _Session(data, setting)._context(trial)
+
+
 class _Session:
     """One call of `train_in`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -154,21 +154,10 @@ class Pack:
 
     def train_epoch(self) -> dict[str, Tensor]:
         """Take one step per batch; return each member's mean losses, each of shape (members,)."""
-        data, size = self.context.data, self.settings.batch_size
-        order = np.stack(
-            [member.division.train[member.order.permutation(len(member.division.train))]
-             for member in self.members]
-        )  # fmt: skip
-        if self.augmentation is not None:
-            self.augmentation.draw(order.shape[1], data.device)
         totals: dict[str, Tensor] = {}
-        per_epoch = math.ceil(order.shape[1] / size)
+        per_epoch = math.ceil(len(self.members[0].division.train) / self.settings.batch_size)
         horizon = Horizon(self.settings.epochs * per_epoch, per_epoch)
-        for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
-            if self.augmentation is not None:
-                inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
-            if self.soft is not None:
-                inputs, targets = self.soft.of(inputs, targets, step * size)  # noqa: PLW2901
+        for step, (inputs, targets) in enumerate(self.batches()):
             losses = self.step(inputs, targets, at_step(self.steps + step, horizon))
             for name, values in losses.items():
                 if name in totals:
@@ -177,6 +166,22 @@ class Pack:
                     totals[name] = values.double()
         self.steps += per_epoch
         return {name: total.div_(per_epoch).float() for name, total in totals.items()}
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of an epoch as steps take them, each (members, batch, ...)."""
+        data, size = self.context.data, self.settings.batch_size
+        order = np.stack(
+            [member.division.train[member.order.permutation(len(member.division.train))]
+             for member in self.members]
+        )  # fmt: skip
+        if self.augmentation is not None:
+            self.augmentation.draw(order.shape[1], data.device)
+        for step, (inputs, targets) in enumerate(data.batches(order, size, self.normalization)):
+            if self.augmentation is not None:
+                inputs = self.augmentation.apply(inputs, step * size, self.darkness)  # noqa: PLW2901
+            if self.soft is not None:
+                inputs, targets = self.soft.of(inputs, targets, step * size)  # noqa: PLW2901
+            yield inputs, targets
 
     def step(self, inputs: Tensor, targets: Tensor, rate: Rate = unchanged) -> dict[str, Tensor]:
         """Take one step on batches of shape (members, batch, ...); return losses (members,).

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.formatting import ABSENT, amount, plural, seconds
@@ -74,14 +76,15 @@ def by_phase(evidence: Evidence) -> Table:
         [*columns, *(_TITLES[unit] for unit in units)],
         rows,
         "Training time is that of the trials that ended, wherever and whenever they ran; loading,"
-        " evaluation and probes are not in it. Of trials that were trained together each has its"
-        " share, so that sums are right, and single trials have no time of their own.",
+        " evaluation and probes are not in it, but all that a timing block does is. Of trials that"
+        " were trained together each has its share, so that sums are right, and single trials have"
+        " no time of their own.",
         name="costs",
     )
 
 
 def _phase_row(name: str, rows: pd.DataFrame, units: Sequence[str]) -> list[Cell]:
-    spent, steps = values_of(rows, "cost.seconds"), values_of(rows, "cost.steps")
+    spent, steps = _time(rows), values_of(rows, "cost.steps")
     return [
         Cell(name),
         Cell(f"{len(rows):,}", True),
@@ -165,10 +168,10 @@ def bill_in_words(evidence: Evidence) -> str:
 
 
 def of_claim(evidence: Evidence, trial_ids: Sequence[str]) -> tuple[str, str]:
-    """Return the training time of the trials behind a claim, and their energy if all know it."""
-    trials = _distinct(evidence.confirmation)
+    """Return the time of the trials behind a claim, and their energy if all know it."""
+    trials = _distinct(evidence.trials)
     mine = trials[trials["trial_id"].isin(list(trial_ids))]
-    trained, joules = values_of(mine, "cost.seconds"), _total(mine, "joules")
+    trained, joules = _time(mine), _total(mine, "joules")
     text = seconds(float(trained.sum()) if len(trained) else None)
     return text, "" if joules is None else amount("joules", joules)
 
@@ -186,6 +189,13 @@ def _distinct(trials: pd.DataFrame) -> pd.DataFrame:
 def _sensed(trials: pd.DataFrame) -> list[str]:
     """Return the costs that need a sensor or a device and were measured for any trial."""
     return [unit for unit in COSTS if unit != SECONDS and f"spent.{unit}" in trials]
+
+
+def _time(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the training time of each trial that has one; of timing blocks, that of the block."""
+    timed = rows["phase"] == Phase.TIMING.value
+    of_blocks = values_of(rows[timed], f"spent.{SECONDS}")
+    return np.concatenate([values_of(rows[~timed], "cost.seconds"), of_blocks])
 
 
 def _total(rows: pd.DataFrame, unit: str) -> float | None:

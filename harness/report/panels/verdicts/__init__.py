@@ -47,7 +47,7 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
         [
             Cell(row.says), Cell(row.words), Cell(effect(row), True), Cell(interval(row), True),
             Cell(with_minus(row.expected), True), Cell(p_text(row.p_corrected), True),
-            Cell(str(row.seeds or ABSENT), True), Cell(row.scope.words),
+            Cell(row.counted if row.seeds else ABSENT, True), Cell(row.scope.words),
         ]
         for row in verdicts
     ]  # fmt: skip
