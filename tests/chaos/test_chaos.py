@@ -1,4 +1,4 @@
-"""Two seeded rounds of chaos of the quicker kinds; `make chaos` plays twenty of all."""
+"""Two seeded rounds of chaos, in which everything is killed; `make chaos` plays twenty."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROUNDS = Path(__file__).parent / "chaos_rounds.py"
-KINDS = ("node", "conductor", "server", "signal", "head")
+KINDS = ("node", "conductor", "server")
 
 
 @pytest.mark.slow
@@ -15,7 +15,7 @@ KINDS = ("node", "conductor", "server", "signal", "head")
 def test_whatever_is_killed_the_outcome_is_the_same():
     """In a process of its own: the cluster's token is Ray's for as long as a process lives."""
     played = subprocess.run(
-        [sys.executable, str(ROUNDS), "--rounds", "2", "--seed", "4", "--kinds", *KINDS],
+        [sys.executable, str(ROUNDS), "--rounds", "2", "--seed", "5"],
         capture_output=True,
         text=True,
         check=False,
