@@ -1,12 +1,20 @@
 import os
+import shutil
 import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS
 from hypothesis import settings
+from sharing import shared
 
-from harness.track.mirror import CLIENT_ENVIRONMENT
+from harness.run.observer import Observer
+from harness.track.addresses import sqlite_path
+from harness.track.mirror import CLIENT_ENVIRONMENT, Mirror
 
 settings.register_profile("any-machine", deadline=None)  # a busy one takes its time
 settings.load_profile("any-machine")
@@ -52,6 +60,12 @@ profiles:
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold most slow tests, so that none is left over at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A small study file of four arms: 12 search trials and 25 confirmation trials."""
@@ -63,12 +77,44 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with tables only; making one takes seconds."""
-    os.environ.update(CLIENT_ENVIRONMENT)
-    from mlflow import MlflowClient
+    return shared(tmp_path_factory, "template", _make_tables) / "mlflow.db"
 
-    path = tmp_path_factory.mktemp("template") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+
+TABLES = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+
+
+def _make_tables(folder: Path) -> None:
+    command = [sys.executable, "-c", TABLES, f"sqlite:///{folder}/mlflow.db"]
+    subprocess.run(command, check=True, env={**os.environ, **CLIENT_ENVIRONMENT})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A run in this process finds MLflow's tables made; runs in others make their own."""
+    prepare = Mirror.prepare
+
+    def prepared(mirror: Mirror) -> None:
+        database = sqlite_path(mirror.tracking_uri)
+        if database is not None and database.parent.is_dir() and not database.exists():
+            template = shared(tmp_path_factory, "template", _make_tables)
+            shutil.copy(template / "mlflow.db", database)
+        prepare(mirror)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Mirror, "prepare", prepared)
+        yield
+
+
+@pytest.fixture
+def unmirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without MLflow, which has tests of its own and takes seconds to start."""
+    monkeypatch.setattr("harness.run.mirroring.MirrorObserver", lambda *_: Observer())
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without pictures, which have tests of their own and take most of a small run."""
+    monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
 
 
 @pytest.fixture(scope="module")

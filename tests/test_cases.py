@@ -11,6 +11,8 @@ import pytest
 from harness.cli.app import run
 from harness.run.results import open_results
 
+pytestmark = pytest.mark.usefixtures("unmirrored")
+
 HERE = Path(__file__).parent / "cases"
 
 REFUSED = {
@@ -122,18 +124,19 @@ def test_own_code_leaves_no_traces(case, levels):
     assert set(rows.loc[rows["arm"] == "good", "test.trace"]) == {0.0}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_changed_helper_is_trained_again(case):
-    """Each run is a process of its own, as a user's are."""
-    del case  # which has copied the files
-    command = [sys.executable, "-m", "harness", "run", "helper.yaml", "--in-process", "--json"]
+    """Each plan is made by a process of its own; `test_own_modules` runs all in processes."""
 
-    def complete():
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)["trials"]["complete"]
+    def planned():
+        command = [sys.executable, "-m", "harness", "plan", "helper.yaml", "--json"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = json.loads(said)["trials"]
+        return found["done"], found["to_run"]
 
-    assert complete() == 18
+    assert trained(case, "helper")["trials"]["complete"] == 18
     helper = Path("blocks.py")
     helper.write_text(helper.read_text() + "\n# a comment\n")
-    assert complete() == 0
+    assert planned() == (18, 0)
     helper.write_text(helper.read_text().replace("nn.ReLU()", "nn.Threshold(1e9, 0.0)"))
-    assert complete() == 12  # all but the simple baseline
+    assert planned() == (6, 12)  # all but the simple baseline

@@ -84,11 +84,6 @@ def build(config: Network | Mapping[str, Any], form: Form, seed: int) -> nn.Modu
     return built
 
 
-def unpackable_reason(config: Mapping[str, Any], network: nn.Module) -> str | None:
-    """Say why networks of a configuration are not trained as one program; None where they are."""
-    return network_of(config).unpackable(network)
-
-
 __all__ = [
     "CustomModel",
     "Model",
@@ -102,5 +97,4 @@ __all__ = [
     "network_class",
     "network_of",
     "simple_models",
-    "unpackable_reason",
 ]

@@ -214,6 +214,8 @@ class Conductor:
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
+        if lacking := self._workers.lacking():
+            self.tell("noticed", lacking)
         executor = self._workers.executor()
         if executor.crowd:
             self.tell("noticed", executor.crowd)

@@ -37,7 +37,7 @@ def bill_of(study: Study, costs: Mapping[str, float]) -> Bill | None:
         costs: by unit, as `harness.trial.COSTS` has them.
     """
     prices = prices_of(study)
-    if prices is None or SECONDS not in costs:
+    if prices is None or costs.get(SECONDS) is None:
         return None
     bill = prices.bill(study.resources, costs[SECONDS], costs.get("joules"))
     return bill if str(bill) else None

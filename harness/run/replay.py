@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from harness.identity import training_version
@@ -113,10 +113,7 @@ def _changed(record: Record, again: Record) -> list[str]:
 
 def spread(values: list[float]) -> float:
     """Return the standard deviation of the values of an arm's seeds; 0 for fewer than two."""
-    if len(values) < 2:
-        return 0.0
-    mean = sum(values) / len(values)
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return stdev(values) if len(values) > 1 else 0.0
 
 
 def _same_weights(again: Weights | None, before: Weights | None) -> bool:

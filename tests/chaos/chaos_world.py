@@ -137,7 +137,7 @@ class World:
     def restore(self) -> None:
         """Wait until the server is back; nodes are put back at once."""
         if self._returning is not None:
-            self._returning.join(120)
+            self._returning.join(600)
             self._returning = None
         if self._cluster is not None:
             self.hear_again()

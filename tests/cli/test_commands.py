@@ -54,6 +54,7 @@ def test_run_json_is_one_document_with_the_promised_fields(ran):
     assert Path(ran["report"]).name == "index.html"
 
 
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_plan_json_before_and_after(tiny, tmp_path, where, capsys):
     def plan():
         assert run(["plan", str(tiny), *FAST, "--json", *where]) == 0

@@ -45,7 +45,11 @@ faults: {{retries: 1, retry_on: [crash, exception]}}
 @pytest.fixture(scope="module")
 def cluster():
     """A head without CPUs, and two nodes of two."""
-    environment = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # Ray's switch for loopback
+    environment = {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
+        "RAY_health_check_period_ms": "1000",  # a lost node is known in seconds, not a minute
+        "RAY_health_check_failure_threshold": "3",
+    }
     usual = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     started = Cluster(

@@ -10,4 +10,4 @@ from report_examples import Finished, finished_study
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return finished_study(tmp_path_factory.mktemp("finished"))
+    return finished_study(tmp_path_factory)

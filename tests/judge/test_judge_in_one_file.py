@@ -325,6 +325,7 @@ def test_a_side_that_gives_not_one_number_per_seed_is_told(installed, monkeypatc
     sys.modules.pop("acme_judge")
 
 
+@pytest.mark.usefixtures("unmirrored")
 def test_they_are_run_judged_and_shown(installed, capsys):
     assert run(["validate", "others.yaml"]) == 0
     capsys.readouterr()

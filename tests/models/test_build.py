@@ -7,7 +7,7 @@ from torch import nn
 from harness.data_spec import Form
 from harness.layers import hidden_units, weight_layers
 from harness.layers.blocks import ACTIVATIONS
-from harness.models import UNDECLARED, build, unpackable_reason
+from harness.models import UNDECLARED, build, network_of
 
 MLP = {"name": "mlp", "depth": 2, "width": 200, "activation": "relu", "initialization": "auto"}
 
@@ -19,7 +19,7 @@ def test_shapes_and_layers(activation, depth):
     assert network(torch.zeros(3, 1, 8, 8)).shape == (3, 10)
     assert len(hidden_units(network)) == depth
     assert len(weight_layers(network)) == depth + 1
-    assert unpackable_reason(MLP, network) is None
+    assert network_of(MLP).unpackable(network) is None
 
 
 def test_weights_come_from_the_seed_and_leave_the_global_generator_alone():
@@ -58,9 +58,9 @@ def test_a_user_function_must_return_a_network():
 
 def test_a_user_network_is_packable_only_if_it_says_so():
     network = nn.Linear(4, 3)
-    assert unpackable_reason({"name": "torch.nn:Linear"}, network) == UNDECLARED
+    assert network_of({"name": "torch.nn:Linear"}).unpackable(network) == UNDECLARED
     network.packable = True
-    assert unpackable_reason({"name": "torch.nn:Linear"}, network) is None
+    assert network_of({"name": "torch.nn:Linear"}).unpackable(network) is None
 
 
 def test_gelu_tanh_is_pytorchs_approximation_bit_for_bit():

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.data_spec import Form
 from harness.layers import hidden_units
 from harness.layers.dropout import Dropout
-from harness.models import Model, build, unpackable_reason
+from harness.models import Model, build, network_of
 from harness.registry import NETWORKS
 from harness.testing.models import ModelConformance, cases_of, draw
 
@@ -166,7 +166,7 @@ def test_a_network_says_what_it_cannot_read():
 
 def test_packing_is_refused_with_a_reason():
     reasons = {
-        config["name"]: unpackable_reason(config, make(config, shape))
+        config["name"]: network_of(config).unpackable(make(config, shape))
         for config, shape in CASES
         if config.get("cell") not in ("rnn", "gru")  # small ones are written out
     }
@@ -182,7 +182,7 @@ def test_on_a_gpu_attention_that_is_written_out_can_be_packed(attention):
     config = complete({"name": "transformer", "attention": attention})
     network = make(config, TOKENS)
     network.parameters = lambda: iter([SimpleNamespace(is_cuda=True)])
-    assert (unpackable_reason(config, network) is None) == (attention == "plain")
+    assert (network_of(config).unpackable(network) is None) == (attention == "plain")
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

@@ -10,7 +10,7 @@ import pytest
 
 from harness.cli.app import run
 from harness.data_spec import Form
-from harness.models import build, network_of, unpackable_reason
+from harness.models import build, network_of
 from harness.plan import estimate_seconds
 from harness.pretrained import own_code
 from harness.registry import NETWORKS
@@ -77,6 +77,7 @@ def installed(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.usefixtures("unmirrored")
 def test_it_is_listed_checked_trained_judged_and_reported(installed, capsys):
     assert run(["list", "models"]) == 0
     assert "waves:Waves, of acme-waves 1.0" in capsys.readouterr().out
@@ -139,7 +140,7 @@ def test_its_cost_its_packs_and_its_identity_are_its_own(installed):
     assert estimate_seconds(small) < estimate_seconds(large)
     assert network_of(large["model"]).work(DIGITS).products == 64 * (64 + 10)
     network = build(large["model"], DIGITS, seed=0)
-    assert unpackable_reason(large["model"], network) is None
+    assert network_of(large["model"]).unpackable(network) is None
     assert own_code(large) == ["waves:Waves"]
     assert cases_of("waves") == [("waves", Form((1, 8, 8), 3))]  # for the conformance suite
     tokens = Form((5,), 2, vocabulary=9)

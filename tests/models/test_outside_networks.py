@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 
 from harness.data_spec import Form
 from harness.layers import layer_groups
-from harness.models import build, unpackable_reason
+from harness.models import build, network_of
 from harness.models.torchvision import Torchvision
 from harness.models.transformers import TransformersEncoder
 from harness.pretrained import WeightsMissingError, resolve_source
@@ -196,7 +196,7 @@ def test_networks_made_elsewhere_are_trained_alone(folder):
         (vision("resnet18"), {"name": "torchvision", "architecture": "resnet18"}),
     )
     for network, config in cases:
-        assert "made elsewhere" in unpackable_reason(config, network)
+        assert "made elsewhere" in network_of(config).unpackable(network)
 
 
 def test_the_small_encoder_from_the_package_index_knows_what_sentences_mean():

@@ -107,6 +107,7 @@ def refusal(*changes):
     return str(error.value)
 
 
+@pytest.mark.usefixtures("unmirrored")
 def test_a_third_party_probe_is_treated_no_worse(installed, capsys):
     assert "surety" in PROBES.names()
     assert run(["list", "probes"]) == 0
@@ -164,6 +165,7 @@ def test_it_gives_what_it_declares_or_nothing_is_run(installed, capsys, before, 
     assert re.search(r"sure\.yaml:\d+:\d+: probes\[0\]: probes\.surety: ", found)
 
 
+@pytest.mark.usefixtures("unmirrored")
 def test_a_picture_that_fails_is_told_with_the_probe_and_the_line(installed, capsys):
     code = SURETY.replace("figure = new_figure(3, 2)", "figure = newest_figure(3, 2)")
     (installed / "site" / "acme_surety.py").write_text(code)
@@ -174,23 +176,28 @@ def test_a_picture_that_fails_is_told_with_the_probe_and_the_line(installed, cap
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_a_changed_probe_of_a_third_party_is_measured_again(installed):
-    """Each run is a process of its own, as a user's are."""
-    command = [sys.executable, "-m", "harness", "run", "sure.yaml", "--in-process", "--json"]
+    """Each plan is made by a process of its own, which reads the code anew."""
     environment = {**os.environ, "PYTHONPATH": str(installed / "site")}
 
-    def complete():
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        return json.loads(done.stdout)["trials"]["complete"]
+    def planned():
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", "plan", "sure.yaml", "--json"],
+            capture_output=True, text=True, check=True, env=environment,
+        )  # fmt: skip
+        return json.loads(done.stdout)["trials"]
 
-    assert complete() == 10
+    assert run(["run", "sure.yaml", "--in-process", "--json"]) == 0
     module = installed / "site" / "acme_surety.py"
     module.write_text(module.read_text() + "\n# a comment\n")
-    assert complete() == 0
+    found = planned()
+    assert (found["done"], found["to_run"]) == (10, 0)
     module.write_text(module.read_text().replace("amax(dim=1)", "amax(dim=1) / 2"))
-    assert complete() == 10
+    assert planned()["done"] == 0
 
 
+@pytest.mark.usefixtures("unmirrored")
 def test_the_probe_of_the_documentation_works(installed, capsys):
     page = Path(__file__).parents[2] / "docs" / "extending.md"
     (code,) = re.findall(r"```python\n# acme/probes.py\n(.*?)```", page.read_text(), re.S)

@@ -104,9 +104,8 @@ def claims(capsys):
 
 
 @pytest.fixture
-def page(monkeypatch):
-    """Return a function: the report of the working directory, without its figures."""
-    monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
+def page(undrawn):
+    """Return a function: the report of the working directory, without its pictures."""
 
     def built():
         assert run(["report"]) == 0

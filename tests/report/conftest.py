@@ -6,7 +6,7 @@ from harness.report import build_page
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return finished_study(tmp_path_factory.mktemp("finished"))
+    return finished_study(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

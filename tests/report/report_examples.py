@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+from sharing import shared
+
 from harness.evidence import Evidence, gather
 from harness.figures import FIGURES, Picture, draw
 from harness.judge import judge
@@ -75,20 +78,20 @@ class Finished:
         return list(self.profiles["default"].verdicts)
 
 
-_finished: list[Finished] = []
-
-
-def finished_study(folder: Path) -> Finished:
+def finished_study(factory: pytest.TempPathFactory) -> Finished:
     """Run the study in both profiles, once for all tests."""
-    if not _finished:
-        file = folder / "odd-words.yaml"
-        file.write_text(STUDY.replace("epochs: 4", "workload.epochs: 4"))
+    results = shared(factory, "finished", _run_both) / "results"
+    return Finished(results, read_results(results))
+
+
+def _run_both(folder: Path) -> None:
+    file = folder / "odd-words.yaml"
+    file.write_text(STUDY.replace("epochs: 4", "workload.epochs: 4"))
+    options = RunOptions(folder / "results", folder / "reports", in_process=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.report.view.draw", lambda *_: [])  # nobody looks at these reports
         for profile in (None, "more"):
-            loaded = load_study(file, profile, [])
-            options = RunOptions(folder / "results", folder / "reports", in_process=True)
-            run_study(loaded, options)
-        _finished.append(Finished(folder / "results", read_results(folder / "results")))
-    return _finished[0]
+            run_study(load_study(file, profile, []), options)
 
 
 def read_results(results: Path) -> dict[str, ProfileResult]:

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -23,7 +22,6 @@ VOID = {"meta", "link", "br", "path", "use", "rect", "circle", "img", "hr"}
 REBUILD = """
 import json, sys
 from pathlib import Path
-sys.path.insert(0, {helpers!r})
 from harness.evidence import gather
 from harness.judge import judge
 from harness.report import ProfileResult, build_page
@@ -224,9 +222,7 @@ def contents(folder):
 
 def test_a_rebuild_gives_the_same_bytes_and_needs_no_training_code(finished, both, tmp_path):
     """In another process, time zone and order; each process orders its sets in its own way."""
-    script = REBUILD.format(
-        helpers=str(Path(__file__).parent), results=str(finished.results), folder=str(tmp_path)
-    )
+    script = REBUILD.format(results=str(finished.results), folder=str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo"},

@@ -3,14 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from report_examples import finished_study
 
 from harness.report.panels import cost as costs
 
 
 @pytest.fixture(scope="module")
-def evidence(tmp_path_factory):
-    return finished_study(tmp_path_factory.mktemp("costs")).evidence
+def evidence(finished):
+    return finished.evidence
 
 
 def with_joules(evidence, unmeasured=()):

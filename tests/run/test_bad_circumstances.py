@@ -116,12 +116,6 @@ class House:
         return {id_: record.deterministic_part() for id_, record in self.records().items()}
 
 
-@pytest.fixture
-def unmirrored(monkeypatch):
-    """Without MLflow, which has tests of its own and takes seconds to start."""
-    monkeypatch.setattr(mirroring, "MirrorObserver", lambda *_: Observer())
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The results of an undisturbed run."""
@@ -140,7 +134,13 @@ def house(tmp_path, capsys):
 
 
 @pytest.fixture
-def furnished(house, finished, unmirrored):
+def furnished(restored, undrawn):
+    """A house with a copy of the finished results, whose reports have no pictures from now on."""
+    return restored
+
+
+@pytest.fixture
+def restored(house, finished, unmirrored):
     """A house with a copy of the finished results."""
     for name in ("results", "reports"):
         shutil.copytree(finished / name, getattr(house, name))
@@ -262,7 +262,7 @@ PAGES, BOARD = ("bad/index.html", "bad/report.md"), ("index.html", "index.md")
     ],
 )
 def test_what_cannot_be_drawn_is_left_out_and_told(
-    furnished, monkeypatch, module, name, what, noted
+    restored, monkeypatch, module, name, what, noted
 ):
     """Whatever a part of a report raises, the verdicts are said and all else is there."""
 
@@ -271,21 +271,21 @@ def test_what_cannot_be_drawn_is_left_out_and_told(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, name, fail)
-        shutil.rmtree(furnished.reports)
-        command = "run", str(furnished.study), "--in-process", "--json"
-        status, out, said = furnished.command(*command)
+        shutil.rmtree(restored.reports)
+        command = "run", str(restored.study), "--in-process", "--json"
+        status, out, said = restored.command(*command)
         verdict = json.loads(out)["claims"][0]["verdict"]
         told = f"harness: bad (default): left out: {what} could not be drawn (KeyError: 'level.c')"
         assert (status, said) == (1, f"{told}\n")
         assert verdict in ("supported", "refuted", "inconclusive")
-        shown = {file: (furnished.reports / file).read_text() for file in PAGES + BOARD}
+        shown = {file: (restored.reports / file).read_text() for file in PAGES + BOARD}
         assert [file for file in shown if what in shown[file]] == list(noted)
         assert all(verdict in shown[file] for file in PAGES)
         if module is Plan:  # once for all: it is told as long as it is so
-            assert furnished.run() == (1, said)
+            assert restored.run() == (1, said)
     if module is Plan:
-        assert furnished.command("report")[::2] == (0, "")
-        assert furnished.run() == (0, "")
+        assert restored.command("report")[::2] == (0, "")
+        assert restored.run() == (0, "")
 
 
 def test_one_study_never_costs_another_its_page_or_verdicts(furnished):

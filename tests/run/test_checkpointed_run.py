@@ -9,6 +9,8 @@ from harness.run.observer import Observer
 from harness.store import open_store
 from harness.study import load_study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 STUDY = """\
 study: long
 question: Does a long trial go on where it was?

@@ -23,6 +23,8 @@ from harness.store import open_store
 from harness.study import InputError, load_study
 from harness.trial import State
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 OWN = "dry_run_code:"
 HERE = Path(__file__).parent
 

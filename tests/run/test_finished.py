@@ -124,6 +124,7 @@ def test_the_outlook_of_a_finished_study_is_the_same_without_a_walk(home):
     assert left.seconds > 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_observer_that_lacks_something_is_told_all(again, home):
     told = Told(lacking=True)
     assert again(told=told).counts["reused"] == 33
@@ -169,6 +170,7 @@ def test_the_report_is_made_again_when_it_would_differ(again, home, change):
     assert executions(home) == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_missing_record_is_trained_again(again, home):
     with sqlite3.connect(home / "results" / "harness.db") as db:
         db.execute("DELETE FROM records WHERE trial_id = (SELECT min(trial_id) FROM records)")
@@ -176,6 +178,7 @@ def test_a_missing_record_is_trained_again(again, home):
     assert again().counts["reused"] == 33
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_failed_trial_is_tried_again(again, home):
     with sqlite3.connect(home / "results" / "harness.db") as db:
         db.create_function("checksum", -1, checksum)
@@ -188,6 +191,7 @@ def test_a_failed_trial_is_tried_again(again, home):
     assert again().counts["complete"] == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("status", ["interrupted", "running"])
 def test_an_execution_that_did_not_finish_goes_on(again, home, status):
     with sqlite3.connect(home / "results" / "harness.db") as db:
@@ -196,6 +200,7 @@ def test_an_execution_that_did_not_finish_goes_on(again, home, status):
     assert executions(home) == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_other_settings_profiles_data_and_code_are_other_runs(again, home, monkeypatch):
     assert again("seeds=6").counts["complete"] == 5
     assert again().counts["reused"] == 33  # the newest execution is another one
@@ -208,6 +213,7 @@ def test_other_settings_profiles_data_and_code_are_other_runs(again, home, monke
     assert executions(home) == 5
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_of_two_profiles_stands_for_both(again, home, first):
     more = again(profile="more")
     assert more.counts["complete"] > 0
@@ -232,6 +238,7 @@ def test_a_search_over_what_comes_from_elsewhere_is_walked(tiny):
     assert not found(named.replace("[mlp, 'mlp']", "[mlp]"))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_sequential_seeds_and_pretraining_are_known_again(again, home):
     settings = (
         "seeds={start: 5, step: 1, max: 6}",

@@ -15,6 +15,8 @@ from harness.run.results import open_results
 from harness.stats.anytime import confidence_sequence
 from harness.study import load_study
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 STUDY = """\
 study: {study}
 question: Does the activation matter?

@@ -13,6 +13,8 @@ from harness.store import open_store
 from harness.study import InputError, load_study
 from harness.trial import Phase, State
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MODULE = """
 import numpy as np
 

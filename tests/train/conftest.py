@@ -25,7 +25,7 @@ def digits(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny():
+def blobs():
     """Three noisy classes of 210 read-only examples, as they come from an object store."""
     generator = np.random.default_rng(0)
     targets = np.arange(210) % 3
@@ -115,9 +115,9 @@ def numbers():
 
 
 @pytest.fixture(params=["class", "sequence", "numbers"])
-def of_each_kind(request, make_trial, tiny, sequences, numbers):
+def of_each_kind(request, make_trial, blobs, sequences, numbers):
     """Data of one kind of target, and a way to make trials for them."""
-    data = {"class": tiny, "sequence": sequences, "numbers": numbers}[request.param]
+    data = {"class": blobs, "sequence": sequences, "numbers": numbers}[request.param]
     positions = {"name": "custom_networks:positions", "settings": {}}
 
     def make(seed=0, *, model=None, **more):

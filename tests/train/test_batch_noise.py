@@ -18,10 +18,10 @@ def test_the_noise_scale_is_that_of_gradients_whose_covariance_is_known():
     assert noise_scale([0.1, 0.1], 8, 1.0, 4096) is None
 
 
-def test_losses_of_small_batches_differ_more(make_trial, records_of, tiny):
+def test_losses_of_small_batches_differ_more(make_trial, records_of, blobs):
     probes = [{"name": "batch_noise", "batches": 32}]
     records = [
-        records_of([make_trial(0, batch_size=size, probes=probes)], tiny)[0] for size in (2, 32)
+        records_of([make_trial(0, batch_size=size, probes=probes)], blobs)[0] for size in (2, 32)
     ]
     assert {record.state for record in records} == {State.COMPLETE}, records[0].reason
     small, large = (record.metrics["probe.step_loss_deviation_start"] for record in records)

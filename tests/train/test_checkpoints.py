@@ -3,14 +3,11 @@
 import pickle
 
 import fsspec
-import numpy as np
 import pytest
 
-from harness.data_spec import Form
 from harness.train import Checkpoints, Setting, train_in
 from harness.train import checkpoints as module
 from harness.trial import Record, State
-from harness.workloads import Examples, TrialData
 
 UNFREEZING = {"freeze": 2, "unfreeze_every": 2, "rate_decay": 0.5, "from": None}
 ADADELTA = {"name": "torch.optim.Adadelta", "lr": 0.5, "settings": {"rho": 0.8}}
@@ -31,15 +28,6 @@ def until(setting, trial, data, epoch=None):
 
 
 @pytest.fixture
-def images():
-    generator = np.random.default_rng(0)
-    targets = np.arange(120) % 3
-    inputs = generator.normal(size=(120, 1, 6, 6)) + targets[:, None, None, None]
-    examples = Examples(inputs.astype(np.float32), targets)
-    return TrialData("images", Form((1, 6, 6), 3), examples, examples)
-
-
-@pytest.fixture
 def place(tmp_path):
     return Checkpoints(str(tmp_path), epochs=2)
 
@@ -56,13 +44,13 @@ def place(tmp_path):
     ],
     ids="-".join,
 )
-def test_a_resumed_trial_ends_as_an_undisturbed_one(tiny, make_trial, place, settings):
+def test_a_resumed_trial_ends_as_an_undisturbed_one(blobs, make_trial, place, settings):
     trial = make_trial(3, epochs=9, **settings)
-    undisturbed = until(Setting(), trial, tiny)
+    undisturbed = until(Setting(), trial, blobs)
     assert undisturbed.state is State.COMPLETE, undisturbed.reason
-    assert until(Setting(checkpoints=place), trial, tiny, 5) is None
-    assert until(Setting(checkpoints=place), trial, tiny, 8) is None  # from 4, saved at 6 only
-    resumed = until(Setting(attempt=3, checkpoints=place), trial, tiny)
+    assert until(Setting(checkpoints=place), trial, blobs, 5) is None
+    assert until(Setting(checkpoints=place), trial, blobs, 8) is None  # from 4, saved at 6 only
+    resumed = until(Setting(attempt=3, checkpoints=place), trial, blobs)
     assert resumed.cost["resumed_after_epoch"] == 6
     assert resumed.deterministic_part() == undisturbed.deterministic_part()
 
@@ -79,14 +67,14 @@ def test_augmented_images_are_drawn_as_if_nothing_had_happened(images, make_tria
 
 
 @pytest.mark.parametrize("folder", ["memory://harness-test", "file://{}", "{}/deep/er"])
-def test_any_storage_that_fsspec_knows_will_do(tiny, make_trial, tmp_path, folder):
+def test_any_storage_that_fsspec_knows_will_do(blobs, make_trial, tmp_path, folder):
     place = Checkpoints(folder.format(tmp_path), epochs=1)
     trial = make_trial(0, epochs=6)
-    until(Setting(checkpoints=place), trial, tiny, 5)
+    until(Setting(checkpoints=place), trial, blobs, 5)
     files, root = fsspec.core.url_to_fs(place.folder)
     names = sorted(name.rpartition("/")[2] for name in files.ls(f"{root}/{trial.id}", detail=False))
     assert names == ["00000003.pt", "00000004.pt"]  # the last two, and nothing half-written
-    resumed = until(Setting(checkpoints=place), trial, tiny)
+    resumed = until(Setting(checkpoints=place), trial, blobs)
     assert resumed.cost["resumed_after_epoch"] == 4
     place.remove([trial.id, "0123"])
     assert not files.exists(f"{root}/{trial.id}")
@@ -94,11 +82,11 @@ def test_any_storage_that_fsspec_knows_will_do(tiny, make_trial, tmp_path, folde
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "strange"])
 def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_taken(
-    tiny, make_trial, place, tmp_path, damage
+    blobs, make_trial, place, tmp_path, damage
 ):
     trial = make_trial(0, epochs=6)
-    undisturbed = until(Setting(), trial, tiny)
-    until(Setting(checkpoints=place), trial, tiny, 5)
+    undisturbed = until(Setting(), trial, blobs)
+    until(Setting(checkpoints=place), trial, blobs, 5)
     first, last = sorted((tmp_path / trial.id).iterdir())
     whole = last.read_bytes()
     middle = len(whole) // 2
@@ -110,7 +98,7 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_taken(
             "strange": b"not a checkpoint at all",
         }[damage]
     )
-    resumed = until(Setting(checkpoints=place), trial, tiny)
+    resumed = until(Setting(checkpoints=place), trial, blobs)
     assert resumed.cost["resumed_after_epoch"] == 2
     assert resumed.cost["damaged_checkpoints"] == 1
     assert resumed.deterministic_part() == undisturbed.deterministic_part()
@@ -118,7 +106,7 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_is_taken(
     for file in (first, last):
         file.write_bytes(b"")
     (tmp_path / trial.id / "00000005.partial").write_bytes(whole[:middle])
-    anew = until(Setting(checkpoints=Checkpoints(str(tmp_path), epochs=100)), trial, tiny)
+    anew = until(Setting(checkpoints=Checkpoints(str(tmp_path), epochs=100)), trial, blobs)
     assert anew.cost["damaged_checkpoints"] >= 2
     assert "resumed_after_epoch" not in anew.cost
     assert anew.deterministic_part() == undisturbed.deterministic_part()
@@ -145,15 +133,15 @@ def test_no_code_in_a_checkpoint_is_run(place, tmp_path):
     assert not __import__("os").path.exists("/tmp/harness-trap")
 
 
-def test_a_storage_that_cannot_be_written_costs_no_trial(tiny, make_trial, tmp_path):
+def test_a_storage_that_cannot_be_written_costs_no_trial(blobs, make_trial, tmp_path):
     (tmp_path / "file").write_text("in the way")
     place = Checkpoints(str(tmp_path / "file"), epochs=1)
-    record = until(Setting(checkpoints=place), make_trial(0), tiny)
+    record = until(Setting(checkpoints=place), make_trial(0), blobs)
     assert record.state is State.COMPLETE
     assert record.cost["failed_checkpoints"] == 2
 
 
-def test_checkpoints_by_time(tiny, make_trial, tmp_path, monkeypatch):
+def test_checkpoints_by_time(blobs, make_trial, tmp_path, monkeypatch):
     place = Checkpoints(str(tmp_path), seconds=600)
     now = iter(range(0, 10_000, 250))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
@@ -161,10 +149,10 @@ def test_checkpoints_by_time(tiny, make_trial, tmp_path, monkeypatch):
     assert [place.is_due(epoch, 0) for epoch in range(4)] == [False, False, True, True]
 
 
-def test_trials_of_a_pack_are_not_saved(tiny, make_trial, place, tmp_path):
+def test_trials_of_a_pack_are_not_saved(blobs, make_trial, place, tmp_path):
     records = [
         event
-        for event in train_in(Setting(checkpoints=place), [make_trial(s) for s in range(4)], tiny)
+        for event in train_in(Setting(checkpoints=place), [make_trial(s) for s in range(4)], blobs)
         if isinstance(event, Record)
     ]
     assert {record.cost["pack_size"] for record in records} == {4}

@@ -48,7 +48,7 @@ def run(trials, data, **options):
 
 
 @pytest.fixture(scope="module")
-def images():
+def three_classes():
     generator = np.random.default_rng(0)
     targets = np.arange(200) % 3
     inputs = generator.normal(size=(200, 1, 4, 4)) + targets[:, None, None, None]
@@ -82,9 +82,9 @@ def packs_without_a_clock(monkeypatch):
 
 
 @pytest.mark.parametrize("settings", PACKED, ids=str)
-def test_a_pack_is_its_trials_alone(settings, images):
+def test_a_pack_is_its_trials_alone(settings, three_classes):
     trials = [make(seed, lr, settings) for seed, lr in enumerate([1e-3, 1e-3, 4e-3, 2e-3])]
-    packed, alone = run(trials, images), run(trials, images, largest_pack=1)
+    packed, alone = run(trials, three_classes), run(trials, three_classes, largest_pack=1)
     assert {record.state for record in packed} == {State.COMPLETE}, packed[0].reason
     assert packed[0].cost["pack_size"] == 4
     for ours, theirs in zip(packed, alone, strict=True):
@@ -92,8 +92,8 @@ def test_a_pack_is_its_trials_alone(settings, images):
 
 
 @pytest.mark.parametrize("settings", ALONE, ids=str)
-def test_what_is_trained_alone_says_so_and_replays(settings, images, sentences):
-    data = sentences if "data" in settings else images
+def test_what_is_trained_alone_says_so_and_replays(settings, three_classes, sentences):
+    data = sentences if "data" in settings else three_classes
     trials = [make(seed, 1e-2, settings) for seed in range(2)]
     first, again = run(trials, data), run(trials[::-1], data)[::-1]
     assert {record.state for record in first} == {State.COMPLETE}, first[0].reason

@@ -73,19 +73,19 @@ RECURRENT = {
 
 
 @pytest.mark.slow
-def test_two_processes_end_as_one(tiny, tokens, make_trial, tmp_path):
+def test_two_processes_end_as_one(blobs, tokens, make_trial, tmp_path):
     place, saved = Checkpoints(str(tmp_path), epochs=2), make_trial(5, epochs=6)
-    events = train_in(Setting(checkpoints=place), [saved], tiny)
+    events = train_in(Setting(checkpoints=place), [saved], blobs)
     while next(events).points[-1]["epoch"] < 5:
         pass
     events.close()
     jobs = [
-        (make_trial(0, epochs=5), tiny, None),  # 120 examples: the last batch of 32 has 24
-        (make_trial(1, epochs=5, batch_size=7, clip=1.0), tiny, None),  # odd batches; one of 1
-        (make_trial(2, epochs=5, schedule={"name": "cosine", "final": 0.0}), tiny, None),
+        (make_trial(0, epochs=5), blobs, None),  # 120 examples: the last batch of 32 has 24
+        (make_trial(1, epochs=5, batch_size=7, clip=1.0), blobs, None),  # odd batches; one of 1
+        (make_trial(2, epochs=5, schedule={"name": "cosine", "final": 0.0}), blobs, None),
         (make_trial(3, model=RECURRENT, epochs=3), tokens, None),
-        (saved, tiny, place),
-        (make_trial(4, model={"norm": "batch"}), tiny, None),
+        (saved, blobs, place),
+        (make_trial(4, model={"norm": "batch"}), blobs, None),
     ]
     found = by_two(tmp_path, jobs)
     for trial, data, _ in jobs[:-1]:

@@ -86,19 +86,19 @@ def test_the_open_part_is_kept_and_read_where_it_lies():
     assert on_device(source, CPU) is not first
 
 
-def test_nothing_keeps_the_locked_test_split(make_trial, tiny):
+def test_nothing_keeps_the_locked_test_split(make_trial, blobs):
     from dataclasses import replace
 
-    test = Examples(tiny.test.inputs.copy(), tiny.test.targets.copy())
+    test = Examples(blobs.test.inputs.copy(), blobs.test.targets.copy())
     watched = weakref.ref(test.inputs)
-    list(train([make_trial(0), make_trial(1)], replace(tiny, test=test)))
+    list(train([make_trial(0), make_trial(1)], replace(blobs, test=test)))
     del test
     gc.collect()
     assert watched() is None
 
 
-def test_splits_are_the_trials_own(make_trial, tiny):
-    splits = place_splits(make_trial(3), tiny, CPU)
+def test_splits_are_the_trials_own(make_trial, blobs):
+    splits = place_splits(make_trial(3), blobs, CPU)
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (120, 30, 60)
     assert float(splits.train.inputs.mean()) == pytest.approx(0, abs=1e-5)
     assert float(splits.train.inputs.std(correction=0)) == pytest.approx(1, abs=1e-5)
@@ -135,11 +135,11 @@ def test_columns_are_normalized_each_by_its_own_training_part():
 
 
 def test_data_too_large_for_the_device_are_streamed_and_change_nothing(
-    make_trial, tiny, monkeypatch
+    make_trial, blobs, monkeypatch
 ):
     def train_two():
         monkeypatch.setattr(module, "_kept", [])
-        events = train([make_trial(0), make_trial(1)], tiny)
+        events = train([make_trial(0), make_trial(1)], blobs)
         return [event for event in events if isinstance(event, Record)]
 
     resident_records = train_two()

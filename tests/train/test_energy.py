@@ -107,8 +107,8 @@ def test_a_gpu_that_others_compute_on_tells_nothing():
     assert sensor.spent() is None
 
 
-def test_every_record_has_the_seconds_of_its_worker(make_trial, tiny, records_of):
-    records = records_of([make_trial(seed) for seed in range(3)], tiny)
+def test_every_record_has_the_seconds_of_its_worker(make_trial, blobs, records_of):
+    records = records_of([make_trial(seed) for seed in range(3)], blobs)
     for record in records:
         assert record.cost["worker_seconds"] > 0
         assert ("joules" in record.cost) == bool(sensors("cpu"))

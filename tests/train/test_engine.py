@@ -14,10 +14,10 @@ from harness.train.packed_program import PackedProgram
 from harness.trial import Progress, Record, State
 
 
-def test_every_epoch_is_told_once_and_before_the_record(make_trial, tiny):
+def test_every_epoch_is_told_once_and_before_the_record(make_trial, blobs):
     trials = [make_trial(seed, epochs=4) for seed in range(3)]
     heard = {trial.id: [] for trial in trials}
-    for event in train(trials, tiny):
+    for event in train(trials, blobs):
         if isinstance(event, Progress):
             heard[event.trial_id] += [point["epoch"] for point in event.points]
         else:
@@ -27,26 +27,26 @@ def test_every_epoch_is_told_once_and_before_the_record(make_trial, tiny):
     assert all(epochs[-1] == "record" for epochs in heard.values())
 
 
-def test_the_record_says_how_it_was_trained(make_trial, records_of, tiny):
+def test_the_record_says_how_it_was_trained(make_trial, records_of, blobs):
     trials = [make_trial(seed) for seed in range(3)]
-    record = records_of(trials, tiny)[0]
+    record = records_of(trials, blobs)[0]
     assert record.environment["packing"].startswith("3 at most")
     assert record.environment["threads"] == 1
     assert record.cost["pack_size"] == 3
     assert record.cost["steps"] == 3 * 4
     assert record.cost["parameters"] == 12 * 16 + 16 + 16 * 16 + 16 + 16 * 3 + 3
     assert 0 < record.cost["seconds"] < record.ended - record.started
-    alone = records_of(trials[:1], tiny)[0]
+    alone = records_of(trials[:1], blobs)[0]
     assert alone.environment["packing"] == "alone: no other trial of its shape"
 
 
-def test_what_is_told_is_read_without_pytorch(make_trial, tiny):
+def test_what_is_told_is_read_without_pytorch(make_trial, blobs):
     """The conductor does not train: it need not wait for PyTorch's import."""
-    told = list(train([make_trial(0), make_trial(0, model={"depth": 1})], tiny))
+    told = list(train([make_trial(0), make_trial(0, model={"depth": 1})], blobs))
     assert b"torch." not in pickle.dumps([pickle.dumps(event) for event in told])
 
 
-def test_trials_of_any_shape_may_come_together(make_trial, records_of, tiny):
+def test_trials_of_any_shape_may_come_together(make_trial, records_of, blobs):
     trials = [
         make_trial(0),
         make_trial(0, model={"depth": 1}),
@@ -55,32 +55,32 @@ def test_trials_of_any_shape_may_come_together(make_trial, records_of, tiny):
         make_trial(0, optimizer={"name": "sgd"}),
         make_trial(1, model={"name": "logistic_regression", "regularization": 1.0}),
     ]
-    records = records_of(trials, tiny)
+    records = records_of(trials, blobs)
     assert {record.state for record in records} == {State.COMPLETE}
     assert records[0].cost["pack_size"] == 2
     assert records[1].cost["pack_size"] == 1
 
 
-def test_read_only_arrays_are_used_without_a_word(make_trial, tiny):
+def test_read_only_arrays_are_used_without_a_word(make_trial, blobs):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        list(train([make_trial(0)], tiny))
+        list(train([make_trial(0)], blobs))
 
 
 @pytest.mark.parametrize("name", ["broken", "missing"])
-def test_a_network_that_cannot_be_built_fails_its_trials_only(make_trial, records_of, tiny, name):
+def test_a_network_that_cannot_be_built_fails_its_trials_only(make_trial, records_of, blobs, name):
     bad = {"name": f"custom_networks:{name}", "settings": {}}
     trials = [make_trial(0, model=bad), make_trial(0), make_trial(1, model=bad)]
-    records = records_of(trials, tiny, attempt=2)
+    records = records_of(trials, blobs, attempt=2)
     assert [record.state for record in records] == [State.FAILED, State.COMPLETE, State.FAILED]
     assert "Error" in records[0].reason
     assert {record.attempt for record in records} == {2}
 
 
 @pytest.mark.parametrize("name", ["plain", "looks_at_values", "liar"])
-def test_networks_that_cannot_be_packed_are_trained_alone(make_trial, records_of, tiny, name):
+def test_networks_that_cannot_be_packed_are_trained_alone(make_trial, records_of, blobs, name):
     model = {"name": f"custom_networks:{name}", "settings": {}}
-    records = records_of([make_trial(seed, model=model) for seed in range(2)], tiny)
+    records = records_of([make_trial(seed, model=model) for seed in range(2)], blobs)
     for record in records:
         assert record.state is (State.FAILED if name == "liar" else State.COMPLETE), record.reason
     if name == "liar":  # it promised to draw no random numbers
@@ -89,19 +89,19 @@ def test_networks_that_cannot_be_packed_are_trained_alone(make_trial, records_of
         assert {record.cost["pack_size"] for record in records} == {1.0}
 
 
-def test_a_probe_that_fails_fails_its_trial_only(make_trial, records_of, tiny):
+def test_a_probe_that_fails_fails_its_trial_only(make_trial, records_of, blobs):
     probe = {"name": "epochs_to_target", "target": 1.0, "metric": "validation.nothing"}
     trials = [make_trial(0, probes=[probe]), make_trial(1)]
-    failed, complete = records_of(trials, tiny)
+    failed, complete = records_of(trials, blobs)
     assert failed.state is State.FAILED
     assert "an epoch has no validation.nothing" in failed.reason
     assert complete.state is State.COMPLETE
 
 
-def test_step_times_are_compared(make_trial, records_of, tiny):
+def test_step_times_are_compared(make_trial, records_of, blobs):
     other = make_trial(0, model={"width": 200, "depth": 6}).workload
     probe = {"name": "step_time", "steps": 10, "reference": other}
-    record = records_of([make_trial(0, probes=[probe])], tiny)[0]
+    record = records_of([make_trial(0, probes=[probe])], blobs)[0]
     assert record.state is State.COMPLETE, record.reason
     assert 0 < record.metrics["probe.step_time_ratio"] < 1
 
@@ -134,12 +134,12 @@ class _Memory:
     ],
 )
 def test_out_of_memory_halves_the_pack_and_goes_on(
-    make_trial, records_of, tiny, monkeypatch, error
+    make_trial, records_of, blobs, monkeypatch, error
 ):
     trials = [make_trial(seed) for seed in range(8)]
-    expected = [record.deterministic_part() for record in records_of(trials, tiny)]
+    expected = [record.deterministic_part() for record in records_of(trials, blobs)]
     _Memory(monkeypatch, 3, error)
-    events = list(train(trials, tiny))
+    events = list(train(trials, blobs))
     records = {event.trial_id: event for event in events if isinstance(event, Record)}
     for trial, part in zip(trials, expected, strict=True):
         record = records[trial.id]
@@ -156,11 +156,11 @@ def test_out_of_memory_halves_the_pack_and_goes_on(
 
 
 def test_any_other_error_in_a_pack_gives_each_member_its_own_chance(
-    make_trial, records_of, tiny, monkeypatch
+    make_trial, records_of, blobs, monkeypatch
 ):
     trials = [make_trial(seed) for seed in range(3)]
     _Memory(monkeypatch, 1, ValueError("a strange pack"))
-    records = records_of(trials, tiny)
+    records = records_of(trials, blobs)
     assert {record.state for record in records} == {State.COMPLETE}
     assert records[0].environment["packing"] == "1 at most: ValueError in the pack at 3"
 

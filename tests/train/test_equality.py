@@ -129,23 +129,23 @@ def test_models(name, case, request, make_trial, records_of, monkeypatch):
     [(name, case) for name, cases in OPTIMIZER_CASES.items() for case in cases],
     ids=str,
 )
-def test_optimizers(name, settings, make_trial, records_of, tiny):
+def test_optimizers(name, settings, make_trial, records_of, blobs):
     model = complete(Model, "mlp", {"width": 9, "dropout": 0.1})
     trials = make_four(make_trial, model, complete(setting(OPTIMIZERS), name, settings))
-    packed = records_of(trials, tiny)
+    packed = records_of(trials, blobs)
     assert packed[0].cost["pack_size"] == 4
-    assert parts(packed) == parts(records_of(trials, tiny, largest_pack=1))
+    assert parts(packed) == parts(records_of(trials, blobs, largest_pack=1))
 
 
-def test_an_optimizer_of_torch_steps_each_trial_alone(make_trial, records_of, tiny):
+def test_an_optimizer_of_torch_steps_each_trial_alone(make_trial, records_of, blobs):
     optimizer = complete(setting(OPTIMIZERS), "torch.optim.Adadelta", {"lr": 0.1})
     trials = make_four(make_trial, complete(Model, "mlp", {}), optimizer)
-    packed = records_of(trials, tiny)
+    packed = records_of(trials, blobs)
     assert packed[0].cost["pack_size"] == 1
-    assert parts(packed) == parts(records_of(trials, tiny, largest_pack=1))
+    assert parts(packed) == parts(records_of(trials, blobs, largest_pack=1))
 
 
-def test_members_stop_by_their_own_rules(make_trial, records_of, tiny):
+def test_members_stop_by_their_own_rules(make_trial, records_of, blobs):
     rule = {"epoch": 2, "metric": "validation.loss", "worse_than": 0.0}
     fast = {"name": "sgd", "lr": 0.3}
     trials = [
@@ -154,11 +154,11 @@ def test_members_stop_by_their_own_rules(make_trial, records_of, tiny):
         make_trial(2, optimizer=fast, epochs=6, early_stopping={"patience": 1}),
         make_trial(3, optimizer=fast, epochs=6, early_stopping={"patience": 4}),
     ]
-    packed = records_of(trials, tiny)
+    packed = records_of(trials, blobs)
     assert {record.cost["pack_size"] for record in packed} == {4.0}
     assert [record.state for record in packed] == [State.COMPLETE, State.PRUNED] + (
         [State.COMPLETE] * 2
     )
-    alone = records_of(trials, tiny, largest_pack=1)
+    alone = records_of(trials, blobs, largest_pack=1)
     for ours, theirs in zip(packed, alone, strict=True):
         assert ours.deterministic_part() == theirs.deterministic_part()

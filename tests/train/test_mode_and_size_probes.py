@@ -38,10 +38,10 @@ def test_training_mode_drops_and_keeps_the_order_and_the_network():
     assert torch.equal(random, torch.get_rng_state())
 
 
-def test_a_trial_is_probed(make_trial, records_of, tiny):
+def test_a_trial_is_probed(make_trial, records_of, blobs):
     probes = [{"name": "training_mode"}, {"name": "activation_norms"}]
     plain, dropping = records_of(
-        [make_trial(0, probes=probes), make_trial(0, model={"dropout": 0.8}, probes=probes)], tiny
+        [make_trial(0, probes=probes), make_trial(0, model={"dropout": 0.8}, probes=probes)], blobs
     )
     for record in (plain, dropping):
         assert record.state is State.COMPLETE, record.reason

@@ -12,9 +12,9 @@ from harness.trial import State
 GROUPS = {"name": "multitask", "auxiliary": [0, 1, 1]}
 
 
-def test_a_second_task_of_no_weight_leaves_the_first_as_it_is(make_trial, records_of, tiny):
-    (alone,) = records_of([make_trial(0)], tiny)
-    (deaf,) = records_of([make_trial(0, task={**GROUPS, "weight": 0.0})], tiny)
+def test_a_second_task_of_no_weight_leaves_the_first_as_it_is(make_trial, records_of, blobs):
+    (alone,) = records_of([make_trial(0)], blobs)
+    (deaf,) = records_of([make_trial(0, task={**GROUPS, "weight": 0.0})], blobs)
     assert deaf.state is State.COMPLETE, deaf.reason
     assert deaf.metrics["test.loss"] == pytest.approx(alone.metrics["test.loss"], rel=1e-4)
     assert deaf.cost["parameters"] == alone.cost["parameters"] + 16 * 2 + 2
@@ -24,16 +24,16 @@ def test_a_second_task_of_no_weight_leaves_the_first_as_it_is(make_trial, record
 
 
 @pytest.mark.parametrize("auxiliary", ["inputs", [0, 1, 1]])
-def test_a_second_task_changes_the_network(make_trial, records_of, tiny, auxiliary):
+def test_a_second_task_changes_the_network(make_trial, records_of, blobs, auxiliary):
     task = {"name": "multitask", "auxiliary": auxiliary, "weight": 1.0, "also": ["f1"]}
-    (alone,) = records_of([make_trial(0)], tiny)
-    (both,) = records_of([make_trial(0, task=task, probes=[{"name": "gradient_norms"}])], tiny)
+    (alone,) = records_of([make_trial(0)], blobs)
+    (both,) = records_of([make_trial(0, task=task, probes=[{"name": "gradient_norms"}])], blobs)
     assert both.state is State.COMPLETE, both.reason
     assert both.metrics["test.loss"] != alone.metrics["test.loss"]
     assert both.curve[-1]["train.auxiliary_loss"] < both.curve[0]["train.auxiliary_loss"]
     assert both.metrics["test.f1"] > 0
     # probes see the network of the first task, without the head
-    (bare,) = records_of([make_trial(0, probes=[{"name": "gradient_norms"}])], tiny)
+    (bare,) = records_of([make_trial(0, probes=[{"name": "gradient_norms"}])], blobs)
     name = "probe.gradient_ratio_start"
     assert both.metrics[name] == pytest.approx(bare.metrics[name], rel=1e-6)
 
@@ -60,9 +60,9 @@ def test_its_step_is_one_of_both_losses():
     ],
 )
 def test_what_cannot_be_shared_fails_with_a_reason(
-    make_trial, records_of, tiny, task, model, message
+    make_trial, records_of, blobs, task, model, message
 ):
-    (record,) = records_of([make_trial(0, task=task, model=model)], tiny)
+    (record,) = records_of([make_trial(0, task=task, model=model)], blobs)
     assert record.state is State.FAILED
     assert message in record.reason
 

@@ -15,13 +15,13 @@ from harness.train.single_program import SingleProgram
 
 
 @pytest.fixture
-def choose(make_trial, tiny, monkeypatch):
+def choose(make_trial, blobs, monkeypatch):
     """Choose for trials whose step takes the given time (seconds) by size of the pack."""
 
     def run(seconds, count=64, epochs=10_000, largest=64, memory=10**6):
         trials = [make_trial(seed, epochs=epochs) for seed in range(count)]
-        data = DeviceData(tiny.examples, torch.device("cpu"))
-        program = program_for(trials[0], tiny.form, data.device)
+        data = DeviceData(blobs.examples, torch.device("cpu"))
+        program = program_for(trials[0], blobs.form, data.device)
         pack_autotuning._timings.clear()
         measured = []
 
@@ -31,7 +31,7 @@ def choose(make_trial, tiny, monkeypatch):
 
         monkeypatch.setattr(pack_autotuning, "measure", measure)
         monkeypatch.setattr(pack_autotuning, "members_that_fit", lambda *_: memory)
-        found = choose_pack_size(trials, PackContext(data, None, tiny.form, program), largest)
+        found = choose_pack_size(trials, PackContext(data, None, blobs.form, program), largest)
         return found.size, found.reason, measured
 
     return run
@@ -88,30 +88,30 @@ def test_memory_limits_the_size(choose):
     assert choose(lambda members: 1e-3, memory=1)[:2] == (1, "alone: the memory holds no two")
 
 
-def test_a_measurement_is_made_once(choose, make_trial, tiny, monkeypatch):
+def test_a_measurement_is_made_once(choose, make_trial, blobs, monkeypatch):
     choose(lambda members: 3e-4 + 2e-5 * members)
-    data = DeviceData(tiny.examples, torch.device("cpu"))
+    data = DeviceData(blobs.examples, torch.device("cpu"))
     trials = [make_trial(seed, epochs=10_000) for seed in range(100, 164)]
-    program = program_for(trials[0], tiny.form, data.device)
+    program = program_for(trials[0], blobs.form, data.device)
     monkeypatch.setattr(pack_autotuning, "measure", lambda *_: pytest.fail("measured again"))
-    assert choose_pack_size(trials, PackContext(data, None, tiny.form, program), 64).size == 64
+    assert choose_pack_size(trials, PackContext(data, None, blobs.form, program), 64).size == 64
 
 
-def test_it_says_why_a_trial_is_alone(choose, make_trial, tiny):
+def test_it_says_why_a_trial_is_alone(choose, make_trial, blobs):
     assert choose(lambda _: 1e-3, count=1)[1] == "alone: no other trial of its shape"
     assert choose(lambda _: 1e-3, largest=1)[1] == "alone: as asked"
     plain = SingleProgram(usual_task("class"), torch.nn.Linear(12, 3), Classes(), UNDECLARED)
-    data = DeviceData(tiny.examples, torch.device("cpu"))
+    data = DeviceData(blobs.examples, torch.device("cpu"))
     found = choose_pack_size(
-        [make_trial(0), make_trial(1)], PackContext(data, None, tiny.form, plain), 64
+        [make_trial(0), make_trial(1)], PackContext(data, None, blobs.form, plain), 64
     )
     assert found.reason == "alone: the network does not declare itself packable"
 
 
-def test_memory_is_estimated_from_a_recorded_step(make_trial, tiny):
+def test_memory_is_estimated_from_a_recorded_step(make_trial, blobs):
     trial = make_trial(0, model={"width": 512})
-    data = DeviceData(tiny.examples, torch.device("cpu"))
-    context = PackContext(data, None, tiny.form, program_for(trial, tiny.form, data.device))
+    data = DeviceData(blobs.examples, torch.device("cpu"))
+    context = PackContext(data, None, blobs.form, program_for(trial, blobs.form, data.device))
     before = pack_autotuning.members_that_fit(context, trial)
     seconds = pack_autotuning.measure([trial], context)
     assert seconds > 0

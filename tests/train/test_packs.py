@@ -62,10 +62,10 @@ def various(make_trial, model, optimizer):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=label)
 @pytest.mark.parametrize("model", MODELS, ids=label)
-def test_a_pack_is_bit_for_bit_its_trials_alone(make_trial, records_of, tiny, model, optimizer):
+def test_a_pack_is_bit_for_bit_its_trials_alone(make_trial, records_of, blobs, model, optimizer):
     trials = various(make_trial, model, optimizer)
-    packed = records_of(trials, tiny)
-    alone = records_of(trials, tiny, largest_pack=1)
+    packed = records_of(trials, blobs)
+    alone = records_of(trials, blobs, largest_pack=1)
     assert not [record.reason for record in packed if record.reason]
     assert [record.cost["pack_size"] for record in packed] == [5.0] * 5
     assert [record.cost["pack_size"] for record in alone] == [1.0] * 5
@@ -95,13 +95,13 @@ def assert_within_tolerance(packed, alone, test_examples):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=label)
-def test_batch_normalization_agrees_within_the_tolerance(make_trial, records_of, tiny, optimizer):
+def test_batch_normalization_agrees_within_the_tolerance(make_trial, records_of, blobs, optimizer):
     # its sums are split by the whole pack's shape
     model = {"name": "custom_networks:declared", "settings": {"normalize": True}}
     trials = various(make_trial, model, optimizer)
-    packed = records_of(trials, tiny)
+    packed = records_of(trials, blobs)
     assert packed[0].cost["pack_size"] == 5
-    assert_within_tolerance(packed, records_of(trials, tiny, largest_pack=1), 60)
+    assert_within_tolerance(packed, records_of(trials, blobs, largest_pack=1), 60)
 
 
 def test_convolutions_agree_within_the_tolerance(make_trial, records_of, digits):
@@ -123,33 +123,33 @@ def test_two_threads_agree_within_the_tolerance(make_trial, records_of, digits):
 
 
 @pytest.mark.parametrize("model", [{}, {"name": "custom_networks:plain", "settings": {}}])
-def test_a_trial_replays_bit_for_bit(make_trial, records_of, tiny, model):
+def test_a_trial_replays_bit_for_bit(make_trial, records_of, blobs, model):
     trial = make_trial(3, model=model, probes=[{"name": "gradient_norms"}])
     torch.manual_seed(1)
-    first = records_of([trial], tiny)[0]
+    first = records_of([trial], blobs)[0]
     torch.manual_seed(2)
     torch.rand(3)
-    again = records_of([trial], tiny)[0]
+    again = records_of([trial], blobs)[0]
     assert first.state is State.COMPLETE, first.reason
     assert first.deterministic_part() == again.deterministic_part()
 
 
-def test_company_does_not_matter(make_trial, records_of, tiny):
+def test_company_does_not_matter(make_trial, records_of, blobs):
     trials = [make_trial(seed) for seed in range(6)]
-    everyone = records_of(trials, tiny)
-    some = records_of([trials[4], trials[1]], tiny)
+    everyone = records_of(trials, blobs)
+    some = records_of([trials[4], trials[1]], blobs)
     assert some[0].deterministic_part() == everyone[4].deterministic_part()
     assert some[1].deterministic_part() == everyone[1].deterministic_part()
 
 
 @pytest.mark.parametrize("hot", [1, 5])
-def test_a_member_that_diverges_leaves_the_others_alone(make_trial, records_of, tiny, hot):
+def test_a_member_that_diverges_leaves_the_others_alone(make_trial, records_of, blobs, hot):
     settings = {"name": "sgd", "lr": 0.05}
     wild = {"name": "sgd", "lr": 1e30}
     good = [make_trial(seed, optimizer=settings, epochs=6) for seed in range(3)]
     bad = [make_trial(10 + seed, optimizer=wild, epochs=6) for seed in range(hot)]
-    records = records_of([good[0], *bad, *good[1:]], tiny)
-    alone = records_of(good, tiny, largest_pack=1)
+    records = records_of([good[0], *bad, *good[1:]], blobs)
+    alone = records_of(good, blobs, largest_pack=1)
     assert [r.deterministic_part() for r in (records[0], *records[hot + 1 :])] == [
         record.deterministic_part() for record in alone
     ]
@@ -160,26 +160,26 @@ def test_a_member_that_diverges_leaves_the_others_alone(make_trial, records_of, 
         assert all(abs(value) < float("inf") for point in record.curve for value in point.values())
 
 
-def test_everyone_may_diverge(make_trial, records_of, tiny):
+def test_everyone_may_diverge(make_trial, records_of, blobs):
     wild = {"name": "sgd", "lr": 1e30}
-    records = records_of([make_trial(seed, optimizer=wild) for seed in range(3)], tiny)
+    records = records_of([make_trial(seed, optimizer=wild) for seed in range(3)], blobs)
     assert {record.state for record in records} == {State.DIVERGED}
 
 
-def test_search_trials_never_report_a_test_metric(make_trial, records_of, tiny):
+def test_search_trials_never_report_a_test_metric(make_trial, records_of, blobs):
     from dataclasses import replace
 
     trials = [make_trial(seed, phase=Phase.SEARCH) for seed in range(3)]
-    for record in records_of(trials, replace(tiny, test=None)):
+    for record in records_of(trials, replace(blobs, test=None)):
         assert record.state is State.COMPLETE
         assert not [name for name in record.metrics if name.startswith("test")]
 
 
-def test_probes_are_those_of_trials_alone(make_trial, records_of, tiny):
+def test_probes_are_those_of_trials_alone(make_trial, records_of, blobs):
     probes = [{"name": "gradient_norms"}, {"name": "dead_units"}]
     trials = [make_trial(0, probes=probes), make_trial(1), make_trial(2, probes=probes[1:])]
-    packed = records_of(trials, tiny)
-    alone = records_of(trials, tiny, largest_pack=1)
+    packed = records_of(trials, blobs)
+    alone = records_of(trials, blobs, largest_pack=1)
     assert [r.deterministic_part() for r in packed] == [r.deterministic_part() for r in alone]
     assert "probe.gradient_ratio_end" in packed[0].metrics
     assert "probe.dead_units" in packed[2].metrics

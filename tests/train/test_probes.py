@@ -87,14 +87,14 @@ def test_frozen_networks_can_be_probed(of_each_kind, records_of):
     assert record.state is State.COMPLETE, record.reason
 
 
-def test_epochs_to_several_targets(make_trial, records_of, tiny):
+def test_epochs_to_several_targets(make_trial, records_of, blobs):
     common = {"name": "epochs_to_target", "metric": "validation.accuracy"}
     probes = [
         {**common, "target": 0.0, "unreached": None, "label": "start"},
         {**common, "target": 1.1, "unreached": None, "label": "heaven"},
         {**common, "target": 1.1, "unreached": 99.0, "label": "sky"},
     ]
-    (record,) = records_of([make_trial(0, probes=probes)], tiny)
+    (record,) = records_of([make_trial(0, probes=probes)], blobs)
     assert record.metrics["probe.epochs_to_start"] == 1
     assert "probe.epochs_to_heaven" not in record.metrics
     assert record.metrics["probe.epochs_to_sky"] == 99

@@ -55,11 +55,11 @@ def textbook(trial, data):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("depth", [0, 3])
-def test_the_engine_agrees_with_a_textbook_loop(make_trial, records_of, tiny, name, depth):
+def test_the_engine_agrees_with_a_textbook_loop(make_trial, records_of, blobs, name, depth):
     settings = {"name": name, "weight_decay": 0.0}
     trials = [make_trial(seed, model={"depth": depth}, optimizer=settings) for seed in range(3)]
-    for trial, record in zip(trials, records_of(trials, tiny), strict=True):
-        losses, accuracy = textbook(trial, tiny)
+    for trial, record in zip(trials, records_of(trials, blobs), strict=True):
+        losses, accuracy = textbook(trial, blobs)
         assert record.state is State.COMPLETE
         assert [point["train.loss"] for point in record.curve] == pytest.approx(losses, rel=1e-4)
         assert record.metrics["test.accuracy"] == pytest.approx(accuracy, abs=1e-6)

@@ -11,9 +11,9 @@ from harness.train.serving import ARRAYS, SETTINGS, Predictor, ServingError, sav
 
 
 @pytest.fixture
-def saved(make_trial, tiny, tmp_path):
-    record = train_again(make_trial(), tiny, threads=1)
-    save_network(tmp_path / "network", record, tiny)
+def saved(make_trial, blobs, tmp_path):
+    record = train_again(make_trial(), blobs, threads=1)
+    save_network(tmp_path / "network", record, blobs)
     return tmp_path / "network"
 
 
@@ -32,11 +32,11 @@ def test_predictions_have_the_recorded_metrics(of_each_kind, tmp_path):
         assert value == pytest.approx(record.metrics[f"test.{name}"], rel=1e-4), name
 
 
-def test_it_is_the_recorded_trial_bit_for_bit(make_trial, tiny, records_of):
+def test_it_is_the_recorded_trial_bit_for_bit(make_trial, blobs, records_of):
     trial = make_trial()
-    [record] = records_of([trial], tiny)
+    [record] = records_of([trial], blobs)
     assert record.weights is None
-    again = train_again(trial, tiny, threads=1)
+    again = train_again(trial, blobs, threads=1)
     assert again.deterministic_part() == record.deterministic_part()
     assert again.weights
 

@@ -53,9 +53,9 @@ def test_what_is_known_is_what_pytorch_takes(name):
     assert isinstance(update, TorchUpdate)
 
 
-def test_it_trains_by_pytorchs_own_class_alone(make_trial, records_of, tiny):
+def test_it_trains_by_pytorchs_own_class_alone(make_trial, records_of, blobs):
     trials = [make_trial(seed, optimizer=ADADELTA, epochs=6) for seed in range(2)]
-    records = records_of(trials, tiny)
+    records = records_of(trials, blobs)
     for record in records:
         assert record.state is State.COMPLETE, record.reason
         assert record.cost["pack_size"] == 1
@@ -64,16 +64,16 @@ def test_it_trains_by_pytorchs_own_class_alone(make_trial, records_of, tiny):
         )
         assert record.environment["optimizer"] == "torch.optim.Adadelta itself"
         assert record.curve[-1]["train.loss"] < record.curve[0]["train.loss"] / 2
-    again = records_of(trials, tiny)
+    again = records_of(trials, blobs)
     assert [r.deterministic_part() for r in records] == [r.deterministic_part() for r in again]
 
 
-def test_its_steps_are_those_of_a_plain_loop(make_trial, records_of, tiny):
+def test_its_steps_are_those_of_a_plain_loop(make_trial, records_of, blobs):
     """One batch per epoch, so that the order of examples does not matter."""
     trial = make_trial(0, optimizer=ADADELTA, epochs=5, batch_size=1000, keep="last")
-    (record,) = records_of([trial], tiny)
+    (record,) = records_of([trial], blobs)
     network = build(trial.workload["model"], Form((12,), 3), stream(0, "weights"))
-    train = place_splits(trial, tiny, torch.device("cpu")).train
+    train = place_splits(trial, blobs, torch.device("cpu")).train
     optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0, rho=0.8)
     for point in record.curve:
         optimizer.zero_grad()
@@ -83,7 +83,7 @@ def test_its_steps_are_those_of_a_plain_loop(make_trial, records_of, tiny):
         assert point["train.loss"] == pytest.approx(float(loss.detach()), rel=1e-4)
 
 
-def test_it_follows_schedules_layers_and_clipping(make_trial, records_of, tiny):
+def test_it_follows_schedules_layers_and_clipping(make_trial, records_of, blobs):
     features = {
         "schedule": {"name": "cosine", "final": 0.0},
         "clip": 0.5,
@@ -91,16 +91,16 @@ def test_it_follows_schedules_layers_and_clipping(make_trial, records_of, tiny):
         "epochs": 4,
     }
     sgd = {"name": "torch.optim.SGD", "lr": 0.3, "settings": {"momentum": 0.9}}
-    (torchs,) = records_of([make_trial(0, optimizer=sgd, **features)], tiny)
+    (torchs,) = records_of([make_trial(0, optimizer=sgd, **features)], blobs)
     ours = {"name": "sgd", "lr": 0.3, "momentum": 0.9}
-    (fused,) = records_of([make_trial(0, optimizer=ours, **features)], tiny)
+    (fused,) = records_of([make_trial(0, optimizer=ours, **features)], blobs)
     assert torchs.state is State.COMPLETE, torchs.reason
     for one, other in zip(torchs.curve, fused.curve, strict=True):
         assert one["train.loss"] == pytest.approx(other["train.loss"], rel=1e-4)
 
 
-def test_a_setting_that_pytorch_refuses_fails_the_trial(make_trial, records_of, tiny):
-    (record,) = records_of([make_trial(0, optimizer={**ADADELTA, "settings": {"rho": 7}})], tiny)
+def test_a_setting_that_pytorch_refuses_fails_the_trial(make_trial, records_of, blobs):
+    (record,) = records_of([make_trial(0, optimizer={**ADADELTA, "settings": {"rho": 7}})], blobs)
     assert record.state is State.FAILED
     assert "Invalid rho" in record.reason
 

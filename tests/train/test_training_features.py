@@ -61,17 +61,17 @@ OF_CLASSES = [
 
 @pytest.mark.parametrize("feature", OF_CLASSES, ids=str)
 def test_a_pack_with_a_feature_of_classes_is_its_trials_alone(
-    make_trial, records_of, tiny, feature
+    make_trial, records_of, blobs, feature
 ):
     trials = [make_trial(seed, optimizer={"lr": lr}, **feature) for seed, lr in enumerate(RATES)]
-    packed = records_of(trials, tiny)
+    packed = records_of(trials, blobs)
     assert packed[0].cost["pack_size"] == 4
-    assert parts(packed) == parts(records_of(trials, tiny, largest_pack=1))
+    assert parts(packed) == parts(records_of(trials, blobs, largest_pack=1))
 
 
-def test_keep_last_reports_the_last_epoch(make_trial, records_of, tiny):
+def test_keep_last_reports_the_last_epoch(make_trial, records_of, blobs):
     best, last = records_of(
-        [make_trial(0, optimizer=FAST, epochs=9, keep=keep) for keep in ("best", "last")], tiny
+        [make_trial(0, optimizer=FAST, epochs=9, keep=keep) for keep in ("best", "last")], blobs
     )
     assert best.selected_epoch < 9
     assert last.selected_epoch == 9
@@ -81,13 +81,13 @@ def test_keep_last_reports_the_last_epoch(make_trial, records_of, tiny):
 
 
 def test_early_stopping_leaves_after_its_patience_with_the_best_weights(
-    make_trial, records_of, tiny
+    make_trial, records_of, blobs
 ):
     trials = [
         make_trial(seed, optimizer=FAST, epochs=40, early_stopping={"patience": 3})
         for seed in range(6)
     ]
-    records = records_of(trials, tiny)
+    records = records_of(trials, blobs)
     assert len({record.cost["epochs"] for record in records}) > 1
     for record in records:
         epochs = len(record.curve)
@@ -99,13 +99,13 @@ def test_early_stopping_leaves_after_its_patience_with_the_best_weights(
         assert record.cost["steps"] == epochs * 4
 
 
-def test_stop_rules_prune_what_is_worse_and_nothing_else(make_trial, records_of, tiny):
+def test_stop_rules_prune_what_is_worse_and_nothing_else(make_trial, records_of, blobs):
     rule = {"epoch": 2, "metric": "validation.loss", "worse_than": 0.9}
     trials = [
         make_trial(0, optimizer={"lr": lr}, epochs=4, stop_rules=[rule], phase=Phase.SEARCH)
         for lr in (1e-6, 0.05, 2e-6)
     ]
-    bad, good, again = records_of(trials, replace(tiny, test=None))
+    bad, good, again = records_of(trials, replace(blobs, test=None))
     assert [bad.state, good.state, again.state] == [State.PRUNED, State.COMPLETE, State.PRUNED]
     assert (bad.cost["epochs"], good.cost["epochs"]) == (2, 4)
     assert "validation.loss was" in bad.reason
@@ -114,20 +114,20 @@ def test_stop_rules_prune_what_is_worse_and_nothing_else(make_trial, records_of,
     assert bad.metrics["validation.accuracy"] == point["validation.accuracy"]
     assert all(name.startswith("validation.") for name in bad.metrics)
     unruled = make_trial(0, optimizer={"lr": 0.05}, epochs=4, phase=Phase.SEARCH)
-    (free,) = records_of([unruled], replace(tiny, test=None))
+    (free,) = records_of([unruled], replace(blobs, test=None))
     assert free.metrics == good.metrics
 
 
-def test_a_rule_about_what_is_not_measured_is_told(make_trial, records_of, tiny):
+def test_a_rule_about_what_is_not_measured_is_told(make_trial, records_of, blobs):
     rule = {"epoch": 1, "metric": "validation.bits", "worse_than": 0.9}
-    (record,) = records_of([make_trial(0, stop_rules=[rule])], tiny)
+    (record,) = records_of([make_trial(0, stop_rules=[rule])], blobs)
     assert record.state is State.FAILED
     assert "an epoch has no validation.bits" in record.reason
 
 
-def test_every_end_tells_the_epochs_it_took(make_trial, records_of, tiny):
+def test_every_end_tells_the_epochs_it_took(make_trial, records_of, blobs):
     wild = make_trial(0, optimizer={"name": "sgd", "lr": 1e30}, epochs=5)
-    diverged, complete = records_of([wild, make_trial(0)], tiny)
+    diverged, complete = records_of([wild, make_trial(0)], blobs)
     assert diverged.state is State.DIVERGED
     assert diverged.cost["epochs"] == len(diverged.curve) + 1
     assert complete.cost["epochs"] == 3
@@ -191,8 +191,8 @@ def test_augmented_packs_are_their_trials_alone_and_dark_edges_are_dark(
     assert plain.metrics != packed[0].metrics
 
 
-def test_only_images_are_augmented(make_trial, records_of, tiny):
-    (record,) = records_of([make_trial(0, augmentation={"shift": 1, "flip": False})], tiny)
+def test_only_images_are_augmented(make_trial, records_of, blobs):
+    (record,) = records_of([make_trial(0, augmentation={"shift": 1, "flip": False})], blobs)
     assert record.state is State.FAILED
     assert "augmentation changes images" in record.reason
 

@@ -57,23 +57,23 @@ def changed(network, start):
 
 
 @pytest.fixture(scope="module")
-def pretrained(make_trial, records_of, tiny):
+def pretrained(make_trial, records_of, blobs):
     """The weights of a pretraining trial."""
     trial = make_trial(5, model=NORMED, phase=Phase.PRETRAINING)
-    (record,) = records_of([trial], replace(tiny, test=None))
+    (record,) = records_of([trial], replace(blobs, test=None))
     assert not [name for name in record.metrics if name.startswith("test")]
     return record.weights
 
 
-def test_a_pretraining_trial_returns_its_best_weights(make_trial, records_of, tiny, pretrained):
+def test_a_pretraining_trial_returns_its_best_weights(make_trial, records_of, blobs, pretrained):
     network = build({**make_trial(0).workload["model"], **NORMED}, FORM, 0)
     assert {name: value.shape for name, value in pretrained.items()} == {
         name: tuple(value.shape) for name, value in state(network).items()
     }
     assert all(isinstance(value, np.ndarray) for value in pretrained.values())
-    (other,) = records_of([make_trial(5, model=NORMED)], tiny)
+    (other,) = records_of([make_trial(5, model=NORMED)], blobs)
     assert other.weights is None
-    best = records_of([make_trial(5, model=NORMED, phase=Phase.PRETRAINING, epochs=1)], tiny)[0]
+    best = records_of([make_trial(5, model=NORMED, phase=Phase.PRETRAINING, epochs=1)], blobs)[0]
     name = "1.linear.weight"
     assert not np.array_equal(best.weights[name], pretrained[name])
 
@@ -107,12 +107,12 @@ def test_layers_of_another_shape_keep_their_own_weights(pretrained, make_trial):
 @pytest.mark.parametrize("count", [1, 2, "features"])
 @pytest.mark.parametrize("alone", [True, False])
 def test_frozen_layers_are_bit_for_bit_what_they_were(
-    make_trial, trained_networks, tiny, pretrained, count, alone
+    make_trial, trained_networks, blobs, pretrained, count, alone
 ):
     transfer = {"from": "abc", "freeze": count}
     trials = [make_trial(seed, model=NORMED, transfer=transfer) for seed in range(3)]
     options = {"largest_pack": 1} if alone else {}
-    networks = trained_networks(trials, tiny, given=start_from(pretrained), **options)
+    networks = trained_networks(trials, blobs, given=start_from(pretrained), **options)
     for trial, network in zip(trials, networks, strict=True):
         start = build(trial.workload["model"], FORM, stream(trial.seed, "weights"))
         load_weights(start, pretrained)
@@ -130,35 +130,36 @@ def test_frozen_layers_are_bit_for_bit_what_they_were(
 
 
 def test_packs_of_transferred_trials_are_their_trials_alone(
-    make_trial, records_of, tiny, pretrained
+    make_trial, records_of, blobs, pretrained
 ):
     transfer = {"from": "abc", "freeze": 2, "unfreeze_every": 1, "rate_decay": 0.5}
     trials = [
         make_trial(seed, model=NORMED, transfer=transfer, optimizer={"lr": lr}, epochs=5)
         for seed, lr in enumerate([0.01, 0.01, 0.1])
     ]
-    packed = records_of(trials, tiny, given=start_from(pretrained))
-    alone = records_of(trials, tiny, given=start_from(pretrained), largest_pack=1)
+    packed = records_of(trials, blobs, given=start_from(pretrained))
+    alone = records_of(trials, blobs, given=start_from(pretrained), largest_pack=1)
     assert [r.deterministic_part() for r in packed] == [r.deterministic_part() for r in alone]
-    scratch = records_of([make_trial(0, model=NORMED, optimizer={"lr": 0.01}, epochs=5)], tiny)
+    scratch = records_of([make_trial(0, model=NORMED, optimizer={"lr": 0.01}, epochs=5)], blobs)
     assert packed[0].curve[0]["train.loss"] != scratch[0].curve[0]["train.loss"]
 
 
-def test_a_network_that_is_trained_alone_transfers_as_well(make_trial, records_of, tiny):
+def test_a_network_that_is_trained_alone_transfers_as_well(make_trial, records_of, blobs):
     model = {"name": "custom_networks:plain", "settings": {}}
     first, again = (
-        records_of([make_trial(0, model=model, phase=Phase.PRETRAINING)], tiny)[0] for _ in range(2)
+        records_of([make_trial(0, model=model, phase=Phase.PRETRAINING)], blobs)[0]
+        for _ in range(2)
     )
     assert all(np.array_equal(first.weights[name], again.weights[name]) for name in first.weights)
     trial = make_trial(1, model=model, transfer={"from": "abc", "freeze": "features"})
-    (record,) = records_of([trial], tiny, given=start_from(first.weights))
+    (record,) = records_of([trial], blobs, given=start_from(first.weights))
     assert record.state is State.COMPLETE, record.reason
     assert record.cost["parameters"] == 12 * 8 + 8 + 8 * 3 + 3
     assert record.cost["trained_parameters"] == 8 * 3 + 3
 
 
 def test_gradual_unfreezing_opens_the_layers_from_the_top(
-    make_trial, records_of, tiny, monkeypatch
+    make_trial, records_of, blobs, monkeypatch
 ):
     seen = []
     pack_type = loop.Pack
@@ -177,14 +178,14 @@ def test_gradual_unfreezing_opens_the_layers_from_the_top(
     transfer = {"from": None, "freeze": "features", "unfreeze_every": 2, "rate_decay": 1.0}
     probe = {"name": "gradient_norms"}
     trial = make_trial(0, model={"depth": 3}, transfer=transfer, epochs=7, probes=[probe])
-    (record,) = records_of([trial], tiny)
+    (record,) = records_of([trial], blobs)
     assert record.state is State.COMPLETE, record.reason
     assert [len(layers) for layers in seen] == [1, 1, 2, 2, 3, 3, 4]
     assert record.cost["trained_parameters"] == record.cost["parameters"]
     assert len(record.details["probe.gradient_norms_start"]) == 4
 
 
-def test_rates_fall_from_layer_to_layer_towards_the_input(make_trial, trained_networks, tiny):
+def test_rates_fall_from_layer_to_layer_towards_the_input(make_trial, trained_networks, blobs):
     """With plain SGD and one step, each layer moves by its rate times its gradient."""
     steps = {}
     for decay in (1.0, 0.5):
@@ -192,7 +193,7 @@ def test_rates_fall_from_layer_to_layer_towards_the_input(make_trial, trained_ne
             0, optimizer={"name": "sgd", "lr": 0.1}, epochs=1, batch_size=1000,
             transfer={"from": None, "freeze": 0, "rate_decay": decay},
         )  # fmt: skip
-        (network,) = trained_networks([trial], tiny)
+        (network,) = trained_networks([trial], blobs)
         start = build(trial.workload["model"], FORM, stream(0, "weights"))
         steps[decay] = {
             name: value - state(start)[name] for name, value in network.named_parameters()
@@ -204,14 +205,14 @@ def test_rates_fall_from_layer_to_layer_towards_the_input(make_trial, trained_ne
             )
 
 
-def test_weights_that_are_not_there_are_missed(make_trial, records_of, tiny):
-    (record,) = records_of([make_trial(0, transfer={"from": "abc", "freeze": 0})], tiny)
+def test_weights_that_are_not_there_are_missed(make_trial, records_of, blobs):
+    (record,) = records_of([make_trial(0, transfer={"from": "abc", "freeze": 0})], blobs)
     assert record.state is State.FAILED
     assert "the weights of abc are not here" in record.reason
 
 
-def test_something_must_be_left_to_train(make_trial, records_of, tiny):
-    (record,) = records_of([make_trial(0, transfer={"from": None, "freeze": 3})], tiny)
+def test_something_must_be_left_to_train(make_trial, records_of, blobs):
+    (record,) = records_of([make_trial(0, transfer={"from": None, "freeze": 3})], blobs)
     assert record.state is State.FAILED
     assert "the network has 3 layer groups" in record.reason
 
