@@ -196,6 +196,7 @@ KINDS: Mapping[str, Kind] = {
 DATA_OPTIONS = Kind("harness.data._options")
 FIGURES = Kind("harness.figures", "figures")
 PANELS = Kind("harness.report.panels", "panels")
+LAUNCHERS = Kind("harness.launch", "launchers", hyphens=True, base="Launcher")
 
 
 @cache
