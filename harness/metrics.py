@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar
 
 from harness.registry import PROBES, TASKS
+from harness.trial import ELSEWHERE
 
 Goal = Literal["minimize", "maximize"]
 SPLITS = ("train", "validation", "test")
@@ -211,7 +212,7 @@ def deciding(workload: Mapping[str, Any]) -> Mapping[str, Any]:
             name: _only(about, "function") if isinstance(about, Mapping) else about
             for name, about in metrics.items()
         }
-    if training and training["name"] != "mlflow":
+    if training and training["name"] not in ELSEWHERE:
         goals = {n: _only(a, "") for n, a in (training.get("metrics") or {}).items()}
         kept = {k: v for k, v in training.items() if k not in ("metrics", "goal")}
         last = training["metric"].rpartition(".")[2]

@@ -73,8 +73,7 @@ class Kind:
 
     def own(self) -> tuple[str, ...]:
         """Return the names of the built-in things."""
-        found = _built_in(self.package)
-        return tuple(name.replace("_", "-") for name in found) if self.hyphens else found
+        return _built_in(self.package, self.hyphens)
 
     def names(self) -> list[str]:
         """Return the names of all things of this kind; a built-in one goes first."""
@@ -200,9 +199,10 @@ PANELS = Kind("harness.report.panels", "panels")
 
 
 @cache
-def _built_in(package: str) -> tuple[str, ...]:
-    names = sorted(module.name for module in pkgutil.iter_modules([str(_folder(package))]))
-    return tuple(name for name in names if name not in SHARED and not name.startswith("_"))
+def _built_in(package: str, hyphens: bool) -> tuple[str, ...]:
+    found = sorted(module.name for module in pkgutil.iter_modules([str(_folder(package))]))
+    names = [name for name in found if name not in SHARED and not name.startswith("_")]
+    return tuple(name.replace("_", "-") if hyphens else name for name in names)
 
 
 def _folder(package: str) -> Path:

@@ -106,9 +106,13 @@ def with_sources(workload: Mapping[str, Any], of: Callable[[str], Any]) -> dict[
     return changed
 
 
+ELSEWHERE = ("mlflow", "logged")
+"""Names of a `training` that are runs of other code."""
+
+
 def trained_elsewhere(workload: Mapping[str, Any]) -> bool:
-    """Tell whether a workload's trials are runs that other code trained and logged in MLflow."""
-    return (workload.get("training") or {}).get("name") == "mlflow"
+    """Tell whether a workload's trials are runs that other code trained and logged."""
+    return (workload.get("training") or {}).get("name") in ELSEWHERE
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def call(command, folder, **variables):
 def wheel(tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("harness", "studies"):
+    for name in ("harness", "studies", "docs"):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -61,7 +61,8 @@ def test_the_wheel_holds_what_a_user_needs(wheel):
     studies = {f"harness/bundled/{file.name}" for file in (ROOT / "studies").iterdir()}
     templates = {f"harness/{file.relative_to(ROOT / 'harness')}"
                  for file in (ROOT / "harness/report/templates").iterdir()}  # fmt: skip
-    assert studies | templates | {"harness/py.typed"} <= names
+    pages = {f"harness/pages/{file.name}" for file in (ROOT / "docs").glob("*.md")}
+    assert studies | templates | pages | {"harness/py.typed"} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

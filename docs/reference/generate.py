@@ -2,150 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from inspect import cleandoc
 from pathlib import Path
-from typing import Any
 
-import typer
-
-from harness.augmentations import mapping_of
-from harness.cli.app import app
-from harness.components.base import Component
-from harness.components.transfer import Transfer
-from harness.registry import AUGMENTATIONS, FIGURES, KINDS, PANELS
-from harness.study.claims import CompositeClaim, SingleClaim
-from harness.study.explain import EXAMPLES
-from harness.study.model import Factor, Study
-from harness.study.search import Search
-from harness.study.workload import Workload
+from harness.cli.reference import PAGES
 
 FOLDER = Path(__file__).parent
-BY_NAME: Mapping[str, Mapping[str, type[Component]]] = {
-    **{things: kind.listed() for things, kind in KINDS.items()},
-}  # fmt: skip
-PARTS: Mapping[str, type[Component]] = {
-    "workload": Workload, "factors": Factor, "search": Search, "claims": SingleClaim,
-    "claims of several parts": CompositeClaim, "transfer": Transfer,
-    "augmentation": mapping_of(AUGMENTATIONS.own()),
-}  # fmt: skip
-
-
-def study_file() -> str:
-    """Return the page about study files."""
-    parts = ["# Study file\n", "A study is a YAML file with these keys.\n", _fields(Study)]
-    parts += ["## A line of each\n", "```text", *EXAMPLES.values(), "```\n"]
-    for title, model in PARTS.items():
-        parts += [f"## {title[0].upper()}{title[1:]}\n", _first_line(model), _fields(model)]
-    for kind, models in BY_NAME.items():
-        parts.append(f"## {kind[0].upper()}{kind[1:]} by name\n")
-        for name, model in models.items():
-            parts += [f"### `{name}`\n", f"{cleandoc(model.__doc__ or '')}\n", _fields(model)]
-    return "\n".join(part for part in parts if part).rstrip() + "\n"
-
-
-def commands() -> str:
-    """Return the page about commands."""
-    parts = ["# Commands\n"]
-    parts.append(
-        "Exit status: 0 done, 1 some trials failed, 2 the input is wrong, 130 interrupted.\n"
-    )
-    parts.append("`harness --install-completion` lets a shell complete commands and options.\n")
-    group: Any = typer.main.get_command(app)
-    for name, command in sorted(group.commands.items()):
-        arguments = [p for p in command.params if p.param_type_name == "argument"]
-        usage = "".join(f" {argument.metavar or argument.name.upper()}" for argument in arguments)
-        parts.append(f"## `harness {name}{usage}`\n")
-        parts.append(f"{' '.join((command.help or '').split())}\n")
-        options = [p for p in command.params if p.param_type_name == "option"]
-        if options:
-            parts += ["| option | what it does | default |", "|---|---|---|"]
-            parts += [_option(option) for option in options] + [""]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-def reports() -> str:
-    """Return the page about the panels and figures of a report."""
-    parts = ["# Panels and figures of a report\n", "How to add one: [reports](../reports.md).\n"]
-    for title, kind in (("Panels", PANELS), ("Figures", FIGURES)):
-        parts += [f"## {title}\n", "| name | what it shows |", "|---|---|"]
-        parts += [f"| `{name}` | {_cell(kind.about(name))} |" for name in kind.names()] + [""]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-def _option(option: Any) -> str:
-    default = option.default
-    shown = "" if default in (None, False) or callable(default) else f"`{default}`"
-    return f"| `{', '.join(option.opts)}` | {_cell(option.help or '')} | {shown} |"
-
-
-def _fields(model: type[Component]) -> str:
-    """Return a table of the keys of a part."""
-    schema = model.model_json_schema()
-    plain = {name: one for name, one in schema.get("$defs", {}).items() if "properties" not in one}
-    rows = []
-    for key, field in schema.get("properties", {}).items():
-        if key == "name" and "const" in field:
-            continue
-        default = "required" if key in schema.get("required", ()) else _shown(field.get("default"))
-        rows.append(f"| `{key}` | {_type(field, plain)} | {default} | {_cell(_says(field))} |")
-    if not rows:
-        return ""
-    return "\n".join(["| key | is | default | |", "|---|---|---|---|", *rows, ""])
-
-
-def _says(field: Mapping[str, Any]) -> str:
-    limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    found = [f"{sign} {field[key]:g}" for key, sign in limits.items() if key in field]
-    return "; ".join(part for part in (field.get("description", ""), ", ".join(found)) if part)
-
-
-def _type(field: Mapping[str, Any], plain: Mapping[str, Any]) -> str:
-    """Say what a field takes; `plain` are definitions that are no part of their own."""
-    if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])
-    if "const" in field:
-        return f"`{field['const']}`"
-    for union in ("anyOf", "oneOf"):
-        if union in field:
-            return _joined(_type(option, plain) for option in field[union])
-    if "$ref" in field:
-        name = field["$ref"].rpartition("/")[2]
-        return _type(plain[name], plain) if name in plain else name
-    if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}), plain)}"
-    words = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or "
-             "false", "object": "mapping", "null": "nothing"}  # fmt: skip
-    return words.get(str(field.get("type")), "anything")
-
-
-def _joined(words: Iterable[str]) -> str:
-    found = list(dict.fromkeys(words))
-    return " or ".join(found) if len(found) <= 4 else "one of those below, by name"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    text = {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
-    return f"`{text}`"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _first_line(model: type[Component]) -> str:
-    return f"{(model.__doc__ or '').strip().partition(chr(10))[0]}\n"
-
-
-PAGES = {"study-file.md": study_file, "commands.md": commands, "panels.md": reports}
 
 
 def on_pre_build(config: object) -> None:
     """Write the pages; MkDocs calls this before it reads any."""
     del config
     for name, write in PAGES.items():
-        text = write()
-        if not (FOLDER / name).is_file() or (FOLDER / name).read_text(encoding="utf-8") != text:
-            (FOLDER / name).write_text(text, encoding="utf-8")
+        file, text = FOLDER / f"{name}.md", write()
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     StudyLike = str | Path | Mapping[str, Any] | LoadedStudy
 
 __all__ = [
-    "InputError", "Planned", "Result", "import_mlflow", "judge", "load", "plan", "report", "run",
-    "run_all",
+    "InputError", "Planned", "Result", "import_mlflow", "import_runs", "judge", "load", "plan",
+    "report", "run", "run_all",
 ]  # fmt: skip
 
 RESULTS = Path("results")
@@ -174,18 +174,19 @@ def run_all(
     return _with_faults(done, refresh_scoreboard(folder, out))
 
 
-def import_mlflow(
+def import_runs(
     study: StudyLike,
-    tracking_uri: str | None = None,
+    source: str | None = None,
     *,
     results: str | Path = RESULTS,
     reports: str | Path = REPORTS,
 ) -> Result:
-    """Judge claims over runs that other code trained and logged in MLflow; nothing is trained.
+    """Judge claims over runs that other code trained and logged; nothing is trained.
 
     Args:
-        study: as for `load`; its `training` is `mlflow`.
-        tracking_uri: where the runs were logged; default: $MLFLOW_TRACKING_URI.
+        study: as for `load`; its `training` is `mlflow` or `logged`.
+        source: where the runs are: an address of MLflow (default: $MLFLOW_TRACKING_URI) or of a
+            storage of Optuna, or a CSV, TSV, JSON lines or Parquet file.
         results: the folder of the records.
         reports: the folder of the reports.
 
@@ -194,13 +195,17 @@ def import_mlflow(
         StoreError: if the results cannot be used.
     """
     loaded = load(study)
-    from harness.run.importing import import_runs
+    from harness.run import importing
     from harness.run.outcome import RunOptions
     from harness.run.reports import refresh_scoreboard
 
     folder, out = Path(results), Path(reports)
-    done = import_runs(loaded, tracking_uri, RunOptions(folder, out))
+    done = importing.import_runs(loaded, source, RunOptions(folder, out))
     return _with_faults([Result.of_run(done, folder)], refresh_scoreboard(folder, out))[0]
+
+
+import_mlflow = import_runs
+"""What it was called when it knew MLflow alone."""
 
 
 def judge(studies: Iterable[str] | None = None, *, results: str | Path = RESULTS) -> list[Result]:

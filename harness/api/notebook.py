@@ -31,8 +31,13 @@ def plan_page(planned: Planned) -> str:
         _title(study.study, planned.plan.profile, study.question)
         + _table(["arm", *factors], _escaped(arms))
         + _table(["phase", "trials", "done"], _escaped(trials))
-        + f"<p>{planned.to_run} trials to run, about {planned.seconds:.0f} s on one worker</p>"
+        + f"<p>{planned.to_run} trials to run, {_time_of(planned)}</p>"
     )
+
+
+def _time_of(planned: Planned) -> str:
+    left = planned.seconds
+    return "their time is unknown yet" if left is None else f"about {left:.0f} s on one worker"
 
 
 def result_page(result: Result) -> str:

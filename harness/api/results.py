@@ -49,8 +49,8 @@ class Planned:
         return self.outlook.to_run
 
     @property
-    def seconds(self) -> float:
-        """The estimated time of these trials on one worker, in seconds."""
+    def seconds(self) -> float | None:
+        """The time of these trials on one worker, in seconds; None before any was measured."""
         return self.outlook.seconds
 
     def _repr_html_(self) -> str:

@@ -31,12 +31,16 @@ class Changes(Component):
     model_config = ConfigDict(json_schema_extra=_with_others)
 
     @model_validator(mode="after")
-    def _changes_something(self) -> Self:
-        given = self.model_dump(mode="json")
-        if not any(augmentation.changes for augmentation in augmentations(given)):
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
             known = " or ".join(f"`{name}`" for name in AUGMENTATIONS.names())
             raise ValueError(f"changes nothing: give {known}, or leave it out")
         return self
+
+
+def turned_off() -> dict[str, Any]:
+    """Return what each augmentation of a single setting has where it is off, such as `shift: 0`."""
+    return mapping_of(AUGMENTATIONS.own()).model_construct().model_dump(mode="json")
 
 
 def augmentations(settings: Mapping[str, Any] | None) -> list[Augmentation]:

@@ -17,6 +17,7 @@ from types import FrameType
 import typer
 
 from harness.cli import cards, guarding, importing, models, results, studies
+from harness.cli.documents import documents_alone
 from harness.errors import InputError
 
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 128
@@ -131,7 +132,8 @@ def run(arguments: list[str]) -> int:
     _signals.over = False
     try:
         try:
-            status = app(arguments, standalone_mode=False)
+            with documents_alone(arguments):
+                status = app(arguments, standalone_mode=False)
         finally:
             _signals.over = True
     except (KeyboardInterrupt, typer.Abort):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 from harness.cli.results import told
 from harness.errors import InputError, nearest
@@ -158,7 +158,7 @@ def verify(
     differing = sum(finding.differs for finding in found)
     if as_json:
         rows = [{"study": f.study, "says": f.says, "differs": f.differs} for f in found]
-        typer.echo(json.dumps({"differs": differing, "found": rows}))
+        emit({"differs": differing, "found": rows})
     else:
         typer.echo(f"{differing or 'nothing'} {'differ' if differing > 1 else 'differs'}")
     return 1 if differing else 0
@@ -198,4 +198,4 @@ def _print_as_json(judged: Sequence[ProfileResult], results: Path) -> None:
     from harness.api.results import Result
 
     found = [Result.of_profile(result, results).claims_as_dicts() for result in judged]
-    typer.echo(json.dumps([claim for claims in found for claim in claims]))
+    emit([claim for claims in found for claim in claims])

@@ -1,18 +1,24 @@
-"""The command about runs that other code logged in MLflow."""
+"""Commands about runs that other code logged."""
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options
+from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
+
+if TYPE_CHECKING:
+    from harness.study import LoadedStudy
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add these commands to the application."""
     app.command()(import_mlflow)
+    app.command(name="import")(import_)
 
 
 def import_mlflow(
@@ -28,18 +34,45 @@ def import_mlflow(
 
     The study says `training: {name: mlflow, ...}`; `harness new NAME --experiment ...` drafts one.
     """
-    from harness.api import import_mlflow as import_runs
-    from harness.cli.verdict_table import print_verdicts
     from harness.study import load_study
 
-    done = import_runs(
-        load_study(study, profile, overrides or ()),
-        tracking_uri,
-        results=results,
-        reports=out,
-    )
+    return _import(load_study(study, profile, overrides or ()), tracking_uri, results, out, as_json)
+
+
+def import_(
+    study: options.StudyFile,
+    runs: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUNS",
+            help="a CSV, JSON lines or Parquet file, a folder of TensorBoard's, or the address of"
+            " a storage of Optuna",
+        ),
+    ],
+    profile: options.Profile = None,
+    overrides: options.Overrides = None,
+    results: options.Results = RESULTS,
+    out: options.Reports = REPORTS,
+    as_json: options.AsJson = False,
+) -> int:
+    """Judge claims over runs that other code trained and left in a table; nothing is trained.
+
+    The study says `training: {name: logged, ...}`.
+    """
+    from harness.study import load_study
+
+    return _import(load_study(study, profile, overrides or ()), runs, results, out, as_json)
+
+
+def _import(
+    loaded: LoadedStudy, address: str | None, results: Path, out: Path, as_json: bool
+) -> int:
+    from harness.api import import_runs
+    from harness.cli.verdict_table import print_verdicts
+
+    done = import_runs(loaded, address, results=results, reports=out)
     if as_json:
-        typer.echo(json.dumps(done.to_dict()))
+        emit(done.to_dict())
         return 1 if done.left_out else 0
     counts = ", ".join(f"{count} {state}" for state, count in done.counts.items() if count)
     typer.echo(f"{done.study} ({done.profile}): {counts}")

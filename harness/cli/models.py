@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli import options
+from harness.cli.documents import emit
 from harness.cli.options import RESULTS
 
 
@@ -45,5 +45,5 @@ def models(
         if not as_json:
             typer.echo(outcome.text)
     if as_json:
-        typer.echo(json.dumps(done))
+        emit(done)
     return 0 if all(found["model"] for found in done) else 1

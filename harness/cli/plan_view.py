@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.running_view import running_lines, study_part
@@ -23,8 +23,19 @@ if TYPE_CHECKING:
     from harness.plan.pilot import Pilot
 
 
-def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> dict[str, Any]:
-    """Return the plan as `harness plan --json` prints it, with what a pilot found."""
+MOST_ARMS = 200
+"""Rows of the table of arms; more are counted."""
+
+
+MANY_ARMS = 1000
+"""Arms from which on a plan asks whether so many are meant."""
+
+
+def plan_as_dict(
+    plan: Plan, outlook: Outlook, pilot: Pilot | None = None, reading: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the plan as `harness plan --json` prints it; see `print_plan`."""
+    left = outlook.seconds
     return {
         "study": plan.study.study,
         "profile": plan.profile,
@@ -52,9 +63,10 @@ def plan_as_dict(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> di
         "power": power_of(plan.study),
         "timing": timing_as_dict(plan),
         "pilot": _pilot_as_dict(plan, pilot),
-        "seconds_on_one_worker": round(outlook.seconds, 1),
+        "seconds_on_one_worker": None if left is None else round(left, 1),
         "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
         "data_present": bool(plan.fingerprints),
+        "reading": list(reading),
         "resources": study_part(plan.study, "resources"),
         "faults": study_part(plan.study, "faults"),
         "checkpoints": study_part(plan.study, "checkpoints"),
@@ -69,26 +81,16 @@ def _pilot_as_dict(plan: Plan, pilot: Pilot | None) -> dict[str, Any] | None:
     return pilot_as_dict(plan, pilot)
 
 
-def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None:
-    """Print the plan to the terminal, with what a pilot says about spending."""
+def print_plan(
+    plan: Plan, outlook: Outlook, pilot: Pilot | None = None, reading: Sequence[str] = ()
+) -> None:
+    """Print the plan, with what a pilot says about spending, and how the data are read."""
     from rich.console import Console  # a program that asks for JSON need not wait for it
-    from rich.table import Table
 
     console = Console()
     study = plan.study
     console.print(f"[bold]{study.study}[/bold] ({plan.profile}): {study.question}", highlight=False)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("arm", *study.factors, "searched"):
-        table.add_column(heading, overflow="fold")
-    for arm in plan.all_arms:
-        space = plan.space(arm)
-        searched = ", ".join(space.dimensions) if space else "–"
-        mark = " (baseline)" if arm.is_baseline else ""
-        if arm.name == SIMPLE_BASELINE:
-            mark = f" ({study.simple_model})"
-        levels = [str(arm.levels.get(factor, "–")) for factor in study.factors]
-        table.add_row(arm.name + mark, *levels, searched)
-    console.print(table)
+    _print_arms(console, plan)
     print_search(console, plan)
     for name in plan.stages:
         users = [arm.name for arm in plan.arms if name in sources_of(arm.workload).values()]
@@ -104,6 +106,16 @@ def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None
     for phase, count in outlook.total.items():
         done = outlook.done[phase]
         console.print(f"{phase:<13} {count:>6} trials, {done} done", highlight=False)
+    if len(plan.arms) > MANY_ARMS:
+        console.print(
+            f"warning: {len(plan.arms):,} arms; is each combination of levels meant?"
+            " `harness list designs` shows smaller designs",
+            style="yellow",
+            highlight=False,
+        )
+    for line in reading:
+        style = "yellow" if line.startswith("warning:") else None
+        console.print(line, highlight=False, markup=False, style=style)
     for line in (*timing_lines(plan), *_own_code_lines(plan), *running_lines(study)):
         console.print(line, highlight=False)
     _print_rest(console, plan, outlook)
@@ -116,6 +128,27 @@ def print_plan(plan: Plan, outlook: Outlook, pilot: Pilot | None = None) -> None
 
         for line in pilot_lines(plan, pilot):
             console.print(line, highlight=False)
+
+
+def _print_arms(console: Console, plan: Plan) -> None:
+    """Print a row for each arm: its levels, and what is searched."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("arm", *plan.study.factors, "searched"):
+        table.add_column(heading, overflow="fold")
+    for arm in plan.all_arms[:MOST_ARMS]:
+        space = plan.space(arm)
+        searched = ", ".join(space.dimensions) if space else "–"
+        mark = " (baseline)" if arm.is_baseline else ""
+        if arm.name == SIMPLE_BASELINE:
+            mark = f" ({plan.study.simple_model})"
+        levels = [str(arm.levels.get(factor, "–")) for factor in plan.study.factors]
+        table.add_row(arm.name + mark, *levels, searched)
+    console.print(table)
+    if len(plan.all_arms) > MOST_ARMS:
+        more = len(plan.all_arms) - MOST_ARMS
+        console.print(f"and {more:,} more; --json has them all", highlight=False)
 
 
 _SHOWN_IF = {
@@ -173,12 +206,12 @@ def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:
         console.print("The data is not on this machine yet; a run would download it first.")
     if outlook.to_run == 0:
         console.print("Everything is done; a run would only rebuild the report.")
-    else:
-        console.print(
-            f"to run        {outlook.to_run:>6} trials, about {seconds(outlook.seconds)} of work "
-            f"for one worker{_further(outlook)}",
-            highlight=False,
-        )
+        return
+    left = outlook.seconds
+    says = "how long they take is unknown until the first ones have been trained"
+    if left is not None:
+        says = f"about {seconds(left)} of work for one worker{_further(outlook)}"
+    console.print(f"to run        {outlook.to_run:>6} trials, {says}", highlight=False)
 
 
 def _further(outlook: Outlook) -> str:

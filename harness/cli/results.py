@@ -1,8 +1,7 @@
-"""Commands about results: report, publish, trial, ui, export-optuna."""
+"""Commands about results: report, merge, publish, trial, ui, export-optuna."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import options
+from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (report, publish, trial, ui, export_optuna):
+    for command in (report, merge, publish, trial, ui, export_optuna):
         app.command()(command)
 
 
@@ -109,8 +109,42 @@ def _compare(
     first, second = (one.judged(wanted) for one in sets)
     view = compare(first, second, (str(folders[0]), str(folders[1])))
     page = build_comparison(view, out)
-    typer.echo(json.dumps(view.to_dict()) if as_json else f"{view.headline}\ncomparison: {page}")
+    if as_json:
+        emit(view.to_dict())
+    else:
+        typer.echo(f"{view.headline}\ncomparison: {page}")
     return told([fault for one in sets for fault in one.faults_of(wanted)], wanted)
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="with results")],
+    into: Annotated[Path, typer.Option(help="a folder that has no results yet")] = Path("merged"),
+    keep_first: Annotated[
+        bool,
+        typer.Option(
+            "--keep-first", help="of two different records of a trial, the first folder's"
+        ),
+    ] = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Join results of several folders, such as those of two machines, in a new one.
+
+    Every trial has one record then; records of one trial that differ are refused. The folders stay
+    as they are. `harness run STUDY --results FOLDER` goes on with what is missing.
+    """
+    from harness.store import merge as join
+
+    if len(folders) < 2:
+        raise InputError("name at least two folders")
+    done = join(folders, into, keep_first=keep_first)
+    if as_json:
+        found = {"into": str(into), "records": done.records, "executions": done.executions}
+        emit(found | {"contradicting": list(done.contradicting)})
+        return 0
+    typer.echo(f"{into}: {done.records} records, {done.executions} runs of studies")
+    if done.contradicting:
+        typer.echo(f"{len(done.contradicting)} trials had another record in a later folder")
+    return 0
 
 
 def publish(
@@ -183,13 +217,13 @@ def trial(
     store = open_store(results, create=False)
     record = _find(store, trial_id)
     if not replay:
-        typer.echo(json.dumps(record.to_dict(), indent=None if as_json else 2))
+        emit(record.to_dict(), indent=None if as_json else 2)
         return 0
     again = train_again(record, store, data_root)
     if as_json:
         said = {"trial_id": record.trial_id, "identical": again.identical}
         said |= {"code_changed": again.code_changed}
-        typer.echo(json.dumps(said))
+        emit(said)
     else:
         if again.code_changed:
             typer.echo("the code that trains it is not what it was when the trial was recorded")

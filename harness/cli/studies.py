@@ -1,8 +1,7 @@
-"""Commands about study files: validate, plan, run, new, list, schema."""
+"""Commands about study files: validate, plan, run, new, list, schema, docs."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError, Problem, nearest
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (validate, plan, pilot, run, new, list_, schema):
+    for command in (validate, plan, pilot, run, new, list_, schema, docs):
         app.command(name=command.__name__.strip("_"))(command)
 
 
@@ -96,17 +96,20 @@ def plan(
     from harness.api import plan as make_plan
     from harness.cli.plan_view import plan_as_dict, print_plan
     from harness.plan.pilot import read_pilot
+    from harness.run.prepare import reading
     from harness.study import load_study
+    from harness.workloads import data_root as root_of
 
     planned = make_plan(
         load_study(study, profile, overrides or ()), results=results, data=data_root
     )
     of = planned.plan
     found = read_pilot(results, of.study.study, of.profile)
+    told = reading(of, root_of(data_root))
     if as_json:
-        typer.echo(json.dumps(plan_as_dict(of, planned.outlook, found)))
+        emit(plan_as_dict(of, planned.outlook, found, told))
     else:
-        print_plan(of, planned.outlook, found)
+        print_plan(of, planned.outlook, found, told)
     return 0
 
 
@@ -137,7 +140,7 @@ def pilot(
     tell = (lambda _: None) if as_json else typer.echo
     found = run_pilot(plan, results, data_root, seeds=seeds, searches=searches, tell=tell)
     if as_json:
-        typer.echo(json.dumps(pilot_as_dict(plan, found)))
+        emit(pilot_as_dict(plan, found))
     for line in () if as_json else pilot_lines(plan, found):
         typer.echo(line)
     return 0
@@ -189,7 +192,7 @@ def run(
     )
     if as_json:
         documents = [result.to_dict() for result in finished]
-        typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents))
+        emit(documents[0] if len(documents) == 1 else documents)
     lacking = any(not model["model"] for result in finished for model in result.models)
     failed = any(result.counts["failed"] or result.left_out for result in finished)
     return 1 if lacking or failed else 0
@@ -216,7 +219,13 @@ def _display(results: Path, tracking_uri: str | None) -> Observer:
 
 def new(
     name: Annotated[str, typer.Argument(help="name of the study")],
-    data: Annotated[str | None, typer.Option(help="its data: harness list data")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="harness list data; your own as image_folder:PATH, texts:PATH, ..."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="of table_file: the column to be predicted")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="its model, or my_module:function")] = None,
     vary: Annotated[str | None, typer.Option(help="what is varied: model.depth, ...")] = None,
     levels: Annotated[str | None, typer.Option(help="the levels, separated by commas")] = None,
@@ -227,30 +236,40 @@ def new(
         str | None, typer.Option(help="of MLflow: a study of runs that other code logged there")
     ] = None,
     tracking_uri: options.TrackingUri = None,
+    runs: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUNS", help="a study of such runs: see `harness import`"),
+    ] = None,
 ) -> int:
     """Write a commented study to start from; on a terminal, ask for what no option says.
 
-    With --experiment it is about runs that are in MLflow already: --vary and --metric name a
-    parameter and a metric of theirs, and the rest is found out.
+    With --experiment it is about runs that are in MLflow already, with --from about those of a
+    table, a storage of Optuna or a folder of TensorBoard's: --vary and --metric name a parameter
+    and a metric of theirs, and the rest is found out.
     """
-    from harness.cli.template import Answers, fill, write_study
+    from harness.cli.template import QUESTIONS, Answers, data_setting, fill, write_study
 
     given = {
         "data": data, "model": model, "vary": vary, "levels": levels, "metric": metric,
         "seeds": seeds,
     }  # fmt: skip
     answers = {key: value for key, value in given.items() if value is not None}
-    if experiment is not None:
+    if experiment is not None or runs is not None:
         from harness.cli.logged_template import Draft, draft
 
-        unused = sorted(set(answers) - {"vary", "metric"})
+        unused = sorted(set(answers) - {"vary", "metric"}) + (["target"] if target else [])
         if unused:
             raise InputError(f"--{unused[0]} is found out from the runs of the experiment")
-        asked = Draft(name, experiment, tracking_uri, vary, metric)
+        asked = Draft(name, experiment, tracking_uri, runs, vary, metric)
         file = write_study(name, folder, lambda: draft(asked))
-        typer.echo(f"{file} is written; read it, then: harness import-mlflow {file}")
+        command = f"import-mlflow {file}" if runs is None else f"import {file} {runs}"
+        typer.echo(f"{file} is written; read it, then: harness {command}")
         return 0
-    if sys.stdin.isatty():
+    asked_for = typer.prompt if sys.stdin.isatty() else None
+    if asked_for and "data" not in answers:
+        answers["data"] = typer.prompt(QUESTIONS["data"], default=Answers.data)
+    answers["data"] = data_setting(str(answers.get("data", Answers.data)), target, asked_for)
+    if asked_for:
         _ask(answers)
     file = write_study(name, folder, lambda: fill(name, Answers(**answers)))  # type: ignore[arg-type]
     typer.echo(f"{file} is written; try: harness plan {file}")
@@ -259,12 +278,13 @@ def new(
 
 def _ask(answers: dict[str, str | int]) -> None:
     """Ask for what is not answered yet, with an answer to choose by return."""
-    from harness.cli.template import QUESTIONS, Answers, default_metric
+    from harness.cli.template import QUESTIONS, Answers, default_metric, default_model
 
     for key, question in QUESTIONS.items():
         usual = getattr(Answers(), key)
-        if key == "metric":
-            usual = default_metric(str(answers["data"]))
+        if key in ("metric", "model"):
+            data = str(answers["data"])
+            usual = default_metric(data) if key == "metric" else default_model(data)
         if key not in answers:
             answers[key] = typer.prompt(question, default=usual, type=type(usual))
 
@@ -287,9 +307,42 @@ def list_(kind: Annotated[str, typer.Argument(help="what to list")] = "kinds") -
     return 0
 
 
-def schema() -> int:
-    """Print the JSON Schema of study files, for editors."""
+def schema(
+    command: Annotated[
+        str | None, typer.Argument(help="whose JSON document is meant, in place of study files")
+    ] = None,
+) -> int:
+    """Print the JSON Schema of study files, for editors, or of what a command's --json prints."""
+    from harness.cli.forms import forms
     from harness.study.load import schema as study_schema
 
-    typer.echo(json.dumps(study_schema(registered=True), indent=2))
+    known = forms()
+    if command is not None and command not in known:
+        names = ", ".join(known)
+        near = nearest(command, known)
+        raise InputError(f"'{command}' prints no document (these do: {names}){near}")
+    found = study_schema(registered=True) if command is None else known[command].json_schema()
+    emit(found, indent=2)
+    return 0
+
+
+def docs(
+    page: Annotated[
+        str | None, typer.Argument(help="its name; without one, all are listed")
+    ] = None,
+) -> int:
+    """Print a page of the documentation; no network is needed."""
+    from harness.cli import reference
+
+    known = reference.pages()
+    if page is None:
+        width = max(map(len, known))
+        for name, title in known.items():
+            typer.echo(f"{name:<{width}}  {title}")
+        return 0
+    if page not in known:
+        raise InputError(
+            f"there is no page '{page}'{nearest(page, known)}; `harness docs` lists all"
+        )
+    typer.echo(reference.page(page))
     return 0

@@ -7,16 +7,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
+from harness.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from harness.data_spec import Form
 
 SCHEMA = "study.schema.json"
 
 _STUDY = """\
 # yaml-language-server: $schema={schema}
 study: {name}
-question: Does changing {factor} matter for {model} on {data}?
+question: Does changing {factor} matter for {model} on {data_name}?
 
 workload:                       # what every arm has in common
   data: {data:<23} # `harness list data` shows what there is
@@ -51,7 +54,7 @@ class Answers:
     """What a new study is about. Each has a question, for those who are asked."""
 
     data: str = "digits"
-    model: str = "mlp"
+    model: str = ""
     vary: str = "model.activation"
     levels: str = "relu, tanh"
     metric: str = ""
@@ -59,7 +62,7 @@ class Answers:
 
 
 QUESTIONS = {
-    "data": "Data (harness list data)",
+    "data": "Data (harness list data; your own as image_folder:PATH, table_file:PATH, ...)",
     "model": "Model (harness list models, or my_module:my_function)",
     "vary": "What to vary: a path such as model.depth or optimizer.name",
     "levels": "Its levels, separated by commas; the first is the baseline",
@@ -71,13 +74,95 @@ assert list(QUESTIONS) == [field.name for field in fields(Answers)]
 
 def default_metric(data: str) -> str:
     """Return the metric that usually judges such data; accuracy where the data are unknown."""
+    known = _form_of(data)
+    numbers = known is not None and known.kind == "numbers"
+    return "test.root_mean_squared_error" if numbers else "test.accuracy"
+
+
+def default_model(data: str) -> str:
+    """Return a network that reads such data."""
+    known = _form_of(data)
+    return "transformer" if known is not None and known.vocabulary is not None else "mlp"
+
+
+def _form_of(data: str) -> Form | None:
+    """Return the form of data as a study writes them; None where the data are unknown."""
+    from harness.components.base import named
     from harness.data import data_of
+    from harness.study.document import parse_value
 
     try:
-        kind = data_of({"name": data}).kind
-    except (KeyError, ValueError):  # which is told when the whole study is checked
-        return "test.accuracy"
-    return "test.root_mean_squared_error" if kind == "numbers" else "test.accuracy"
+        return data_of(named(parse_value(data))).form
+    except (InputError, KeyError, ValueError):  # which is told when the whole study is checked
+        return None
+
+
+def data_setting(data: str, target: str | None, ask: Callable[[str], str] | None) -> str:
+    """Return data as a study writes them: `image_folder:pets` is `{name: ..., path: pets}`.
+
+    Args:
+        data: a name, a name with a path (or with the source of a series or table) after a colon, or
+            what a study would say.
+        target: the column to be predicted, of a table.
+        ask: asks for what is missing; None where nobody can be asked.
+
+    Raises:
+        InputError: if something is missing and nobody can be asked.
+        DataMissingError: if a table cannot be read.
+    """
+    from harness.registry import DATA
+
+    name, _, place = data.partition(":")
+    if name not in DATA.own():
+        _unused(target, data)
+        return data
+    fields = DATA.find(name).model_fields
+    key = next((key for key in ("path", "source") if key in fields), None)
+    if place and key is None:
+        raise InputError([Problem(f"{name} has neither a path nor a source", "--data")])
+    if key and not place and fields[key].is_required():
+        if ask is None:
+            raise InputError([Problem(f"needs its {key}, such as {name}:my_{key}", "--data")])
+        place = ask(f"The {key} of {name}")
+    settings = {key: place} if key and place else {}
+    if name == "table_file":
+        settings |= _target(place, target, ask)
+    else:
+        _unused(target, name)
+    if not settings:
+        return name
+    return f"{{{', '.join(f'{k}: {shown(v)}' for k, v in {'name': name, **settings}.items())}}}"
+
+
+def _unused(target: str | None, data: str) -> None:
+    if target is not None:
+        raise InputError([Problem(f"is for table_file, not for {data}", "--target")])
+
+
+FEWEST_NUMBERS = 20
+"""Different whole numbers in a column from which on it is taken for a number, not a class."""
+
+
+def _target(path: str, target: str | None, ask: Callable[[str], str] | None) -> dict[str, str]:
+    """Return the column of a table that is to be predicted, and whether it holds numbers."""
+    import pyarrow as pa
+
+    from harness.data._files import column
+    from harness.data.table_file import TableFile
+    from harness.workloads import data_root
+
+    file = TableFile(name="table_file", target=target or "?", path=path)
+    table, _ = file.read_tables(data_root(None))
+    names = ", ".join(table.column_names)
+    if target is None and ask is None:
+        message = f"say which column is to be predicted; {file.path} has: {names}"
+        raise InputError([Problem(message, "--target")])
+    target = target or (ask(f"The column to be predicted ({names})") if ask else "")
+    values = column(table, target, file.path)
+    number = pa.types.is_floating(values.type) or (
+        pa.types.is_integer(values.type) and len(values.unique()) >= FEWEST_NUMBERS
+    )
+    return {"target": target} | ({"targets": "numbers"} if number else {})
 
 
 def write_study(name: str, folder: Path, fill: Callable[[], str]) -> Path:
@@ -124,11 +209,13 @@ def fill(name: str, answers: Answers) -> str:
     words = [shown(level) for level in levels]
     factor = answers.vary.removesuffix(".name").rpartition(".")[2]
     metric = answers.metric or default_metric(answers.data)
+    whole = re.match(r"\{name: (\w+)", answers.data)
     return _STUDY.format(
         schema=SCHEMA,
         name=name,
         data=answers.data,
-        model=answers.model,
+        data_name=whole.group(1) if whole else answers.data,
+        model=answers.model or default_model(answers.data),
         vary=answers.vary,
         factor=factor,
         factor_id=claim_id(factor),

@@ -16,6 +16,7 @@ from pydantic import (
 
 from harness.components.base import FUNCTION, Component, named, unsaid
 from harness.metrics import BUILT_IN, Goal
+from harness.trial import ELSEWHERE
 
 GIVEN = ("seed", "epochs", "phase", "data")
 """What a training of one's own is told beside its settings."""
@@ -144,14 +145,27 @@ class OwnTraining(Component):
 
 
 class LoggedRuns(Component):
-    """Runs that other code trained and logged in MLflow stand for trials; nothing is trained.
+    """Runs that other code trained and logged stand for trials; nothing is trained.
 
     `harness import-mlflow` reads them. The runs of an arm are the finished ones that have its
     `params`; what varies is a path such as `training.params.activation`.
     """
 
-    name: Literal["mlflow"]
-    experiment: str = Field(min_length=1, description="the name of the experiment in MLflow")
+    name: Literal["mlflow", "logged"] = Field(
+        description="mlflow: `harness import-mlflow` reads them; logged: `harness import` does, "
+        "from a table or a storage of Optuna"
+    )
+    experiment: str | None = Field(
+        None,
+        min_length=1,
+        description="the name of the experiment in MLflow, or of the study in a storage of Optuna",
+    )
+    run: str | None = Field(
+        None, exclude_if=unsaid, description="of a table: the column that tells runs apart"
+    )
+    epoch: str | None = Field(
+        None, exclude_if=unsaid, description="of a table with a row for each epoch: its column"
+    )
     params: dict[str, Any] = Field(
         default_factory=dict, description="parameters, and their values, that every run has"
     )
@@ -180,10 +194,18 @@ class LoggedRuns(Component):
         check_goals(metrics)
         return metrics
 
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if self.name == "mlflow" and self.experiment is None:
+            raise ValueError("`experiment` is missing: its name in MLflow")
+        if self.name == "mlflow" and (self.run or self.epoch):
+            raise ValueError("`run` and `epoch` are columns of a table, of `name: logged`")
+        return self
+
 
 def _training_kind(value: Any) -> str:
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", "")
-    return "mlflow" if name == "mlflow" else "own_training"
+    return "mlflow" if name in ELSEWHERE else "own_training"
 
 
 Training = Annotated[

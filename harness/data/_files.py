@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.components.base import unsaid
 from harness.data._divide import PARTS, Labelled, OwnData, parts_of
 from harness.data.base import DataMissingError, missing
 from harness.errors import nearest
 from harness.lazy import numpy as np
+from harness.own.lookup import CodeMissingError, beside, one_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,11 +25,28 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".tsv", ".parquet")
 
 
+Separator = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=1,
+        exclude_if=unsaid,
+        description="what divides the columns of a CSV file, such as ';'; a comma unless given",
+    ),
+]
+Decimal = Annotated[
+    Literal[".", ","] | None,
+    Field(exclude_if=unsaid, description="what stands before the decimals in a CSV file"),
+]
+
+
 class OwnFiles(OwnData):
     """Data in files."""
 
     path: str = Field(
-        min_length=1, max_length=4096, description="here, under the data root, or absolute"
+        min_length=1,
+        max_length=4096,
+        description="here, beside the study file, under the data root, or absolute",
     )
     checksums: str | None = Field(
         None,
@@ -80,8 +101,8 @@ class OwnFiles(OwnData):
             DataMissingError: naming the first such file.
         """
         if not files:
-            raise missing(f"there is no data in '{self.path}', neither here nor", root,
-                          "Check the path")  # fmt: skip
+            places = "neither here, nor beside the study file, nor"
+            raise missing(f"there is no data in '{self.path}', {places}", root, "Check the path")
         if self.checksums is None:
             return
         known = {file.resolve(): file for file in files}
@@ -113,6 +134,9 @@ class Columns(OwnFiles):
         "validation and test",
     )
 
+    separator: Separator = None
+    decimal: Decimal = None
+
     suffixes: ClassVar[tuple[str, ...]] = TABLES
 
     def read_tables(self, root: Path) -> tuple[pa.Table, NDArray[Any] | None]:
@@ -128,7 +152,7 @@ class Columns(OwnFiles):
         tables, parts = [], []
         for file in files:
             name = self.says(file, root)
-            table = _read_table(file, name)
+            table = _read_table(file, name, self)
             tables.append(table)
             if file != self.place(root):
                 part = next((PARTS[s] for s in PARTS if file.name.lower().startswith(s)), None)
@@ -159,12 +183,25 @@ class Columns(OwnFiles):
 
 
 def _place(path: str, root: Path) -> Path:
-    """Return the file or folder that a path names: here, or under the data root."""
+    """Return the file or folder that a path names; see `found_at`."""
     here = Path(path).expanduser()
     try:
-        return here if here.is_absolute() or here.exists() else root / here
+        return here if here.is_absolute() else found_at(path, root)
     except OSError:  # such as a name that is too long
         return here
+
+
+def found_at(path: str, root: Path) -> Path:
+    """Return where a path is: here, beside the study file, or else under the data root.
+
+    Raises:
+        DataMissingError: if it is here and beside the study file, and these are not the same.
+    """
+    try:
+        found = one_of([path, *(os.path.join(folder, path) for folder in beside())], path)
+    except CodeMissingError as error:
+        raise DataMissingError(str(error)) from None
+    return root / path if found is None else Path(found)
 
 
 def _is_there(file: Path) -> bool:
@@ -192,12 +229,13 @@ def _checksums(path: str, root: Path) -> dict[str, tuple[Path, str]]:
     return found
 
 
-def _read_table(file: Path, name: str) -> pa.Table:
+def _read_table(file: Path, name: str, how: Columns) -> pa.Table:
     """Read a CSV, TSV or Parquet file.
 
     Args:
         file: its path.
         name: that errors give it.
+        how: columns are divided, and decimals written.
     """
     import pyarrow as pa
     from pyarrow import csv, parquet
@@ -206,18 +244,44 @@ def _read_table(file: Path, name: str) -> pa.Table:
         if file.suffix.lower() == ".parquet":
             table = parquet.read_table(file)
         else:
-            tab = "\t" if file.suffix.lower() == ".tsv" else ","
+            usual = "\t" if file.suffix.lower() == ".tsv" else ","
+            divider = how.separator or usual
             table = csv.read_csv(
                 file,
-                parse_options=csv.ParseOptions(delimiter=tab, newlines_in_values=True),
-                convert_options=csv.ConvertOptions(strings_can_be_null=True),
+                parse_options=csv.ParseOptions(delimiter=divider, newlines_in_values=True),
+                convert_options=csv.ConvertOptions(
+                    strings_can_be_null=True, decimal_point=how.decimal or "."
+                ),
             )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise DataMissingError(f"{name} cannot be read: {reason}") from None
+        hint = other_separator(first_line(file), how.separator) if how.separator is None else ""
+        raise DataMissingError(f"{name} cannot be read: {reason}{hint}") from None
+    if len(table.column_names) == 1:
+        hint = other_separator(table.column_names[0], how.separator)
+        if hint:
+            raise DataMissingError(f"{name} has one column only{hint}")
     if len(set(table.column_names)) < len(table.column_names):
         raise DataMissingError(f"{name} has two columns of one name")
     return table
+
+
+def first_line(file: Path) -> str:
+    """Return the first line of a file of text; empty if it is none."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as lines:
+            return lines.readline().strip()
+    except OSError:
+        return ""
+
+
+def other_separator(header: str, separator: str | None) -> str:
+    """Say by what columns seem to be divided, where it is not what they were read by."""
+    counted = {one: header.count(one) for one in ";\t|," if one != (separator or ",")}
+    likely = max(counted, key=lambda one: counted[one])
+    if not counted[likely]:
+        return ""
+    return f"; columns seem to be divided by {likely!r}: say `separator: {json.dumps(likely)}`"
 
 
 def column(table: pa.Table, name: str, where: str) -> pa.ChunkedArray:

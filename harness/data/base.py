@@ -142,6 +142,17 @@ class Data(WithOptions):
         del file, root
         return ""
 
+    def reading(self, root: Path) -> list[str]:
+        """Say how files of the user's are read and divided, for a plan; a line for each thing.
+
+        Lines that begin with `warning:` say what is probably not meant.
+
+        Raises:
+            DataMissingError: as `load`.
+        """
+        del root
+        return []
+
     def decides(self) -> dict[str, Any]:
         """Return the settings that decide, beside the bytes of files, which examples there are."""
         return self.model_dump(mode="json", exclude={"validation_fraction"})

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.data._dataset import Dataset, Examples, Handling, blocks
+from harness.data._files import found_at
 from harness.data.base import Data, DataMissingError, Fraction, Limit, bundled, missing
 from harness.data_spec import Form
 from harness.errors import nearest
@@ -72,7 +73,7 @@ class Characters(Data):
 
     def sizes(self) -> tuple[int, int]:
         """See `Data`."""
-        here = Path(self.source)
+        here = self._file(Path())
         guess = here.stat().st_size if here.is_file() else _GUESS
         return self._counts(_LENGTHS.get(self.source, guess))
 
@@ -116,7 +117,7 @@ class Characters(Data):
             return bundled("pydoc_data", "topics.py")
         if self.source == "tinyshakespeare":
             return root / "tinyshakespeare" / "input.txt"
-        return Path(self.source) if Path(self.source).is_file() else root / self.source
+        return found_at(self.source, root)
 
     def _text(self, root: Path) -> str:
         file, source = self._file(root), self.source
@@ -126,8 +127,8 @@ class Characters(Data):
             )
         if not file.is_file():
             raise DataMissingError(
-                f"there is no text '{source}', neither by that name, nor as a file here or under "
-                f"'{root}'{nearest(source, _LENGTHS)}"
+                f"there is no text '{source}', neither by that name, nor as a file here, beside the"
+                f" study file or under '{root}'{nearest(source, _LENGTHS)}"
             )
         text = file.read_text(encoding="utf-8", errors="replace")
         if source != "python":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from harness.data._dataset import Dataset, Examples, Handling, blocks, split
+from harness.data._files import Decimal, Separator, found_at, other_separator
+from harness.data._reading import WARNING, dates_of, order_warning
 from harness.data.base import Data, DataMissingError, Limit, bundled, missing
 from harness.data_spec import Form
 from harness.errors import nearest
@@ -77,6 +80,8 @@ class Series(Data):
     limit: Limit | None = Field(
         None, description="use only the last so many windows before the test part"
     )
+    separator: Separator = None
+    decimal: Decimal = None
 
     rule: ClassVar[str] = "windows-1"
     clustered: ClassVar[bool] = True
@@ -130,6 +135,32 @@ class Series(Data):
         """See `Data`."""
         return [self._file(root)]
 
+    def reading(self, root: Path) -> list[str]:
+        """See `Data`; rows count from 1, the header aside."""
+        if self.source in _SERIES:
+            return []
+        table, data = self._table(root), self.load(root)
+        train, validation = split(data.examples.targets, self.validation_fraction, 0, data.handling)
+        span = self.steps + self.horizon - 1
+        boundary = len(table) - _test_points(len(table))
+        first = boundary - (len(data.examples) + span)
+        parts = [
+            ("training", first + int(train[0]), first + int(train[-1]) + span + 1, len(train)),
+            ("validation", first + int(validation[0]), boundary, len(validation)),
+            ("test", boundary, len(table), len(data.test)),
+        ]
+        _, rows = self._rows(root)
+        dated = dates_of(rows)
+        lines = [
+            f"{self.source}: {len(table):,} rows; '{self._column(root)}' is predicted,"
+            f" {self.horizon} rows ahead, from the {self.steps} rows before"
+        ]
+        for name, begin, end, windows in parts:
+            when = f", {dated[0][begin]} to {dated[0][end - 1]}" if dated else ""
+            lines.append(f"  {name}: rows {begin + 1:,} to {end:,}{when}; {windows:,} windows")
+        out_of_order = order_warning(dated[1]) if dated else None
+        return lines + ([WARNING + out_of_order] if out_of_order else [])
+
     def load(self, root: Path) -> Dataset:
         """Read the series and cut it into windows."""
         table = self._table(root)
@@ -167,13 +198,12 @@ class Series(Data):
             return root / "ETT-small" / "ETTh1.csv"
         if source in _SERIES:
             return bundled("statsmodels", "datasets", source, f"{source}.csv")
-        return Path(source) if Path(source).is_file() else root / source
+        return found_at(source, root)
 
     def _table(self, root: Path) -> NDArray[np.float64]:
         """Return the values that a window holds, shape (points, features), the target in front."""
         columns = self._columns(root)
-        known = _SERIES.get(self.source)
-        column = self.column or (known.column if known else next(reversed(columns), ""))
+        column = self._column(root, columns)
         if column not in columns:
             names = ", ".join(columns) or "none with numbers"
             raise DataMissingError(
@@ -183,6 +213,24 @@ class Series(Data):
         others = [name for name in columns if name != column] if self.inputs == "all" else []
         return np.stack([columns[name] for name in [column, *others]], axis=1)
 
+    def _column(self, root: Path, columns: Mapping[str, Any] | None = None) -> str:
+        """Return the name of the column that is predicted."""
+        known = _SERIES.get(self.source)
+        last = next(reversed(list(columns or self._columns(root))), "")
+        return self.column or (known.column if known else last)
+
+    def _rows(self, root: Path) -> tuple[list[str], list[list[str]]]:
+        """Return the cells of the header and of each row."""
+        file = self._file(root)
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            header, *rows = [row for row in csv.reader(lines, delimiter=self.separator or ",")
+                             if row]  # fmt: skip
+        if len(header) == 1:
+            hint = other_separator(header[0], self.separator)
+            if hint:
+                raise DataMissingError(f"{self.source} has one column only{hint}")
+        return header, rows
+
     def _columns(self, root: Path) -> dict[str, NDArray[np.float64]]:
         """Read the columns of numbers; a missing value is the one before it."""
         file, source = self._file(root), self.source
@@ -190,19 +238,19 @@ class Series(Data):
             raise missing("ETTh1 is not", root, "Put ETTh1.csv (Zhou et al. 2021) into ETT-small")
         if not file.is_file():
             raise DataMissingError(
-                f"there is no series '{source}', neither by that name, nor as a CSV file here or "
-                f"under '{root}'{nearest(source, _SERIES)}"
+                f"there is no series '{source}', neither by that name, nor as a CSV file here, "
+                f"beside the study file or under '{root}'{nearest(source, _SERIES)}"
             )
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            header, *rows = [row for row in csv.reader(lines) if row]
-        table = np.array([[_number(cell) for cell in row] for row in rows])
+        header, rows = self._rows(root)
+        table = np.array([[_number(cell, self.decimal) for cell in row] for row in rows])
         if source == "elnino":  # a row a year, a column a month
             return {"temperature": _filled(table[:, 1:].ravel())}
         numeric = [i for i in range(len(header)) if np.isfinite(table[:, i]).mean() > 0.5]
         return {header[i].strip(): _filled(table[:, i]) for i in numeric}
 
 
-def _number(cell: str) -> float:
+def _number(cell: str, decimal: str | None) -> float:
+    cell = cell.replace(decimal, ".") if decimal else cell
     try:
         return float(cell)
     except ValueError:

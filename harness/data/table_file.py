@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from harness.data._dataset import Dataset
+from harness.data._dataset import Dataset, split
 from harness.data._divide import Divided, divide
 from harness.data._files import Columns, column
+from harness.data._reading import WARNING, column_in_words, column_warnings
 from harness.data.base import DataMissingError
 from harness.data_spec import Form
 from harness.lazy import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+MOST_SHOWN = 40
+"""Columns that a plan describes."""
 MOST_KINDS = 100  # of one column of text; more are texts, or names of single rows
 Matrix: TypeAlias = "NDArray[np.float32]"
 
@@ -57,13 +60,40 @@ class TableFile(Columns):
         """A guess, but for the kind of targets."""
         return Form((10,), 2, self.targets)
 
+    def reading(self, root: Path) -> list[str]:
+        """See `Data`."""
+        table, _ = self.read_tables(root)
+        data = self.load(root)
+        train, validation = split(data.examples.targets, self.validation_fraction, 0, data.handling)
+        target = column(table, self.target, self.path)
+        said = column_in_words(self.target, target, kinds=self.targets == "class")
+        lines = [
+            f"{self.path}: {len(table):,} rows; {len(train):,} to train, {len(validation):,} to"
+            f" validate, {len(data.test):,} to test",
+            f"  target {said}",
+        ]
+        names = self._names(table)
+        warnings = []
+        for place, name in enumerate(names):
+            values = column(table, name, self.path)
+            kinds = not _is_numeric(values.type) or name in self.categorical
+            if place < MOST_SHOWN:
+                lines.append(f"  {column_in_words(name, values, kinds=kinds)}")
+            warnings += [WARNING + text for text in column_warnings(name, values, kinds=kinds)]
+        more = len(names) - MOST_SHOWN
+        return lines + ([f"  and {more} more columns"] if more > 0 else []) + warnings
+
+    def _names(self, table: pa.Table) -> list[str]:
+        """Return the columns that are features."""
+        others = {self.target, self.split_column, self.group_column}
+        return self.features or [name for name in table.column_names if name not in others]
+
     def load(self, root: Path) -> Dataset:
         """Read it; what fills gaps, and which kinds there are, is learnt from the open part."""
         table, parts = self.read_tables(root)
         known = self.labelled(table, parts, self.target)
         divided = divide(self, known, kind=self.targets, normalization="feature")
-        others = {self.target, self.split_column, self.group_column}
-        names = self.features or [n for n in table.column_names if n not in others]
+        names = self._names(table)
         if not names:
             raise DataMissingError(f"{self.path} has no columns beside the target")
         for name in self.categorical:
@@ -84,9 +114,9 @@ def _features(table: pa.Table, name: str, data: TableFile, divided: Divided) -> 
     values = column(table, name, where)
     if pa.types.is_null(values.type):
         raise DataMissingError(f"{where}: the column '{name}' is empty; name the `features` to use")
-    numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    numeric = _is_numeric(values.type)
     if pa.types.is_decimal(values.type):
-        values, numeric = values.cast(pa.float64()), True
+        values = values.cast(pa.float64())
     if numeric and name not in data.categorical:
         return _numbers(values, name, data, divided)
     if not numeric and not _names_kinds(values.type):
@@ -95,6 +125,13 @@ def _features(table: pa.Table, name: str, data: TableFile, divided: Divided) -> 
             "kind; turn it into numbers, or name the `features` to use"
         )
     return _kinds(values, name, data, divided)
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    of = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return any(test(kind) for test in of)
 
 
 def _names_kinds(kind: pa.DataType) -> bool:

@@ -75,10 +75,11 @@ def _imported(evidence: Evidence) -> list[Check]:
     found = evidence.execution.context.get("imported")
     if not found:
         return []
+    source = found.get("from") or f"the MLflow experiment “{found.get('experiment')}”"
     unknown = (
-        f"The runs were trained elsewhere and imported from the MLflow experiment"
-        f" “{found.get('experiment')}”: how they were tuned, what their test split was, and whether"
-        " the claims were written before they ran, cannot be told here."
+        f"The runs were trained elsewhere and imported from {source}: how they were tuned, what"
+        " their test split was, and whether the claims were written before they ran, cannot be told"
+        " here."
     )
     says = (unknown, *(str(note) for note in found.get("notes", ())))
     return [Check("imported", "Trained elsewhere", NOTED, says)]

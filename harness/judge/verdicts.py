@@ -45,7 +45,7 @@ from harness.stats.hypotheses import (
 )
 from harness.stats.multiplicity import end_level, refuting_level
 from harness.stats.power import Rule
-from harness.stats.shares import share_between
+from harness.stats.shares import DIFFERENCE, RATE, bounded
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
 from harness.study.timing import is_timed
@@ -168,12 +168,12 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     study = evidence.plan.study
     claims = len(study.claims) + rules.dropped
     alone = end_level(study.alpha, claims, hypothesis.sides)
-    share = (lambda end: end) if is_timed(test.metric) else rules.share  # blocks are seen once
-    end = share(alone)
+    spends = (lambda end: end) if is_timed(test.metric) else rules.share  # blocks are seen once
+    end = spends(alone)
     fixed = test.deterministic or metric_of(test.metric).deterministic
     searches = searches_behind(test, evidence.plan)
-    share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
-    average = share or AVERAGES[test.average]
+    as_share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
+    average = as_share or AVERAGES[test.average]
     numbers = independent(values, searches, average.estimate)
     variation = variation_of_examples(test, evidence, values) if searches < 2 else Variation()
     squares = variation.squares
@@ -187,7 +187,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
 
     one, both, found = at(end)
     if wide < alone and decide(found, hypothesis) != "supported":
-        one, both, found = at(share(wide))
+        one, both, found = at(spends(wide))
     factor = study.alpha / (hypothesis.sides * max(end, 1e-300))
     return TestResult(
         test,
@@ -197,7 +197,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         found,
         trials,
         factor,
-        None if share else sign_flip_check(numbers, hypothesis, generator),
+        None if as_share else sign_flip_check(numbers, hypothesis, generator),
         searches=searches,
         interval_over=_covered(test, with_examples),
         over_seeds=one,
@@ -214,8 +214,13 @@ def _share(test: Test, evidence: Evidence, searches: int) -> Average | None:
     counted = 0.0 if test.diverged is None else test.diverged
     if test.average != "mean" or test.spread_over_seeds or not 0.0 <= counted <= 1.0:
         return None
-    lone = len(involved_arms(test, evidence.plan)) == 1 and searches < 2
-    return share_between(low, high, two_valued=lone and counted in (0.0, 1.0))
+    arms = [len(side) for side in compared_arms(test, evidence.plan).sides]
+    if searches < 2 and counted in (0.0, 1.0) and test.measure.linear:
+        if arms == [1] and (low, high) == (0.0, 1.0):
+            return RATE
+        if arms == [1, 1] and (low, high) == (-1.0, 1.0):
+            return DIFFERENCE
+    return bounded(low, high)
 
 
 def _p_values(

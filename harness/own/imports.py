@@ -23,7 +23,9 @@ from harness.own import search_last
 from harness.own.lookup import (
     CodeMissingError,
     added,
+    beside,
     is_installed,
+    look_beside,
     look_in,
     package_version,
     roots,
@@ -303,11 +305,13 @@ class Luggage:
         folders: of this machine that it is looked for in.
         files: instead, for a worker on another machine: by their path from its folder.
         environment: variables as the user had them.
+        beside: folders of study files, where data are looked for too.
     """
 
     folders: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     environment: Mapping[str, str | None] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
     @classmethod
     def pack(cls, modules: Sequence[str] | None = None) -> Luggage:
@@ -315,7 +319,7 @@ class Luggage:
         names = ("PYTHONSAFEPATH", "PYTHONPATH")
         usual = {name: os.environ.get(name) for name in names}
         if modules is None:
-            return cls(tuple(roots()), environment=usual)
+            return cls(tuple(roots()), environment=usual, beside=tuple(beside()))
         files: dict[str, bytes] = {}
         for name in modules:
             for module in reach(name).modules.values():
@@ -342,6 +346,7 @@ class Luggage:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        look_beside(self.beside)
         if folders:
             look_in(folders)
             search_last(folders)

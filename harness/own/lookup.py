@@ -23,6 +23,8 @@ from importlib.machinery import (
 from pathlib import Path
 from typing import Any
 
+from harness.own import search_last
+
 _SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)
 STANDARD = sys.stdlib_module_names | set(sys.builtin_module_names)
 _KNOWN = {"harness", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "torch", "torchvision"}
@@ -39,18 +41,67 @@ added: set[str] = set()
 identity must not depend on what a process ran before."""
 
 
+_beside: list[str] = []
+_appended: list[str] = []
+
+
+def look_beside(folders: Sequence[str]) -> None:
+    """Set the folders of study files, where own modules and data are looked for as well.
+
+    Those of installed packages are left out.
+    """
+    sys.path[:] = [entry for entry in sys.path if entry not in _appended]
+    _beside[:] = dict.fromkeys(f for one in folders if not is_installed(f := os.path.abspath(one)))
+    here = os.getcwd()
+    _appended[:] = [f for f in _beside if f not in sys.path and os.path.realpath(f) != here]
+    search_last(_appended)
+
+
+def beside() -> list[str]:
+    """Return the folders of study files, as far as they are known."""
+    return list(_beside)
+
+
+def one_of(places: Sequence[str], name: str) -> str | None:
+    """Return the first of some places where something is; None if it is in none.
+
+    Raises:
+        CodeMissingError: if another one, beside the study file, is not the same.
+    """
+    there = [place for place in places if os.path.exists(place)]
+    for other in there[1:]:
+        if not _alike(there[0], other):
+            raise CodeMissingError(
+                f"'{name}' is in '{os.path.relpath(there[0])}' and, beside the study file, in"
+                f" '{os.path.relpath(other)}', and they differ; keep one of them"
+            )
+    return there[0] if there else None
+
+
+def _alike(one: str, other: str) -> bool:
+    """Tell whether two paths are the same file or folder, or files of the same content."""
+    if os.path.samefile(one, other):
+        return True
+    files = os.path.isfile(one) and os.path.isfile(other)
+    return files and file_digest(one) == file_digest(other)
+
+
 def look_in(folders: Sequence[str]) -> None:
     """Set the folders that own modules are looked for in, instead of those of this process."""
     _given[:] = folders
 
 
 def roots() -> list[str]:
-    """Return the folders that own modules are looked for in, in order; the working folder last."""
+    """Return the folders that own modules are looked for in, in order.
+
+    The last ones are the working folder and those of study files.
+    """
     if _given:
         return list(_given)
-    entries = [entry for entry in sys.path if entry not in added and os.path.isdir(entry or ".")]
+    aside = added.union(_appended)
+    entries = [entry for entry in sys.path if entry not in aside and os.path.isdir(entry or ".")]
     found = [folder for entry in entries if not is_installed(folder := os.path.abspath(entry))]
-    return list(dict.fromkeys([*found, os.getcwd()]))
+    return list(dict.fromkeys([*found, os.getcwd(), *_beside]))
 
 
 @cache
@@ -114,11 +165,16 @@ def _is_editable(finder: Any) -> bool:
 
 
 def own_module(name: str) -> tuple[str, tuple[str, ...]] | None:
-    """Find a module in the user's folders: its file and folders."""
-    for root in roots():
-        if found := _look(root, name):
-            return found
-    return None
+    """Find a module in the user's folders: its file and folders.
+
+    Raises:
+        CodeMissingError: if another one of this name is beside the study file.
+    """
+    first = next((found for root in roots() if (found := _look(root, name))), None)
+    others = [found for folder in _beside if (found := _look(folder, name))]
+    if first is not None:
+        one_of([(found[1] or (found[0],))[0] for found in (first, *others)], name)
+    return first
 
 
 def submodule(folders: Sequence[str], dotted: str) -> tuple[str, tuple[str, ...]] | None:

@@ -133,7 +133,7 @@ def reach(name: str) -> Reach:
         lacking = next(one for one in above if one not in modules)
         raise CodeMissingError(
             f"'{name}' cannot be found: No module named '{lacking}'; modules are looked for where "
-            "Python is installed, and here"
+            "Python is installed, here, and beside the study file"
         )
     return Reach(modules, frozenset(packages))
 

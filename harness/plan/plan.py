@@ -26,7 +26,7 @@ from harness.study import (
     used_stages,
     with_settings,
 )
-from harness.study.design import SIMPLE_BASELINE
+from harness.study.design import SIMPLE_BASELINE, simple_arm
 from harness.study.timing_checks import timed_arms
 from harness.trial import TIMED_BY, Phase, Trial, digest, with_sources
 
@@ -90,11 +90,9 @@ class Plan:
         """The arms, and after them the simple baseline if the study has one."""
         if self.study.simple_model is None:
             return list(self.arms)
-        shared = self.study.workload.model_dump(mode="json")
-        for part in ("transfer", "uses", "training", "metrics", "task"):
-            shared.pop(part, None)
-        workload = with_settings({**shared, "model": self.study.simple_model}, {})
-        return [*self.arms, Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)]
+        if any(arm.name == SIMPLE_BASELINE for arm in self.arms):  # a claim is about it
+            return list(self.arms)
+        return [*self.arms, simple_arm(self.study)]
 
     @cached_property
     def stages(self) -> Mapping[str, Assignment]:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from harness.lazy import functional, numpy, torch
 from harness.metrics import Metric
 from harness.probes._networks import BATCH, at_rest, test_split
-from harness.probes._pictures import base, facets, layout, lines
+from harness.probes._pictures import MOST_PANELS, base, facets, left_out, lines
 from harness.probes.base import Fitted, Measured, Probe, Shown, no_images, other_targets
 from harness.seeding import stream
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.evidence import Evidence
-    from harness.figures._layout import Member
-    from harness.figures._lines import Floats, Line
+    from harness.figures._lines import Floats
     from harness.figures.base import Picture
 
 Corrupted = Literal["blur", "contrast", "noise", "shift"]
@@ -140,7 +139,7 @@ class Corruption(Probe):
         )
 
     def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:
-        """Draw the accuracy over the severity, a panel for each kind."""
+        """Draw the accuracy over the severity, a panel for each arm and a line for each kind."""
         found: dict[tuple[str, str], list[tuple[Floats, Floats]]] = {}
         for one in shown:
             heights, severity = one.parts["accuracy"], one.parts["severity"]
@@ -148,32 +147,27 @@ class Corruption(Probe):
                 if heights.ndim == 2 and row.shape == severity.shape:
                     known = found.setdefault((one.arm, str(kind)), [])
                     known.append((severity.astype(float), row.astype(float)))
-        plan, panels, note = layout.lay_out(evidence.plan), [], ""
-        for kind in sorted({kind for _, kind in found}):
-
-            def line(member: Member, kind: str = kind) -> Callable[[], Line] | None:
-                rows = found.get((member.arm, kind), [])
-                if not rows or any(not numpy.array_equal(x, rows[0][0]) for x, _ in rows):
-                    return None
-                table = numpy.array([row for _, row in rows])
-                return lambda: lines.line_of_means(member.label, member.style, rows[0][0], table)
-
-            groups, note = facets.facets_of(plan, line)
-            panels += [
-                lines.Facet(kind if len(groups) == 1 else f"{kind}, {one.title}", one.lines)
-                for one in groups
-            ]
+        kinds = list(get_args(Corrupted))
+        panels = []
+        for arm in evidence.plan.all_arms:
+            drawn = []
+            for style, kind in enumerate(kinds):
+                rows = found.get((arm.name, kind), [])
+                if rows and all(numpy.array_equal(x, rows[0][0]) for x, _ in rows):
+                    table = numpy.array([row for _, row in rows])
+                    drawn.append(lines.line_of_means(kind, style, rows[0][0], table))
+            panels += [lines.Facet(arm.name, drawn)] if drawn else []
         if not panels:
             return None
-        pictures = lines.draw_facets(
-            panels[: facets.MOST_PANELS], lines.Frame("Severity", "Test accuracy", whole_x=True)
-        )
+        frame = lines.Frame("Severity", "Test accuracy", whole_x=True)
+        pictures = lines.draw_facets(panels[:MOST_PANELS], frame)
         return base.Picture(
             self.name,
             "Corrupted test images",
             "Test accuracy by kind and severity of corruption; severity 0 is the clean test split."
-            f" Mean over the confirmation seeds with its pointwise 95 % t interval.{note}",
-            "Test accuracy over the severity of corruption, one panel for each kind.",
+            " Mean over the confirmation seeds with its pointwise 95 % t interval."
+            f" {facets.GREY}{left_out(len(panels))}",
+            "Test accuracy over the severity of corruption, one panel for each arm.",
             pictures,
             columns=facets.columns(len(pictures)),
         )

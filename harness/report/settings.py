@@ -28,7 +28,8 @@ def origin(evidence: Evidence, published: bool) -> str:
     """Say where records come from that were not made here; else nothing."""
     execution = evidence.execution
     if execution.context.get("imported"):
-        return f"Runs trained elsewhere, imported from MLflow on {day(execution.ended)}"
+        origin_ = imported_from(execution.context).partition(" experiment")[0].removeprefix("the ")
+        return f"Runs trained elsewhere, imported from {origin_} on {day(execution.ended)}"
     if not published:
         return ""
     code = execution.context.get("environment", {}).get("code", "not recorded")
@@ -37,12 +38,19 @@ def origin(evidence: Evidence, published: bool) -> str:
     )
 
 
+def imported_from(context: Mapping[str, Any]) -> str:
+    """Say where runs of other code were read from; records of earlier versions were in MLflow."""
+    imported = context.get("imported", {})
+    return str(imported.get("from") or f"the MLflow experiment “{imported.get('experiment')}”")
+
+
 def setting_in_short(evidence: Evidence) -> str:
     """Say in a line what a profile consists of: data, epochs, seeds."""
     study, imported = evidence.plan.study, evidence.execution.context.get("imported")
     trained = f"{study.workload.data.name}, {plural(study.workload.epochs, 'epoch')}"
     if imported:
-        trained = f"MLflow experiment {imported.get('experiment')}"
+        trained = imported_from(evidence.execution.context).removeprefix("the ")
+        trained = trained.replace("“", "").replace("”", "")
     return (
         f"{trained}, {seeds_in_words(study)}, {plural(len(evidence.plan.arms), 'arm')},"
         f" measured by {metric_name(evidence.primary_metric)}"

@@ -237,6 +237,8 @@ class Conductor:
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
+        if lacking := self._workers.lacking():
+            self.tell("noticed", lacking)
         executor = self._workers.executor()
         try:
             while self._work:

@@ -64,7 +64,8 @@ def match_runs(plan: Plan, runs: Sequence[LoggedRun], file: str) -> Matched:
     problems += [_why_none(arm, finished) for arm in plan.arms if not by_arm[arm.name]]
     _refuse(problems, file)
     matches = _paired(plan, by_arm, file)
-    return Matched(matches, [*_left_out(runs, unmatched), *_missing(plan, matches)])
+    notes = [*_left_out(runs, unmatched), *_missing(plan, matches), *_no_repetitions(matches)]
+    return Matched(matches, notes)
 
 
 def _paired(plan: Plan, by_arm: Mapping[str, Sequence[LoggedRun]], file: str) -> list[Match]:
@@ -83,8 +84,7 @@ def _paired(plan: Plan, by_arm: Mapping[str, Sequence[LoggedRun]], file: str) ->
             elif seed in seeds[arm.name]:
                 problems.append(
                     f"the runs {seeds[arm.name][seed].label} and {run.label} are both of arm"
-                    f" {arm.name} with seed {seed}; delete the one that does not count in MLflow,"
-                    " or tell them apart by training.params"
+                    f" {arm.name} with seed {seed}; {_advice(arm.workload['training']['name'])}"
                 )
             else:
                 seeds[arm.name][seed] = run
@@ -108,6 +108,16 @@ def _paired(plan: Plan, by_arm: Mapping[str, Sequence[LoggedRun]], file: str) ->
         for block, seed in enumerate(ordered)
         if seed in seeds[arm.name]
     ]
+
+
+def _advice(kind: str) -> str:
+    if kind == "mlflow":
+        return "delete the one that does not count in MLflow, or tell them apart by training.params"
+    return (
+        "take the one out that does not count, or tell them apart by training.params; if there is a"
+        " row for each epoch, name its column with `training.epoch`, and that of the run with"
+        " `training.run`"
+    )
 
 
 def _wanted(arm: Arm) -> dict[str, Any]:
@@ -167,6 +177,30 @@ def _left_out(runs: Sequence[LoggedRun], unmatched: Sequence[LoggedRun]) -> list
     if unmatched:
         notes.append(f"{_runs(unmatched)} of no arm and left out: {_labels(unmatched)}.")
     return notes
+
+
+def _no_repetitions(matches: Sequence[Match]) -> list[str]:
+    """Say in what else the runs of one arm differ: these are taken for repetitions."""
+    arms: dict[str, list[Match]] = defaultdict(list)
+    for match in matches:
+        arms[match.arm.name].append(match)
+    differ: dict[str, str] = {}
+    for name, found in arms.items():
+        training = found[0].arm.workload["training"]
+        names = (training["seed"], training.get("run"))
+        for parameter in dict.fromkeys(key for match in found for key in match.run.params):
+            if (
+                parameter not in names
+                and len({match.run.params.get(parameter) for match in found}) > 1
+            ):
+                differ.setdefault(parameter, name)
+    if not differ:
+        return []
+    return [
+        f"Runs of one arm differ in more than their seed ({listed_some(list(differ))}, as in"
+        f" {next(iter(differ.values()))}); they are judged as repetitions of one setting. Name what"
+        " has to be equal under `training.params`."
+    ]
 
 
 def _missing(plan: Plan, matches: Sequence[Match]) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.report import ProfileResult
 
 ENOUGH = 5
-"""Measured trials from which on they decide a forecast."""
+"""Measured trials from which on they decide a forecast of energy and of GPU time."""
 
 
 @dataclass(frozen=True)
@@ -121,16 +121,16 @@ class RunResult:
 
 # --- costs ----------------------------------------------------------------------------------------
 def forecast(guess: float, measured: Sequence[tuple[Record, float]]) -> dict[str, float]:
-    """Forecast costs from what trials cost before.
+    """Forecast costs from what trials cost before; what none has told is absent.
 
     Args:
-        guess: seconds of all trials to come, guessed from their sizes.
-        measured: records, each with the guess for it.
+        guess: size of all trials to come, in seconds of some machine.
+        measured: records, each with such a guess for it.
     """
-    found = {SECONDS: guess}
+    found = {}
     for unit in COSTS:
         known = [(cost_of(r)[unit], g) for r, g in measured if unit in cost_of(r)]
-        if len(known) >= ENOUGH:
+        if len(known) >= (1 if unit == SECONDS else ENOUGH):
             found[unit] = guess * sum(cost for cost, _ in known) / sum(g for _, g in known)
     return found
 

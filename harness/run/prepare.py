@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster import machine
+from harness.data import data_of
+from harness.own.lookup import look_beside
 from harness.plan import Assignment, Plan, block_seconds, data_key, estimate_seconds, make_plan
 from harness.pretrained import need_library
 from harness.run.outcome import forecast
@@ -23,6 +25,8 @@ from harness.workloads import fingerprint
 States = Mapping[str, State]
 REUSABLE = {State.COMPLETE, State.DIVERGED, State.PRUNED}
 ENOUGH_CONFIRMED = 200
+LARGEST_LOOKED_AT = 50_000_000
+"""Bytes of data files up to which a plan looks into them."""
 
 
 def prepare(loaded: LoadedStudy, root: Path) -> Plan:
@@ -32,8 +36,11 @@ def prepare(loaded: LoadedStudy, root: Path) -> Plan:
         InputError: if there is nothing to be trained, because other code has done it.
         ExtraMissingError: if a network's library is not installed.
     """
+    look_beside(loaded.folders)
     if any(trained_elsewhere(arm.workload) for arm in loaded.arms):
-        message = "its runs were trained elsewhere; `harness import-mlflow` reads and judges them"
+        named = loaded.arms[0].workload["training"]["name"]
+        command = "import-mlflow" if named == "mlflow" else "import"
+        message = f"its runs were trained elsewhere; `harness {command}` reads and judges them"
         raise InputError([Problem(message, loaded.file)])
     for arm in loaded.arms:
         need_library(arm.workload["model"])
@@ -70,6 +77,21 @@ def data_configs(plan: Plan) -> dict[str, Mapping[str, Any]]:
     return {data_key(workload): workload["data"] for workload in workloads}
 
 
+def reading(plan: Plan, root: Path) -> list[str]:
+    """Say how the files of a plan's data are read and divided, unless they are large.
+
+    Raises:
+        DataMissingError: if they cannot be used as asked.
+    """
+    lines = []
+    for config in data_configs(plan).values():
+        data = data_of(config)
+        sizes = [file.stat().st_size for file in data.files(root) if file.is_file()]
+        if sum(sizes) <= LARGEST_LOOKED_AT:
+            lines += data.reading(root)
+    return list(dict.fromkeys(lines))
+
+
 @dataclass(frozen=True)
 class Outlook:
     """How much of a plan is done, and what the rest will cost.
@@ -84,9 +106,9 @@ class Outlook:
     by_arm: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
-    def seconds(self) -> float:
-        """The estimated work left for one worker."""
-        return self.costs.get(SECONDS, 0.0)
+    def seconds(self) -> float | None:
+        """The work left for one worker; None where no trial of the plan has been measured yet."""
+        return self.costs.get(SECONDS) if self.to_run else 0.0
 
     @property
     def to_run(self) -> int:
@@ -147,16 +169,23 @@ class Walk:
             if more_asked > 0 or arm.name in self._confirmed:
                 total[Phase.SEARCH.value] += more_asked
                 left[arm.name] += more_asked
+        if not self._measured:  # the guesses would only be compared with each other
+            for workload in {a.workload["model"]["name"]: a.workload for a in plan.arms}.values():
+                estimate_seconds(workload)  # a network that does not say what it costs is told
+            return Outlook(total, self._done)
         guesses = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
         guesses |= {n: estimate_seconds(stage.trial.workload) for n, stage in plan.stages.items()}
         shares = {name: left[name] * guess for name, guess in guesses.items()}
-        by_arm = {name: forecast(share, self._measured) for name, share in shares.items() if share}
+        told = {name: forecast(share, self._measured) for name, share in shares.items() if share}
+        by_arm = {name: costs for name, costs in told.items() if costs}
         costs = forecast(sum(shares.values()), self._measured)
-        timed = plan.timed_arms if self._blocks else []
+        timed = plan.timed_arms if self._blocks and SECONDS in costs else []
         for arm in timed:  # of whose seconds nothing is foretold by those of trainings
             own = by_arm.setdefault(arm.name, {SECONDS: 0.0})
-            own[SECONDS] += self._blocks * block_seconds(plan) / len(timed)
-            costs[SECONDS] += self._blocks * block_seconds(plan) / len(timed)
+            own[SECONDS] = own.get(SECONDS, 0.0) + self._blocks * block_seconds(plan) / len(timed)
+            costs[SECONDS] = costs.get(SECONDS, 0.0) + self._blocks * block_seconds(plan) / len(
+                timed
+            )
         return Outlook(total, self._done, costs, by_arm)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.own.lookup import beside, look_beside
 from harness.plan import Plan
 from harness.store import Store
 from harness.study import InputError
@@ -76,6 +77,14 @@ class TrainingInputs:
     given: Mapping[str, Given]
 
 
+def _folders_of_studies(store: Store) -> list[str]:
+    """Return the folders, below this one, of the study files that were run from here."""
+    here = Path.cwd()
+    files = [Path(str(one.context.get("file") or ".")) for one in store.latest_executions()]
+    folders = {file.parent.resolve() for file in files if file.is_file()}
+    return [str(folder) for folder in sorted(folders) if folder.is_relative_to(here)]
+
+
 def training_inputs(record: Record, store: Store | None, root: Path | None) -> TrainingInputs:
     """Return what a recorded trial was trained from.
 
@@ -89,10 +98,13 @@ def training_inputs(record: Record, store: Store | None, root: Path | None) -> T
         InputError: if other code trained it, or it is of a timing block.
     """
     trial = record.trial
+    if store is not None and not beside():
+        look_beside(_folders_of_studies(store))
     if trained_elsewhere(trial.workload):
         name = trial.workload["run"]["name"]
+        where = " of MLflow" if trial.workload["training"]["name"] == "mlflow" else ""
         raise InputError(
-            f"{trial.id} is the run '{name}' of MLflow: other code trained it, which is not at hand"
+            f"{trial.id} is the run '{name}'{where}: other code trained it, which is not at hand"
         )
     if trial.phase is Phase.TIMING:
         raise InputError(

@@ -19,6 +19,7 @@ from harness.cluster import (
     open_bench,
     open_executor,
 )
+from harness.lazy import torch
 from harness.own.imports import Luggage
 from harness.plan import Plan
 from harness.pretrained import own_code
@@ -68,6 +69,13 @@ class Workers:
             executor.provide_products(key, given_of(stages[key[0]], self._store, key[1]))
             self._provided.add(key)
         executor.submit(pack)
+
+    def lacking(self) -> str:
+        """Say what trials are not given although the study asks for it; empty if nothing."""
+        gpus = self._plan.study.resources.gpus
+        if not (self._options.in_process and gpus) or torch.cuda.is_available():
+            return ""
+        return f"`resources.gpus: {gpus:g}`, but this process sees no GPU: it trains on the CPU"
 
     # --- timing blocks -----------------------------------------------------------------------
     def timing_machine(self) -> Mapping[str, Any]:

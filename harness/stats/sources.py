@@ -9,6 +9,7 @@ from the chi-square distribution.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,8 @@ class Spread:
     Attributes:
         deviation: the estimate.
         low: lower end of the interval.
-        high: upper end; None where all numbers were equal, which bounds nothing.
+        high: upper end; None where all numbers were equal, or nearly no degree of freedom is left,
+            which bounds nothing.
         degrees: degrees of freedom.
     """
 
@@ -76,6 +78,8 @@ def spread_of(variance: float, degrees: float, level: float = 0.95) -> Spread:
     tail = (1.0 - level) / 2.0
     below, above = (2.0 * float(gammaincinv(degrees / 2.0, p)) for p in (tail, 1.0 - tail))
     whole = degrees * variance
+    if below <= whole / sys.float_info.max:  # far less than one degree of freedom says nothing
+        return Spread(math.sqrt(variance), 0.0, None, degrees)
     return Spread(math.sqrt(variance), math.sqrt(whole / above), math.sqrt(whole / below), degrees)
 
 

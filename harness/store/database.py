@@ -45,7 +45,7 @@ class Store:
     """The database of one results folder. Open it with `open_store`."""
 
     def __init__(self, connection: Connection, folder: Path):
-        self._db = connection
+        self._db = self.connection = connection
         self.folder = folder
         self.report_cache = ReportCache(connection)
         self.searches = Searches(connection)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared
 from harness.study.design import (
     SIMPLE_BASELINE,
+    WORKLOAD,
     Arm,
     assignments_of,
     baseline_levels,
@@ -67,7 +69,19 @@ def same_arms(study: Study, arms: Sequence[Arm], measured: bool = True) -> list[
         measured: whether arms that only measure something else of the same network are others.
     """
     stages, kept = build_stages(study), dict if measured else _learned
-    groups = _grouped(arms, lambda arm: _sourced(kept(arm.workload), stages))
+    # most arms differ whatever their numbers are written like, which is told quickly
+    coarse: dict[str, list[Arm]] = {}
+    for arm in arms:
+        text = json.dumps(_sourced(kept(arm.workload), stages), sort_keys=True)
+        for end in ",}]":
+            text = text.replace(f".0{end}", end)
+        coarse.setdefault(text, []).append(arm)
+    groups = [
+        part
+        for group in coarse.values()
+        if len(group) > 1
+        for part in _grouped(group, lambda arm: _sourced(kept(arm.workload), stages))
+    ]
     if groups and study.search:  # an arm that fixes what another one searches is another arm
         spaces = arm_spaces(study.search, [arm for alike in groups for arm in alike])
         groups = [
@@ -163,7 +177,6 @@ def _compared(
 
 
 SETTINGS = "settings"
-WORKLOAD = "workload."
 
 
 def check_words(document: Document, overrides: Mapping[str, Any]) -> list[Problem]:
@@ -243,13 +256,42 @@ def check_overrides(
     own = known.get(profile, {}) if profile and isinstance(known, Mapping) else {}
     outer = [*_outer(f"profile '{profile}'", ("profiles", str(profile)), own, overrides)]
     outer += _outer("--set", (), overrides, {})
-    problems = _never_acting([_left(base, [*outer, *arm]) for arm in _arms(study)], document)
+    problems = []
+    if _may_be_lost(study, outer):
+        problems = _never_acting([_left(base, [*outer, *arm]) for arm in _arms(study)], document)
     base.pop("transfer", None)
     base.pop("uses", None)
     for name, settings in study.all_stages.items():
         stage = _listed("the stage", (study.block_of(name), name), settings)
         problems += _never_acting([_left(base, stage)], document)
     return problems
+
+
+def _may_be_lost(study: Study, outer: Sequence[_Setting]) -> bool:
+    """Tell whether any two settings of an arm are about the same; most studies have none."""
+    own = [
+        [path for level in factor.levels for path in assignments_of(study, name, level)]
+        if isinstance(factor.levels, dict)
+        else [str(factor.path)]
+        for name, factor in study.factors.items()
+    ]
+    groups = [*map(set, own), *(set(given) for given in study.arms.values())]
+    within = any(_overlapping(sorted(group), sorted(group), same=True) for group in groups)
+    factors = groups[: len(own)]
+    across = any(_overlapping(one, other) for one, other in itertools.combinations(factors, 2))
+    outside = {setting.path for setting in outer}
+    within |= _overlapping(outside, outside, same=True)
+    return within or across or any(_overlapping(outside, group) for group in groups)
+
+
+def _overlapping(some: Iterable[str], others: Iterable[str], *, same: bool = False) -> bool:
+    """Tell whether a path is about what another one is about; with `same`, of one group."""
+    return any(
+        _overlap(one.removesuffix(".name"), other.removesuffix(".name"))
+        for one in some
+        for other in others
+        if not (same and one == other)
+    )
 
 
 def _outer(

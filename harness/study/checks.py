@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,13 +16,16 @@ from harness.probes import CurveProbe, Probe
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
 from harness.study.contrasts import compared, selector_problem, test_problem
-from harness.study.design import Arm, select
+from harness.study.design import Arm, below_the_workload, select
 from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.study.search_checks import check_search
 from harness.study.workload import Workload
 from harness.tasks import Supervised
 from harness.trial import trained_elsewhere
+
+MOST_ARMS = 200_000
+"""Combinations of levels, beyond which a study is taken for a mistake."""
 
 
 def check_names(study: Study, document: Document) -> list[Problem]:
@@ -44,8 +48,19 @@ def check_names(study: Study, document: Document) -> list[Problem]:
 def check_factors(study: Study, document: Document) -> list[Problem]:
     """Find factors of which no arms can be made: levels and path or design do not go together."""
     problems = [document.problem(*found) for found in study.design.problems(study)]
+    combined = study.design.crossed or study.design.aliased(()) is not None
+    arms = math.prod(len(factor.levels) for factor in study.factors.values())
+    if combined and arms > MOST_ARMS:
+        message = (
+            f"{arms:,} combinations of levels, more than {MOST_ARMS:,}; name fewer levels, take"
+            " another design (`harness list designs`), or search settings in place of varying them"
+        )
+        problems.append(document.problem(("factors",), message))
     for name, factor in study.factors.items():
         where: Path_ = ("factors", name)
+        written = below_the_workload(factor.path or "")
+        if written:
+            problems.append(document.problem((*where, "path"), written))
         if isinstance(factor.levels, list) and factor.path is None:
             problems.append(document.problem(where, "a list of levels needs a `path`"))
         if isinstance(factor.levels, dict) and factor.path is not None:

@@ -7,6 +7,7 @@ effect of another factor, which changed as well, would count as that of the one 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from harness.formatting import level_text, listed
 from harness.levels import level_key
 from harness.measures.base import ACROSS, Selector
 from harness.study.claims import Test
-from harness.study.design import Arm, missing_arm, select
+from harness.study.design import SIMPLE_BASELINE, Arm, missing_arm, select
 from harness.study.document import Path_
 from harness.study.model import Factor, Study
 
@@ -130,6 +131,12 @@ def selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[A
             return f"no factor is called '{key}'{nearest(key, [*study.factors, 'arm'])}"
         for value in wanted if isinstance(wanted, list) else [wanted]:
             if level_key(value) not in map(level_key, known):
+                if key == "arm" and value == SIMPLE_BASELINE:
+                    return f"the study has no {SIMPLE_BASELINE}; name one with `simple_baseline`"
+                alike = next((one for one in known if str(one) == str(value)), None)
+                if alike is not None:
+                    said = what.replace("'{}'", json.dumps(value, ensure_ascii=False))
+                    return f"{said}; write {json.dumps(alike, ensure_ascii=False)}"
                 return what.format(level_text(value)) + nearest(level_text(value), known)
     return None if select(arms, dict(selector)) else missing_arm(dict(selector), study)
 

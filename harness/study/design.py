@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
+from harness.augmentations import turned_off
 from harness.components.base import named
 from harness.formatting import level_text, listed
 from harness.levels import is_among, level_key, same_value
@@ -29,7 +30,9 @@ SIMPLE_BASELINE = "simple-baseline"
 """The name of the arm of the simple model, which no other arm may bear."""
 
 _ONE_WORD = re.compile(r"[\w.+/:-]+")
-OnError = Callable[[ValidationError, Path_, Sequence[str]], None]
+OnError = Callable[[ValidationError, Path_, Mapping[str, Path_]], None]
+"""Told of an error, where it stands unless its path says more, and where each path is set."""
+Where = Callable[[], tuple[Path_, Mapping[str, Path_]]]
 
 
 @dataclass(frozen=True)
@@ -72,19 +75,42 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         for factor, level in levels.items():
             assignments |= assignments_of(study, factor, level)
         sampler = assignments.pop(SAMPLER, None)
-        origin = _origin(study, levels, own)
-        workload = checked_workload(base, assignments, origin, on_error)
+        where = partial(_places, study, levels, own)
+        workload = checked_workload(base, assignments, where, on_error)
         if workload is not None:
             reference = all(same_value(level, baseline[f]) for f, level in levels.items())
             sets = leaves(assignments)
             arms.append(Arm(name, levels, workload, sets, False, reference, sampler))
     for name, given in study.arms.items():
         assignments = {path: value for path, value in given.items() if path != SAMPLER}
-        workload = checked_workload(base, assignments, ("arms", name), on_error)
+        workload = checked_workload(base, assignments, below(("arms", name), given), on_error)
         if workload is not None:
             sets = leaves(assignments)
             arms.append(Arm(name, {}, workload, sets, named=True, sampler=given.get(SAMPLER)))
+    claims = [claim.model_dump() for claim in study.claims]
+    if _names_simple_baseline(claims) and study.simple_model is not None:
+        arms.append(simple_arm(study))
     return arms
+
+
+def simple_arm(study: Study) -> Arm:
+    """Return the arm of the simple model, which a study must have."""
+    shared = study.workload.model_dump(mode="json")
+    for part in ("transfer", "uses", "training", "metrics", "task"):
+        shared.pop(part, None)
+    workload = with_settings({**shared, "model": study.simple_model}, {})
+    return Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)
+
+
+def _names_simple_baseline(said: Any) -> bool:
+    """Tell whether a claim selects the simple model by its name."""
+    if isinstance(said, list | tuple):
+        return any(map(_names_simple_baseline, said))
+    if not isinstance(said, Mapping):
+        return False
+    named = said.get("arm")
+    names = named if isinstance(named, list | tuple) else [named]
+    return SIMPLE_BASELINE in names or any(map(_names_simple_baseline, said.values()))
 
 
 def leaves(assignments: Mapping[str, Any]) -> tuple[str, ...]:
@@ -133,6 +159,7 @@ def baseline_levels(study: Study) -> dict[str, Any]:
     the first, which is the component in place.
     """
     workload = study.workload.model_dump()
+    workload["augmentation"] = workload["augmentation"] or turned_off()
     levels = {}
     for name, factor in study.factors.items():
         own = value_at(workload, factor.path) if factor.path else None
@@ -178,6 +205,24 @@ def _origin(study: Study, levels: Mapping[str, Any], workload: Mapping[str, Any]
         if path is None or not same_value(level, value_at(workload, path)):
             return place_of_level(study, name, level)
     return ("factors",)
+
+
+def _places(
+    study: Study, levels: Mapping[str, Any], workload: Mapping[str, Any]
+) -> tuple[Path_, Mapping[str, Path_]]:
+    """Return where the levels of an arm stand, and each path that they set."""
+    found: dict[str, Path_] = {}
+    for name, level in levels.items():
+        at = place_of_level(study, name, level)
+        labelled = isinstance(study.factors[name].levels, dict)
+        for path in assignments_of(study, name, level):
+            found[path] = (*at, path) if labelled else at
+    return _origin(study, levels, workload), found
+
+
+def below(origin: Path_, paths: Iterable[str]) -> Where:
+    """Return where paths stand that are the keys of one mapping in the file."""
+    return lambda: (origin, {path: (*origin, path) for path in paths})
 
 
 def place_of_level(study: Study, factor: str, level: Any) -> Path_:
@@ -227,9 +272,19 @@ def is_within(path: str, other: str) -> bool:
 
 
 def checked_workload(
-    base: Mapping[str, Any], assignments: Mapping[str, Any], origin: Path_, on_error: OnError | None
+    base: Mapping[str, Any],
+    assignments: Mapping[str, Any],
+    where: Where,
+    on_error: OnError | None,
 ) -> Mapping[str, Any] | None:
-    """Return a workload with some dotted paths set, resolved; None after telling of an error."""
+    """Return a workload with some dotted paths set, resolved; None after telling of an error.
+
+    Args:
+        base: the workload.
+        assignments: dotted paths and their values.
+        where: says where they stand in the file: all of them, and each path.
+        on_error: told of an error; without it pydantic's ValidationError is raised.
+    """
     data = copy.deepcopy(dict(base))
     try:
         for path, value in assignments.items():
@@ -238,18 +293,39 @@ def checked_workload(
     except ValidationError as error:
         if on_error is None:
             raise
-        on_error(error, origin, tuple(assignments))
+        on_error(error, *where())
         return None
 
 
 def _assign(data: dict[str, Any], path: str, value: Any) -> None:
     """Assign a dotted path; one that leads through a plain value is a mistake like any other."""
     try:
+        if path.startswith(WORKLOAD):
+            raise KeyError(path)
+        name_usual_optimizer(data, path)
         assign(data, path, value)
     except (KeyError, AttributeError, TypeError):
-        where, error = tuple(path.split(".")), ValueError("leads through a plain value")
+        said = below_the_workload(path) or "leads through a plain value"
+        where, error = tuple(path.split(".")), ValueError(said)
         details = InitErrorDetails(type="value_error", loc=where, input=value, ctx={"error": error})
         raise ValidationError.from_exception_data("Workload", [details]) from None
+
+
+WORKLOAD = "workload."
+
+
+def below_the_workload(path: str) -> str | None:
+    """Say how a path is written that should begin below the workload, where it does not."""
+    if not path.startswith(WORKLOAD):
+        return None
+    return f"begins below `workload` here; write `{path.removeprefix(WORKLOAD)}`"
+
+
+def name_usual_optimizer(workload: dict[str, Any], path: str) -> None:
+    """Let a path such as `optimizer.lr` set the optimizer that is used where none is named."""
+    if path.startswith("optimizer.") and "optimizer" not in workload:
+        usual = Workload.model_fields["optimizer"].get_default(call_default_factory=True)
+        workload["optimizer"] = {"name": usual.name}
 
 
 def with_settings(workload: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import fnmatch
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,14 @@ from harness.study.checks import (
     check_references,
     check_running,
 )
-from harness.study.design import Arm, OnError, build_arms
+from harness.study.design import (
+    WORKLOAD,
+    Arm,
+    OnError,
+    build_arms,
+    is_within,
+    name_usual_optimizer,
+)
 from harness.study.document import Document, Path_, assign, document_of, parse_value
 from harness.study.explain import explain
 from harness.study.inherit import EXTENDS, MATRIX, expand_matrix, read_document
@@ -52,6 +60,12 @@ class LoadedStudy:
     file: str
     document: Document = field(repr=False, compare=False)
     profiles: Mapping[str, Study] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders of the file and of those that it extends; none for a study in no file."""
+        files = dict.fromkeys([self.file, *self.document.files.values()])
+        return [os.path.dirname(os.path.abspath(file)) for file in files if file]
 
 
 DEFAULT = "default"
@@ -202,7 +216,15 @@ def _apply(merged: Document, settings: Any, origin: Path_ | None) -> None:
     if not isinstance(settings, Mapping):
         raise InputError([merged.problem(origin or (), "must be a mapping of path: value")])
     for path, value in settings.items():
+        head = str(path).partition(".")[0]
+        if head in Workload.model_fields and head not in Study.model_fields:
+            message = f"unknown key '{head}'; did you mean '{WORKLOAD}{path}'?"
+            placed = merged.problem((*(origin or ()), path), message)
+            raise InputError([placed if origin else Problem(message, "--set", path=path)])
         try:
+            workload = merged.data.get("workload")
+            if isinstance(workload, dict) and path.startswith(WORKLOAD):
+                name_usual_optimizer(workload, path.removeprefix(WORKLOAD))
             assign(merged.data, path, copy.deepcopy(value))
         except (KeyError, AttributeError, TypeError):
             where = (*origin, path) if origin else ()
@@ -217,16 +239,24 @@ def _report_invalid(
 ) -> Built:
     """Build arms or stages; settings that their model does not know are added to the problems."""
 
-    def report(error: ValidationError, origin: Path_, paths: Sequence[str]) -> None:
+    def report(error: ValidationError, origin: Path_, paths: Mapping[str, Path_]) -> None:
         for problem in explain(error, Document({}), Workload):
             path = nearest_path = problem.path
             if paths and not any(p == path or path.startswith(p) for p in paths):
                 nearest_path = f"{', '.join(paths)} -> {path}"
-            placed = document.problem(origin, f"{nearest_path}: {problem.message}")
+            at = _place_of(path, paths, origin)
+            placed = document.problem(at, f"{nearest_path}: {problem.message}")
             if placed not in problems:
                 problems.append(placed)
 
     return build(report)
+
+
+def _place_of(path: str, paths: Mapping[str, Path_], origin: Path_) -> Path_:
+    """Return where the setting stands that is wrong: the one of this path, else one of its part."""
+    exact = [place for key, place in paths.items() if is_within(path, key)]
+    near = [place for key, place in paths.items() if is_within(key, path)]
+    return exact[-1] if exact else near[0] if near and origin not in near else origin
 
 
 def schema(*, registered: bool = False) -> dict[str, Any]:

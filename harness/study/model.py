@@ -48,6 +48,19 @@ class Factor(Component):
     path: str | None = Field(None, description="such as model.activation or optimizer.lr")
     levels: Annotated[list[Scalar], Field(min_length=1)] | dict[Label, dict[str, Any]]
 
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _plain(cls, levels: Any) -> Any:
+        """Say how a level that is a list or a mapping is written."""
+        for level in levels if isinstance(levels, list) else ():
+            if isinstance(level, list | dict):
+                raise ValueError(
+                    "a level in a list is a word, a number, true or false; write one that is a list"
+                    " or a mapping under a label, without `path`:"
+                    " levels: {small: {model.settings.widths: [8, 8]}, ...}"
+                )
+        return levels
+
     @field_validator("levels")
     @classmethod
     def _distinct(cls, levels: Any) -> Any:

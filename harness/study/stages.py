@@ -9,7 +9,7 @@ from harness.errors import Problem, nearest
 from harness.formatting import listed
 from harness.identity import task_learned
 from harness.models import is_simple
-from harness.study.design import Arm, OnError, checked_workload
+from harness.study.design import Arm, OnError, below, checked_workload
 from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.tasks import Task
@@ -37,7 +37,9 @@ def build_stages(study: Study, on_error: OnError | None = None) -> dict[str, Map
     base.pop("uses", None)
     stages = {}
     for name, settings in study.all_stages.items():
-        workload = checked_workload(base, settings, (study.block_of(name), name), on_error)
+        workload = checked_workload(
+            base, settings, below((study.block_of(name), name), settings), on_error
+        )
         if workload is not None:
             stages[name] = workload
     return stages

@@ -199,6 +199,13 @@ class Workload(Component):
     def _only_what_is_used(cls, uses: dict[str, str | None]) -> dict[str, str | None]:
         return {role: name for role, name in uses.items() if name is not None}
 
+    @field_validator("augmentation")
+    @classmethod
+    def _off_is_none(cls, given: Any) -> Any:
+        """One of which all is off, as `shift: 0`, is the same as none."""
+        said = None if given is None else given.model_dump(mode="json")
+        return given if any(one.changes for one in augmentations(said)) else None
+
     @field_validator("metrics")
     @classmethod
     def _new_names(cls, metrics: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from harness.data_spec import Form, Kind
@@ -26,6 +27,7 @@ USUAL: Mapping[Kind, str] = {
 """The task of data whose targets are of a kind, where a study names none."""
 
 
+@cache
 def usual_task(kind: Kind) -> Task:
     """Return the task of targets of a kind."""
     found: Task = TASKS.find(USUAL[kind])(name=USUAL[kind])

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,50 @@ def test_what_the_flags_say_is_a_sound_study(tmp_path, capsys, flags, metric, le
     assert json.loads((tmp_path / "study.schema.json").read_text())["title"] == "Study"
 
 
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "\n".join(f"{i},{i / 3},{'ab'[i % 2]}" for i in range(30))
+    (tmp_path / "rows.csv").write_text(f"years,price,kind\n{rows}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("flags", "data", "model"),
+    [
+        (["image_folder:pets/cats"], {"name": "image_folder", "path": "pets/cats"}, "mlp"),
+        (["texts:mails"], {"name": "texts", "path": "mails"}, "transformer"),
+        (["series:sales.csv"], {"name": "series", "source": "sales.csv"}, "mlp"),
+        (["table_file:rows.csv", "--target", "kind"], {"target": "kind", "targets": "class"},
+         "mlp"),
+        (["table_file:rows.csv", "--target", "price"], {"target": "price", "targets": "numbers"},
+         "mlp"),
+        (["table_file:rows.csv", "--target", "years"], {"targets": "numbers"}, "mlp"),
+    ],
+)  # fmt: skip
+def test_data_of_ones_own_are_named_by_their_path(place, flags, data, model):
+    assert run(["new", "mine", "--data", *flags]) == 0
+    workload = load_study(place / "studies" / "mine.yaml").study.workload
+    assert data.items() <= workload.data.model_dump().items()
+    assert workload.model.name == model
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["image_folder"], "--data: needs its path, such as image_folder:my_path"),
+        (["table_file:rows.csv"], "--target: say which column .* has: years, price, kind"),
+        (["table_file:rows.csv", "--target", "prize"], "did you mean 'price'"),
+        (["table_file:row.csv", "--target", "price"], "no data in 'row.csv'"),
+        (["digits:mine"], "digits has neither a path nor a source"),
+        (["digits", "--target", "price"], "--target: is for table_file"),
+    ],
+)
+def test_what_such_data_lack_is_asked_for(place, capsys, flags, message):
+    assert run(["new", "mine", "--data", *flags]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -65,7 +110,7 @@ def test_on_a_terminal_it_asks(tmp_path):
     os.close(slave)
     os.close(master)
     assert process.returncode == 0
-    assert "Data (harness list data) [digits]:" in out
+    assert "Data (harness list data; your own as image_folder:PATH, table_file:PATH, ...)" in out
     assert "Model" not in out  # the option said it
     study = load_study(tmp_path / "studies" / "asked.yaml").study
     assert (study.workload.data.name, study.seeds) == ("table", 7)

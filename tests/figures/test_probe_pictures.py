@@ -12,6 +12,7 @@ from harness.data.digits import Digits
 from harness.evidence import shown_by
 from harness.figures.inside import picture_of
 from harness.probes.base import Shown, as_details
+from harness.probes.corruption import Corruption
 from harness.probes.grad_cam import GradCAM
 from harness.registry import PROBES
 from harness.study.design import build_arms
@@ -108,3 +109,16 @@ def test_long_names_of_classes_have_room(finished, evidence):
 def test_failed_trials_show_nothing(evidence):
     trials = evidence.trials.assign(state="failed")
     assert shown_by(replace(evidence, trials=trials), GradCAM) == []
+
+
+def test_corruption_has_a_panel_for_each_arm_and_a_line_for_each_kind(finished):
+    arms = [arm.name for arm in finished.evidence.plan.all_arms][:2]
+    parts = {"accuracy": np.array([[0.9, 0.8, 0.4], [0.9, 0.7, 0.3]]),
+             "severity": np.array([0, 1, 5]), "kind": np.array(["noise", "shift"])}  # fmt: skip
+    shown = [Shown(arm, seed, parts) for arm in arms for seed in range(3)]
+    broken = Shown(arms[0], 3, {**parts, "severity": np.array([0, 1])})  # of another version
+    picture = Corruption(name="corruption").draw([*shown, broken], finished.evidence)
+    assert [panel.axes[0].get_title(loc="left") for panel in picture.panels] == arms
+    texts = {text.get_text() for text in picture.panels[0].axes[0].texts}
+    assert {"noise", "shift"} <= texts
+    assert Corruption(name="corruption").draw([broken], finished.evidence) is None

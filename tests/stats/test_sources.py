@@ -89,3 +89,8 @@ def test_the_best_spending_follows_what_varies():
     tuned = best_spending(Variances(0.01, tuning=1.0), 48, 8)
     assert tuned == Spending(8, 5)
     assert best_spending(Variances(1.0), 20, 0) == Spending(20)
+
+
+def test_hardly_a_degree_of_freedom_bounds_nothing():
+    found = spread_of(0.01, 1e-3)
+    assert (found.low, found.deviation, found.high) == (0.0, 0.1, None)

@@ -55,7 +55,7 @@ def test_a_stage_among_the_choices_of_a_search_must_exist(problem):
 
 def test_settings_of_a_stage_are_checked_like_those_of_an_arm(problem):
     found = problem(text=STUDY.replace("epochs: 3}", "epochs: 0}"))
-    assert "borrowed.yaml:7:15: pretraining.low-digits: epochs:" in found
+    assert "borrowed.yaml:7:52: pretraining.low-digits.epochs: epochs:" in found
     assert "did you mean 'epochs'" in problem(text=STUDY.replace("epochs: 3}", "epoch: 3}"))
 
 

@@ -327,7 +327,7 @@ def test_blocks_are_measured_judged_shown_and_measured_once(tmp_path, capsys):
     capsys.readouterr()
     assert len(stored()) == 15 + 18  # another number of blocks has them all measured anew
     page = (reports / "layers" / "report.md").read_text()
-    assert "blocks of this study were measured before, in 1 earlier execution" in page
+    assert "blocks of this study were measured before, in 2 earlier executions" in page
     assert run(["verify", "--results", str(results), "--out", str(reports)]) == 0
 
 

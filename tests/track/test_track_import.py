@@ -11,7 +11,7 @@ import yaml
 from harness import api
 from harness.cli.app import run
 from harness.store import open_store
-from harness.study import InputError
+from harness.study import InputError, load_study
 
 STUDY = {
     "study": "theirs",
@@ -65,6 +65,11 @@ def uri(tmp_path_factory, template):
             if (activation, seed) != ("tanh", 42):
                 kind = {7: {"test/acc": float("nan")}, 10: {"none": 0}}.get(seed, {})
                 log(ragged, activation, seed, noise, **kind)
+    uneven = mlflow.create_experiment("uneven")
+    for seed, noise in zip(SEEDS, NOISE, strict=True):
+        for activation, rate in (("relu", 0.1), ("relu", 0.01), ("tanh", 0.01)):
+            more = {"lr": rate, "folder": f"runs/{activation}/{rate}/{seed}"}
+            log(uneven, activation, seed, noise, more=more)
     log(good, "gelu", 1, 0)
     log(good, "relu", 1, 0, status="FAILED")
     yield f"sqlite:///{database}"
@@ -208,3 +213,19 @@ def test_a_study_is_drafted_from_the_runs(place, uri, capsys):
     ]:
         assert run(["new", "other", "--tracking-uri", uri, "--experiment", *wrong]) == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_draft_has_the_arms_that_have_runs(place, uri, capsys):
+    new = ["new", "--tracking-uri", uri, "--experiment", "uneven"]
+    assert run([*new, "drafted"]) == 0
+    drafted = load_study(place / "studies" / "drafted.yaml")
+    assert [arm.name for arm in drafted.arms] == ["relu-0.01", "relu-0.1", "tanh-0.01"]
+    assert "differ in folder" in (place / "studies" / "drafted.yaml").read_text()
+    assert run(["import-mlflow", "studies/drafted.yaml", "--tracking-uri", uri]) == 0
+    said = capsys.readouterr().out
+    assert "18 complete" in said
+    assert "Runs of one arm differ in more than their seed (folder, as in relu-0.01)" in said
+    assert run([*new, "one", "--vary", "lr"]) == 0
+    assert load_study(place / "studies" / "one.yaml").study.workload.training.params == {
+        "net.act": "relu"
+    }

@@ -76,14 +76,12 @@ def without(dataset: Dataset, gone: NDArray[np.int64]) -> Dataset:
     """Return a data set that lacks some of the examples outside the test split."""
     kept = np.setdiff1d(np.arange(len(dataset.examples)), gone)
     handling = dataset.handling
-    places: dict[str, Any] = {}
     if handling.groups is not None:
-        places["groups"] = handling.groups[kept]
+        handling = replace(handling, groups=handling.groups[kept])
     if handling.validation is not None:
-        places["validation"] = np.flatnonzero(np.isin(kept, handling.validation))
-    return replace(
-        dataset, examples=taken(dataset.examples, kept), handling=replace(handling, **places)
-    )
+        places = np.flatnonzero(np.isin(kept, handling.validation))
+        handling = replace(handling, validation=places)
+    return replace(dataset, examples=taken(dataset.examples, kept), handling=handling)
 
 
 def taken(examples: Examples, index: NDArray[np.int64]) -> Examples:

@@ -132,7 +132,10 @@ def command(evidence: Evidence) -> str:
     if not execution.context["file"]:
         return "harness.api.run(...), with the study that is declared below"
     imported = execution.context.get("imported")
-    parts = ["harness", "import-mlflow" if imported else "run", str(execution.context["file"])]
+    parts = ["harness", "run", str(execution.context["file"])]
+    if imported:
+        parts[1] = "import-mlflow" if imported.get("experiment") else "import"
+        parts += [str(imported["address"])] if imported.get("address") else []
     if execution.profile != "default":
         parts += ["--profile", execution.profile]
     for path, value in evidence.plan.overrides.items():
