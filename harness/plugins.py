@@ -40,6 +40,7 @@ Kind = Literal[
     "pruners",
     "panels",
     "figures",
+    "launchers",
 ]
 GROUPS: Mapping[Kind, str] = {kind: f"harness.{kind}" for kind in get_args(Kind)}
 

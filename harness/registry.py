@@ -196,13 +196,14 @@ KINDS: Mapping[str, Kind] = {
 DATA_OPTIONS = Kind("harness.data._options")
 FIGURES = Kind("harness.figures", "figures")
 PANELS = Kind("harness.report.panels", "panels")
+LAUNCHERS = Kind("harness.launch", "launchers", hyphens=True, base="Launcher")
 
 
 @cache
 def _built_in(package: str, hyphens: bool) -> tuple[str, ...]:
-    found = sorted(module.name for module in pkgutil.iter_modules([str(_folder(package))]))
-    names = [name for name in found if name not in SHARED and not name.startswith("_")]
-    return tuple(name.replace("_", "-") if hyphens else name for name in names)
+    names = sorted(module.name for module in pkgutil.iter_modules([str(_folder(package))]))
+    own = [name for name in names if name not in SHARED and not name.startswith("_")]
+    return tuple(name.replace("_", "-") if hyphens else name for name in own)
 
 
 def _folder(package: str) -> Path:

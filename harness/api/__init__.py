@@ -27,6 +27,7 @@ from harness.errors import InputError
 from harness.study.bundled import find_study
 
 if TYPE_CHECKING:
+    from harness.run.limits import Limits
     from harness.run.observer import Observer
     from harness.run.outcome import Fault, RunOptions, RunResult
     from harness.study import LoadedStudy
@@ -99,6 +100,8 @@ def run(
     retrain_damaged: bool = False,
     tracking_uri: str | None = None,
     models: Literal["log", "register"] | None = None,
+    max_time: str | None = None,
+    max_cost: float | None = None,
     observers: Sequence[Observer] = (),
 ) -> Result:
     """Run a study, or go on with it: train what has no record yet, judge, write the report.
@@ -114,6 +117,9 @@ def run(
         tracking_uri: an MLflow server elsewhere; default: a database beside the records.
         models: `log` the network of each arm's winner to MLflow at the end, or `register` it there
             as well; each that is not there yet is trained once more.
+        max_time: such as `8 h`, after which no trial is started; what has been decided by then is
+            judged and reported, and `stopped` of the result says so.
+        max_cost: the same, in the currency of the study's prices.
         observers: told of everything that happens (see `harness.run.observer`).
 
     Raises:
@@ -131,6 +137,8 @@ def run(
         retrain_damaged=retrain_damaged,
         tracking_uri=tracking_uri,
         models=models,
+        max_time=max_time,
+        max_cost=max_cost,
         observers=lambda: observers,
     )[0]
 
@@ -146,16 +154,20 @@ def run_all(
     retrain_damaged: bool = False,
     tracking_uri: str | None = None,
     models: Literal["log", "register"] | None = None,
+    max_time: str | None = None,
+    max_cost: float | None = None,
     observers: Callable[[], Sequence[Observer]] = tuple,
 ) -> list[Result]:
     """Run several studies, one after the other; all are checked before the first one runs.
 
+    A limit holds for all of them together; those after the one that it ends are not begun.
     `observers` is called before each study; see `run` for the other arguments, and for what it
     raises.
     """
     if models not in (None, *MODELS):
         raise InputError(f"models: '{models}' is not one of {', '.join(MODELS)}")
     loaded = [load(study) for study in studies]
+    limits = _limits(max_time, max_cost, loaded)
     from harness.run.conductor import run_study
     from harness.run.mirroring import MirrorObserver
     from harness.run.outcome import RunOptions
@@ -163,15 +175,38 @@ def run_all(
 
     folder, out = Path(results), Path(reports)
     options = RunOptions(
-        folder, out, Path(data) if data else None, address, in_process, retrain_damaged
+        folder, out, Path(data) if data else None, address, in_process, retrain_damaged, limits
     )
-    done = []
+    done: list[Result] = []
     for study in loaded:
         watching = [*observers(), MirrorObserver(tracking_uri, folder)]
         ran = run_study(study, options, watching)
         logged = _log_networks(ran, models, options, tracking_uri, watching) if models else []
         done.append(Result.of_run(ran, folder, logged))
+        if ran.stopped:
+            break
+    tell(f"not begun: {study.study.study} ({study.profile})" for study in loaded[len(done) :])
     return _with_faults(done, refresh_scoreboard(folder, out))
+
+
+def _limits(
+    max_time: str | None, max_cost: float | None, loaded: Sequence[LoadedStudy]
+) -> Limits | None:
+    """Return what a command may take, checked for every study; None for as much as it takes."""
+    if max_time is None and max_cost is None:
+        return None
+    from harness.run.limits import Limits
+    from harness.study.running import seconds
+
+    try:
+        limits = Limits(None if max_time is None else seconds(max_time), max_cost)
+    except ValueError as error:
+        raise InputError(f"--max-time: {error}") from None
+    if max_cost is not None and not 0 < max_cost < float("inf"):
+        raise InputError(f"--max-cost: {max_cost:g} is not an amount of money above 0")
+    for study in loaded:
+        limits.check(study.study)
+    return limits
 
 
 def import_runs(

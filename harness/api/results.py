@@ -143,6 +143,7 @@ class Result(RunResult):
             "models": [dict(model) for model in self.models],
             "report": str(self.report / "index.html") if self.report else None,
             "left_out": list(self.left_out),
+            "stopped": self.stopped,
         }
 
     def claims_as_dicts(self) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from types import FrameType
 
 import typer
 
-from harness.cli import cards, guarding, importing, models, results, studies
+from harness.cli import cards, guarding, importing, launching, models, results, studies
 from harness.cli.documents import documents_alone
 from harness.errors import InputError
 
@@ -42,6 +42,7 @@ guarding.register(app)
 cards.register(app)
 models.register(app)
 importing.register(app)
+launching.register(app)
 
 
 class _Signals:

@@ -8,7 +8,7 @@ from typing import get_args
 
 from harness.models.base import Activation, Initialization
 from harness.plugins import GROUPS, Plugin, plugins
-from harness.registry import DATA_OPTIONS, FIGURES, KINDS, PANELS, TASKS, first_line
+from harness.registry import DATA_OPTIONS, FIGURES, KINDS, LAUNCHERS, PANELS, TASKS, first_line
 from harness.study.bundled import bundled_studies
 from harness.study.document import read_yaml
 
@@ -23,6 +23,7 @@ def catalogue() -> dict[str, dict[str, str]]:
         ("data_options", DATA_OPTIONS),
         ("panels", PANELS),
         ("figures", FIGURES),
+        ("launchers", LAUNCHERS),
     ):
         listed[things] = {name: kind.about(name) for name in kind.own()}
     for group in GROUPS:

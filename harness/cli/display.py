@@ -21,8 +21,10 @@ from harness.cli.verdict_table import STYLES, print_verdicts
 from harness.formatting import number, seconds
 from harness.judged import Verdict
 from harness.plan import Assignment
+from harness.run.limits import bill_of
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs
+from harness.study import Study
 from harness.trial import Record, State
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -40,6 +42,7 @@ class Display(Observer):
         self._results = results
         self._tracking_uri = tracking_uri
         self._tally: Tally | None = None
+        self._study: Study | None = None
         self._live: Live | None = None
         self._failed: list[str] = []
         self._told = 0
@@ -50,6 +53,7 @@ class Display(Observer):
         """Name the study and start the picture."""
         study = opening.plan.study
         self._tally = Tally(opening.plan, opening.planned)
+        self._study = study
         self._print(
             f"[bold]{study.study}[/bold] ({opening.plan.profile}): {escape(study.question)}"
         )
@@ -108,7 +112,8 @@ class Display(Observer):
         parts += [f"{counts[state]} {state}" for state in ("diverged", "failed") if counts[state]]
         self._print(f"{', '.join(parts)}; {seconds(closing.wall_seconds)}")
         if closing.costs.spent:
-            self._print(_costs(closing.costs))
+            bill = bill_of(self._study, closing.costs.spent) if self._study else None
+            self._print(_costs(closing.costs) + (f"; {bill}" if bill else ""))
         if closing.verdicts:
             self.console.print()
             print_verdicts(closing.verdicts, self.console)

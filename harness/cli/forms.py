@@ -81,6 +81,7 @@ class Plan(Form):
     pretraining: list[str]
     same_arms: list[list[str]]
     power: Power
+    timing: Annotated[dict[str, Any] | None, Field(description="how seconds are measured")]
     pilot: Pilot | None
     seconds_on_one_worker: Annotated[
         Number, Field(description="null before any trial has been measured")

@@ -13,6 +13,7 @@ from harness.formatting import listed, seconds
 from harness.losses import loss_name
 from harness.plan import SIMPLE_BASELINE, Plan
 from harness.plan.power import power_of
+from harness.run.limits import bill_of
 from harness.run.prepare import Outlook
 from harness.study.arm_checks import SAME_ARM, same_arms
 from harness.trial import SECONDS, sources_of
@@ -65,6 +66,7 @@ def plan_as_dict(
         "pilot": _pilot_as_dict(plan, pilot),
         "seconds_on_one_worker": None if left is None else round(left, 1),
         "cost": {unit: round(value, 1) for unit, value in outlook.costs.items()},
+        "bill": bill.to_dict() if (bill := bill_of(plan.study, outlook.costs)) else None,
         "data_present": bool(plan.fingerprints),
         "reading": list(reading),
         "resources": study_part(plan.study, "resources"),
@@ -212,6 +214,8 @@ def _print_rest(console: Console, plan: Plan, outlook: Outlook) -> None:
     if left is not None:
         says = f"about {seconds(left)} of work for one worker{_further(outlook)}"
     console.print(f"to run        {outlook.to_run:>6} trials, {says}", highlight=False)
+    if bill := bill_of(plan.study, outlook.costs):
+        console.print(f"it costs      about {bill}", highlight=False)
 
 
 def _further(outlook: Outlook) -> str:

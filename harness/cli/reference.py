@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def commands() -> str:
     from harness.cli.app import app  # which has the commands, this page among them
 
     group: Any = typer.main.get_command(app)
-    for name, command in sorted(group.commands.items()):
+    for name, command in sorted(_each_command(group)):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
         usage = "".join(f" {argument.metavar or argument.name.upper()}" for argument in arguments)
         parts.append(f"## `harness {name}{usage}`\n")
@@ -63,6 +63,16 @@ def commands() -> str:
             parts += ["| option | what it does | default |", "|---|---|---|"]
             parts += [_option(option) for option in options] + [""]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _each_command(group: Any) -> Iterator[tuple[str, Any]]:
+    """Return the commands by name, those of groups as well."""
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield name, command
+        if hasattr(command, "list_commands"):
+            yield from ((f"{name} {below}", one) for below, one in _each_command(command))
 
 
 def reports() -> str:

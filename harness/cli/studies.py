@@ -169,6 +169,13 @@ def run(
     retrain_damaged: Annotated[
         bool, typer.Option("--retrain-damaged", help="train again what is damaged in the records")
     ] = False,
+    max_time: Annotated[
+        str | None,
+        typer.Option(help="such as '8 h': then start no trial, and judge what is decided"),
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="the same, in the money of the study's prices")
+    ] = None,
     results: options.Results = RESULTS,
     out: options.Reports = REPORTS,
     data_root: options.DataRoot = None,
@@ -188,6 +195,8 @@ def run(
         retrain_damaged=retrain_damaged,
         tracking_uri=tracking_uri,
         models="register" if register else "log" if models else None,
+        max_time=max_time,
+        max_cost=max_cost,
         observers=tuple if as_json else lambda: [_display(results, tracking_uri)],
     )
     if as_json:
@@ -195,7 +204,11 @@ def run(
         emit(documents[0] if len(documents) == 1 else documents)
     lacking = any(not model["model"] for result in finished for model in result.models)
     failed = any(result.counts["failed"] or result.left_out for result in finished)
-    return 1 if lacking or failed else 0
+    for result in finished:
+        if result.stopped:
+            say = f"harness: {result.study} ({result.profile}) is not done: {result.stopped}; "
+            typer.echo(say + "everything recorded is kept, run again to go on", err=True)
+    return 1 if lacking or failed or any(result.stopped for result in finished) else 0
 
 
 def _load_all(

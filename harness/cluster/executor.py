@@ -156,10 +156,12 @@ def check_provided(pack: Pack, data: Container[str], products: Container[Key]) -
 class Executor(Protocol):
     """Runs packs. `slots` is how many it works on at once; more may be submitted.
 
-    The slots may become more or fewer while it runs, and are never fewer than one.
+    The slots may become more or fewer while it runs, and are never fewer than one. `crowd` says
+    where other runs use the same cores; it is empty where there are enough.
     """
 
     slots: int
+    crowd: str
 
     def provide(self, dataset: Dataset) -> None:
         """Make a data set available to the trials that carry its fingerprint."""

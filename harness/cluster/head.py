@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,7 @@ from typing import IO
 import harness
 from harness.cluster import ray_head
 from harness.cluster.executor import ClusterError
+from harness.formatting import plural
 from harness.own import isolated
 from harness.own.lookup import is_importable
 
@@ -42,6 +44,7 @@ class Head:
 
     Attributes:
         late: whether this process imported Ray before, without what is set here for it.
+        crowd: what to say where other runs use the same cores; empty where there are enough.
     """
 
     def __init__(self, cpus: int | None, threads: int):
@@ -50,7 +53,12 @@ class Head:
         if not self.late:
             os.environ.update(_SWITCHES)
         _use_token()
+        others = cpus_of_others()
         self.folder, self._lock = temporary_folder()
+        own = cpus or available_cpus()
+        self._lock.write(str(own))
+        self._lock.flush()
+        self.crowd = _crowd(own, others, available_cpus())
         source = [] if is_importable("harness") else [str(Path(harness.__file__).parents[1])]
         self._process = subprocess.Popen(
             [sys.executable, ray_head.__file__, str(self.folder), str(cpus or 0)],
@@ -92,6 +100,37 @@ class Head:
         self._lock.close()
 
 
+def available_cpus() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpus_of_others() -> list[int]:
+    """Return how many cores each other Ray of this user's runs has been given on this machine."""
+    found = []
+    for owner in _owners():
+        try:
+            with owner.open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:  # it is alive
+            with suppress(OSError, ValueError):
+                found.append(int(owner.read_text(encoding="ascii")))
+        except OSError:
+            continue
+    return found
+
+
+def _crowd(own: int, others: list[int], cores: int) -> str:
+    if not others or own + sum(others) <= cores:
+        return ""
+    runs = plural(len(others), "other run")
+    return (
+        f"{runs} of yours on this machine may use {sum(others)} of its {cores} cores, this one "
+        f"{own}: all become slower, and times that are measured mean little; let one wait for the "
+        "other, or give both one Ray (ray start --head, then --address auto)"
+    )
+
+
 def thread_variables(threads: int) -> dict[str, str]:
     """Return what the numerical libraries read, once, when a worker imports them."""
     return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
@@ -123,11 +162,15 @@ def temporary_folder() -> tuple[Path, IO[str]]:
 
 def clear_abandoned() -> None:
     """Remove the folders of processes that were killed: nobody holds their lock any more."""
+    for owner in _owners():
+        try:
+            with owner.open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(owner.parent, ignore_errors=True)
+        except OSError:  # in use, or another user's
+            continue
+
+
+def _owners() -> Iterator[Path]:
     for parent in {tempfile.gettempdir(), "/tmp"}:
-        for owner in Path(parent).glob(f"{PREFIX}*/owner"):
-            try:
-                with owner.open("r") as lock:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(owner.parent, ignore_errors=True)
-            except OSError:  # in use, or another user's
-                continue
+        yield from Path(parent).glob(f"{PREFIX}*/owner")

@@ -21,6 +21,7 @@ class LocalExecutor:
     """Runs packs in the conductor's own process, one at a time."""
 
     slots = 1
+    crowd = ""
 
     def __init__(self, cpus: int = 1, checkpoints: Checkpoints | None = None):
         self.cpus = cpus

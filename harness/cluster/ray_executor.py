@@ -79,6 +79,7 @@ class RayExecutor:
         self._stopping: Thread | None = None
         self._waited_since, self._noticed = time.monotonic(), -NOTICE_SECONDS
         self._head = cluster if isinstance(cluster, Head) else None
+        self.crowd = "" if self._head is None else self._head.crowd
         if isinstance(cluster, Head):
             ray_session.connect(cluster)
         else:

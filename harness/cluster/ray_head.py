@@ -22,6 +22,8 @@ from typing import Any
 import psutil
 
 _LOOK_SECONDS, _STOP_SECONDS = 1.0, 5.0
+_STORE, _USED = 0.3, 0.9  # of the memory, of /dev/shm
+_LEAST, _IN_FILES = 256 * 2**20, 2 * 2**30  # bytes
 _HELPERS = ("start_monitor", "start_api_server", "start_log_monitor")
 
 
@@ -48,9 +50,28 @@ def _start(folder: Path, cpus: int | None) -> str:
 
     _leave_out_helpers()
     settings: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False}
+    with suppress(OSError):  # there is no /dev/shm
+        free, memory = shutil.disk_usage("/dev/shm").free, psutil.virtual_memory().total
+        settings["object_store_memory"] = object_store(free, memory)
     # "local" ignores RAY_ADDRESS. Not the folder itself: Ray opens it to everybody.
     ray.init("local", num_cpus=cpus, _temp_dir=str(folder / "r"), **settings)
     return str(ray.get_runtime_context().gcs_address)
+
+
+def object_store(free: int, memory: int) -> int | None:
+    """Return how large Ray's object store may be; None where Ray's own choice fits.
+
+    Ray takes 30 % of the memory and refuses to start, on large machines, where /dev/shm has less:
+    containers often give it 64 MB. With next to nothing there it writes to files, which is slower.
+
+    Args:
+        free: bytes of /dev/shm.
+        memory: bytes of the machine.
+    """
+    wanted = int(memory * _STORE)
+    if free >= wanted:
+        return None
+    return int(free * _USED) if free >= _LEAST else min(wanted, _IN_FILES)
 
 
 def _leave_out_helpers() -> None:

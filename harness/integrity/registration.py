@@ -26,7 +26,9 @@ _HEAD = """\
 # The plan of a study, frozen by `harness register` before its run. Commit, tag or upload it now:
 # the date of that is what shows others that it came first. Its digest tells of any change.
 """
-_NOT_PLANNED = {"profiles", "resources", "faults", "checkpoints", "claims", "seeds", "alpha"}
+_NOT_PLANNED = {
+    "profiles", "resources", "faults", "checkpoints", "prices", "claims", "seeds", "alpha",
+}  # fmt: skip
 _WORDING = ("source", "discussion")
 _MOST = 60  # characters of a value in a sentence
 

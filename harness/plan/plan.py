@@ -74,7 +74,8 @@ class Plan:
         A claim's `discussion` is written once its verdict is known, and is no part of it; nor is
         how the study is run.
         """
-        undeclared: Any = dict.fromkeys(("profiles", "resources", "faults", "checkpoints"), True)
+        running = ("profiles", "resources", "faults", "checkpoints", "prices")
+        undeclared: Any = dict.fromkeys(running, True)
         undeclared["claims"] = {"__all__": {"discussion"}}
         declared = self.study.model_dump(mode="json", exclude_unset=True, exclude=undeclared)
         stages = declared.pop("stages", {})  # another spelling of the same

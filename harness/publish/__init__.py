@@ -4,7 +4,8 @@ A published file holds everything that verdicts and reports rest on, so that the
 on a fresh clone. A run never takes a record from it.
 """
 
-from harness.publish.read import PublishedError, PublishedFile, read_all, read_file, read_for
+from harness.publish.read import PublishedFile, read_all, read_file, read_for
+from harness.publish.unpack import PublishedError
 from harness.publish.write import publishable, write_file
 
 FOLDER = "published"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,31 +11,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.publish.curves import to_points
-from harness.publish.write import DIGEST, FORMAT, SUFFIX, VERSION, file_name, with_digest
-from harness.store import AssignedRecord, Execution, Look, StoreError
+from harness.publish.unpack import PublishedError, load_document
+from harness.publish.write import FORMAT, SUFFIX, VERSION, file_name
+from harness.store import AssignedRecord, Execution, Look
 from harness.store.outcomes import unpack_outcomes
 from harness.study import study_from_dict
 from harness.trial import Outcomes, Phase, Record
 
-LARGEST_FILE = 64 * 2**20
-LARGEST_TEXT = 1024 * 2**20
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _CONTEXT = ("overrides", "fingerprints", "environment", "duplicates", "imported", "registered",
             "profiles")  # fmt: skip
 _Value = TypeVar("_Value")
-
-
-class PublishedError(StoreError):
-    """A published file cannot be used; the message names the file and what is wrong in it."""
-
-    file: Path
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """The study and the profile that the file is about, as its name says."""
-        study, _, profile = self.file.name.removesuffix(SUFFIX).partition(".")
-        return study, profile
 
 
 @dataclass(frozen=True)
@@ -123,7 +107,7 @@ def read_file(file: Path) -> PublishedFile:
     Raises:
         PublishedError: if it is damaged, too large, too new, or not what its name says.
     """
-    document = _Part(file, "", _load(file))
+    document = _Part(file, "", load_document(file))
     kind = document.get("format", str)
     if kind != FORMAT:
         raise document.wrong("format", f"is '{kind}', not '{FORMAT}'")
@@ -147,39 +131,6 @@ def read_file(file: Path) -> PublishedFile:
         _outcomes(document),
         document.get("timed_otherwise", int) if "timed_otherwise" in document.fields else 0,
     )
-
-
-def _load(file: Path) -> Any:
-    """Return the JSON of a file, never unpacking more than its limit."""
-    try:
-        if file.stat().st_size > LARGEST_FILE:
-            raise PublishedError(f"'{file}' is larger than {LARGEST_FILE >> 20} MiB")
-        with gzip.open(file) as stream:
-            text = stream.read(LARGEST_TEXT + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise PublishedError(f"'{file}' cannot be unpacked: {error}; restore it") from None
-    if len(text) > LARGEST_TEXT:
-        raise PublishedError(f"'{file}' unpacks to more than {LARGEST_TEXT >> 20} MiB")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise PublishedError(f"'{file}' is no JSON: {error}") from None
-    if (
-        isinstance(document, dict)
-        and DIGEST in document
-        and not _is_whole(text.decode(errors="replace"))
-    ):
-        raise PublishedError(
-            f"'{file}' was changed after it was written: its digest differs; restore it, or publish"
-            " it again"
-        )
-    return document  # of older versions without a digest, which only gzip's checksum protects
-
-
-def _is_whole(text: str) -> bool:
-    """Tell whether a text ends with the digest of what stands before it."""
-    start = text.rfind(f',"{DIGEST}":')
-    return start >= 0 and text == with_digest(f"{text[:start]}}}")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from harness.plan import SIMPLE_BASELINE, data_key
 from harness.probes.confusion_matrix import ConfusionMatrix
 from harness.report.blocks import Cell, Table, mean_cell
 from harness.report.build import write
+from harness.report.panels.cost import bill_in_words
 from harness.report.panels.origin import command, environments
 from harness.report.render import card_markdown, card_page
 from harness.report.settings import day, in_words
@@ -98,6 +99,11 @@ class Card:
         if "cost.parameters" not in self.rows or self.rows["cost.parameters"].isna().all():
             return "not recorded"
         return f"{self.rows['cost.parameters'].iloc[0]:,.0f}"
+
+    @property
+    def cost(self) -> str:
+        """What all trials of the study cost, at its prices; empty if that is not known."""
+        return bill_in_words(self.evidence)
 
     @property
     def tuned(self) -> list[str]:

@@ -11,11 +11,13 @@ from functools import partial
 from typing import Any
 
 from harness.cluster import Event, Executor, Lost, Notice, Pack
+from harness.formatting import plural
 from harness.plan import Assignment, Plan
-from harness.provenance import environment
 from harness.publish import FOLDER, PublishedFile, read_for
+from harness.run.beginning import begin_execution
 from harness.run.dry_runs import check_networks, subjects_of
-from harness.run.finished import identity, registered_file, reuse, shown_path
+from harness.run.finished import reuse
+from harness.run.limits import Meter
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
 from harness.run.prepare import REUSABLE, Walk, data_configs, is_usable, prepare
@@ -27,9 +29,9 @@ from harness.run.trial_queue import FaultPolicy, PackQueue
 from harness.run.workers import Workers, checkpoints_of
 from harness.search import best, next_round
 from harness.store import AssignedRecord, Store, StoreError, conductor_lock, open_store
-from harness.study import InputError, LoadedStudy
+from harness.study import LoadedStudy
 from harness.trial import Checked, Progress, Record, State, Trial
-from harness.workloads import Dataset, count_duplicates, data_root, load
+from harness.workloads import data_root, load
 
 WAIT_SECONDS = 0.5
 
@@ -88,39 +90,9 @@ def _run_anew(plan: Plan, session: _Session) -> RunResult:
         with closing(workers):
             conductor = Conductor(plan, store, session, workers)
             conductor.check()
-            conductor.execution = _start(plan, store, list(datasets.values()), session)
+            known = list(datasets.values())
+            conductor.execution = begin_execution(plan, store, known, session.loaded)
             return _train_and_judge(conductor, published)
-
-
-def _start(plan: Plan, store: Store, datasets: Sequence[Dataset], session: _Session) -> int:
-    """Begin an execution in the store, with what it is of."""
-    file = shown_path(session.loaded.file)
-    context = {
-        "overrides": dict(plan.overrides),
-        "fingerprints": dict(plan.fingerprints),
-        "environment": environment(),
-        "duplicates": {dataset.name: count_duplicates(dataset) for dataset in datasets},
-        "file": file,
-        "profiles": {name: list(study.looks) for name, study in session.loaded.profiles.items()},
-        **_registered_plan(plan),
-    }
-    names = plan.study.study, plan.profile
-    return store.start_execution(*names, plan.hash, plan.declaration, context, identity(plan, file))
-
-
-def _registered_plan(plan: Plan) -> dict[str, Any]:
-    """Return the plan that was registered for a study and profile, if there is one."""
-    file = registered_file(plan.study.study, plan.profile)
-    if not file.is_file():
-        return {}
-    from harness.integrity import read_registration  # it imports what judges, which is slow
-
-    kept: dict[str, Any] = {"file": file.as_posix()}
-    try:
-        kept["document"] = dict(read_registration(file).document)
-    except InputError as error:  # which is told with the verdicts, and keeps nobody from running
-        kept["trouble"] = error.problems[0].message
-    return {"registered": kept}
 
 
 def _train_and_judge(conductor: Conductor, published: Sequence[PublishedFile]) -> RunResult:
@@ -129,6 +101,7 @@ def _train_and_judge(conductor: Conductor, published: Sequence[PublishedFile]) -
         conductor.run()
         conductor.time_blocks()
         status = "failed" if conductor.counts["failed"] else "finished"
+        status = "stopped" if conductor.stopped else status
         store.end_execution(conductor.execution, status, session.seconds())
     except BaseException as error:
         _close_early(conductor, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
@@ -160,7 +133,8 @@ def _judge(conductor: Conductor, status: str, published: Sequence[PublishedFile]
 
     def so_far(result: RunResult) -> RunResult:
         seconds, costs = session.seconds(), conductor.costs()
-        return replace(result, counts=conductor.counts, wall_seconds=seconds, costs=costs)
+        counts, stopped = conductor.counts, conductor.stopped
+        return replace(result, counts=counts, wall_seconds=seconds, costs=costs, stopped=stopped)
 
     result = conclude(
         Results(conductor.store, published),
@@ -203,6 +177,9 @@ class Conductor:
         self._noted: Counter[str] = Counter()
         self._forecast: Mapping[str, float] = {}
         self._ledger = Ledger()
+        limits = session.options.limits
+        self._meter = Meter(limits, plan.study) if limits else None
+        self.stopped = ""  # by which limit
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
@@ -225,10 +202,7 @@ class Conductor:
             check_networks(executor, self.session.loaded, self.plan, subjects, tell)
 
     def run(self) -> None:
-        """Run every trial that has no record yet; return when all have one.
-
-        The workers may still be stopping then.
-        """
+        """Run every trial that has no record yet; when it returns, workers may still be ending."""
         self.tell("opened", Opening(self.plan, self.execution, dict(self._planned)))
         walk = Walk(self.plan)
         self._take(self._schedule.start(), walk)
@@ -237,22 +211,33 @@ class Conductor:
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
             return
-        if lacking := self._workers.lacking():
+        for lacking in self._workers.lacking():
             self.tell("noticed", lacking)
         executor = self._workers.executor()
+        if executor.crowd:
+            self.tell("noticed", executor.crowd)
         try:
-            while self._work:
+            while self._work and not self._is_stopped():
                 self._submit(executor)
                 self._handle(executor.events(WAIT_SECONDS))
         finally:
             executor.release()
+
+    def _is_stopped(self) -> bool:
+        """Tell whether a limit is reached and all trials that were started have ended."""
+        if self._meter is not None and not self.stopped:
+            self.stopped = self._meter.reached(len(self._in_flight))
+            if self.stopped:
+                running = plural(len(self._in_flight), "trial")
+                self.tell("noticed", f"{self.stopped}: {running} may end, no other is started")
+        return bool(self.stopped) and not self._in_flight
 
     def time_blocks(self) -> None:
         """Measure every timing block that has no records yet, one after another.
 
         All else of the study has ended, and the workers are gone by then.
         """
-        if self.plan.study.timing is None:
+        if self.plan.study.timing is None or self.stopped:
             return
         for items in self._schedule.timing_blocks(self._workers.timing_machine()):
             ids = {item.trial.id: item.trial for item in items}
@@ -262,6 +247,8 @@ class Conductor:
             if len(done) == len(ids):
                 self._take(items)
                 continue
+            if self._is_stopped():
+                return
             self.store.set_aside(done, "others of its block have no record, and it is timed anew")
             self._note([AssignedRecord.of(item, reused=False) for item in items])
             for id_ in ids:
@@ -334,7 +321,10 @@ class Conductor:
 
     def _submit(self, executor: Executor) -> None:
         """Keep every slot busy and one pack waiting behind it."""
-        while self._queue and len({id(p) for p in self._in_flight.values()}) < 2 * executor.slots:
+        if self.stopped:
+            return
+        most = executor.slots * (2 if self._meter is None else 1)  # what is handed over is run
+        while self._queue and len({id(p) for p in self._in_flight.values()}) < most:
             pack = self._queue.next_pack(executor.slots)
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
             self._workers.submit(pack)
@@ -372,6 +362,8 @@ class Conductor:
             self._in_flight.pop(record.trial_id, None)
             self.counts[record.state.value] += 1
             self._ledger.add(work.assignments[0].arm, record)
+            if self._meter is not None:
+                self._meter.add(record)
             self.counts["reused"] += len(work.assignments) - 1
             self.tell("finished", record, work.assignments, False)
             unlocked += self._schedule.completed(record)

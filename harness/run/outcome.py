@@ -13,6 +13,7 @@ from harness.trial import COSTS, SECONDS, Record, cost_of
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult
+    from harness.run.limits import Limits
 
 ENOUGH = 5
 """Measured trials from which on they decide a forecast of energy and of GPU time."""
@@ -28,6 +29,7 @@ class RunOptions:
     address: str | None = None
     in_process: bool = False
     retrain_damaged: bool = False
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class RunResult:
         report: the folder of the report, of a run; None if it could not be written.
         costs: of the trials of a run: what was forecast, what was spent. What is not known, because
             no earlier trial tells or because there is no sensor, is absent.
+        stopped: which limit of time or cost ended the run before all trials had a record; empty if
+            none did.
     """
 
     study: str
@@ -96,6 +100,7 @@ class RunResult:
     wall_seconds: float = 0.0
     report: Path | None = None
     costs: Costs = field(default_factory=Costs)
+    stopped: str = ""
 
     @classmethod
     def of(cls, judged: ProfileResult, left_out: Sequence[str] = ()) -> RunResult:

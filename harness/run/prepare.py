@@ -180,12 +180,11 @@ class Walk:
         by_arm = {name: costs for name, costs in told.items() if costs}
         costs = forecast(sum(shares.values()), self._measured)
         timed = plan.timed_arms if self._blocks and SECONDS in costs else []
+        share = self._blocks * block_seconds(plan) / len(timed) if timed else 0.0
         for arm in timed:  # of whose seconds nothing is foretold by those of trainings
-            own = by_arm.setdefault(arm.name, {SECONDS: 0.0})
-            own[SECONDS] = own.get(SECONDS, 0.0) + self._blocks * block_seconds(plan) / len(timed)
-            costs[SECONDS] = costs.get(SECONDS, 0.0) + self._blocks * block_seconds(plan) / len(
-                timed
-            )
+            own = by_arm.setdefault(arm.name, {})
+            own[SECONDS] = own.get(SECONDS, 0.0) + share
+            costs[SECONDS] = costs.get(SECONDS, 0.0) + share
         return Outlook(total, self._done, costs, by_arm)
 
 

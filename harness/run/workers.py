@@ -70,12 +70,12 @@ class Workers:
             self._provided.add(key)
         executor.submit(pack)
 
-    def lacking(self) -> str:
-        """Say what trials are not given although the study asks for it; empty if nothing."""
+    def lacking(self) -> list[str]:
+        """Say what trials are not given although the study asks for it."""
         gpus = self._plan.study.resources.gpus
         if not (self._options.in_process and gpus) or torch.cuda.is_available():
-            return ""
-        return f"`resources.gpus: {gpus:g}`, but this process sees no GPU: it trains on the CPU"
+            return []
+        return [f"`resources.gpus: {gpus:g}`, but this process sees no GPU: it trains on the CPU"]
 
     # --- timing blocks -----------------------------------------------------------------------
     def timing_machine(self) -> Mapping[str, Any]:

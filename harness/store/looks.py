@@ -41,7 +41,7 @@ class Look:
     def at_execution(cls, execution: Execution, trials: Set[str], arms: Set[str]) -> Look:
         """Return the look that an execution was at these trials and arms of it."""
         e = execution
-        judged = e.status in ("finished", "failed")
+        judged = e.status in ("finished", "failed", "stopped")
         profiles = e.context.get("profiles", {})
         return cls(e.study, e.profile, e.started, e.declaration, trials, arms, judged, profiles)
 

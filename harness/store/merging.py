@@ -88,7 +88,9 @@ def _trials(sources: Sequence[Connection]) -> tuple[dict[str, _Trial], list[str]
     contradicting: dict[str, None] = {}
     for place, source in enumerate(sources):
         for record, outcomes in _records(source):
-            said = digest([record.deterministic_part(), outcomes])
+            # of a timing block the times count: arms of one are compared on one machine
+            timed = record.metrics if record.trial.phase is Phase.TIMING else None
+            said = digest([record.deterministic_part(), timed, outcomes])
             mine = _Trial(place, record.state, said, record.ended, record.ended)
             known = trials.setdefault(record.trial_id, mine)
             if known is mine:

@@ -93,7 +93,12 @@ def conductor_lock(folder: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                raise StoreError(
+                    f"the file system of '{folder}' cannot lock files ({error.strerror}); choose "
+                    "--results on one that can"
+                ) from None
             file.seek(0)
             raise StoreError(
                 f"another run is writing to '{folder}' (process {file.read(20).strip()}); wait for "

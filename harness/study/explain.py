@@ -268,6 +268,7 @@ EXAMPLES = {
     "alpha": "alpha: 0.05",
     "generalize": "generalize: seeds_and_examples",
     "resources": "resources: {cpus: 2}",
+    "prices": "prices: {device_hour: 2.5, currency: EUR, grams_per_kwh: 380}",
     "profiles": "profiles: {quick: {workload.epochs: 2, seeds: 6}}",
     MATRIX: "matrix: {data: {digits: {}, wine: {workload.data: {name: table, source: wine}}}}",
     EXTENDS: "extends: activations",

@@ -12,6 +12,7 @@ from harness.levels import two_alike
 from harness.models import is_simple, simple_models
 from harness.registry import DESIGNS, PROBES, setting
 from harness.study.claims import Claim
+from harness.study.prices import Prices
 from harness.study.running import Checkpoints, Faults, Resources, Seeds, SequentialSeeds
 from harness.study.search import Scalar, Search
 from harness.study.timing import Timed
@@ -120,6 +121,9 @@ class Study(Component):
     faults: Faults = Field(default_factory=Faults)
     checkpoints: Checkpoints | None = Field(
         None, description="leave out where trials are short: a new attempt starts anew"
+    )
+    prices: Prices | None = Field(
+        None, description="of a device hour and of its energy; without them, the user's own"
     )
     profiles: dict[Name, dict[str, Any]] = Field(
         default_factory=dict, description="named variants: {dotted path: value}"

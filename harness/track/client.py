@@ -274,12 +274,17 @@ def reach(uri: str) -> None:
     parts = urlsplit(uri)
     host = parts.hostname
     port = parts.port or PORTS.get(parts.scheme.partition("+")[0])
-    if not host or not port or (parts.scheme in getproxies() and not proxy_bypass(host)):
+    if not host or not port:
         return
+    said, proxy = "", getproxies().get(parts.scheme)
+    if proxy and not proxy_bypass(host):
+        through = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        said = "the proxy "
+        host, port = through.hostname or "", through.port or PORTS.get(through.scheme, 80)
     try:
         socket.create_connection((host, port), timeout=5).close()
     except OSError as error:
-        raise ConnectionError(f"cannot reach {host} port {port}: {error}") from None
+        raise ConnectionError(f"cannot reach {said}{host} port {port}: {error}") from None
 
 
 def _chunks(items: list[Any], size: int) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""Rounds of chaos: a study while workers, nodes, the conductor and the MLflow server are killed.
+"""Rounds of chaos: a study while everything that it runs on is killed, stopped, cut off or full.
 
 `make chaos` plays at least twenty: `python tests/chaos/chaos_rounds.py --rounds 20 --seed 0`. After
 each, everything is compared with an undisturbed run of the same study.
@@ -13,12 +13,19 @@ import sqlite3
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chaos_world import World, client, kill_conductor
+from chaos_world import (
+    Disk,
+    World,
+    client,
+    end_conductor,
+    kill_conductor,
+    pause_conductor,
+)
 
 from harness.run.conductor import RunOptions, run_study
 from harness.store import DATABASE, open_store
@@ -50,8 +57,12 @@ claims:
     differs_by: 0.001
 """
 TRIALS = 1 + 3 * (4 + 6) + 6  # pretraining, three arms, and the simple baseline's confirmation
-KINDS = ("worker", "node", "conductor", "server")
+USUAL = ("worker", "node", "conductor", "server")
+KINDS = (*USUAL, "signal", "pause", "head", "silence", "disk")
 KILLS = 3  # in a round
+PAUSE = 60.0  # seconds for which a conductor is stopped
+ENDINGS = {"signal": {143, 129}, "head": {1}, "disk": {2}}
+"""How a conductor may end where this was done to it; else with 0, or by SIGKILL."""
 COMPARED = ("id", "verdict", "effect", "ci_low", "ci_high", "p_value", "p_corrected", "trials")
 RUNS = 8  # of one round; more would mean that it never ends
 
@@ -74,6 +85,11 @@ class Round:
     seconds: float = 0.0
     differences: list[str] = field(default_factory=list)
 
+    def may_end(self, status: int) -> bool:
+        """Tell whether a conductor may end with a status after what was done so far."""
+        done = [ENDINGS.get(kind, set()) for kind, count in self.kills.items() if count]
+        return status in {0, -9}.union(*done)
+
 
 def undisturbed(folder: Path) -> Outcome:
     """Run the study once in this process, in peace."""
@@ -84,27 +100,24 @@ def undisturbed(folder: Path) -> Outcome:
     return Outcome(_outcomes(folder), _compared(verdicts))
 
 
-def play(world: World, expected: Outcome, seed: int) -> Round:
-    """Play one round and compare; its folder stays if there are differences."""
+def play(world: World, expected: Outcome, seed: int, kinds_of: Sequence[str] = USUAL) -> Round:
+    """Play one round of these kinds and compare; its folder stays if there are differences."""
     begin, draw = time.monotonic(), random.Random(seed)
     name = f"chaos-{seed}-{int(time.time())}"
     home = world.folder / name
     home.mkdir()
     played = Round(seed)
     study = _write(home, name)
-    kinds = draw.sample(KINDS, KILLS)
-    moments = sorted(draw.randrange(TRIALS) for _ in range(KILLS))
+    kinds = draw.sample(kinds_of, min(KILLS, len(kinds_of)))
+    disk = Disk(home / "results") if "disk" in kinds else None
+    moments = sorted(draw.randrange(TRIALS) for _ in kinds)
     process = world.conductor(study, home)
     played.runs += 1
     known: dict[str, float] = {}
     for kind, moment in zip(kinds, moments, strict=True):
         _await_records(process, home, moment)
         time.sleep(draw.uniform(0, 0.5))
-        if kind == "conductor":
-            done = kill_conductor(process, draw)
-        else:
-            done = process.poll() is None and getattr(world, f"kill_{kind}")(draw)
-        played.kills[kind] += done
+        played.kills[kind] += _do(kind, world, process, disk, draw)
         known |= {id_: at for id_, at in _begun(home) if id_ not in known}
         if process.poll() is not None:
             _note_ending(played, process)
@@ -112,12 +125,45 @@ def play(world: World, expected: Outcome, seed: int) -> Round:
             played.runs += 1
     said = _finish(world, process, study, home, played)
     world.restore()
+    if disk is not None:
+        disk.empty()
     played.differences += _differences(expected, home, said)
     again = {id_ for id_, at in _begun(home) if id_ in known and known[id_] != at}
     played.differences += [f"{id_} was trained again" for id_ in sorted(again)]
     played.differences += _mirror_differences(world.server.uri, name, set(expected.records))
+    if disk is not None:
+        disk.remove()
     played.seconds = time.monotonic() - begin
     return played
+
+
+def _do(kind: str, world: World, process: Any, disk: Disk | None, draw: random.Random) -> bool:
+    """Do one thing of a kind, and say whether there was something to do it to."""
+    if kind == "conductor":
+        return kill_conductor(process, draw)
+    if process.poll() is not None:
+        return False
+    if kind == "signal":
+        return end_conductor(process, draw)
+    if kind == "pause":
+        return pause_conductor(process, PAUSE)
+    if kind == "silence":
+        return world.silence_node(draw)
+    if kind == "disk":
+        return disk is not None and _fill(disk, process)
+    done: bool = getattr(world, f"kill_{kind}")(draw)
+    if kind == "head":
+        process.wait(300)  # its cluster is gone, and the new one is another
+    return done
+
+
+def _fill(disk: Disk, process: Any) -> bool:
+    """Fill a disk until the conductor has met that, and make room again."""
+    done = disk.fill()
+    if done:
+        process.wait(300)
+        disk.empty()
+    return done
 
 
 def _write(folder: Path, name: str) -> Path:
@@ -148,8 +194,8 @@ def _begun(home: Path) -> list[tuple[str, float]]:
 
 
 def _note_ending(played: Round, process: Any) -> None:
-    """A conductor that was not killed ends with 0, whatever else was."""
-    if process.returncode not in (0, -9):
+    """A conductor that was not told or forced to end ends with 0, whatever else was."""
+    if not played.may_end(process.returncode):
         said = process.stderr.read()[-1500:] if not process.stderr.closed else ""
         played.differences.append(f"a conductor ended with {process.returncode}: {said}")
 
@@ -158,7 +204,7 @@ def _finish(world: World, process: Any, study: Path, home: Path, played: Round) 
     """Run until nothing is left to do and MLflow has all of it; return what the last run said."""
     while True:
         out, err = process.communicate(timeout=2400)
-        if process.returncode not in (0, -9):
+        if not played.may_end(process.returncode):
             played.differences.append(f"a conductor ended with {process.returncode}: {err[-1500:]}")
         if process.returncode == 0 and "MLflow" not in err:
             return json.loads(out)
@@ -224,6 +270,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=USUAL)
     options = parser.parse_args()
     kills: Counter[str] = Counter()
     differences = 0
@@ -232,7 +279,7 @@ def main() -> None:
         peace.mkdir()
         expected = undisturbed(peace)
         for seed in range(options.seed, options.seed + options.rounds):
-            played = play(world, expected, seed)
+            played = play(world, expected, seed, options.kinds)
             kills += played.kills
             differences += len(played.differences)
             shown = ", ".join(f"{kind} {count}" for kind, count in sorted(played.kills.items()))
@@ -242,7 +289,7 @@ def main() -> None:
             )
             for difference in played.differences:
                 _say(f"  {difference}")
-    shown = ", ".join(f"{kind} {kills[kind]}" for kind in KINDS)
+    shown = ", ".join(f"{kind} {kills[kind]}" for kind in options.kinds)
     _say(f"{options.rounds} rounds; kills: {shown}; {differences} differences")
     sys.exit(1 if differences else 0)
 

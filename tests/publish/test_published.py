@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from contextlib import chdir
 from pathlib import Path
 
@@ -331,13 +332,32 @@ def test_damaged_and_oversized_files_are_refused(clone, monkeypatch):
     file.write_bytes(gzip.compress(b"[" * 100_000))
     with pytest.raises(PublishedError, match="no JSON"):
         read_file(file)
-    monkeypatch.setattr("harness.publish.read.LARGEST_TEXT", 1000)
+    monkeypatch.setattr("harness.publish.unpack.LARGEST_TEXT", 1000)
     file.write_bytes(whole)
     with pytest.raises(PublishedError, match="unpacks to more"):
         read_file(file)
-    monkeypatch.setattr("harness.publish.read.LARGEST_FILE", 1000)
+    monkeypatch.setattr("harness.publish.unpack.LARGEST_FILE", 1000)
     with pytest.raises(PublishedError, match="is larger than"):
         read_file(file)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [(b" " * 2**20, "unpacks to more than"), (b"[]," * 2**18, r"holds more than [\d,]+ values")],
+    ids=["one long text", "many small values"],
+)
+def test_a_small_file_that_unpacks_to_much_is_refused_before_it_is_unpacked(clone, part, message):
+    """Only as much of it is unpacked as a file of its size may hold, and nothing is parsed."""
+    file = published(clone)
+    file.write_bytes(gzip.compress(part * 300))
+    assert file.stat().st_size < 400_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(PublishedError, match=message):
+            read_file(file)
+        assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Files for papers and other tools, from one small finished study."""
 
+import csv
+import io
 import re
 from dataclasses import replace
 
@@ -8,6 +10,7 @@ import pytest
 
 from harness.report import export
 from harness.report.blocks import Cell, Table
+from harness.report.export import _csv
 from harness.report.latex import escape_latex, latex_table
 
 
@@ -25,10 +28,10 @@ def contents(folder):
 
 def test_the_tidy_evidence_is_the_evidence(exported, finished):
     trials = finished.evidence.trials
-    csv, parquet = (
+    table, parquet = (
         pd.read_csv(exported / "trials.csv"), pd.read_parquet(exported / "trials.parquet")
     )  # fmt: skip
-    for frame in (csv, parquet):
+    for frame in (table, parquet):
         assert list(frame["trial_id"]) == list(trials["trial_id"])
         assert set(frame["study"]) == {"odd-words"}
         assert frame["test.accuracy"].isna().sum() == trials["test.accuracy"].isna().sum()
@@ -98,3 +101,15 @@ def test_reasons_for_absent_numbers_stand_below():
     text = latex_table(table, "tab:x")
     assert "x & -- " in text
     assert "--: it diverged." in text
+
+
+def test_no_text_is_a_formula_to_a_spreadsheet():
+    """What a spreadsheet would compute is a text there; numbers stay what they are."""
+    names = ['=HYPERLINK("http://a")', "+1+1", "-2+3", "@SUM(A1)", "\tx", "plain", "-0.5", None]
+    frame = pd.DataFrame({"=name": names, "value": [-1.0, *range(7)]})
+    written = list(csv.reader(io.StringIO(_csv(frame).decode())))
+    assert written[0] == ["'=name", "value"]
+    assert [row[0] for row in written[1:]] == [
+        "'=HYPERLINK(\"http://a\")", "'+1+1", "'-2+3", "'@SUM(A1)", "'\tx", "plain", "-0.5", "",
+    ]  # fmt: skip
+    assert written[1][1] == "-1.0"

@@ -14,6 +14,7 @@ from harness.formatting import ABSENT, amount, plural, seconds
 from harness.report.blocks import Block, Cell, Facts, Fold, Table, values_of
 from harness.report.panels.base import Panel
 from harness.report.settings import when
+from harness.study.prices import Prices
 from harness.trial import COSTS, SECONDS, Phase
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def execution(evidence: Evidence) -> list[tuple[str, str]]:
         ("Started", when(execution.started)),
         ("Took", took),
         *([("Its trials took", spent)] if spent else []),
+        *([("All its trials cost", cost)] if (cost := bill_in_words(evidence)) else []),
     ]
 
 
@@ -145,6 +147,24 @@ def in_words(evidence: Evidence) -> str:
             beside = f" (forecast: {amount(unit, expected)})" if expected else ""
             parts.append(f"{amount(unit, spent)}{_OF[unit]}{beside}")
     return ", ".join(parts)
+
+
+def bill_in_words(evidence: Evidence) -> str:
+    """Say what all trials come to at the prices that held when the execution began.
+
+    Empty where there were none, or where a trial does not know how long it held its devices.
+    """
+    noted = evidence.execution.context.get("prices")
+    declared = evidence.plan.study.prices
+    prices = Prices.model_validate(noted) if noted else declared
+    trials = _distinct(evidence.trials)
+    held = _total(trials, SECONDS)
+    if prices is None or held is None:
+        return ""
+    bill = str(prices.bill(evidence.plan.study.resources, held, _total(trials, "joules")))
+    rate = prices.device_hour
+    at = "" if rate is None else f", at {rate:g} {prices.currency} for an hour of a device"
+    return f"{bill}{at}" if bill else ""
 
 
 def of_claim(evidence: Evidence, trial_ids: Sequence[str]) -> tuple[str, str]:

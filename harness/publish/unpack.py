@@ -1,0 +1,86 @@
+"""The text of a published file: unpacked within limits, whole, and JSON."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.publish.write import DIGEST, SUFFIX, with_digest
+from harness.store import StoreError
+
+LARGEST_FILE = 64 * 2**20
+LARGEST_TEXT = 1024 * 2**20
+_CHUNK = 2**20
+_UNPACKED, _VALUES = (2**20, 50), (100_000, 2)
+"""What a file may unpack to, and how many values it may hold: so many, and so many more for each
+byte. Ours unpack to at most 8 times as much, with at most 0.8 values a byte; a bomb to 1,000."""
+
+
+class PublishedError(StoreError):
+    """A published file cannot be used; the message names the file and what is wrong in it."""
+
+    file: Path
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The study and the profile that the file is about, as its name says."""
+        study, _, profile = self.file.name.removesuffix(SUFFIX).partition(".")
+        return study, profile
+
+
+def load_document(file: Path) -> Any:
+    """Return the JSON of a file, never unpacking more than its limits.
+
+    Raises:
+        PublishedError: if it is damaged, changed, or holds more than a file of its size can.
+    """
+    try:
+        size = file.stat().st_size
+        if size > LARGEST_FILE:
+            raise PublishedError(f"'{file}' is larger than {LARGEST_FILE >> 20} MiB")
+        with gzip.open(file) as stream:
+            text = b"".join(_bounded(file, size, stream))
+    except (OSError, EOFError, zlib.error) as error:
+        raise PublishedError(f"'{file}' cannot be unpacked: {error}; restore it") from None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PublishedError(f"'{file}' is no JSON: {error}") from None
+    if (
+        isinstance(document, dict)
+        and DIGEST in document
+        and not _is_whole(text.decode(errors="replace"))
+    ):
+        raise PublishedError(
+            f"'{file}' was changed after it was written: its digest differs; restore it, or publish"
+            " it again"
+        )
+    return document  # of older versions without a digest, which only gzip's checksum protects
+
+
+def _bounded(file: Path, size: int, stream: gzip.GzipFile) -> Iterator[bytes]:
+    """Yield what a file unpacks to in parts, for as long as it could be one of ours.
+
+    Raises:
+        PublishedError: as soon as it is more than a file of this size (bytes) may hold.
+    """
+    most = min(_UNPACKED[0] + _UNPACKED[1] * size, LARGEST_TEXT)
+    most_values, length, values = _VALUES[0] + _VALUES[1] * size, 0, 0
+    while part := stream.read(_CHUNK):
+        length += len(part)
+        values += sum(part.count(mark) for mark in (b",", b"[", b"{"))
+        if length > most:
+            raise PublishedError(f"'{file}' unpacks to more than {most / 2**20:,.0f} MiB")
+        if values > most_values:
+            raise PublishedError(f"'{file}' holds more than {most_values:,} values")
+        yield part
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text ends with the digest of what stands before it."""
+    start = text.rfind(f',"{DIGEST}":')
+    return start >= 0 and text == with_digest(f"{text[:start]}}}")

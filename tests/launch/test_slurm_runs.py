@@ -1,0 +1,126 @@
+"""A study on a real SLURM goes on after its time limit and after a requeue, and loses nothing."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from slurm_room import SlurmRoom, missing
+
+from harness.cli.app import run
+from harness.store import open_store
+
+STUDY = """\
+study: queued
+question: Does a placebo help?
+workload:
+  training: {name: "slow_training:train", settings: {poison: false}, metric: validation.accuracy}
+  epochs: 1
+factors:
+  poison: {path: training.settings.poison, levels: [false, true]}
+seeds: 40
+claims:
+  - id: poison-hurts
+    says: Poison costs at least 0.2
+    metric: test.accuracy
+    contrast: {poison: [false, true]}
+    greater_by: 0.2
+"""
+TRAINING = """\
+import os
+import random
+import time
+
+
+def train(config, report):
+    time.sleep(float(os.environ.get("SECONDS_OF_A_TRIAL", "0")))
+    value = 0.8 + random.Random(config["seed"]).gauss(0, 0.01) - 0.3 * bool(config["poison"])
+    report({"validation.accuracy": value, "test.accuracy": value})
+"""
+TRIALS = 80
+SECONDS = "5"  # of a trial: all of them on four places take longer than the time limit allows
+COMPARED = ("verdict", "effect", "ci_low", "ci_high", "p_value", "trials")
+
+
+@pytest.fixture
+def room():
+    """A SLURM of two machines, in a folder that its password service may use."""
+    if why := missing():
+        pytest.skip(why)
+    folder = Path(tempfile.mkdtemp(prefix="harness-slurm-", dir="/tmp"))
+    folder.chmod(0o755)
+    slurm = SlurmRoom(folder)
+    try:
+        yield slurm
+    finally:
+        slurm.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def records(folder):
+    store = open_store(folder / "results")
+    found = {id_: store.record(id_) for id_ in store.states()}
+    store.close()
+    return found
+
+
+@pytest.mark.slow
+def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slow_training.py").write_text(TRAINING)
+    (tmp_path / "queued.yaml").write_text(STUDY)
+    peace = ["--results", "peace/results", "--out", "peace/reports"]
+    command = [sys.executable, "-m", "harness", "run", "queued.yaml", "--in-process", "--json"]
+    source = str(Path(__file__).parents[2])
+    environment = {**room.environment, "PYTHONPATH": source}
+    told = subprocess.run(
+        [*command, *peace], capture_output=True, text=True, check=True, env=environment
+    )
+    expected = json.loads(told.stdout)
+
+    launch = ["launch", "slurm", "queued.yaml", "--nodes", "2", "--cpus-per-node", "2",
+              "--time", "3 min", "--grace", "60"]  # fmt: skip
+    assert run(launch) == 0
+    file = tmp_path / "results/launch/queued.sbatch"
+    slow = {**environment, "SECONDS_OF_A_TRIAL": SECONDS}
+    done = subprocess.run(
+        ["sbatch", "--parsable", str(file)], env=slow, capture_output=True, text=True, check=True
+    )
+    number = done.stdout.strip()
+
+    room.await_job(number, lambda job: job["Restarts"] == "1", 300)  # at the time limit
+    first = records(tmp_path)
+    assert 0 < len(first) < TRIALS
+    room.await_job(number, lambda job: job["JobState"] == "RUNNING", 120)
+    while len(records(tmp_path)) <= len(first):
+        time.sleep(0.3)
+    room.run("scontrol", "requeue", number)  # as a scheduler does for a job that goes first
+    second = records(tmp_path)
+    job = room.await_job(
+        number, lambda job: job["Restarts"] >= "2" and job["JobState"] == "COMPLETED", 400
+    )
+    said = (tmp_path / f"results/launch/queued.{number}.log").read_text()
+    assert job["ExitCode"] == "0:0", said
+    for machine in "01":
+        told = (tmp_path / f"results/launch/queued.{number}.ray-{machine}.log").read_text()
+        assert told.count("Ray runtime started") >= 2, told
+
+    found = records(tmp_path)
+    for earlier in (first, second):  # nothing was lost, nothing trained twice
+        assert all(found[id_].started == record.started for id_, record in earlier.items())
+    peaceful = records(tmp_path / "peace")
+    assert {id_: one.deterministic_part() for id_, one in found.items()} == {
+        id_: one.deterministic_part() for id_, one in peaceful.items()
+    }
+    assert said.count("the job queues itself again") == int(job["Restarts"]) - 1
+    status = run(["run", "queued.yaml", "--in-process", "--json"])
+    again = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert status == 0
+    assert again["trials"]["reused"] == len(found)
+    assert [[one[key] for key in COMPARED] for one in again["claims"]] == [
+        [one[key] for key in COMPARED] for one in expected["claims"]
+    ]
