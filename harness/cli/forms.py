@@ -186,6 +186,7 @@ class Run(Form):
     claims: list[Claim]
     models: list[Network]
     report: str | None
+    stopped: Annotated[str, Field(description="the limit that ended the run early; or empty")]
     left_out: list[str]
 
 
