@@ -24,6 +24,7 @@ from harness.trial import trained_elsewhere
 
 IN_TRIALS = {
     "probe.step_time": "timing.step_seconds",
+    "probe.step_time_ratio": "timing.step_seconds",
     "probe.tokens_per_second": "timing.example_seconds",
     "cost.step_seconds": "timing.step_seconds",
     "cost.seconds": "timing.training_seconds",

@@ -117,7 +117,7 @@ def test_validation_labels_that_differ_in_noise_are_not_compared(metric):
 
 def test_the_rarest_class_of_a_test_split_that_stays_whole_is_not_asked_for():
     rare = {"name": "digits", "imbalance": {"classes": [3], "keep": 0.2}}
-    task = {"task": {"name": "classification", "also": ["minority_recall"]}}
+    task = {"task": {"name": "classification", "also": ["minority_recall"]}, "model.width": 8}
     (said,) = problems("test.accuracy", task, rare)
     assert "`minority_recall` is of the class with the fewest examples in each split" in said
     rare["imbalance"]["test"] = True

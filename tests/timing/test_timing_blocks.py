@@ -112,6 +112,8 @@ CONTRAST = "contrast: {activation: [relu, tanh]}, less_by: 0"
          "the study, and `metric: timing.step_seconds` here"),
         ("probes: [step_time]", "probe.step_time", "of: {activation: relu}, below: 1",
          "timing.step_seconds"),
+        ("probes: [{name: step_time, against: {model.activation: tanh}}]", "probe.step_time_ratio",
+         "of: {activation: relu}, below: 1", "timing.step_seconds"),
         ("", "cost.seconds", CONTRAST, r"`timing: \{measure: \[training\]\}`.*training_seconds"),
         ("", "cost.step_seconds", CONTRAST, "timing.step_seconds"),
         ("", "cost.worker_seconds", CONTRAST, "timing.training_seconds"),

@@ -50,10 +50,10 @@ def test_bytes_are_scaled_and_other_inputs_refused():
         pixels(np.zeros((4, 3), np.float32))
 
 
-def test_a_trial_is_judged_on_corrupted_images(make_trial, records_of, blobs):
+def test_a_trial_is_judged_on_corrupted_images(make_trial, records_of, images):
     kept = Corruption(name="corruption", kinds=["shift", "noise", "noise"], severities=[5, 1])
     probes = [kept.for_trial(lambda changed: changed)]
-    first, again = (records_of([make_trial(0, probes=probes)], blobs)[0] for _ in range(2))
+    first, again = (records_of([make_trial(0, probes=probes)], images)[0] for _ in range(2))
     assert first.state is State.COMPLETE, first.reason
     names = [f"probe.corruption_{kind}_{severity}" for kind in ("noise", "shift")
              for severity in (1, 5)]  # fmt: skip
