@@ -55,6 +55,7 @@ class Power(Form):
     claims: int
     detectable: Number
     looks: list[dict[str, Any]]
+    blocks: Annotated[dict[str, Any] | None, Field(description="the same of timing blocks")]
     by_claim: list[dict[str, str]]
 
 
@@ -87,6 +88,7 @@ class Plan(Form):
         Number, Field(description="null before any trial has been measured")
     ]
     cost: dict[str, float]
+    bill: Annotated[dict[str, Any] | None, Field(description="what the rest costs in money")]
     data_present: bool
     reading: Annotated[list[str], Field(description="how data files are read and divided")]
     resources: dict[str, Any]
@@ -184,6 +186,7 @@ class Run(Form):
     claims: list[Claim]
     models: list[Network]
     report: str | None
+    stopped: Annotated[str, Field(description="the limit that ended the run early; or empty")]
     left_out: list[str]
 
 
