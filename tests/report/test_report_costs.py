@@ -23,7 +23,23 @@ def cells(table, column):
     return {row[0].text: row[place].text for row in table.rows}
 
 
+def test_a_first_run_has_no_forecast(evidence):
+    """Nothing had told how long a trial takes here."""
+    said = costs.in_words(evidence)
+    assert said.endswith(" s of one worker")
+    table = costs.by_arm(evidence)
+    assert table.columns == ["Arm", "Distinct trials", "Worker time"]
+    assert all(text.endswith(" s") for text in cells(table, "Worker time").values())
+
+
+def with_forecast(evidence):
+    told = {arm.name: {"worker_seconds": 2.0} for arm in evidence.plan.all_arms}
+    context = {**evidence.execution.context, "forecast": told}
+    return replace(evidence, execution=replace(evidence.execution, context=context))
+
+
 def test_a_run_stands_beside_its_forecast(evidence):
+    evidence = with_forecast(evidence)
     said = costs.in_words(evidence)
     assert " s of one worker (forecast: " in said
     table = costs.by_arm(evidence)
@@ -60,7 +76,7 @@ def test_energy_is_summed_where_every_trial_was_measured(evidence):
     assert costs.of_claim(measured, relu)[1] == "1.00 kJ"
     assert costs.of_claim(measured, list(mine["trial_id"]))[1] == ""
     assert costs.of_claim(evidence, relu)[1] == ""
-    assert "(forecast: " in costs.in_words(measured)
+    assert "(forecast: " in costs.in_words(with_forecast(measured))
     assert costs.in_words(with_joules(evidence)).endswith(", 5.20 kJ")
     assert cells(costs.by_phase(measured), "Energy")["Together"] == "–"
     assert cells(costs.by_phase(with_joules(evidence)), "Energy")["Together"].endswith(" kJ")

@@ -135,7 +135,14 @@ def test_the_command_says_that_it_is_not_done_and_begins_no_other_study(tiny, tm
 
 
 def test_the_plan_says_what_the_rest_costs(tiny, tmp_path, capfd):
-    places = ["--results", str(tmp_path / "results"), "--set", PRICES]
+    results = ["--results", str(tmp_path / "results")]
+    settings = [part for text in TINY for part in ("--set", text)]
+    places = [*results, *settings, "--set", "seeds=6", "--set", PRICES]
+    assert run(["plan", str(tiny), *places]) == 0
+    assert "EUR" not in capfd.readouterr().out  # how long trials take is unknown yet
+    out = ["--out", str(tmp_path / "reports")]
+    assert run(["run", str(tiny), "--in-process", *results, *out, *settings]) == 0
+    capfd.readouterr()
     assert run(["plan", str(tiny), *places]) == 0
     assert "EUR" in capfd.readouterr().out
     assert run(["plan", str(tiny), "--json", *places]) == 0

@@ -100,13 +100,13 @@ def _phase_row(name: str, rows: pd.DataFrame, units: Sequence[str]) -> list[Cell
 
 
 def by_arm(evidence: Evidence) -> Table | None:
-    """Return what each arm cost, beside the forecast of what this execution ran.
+    """Return what each arm cost, beside the forecast of what this execution ran, if there is one.
 
-    None for records that know neither a forecast nor anything that a sensor measured.
+    None for records of before there were forecasts, of which no sensor measured anything.
     """
     trials = _distinct(evidence.trials)
     forecast, units = forecast_of(evidence), _sensed(trials)
-    if not forecast and not units:
+    if not _is_newer(evidence) and not units:
         return None
     shown = [SECONDS, *units]
     expected = [u for u in COSTS if any(u in costs for costs in forecast.values())]
@@ -143,7 +143,7 @@ def in_words(evidence: Evidence) -> str:
     for unit in COSTS:
         expected = sum(costs[unit] for costs in forecast.values() if unit in costs)
         spent = _total(ran, unit)
-        if spent is not None and (expected or unit != SECONDS):
+        if spent is not None and (unit != SECONDS or _is_newer(evidence)):
             beside = f" (forecast: {amount(unit, expected)})" if expected else ""
             parts.append(f"{amount(unit, spent)}{_OF[unit]}{beside}")
     return ", ".join(parts)
@@ -180,6 +180,11 @@ def forecast_of(evidence: Evidence) -> Mapping[str, Mapping[str, float]]:
     """Return what was forecast when the execution began, by arm; empty if that is not known."""
     found: Mapping[str, Mapping[str, float]] = evidence.execution.context.get("forecast", {})
     return found
+
+
+def _is_newer(evidence: Evidence) -> bool:
+    """Whether the execution began with a forecast, which is empty if nothing had been measured."""
+    return "forecast" in evidence.execution.context
 
 
 def _distinct(trials: pd.DataFrame) -> pd.DataFrame:
