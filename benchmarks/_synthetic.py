@@ -100,7 +100,7 @@ def finish(file: Path, results: Path) -> int:
         execution = store.start_execution(
             plan.study.study, plan.profile, plan.hash, plan.declaration, _context(loaded, plan)
         )
-        count = _walk(store, execution, Schedule(plan, store, ask, best), generator)
+        count = _walk(store, execution, Schedule(plan, store.searches, ask, best), generator)
         store.end_execution(execution, "finished", 1.0)
     finally:
         store.close()

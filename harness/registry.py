@@ -1,7 +1,6 @@
 """What a study can name: one module for each thing, found by its name, imported when it is needed.
 
-The built-in things of a kind are the modules of its package; packages of others register theirs by
-entry points (`harness.tasks` and so on). Names are known without importing anything.
+The built-in things of a kind are the modules of its package; others register theirs by entry points.
 """
 
 from __future__ import annotations
@@ -382,10 +381,9 @@ def setting(
 
     Args:
         kind: of the things.
-        own: settings of a function of the user's, `package.module:function`. A registered function
-            stands for its address.
-        alone: write a thing that has no settings as its name alone.
-        others: things that are no module of the kind's package, by their names.
+        own: settings of a function of the user's, by address or as it is registered.
+        alone: write a thing without settings as its name.
+        others: things by name that are no module of the kind's package.
     """
     found: Any = Annotated[Any, _Setting(kind, own, others, alone)]
     return Annotated[found, PlainSerializer(written)] if alone else found
