@@ -97,7 +97,10 @@ def copied_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         database = sqlite_path(mirror.tracking_uri)
         if database is not None and database.parent.is_dir() and not database.exists():
             template = shared(tmp_path_factory, "template", _make_tables)
-            shutil.copy(template / "mlflow.db", database)
+            try:
+                shutil.copy(template / "mlflow.db", database)
+            except OSError:  # a full disk is met as it would be
+                database.unlink(missing_ok=True)
         prepare(mirror)
 
     with pytest.MonkeyPatch.context() as patched:
