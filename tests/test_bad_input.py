@@ -185,7 +185,7 @@ STUDIES = [
           workload={"training": "a:b"}, probes=["dead_units"], factors={}, claims=[]),
     study("training and baseline", "simple_baseline", workload={"training": "a:b"},
           simple_baseline="ridge", factors={}, claims=[]),
-    study("logged runs of nothing", "training.experiment: is missing",
+    study("logged runs of nothing", "training: `experiment` is missing",
           workload={"training": {"name": "mlflow", "metrics": {"test.accuracy": "acc"}}}),
     study("logged runs and epochs", "`epochs` is of no use", claims=[],
           workload={"training": LOGGED, "epochs": 3}),

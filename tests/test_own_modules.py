@@ -14,7 +14,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.own import imports as own_imports
-from harness.own.lookup import CodeMissingError
+from harness.own.lookup import CodeMissingError, look_beside
 from harness.own.reach import reach, read_source, source_version
 from harness.run.conductor import RunOptions, run_study
 from harness.store import open_store
@@ -29,6 +29,7 @@ def here(tmp_path, monkeypatch):
     """A folder of its own, and a process that holds nothing of the user's."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HARNESS_DATA", raising=False)
+    look_beside([])
     yield tmp_path
     for name in [*own_imports._loaded, *own_imports._covered]:
         sys.modules.pop(name, None)

@@ -32,7 +32,9 @@ def ran(where):
 def test_a_mapping_is_planned_and_nothing_is_written(tmp_path):
     study = api.load({"study": "short", "extends": "activations"}, settings={"seeds": 8})
     planned = api.plan(study, results=tmp_path / "results")
-    assert planned.to_run == planned.plan.trial_counts()["search"] + 8 * len(planned.arms)
+    counts = planned.plan.trial_counts()
+    assert planned.to_run == counts["search"] + 8 * len(planned.arms) + counts["timing"]
+    assert counts["timing"] == 5 * 2  # blocks of two arms
     assert planned.seconds is None  # before any was measured
     assert "relu-2" in planned.arms[0] or planned.arms
     assert "trials to run" in planned._repr_html_()

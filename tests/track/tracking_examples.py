@@ -226,8 +226,11 @@ class Server:
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait()
+            family = self.family()
+            for member in family:
+                member.terminate()
+            for member in psutil.wait_procs(family, timeout=60)[1]:
+                member.kill()
         self._reap()
 
     def _reap(self) -> None:

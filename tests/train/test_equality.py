@@ -33,6 +33,9 @@ MODEL_CASES = {
         (CLOSE, "numbers", {"width": 9, "norm": "layer", "activation": "tanh"}),
     ],
     "cnn": [(ALONE, "images", {"channels": [4], "norm": "group", "groups": 2, "dense": 8})],
+    "skip_cnn": [
+        (ALONE, "images", {"channels": [4, 4, 4], "norm": "none", "pooling": "none", "dense": 8})
+    ],
     "resnet": [(ALONE, "images", {"channels": [4], "blocks": [1], "norm": "none"})],
     "recurrent": [
         (EXACT, "numbers", {"cell": "gru", "width": 32, "dropout": 0.2}),
