@@ -1,6 +1,6 @@
 """What a study can name: one module for each thing, found by its name, imported when it is needed.
 
-The built-in things of a kind are the modules of its package; others register theirs by entry points.
+The built-in things of a kind are the modules of its package; entry points add those of others.
 """
 
 from __future__ import annotations
