@@ -27,11 +27,11 @@ STYLES = {
 def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
     """Print a row per claim: verdict, scale, effect with interval, corrected p, seeds."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("verdict")
-    table.add_column("claim", overflow="fold", min_width=20)
+    table.add_column("verdict", max_width=20)
+    table.add_column("claim", overflow="fold", min_width=18)
     table.add_column(r"effect \[interval]", justify="right")
-    table.add_column("p", justify="right")
-    table.add_column("seeds", justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True, min_width=len("< 0.0001"))
+    table.add_column("seeds", justify="right", no_wrap=True, min_width=len("blocks"))
     for verdict in verdicts:
         style = STYLES[verdict.verdict]
         says = f"{verdict.says} ({verdict.flag})" if verdict.flag else verdict.says
