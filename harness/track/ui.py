@@ -32,8 +32,8 @@ from harness.track.mirror import QUIET
 from harness.track.views import ARMS, TAG, view_link
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-PATIENCE = 120.0
-"""Seconds that the server may take to answer for the first time."""
+PATIENCE = 900.0
+"""Seconds that the server may take to answer for the first time, on a busy machine too."""
 
 
 def serve_ui(

@@ -221,6 +221,7 @@ def test_a_database_that_cannot_be_written_is_reported(tmp_path):
     with Mirror(None, results) as mirror:
         mirror.start(execution())
         mirror.trial_finished(record(trial(1)), INFO)
+        until(lambda: mirror.status().error)
         status = mirror.finish("finished", patience=2)
     assert status.pending == 1
     assert "database" in status.error

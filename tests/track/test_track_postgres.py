@@ -162,7 +162,11 @@ def test_a_database_as_tracking_uri(postgres, tmp_path):
     assert list((tmp_path / "results" / "mlartifacts").rglob("index.html"))
     assert PASSWORD not in redact(postgres.uri)
     postgres.crash()
-    status = mirrored(postgres.uri, tmp_path / "results", [record(trial(2))], "direct", patience=2)
+    with InThread(postgres.uri, tmp_path / "results") as mirror:
+        mirror.start(execution("direct"))
+        mirror.trial_finished(record(trial(2)), INFO)
+        until(lambda: mirror.status().error)
+        status = mirror.finish("finished", patience=2)
     postgres.start()
     assert status.pending == 1
     assert "cannot reach" in status.error

@@ -99,6 +99,7 @@ def test_a_server_that_dies_and_comes_back(tmp_path, template):
         for one in records[:2]:
             mirror.trial_started(one.trial, INFO)
             mirror.trial_finished(one, INFO)
+        until(lambda: mirror.status().error)
         status = mirror.finish("finished", patience=3)
         assert (status.sent, status.pending, status.done) == (0, 2, False)
         assert "cannot reach 127.0.0.1" in status.error
@@ -173,6 +174,7 @@ def test_a_server_that_rejects_everything(tmp_path, monkeypatch, status):
     with InThread(uri, tmp_path) as mirror:
         mirror.start(execution())
         mirror.trial_finished(record(trial(1)), INFO)
+        until(lambda: mirror.status().error)
         found = mirror.finish("finished", patience=1.0)
     server.shutdown()
     server.server_close()
@@ -198,5 +200,6 @@ def test_a_server_that_accepts_and_never_answers(tmp_path):
 def test_nothing_listens(tmp_path):
     with InThread(f"http://127.0.0.1:{free_port()}", tmp_path) as mirror:
         mirror.start(execution())
+        until(lambda: mirror.status().error)
         status = mirror.finish("finished", patience=0.5)
     assert "cannot reach" in status.error

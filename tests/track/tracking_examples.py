@@ -191,7 +191,7 @@ class Server:
 
     def start(self) -> Server:
         code = (
-            "import sys; from harness.track import serve_ui, ui; ui.PATIENCE = 900.0;"
+            "import sys; from harness.track import serve_ui;"
             f"sys.exit(serve_ui({self.database!r}, '127.0.0.1', {self.port},"
             f" results={str(self.results)!r}))"
         )
