@@ -7,7 +7,7 @@ it (`harness.components.measured`). Every other part asks `metric_of`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypeVar
@@ -20,6 +20,17 @@ SPLITS = ("train", "validation", "test")
 GAPS = (("gap", "train", "validation"), ("optimism", "validation", "test"))
 """Names of how much better a network does on one split than on another, with the two."""
 _Key = TypeVar("_Key")
+
+
+def gaps_of(names: Iterable[str]) -> list[str]:
+    """Return what is computed of the metrics of two splits, of those that are known."""
+    known = set(names)
+    return [
+        f"{gap}.{name}"
+        for gap, *splits in GAPS
+        for name in ("accuracy", "loss")
+        if {f"{split}.{name}" for split in splits} <= known
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Where trials run: on Ray, or in this process."""
 
-from harness.cluster.blocks import Bench, Block, machine
+from harness.cluster.blocks import Bench, Block
 from harness.cluster.executor import (
     ClusterError,
     DryRun,
@@ -34,7 +34,6 @@ __all__ = [
     "Pack",
     "UnknownDataError",
     "UnknownProductsError",
-    "machine",
     "open_bench",
     "open_executor",
 ]

@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import os
 import pickle
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import harness
 from harness.cluster.executor import Key
 from harness.cluster.head import temporary_folder, thread_variables
+from harness.machine import machine
 from harness.own import isolated
 from harness.own.imports import Luggage
 from harness.own.lookup import is_importable
 from harness.tasks import needed
-from harness.trial import Given, Record, State, Trial, digest
+from harness.trial import Given, Record, State, Trial
 from harness.workloads import TrialData
 
-_GPUS = Path("/proc/driver/nvidia/gpus")
 _HIDDEN = {"CUDA_VISIBLE_DEVICES": ""}
 
 
@@ -76,37 +74,6 @@ class LocalBench:
 
     def close(self) -> None:
         """Nothing is left."""
-
-
-def machine(gpu: bool) -> dict[str, Any]:
-    """Return what tells this machine from others; its name stands there as a digest only."""
-    return {
-        "host": digest(platform.node()),
-        "processor": _processor(),
-        "cores": os.cpu_count() or 1,
-        "accelerator": _accelerator() if gpu else "",
-    }
-
-
-@cache
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _accelerator() -> str:
-    """Return the name of the first GPU, without PyTorch; empty where none is to be seen."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or not _GPUS.is_dir():
-        return ""
-    for file in sorted(_GPUS.glob("*/information")):
-        for line in file.read_text(errors="replace").splitlines():
-            if line.startswith("Model:"):
-                return line.partition(":")[2].strip()
-    return ""
 
 
 def in_fresh_process(block: Block) -> list[Record]:

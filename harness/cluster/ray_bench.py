@@ -10,9 +10,10 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.cluster import ray_session
-from harness.cluster.blocks import Block, in_fresh_process, machine
+from harness.cluster.blocks import Block, in_fresh_process
 from harness.cluster.executor import ClusterError, Needs
 from harness.cluster.ray_capacity import nodes, room, why_none
+from harness.machine import machine
 from harness.own.imports import Luggage
 from harness.trial import Record
 

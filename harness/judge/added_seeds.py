@@ -29,6 +29,7 @@ from harness.judge.verdicts import refutation_of, shown_ends
 from harness.judged import Verdict
 from harness.measures.base import MissingEvidence
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
+from harness.stats.arrays import halved
 from harness.stats.crossed import over_seeds_and_examples
 from harness.stats.hypotheses import Alternative, Assessment, assess, combine
 from harness.study import Study
@@ -229,14 +230,11 @@ def _p_value(part: _Part) -> float:
 def _p_value_of_seeds(part: _Part) -> float:
     if not part.hypothesis.holds(*confidence_sequence(part.values, 1.0 - 1e-9)):
         return 1.0
-    low, high = math.log(1e-300), 0.0
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        if part.hypothesis.holds(*confidence_sequence(part.values, math.exp(middle))):
-            high = middle
-        else:
-            low = middle
-    return math.exp(high)
+
+    def holds(place: float) -> bool:
+        return part.hypothesis.holds(*confidence_sequence(part.values, math.exp(place)))
+
+    return math.exp(halved(math.log(1e-300), 0.0, holds)[1])
 
 
 def _seeds_needed(part: _Part, left: float) -> int | None:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 
 from harness.launch._slurm_script import SCRIPT
 from harness.launch.base import Job, Launcher, Name, cpu_problems, gpu_problems
+from harness.store import DATABASE
 from harness.study.running import Size, seconds, size_in_bytes
 
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d\d)(?::(\d\d))?|(\d+)-(\d+)")
@@ -130,7 +131,7 @@ class Slurm(Launcher):
             file=shlex.quote(str(file)),
             setup="\n".join(self.setup) or ":",
             programs=shlex.quote(str(Path(sys.executable).parent)),
-            database=shlex.quote(str(job.results / "harness.db")),
+            database=shlex.quote(str(job.results / DATABASE)),
             saves=int(job.saves),
             requeues=int(self.requeue),
             log=shlex.quote(f"{_log(file)}.%j.ray-%n.log"),

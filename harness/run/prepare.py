@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.cluster import machine
 from harness.data import data_of
+from harness.machine import machine
 from harness.own.lookup import look_beside
 from harness.plan import Assignment, Plan, block_seconds, data_key, estimate_seconds, make_plan
 from harness.pretrained import need_library

@@ -1,5 +1,7 @@
 """What every function of this package asks of its arrays, in one place."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -51,3 +53,26 @@ def without_rounding(difference: Floats, scale: Floats) -> Floats:
         scale: same shape, the summed magnitudes of what was subtracted.
     """
     return np.where(np.abs(difference) <= RELATIVE_TOLERANCE * scale, 0.0, difference)
+
+
+def halved(
+    low: float, high: float, holds: Callable[[float], bool], times: int = 60
+) -> tuple[float, float]:
+    """Close in on the lowest place at which something holds, as it does at all higher ones.
+
+    Args:
+        low: at or below that place.
+        high: at or above it.
+        holds: from a place between them to whether it holds there.
+        times: how often what is between them is halved.
+
+    Returns:
+        The two ends of what is left.
+    """
+    for _ in range(times):
+        middle = (low + high) / 2.0
+        if holds(middle):
+            high = middle
+        else:
+            low = middle
+    return low, high

@@ -22,7 +22,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from harness.stats.arrays import Floats
+from harness.stats.arrays import Floats, halved
 
 # The grid on the scale of Brownian motion, whose deviation at full information is 1.
 _POINTS = 801
@@ -97,14 +97,7 @@ def _boundary(nodes: Floats, mass: Floats, width: float, due: float) -> float:
     """The boundary that is crossed with probability ``due``; infinite when nothing is due."""
     if due <= _crossing(nodes, mass, width, _HIGHEST):
         return math.inf
-    low, high = _LOWEST, _HIGHEST
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        if _crossing(nodes, mass, width, middle) > due:
-            low = middle
-        else:
-            high = middle
-    return high
+    return halved(_LOWEST, _HIGHEST, lambda at: _crossing(nodes, mass, width, at) <= due)[1]
 
 
 def _carry(

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from harness.stats.arrays import Floats
+from harness.stats.arrays import Floats, halved
 from harness.stats.averages import Average, rate_interval
 
 _NUISANCE = 61
@@ -97,16 +97,10 @@ def smallest_level(holds: Callable[[float], bool]) -> float:
         holds: from the error rate of an end, between 0 and 0.5, to whether the interval with it
             lies where the claim puts the effect.
     """
-    low, high = math.log(1e-300), math.log(0.5)
-    if not holds(math.exp(high)):
+    most = math.log(0.5)
+    if not holds(math.exp(most)):
         return 1.0
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        if holds(math.exp(middle)):
-            high = middle
-        else:
-            low = middle
-    return math.exp(high)
+    return math.exp(halved(math.log(1e-300), most, lambda place: holds(math.exp(place)))[1])
 
 
 # --- differences of two shares --------------------------------------------------------------------
@@ -120,13 +114,8 @@ def _lower(more: int, less: int, n: int, end: float) -> float:
     """Return the smallest difference whose p-value is above ``end``."""
     place = next((d for d in _COARSE if _p_value(more, less, n, float(d)) > end), 1.0)
     low, high = max(-1.0, float(place) - 2.0 / (len(_COARSE) - 1)), float(place)
-    for _ in range(_FINER if low < high else 0):
-        middle = (low + high) / 2.0
-        if _p_value(more, less, n, middle) > end:
-            high = middle
-        else:
-            low = middle
-    return low
+    times = _FINER if low < high else 0
+    return halved(low, high, lambda d: _p_value(more, less, n, d) > end, times)[0]
 
 
 @lru_cache(maxsize=8)

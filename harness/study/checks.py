@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import Problem, nearest
 from harness.judged import FEWEST
-from harness.metrics import GAPS
+from harness.metrics import gaps_of
 from harness.models import is_simple, network_of
 from harness.probes import CurveProbe, Probe
 from harness.study.arm_checks import tests_of
@@ -210,12 +210,7 @@ def check_logged(study: Study, arms: Sequence[Arm], document: Document) -> list[
 def _unknown_metrics(study: Study, logged: Sequence[Arm], document: Document) -> list[Problem]:
     """Find claims about metrics that the runs are not said to have."""
     known = [*logged[0].workload["training"]["metrics"], "cost.seconds"]
-    known += [
-        f"{gap}.{name}"
-        for gap, *splits in GAPS
-        for name in ("accuracy", "loss")
-        if {f"{split}.{name}" for split in splits} <= set(known)
-    ]
+    known += gaps_of(known)
     problems = []
     for where, test in tests_of(study):
         if test.metric not in known:

@@ -15,7 +15,7 @@ from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
-from harness.metrics import BUILT_IN, DIVERGED, GAPS, declared, metric_of
+from harness.metrics import BUILT_IN, DIVERGED, GAPS, declared, gaps_of, metric_of
 from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
@@ -85,12 +85,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
         names = [f"{split}.{metric}" for split in SPLITS for metric in measured]
         names += [f"cost.{cost}" for cost in (_OF_SIMPLE_MODELS if simple else _OF_TRAINING)]
         names += [] if simple else [DIVERGED]
-    names += [
-        f"{gap}.{name}"
-        for gap, *splits in GAPS
-        for name in ("accuracy", "loss")
-        if {f"{split}.{name}" for split in splits} <= set(names)
-    ]
+    names += gaps_of(names)
     if study.timing is not None and arm in timed_arms(study.timing, arms):
         names += study.timing.metrics
     for probe in () if simple else study.probes:

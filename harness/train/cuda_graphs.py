@@ -99,11 +99,18 @@ def graph_of(
 def seconds(step: Callable[[], object]) -> float:
     """Return the least time of a step on the GPU."""
     step()
-    times = []
-    for _ in range(_TIMED):
+    return min(timed(step) for _ in range(_TIMED))
+
+
+def timed(take: Callable[[], object]) -> float:
+    """Return the seconds that something takes, what it leaves to a GPU included."""
+    _synchronize()
+    begin = time.perf_counter()
+    take()
+    _synchronize()
+    return time.perf_counter() - begin
+
+
+def _synchronize() -> None:
+    if torch.cuda.is_initialized():
         torch.cuda.synchronize()
-        begin = time.perf_counter()
-        step()
-        torch.cuda.synchronize()
-        times.append(time.perf_counter() - begin)
-    return min(times)

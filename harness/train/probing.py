@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harness.metrics import metric_of
 from harness.probes import CurveProbe, Measured, Probe, class_of
 from harness.probes.base import Curve, as_details
 from harness.seeding import stream
+from harness.train.cuda_graphs import timed
 from harness.train.pack import Pack, PackContext
 from harness.train.packed_program import program_for
 from harness.trial import Trial, with_sources
@@ -80,24 +78,11 @@ def timed_step(
     """
     workload = with_sources(workload, lambda _: None)  # initial weights change no time
     data, form = context.data, context.form
-    timed = replace(trial, workload=workload, probes=())
-    program = program_for(timed, form, data.device)
-    pack = Pack([timed], PackContext(data, None, form, program, context.given))
+    plain = replace(trial, workload=workload, probes=())
+    program = program_for(plain, form, data.device)
+    pack = Pack([plain], PackContext(data, None, form, program, context.given))
     generator = np.random.default_rng(stream(trial.seed, "order"))
     order = generator.permutation(pack.members[0].division.train)[None]
     size = pack.settings.batch_size
     inputs, targets = next(data.batches(order, size, pack.normalization))
-
-    def step() -> float:
-        _synchronize(inputs)
-        begin = time.perf_counter()
-        pack.step(inputs, targets)
-        _synchronize(inputs)
-        return time.perf_counter() - begin
-
-    return step
-
-
-def _synchronize(tensor: Tensor) -> None:
-    if tensor.is_cuda:
-        torch.cuda.synchronize(tensor.device)
+    return lambda: timed(lambda: pack.step(inputs, targets))

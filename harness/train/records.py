@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from harness.isolation import Left
+from harness.machine import processor
 from harness.own.imports import OwnImports, missing
 from harness.registry import OPTIMIZERS
 from harness.train.energy import Meter, sensors
@@ -125,7 +126,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 @cache
 def _fixed(device: str) -> dict[str, Any]:
-    name = torch.cuda.get_device_name() if device == "cuda" else _processor()
+    name = torch.cuda.get_device_name() if device == "cuda" else processor()
     return {
         "device": device,
         "device_name": name,
@@ -133,15 +134,3 @@ def _fixed(device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _processor() -> str:
-    """Return the name of this machine's processor, or of its kind."""
-    try:
-        with open("/proc/cpuinfo") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -20,6 +20,7 @@ from torch import Tensor
 from harness.models import is_simple
 from harness.own.imports import OwnImports
 from harness.seeding import stream
+from harness.train.cuda_graphs import timed
 from harness.train.engine import Setting, computing, context_of, train_in
 from harness.train.loop import Outcome
 from harness.train.pack import Pack, PackContext
@@ -184,20 +185,6 @@ class _Block:
             self._metrics[id_][f"timing.{work}_seconds"] = float(np.median(seconds[id_]))
             self._details[id_][f"timing.{work}.seconds"] = list(seconds[id_])
             self._details[id_][f"timing.{work}.place"] = list(places[id_])
-
-
-def timed(take: Callable[[], None]) -> float:
-    """Return the seconds that something takes, what it leaves to a GPU included."""
-    _synchronize()
-    begin = time.perf_counter()
-    take()
-    _synchronize()
-    return time.perf_counter() - begin
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 class _Steps:

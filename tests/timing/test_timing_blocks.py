@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from harness.cli.app import run
-from harness.cluster.blocks import Block, in_fresh_process, machine
+from harness.cluster.blocks import Block, in_fresh_process
 from harness.data import data_of
 from harness.errors import InputError
+from harness.machine import machine
 from harness.plan import FIXED, Winner, make_plan
 from harness.study import load_study
 from harness.train.timing import Subject, time_block
