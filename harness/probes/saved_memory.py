@@ -23,7 +23,10 @@ class SavedMemory(Probe):
 
     name: Literal["saved_memory"]
 
-    metrics: ClassVar[tuple[Metric, ...]] = (Metric("saved_bytes", "minimize", bounds=POSITIVE),)
+    # it follows from the shapes of a batch and of the network, which a seed does not change
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("saved_bytes", "minimize", bounds=POSITIVE, deterministic=True),
+    )
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give the bytes that a step keeps for its backward pass, for one batch."""

@@ -50,6 +50,8 @@ def test_every_probe_works_for_every_kind_in_packs_and_again(of_each_kind, recor
     assert metrics["probe.first_gradient_start"] > 0
     assert metrics["probe.first_gradient_end"] > 0
     assert metrics["probe.saved_bytes"] > 0
+    assert metrics["probe.saved_bytes"] == packed[1].metrics["probe.saved_bytes"]
+    assert metric_of("probe.saved_bytes").deterministic
     assert metrics["probe.step_time"] > 0
     assert "probe.step_time_ratio" not in metrics
     sequence = data.form.kind == "sequence"
