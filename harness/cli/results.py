@@ -16,6 +16,7 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from harness.report import ProfileResult
     from harness.run.outcome import Fault
     from harness.store import Store
     from harness.trial import Record
@@ -154,17 +155,31 @@ def publish(
     to: Annotated[
         Path | None, typer.Option(help="folder of the files; default: published in the results")
     ] = None,
+    hub: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="upload all to this data set of Hugging Face"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="with --hub: show what would be uploaded")
+    ] = False,
 ) -> int:
     """Write the newest finished run of each study and profile to a small file, to be shared.
 
     The folder published of the reports gets a small page on each study with published records, and
     the scoreboard of all of them: both in Markdown, with a few figures, to be kept with the files.
+    With --hub, these files, the pages and model cards are uploaded in one commit.
     """
     from harness.publish import FOLDER
     from harness.run.reports import build_reports, check_writable
     from harness.run.results import known_studies, open_any
     from harness.store import DATABASE
 
+    if dry_run and hub is None:
+        raise InputError("--dry-run goes with --hub")
+    if hub is not None:
+        from harness.run.hub import check_name
+
+        check_name(hub)
     folder, pages = to or results / FOLDER, out / FOLDER
     asked: Sequence[str] | None = studies
     if (results / DATABASE).is_file() or not folder.is_dir():
@@ -176,7 +191,31 @@ def publish(
     for page in made.folders.values():
         typer.echo(f"page: {page / 'report.md'}")
     typer.echo(f"scoreboard: {pages / 'index.md'}")
+    if hub is not None:
+        chosen = [result for result in made.judged if result.study in wanted]
+        _to_hub(hub, folder, pages, chosen, dry_run=dry_run)
     return told(made.faults, wanted)
+
+
+def _to_hub(
+    repository: str, files: Path, pages: Path, judged: Sequence[ProfileResult], *, dry_run: bool
+) -> None:
+    """Upload published files, pages and cards, or say what would be uploaded."""
+    from tempfile import TemporaryDirectory
+
+    from harness.run.hub import stage, upload
+
+    with TemporaryDirectory() as folder:
+        staged = stage(Path(folder), repository, files, pages, judged)
+        if dry_run:
+            for file in staged.files:
+                typer.echo(f"  {file.as_posix()}  {(staged.folder / file).stat().st_size:,} bytes")
+        said = f"{len(staged.files)} files, {staged.size / 1e6:.1f} MB"
+        if dry_run:
+            typer.echo(f"{repository}: {said} would be uploaded; nothing was")
+        else:
+            address = upload(staged, repository, {result.study for result in judged})
+            typer.echo(f"hub: {address} ({said})")
 
 
 def _publish(results: Path, studies: list[str] | None, folder: Path) -> list[str]:
