@@ -159,6 +159,14 @@ class Network(Component):
         return True
 
 
+class ImageNetwork(Network):
+    """A network of convolutions whose forward pass is that of a packable one (`unpackable`)."""
+
+    def unpackable(self, network: nn.Module) -> str | None:
+        """See `Network`."""
+        return None if next(network.parameters()).is_cuda else CONVOLUTIONS
+
+
 class CustomModel(Network):
     """Your own function, `package.module:function`, which returns a torch.nn.Module.
 

@@ -10,12 +10,11 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.data_spec import Form
 from harness.models.base import (
-    CONVOLUTIONS,
     Activation,
     Groups,
+    ImageNetwork,
     ImageNorm,
     Initial,
-    Network,
     Rate,
     Scale,
     Width,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class CNN(Network):
+class CNN(ImageNetwork):
     """A convolutional network: blocks of convolution, norm, activation, pooling; a dense layer.
 
     The default is the handbook's (section 7.4): 32, 64 and 128 channels, batch normalization,
@@ -128,7 +127,3 @@ class CNN(Network):
         flat = self.channels[-1] * math.prod(sides)
         products += self.dense * (flat + form.outputs) if self.dense else flat * form.outputs
         return Work(4 * len(self.channels) + 2, products)
-
-    def unpackable(self, network: nn.Module) -> str | None:
-        """See `Network`."""
-        return None if next(network.parameters()).is_cuda else CONVOLUTIONS

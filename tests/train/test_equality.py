@@ -37,6 +37,12 @@ MODEL_CASES = {
         (ALONE, "images", {"channels": [4, 4, 4], "norm": "none", "pooling": "none", "dense": 8})
     ],
     "resnet": [(ALONE, "images", {"channels": [4], "blocks": [1], "norm": "none"})],
+    "lenet": [(ALONE, "images", {})],
+    "alexnet": [(ALONE, "images", {"channels": [4, 6, 8, 6, 4], "dense": 8})],
+    "vgg": [(ALONE, "images", {"channels": [4], "blocks": [1], "norm": "none", "dense": [8]})],
+    "inception": [(ALONE, "images", {"channels": [16], "blocks": [1], "norm": "none"})],
+    "efficientnet": [(ALONE, "images", {"stages": 2, "width": 0.25, "head": 8})],
+    "bag_of_embeddings": [],
     "recurrent": [
         (EXACT, "numbers", {"cell": "gru", "width": 32, "dropout": 0.2}),
         (EXACT, "sequences", {"cell": "rnn", "width": 32, "bidirectional": True}),

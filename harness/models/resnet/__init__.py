@@ -10,12 +10,11 @@ from pydantic import Field, model_validator
 
 from harness.data_spec import Form
 from harness.models.base import (
-    CONVOLUTIONS,
     Activation,
     Groups,
+    ImageNetwork,
     ImageNorm,
     Initial,
-    Network,
     Scale,
     Width,
     Work,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class ResNet(Network):
+class ResNet(ImageNetwork):
     """A residual network for small images, or with `shortcuts: false` its plain twin.
 
     Stages of blocks of two 3x3 convolutions after a first one, as in He et al. (2016, section 4.2);
@@ -76,7 +75,3 @@ class ResNet(Network):
             products += 9 * units * (inputs + (2 * blocks - 1) * units) * pixels
             inputs = units
         return Work(8 * sum(self.blocks) + 4, products)
-
-    def unpackable(self, network: nn.Module) -> str | None:
-        """See `Network`."""
-        return None if next(network.parameters()).is_cuda else CONVOLUTIONS
