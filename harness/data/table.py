@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from harness.components.base import unsaid
 from harness.data._dataset import Dataset, Examples, Handling
+from harness.data._gaps import Gaps, fills
 from harness.data._selection import count_selected, drawn, locked_split
-from harness.data.base import Data, Limit, bundled
+from harness.data.base import Data, DataMissingError, Limit, bundled
 from harness.data_spec import Form
 from harness.lazy import numpy as np
 
@@ -28,6 +32,8 @@ class _Known(NamedTuple):
     classes: tuple[str, ...] = ()
     target: str = ""
     """Of a table of statsmodels: the column that is predicted; all others are inputs."""
+    kinds: Mapping[str, int] = MappingProxyType({})
+    """Columns whose numbers 1, 2, ... are names of kinds, and how many kinds there are."""
 
 
 _TABLES = {
@@ -35,10 +41,13 @@ _TABLES = {
     "wine": _Known(("wine_data.csv",), 13, (59, 71, 48)),
     "iris": _Known(("iris.csv",), 4, (50, 50, 50), ("setosa", "versicolor", "virginica")),
     "diabetes": _Known(("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz"), 10, (442,)),
-    "affairs": _Known(("fair", "fair.csv"), 8, (4313, 2053), ("none", "some"), "affairs"),
+    "affairs": _Known(
+        ("fair", "fair.csv"), 8, (4313, 2053), ("none", "some"), "affairs",
+        {"occupation": 6, "occupation_husb": 6},
+    ),
     "vote": _Known(("anes96", "anes96.csv"), 9, (551, 393), ("Clinton", "Dole"), "vote"),
     "doctor_visits": _Known(("randhie", "randhie.csv"), 9, (20190,), (), "mdvis"),
-}
+}  # fmt: skip
 
 
 class Table(Data):
@@ -58,11 +67,23 @@ class Table(Data):
     limit: Limit | None = Field(
         None, description="use only this many rows outside the test split, evenly by class"
     )
+    gaps: Gaps | None = Field(
+        None, exclude_if=unsaid, description="take values away, and fill the gaps"
+    )
+    one_hot: bool = Field(
+        False,
+        exclude_if=unsaid,
+        description="a column of 0 and 1 for each kind, behind the other columns, in place of "
+        "numbers that are names of kinds (the occupations of affairs)",
+    )
 
     rule: ClassVar[str] = "table-1"
     cases: ClassVar = (
         *({"source": source} for source in _TABLES),
         {"source": "wine", "limit": 31},
+        {"source": "wine", "gaps": {"share": 0.3, "indicators": True}},
+        {"source": "breast_cancer", "gaps": {"share": 0.3, "which": "large", "fill": "median"}},
+        {"source": "affairs", "one_hot": True},
     )
 
     @model_validator(mode="after")
@@ -70,6 +91,17 @@ class Table(Data):
         classes = len(_TABLES[self.source].rows)
         if classes > 1 and self.limit is not None and self.limit < 2 * classes:
             raise ValueError(f"`limit` leaves less than two rows of each of the {classes} classes")
+        return self
+
+    @model_validator(mode="after")
+    def _there_are_kinds(self) -> Self:
+        if self.one_hot and not _TABLES[self.source].kinds:
+            known = ", ".join(name for name, table in _TABLES.items() if table.kinds)
+            raise ValueError(
+                f"`one_hot`: no column of {self.source} holds names of kinds; those of {known} do"
+            )
+        if self.one_hot and self.gaps is not None:
+            raise ValueError("`gaps` and `one_hot` exclude each other")
         return self
 
     @property
@@ -88,7 +120,12 @@ class Table(Data):
         """Columns, and a class or a number."""
         table = _TABLES[self.source]
         numbers = len(table.rows) == 1
-        return Form((table.columns,), len(table.rows), "numbers" if numbers else "class")
+        columns = table.columns
+        if self.one_hot:
+            columns += sum(table.kinds.values()) - len(table.kinds)
+        if self.gaps is not None and self.gaps.indicators:
+            columns *= 2
+        return Form((columns,), len(table.rows), "numbers" if numbers else "class")
 
     def may_repeat(self) -> bool:
         """See `Data`; larger tables hold rows with equal inputs."""
@@ -119,7 +156,10 @@ class Table(Data):
         if numbers:
             known = values[rest]
             targets = ((values - known.mean()) / known.std()).astype(np.float32)[:, None]
+        missing = None if self.gaps is None else self.gaps.drawn(inputs, rest)
         rest = rest[drawn(classes[rest], self.limit)]
+        if missing is not None:
+            inputs = self._filled(inputs, missing, rest)
         return Dataset(
             self.source,
             self.form,
@@ -127,6 +167,19 @@ class Table(Data):
             Examples(inputs[test], targets[test]),
             Handling("random" if numbers else "stratified", normalization="feature"),
         )
+
+    def _filled(
+        self, inputs: NDArray[np.float32], missing: NDArray[np.bool_], rest: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return all rows with gaps that are filled, and indicators behind them if asked for."""
+        assert self.gaps is not None
+        filling = fills(inputs.astype(np.float64), missing, rest, self.gaps.fill)
+        if filling is None:
+            raise DataMissingError(
+                f"`gaps.share: {self.gaps.share:g}` leaves nothing of a column of {self.source}"
+            )
+        filled = np.where(missing, filling, inputs).astype(np.float32)
+        return np.hstack([filled, missing]).astype(np.float32) if self.gaps.indicators else filled
 
     def _rows(self, root: Path) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Return inputs (rows, columns) and targets (rows,)."""
@@ -145,6 +198,22 @@ class Table(Data):
         rows = np.loadtxt(lines[1:], delimiter=between)
         place = columns.index(table.target)
         inputs = np.delete(rows, place, axis=1).astype(np.float32)
+        if self.one_hot:
+            columns.remove(table.target)
+            inputs = _one_hot(inputs, {columns.index(n): k for n, k in table.kinds.items()})
         # of the affairs the share of time is known; the class is whether there were any
         values = rows[:, place] if self.kind == "numbers" else rows[:, place] > 0
         return inputs, values
+
+
+def _one_hot(inputs: NDArray[np.float32], kinds: Mapping[int, int]) -> NDArray[np.float32]:
+    """Return the other columns, and behind them one for each kind 1, 2, ... of some columns.
+
+    Args:
+        inputs: (rows, columns).
+        kinds: how many there are, by the place of their column.
+    """
+    parts = [np.delete(inputs, list(kinds), axis=1)]
+    for place, count in kinds.items():
+        parts.append(inputs[:, place, None] == np.arange(1, count + 1))
+    return np.hstack(parts).astype(np.float32)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from harness.components.base import unsaid
 from harness.data._dataset import Dataset, split
 from harness.data._divide import Divided, divide
 from harness.data._files import Columns, column
+from harness.data._gaps import Fill, fills
 from harness.data._reading import WARNING, column_in_words, column_warnings
 from harness.data.base import DataMissingError
 from harness.data_spec import Form
@@ -41,9 +43,16 @@ class TableFile(Columns):
     categorical: list[str] = Field(
         default_factory=list, description="columns of numbers that are names of kinds"
     )
-    missing: Literal["refuse", "impute"] = Field(
+    missing: Literal["refuse", "impute", "median"] = Field(
         "refuse",
-        description="impute: the mean of a number, the commonest kind, outside the test split",
+        description="impute: the mean of a number, the commonest kind, outside the test split; "
+        "median: that of a number",
+    )
+    indicators: bool = Field(
+        False,
+        exclude_if=unsaid,
+        description="behind each column that has gaps outside the test split, one that is 1 where "
+        "its value is missing",
     )
 
     @model_validator(mode="after")
@@ -53,6 +62,8 @@ class TableFile(Columns):
         unknown = [c for c in self.categorical if self.features and c not in self.features]
         if unknown:
             raise ValueError(f"`categorical` names '{unknown[0]}', which is none of the `features`")
+        if self.indicators and self.missing == "refuse":
+            raise ValueError("`indicators` needs `missing: impute` or `missing: median`")
         return self
 
     @property
@@ -152,11 +163,12 @@ def _numbers(values: Any, name: str, data: TableFile, divided: Divided) -> Matri
     gaps = np.isnan(found)
     if gaps.any():
         _refuse(gaps, name, data)
-        known = found[divided.rest][~gaps[divided.rest]]
-        if not len(known):
+        by: Fill = "median" if data.missing == "median" else "mean"
+        filling = fills(found[:, None], gaps[:, None], divided.rest, by)
+        if filling is None:
             raise DataMissingError(f"{data.path}: nothing is known of the column '{name}'")
-        found = np.where(gaps, known.mean(), found)
-    return np.asarray(found[:, None], dtype=np.float32)
+        found = np.where(gaps, filling[0], found)
+    return _flagged(found[:, None].astype(np.float32), gaps, data, divided)
 
 
 def _kinds(values: Any, name: str, data: TableFile, divided: Divided) -> Matrix:
@@ -175,7 +187,20 @@ def _kinds(values: Any, name: str, data: TableFile, divided: Divided) -> Matrix:
             f"{data.path}: the column '{name}' has {len(kinds)} different texts, too many for "
             "kinds; name the `features` to use, or use `data: {name: texts}`"
         )
-    return np.asarray(texts.astype(str)[:, None] == kinds[None], dtype=np.float32)
+    found = np.asarray(texts.astype(str)[:, None] == kinds[None], dtype=np.float32)
+    return _flagged(found, gaps, data, divided)
+
+
+def _flagged(
+    features: Matrix, gaps: NDArray[np.bool_], data: TableFile, divided: Divided
+) -> Matrix:
+    """Return features (rows, features), and where asked for one that says what was missing.
+
+    Not where all gaps are in the test split: no training would know what such a flag means.
+    """
+    if not data.indicators or not gaps[divided.rest].any():
+        return features
+    return np.hstack([features, gaps[:, None]]).astype(np.float32)
 
 
 def _refuse(gaps: NDArray[np.bool_], name: str, data: TableFile) -> None:

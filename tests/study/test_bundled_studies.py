@@ -26,7 +26,7 @@ CLAIMS = {
     "batch-size": 2,
     "initialization": 2,
     "learning-rate": 3,
-    "regularization": 9,
+    "regularization": 10,
     "residual": 3,
     "schedules": 2,
     "xor": 6,
