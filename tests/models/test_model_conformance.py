@@ -27,6 +27,8 @@ CASES = [
     *(({"name": "skip_cnn", "channels": [4, 8, 8], "skip": skip, "dense": 16}, IMAGE)
       for skip in ("add", "concatenate", "none")),
     ({"name": "skip_cnn", "channels": [4, 4, 8], "pooling": "none", "norm": "none"}, (3, 5, 7)),
+    ({"name": "embedding_mlp", "categories": [[2, 3], [6, 2]], "dropout": 0.1}, (8,)),
+    ({"name": "embedding_mlp", "categories": [[0, 8]], "embedding": 4, "depth": 1}, (8,)),
     *(({"name": "recurrent", "cell": cell, "width": 16, "embedding": 8}, TOKENS)
       for cell in ("rnn", "lstm", "gru")),
     ({"name": "recurrent", "width": 16, "bidirectional": True, "dropout": 0.1}, TOKENS),
@@ -109,6 +111,21 @@ def test_a_skipping_connection_adds_to_a_cnn_what_it_says(pooling):
         torch.testing.assert_close(add(inputs), add.rest(padded))
 
 
+def test_a_category_is_read_by_its_embedding_alone():
+    config = {"name": "embedding_mlp", "categories": [[4, 3], [1, 2]], "embedding": 2}
+    network = make(config, (8,)).eval()
+    embeddings, first = network[0], network[2].linear
+    tables = [one.weight for one in embeddings.maps]
+    assert [tuple(table.shape) for table in tables] == [(2, 3), (2, 2)]
+    assert first.in_features == 2 * 2 + 3  # and the columns 0, 3 and 7
+    inputs = torch.tensor([[9.0, 0, 1, 8, 0, 0, 1, 7], [9, 1, 0, 8, 1, 0, 0, 7]])
+    expected = [
+        torch.cat([tables[0][:, last], tables[1][:, early], torch.tensor([9.0, 8, 7])])
+        for last, early in ((2, 1), (0, 0))
+    ]
+    torch.testing.assert_close(embeddings(inputs), torch.stack(expected))
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_padding_changes_nothing_for_a_reader_forwards(cell, pooling):
@@ -136,6 +153,8 @@ def test_padding_changes_nothing_for_a_reader_forwards(cell, pooling):
         ({"name": "resnet", "norm": "group", "groups": 7}, "does not divide"),
         ({"name": "skip_cnn", "channels": [8, 8]}, "needs three `channels`"),
         ({"name": "skip_cnn", "channels": [8, 4, 8]}, "must not be below the first"),
+        ({"name": "embedding_mlp", "categories": [[0, 3], [2, 2]]}, "column 2 stands in two"),
+        ({"name": "embedding_mlp", "categories": [[0, 1]]}, "two columns at least, not 1"),
         ({"name": "mlp", "initialization_scale": 0.0}, "greater than 0"),
         ({"name": "transformer", "heads": 3}, "does not divide `width`"),
         ({"name": "transformer", "causal": True, "pooling": "first"}, "pool mean or last"),
@@ -156,6 +175,8 @@ def test_a_network_says_what_it_cannot_read():
         make({"name": "mlp"}, TOKENS)
     with pytest.raises(ValueError, match="a class at each position, and mlp has one"):
         build(complete({"name": "mlp"}), Form((9,), 3, "sequence"), 0)
+    with pytest.raises(ValueError, match="end at column 13, and inputs have 12 columns"):
+        make({"name": "embedding_mlp", "categories": [[0, 4], [9, 5]]}, (12,))
     with pytest.raises(ValueError, match="4 stages are too many for images of 7x7"):
         make({"name": "resnet", "blocks": [1] * 4, "channels": [8] * 4}, (1, 7, 7))
     with pytest.raises(ValueError, match="cannot be cut into patches of side 3"):
