@@ -30,7 +30,7 @@ CLAIMS = {
     "residual": 3,
     "schedules": 2,
     "xor": 6,
-    "pitfalls": 12,
+    "pitfalls": 16,
     "baselines": 4,
     "inductive-bias": 3,
     "capacity": 2,
