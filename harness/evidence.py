@@ -87,7 +87,7 @@ class Evidence:
             timing = self.plan.study.timing
             return self.timing, timing.blocks if timing else 0
         rows = self.confirmation
-        return rows[rows["seed"] < seeds], seeds
+        return rows[rows["seed"] < self.plan.study.first_seed + seeds], seeds
 
     @property
     def primary_metric(self) -> str:

@@ -57,6 +57,7 @@ def check(
         _budgets(evidence),
         *_tuning(evidence, verdicts),
         _equal_chances(evidence, verdicts),
+        *_first_seed(evidence),
         _seeds(verdicts),
         _lone_seeds(evidence),
         *_timing(evidence),
@@ -97,6 +98,18 @@ def _registered(evidence: Evidence, provenance: Provenance) -> list[Check]:
         f" {document.get('digest')})."
     )
     return [_made("registered", "Registered plan", noted, fine)]
+
+
+def _first_seed(evidence: Evidence) -> list[Check]:
+    """Say where seeds begin, if not at 0: what others showed is no part of this evidence."""
+    first = evidence.plan.study.first_seed
+    if not first:
+        return []
+    says = (
+        f"Confirmation seeds begin at {first:,}, as declared. Seeds below may have been looked at"
+        " before claims were written; who tries beginnings until a claim holds is not found here."
+    )
+    return [Check("first-seed", "Seeds begin later", NOTED, (says,))]
 
 
 def _plan_hash(evidence: Evidence) -> Check:

@@ -218,7 +218,8 @@ def outcomes_of_arm(arm: Arm, metric: str, evidence: Evidence, seeds: int) -> li
 
 def _rows(arm: Arm, evidence: Evidence, seeds: int) -> pd.DataFrame:
     rows = evidence.confirmation
-    return rows[(rows["arm"] == arm.name) & (rows["seed"] < seeds)].sort_values("seed")
+    end = evidence.plan.study.first_seed + seeds
+    return rows[(rows["arm"] == arm.name) & (rows["seed"] < end)].sort_values("seed")
 
 
 def _gives(

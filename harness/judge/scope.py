@@ -48,7 +48,8 @@ def scope_of(
         timed: whether they were compared in timing blocks, whose device is meant then.
     """
     rows = evidence.confirmation
-    rows = rows[rows["arm"].isin(list(arms)) & (rows["seed"] < seeds)]
+    end = evidence.plan.study.first_seed + seeds
+    rows = rows[rows["arm"].isin(list(arms)) & (rows["seed"] < end)]
     search, known = evidence.plan.study.search, _span(rows, "cost.examples")
     ran = evidence.timing[evidence.timing["arm"].isin(list(arms))] if timed else rows
     devices = ran["device"].dropna().unique() if "device" in ran else ()

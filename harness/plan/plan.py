@@ -209,9 +209,9 @@ class Plan:
             look: which instalment of seeds, from 0; a study with a fixed number has one.
         """
         before = self.study.looks[look - 1] if look else 0
-        seeds, trials = confirmation_seeds(self.study.looks[look])[before:], []
+        turns, trials = confirmation_seeds(self.study.looks[look])[before:], []
         for place, winner in enumerate(winners):
-            own = [seed for seed in seeds if seed % len(winners) == place]
+            own = [self.study.first_seed + t for t in turns if t % len(winners) == place]
             trials += self._assignments(
                 arm, Phase.CONFIRMATION, own, winner.candidate, winner.parameters
             )

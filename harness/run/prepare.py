@@ -138,7 +138,8 @@ class Walk:
         self._searched[name] += phase is Phase.SEARCH
         if phase is Phase.CONFIRMATION:
             self._confirmed.add(name)
-            if item.trial.seed >= self._plan.study.first_seeds:
+            study = self._plan.study
+            if item.trial.seed >= study.first_seed + study.first_seeds:
                 self._total[phase.value] += 1  # a later instalment, which was not counted yet
                 self._left[name] += 1
         if done:

@@ -42,6 +42,10 @@ def check_names(study: Study, document: Document) -> list[Problem]:
             if name not in profiles:
                 message = f"there is no profile '{name}'{nearest(name, profiles)}"
                 problems.append(document.problem(("claims", i, "discussion", name), message))
+    training = study.workload.training
+    if study.first_seed and training is not None and training.name == "mlflow":
+        message = "`first_seed` is of no use with `training: mlflow`: the runs have their seeds"
+        problems.append(document.problem(("first_seed",), message))
     return problems + _simple_baseline_problems(study, document) + _too_few_seeds(study, document)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from harness.components import Component
+from harness.components.base import unsaid
 from harness.errors import nearest
 from harness.levels import two_alike
 from harness.models import is_simple, simple_models
@@ -103,6 +104,15 @@ class Study(Component):
     )
     seeds: Seeds = Field(
         8, description="confirmation seeds of every arm, or instalments: {start, step, max}"
+    )
+    first_seed: int = Field(
+        0,
+        ge=0,
+        lt=1_000_000,
+        multiple_of=10_000,
+        exclude_if=unsaid,
+        description="where confirmation seeds begin: a multiple of 10,000, so that seeds that were"
+        " looked at while claims were written are not their evidence",
     )
     probes: list[setting(PROBES)] = Field(default_factory=list)  # type: ignore[valid-type]
     timing: Timed = Field(
