@@ -1,0 +1,83 @@
+"""Runs of many data sets as one number or curve, with intervals over seeds.
+
+Source: Agarwal, Schwarzer, Castro, Courville and Bellemare, Deep Reinforcement Learning at the
+Edge of the Statistical Precipice, NeurIPS 2021. Seeds are drawn again within each data set, so that
+the intervals speak of new seeds on these data sets, never of other data sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.stats.arrays import Floats
+
+RESAMPLES = 2_000
+
+
+@dataclass(frozen=True)
+class Band:
+    """A number or a curve with its interval over seeds; without seeds the ends are None."""
+
+    estimate: Floats
+    low: Floats | None
+    high: Floats | None
+
+
+def interquartile_mean(values: npt.ArrayLike) -> float:
+    """Mean of the middle half of all values, whatever their shape.
+
+    As scipy.stats.trim_mean with a quarter left out at either end, rounded down.
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64), axis=None)
+    out = ordered.size // 4
+    return float(ordered[out : ordered.size - out].mean())
+
+
+def performance_profile(runs: Sequence[Floats], thresholds: Floats) -> Floats:
+    """Share of runs above each threshold, each data set counting alike.
+
+    Args:
+        runs: for each data set, shape (seeds,).
+        thresholds: shape (t,).
+
+    Returns:
+        Shape (t,), falling.
+    """
+    shares = [(run[:, np.newaxis] > thresholds).mean(axis=0) for run in runs]
+    return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
+
+
+def with_interval(
+    runs: Sequence[Floats],
+    statistic: Callable[[Sequence[Floats]], npt.ArrayLike],
+    generator: np.random.Generator,
+    level: float = 0.95,
+) -> Band:
+    """Return a statistic with its percentile interval from the stratified bootstrap.
+
+    Args:
+        runs: of one method, for each data set shape (seeds,).
+        statistic: from such runs to a number or an array.
+        generator: draws the seeds again.
+        level: two-sided confidence in (0, 1).
+
+    Returns:
+        Without an interval where a data set has one seed only.
+    """
+    estimate = np.asarray(statistic(runs), dtype=np.float64)
+    if min(run.size for run in runs) < 2:
+        return Band(estimate, None, None)
+    drawn = [run[generator.integers(0, run.size, (RESAMPLES, run.size))] for run in runs]
+    found = np.array([statistic([d[i] for d in drawn]) for i in range(RESAMPLES)])
+    end = (1.0 - level) / 2.0
+    low, high = np.quantile(found, [end, 1.0 - end], axis=0)
+    return Band(estimate, np.asarray(low), np.asarray(high))
+
+
+def pooled(runs: Sequence[Floats]) -> float:
+    """Interquartile mean of the runs of all data sets."""
+    return interquartile_mean(np.concatenate(list(runs)))
