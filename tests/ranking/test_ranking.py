@@ -174,7 +174,9 @@ def test_improvement_is_mann_and_whitneys_statistic():
 
 def test_interquartile_mean_and_profile():
     values = drawn(methods=1)[0]
-    assert interquartile_mean(values) == pytest.approx(scipy.stats.trim_mean(values.ravel(), 0.25))
+    assert interquartile_mean(values.ravel()) == pytest.approx(
+        scipy.stats.trim_mean(values.ravel(), 0.25)
+    )
     profile = performance_profile([np.array([0.0, 1.0]), np.array([2.0])], np.array([-1, 0.5, 3]))
     assert profile == pytest.approx([1.0, 0.75, 0.0])
 
@@ -183,11 +185,13 @@ def test_the_stratified_bootstrap_covers_the_noise_of_seeds_alone():
     """Of a mean its standard error has a closed form, which data sets far apart do not widen."""
     rng = np.random.default_rng(5)
     runs = [100.0 * i + rng.normal(size=40) for i in range(6)]
-    band = with_interval(runs, lambda r: np.mean([one.mean() for one in r]), rng)
+    band = with_interval(
+        [runs], lambda r: np.mean([one.mean(axis=-1) for one in r[0]], axis=0), rng
+    )
     error = math.sqrt(sum(one.var() / one.size for one in runs)) / 6
     assert band.high - band.low == pytest.approx(2 * 1.96 * error, rel=0.08)
     assert band.low < band.estimate < band.high
-    assert with_interval([np.ones(1)], pooled, rng).low is None
+    assert with_interval([[np.ones(1)]], lambda r: pooled(r[0]), rng).low is None
 
 
 def test_rank_intervals_are_t_intervals_within_what_ranks_can_be():
