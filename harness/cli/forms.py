@@ -56,6 +56,7 @@ class Power(Form):
     detectable: Number
     looks: list[dict[str, Any]]
     blocks: Annotated[dict[str, Any] | None, Field(description="the same of timing blocks")]
+    datasets: Annotated[list[dict[str, Any]], Field(description="the same of data sets")]
     by_claim: list[dict[str, str]]
 
 
