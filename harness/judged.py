@@ -159,17 +159,16 @@ class Verdict(Judged):
     p-values are None where the evidence does not allow a number; of a claim of several parts they
     are those of the part that decides it. `exploratory` says how the claim came after its evidence;
     its verdict then describes what had been seen, and tests nothing. `level` is the confidence of
-    the interval, `interval_over` what it allows for: "seeds", "seeds and test examples" or
-    "blocks" (empty without one). Beside it stand the interval over seeds alone and, where it is
-    known what each test example came out as, the one over both: [low, high], None where unbounded.
-    `p_value` is
-    that of a t test, `p_corrected` the same corrected for the claims and looks of the study, and
-    `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation` is a key of
-    `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says how often
-    the arms were searched, 0 if never; of two or more, each counts as one number, the average over
-    its seeds. What only drawings show is in no document: `claimed`, the ranges where the claim puts
-    the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a ratio; None for a
-    value).
+    the interval, `interval_over` what it allows for: "seeds", "seeds and test examples", "data
+    sets" or "blocks" (empty without one). Beside it stand the interval over seeds alone and, where
+    it is known what each test example came out as, the one over both: [low, high], None where
+    unbounded. `p_value` is that of a t test, `p_corrected` the same corrected for the claims and
+    looks of the study, and `p_sign_flip` that of a sign-flip test, corrected likewise. `refutation`
+    is a key of `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says
+    how often the arms were searched, 0 if never; of two or more, each counts as one number, the
+    average over its seeds. What only drawings show is in no document: `claimed`, the ranges where
+    the claim puts the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a
+    ratio; None for a value).
     """
 
     id: str

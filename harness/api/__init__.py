@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.api.results import Planned, Result
+from harness.api.scores import judge_scores
 from harness.errors import InputError
 from harness.study.bundled import find_study
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     StudyLike = str | Path | Mapping[str, Any] | LoadedStudy
 
 __all__ = [
-    "InputError", "Planned", "Result", "import_mlflow", "import_runs", "judge", "load", "plan",
-    "report", "run", "run_all",
+    "InputError", "Planned", "Result", "import_mlflow", "import_runs", "judge", "judge_scores",
+    "load", "plan", "report", "run", "run_all",
 ]  # fmt: skip
 
 RESULTS = Path("results")

@@ -16,7 +16,7 @@ from types import FrameType
 
 import typer
 
-from harness.cli import cards, guarding, importing, launching, models, results, studies
+from harness.cli import benchmark, cards, guarding, importing, launching, models, results, studies
 from harness.cli.documents import documents_alone
 from harness.errors import InputError
 
@@ -40,6 +40,7 @@ studies.register(app)
 results.register(app)
 guarding.register(app)
 cards.register(app)
+benchmark.register(app)
 models.register(app)
 importing.register(app)
 launching.register(app)

@@ -56,6 +56,7 @@ class Power(Form):
     detectable: Number
     looks: list[dict[str, Any]]
     blocks: Annotated[dict[str, Any] | None, Field(description="the same of timing blocks")]
+    datasets: Annotated[list[dict[str, Any]], Field(description="the same of data sets")]
     by_claim: list[dict[str, str]]
 
 
@@ -240,6 +241,25 @@ class Compared(Form):
     profiles: list[dict[str, Any]]
 
 
+class Benchmark(Form):
+    """A leaderboard of methods over data sets: what is settled, and what nobody can know."""
+
+    metric: str
+    goal: Literal["maximize", "minimize"]
+    alpha: float
+    datasets: list[str]
+    seeds: Annotated[list[int], Field(description="of each data set")]
+    headline: str
+    standings: Annotated[list[dict[str, Any]], Field(description="by mean rank")]
+    friedman: dict[str, Number]
+    critical_difference: float
+    groups: Annotated[list[list[str]], Field(description="not told apart by it")]
+    pairs: Annotated[list[dict[str, Any]], Field(description="differences: larger is better")]
+    best: Annotated[dict[str, dict[str, str]], Field(description="marks by data set and method")]
+    notes: list[str]
+    unknown: list[str]
+
+
 class Joined(Form):
     """What was merged."""
 
@@ -255,5 +275,6 @@ def forms() -> dict[str, TypeAdapter[Any]]:
         "plan": Plan, "pilot": Pilot, "run": Run | list[Run], "claims": list[Claim],
         "report": Compared, "trial": Record | Replayed, "verify": Verified,
         "models": list[Network], "import-mlflow": Run, "import": Run, "merge": Joined,
+        "benchmark": Benchmark,
     }  # fmt: skip
     return {name: TypeAdapter(form) for name, form in found.items()}

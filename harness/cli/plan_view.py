@@ -176,6 +176,16 @@ def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
             unit = f"averages of {min(searches, seeds)} repeated searches" if repeated else "seeds"
             shown = where.format(f"{distance:.1f} standard deviations (between {unit})")
             yield f"With {seeds} seeds {claim} is supported 4 times in 5 if its {shown}."
+    for count in power["datasets"]:
+        for kind, distance in count["by_kind"].items():
+            claim, where = _SHOWN_IF[kind]
+            shown = where.format(f"{distance:.1f} standard deviations (between data sets)")
+            yield (
+                f"With {count['datasets']} data sets {claim} over data sets is supported 4 times in"
+                f" 5 if its {shown}."
+            )
+    if power["datasets"]:
+        yield "More data sets show more; more seeds of the same ones show little."
     blocks = power["blocks"]
     for kind, distance in blocks["by_kind"].items() if blocks else ():
         claim, where = _SHOWN_IF[kind]

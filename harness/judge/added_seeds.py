@@ -143,6 +143,9 @@ def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
             " added."
         )
         return replace(today, exploratory=why)
+    if any(test.generalize_over is not None for test in added.claim.tests):
+        why = "Seeds were added after a look; the data sets that test it are the same as then."
+        return replace(today, exploratory=why)
     found = None
     for seeds in added.peek.looks:
         try:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
+from harness.levels import level_key
 from harness.measures.base import ACROSS, MissingEvidence
 from harness.metrics import DIVERGED
 from harness.plan import Plan
@@ -29,6 +30,11 @@ Numbers = NDArray[np.float64]
 def unit_of(metric: str) -> str:
     """Return what gives claims on a metric one number each."""
     return "block" if is_timed(metric) else "seed"
+
+
+def unit_of_test(test: Test) -> str:
+    """Return what gives a test one number each: a seed, a block, or a data set."""
+    return "data set" if test.generalize_over is not None else unit_of(test.metric)
 
 
 def compared_arms(test: Test, plan: Plan) -> Comparison:
@@ -56,14 +62,24 @@ def involved_arms(test: Test, plan: Plan) -> list[Arm]:
 def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
     """Reduce the first so many seeds of the evidence to one number each, shape (seeds,).
 
-    Of a metric that is measured in blocks there is one number for each block instead.
+    Of a metric that is measured in blocks there is one number for each block instead. A claim over
+    data sets has one number for each data set, the mean over these seeds, in the order of levels.
 
     Raises:
         MissingEvidence: if a trial that the test needs is not there or has no such metric.
     """
     sample = _Sample(test, *evidence.sample(test.metric, seeds), evidence.details)
-    sides = [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
-    return test.measure.reduce(sides, evidence.plan.study.factors, test.metric)
+    factors, arms = evidence.plan.study.factors, compared_arms(test, evidence.plan).sides
+
+    def reduced(chosen: Sequence[Sequence[Arm]]) -> Numbers:
+        return test.measure.reduce([sample.per_seed(s) for s in chosen], factors, test.metric)
+
+    over = test.generalize_over
+    if over is None:
+        return reduced(arms)
+    keys = [level_key(level) for level in factors[over].levels]
+    each = [[[arm for arm in side if arm.keys.get(over) == key] for side in arms] for key in keys]
+    return np.array([float(reduced(chosen).mean()) for chosen in each])
 
 
 @dataclass(frozen=True)
@@ -143,5 +159,7 @@ def describe_measure(test: Test, comparison: Comparison | None = None) -> str:
         quantity = f"distance of {quantity} from its median over seeds"
     if test.average != "mean":
         quantity = f"{AVERAGES[test.average].words} over seeds of {quantity}"
+    if test.generalize_over is not None:
+        quantity = f"{quantity} over data sets ({test.generalize_over})"
     words = test.measure.words(comparison or Comparison(()))
     return f"{ACROSS[test.across].words}{quantity}: {words}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from harness.formatting import plural
-from harness.judge.measures import unit_of
+from harness.judge.measures import unit_of_test
 from harness.judge.repeats import words
 from harness.judge.result import TestResult
 from harness.stats.averages import far_from_the_others, rate_interval
@@ -25,15 +25,15 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
     """
     if outcome == "incomplete":
         return next(part.missing for part in parts if part.missing)
-    found, unit = lead.assessment, unit_of(lead.test.metric)
+    found, unit = lead.assessment, unit_of_test(lead.test)
     assert found is not None
     if found.deviation is None and math.isinf(found.low):
         return f"one {unit} shows no spread"
     if found.deviation == 0.0 and math.isinf(found.low):
         return (
             f"all {found.n} numbers are equal, which does not show how much they vary, and"
-            f" {lead.test.metric} is not known to be the same whatever the {unit} (if it is, say"
-            " `deterministic: true`)"
+            f" {lead.test.metric} is not known to be the same whatever the {unit}"
+            + ("" if unit == "data set" else " (if it is, say `deterministic: true`)")
         )
     level = f"the {100 * found.level:.4g}% interval"
     text = {
@@ -53,6 +53,11 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
         text += "; the numbers are skewed, so the interval may err more often than it says"
     elif outcome != "inconclusive" and (unseen := _unseen(parts)):
         text += f"; {unseen}"
+    if any(part.test.generalize_over for part in parts):
+        text += (
+            "; each data set counts as one number, the mean over its seeds, and the interval holds"
+            " for other data sets only as far as these were drawn from such"
+        )
     if unit == "block":
         text += "; blocks are of one machine at one time, and another machine may differ"
     if any(part.test.metric.startswith("validation.") for part in parts):
@@ -116,8 +121,8 @@ def _sign_flip_text(parts: Sequence[TestResult], alpha: float) -> str:
 def _counted(numbers: int, part: TestResult) -> str:
     if part.searches > 1:
         return plural(numbers, "repeated search", "repeated searches")
-    return plural(numbers, unit_of(part.test.metric))
+    return plural(numbers, unit_of_test(part.test))
 
 
 def _units(part: TestResult) -> str:
-    return f"{unit_of(part.test.metric)}s"
+    return f"{unit_of_test(part.test)}s"

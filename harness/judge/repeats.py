@@ -24,7 +24,13 @@ from harness.study.claims import Test
 
 
 def searches_behind(test: Test, plan: Plan) -> int:
-    """Return how often the arms of a test were searched; 0 where their settings are fixed."""
+    """Return how often the arms of a test were searched; 0 where their settings are fixed.
+
+    Also 0 of a claim over data sets: the arms of each were searched for it alone, so that the luck
+    of tuning varies with the data set.
+    """
+    if test.generalize_over is not None:
+        return 0
     search = plan.study.search
     if search is None or all(plan.space(arm) is None for arm in involved_arms(test, plan)):
         return 0

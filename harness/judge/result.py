@@ -12,6 +12,7 @@ from harness.stats.hypotheses import Alternative, Assessment, decide
 from harness.study.claims import Test
 
 SEEDS, SEEDS_AND_EXAMPLES, BLOCKS = "seeds", "seeds and test examples", "blocks"
+DATASETS = "data sets"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from harness.judge.measures import (
 )
 from harness.judge.reasons import reason_of
 from harness.judge.repeats import independent, searches_behind, seeds_of_one
-from harness.judge.result import BLOCKS, SEEDS, SEEDS_AND_EXAMPLES, TestResult
+from harness.judge.result import BLOCKS, DATASETS, SEEDS, SEEDS_AND_EXAMPLES, TestResult
 from harness.judge.scope import scope_of
 from harness.judged import Part, Verdict
 from harness.measures.base import MissingEvidence
@@ -103,7 +103,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 p_value=p,
                 p_corrected=p_corrected,
                 p_sign_flip=p_sign_flip,
-                seeds=min(len(part.per_seed) if part.per_seed is not None else 0 for part in parts),
+                seeds=min(_seeds_of(part, rules) for part in parts),
                 trials=sorted({trial for part in parts for trial in part.trials}),
                 measures=lead.measures,
                 expected=lead.expected,
@@ -121,9 +121,17 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
     return verdicts
 
 
+def _seeds_of(part: TestResult, rules: Rules) -> int:
+    if part.per_seed is None:
+        return 0
+    return rules.seeds if part.test.generalize_over is not None else len(part.per_seed)
+
+
 def _covered(test: Test, with_examples: bool) -> str:
     if is_timed(test.metric):
         return BLOCKS
+    if test.generalize_over is not None:
+        return DATASETS
     return SEEDS_AND_EXAMPLES if with_examples else SEEDS
 
 
@@ -170,12 +178,14 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     alone = end_level(study.alpha, claims, hypothesis.sides)
     spends = (lambda end: end) if is_timed(test.metric) else rules.share  # blocks are seen once
     end = spends(alone)
-    fixed = test.deterministic or metric_of(test.metric).deterministic
+    of_data = test.generalize_over is not None  # what no seed changes, a data set may
+    fixed = not of_data and (test.deterministic or metric_of(test.metric).deterministic)
     searches = searches_behind(test, evidence.plan)
     as_share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
     average = as_share or AVERAGES[test.average]
     numbers = independent(values, searches, average.estimate)
-    variation = variation_of_examples(test, evidence, values) if searches < 2 else Variation()
+    by_seed = searches < 2 and not of_data
+    variation = variation_of_examples(test, evidence, values) if by_seed else Variation()
     squares = variation.squares
     with_examples = squares is not None and study.generalize == "seeds_and_examples"
     wide = refuting_level(study.alpha, claims, hypothesis, parts)
@@ -200,7 +210,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         None if as_share else sign_flip_check(numbers, hypothesis, generator),
         searches=searches,
         interval_over=_covered(test, with_examples),
-        over_seeds=one,
+        over_seeds=None if of_data else one,
         over_both=both,
         variation=variation,
     )
@@ -214,6 +224,8 @@ def _share(test: Test, evidence: Evidence, searches: int) -> Average | None:
     counted = 0.0 if test.diverged is None else test.diverged
     if test.average != "mean" or test.spread_over_seeds or not 0.0 <= counted <= 1.0:
         return None
+    if test.generalize_over is not None:
+        return bounded(low, high)
     arms = [len(side) for side in compared_arms(test, evidence.plan).sides]
     if searches < 2 and counted in (0.0, 1.0) and test.measure.linear:
         if arms == [1] and (low, high) == (0.0, 1.0):
@@ -301,6 +313,8 @@ def _part(part: TestResult) -> Part:
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
     """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
     if lead.assessment is None or lead.per_seed is None or not lead.of_mean:
+        return None
+    if lead.test.generalize_over is not None:  # no number of seeds stands for data sets
         return None
     error = 0.0
     squares = lead.variation.squares

@@ -9,6 +9,7 @@ from typing import Any
 from harness.stats.power import Rule, detectable_difference, equivalence_width
 from harness.study import Study
 from harness.study.claims import kind_of
+from harness.study.generalize_checks import data_set_counts
 from harness.study.timing import claims_on_blocks
 
 POWER = 0.8
@@ -26,11 +27,13 @@ def power_of(study: Study) -> dict[str, Any]:
         of each of the `looks` its `seeds`, and what is `detectable` by
         each kind of claim: the distance of the effect beyond the margin (of `equivalence`: of the
         bounds from the effect) that is found with a power of 0.8. `by_claim` holds the `kind` of
-        each claim; `blocks` says the same of the timing blocks that claims rest on, None without.
+        each claim; `datasets` says with how many data sets claims over data sets would show what,
+        in deviations between data sets (empty without such claims); `blocks` says the same of the
+        timing blocks that claims rest on, None without.
     """
     kinds = {claim.id: kind_of(claim) for claim in study.claims}
-    timed = claims_on_blocks(study)
-    of_seeds = {kind for id_, kind in kinds.items() if id_ not in timed}
+    timed, over_data = claims_on_blocks(study), data_set_counts(study)
+    of_seeds = {kind for id_, kind in kinds.items() if id_ not in timed and id_ not in over_data}
     looks = []
     for look, seeds in enumerate(study.looks):
         found = _detectable(study, seeds, look, of_seeds)
@@ -49,20 +52,34 @@ def power_of(study: Study) -> dict[str, Any]:
             "blocks": study.timing.blocks,
             "by_kind": _detectable(study, study.timing.blocks, None, {kinds[id_] for id_ in timed}),
         },
+        "datasets": _of_datasets(study, over_data, kinds),
         "by_claim": [{"id": id_, "kind": kind} for id_, kind in kinds.items()],
     }
 
 
+def _of_datasets(
+    study: Study, counts: Mapping[str, int], kinds: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Say what claims over data sets can show with as many as there are, and with more."""
+    if not counts:
+        return []
+    fewest, found = min(counts.values()), {kinds[id_] for id_ in counts}
+    return [
+        {"datasets": n, "by_kind": _detectable(study, n, None, found, searched=False)}
+        for n in (fewest, 2 * fewest, 4 * fewest)
+    ]
+
+
 def _detectable(
-    study: Study, numbers: int, look: int | None, kinds: set[str]
+    study: Study, numbers: int, look: int | None, kinds: set[str], *, searched: bool = True
 ) -> Mapping[str, float | None]:
     """Return what is detectable at a look of a sequential study, or with a fixed number of seeds.
 
     What the looks before have shown is left out, so that the power is not overstated. Blocks
-    belong to no look.
+    belong to no look, and neither they nor data sets (not `searched`) to a repetition of a search.
     """
     claims = max(len(study.claims), 1)
-    if study.search is not None and study.search.repeats > 1:
+    if searched and study.search is not None and study.search.repeats > 1:
         numbers = min(study.search.repeats, numbers)
     found: dict[str, float | None] = {}
     for kind in sorted(kinds, key=_KINDS.index):

@@ -1,5 +1,6 @@
 """Verdicts and evidence to pages under reports/."""
 
+from harness.report.benchmark import build_benchmark
 from harness.report.build import build_page
 from harness.report.compare import build_comparison, compare
 from harness.report.export import export
@@ -8,6 +9,7 @@ from harness.report.view import ProfileResult
 
 __all__ = [
     "ProfileResult",
+    "build_benchmark",
     "build_comparison",
     "build_page",
     "build_scoreboard",

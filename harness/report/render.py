@@ -17,6 +17,7 @@ from harness.report.verdicts import FILTERS, ORDER
 from harness.report.view import ProfileView
 
 if TYPE_CHECKING:
+    from harness.report.benchmark import BenchmarkView
     from harness.report.card import Card
     from harness.report.compare import ComparisonView
     from harness.report.scoreboard import Board
@@ -73,6 +74,16 @@ def comparison_page(view: ComparisonView) -> str:
 def comparison_markdown(view: ComparisonView) -> str:
     """Return the same as Markdown."""
     return _environment(html=False).get_template("comparison.md").render(view=view)
+
+
+def benchmark_page(view: BenchmarkView) -> str:
+    """Return the HTML page of a leaderboard."""
+    return _whole_page("benchmark.html", {"view": view})
+
+
+def benchmark_markdown(view: BenchmarkView) -> str:
+    """Return the same as Markdown."""
+    return _environment(html=False).get_template("benchmark.md").render(view=view)
 
 
 def _whole_page(template: str, context: dict[str, Any]) -> str:

@@ -73,6 +73,8 @@ def reason(verdict: Verdict) -> str:
 
 def covers(row: Verdict | Part) -> str:
     """Say whether the interval allows for other test examples, and what the other interval is."""
+    if row.interval_over == "data sets":
+        return "The interval allows for other data sets like these; seeds are averaged within each."
     if not row.interval_over or "test." not in row.measures.partition(": ")[0]:
         return ""
     if row.over_seeds_and_examples is None:

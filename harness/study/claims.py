@@ -95,6 +95,11 @@ class Test(_Parts):
         description="whether the seed has no influence on the metric; "
         "else equal numbers decide nothing",
     )
+    generalize_over: str | None = Field(
+        None,
+        description="a factor whose levels are data sets; these are then the sample, not the "
+        "seeds: the claim is about other data sets like them",
+    )
     diverged: float | None = Field(
         None, description="value that stands for a diverged trial; else it is missing evidence"
     )

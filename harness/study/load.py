@@ -34,6 +34,7 @@ from harness.study.design import (
 )
 from harness.study.document import Document, Path_, assign, document_of, parse_value
 from harness.study.explain import explain
+from harness.study.generalize_checks import check_generalize
 from harness.study.inherit import EXTENDS, MATRIX, expand_matrix, read_document
 from harness.study.metric_checks import check_goals, check_metrics
 from harness.study.model import Study
@@ -206,6 +207,7 @@ def _find_all(
         problems += check_timing(study, arms, merged)
     if not problems:
         problems += check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
+        problems += check_generalize(study, arms, merged)
     if not problems:
         problems += check_goals(study, arms, merged)
     return arms, names + problems

@@ -1,0 +1,47 @@
+"""Equal methods on many data sets: how often a leaderboard and a claim over data sets err."""
+
+import numpy as np
+from calibration_cells import ALPHA
+
+from harness.ranking.pairs import compare_pairs, places
+from harness.ranking.ranks import rank_interval, ranks
+from harness.ranking.scores import Scores
+from harness.stats.hypotheses import Greater, assess, decide
+from harness.stats.multiplicity import end_level
+
+DATASETS = (5, 10, 20)
+EFFECTS = ("normal", "heavy", "normal, failures", "heavy, failures")
+METHODS, RUNS, FAILING = 5, 3, 0.1
+
+
+def drawn_scores(kind: str, datasets: int, rng: np.random.Generator) -> np.ndarray:
+    """Scores (methods, data sets, seeds) of equal methods: each suits some data sets better.
+
+    With failures, each method fails on one data set in ten, which counts as the worst score there.
+    """
+    shape = (METHODS, datasets)
+    heavy = kind.startswith("heavy")
+    effects = rng.standard_t(3, shape) if heavy else rng.standard_normal(shape)
+    scores = effects[..., None] + 0.5 * rng.standard_normal((*shape, RUNS))
+    if kind.endswith("failures"):
+        worst = scores.min(axis=(0, 2))[None, :, None]
+        scores = np.where((rng.random(shape) < FAILING)[..., None], worst, scores)
+    return scores
+
+
+def dataset_cell(job: tuple[str, int, int, int]) -> tuple[float, float, float, float]:
+    """Rates at which a pair or a place is settled, a rank interval misses, a claim is supported."""
+    kind, datasets, studies, seed = job
+    rng, hypothesis = np.random.default_rng(seed), Greater(0.0)
+    end = end_level(ALPHA, 1, hypothesis.sides)
+    pair = place = missed = wrong = 0
+    for _ in range(studies):
+        scores = Scores.of(drawn_scores(kind, datasets, rng))
+        pairs = compare_pairs(scores, ALPHA)
+        pair += any(one.better for one in pairs)
+        place += any(low == high for low, high in places(METHODS, pairs))
+        low, high = rank_interval(ranks(scores.means)[0], METHODS)
+        missed += not low <= (METHODS + 1) / 2.0 <= high
+        found = assess(scores.means[0] - scores.means[1], hypothesis, end)
+        wrong += decide(found, hypothesis) == "supported"
+    return pair / studies, place / studies, missed / studies, wrong / studies

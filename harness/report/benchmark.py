@@ -1,0 +1,159 @@
+"""The page on a leaderboard of many methods and data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from harness.figures._benchmark import counted, pictures
+from harness.figures.base import Picture
+from harness.formatting import listed, number, p_text, with_interval
+from harness.ranking.leaderboard import Leaderboard
+from harness.report.blocks import Cell, Table
+from harness.report.build import write, write_all
+from harness.report.render import benchmark_markdown, benchmark_page
+from harness.report.svg import svg_file
+
+NAME = "benchmark"
+_SHADES = 5
+_MARKS = {"best": "★", "among the best": "●", "": ""}
+_MOST_PAIRS = 200
+
+
+class BenchmarkView:
+    """A leaderboard in words, tables and pictures."""
+
+    name = NAME
+    published_only = False
+
+    def __init__(self, board: Leaderboard, source: str):
+        self.board, self.source = board, source
+        self.size = counted(board)
+
+    @cached_property
+    def pictures(self) -> Sequence[Picture]:
+        """The figures."""
+        return pictures(self.board)
+
+    @property
+    def standings(self) -> Table:
+        """The leaderboard."""
+        rows = []
+        for one in self.board.standings:
+            place = str(one.place_low) if one.settled else f"{one.place_low} to {one.place_high}"
+            ends = (None, None) if one.middle.low is None else (one.middle.low, one.middle.high)
+            bounds = [None if end is None else float(end) for end in ends]
+            rows.append([
+                Cell(one.method), Cell(place, True), Cell("settled" if one.settled else "open"),
+                Cell(with_interval(one.mean_rank, one.rank_low, one.rank_high), True),
+                Cell(f"{100 * one.win_rate:.0f} %", True),
+                Cell(with_interval(float(one.middle.estimate), *bounds), True),
+            ])  # fmt: skip
+        test = self.board.friedman
+        return Table(
+            "Leaderboard, by mean rank",
+            ["Method", "Place", "", "Mean rank", "Wins", "Interquartile mean"],
+            rows,
+            "Place: where a method can stand, given the pairs that are settled; all of these places"
+            f" are right together in about {100 * (1 - self.board.alpha):g} % of such"
+            " benchmarks or more, if differences between data sets lie evenly about their middle."
+            " Mean rank: with its 95 % interval over data sets like these. Wins: share"
+            " of comparisons with another method on a data set, a tie counts half. Interquartile"
+            " mean: of scores rescaled in each data set (0: worst mean, 1: best mean), with its"
+            f" 95 % interval over seeds. All methods rank alike: p {p_text(test.p_value)}"
+            f" (Friedman), {p_text(test.f_p_value)} (Iman and Davenport).",
+        )
+
+    @property
+    def pairs(self) -> Table:
+        """Every two methods, those with the smallest p first."""
+        board, names = self.board, [one.method for one in self.board.standings]
+        rows = []
+        for pair in sorted(board.pairs, key=lambda pair: pair.p_corrected)[:_MOST_PAIRS]:
+            ends, sign = pair.difference, board.sign
+            low, high = sorted((sign * ends.low, sign * ends.high))
+            better = {1: names[pair.first], -1: names[pair.second], 0: "open"}[pair.better]
+            rows.append([
+                Cell(f"{names[pair.first]} − {names[pair.second]}"), Cell(better),
+                Cell(p_text(pair.p_corrected), True),
+                Cell(with_interval(sign * ends.estimate, low, high), True),
+                Cell(f"{pair.wins} / {pair.ties} / {pair.losses}", True),
+                Cell(f"{pair.improvement:.2f}", True),
+                Cell(number(ends.between, 2), True),
+            ])  # fmt: skip
+        left = len(board.pairs) - len(rows)
+        return Table(
+            "Pairs",
+            ["Pair", "Better", "p", f"Difference of {board.metric}", "Wins / ties / losses",
+             "Probability of improvement", "Between data sets"],
+            rows,
+            f"Better: settled if p is at most {board.alpha:g}. p: exact signed-rank test over"
+            " data sets, corrected for all pairs (Holm). Difference: mean over data sets like"
+            " these, with the data set as random effect, and its 95 % interval, each pair by"
+            " itself. Probability of improvement: that a run of the first beats one of the second"
+            " on a data set drawn at random. Between data sets: standard deviation of the true"
+            " difference; with seeds only."
+            + (f" {left:,} pairs with larger p are left out." if left else ""),
+        )  # fmt: skip
+
+    @property
+    def heat(self) -> Table:
+        """Scores by data set and method, shaded within each data set, the best marked."""
+        board, scores = self.board, self.board.scores
+        rows = []
+        for j, dataset in enumerate(scores.datasets):
+            means = scores.means[:, j]
+            spread = means.max() - means.min()
+            cells = [Cell(dataset)]
+            for mean, mark in zip(means, board.marks[j], strict=True):
+                place = (mean - means.min()) / spread if spread > 0.0 else 0.5
+                shade = min(int(place * _SHADES), _SHADES - 1)
+                text = f"{number(board.sign * float(mean), 4)} {_MARKS[mark]}".strip()
+                cells.append(Cell(text, True, tone=f"number heat-{shade}"))
+            rows.append(cells)
+        marked = any(any(marks) for marks in board.marks)
+        note = (
+            "★ best beyond the noise of seeds; ● among the best: the seeds do not tell it from the"
+            " highest mean (Welch's t test of all pairs of a data set, corrected by Holm, each data"
+            " set by itself)."
+            if marked
+            else "No best is marked: without several seeds noise is unknown."
+        )
+        return Table(
+            f"Mean {board.metric} by data set, darker is better within its line",
+            ["Data set", *scores.methods],
+            rows,
+            note,
+        )
+
+    @property
+    def tied(self) -> str:
+        """Say which methods the critical difference does not tell apart."""
+        names = [one.method for one in self.board.standings]
+        groups = [listed([names[i] for i in group]) for group in self.board.groups]
+        return "; ".join(groups)
+
+
+def build_benchmark(board: Leaderboard, source: str, folder: Path) -> Path:
+    """Write `benchmark.html`, `benchmark.md` and the figures; the same scores give the same bytes.
+
+    Args:
+        board: judged scores.
+        source: what the scores are from, for the reader.
+        folder: that gets them.
+
+    Returns:
+        The page.
+    """
+    view = BenchmarkView(board, source)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for picture in view.pictures:
+        files.append((f"{picture.name}.png", picture.png()))
+        svg = svg_file(picture.svgs(), picture.columns, picture.alt)
+        files.append((f"{picture.name}.svg", svg.encode()))
+    write_all(folder / "figures" / NAME, files, "*.*")
+    write(folder / f"{NAME}.md", benchmark_markdown(view).encode())
+    write(folder / f"{NAME}.html", benchmark_page(view).encode())
+    return folder / f"{NAME}.html"
