@@ -82,6 +82,7 @@ class MirrorObserver(Observer):
         costs = {f"cost.{unit}": value for unit, value in closing.costs.spent.items()}
         costs |= {f"forecast.{unit}": value for unit, value in closing.costs.forecast.items()}
         interrupted = closing.status == "interrupted"  # then nobody waits, or waits for words
+        self._mirror.sum_up(closing.arms)
         status = self._mirror.finish(
             closing.status,
             closing.verdicts,

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.judged import Verdict
 from harness.plan import Assignment, Plan
 from harness.run.outcome import Costs, RunResult
+from harness.track import ArmSummary
 from harness.trial import Progress, Record
 
 
@@ -31,12 +32,13 @@ class Closing:
     verdicts: Sequence[Verdict]
     report: Path | None
     costs: Costs = field(default_factory=Costs)
+    arms: Sequence[ArmSummary] = ()
 
     @classmethod
     def of(cls, status: str, result: RunResult) -> Closing:
         """Tell of a run that came to its end."""
         return cls(status, result.counts, result.wall_seconds, result.verdicts, result.report,
-                   result.costs)  # fmt: skip
+                   result.costs, result.arms)  # fmt: skip
 
 
 class Observer:

@@ -14,6 +14,7 @@ from harness.trial import COSTS, SECONDS, Record, cost_of
 if TYPE_CHECKING:
     from harness.report import ProfileResult
     from harness.run.limits import Limits
+    from harness.track import ArmSummary
 
 ENOUGH = 5
 """Measured trials from which on they decide a forecast of energy and of GPU time."""
@@ -87,6 +88,7 @@ class RunResult:
             no earlier trial tells or because there is no sensor, is absent.
         stopped: which limit of time or cost ended the run before all trials had a record; empty if
             none did.
+        arms: what each arm's confirmation trials say together, of a run whose evidence was judged.
     """
 
     study: str
@@ -101,6 +103,7 @@ class RunResult:
     report: Path | None = None
     costs: Costs = field(default_factory=Costs)
     stopped: str = ""
+    arms: Sequence[ArmSummary] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of(cls, judged: ProfileResult, left_out: Sequence[str] = ()) -> RunResult:

@@ -140,6 +140,8 @@ def conclude(
     Raises:
         Exception: whatever came up in judging this profile.
     """
+    from harness.run.arm_summaries import arm_summaries
+
     study, profile = names
     key = _made_from(results, study)
     judged = results.judged({study})
@@ -151,7 +153,9 @@ def conclude(
     tell(RunResult.of(mine))
     faults = list(results.faults_of({study}))
     folder = _write_report(results, judged, reports / study, key, faults)
-    return replace(RunResult.of(mine, [str(fault) for fault in faults]), report=folder)
+    arms = arm_summaries(mine.evidence, mine.verdicts)
+    told = RunResult.of(mine, [str(fault) for fault in faults])
+    return replace(told, report=folder, arms=arms)
 
 
 def build_reports(

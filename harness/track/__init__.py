@@ -8,10 +8,11 @@ the study sends whatever is missing. The work is done by a process of its own at
 from __future__ import annotations
 
 from harness.track.addresses import redact, resolve_uri
-from harness.track.messages import DataInfo, ExecutionInfo, MirrorStatus, TrialInfo
+from harness.track.messages import ArmSummary, DataInfo, ExecutionInfo, MirrorStatus, TrialInfo
 from harness.track.mirror import Mirror
 
 __all__ = [
+    "ArmSummary",
     "DataInfo",
     "ExecutionInfo",
     "Mirror",

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from harness.track.addresses import SERVERS, sqlite_path, without_credentials
+from harness.track.moved import follow_artifacts
 from harness.track.runs import (
     DATA_CONTEXT,
     DATA_SOURCE,
@@ -72,6 +73,8 @@ class TrackingStore:
         database = sqlite_path(tracking_uri)
         if database is not None:
             _prepare_database(database)
+            if artifact_root is not None:
+                follow_artifacts(database, artifact_root)
         self._client = connect(tracking_uri)
         self._tables: Any = None
         if urlsplit(tracking_uri).scheme not in SERVERS:
@@ -139,6 +142,13 @@ class TrackingStore:
             info = run.info
             yield Found(info.run_id, info.status, info.start_time, dict(run.data.tags))
 
+    def summaries(self, experiment_id: str, profile: str) -> Iterator[Found]:
+        """Yield the runs that sum up the arms and claims of a profile, of whatever execution."""
+        wanted = f"tags.summary != '' and tags.profile = '{profile}'"
+        for run in every(self._client.search_runs, [experiment_id], wanted):
+            info = run.info
+            yield Found(info.run_id, info.status, info.start_time, dict(run.data.tags))
+
     def create(self, experiment_id: str, name: str, started: int, tags: Mapping[str, str]) -> str:
         """Create a run and return its id."""
         run = _asked(
@@ -201,6 +211,18 @@ class TrackingStore:
             self._client.log_artifacts(run_id, str(source), place)
         else:
             self._client.log_artifact(run_id, str(source), place)
+
+
+def keep_one(store: TrackingStore, known: str, run_ids: Sequence[str]) -> str:
+    """Remove doubles and return the run that stays, or nothing if there is none.
+
+    The known one stays or, when none is known because its creation was not answered, the first.
+    """
+    kept = known if known in run_ids else next(iter(run_ids), "")
+    for run_id in run_ids:
+        if run_id != kept:
+            store.remove(run_id)
+    return kept
 
 
 def connect(tracking_uri: str) -> Any:

@@ -98,12 +98,39 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class ArmSummary:
+    """What the confirmation trials of an arm say together.
+
+    Attributes:
+        arm: its name.
+        levels: of the study's factors.
+        metrics: means over the complete seeds, by name; empty where none is complete.
+        interval: of the primary metric's mean, at 95 %; None where there is none.
+        complete: seeds that are complete.
+        seeds: how many there are, in words, with what became of the others.
+        claims: the verdict of each claim that rests on the arm's trials, in words, by its id.
+    """
+
+    arm: str
+    levels: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    interval: tuple[float, float] | None
+    complete: int
+    seeds: str
+    claims: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Ending:
-    """The execution is over; `report` is a folder or file to keep with it."""
+    """The execution is over; `report` is a folder or file to keep with it.
+
+    `arms` are there where it came to its end: then MLflow gets a run for each, and for each claim.
+    """
 
     status: str
     ended: float
     verdicts: Sequence[Verdict] = ()
+    arms: Sequence[ArmSummary] = ()
     report: Path | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 

@@ -27,6 +27,7 @@ from harness.own import isolated
 from harness.track.addresses import artifact_root_for, resolve_uri, sqlite_path
 from harness.track.messages import (
     Answer,
+    ArmSummary,
     Destination,
     Ending,
     ExecutionInfo,
@@ -65,7 +66,7 @@ _ACTIVE = """
 _PARENT = f"""
     SELECT r.artifact_uri {_ACTIVE} AND r.status = 'FINISHED'
     AND {_TAG.format("role")} = 'execution' AND {_TAG.format("execution_id")} = ?
-    AND {_TAG.format("owner")} = ?
+    AND {_TAG.format("owner")} = ? AND {_TAG.format("summaries")} <> ''
 """
 _TRIALS = f"""
     SELECT {_TAG.format("trial_id")}, {_TAG.format("state")} {_ACTIVE} AND r.status <> 'RUNNING'
@@ -98,6 +99,7 @@ class Mirror:
         self._status = MirrorStatus()
         self._execution = ""
         self._handed: set[str] = set()
+        self._arms: Sequence[ArmSummary] = ()
         self._dead = ""
 
     def holds(self, study: str, execution_id: str, trial_ids: Iterable[str]) -> bool:
@@ -143,6 +145,7 @@ class Mirror:
         """Begin an execution; what is still pending of the one before is left to the next run."""
         self._execution = execution.mirror
         self._handed = set()
+        self._arms = ()
         self._status = MirrorStatus()
         started = execution.started or time.time()
         self.prepare()
@@ -177,6 +180,10 @@ class Mirror:
                 return
             time.sleep(0.05)
 
+    def sum_up(self, arms: Sequence[ArmSummary]) -> None:
+        """Note what the arms came to: `finish` has a run written for each, and for each verdict."""
+        self._arms = tuple(arms)
+
     def finish(
         self,
         status: str,
@@ -199,7 +206,7 @@ class Mirror:
             at_most: seconds after which the rest is left pending whatever happens.
         """
         report = report.resolve() if report else None
-        self._tell(Ending(status, time.time(), verdicts, report, metrics or {}))
+        self._tell(Ending(status, time.time(), verdicts, self._arms, report, metrics or {}))
         self._wait(patience, at_most)
         reached = self.status()
         if not reached.done and not reached.error:

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.track.client import Found, Refused, TrackingStore
+from harness.track.client import Found, Refused, TrackingStore, keep_one
 from harness.track.messages import Ending, ExecutionInfo, MirrorStatus, TrialInfo
 from harness.track.runs import (
-    LONGEST_TAG,
     LOST,
     Point,
     TrialRun,
@@ -26,7 +25,8 @@ from harness.track.runs import (
     stands_for,
     tags_of,
 )
-from harness.track.views import note, run_link, verdict_section, views
+from harness.track.summaries import Summaries, description
+from harness.track.views import note, views
 from harness.trial import Record, Trial
 
 ROUND = 1.0
@@ -72,6 +72,7 @@ class Session:
         self._ending: Ending | None = None
         self._uploads, self._uploaded = 0, False
         self._refusal = ""
+        self._summaries: Summaries | None = None
 
     # What the conductor tells.
 
@@ -222,10 +223,10 @@ class Session:
                     mine[trial_id].append(run.run_id)
                 else:
                     others[trial_id].append(run)
-        self._parent = _keep_one(store, self._parent, mine.pop("", []))
+        self._parent = keep_one(store, self._parent, mine.pop("", []))
         self._found = dict(others) or self._found
         for trial_id, unfinished in {**self._live, **self._waiting, **self._refused}.items():
-            run_id = _keep_one(store, unfinished.run_id, mine.pop(trial_id, []))
+            run_id = keep_one(store, unfinished.run_id, mine.pop(trial_id, []))
             if run_id != unfinished.run_id:
                 unfinished.described = False
                 unfinished.steps = {point.step for point in unfinished.points}
@@ -353,7 +354,8 @@ class Session:
         running = list(store.runs(self._experiment, running=True))
         self._close_dead(store, running)
         unfinished = [*self._live.values(), *self._refused.values()]
-        known = {self._parent, *(run.run_id for run in unfinished)}
+        summaries: Sequence[Update] = self._summaries.runs if self._summaries else []
+        known = {self._parent, *(r.run_id for r in unfinished), *(r.run_id for r in summaries)}
         for run in running:
             if run.tags.get("mirror") == self.execution.mirror and run.run_id not in known:
                 store.remove(run.run_id)
@@ -361,15 +363,10 @@ class Session:
         self._live.clear()
         verdicts = {f"verdict.{verdict.id}": verdict.verdict for verdict in ending.verdicts}
         tags = tags_of({**verdicts, "state": ending.status})
-        if ending.verdicts:
-            page = run_link(self._experiment, self._parent, "artifacts/report/index.html")
-            profile = self.execution.profile
-            section = verdict_section(profile, ending.verdicts, page if ending.report else "")
-            tags["mlflow.note.content"] = section[:LONGEST_TAG]
         end = milliseconds(ending.ended)
+        if ending.verdicts or ending.arms:
+            tags |= self._sum_up(store, ending)
         store.log(self._parent, metric_points(ending.metrics, end), {}, tags)
-        if ending.verdicts:
-            self._describe_experiment(store, {f"verdicts.{profile}": section})
         if ending.report is not None and not self._uploaded and self._uploads < TRIES:
             self._uploads += 1
             store.upload(self._parent, ending.report, "report")
@@ -380,19 +377,17 @@ class Session:
         error = self.status.error if missing else self._refusal
         self._report(error=error, done=True, slow_reason=store.slow_reason)
 
+    def _sum_up(self, store: TrackingStore, ending: Ending) -> dict[str, str]:
+        """Write a run for each arm and claim, lead to them, and return the parent's tags."""
+        if self._summaries is None:
+            self._summaries = Summaries(self.execution, ending, self._parent)
+        self._summaries.write(store, self._experiment)
+        self._refusal = self._summaries.refused or self._refusal
+        section, labels = description(self.execution, ending, self._experiment, self._parent)
+        self._describe_experiment(store, labels)
+        return tags_of({"mlflow.note.content": section, "summaries": len(self._summaries.runs)})
+
     def _lose(self, store: TrackingStore, runs: Sequence[TrialRun]) -> None:
         for run in runs:
             if run.run_id:
                 store.lose(run.run_id)
-
-
-def _keep_one(store: TrackingStore, known: str, run_ids: Sequence[str]) -> str:
-    """Remove doubles and return the run that stays, or nothing if there is none.
-
-    The known one stays or, when none is known because its creation was not answered, the first.
-    """
-    kept = known if known in run_ids else next(iter(run_ids), "")
-    for run_id in run_ids:
-        if run_id != kept:
-            store.remove(run_id)
-    return kept

@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import socket
+import sqlite3
 import subprocess
 import sys
 import sysconfig
@@ -21,15 +22,18 @@ from typing import IO
 
 import psutil
 
+from harness.formatting import plural
 from harness.own import isolated
 from harness.track.addresses import (
     SERVERS,
     artifact_root_for,
     redact,
     resolve_uri,
+    sqlite_path,
 )
 from harness.track.mirror import QUIET
-from harness.track.views import ARMS, TAG, view_link
+from harness.track.moved import follow_artifacts
+from harness.track.views import ARMS, EXECUTIONS, TAG, view_link
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PATIENCE = 900.0
@@ -61,6 +65,7 @@ def serve_ui(
             _tell(f"This tracking server has its own UI: {redact(uri)}")
             return 0
         port = _free_port(host, port)
+        _find_artifacts(uri, results)
     except ValueError as error:
         _tell(str(error), sys.stderr)
         return 2
@@ -79,6 +84,23 @@ def serve_ui(
                 _end(process)
         except KeyboardInterrupt:
             return 0
+
+
+def _find_artifacts(uri: str, results: Path | str) -> None:
+    """See that the artifacts of a folder that was copied are found beside its database.
+
+    Raises:
+        ValueError: when the database cannot be read or written.
+    """
+    database, root = sqlite_path(uri), artifact_root_for(uri, results)
+    if database is None or root is None:
+        return
+    try:
+        if moved := follow_artifacts(database, root):
+            studies = plural(moved, "study", "studies")
+            _tell(f"These results lay elsewhere before: artifacts of {studies} are found again.")
+    except sqlite3.Error as error:
+        raise ValueError(f"'{database}' cannot be used as a database: {error}") from None
 
 
 def _command(host: str, port: int) -> list[str]:
@@ -159,14 +181,19 @@ def _ask(url: str, question: Mapping[str, object] | None = None) -> bytes | None
 
 
 def _newest_studies(server: str) -> list[tuple[str, str]]:
-    """Return the names of the five newest studies, each with the link to its runs by arm."""
-    wanted = f"tags.`{TAG}{ARMS}` != ''"
+    """Return the names of the five newest studies, each with the link to its arms.
+
+    A study none of whose executions came to its end has no arms to show yet, but executions.
+    """
+    wanted = f"tags.`{TAG}{EXECUTIONS}` != ''"
     question = {"max_results": 5, "filter": wanted, "order_by": ["last_update_time DESC"]}
     found = _ask(f"{server}/api/2.0/mlflow/experiments/search", question)
-    experiments = json.loads(found or b"{}").get("experiments", [])
-    return [
-        (one["name"], f"{server}/{view_link(one['experiment_id'], ARMS)}") for one in experiments
-    ]
+    studies = []
+    for one in json.loads(found or b"{}").get("experiments", []):
+        summed_up = any(tag["key"].startswith(f"{TAG}{ARMS}-") for tag in one.get("tags", []))
+        link = view_link(one["experiment_id"], ARMS if summed_up else EXECUTIONS, charts=False)
+        studies.append((one["name"], f"{server}/{link}"))
+    return studies
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -2,8 +2,8 @@
 
 A view says which runs, by what, with which columns and charts. MLflow's own button "Share" keeps
 such a view as a tag of the experiment, and a link names it. The mirror writes the same tags, so
-that the links in the description open runs by arm instead of a flat list. The words are those of
-MLflow 3.17's UI; one that does not know them shows its ordinary list.
+that the links in the description open a list of arms instead of a flat list of all runs. The
+words are those of MLflow 3.17's UI; one that does not know them shows its ordinary list.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from harness.judged import Verdict
 from harness.track.messages import ExecutionInfo
 from harness.track.runs import metric_key
 
 TAG = "mlflow.sharedViewState."
-ARMS, SEARCH, EXECUTIONS = "arms", "search", "executions"
+ARMS, CLAIMS = "arms", "claims"
+RUNS, SEARCH, EXECUTIONS = "runs", "search", "executions"
 _SECTION = "overview"
 _LONGEST_NOTE = 19_000
 
@@ -50,33 +52,29 @@ def view_link(experiment_id: str, key: str, *, charts: bool = True) -> str:
     """Return the address of a view, relative to the root of the tracking server."""
     mode = "CHART" if charts else "TABLE"
     return (
-        f"#/experiments/{experiment_id}/runs?viewStateShareKey={key}"
+        f"#/experiments/{experiment_id}/runs?viewStateShareKey={quote(key, safe='')}"
         f"&compareRunsMode={mode}&workflowType=machine_learning"
     )
 
 
 def views(execution: ExecutionInfo) -> list[View]:
-    """Return the views of a study's experiment."""
+    """Return the views of a study's experiment that show trials and executions as they are.
+
+    None of them averages: MLflow loads the first 100 runs of a list, and would take their average
+    for that of all. Averages stand in runs of their own, which `summary_views` shows.
+    """
     confirmed, searched = "tags.phase = 'confirmation'", "tags.phase = 'search'"
     factors = [_column("params", name) for name in execution.factors]
     hyperparameters = [_column("params", path) for path in execution.searched]
-    quality = execution.primary_metric
-    selected = execution.selected_by
+    quality, selected = execution.primary_metric, execution.selected_by
     costs = ("cost.parameters", "cost.seconds", "cost.pack_size")  # a pack shares its seconds
     shown = [_column("metrics", metric_key(name)) for name in (quality, *costs)]
     low = execution.goal == "minimize"
-    arms = _state(confirmed, [*shown, *factors], quality, low=low) | {
-        "groupBy": {
-            "aggregateFunction": "average",
-            "groupByKeys": [{"mode": "tag", "groupByData": "arm"}],
-        },
-        "groupsExpanded": {f"tag.arm.{arm}": False for arm in execution.arms},
-        "runsHiddenMode": "SHOW_ALL",
-    }
-    arms |= _charts([_line(selected), _bar(quality), _scatter("cost.parameters", quality)])
+    trials = _state(confirmed, [_column("tags", "arm"), *shown, *factors], "")
+    trials |= {"runsHiddenMode": "SHOW_ALL"} | _charts([_line(selected)])
     search_columns = [_column("metrics", metric_key(selected)), *factors, *hyperparameters]
     search = _state(searched, [_column("tags", "arm"), *search_columns], selected, low=low)
-    search |= {"groupBy": None, "runsHiddenMode": "SHOW_ALL"}
+    search |= {"runsHiddenMode": "SHOW_ALL"}
     search |= _charts([_parallel(execution.searched, selected), _line(selected)])
     executions = _state(
         "tags.role = 'execution'",
@@ -84,10 +82,39 @@ def views(execution: ExecutionInfo) -> list[View]:
         + [_column("metrics", name) for name in ("trials/complete", "trials/failed")],
         "",
     )
-    found = [View(ARMS, "Confirmed runs by arm", arms)]
+    found = [View(RUNS, "Confirmed runs, one by one", trials)]
     if execution.searched:
         found.append(View(SEARCH, "The searches", search))
     return [*found, View(EXECUTIONS, "Executions, with the report", executions, charts=False)]
+
+
+def summary_views(execution: ExecutionInfo, *, claims: bool) -> list[View]:
+    """Return the views of one execution's summaries: its arms and, where it has any, its claims.
+
+    Each is there twice: under the name of its profile, and as the view of the newest execution.
+    """
+    quality, profile = execution.primary_metric, execution.profile
+    own = f"tags.mirror = '{execution.mirror}'"
+    numbers = (quality, "interval.low", "interval.high", "cost.parameters")
+    factors = [_column("params", name) for name in execution.factors]
+    columns = [_column("metrics", metric_key(name)) for name in numbers]
+    columns += [_column("tags", "seeds"), *factors, _column("tags", "claims")]
+    low = execution.goal == "minimize"
+    arms = _state(f"tags.role = 'arm' and {own}", columns, quality, low=low)
+    arms |= {"runsHiddenMode": "SHOW_ALL"}
+    arms |= _charts([_bar(quality), _scatter("cost.parameters", quality)])
+    told = [_column("tags", name) for name in ("verdict", "says", "claimed", "seeds")]
+    effect = [
+        _column("metrics", metric_key(n)) for n in ("effect", "interval.low", "interval.high")
+    ]
+    judged = _state(f"tags.role = 'claim' and {own}", [*told, *effect], "")
+    judged |= {"orderByAsc": True}
+    found = [View(f"{ARMS}-{profile}", f"Arms of profile {profile}", arms, charts=False)]
+    if claims:
+        title = f"Claims of profile {profile}"
+        found.append(View(f"{CLAIMS}-{profile}", title, judged, charts=False))
+    newest = [replace(view, key=view.key.removesuffix(f"-{profile}")) for view in found]
+    return [*newest, *found]
 
 
 def run_link(experiment_id: str, run_id: str, page: str = "") -> str:
@@ -102,30 +129,31 @@ def note(execution: ExecutionInfo, experiment_id: str, sections: Mapping[str, st
     Args:
         execution: of the study.
         experiment_id: MLflow's, for links.
-        sections: Markdown by the name of its tag.
+        sections: Markdown by the name of its tag, as `verdict_section` makes it.
     """
-    links = (f"[{view.title}]({view.link(experiment_id)})" for view in views(execution))
-    parts = [execution.question, " · ".join(links), *(sections[name] for name in sorted(sections))]
+    links = " · ".join(f"[{view.title}]({view.link(experiment_id)})" for view in views(execution))
+    parts = [execution.question, *(sections[name] for name in sorted(sections)), links]
     return "\n\n".join(part for part in parts if part)[:_LONGEST_NOTE]
 
 
-def verdict_section(profile: str, verdicts: Sequence[Verdict], report: str = "") -> str:
-    """Return one profile's verdicts as a Markdown table; `report` is the address of its report."""
+def verdict_section(
+    profile: str, verdicts: Sequence[Verdict], links: Mapping[str, str] | None = None
+) -> str:
+    """Return one profile's verdicts as a Markdown table, under its links: addresses by title."""
     counts = Counter(verdict.verdict for verdict in verdicts)
     summary = ", ".join(f"{count} {answer}" for answer, count in counts.items())
     lines = [
-        f"### Profile {profile}: {summary}",
+        f"### Profile {profile}: {summary or 'no claims'}",
         "",
-        "| claim | verdict | effect [interval] | seeds |",
-        "|---|---|---|---|",
+        *([" · ".join(f"[{says}]({to})" for says, to in links.items()), ""] if links else []),
     ]
+    if verdicts:
+        lines += ["| claim | verdict | effect [interval] | seeds |", "|---|---|---|---|"]
     for verdict in verdicts:
         says = f"{verdict.says} ({scope})" if (scope := verdict.scope.words) else verdict.says
         says = says.replace("|", "\\|").replace("\n", " ")
         lines.append(f"| {says} | **{verdict.words}** | {_effect(verdict)} | {verdict.counted} |")
-    if report:
-        lines += ["", f"[The report of profile {profile}]({report})"]
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip()
 
 
 def _effect(verdict: Verdict) -> str:

@@ -112,21 +112,40 @@ def links(ran):
     return dict(re.findall(r"\[([^]]+)\]\((#[^)]+)\)", note))
 
 
-def test_the_description_leads_to_runs_by_arm_and_their_charts(page, address, ran):
+def test_the_description_leads_to_the_arms_with_the_means_of_all_their_seeds(page, address, ran):
     number = experiment(ran).experiment_id
     page.goto(f"{address}/#/experiments/{number}/runs?workflowType=machine_learning")
     page.get_by_text("Does the activation matter?").first.wait_for()
     page.locator("[data-component-id='mlflow.experiment.metadata_editor.expand_button']").click()
     page.get_by_text("ReLU beats sigmoid").wait_for()
     with page.expect_popup() as opened:
-        page.get_by_role("link", name="Confirmed runs by arm").click()
-    by_arm = opened.value
-    by_arm.set_default_timeout(PATIENCE)
+        page.get_by_role("link", name="Arms of profile default").click()
+    arms = opened.value
+    arms.set_default_timeout(PATIENCE)
     for arm in ("relu", "sigmoid", "linear"):
-        by_arm.get_by_text(f"Group: {arm}").first.wait_for()
-    sections = by_arm.get_by_test_id("experiment-view-compare-runs-section-header")
-    sections.filter(has_text="Overview").wait_for()
-    by_arm.locator(".js-plotly-plot").nth(2).wait_for()
+        arms.get_by_role("link", name=arm, exact=True).first.wait_for()
+
+
+def test_the_run_of_an_arm_says_what_its_records_say(ran):
+    store = client(f"sqlite:///{ran}/results/mlflow.db")
+    children = runs(store, "tiny")
+    number = experiment(ran).experiment_id
+    arms = {run.info.run_name: run for run in store.search_runs([number], "tags.role = 'arm'")}
+    assert {"relu", "sigmoid", "linear"} <= set(arms)
+    for name, summed in arms.items():
+        mine = [
+            child.data.metrics["test/accuracy"]
+            for child in children
+            if child.data.tags["arm"] == name and child.data.tags["phase"] == "confirmation"
+        ]
+        assert summed.data.metrics["test/accuracy"] == pytest.approx(np.mean(mine))
+        assert summed.data.metrics["seeds/complete"] == len(mine)
+        low, high = (summed.data.metrics[f"interval/{end}"] for end in ("low", "high"))
+        assert low <= np.mean(mine) <= high <= 1.0
+    assert arms["relu"].data.params["activation"] == "relu"
+    assert arms["relu"].data.tags["claims"].startswith("relu-beats-sigmoid: ")
+    [claim] = store.search_runs([number], "tags.role = 'claim'")
+    assert claim.data.tags["says"] == "ReLU beats sigmoid"
 
 
 def test_a_run_has_curves_its_data_set_and_its_parent(page, address, ran, models):

@@ -72,9 +72,9 @@ def test_the_description_is_a_table_in_markdown():
     assert "| ReLU \\| wins | **supported** | 0.25 [0.125, 0.5] | 5 |" in section
     sections = {"verdicts.quick": section, "verdicts.full": "full"}
     text = note(execution(question="Why?"), "7", sections)
-    question, links, *answers = text.split("\n\n")
+    question, *answers, links = text.split("\n\n")
     assert question == "Why?"
-    assert links.startswith("[Confirmed runs by arm](#/experiments/7/runs?")
+    assert links.startswith("[Confirmed runs, one by one](#/experiments/7/runs?")
     assert answers[:2] == ["full", "### Profile quick: 1 supported"]
 
 

@@ -10,7 +10,7 @@ from tracking_examples import EPOCHS, INFO, execution, point, record, trial, ver
 
 from harness.track import runs
 from harness.track.client import Found, Refused, TrackingStore
-from harness.track.messages import Ending
+from harness.track.messages import ArmSummary, Ending
 from harness.track.session import Session
 from harness.trial import State
 
@@ -59,6 +59,19 @@ class FlakyStore(TrackingStore):
             ]
 
         self._perhaps_late()
+        return self._maybe(look)
+
+    def summaries(self, experiment_id, profile):
+        def look():
+            return [
+                Found(run_id, run["status"], run["started"], dict(run["tags"]))
+                for run_id, run in self.runs_by_id.items()
+                if not run["removed"]
+                and "summary" in run["tags"]
+                and run["tags"]["profile"] == profile
+            ]
+
+        self.arrive_late()
         return self._maybe(look)
 
     def create(self, experiment_id, name, started, tags):
@@ -411,6 +424,48 @@ def test_profiles_keep_their_verdicts_in_the_description():
     assert text.startswith("Which one?")
     assert "Profile quick" in text
     assert "Profile full" in text
+
+
+ARMS = [
+    ArmSummary("relu", {"activation": "relu"}, {"test.accuracy": 0.75}, (0.5, 1.0), 5, "5", {}),
+    ArmSummary("tanh", {}, {}, None, 0, "0 of 5, 5 diverged", {"relu-wins": "incomplete"}),
+]
+
+
+def summed_up(store, profile="quick"):
+    runs = [*store.active("arm"), *store.active("claim")]
+    return [run for run in runs if run["tags"]["profile"] == profile]
+
+
+@pytest.mark.parametrize("takes_batches", [True, False])
+@pytest.mark.parametrize("seed", range(12))
+def test_each_arm_and_claim_has_one_run_whatever_goes_wrong(seed, takes_batches):
+    store = FlakyStore(random.Random(seed), 0.15, takes_batches)
+    for profile in ("quick", "full", "quick"):
+        one = Session(execution(profile=profile), lambda: store)
+        one.end(Ending("finished", 9.0, [verdict()], ARMS))
+        rounds(one, store)
+    for profile in ("quick", "full"):
+        found = {run["tags"].get("arm", "claim"): run for run in summed_up(store, profile)}
+        assert sorted(found) == ["claim", "relu", "tanh"]
+        assert len(summed_up(store, profile)) == 3
+        assert {run["status"] for run in found.values()} == {"FINISHED"}
+        relu = {name: {v for _, v in said} for (name, _), said in found["relu"]["points"].items()}
+        assert relu["test/accuracy"] == {0.75}
+        assert (relu["interval/low"], relu["interval/high"]) == ({0.5}, {1.0})
+        assert found["tanh"]["tags"]["claims"] == "relu-wins: incomplete"
+        assert found["claim"]["tags"]["verdict"] == "supported"
+
+
+def test_an_execution_that_was_interrupted_leaves_the_arms_as_they_were():
+    store = FlakyStore(takes_batches=True)
+    for ending in (Ending("finished", 9.0, [verdict()], ARMS), Ending("interrupted", 10.0)):
+        one = Session(execution(), lambda: store)
+        one.end(ending)
+        rounds(one, store)
+    assert len(summed_up(store)) == 3
+    note = store.experiments["activations"]["mlflow.note.content"]
+    assert "[Arms of profile quick](#/experiments/activations/runs?viewStateShareKey=arms-" in note
 
 
 def test_trials_that_end_together_are_written_together():

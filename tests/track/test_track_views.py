@@ -6,12 +6,13 @@ import zlib
 
 from tracking_examples import execution
 
-from harness.track.views import views
+from harness.track.views import summary_views, views
 
 
-def states(**fields):
+def states(*, claims=True, **fields):
+    of = execution(**fields)
     found = {}
-    for view in views(execution(**fields)):
+    for view in [*views(of), *summary_views(of, claims=claims)]:
         name, value = view.tag
         assert len(value) < 20_000, "MLflow takes no longer tag"
         packed = base64.b64decode(value.removeprefix("deflate;"))
@@ -19,13 +20,21 @@ def states(**fields):
     return found
 
 
-def test_confirmed_runs_are_grouped_by_arm_with_results_and_factors():
-    arms = states(arms=("relu", "tanh"), factors=("activation",))["arms"]
-    assert arms["searchFilter"] == "tags.phase = 'confirmation'"
-    assert arms["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "arm"}]
-    assert arms["groupsExpanded"] == {"tag.arm.relu": False, "tag.arm.tanh": False}
-    assert arms["selectedColumns"][0] == "metrics.`test/accuracy`"
-    assert "params.`activation`" in arms["selectedColumns"]
+def test_no_view_averages_the_runs_that_happen_to_be_loaded():
+    for state in states(searched=("optimizer.lr",)).values():
+        assert not state["groupBy"]
+
+
+def test_the_arms_are_those_of_one_execution_under_its_profile_and_as_the_newest():
+    found = states(arms=("relu", "tanh"), factors=("activation",), mirror="m1", profile="quick")
+    arms = found["arms"]
+    assert arms == found["arms-quick"]
+    assert arms["searchFilter"] == "tags.role = 'arm' and tags.mirror = 'm1'"
+    low_high = ["metrics.`interval/low`", "metrics.`interval/high`"]
+    assert arms["selectedColumns"][:3] == ["metrics.`test/accuracy`", *low_high]
+    assert {"params.`activation`", "tags.`claims`"} < set(arms["selectedColumns"])
+    assert found["claims-quick"]["searchFilter"] == "tags.role = 'claim' and tags.mirror = 'm1'"
+    assert "claims" not in states(claims=False)
 
 
 def test_a_metric_that_is_better_low_is_sorted_upwards():
@@ -34,7 +43,7 @@ def test_a_metric_that_is_better_low_is_sorted_upwards():
 
 
 def test_searches_are_shown_where_there_are_any():
-    assert set(states()) == {"arms", "executions"}
+    assert "search" not in states()
     search = states(searched=("optimizer.lr",))["search"]
     [parallel, _] = search["compareRunCharts"]
     assert parallel["selectedParams"] == ["optimizer.lr"]

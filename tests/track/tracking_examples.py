@@ -208,6 +208,8 @@ class Server:
         )
         assert self.process.stdout is not None
         self.said = self.process.stdout.readline()
+        if "elsewhere before" in self.said:
+            self.said = self.process.stdout.readline()
         assert self.uri in self.said, self.said + self.process.stdout.read()
         return self
 
