@@ -37,7 +37,10 @@ _LONGEST_NAME = 16
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its points, its band if it has one, and the index of a point to ring."""
+    """One line: its points, its band if it has one, and the index of a point to ring.
+
+    Points that are not `joined` differ in more than what the horizontal axis shows.
+    """
 
     label: str
     style: int
@@ -46,6 +49,7 @@ class Line:
     low: Floats | None = None
     high: Floats | None = None
     marked: int | None = None
+    joined: bool = True
 
 
 def line_of_means(label: str, style: int, x: Floats, curves: Floats) -> Line:
@@ -76,7 +80,8 @@ class Frame:
     """What all panels share: labels and scales. Limits are those of all lines together.
 
     `categories` names the places 0, 1, ... of a horizontal axis that stands for no number; there
-    every point is marked, and intervals are upright lines.
+    every point is marked, and intervals are upright lines. `x_range` are the ends of what was
+    allowed, which the axis shows whole, with a line at either.
     """
 
     x_label: str
@@ -87,6 +92,7 @@ class Frame:
     width: float = 3.3
     height: float = 2.35
     categories: tuple[str, ...] = ()
+    x_range: tuple[float, float] | None = None
 
 
 def draw_facets(facets: Sequence[Facet], frame: Frame) -> tuple[Figure, ...]:
@@ -106,7 +112,8 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
     for line in everything:
         if id(line) not in own:
             few = np.unique(np.linspace(0, len(line.x) - 1, _MOST_GREY_POINTS).astype(int))
-            axes.plot(line.x[few], line.y[few], color=FAINT, linewidth=0.6, alpha=0.8, zorder=1)
+            look = {"linewidth": 0.6} if line.joined else {"linestyle": "", "marker": "."}
+            axes.plot(line.x[few], line.y[few], color=FAINT, alpha=0.8, zorder=1, **look)
     for line in facet.lines:
         _line(axes, line, whiskers=bool(frame.categories))
     _label_ends(axes, facet.lines)
@@ -144,13 +151,13 @@ def _line(axes: Axes, line: Line, whiskers: bool) -> None:
         line.x,
         line.y,
         color=colour,
-        linestyle=LINES[line.style % len(LINES)],
+        linestyle=LINES[line.style % len(LINES)] if line.joined else "",
         linewidth=1.5,
         marker=MARKERS[line.style % len(MARKERS)],
         markersize=3.6,
         markeredgewidth=0.5,
         markeredgecolor=PAPER,
-        markevery=1 if whiskers else max(1, len(line.x) // 6),
+        markevery=1 if whiskers or not line.joined else max(1, len(line.x) // 6),
         zorder=3,
     )
     if line.marked is not None:
@@ -167,7 +174,8 @@ def _line(axes: Axes, line: Line, whiskers: bool) -> None:
 
 
 def _scale(axes: Axes, lines: Sequence[Line], frame: Frame) -> None:
-    xs = _finite([line.x for line in lines], frame.log_x)
+    ends = [np.array(frame.x_range)] if frame.x_range else []
+    xs = _finite([*(line.x for line in lines), *ends], frame.log_x)
     drawn = [part for line in lines for part in (line.y, line.low, line.high) if part is not None]
     ys = _finite(drawn, frame.log_y)
     if frame.log_x:
@@ -176,6 +184,8 @@ def _scale(axes: Axes, lines: Sequence[Line], frame: Frame) -> None:
         axes.set_yscale("log")
     axes.set_xlim(*padded(xs, 0.03, frame.log_x))
     axes.set_ylim(*padded(ys, 0.05, frame.log_y))
+    for end in frame.x_range or ():
+        axes.axvline(end, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.5)
     if frame.categories:
         axes.set_xlim(-0.25, len(frame.categories) - 0.75)
         names = [wrapped(name, _LONGEST_NAME, 1) for name in frame.categories]

@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from harness.evidence import Evidence
+from harness.evidence import Evidence, candidate_values
 from harness.figures._facets import GREY, columns, counted, facets_of
 from harness.figures._labels import metric_name, short_label, unit_in_words
 from harness.figures._layout import Member, lay_out
@@ -51,6 +51,33 @@ def searches(evidence: Evidence, metric: str) -> list[Picture]:
     return pictures
 
 
+def searched(evidence: Evidence, arm: str) -> tuple[str, ...]:
+    """Return the paths over which an arm was searched; none if it was not."""
+    space = next((evidence.plan.space(a) for a in evidence.plan.arms if a.name == arm), None)
+    return tuple(space.dimensions) if space is not None else ()
+
+
+def chosen(evidence: Evidence, arm: str) -> int | None:
+    """Return the number of the candidate that won the first search of an arm; None if none has.
+
+    Confirmation trials say which it was. Before there are any, it is the one with the best mean, of
+    equals the one that was asked first, as the search chooses.
+    """
+    search = evidence.plan.study.search
+    rows = evidence.confirmation
+    mine = rows[(rows["arm"] == arm) & rows["candidate"].notna()]
+    repeats = search.repeats if search is not None else 1
+    first = mine[mine["seed"] % repeats == 0]
+    if len(first):
+        return int(first["candidate"].iloc[0])
+    known = next((one for one in evidence.plan.arms if one.name == arm), None)
+    space = evidence.plan.space(known) if known is not None else None
+    if known is None or space is None:
+        return None
+    tried = candidate_values(evidence, known)
+    return space.metric.best(dict(enumerate(tried[0].tolist()))) if tried else None
+
+
 def _which(evidence: Evidence) -> str:
     """Say which search of an arm is drawn: the first, where it was repeated."""
     search = evidence.plan.study.search
@@ -72,18 +99,28 @@ def _search(
         valued = mine.groupby("candidate").agg({column: "first", metric: "mean"})
         valued = valued.sort_values(column, kind="stable")
         x, y = valued[column].to_numpy(dtype=float), valued[metric].to_numpy(dtype=float)
-        return Line(member.label, member.style, x, y, marked=known.best(dict(enumerate(y))))
+        asked = [int(candidate) for candidate in valued.index]
+        won = chosen(evidence, member.arm)
+        marked = asked.index(won) if won in asked else None
+        alone = searched(evidence, member.arm) == (path,)
+        return Line(member.label, member.style, x, y, marked=marked, joined=alone)
 
     facets, left_out = facets_of(lay_out(evidence.plan), line)
     if not facets:
         return None
     name = parameter_name(path)
-    frame = Frame(capitalized(name), short_label(known), log_x=log)
+    search = evidence.plan.study.search
+    assert search is not None
+    dimension = search.space[path]
+    values = [float(value) for value in getattr(dimension, dimension.kind)]
+    ends = (min(values), max(values))
+    frame = Frame(capitalized(name), short_label(known), log_x=log, x_range=ends)
     return Picture(
         f"search-{path.replace('.', '-').replace('_', '-')}",
         f"Search: {metric_name(metric)} over {name}",
         f"Every candidate of each arm's {_which(evidence)}, on search seeds; the ring marks the"
-        " best. These trials choose hyperparameters and are no evidence for a claim. "
+        " winner, dotted lines the ends of the declared range. Points are joined where nothing else"
+        " was searched. These trials choose hyperparameters and are no evidence for a claim. "
         f"{GREY}{left_out}{unit_in_words(known)}",
         f"Search results of {counted(facets)}: {metric_name(metric)} against {name}.",
         draw_facets(facets, frame),
