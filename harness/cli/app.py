@@ -16,8 +16,13 @@ from types import FrameType
 
 import typer
 
+<<<<<<< HEAD
 from harness.cli import benchmark, cards, guarding, importing, launching, models, results, studies
+=======
+from harness.cli import cards, guarding, importing, launching, models, results, studies, trials
+>>>>>>> ceab805 (harness trial in short and of published records; lines break between words; export tells its progress; arms' intervals end at the metric's bounds)
 from harness.cli.documents import documents_alone
+from harness.cli.width import in_width
 from harness.errors import InputError
 
 DONE, SOME_FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 128
@@ -38,6 +43,7 @@ app = typer.Typer(
 )
 studies.register(app)
 results.register(app)
+trials.register(app)
 guarding.register(app)
 cards.register(app)
 benchmark.register(app)
@@ -146,7 +152,7 @@ def run(arguments: list[str]) -> int:
             raise
         if status != _CTRL_C:
             for line in _said(error).splitlines():
-                sys.stderr.write(f"harness: {line}\n")
+                sys.stderr.write(in_width(f"harness: {line}", stream=sys.stderr) + "\n")
     if status == _CTRL_C:
         status = INTERRUPTED + _signals.received
         with suppress(OSError):  # the terminal may be gone

@@ -1,4 +1,4 @@
-"""Commands about results: report, merge, publish, trial, ui, export-optuna."""
+"""Commands about results: report, merge, publish, ui, export-optuna."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from harness.cli import options
 from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError
+from harness.formatting import plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.report import ProfileResult
     from harness.run.outcome import Fault
-    from harness.store import Store
-    from harness.trial import Record
 
     Weights = Mapping[str, NDArray[Any]]
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (report, merge, publish, trial, ui, export_optuna):
+    for command in (report, merge, publish, ui, export_optuna):
         app.command()(command)
 
 
@@ -90,9 +89,13 @@ def _export(results: Path, studies: list[str] | None, folder: Path) -> int:
     at_hand = open_results(results)
     wanted = at_hand.named(studies)
     check_writable(folder)
+    typer.echo(f"harness: judging {plural(len(wanted), 'study', 'studies')}", err=True)
     judged = at_hand.judged(wanted)
-    for written in export(judged, folder):
-        typer.echo(f"{written}")
+    for place, result in enumerate(judged, 1):
+        told_of = f"{result.study} ({result.profile})"
+        typer.echo(f"harness: exporting {told_of}, {place} of {len(judged)}", err=True)
+        for written in export([result], folder):
+            typer.echo(f"{written}")
     return told([*at_hand.faults_of(wanted), *left_out(judged)], wanted)
 
 
@@ -240,47 +243,6 @@ def _publish(results: Path, studies: list[str] | None, folder: Path) -> list[str
             size = file.stat().st_size / 1000
             typer.echo(f"{execution.study} ({execution.profile}): {file}, {size:.0f} kB")
     return wanted
-
-
-def trial(
-    trial_id: Annotated[str, typer.Argument(metavar="ID", help="a trial id, or its beginning")],
-    replay: Annotated[bool, typer.Option("--replay", help="run it again and compare")] = False,
-    results: options.Results = RESULTS,
-    data_root: options.DataRoot = None,
-    as_json: options.AsJson = False,
-) -> int:
-    """Show one trial: its settings and its record; with --replay, run it again and compare."""
-    from harness.run.replay import train_again
-    from harness.store import open_store
-
-    store = open_store(results, create=False)
-    record = _find(store, trial_id)
-    if not replay:
-        emit(record.to_dict(), indent=None if as_json else 2)
-        return 0
-    again = train_again(record, store, data_root)
-    if as_json:
-        said = {"trial_id": record.trial_id, "identical": again.identical}
-        said |= {"code_changed": again.code_changed}
-        emit(said)
-    else:
-        if again.code_changed:
-            typer.echo("the code that trains it is not what it was when the trial was recorded")
-        same = "identical" if again.identical else "different"
-        typer.echo(f"{record.trial_id}: the replay is {same}")
-        for name, (value, other) in again.metrics.items():
-            typer.echo(f"  {name}: recorded {value}, replayed {other}")
-    return 0 if again.identical else 1
-
-
-def _find(store: Store, prefix: str) -> Record:
-    found = store.find_trials(prefix)
-    if len(found) > 1:
-        raise InputError(f"{len(found)} trials start with '{prefix}'; give more digits")
-    record = store.record(found[0]) if found else None
-    if record is None:
-        raise InputError(f"no trial '{prefix}' is recorded")
-    return record
 
 
 def export_optuna(

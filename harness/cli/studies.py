@@ -12,6 +12,7 @@ import typer
 from harness.cli import options
 from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
+from harness.cli.width import in_width
 from harness.errors import InputError, Problem, nearest
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def validate(
             continue
         claims = len(loaded.study.claims)
         profiles = ", ".join(loaded.study.profiles) or "none"
-        typer.echo(f"{file}: fine ({len(loaded.arms)} arms, {claims} claims; profiles: {profiles})")
+        fine = f"{len(loaded.arms)} arms, {claims} claims; profiles: {profiles}"
+        typer.echo(in_width(f"{file}: fine ({fine})"))
     if problems and explain:
         from harness.study.explain import explain_problem
 
@@ -309,14 +311,14 @@ def list_(kind: Annotated[str, typer.Argument(help="what to list")] = "kinds") -
     kinds = catalogue()
     if kind == "kinds":
         for name, entries in kinds.items():
-            typer.echo(f"{name}: {', '.join(entries)}")
+            typer.echo(in_width(f"{name}: {', '.join(entries)}"))
         return 0
     if kind not in kinds:
         names = ", ".join(kinds)
         raise InputError(f"nothing is called '{kind}' (known: {names}){nearest(kind, kinds)}")
     width = max(len(name) for name in kinds[kind])
     for name, says in kinds[kind].items():
-        typer.echo(f"{name:<{width}}  {says}".rstrip())
+        typer.echo(in_width(f"{name:<{width}}  {says}".rstrip(), width + 2))
     return 0
 
 

@@ -154,7 +154,7 @@ def _arms_panel(
     if reference is not None:
         axes.axvline(reference, color=INK, linewidth=0.9, linestyle=(0, (1, 1.6)), zorder=1.5)
     for row, place in zip(rows, places, strict=True):
-        _arm(axes, row, place)
+        _arm(axes, row, place, metric)
     _name_rows(axes, rows, places, bool(key))
     axes.set_xlabel(axis_label(metric), labelpad=3)
     if key:
@@ -174,7 +174,7 @@ def _places(rows: Sequence[_Row]) -> tuple[list[float], list[float]]:
     return places, separators
 
 
-def _arm(axes: Axes, row: _Row, place: float) -> None:
+def _arm(axes: Axes, row: _Row, place: float, metric: Metric) -> None:
     low_edge, high_edge = axes.get_xlim()
     colour = SERIES[row.style % len(SERIES)]
     marker = MARKERS[row.style % len(MARKERS)]
@@ -203,7 +203,8 @@ def _arm(axes: Axes, row: _Row, place: float) -> None:
     )  # fmt: skip
     low, high = t_interval(row.values)
     if math.isfinite(low):
-        ends = np.clip([low, high], low_edge, high_edge)
+        possible = np.clip([low, high], *metric.bounds)  # an accuracy ends at 1
+        ends = np.clip(possible, low_edge, high_edge)
         axes.plot(ends, [place, place], color=colour, linewidth=1.4, zorder=3)
     axes.plot(
         row.mean, place, marker=marker, markersize=5.6, color=colour, markeredgecolor=PAPER,
