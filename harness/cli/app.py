@@ -16,11 +16,17 @@ from types import FrameType
 
 import typer
 
-<<<<<<< HEAD
-from harness.cli import benchmark, cards, guarding, importing, launching, models, results, studies
-=======
-from harness.cli import cards, guarding, importing, launching, models, results, studies, trials
->>>>>>> ceab805 (harness trial in short and of published records; lines break between words; export tells its progress; arms' intervals end at the metric's bounds)
+from harness.cli import (
+    benchmark,
+    cards,
+    guarding,
+    importing,
+    launching,
+    models,
+    results,
+    studies,
+    trials,
+)
 from harness.cli.documents import documents_alone
 from harness.cli.width import in_width
 from harness.errors import InputError
