@@ -257,8 +257,8 @@ def new(
     """Write a commented study to start from; on a terminal, ask for what no option says.
 
     With --experiment it is about runs that are in MLflow already, with --from about those of a
-    table, a storage of Optuna or a folder of TensorBoard's: --vary and --metric name a parameter
-    and a metric of theirs, and the rest is found out.
+    table, a storage of Optuna or a folder that `harness import` reads: --vary and --metric name a
+    parameter and a metric of theirs, and the rest is found out.
     """
     from harness.cli.template import QUESTIONS, Answers, data_setting, fill, write_study
 
