@@ -11,6 +11,7 @@ from other_tools import run_with
 
 from harness import api
 from harness.cli.app import run
+from harness.run.evaluations import read_lm_eval
 from harness.study import InputError
 
 SEEDS = [3, 7, 11, 19, 23, 42]
@@ -144,34 +145,24 @@ for shots in ("0", "1"):
 
 
 @pytest.mark.slow
-def test_results_of_lm_evaluation_harness_are_judged(place):
+def test_results_of_lm_evaluation_harness_are_read(place):
     (place / "pairs.yaml").write_text(TASK)
     rows = [{"question": f"{number}?", "answer": number % 2} for number in range(16)]
     (place / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (place / "evaluate.py").write_text(EVALUATE)
     env = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(place / "hub")}
-    run_with("lm-eval", "evaluate.py", *map(str, SEEDS[:5]), cwd=place, env=env)
-    mine = study("seed", {"test.accuracy": "pairs/acc"}, "num_fewshot.pairs", [0, 1])
-    mine["seeds"] = 5
-    done = api.import_runs(mine, "out")
-    files = sorted((place / "out").rglob("results_*.json"))
-    found = [json.loads(file.read_text()) for file in files]
-    told = {(one["n-shot"]["pairs"], one["config"]["torch_seed"]): one["results"]["pairs"]
-            for one in found}  # fmt: skip
-    assert len(told) == 10
-    difference = sum(told[0, s]["acc,none"] - told[1, s]["acc,none"] for s in SEEDS[:5]) / 5
-    assert done["one-wins"].effect == pytest.approx(difference)
-    notes = done.integrity["imported"]
-    assert "imported from the results of lm-evaluation-harness in “out”" in notes[0]
-    assert any("how these were trained and chosen is not known" in note for note in notes)
-    assert not any("differ in more than their seed" in note for note in notes)
-    twice = files[0].with_name("results_2030.json")
-    twice.write_text(files[0].read_text())
-    with pytest.raises(InputError, match="are both of arm"):
-        api.import_runs(mine, "out")
-    twice.write_text("[]")
-    with pytest.raises(InputError, match=r"results_2030.json' is no object of JSON"):
-        api.import_runs(mine, "out")
+    run_with("lm-eval", "evaluate.py", "3", cwd=place, env=env)
+    runs, notes = read_lm_eval(place / "out")
+    assert sorted(one.settings["num_fewshot.pairs"] for one in runs) == [0, 1]
+    for one in runs:
+        written = json.loads((place / "out" / one.folder).read_text())
+        assert str(one.settings["seed"]) == str(written["config"]["torch_seed"])
+        assert one.settings["num_fewshot.pairs"] == written["n-shot"]["pairs"]
+        assert one.final["pairs/acc"] == written["results"]["pairs"]["acc,none"]
+    assert "how these were trained and chosen is not known" in notes[0]
+    (place / "out" / "results_2030.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"results_2030.json' is no object of JSON"):
+        read_lm_eval(place / "out")
 
 
 # --- Inspect --------------------------------------------------------------------------------------
