@@ -9,6 +9,8 @@ EXTRAS = {
     "transformers": "hub",
     "datasets": "hub",
     "psycopg": "postgresql",
+    "tensorboardX": "tensorboard",
+    "wandb": "wandb",
 }
 """The extra that brings a package that only some studies need."""
 

@@ -45,8 +45,8 @@ def import_(
         str,
         typer.Argument(
             metavar="RUNS",
-            help="a CSV, JSON lines or Parquet file, a folder of TensorBoard's, or the address of"
-            " a storage of Optuna",
+            help="a CSV, JSON lines or Parquet file; a folder of TensorBoard, W&B,"
+            " lm-evaluation-harness or Inspect; or the address of a storage of Optuna",
         ),
     ],
     profile: options.Profile = None,
@@ -55,7 +55,7 @@ def import_(
     out: options.Reports = REPORTS,
     as_json: options.AsJson = False,
 ) -> int:
-    """Judge claims over runs that other code trained and left in a table; nothing is trained.
+    """Judge claims over runs that other code left in a table or folder; nothing is trained.
 
     The study says `training: {name: logged, ...}`.
     """

@@ -178,6 +178,10 @@ def run(
     max_cost: Annotated[
         float | None, typer.Option(help="the same, in the money of the study's prices")
     ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(help="log trials also to tensorboard:FOLDER, or wandb:FOLDER (offline)"),
+    ] = None,
     results: options.Results = RESULTS,
     out: options.Reports = REPORTS,
     data_root: options.DataRoot = None,
@@ -185,7 +189,9 @@ def run(
 ) -> int:
     """Run studies, or go on with them: train what has no record yet, judge, report."""
     from harness.api import run_all
+    from harness.run.loggers import open_logger
 
+    loggers = [open_logger(said) for said in log or ()]
     loaded = _load_all(studies, profile, all_profiles, overrides or ())
     finished = run_all(
         loaded,
@@ -199,7 +205,7 @@ def run(
         models="register" if register else "log" if models else None,
         max_time=max_time,
         max_cost=max_cost,
-        observers=tuple if as_json else lambda: [_display(results, tracking_uri)],
+        observers=lambda: [*([] if as_json else [_display(results, tracking_uri)]), *loggers],
     )
     if as_json:
         documents = [result.to_dict() for result in finished]
@@ -259,8 +265,8 @@ def new(
     """Write a commented study to start from; on a terminal, ask for what no option says.
 
     With --experiment it is about runs that are in MLflow already, with --from about those of a
-    table, a storage of Optuna or a folder of TensorBoard's: --vary and --metric name a parameter
-    and a metric of theirs, and the rest is found out.
+    table, a storage of Optuna or a folder that `harness import` reads: --vary and --metric name a
+    parameter and a metric of theirs, and the rest is found out.
     """
     from harness.cli.template import QUESTIONS, Answers, data_setting, fill, write_study
 

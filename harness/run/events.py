@@ -7,42 +7,34 @@ few fields are looked at; nothing of TensorFlow or TensorBoard needs to be insta
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.run.found_runs import PAIR, FoundRun
+from harness.run.wire import fields, unpacked
+
 PATTERN = "*tfevents*"
 LARGEST_RECORD = 2**28
-_PAIR = re.compile(r"([A-Za-z][\w.]*)=([^,/\s]+)")
 _HPARAMS = b"hparams"
 _FLOAT, _DOUBLE = 1, 2  # types of a tensor
 
 
-@dataclass
-class EventRun:
-    """A run: the folder of its event files, from where all of them are, and what they say."""
-
-    folder: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    scalars: dict[str, dict[int, float]] = field(default_factory=dict)
-    started: float = 0.0
-    ended: float = 0.0
-
-
-def read_folder(root: Path) -> list[EventRun]:
+def read_folder(root: Path) -> tuple[list[FoundRun], list[str]]:
     """Read the runs below a folder; each folder with event files is one.
 
     What `add_hparams` writes to a folder below that of its run belongs to the run.
 
+    Returns:
+        the runs, and in sentences what is to be known of all of them.
+
     Raises:
         ValueError: if a file is no event file.
     """
-    found: dict[Path, EventRun] = {}
+    found: dict[Path, FoundRun] = {}
     for file in sorted(root.rglob(PATTERN)):
-        run = found.setdefault(file.parent, EventRun(file.parent.relative_to(root).as_posix()))
+        run = found.setdefault(file.parent, FoundRun(file.parent.relative_to(root).as_posix()))
         try:
             _read_file(file, run)
         except (struct.error, IndexError, UnicodeDecodeError) as error:
@@ -55,39 +47,39 @@ def read_folder(root: Path) -> list[EventRun]:
                 above.scalars.setdefault(tag, steps)
             del found[folder]
     for run in found.values():  # folders of Hydra and others: lr=0.1,seed=3
-        run.settings = dict(_PAIR.findall(run.folder)) | run.settings
-    return list(found.values())
+        run.settings = dict(PAIR.findall(run.folder)) | run.settings
+    return list(found.values()), ["Event files do not say whether a run came to its end."]
 
 
-def _read_file(file: Path, run: EventRun) -> None:
+def _read_file(file: Path, run: FoundRun) -> None:
     for record in _records(file.read_bytes()):
         moment, step = 0.0, 0
         values = []
-        for number, value in _fields(record):
+        for number, value in fields(record):
             if number == 1:
-                moment = _unpacked("<d", value)
+                moment = unpacked("<d", value)
             elif number == 2:
                 step = value
             elif number == 5:
-                values = [item for place, item in _fields(value) if place == 1]
+                values = [item for place, item in fields(value) if place == 1]
         run.started = min(run.started or moment, moment)
         run.ended = max(run.ended, moment)
         for item in values:
             _take(item, step, run)
 
 
-def _take(item: bytes, step: int, run: EventRun) -> None:
+def _take(item: bytes, step: int, run: FoundRun) -> None:
     """Take a value of a summary: a scalar of its tag, or hyperparameters."""
-    said: Mapping[int, Any] = dict(_fields(item))
-    plugin = dict(_fields(dict(_fields(said[9])).get(1, b""))) if 9 in said else {}
+    said: Mapping[int, Any] = dict(fields(item))
+    plugin = dict(fields(dict(fields(said[9])).get(1, b""))) if 9 in said else {}
     if plugin.get(1) == _HPARAMS:
         run.settings |= _hyperparameters(plugin.get(2, b""))
         return
     number = None
     if 2 in said:
-        number = _unpacked("<f", said[2])
+        number = unpacked("<f", said[2])
     elif 8 in said:
-        number = _scalar(dict(_fields(said[8])))
+        number = _scalar(dict(fields(said[8])))
     if number is not None and 1 in said:
         run.scalars.setdefault(said[1].decode(), {})[step] = number
 
@@ -95,26 +87,26 @@ def _take(item: bytes, step: int, run: EventRun) -> None:
 def _scalar(tensor: Mapping[int, Any]) -> float | None:
     """Return the number that a tensor without axes holds, None for any other."""
     form = {_FLOAT: ("<f", 5), _DOUBLE: ("<d", 6)}.get(tensor.get(1, 0))
-    shaped = list(_fields(tensor.get(2, b"")))
+    shaped = list(fields(tensor.get(2, b"")))
     if form is None or shaped:
         return None
     data = tensor.get(4) or tensor.get(form[1], b"")
-    return _unpacked(form[0], data) if len(data) == struct.calcsize(form[0]) else None
+    return unpacked(form[0], data) if len(data) == struct.calcsize(form[0]) else None
 
 
 def _hyperparameters(content: bytes) -> dict[str, Any]:
     """Return what `SessionStartInfo` of the plugin says: a map from names to values."""
     found: dict[str, Any] = {}
-    for number, message in _fields(content):
+    for number, message in fields(content):
         if number != 3:
             continue
-        for place, entry in _fields(message):
+        for place, entry in fields(message):
             if place != 1:
                 continue
-            pair = dict(_fields(entry))
-            for kind, value in _fields(pair.get(2, b"")):
+            pair = dict(fields(entry))
+            for kind, value in fields(pair.get(2, b"")):
                 if kind == 2:
-                    found[pair[1].decode()] = _unpacked("<d", value)
+                    found[pair[1].decode()] = unpacked("<d", value)
                 elif kind == 3:
                     found[pair[1].decode()] = value.decode()
                 elif kind == 4:
@@ -134,40 +126,3 @@ def _records(data: bytes) -> Iterator[bytes]:
             return
         yield data[place + 12 : place + 12 + length]
         place += 16 + length
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Yield the fields of a message: whole numbers as such, all else as bytes."""
-    place = 0
-    while place < len(data):
-        key, place = _varint(data, place)
-        kind = key & 7
-        if kind == 0:
-            value, place = _varint(data, place)
-            yield key >> 3, value
-            continue
-        if kind == 2:
-            size, place = _varint(data, place)
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-        else:
-            raise IndexError(f"a field of the kind {kind}")
-        if place + size > len(data):
-            raise IndexError("a field is cut off")
-        yield key >> 3, data[place : place + size]
-        place += size
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 128:
-            return value, place
-
-
-def _unpacked(form: str, data: bytes) -> float:
-    (value,) = struct.unpack(form, data)
-    return float(value)

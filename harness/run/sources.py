@@ -1,18 +1,19 @@
-"""Where runs of other code are read from: MLflow, tables, storages of Optuna, TensorBoard."""
+"""Where runs of other code are read from: MLflow, tables, storages of Optuna, folders of files."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.errors import nearest
-from harness.formatting import listed_some
-from harness.run.events import read_folder
+from harness.formatting import listed, listed_some
+from harness.run import evaluations, events, wandb_runs
+from harness.run.found_runs import FoundRun, flat
 from harness.search.stored import read_storage
 from harness.track.reading import LoggedRun, ReadingError, RunReader
 
@@ -51,7 +52,7 @@ def open_source(address: str | None, training: Mapping[str, Any]) -> Source:
     if "://" in address:
         return _Optuna(address, training["experiment"])
     if Path(address).is_dir():
-        return _Events(Path(address))
+        return _Folder(Path(address))
     return Table(Path(address), training)
 
 
@@ -109,27 +110,44 @@ class _Optuna:
         return trial.intermediate if metric == "value" else {}
 
 
-class _Events:
+FolderReader = Callable[[Path], tuple[list[FoundRun], list[str]]]
+"""From a folder to its runs, and to what is to be known of all of them; ValueError if not."""
+FOLDERS: Mapping[str, tuple[str, FolderReader]] = {
+    "the event files of TensorBoard": (events.PATTERN, events.read_folder),
+    "the runs of Weights & Biases": (wandb_runs.PATTERN, wandb_runs.read_folder),
+    "the results of lm-evaluation-harness": (evaluations.LM_EVAL, evaluations.read_lm_eval),
+    "the logs of Inspect": (evaluations.INSPECT, evaluations.read_inspect),
+}
+"""What a folder may hold, the names of its files, and who reads them."""
+
+
+class _Folder:
     def __init__(self, folder: Path):
+        kinds = [kind for kind, (pattern, _) in FOLDERS.items() if any(folder.rglob(pattern))]
+        if not kinds:
+            wanted = ", nor ".join(kind.partition(" ")[2] for kind in FOLDERS)
+            raise ReadingError(f"there are no {wanted} in '{folder}'")
+        if len(kinds) > 1:
+            raise ReadingError(
+                f"there are {listed(kinds)} below '{folder}'; name a folder with files of one kind"
+            )
         try:
-            found = read_folder(folder)
+            found, notes = FOLDERS[kinds[0]][1](folder)
         except (OSError, ValueError) as error:
             raise ReadingError(str(error)) from None
-        if not found:
-            raise ReadingError(f"there are no event files of TensorBoard in '{folder}'")
+        self.notes: Sequence[str] = notes
         self._found = {run.folder: run for run in found}
-        self.words = f"the event files of TensorBoard in “{folder.name}”"
-        self.notes: Sequence[str] = ["Event files do not say whether a run came to its end."]
+        self.words = f"{kinds[0]} in “{folder.name}”"
 
     def runs(self) -> Sequence[LoggedRun]:
-        """See `Source`; of each tag the value of the last step counts."""
+        """See `Source`; the value of the last step counts, unless the tool keeps another."""
         return [
             LoggedRun(
                 run.folder,
-                run.folder,
-                "FINISHED",
-                {name: _text(value) for name, value in run.settings.items()},
-                {tag: steps[max(steps)] for tag, steps in run.scalars.items()},
+                run.name or run.folder,
+                "FINISHED" if run.finished else "UNFINISHED",
+                {name: _text(value) for name, value in run.settings.items() if value is not None},
+                {tag: steps[max(steps)] for tag, steps in run.scalars.items()} | run.final,
                 run.started,
                 run.ended,
             )
@@ -244,7 +262,9 @@ def read_rows(file: Path) -> Iterator[dict[str, Any]]:
     """
     suffix = file.suffix.lower()
     if suffix not in TABLES:
-        raise ReadingError(f"'{file}' is no {', '.join(TABLES)} file, and no address of a storage")
+        raise ReadingError(
+            f"'{file}' is no {', '.join(TABLES)} file, no folder, and no address of a storage"
+        )
     try:
         if suffix == ".parquet":
             import pyarrow.parquet
@@ -256,7 +276,7 @@ def read_rows(file: Path) -> Iterator[dict[str, Any]]:
             with file.open(encoding="utf-8") as lines:
                 for number, line in enumerate(lines, start=1):
                     if line.strip():
-                        yield _flat(_json_row(line, number, file))
+                        yield flat(_json_row(line, number, file))
     except ReadingError:
         raise
     except (OSError, ValueError) as error:  # of every library: it cannot be read
@@ -285,16 +305,6 @@ def _json_row(line: str, number: int, file: Path) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise ReadingError(f"{file.name}: line {number} is no object of JSON")
     return row
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{above}{name}.")
-        else:
-            found[f"{above}{name}"] = value
-    return found
 
 
 def _text(value: Any) -> str:
