@@ -99,7 +99,9 @@ def _board_context(board: Board) -> dict[str, Any]:
 
 def _context(views: Sequence[ProfileView], lacking: Sequence[str]) -> dict[str, Any]:
     study = views[0].evidence.plan.study
-    claims = list(dict.fromkeys(id_ for view in views for id_ in view.by_claim))
+    ids = dict.fromkeys(id_ for view in views for id_ in view.by_claim)
+    rows = [[view.by_claim.get(id_) for view in views] for id_ in ids]
+    claims = [(next(filter(None, found)).says, found) for found in rows]
     return {
         "study": study,
         "views": views,

@@ -15,6 +15,7 @@ from harness.formatting import (
     capitalized,
     estimate,
     listed,
+    listed_some,
     number,
     p_text,
     plural,
@@ -35,6 +36,26 @@ def measured(measures: str) -> str:
     """Put a measure in words: its metric by name, then what is compared."""
     metric, colon, rest = measures.partition(": ")
     return capitalized(metric_name(metric)) + colon + rest
+
+
+def tests(row: Verdict) -> Sequence[Verdict | Part]:
+    """Return what each measures one thing: the parts of a claim, or the claim itself."""
+    return row.parts or [row]
+
+
+def by_measure(rows: Sequence[Verdict | None]) -> list[tuple[str, list[Verdict | Part | None]]]:
+    """Line up what the profiles found on a claim: a line for each thing that was measured.
+
+    Args:
+        rows: the verdict of each profile; None where the profile lacks the claim.
+
+    Returns:
+        (what is measured, what each profile found of just that, or None). Different quantities
+        never share a line.
+    """
+    found = [{t.measures: t for t in tests(row)} if row is not None else {} for row in rows]
+    every = dict.fromkeys(measures for mine in found for measures in mine)
+    return [(measures, [mine.get(measures) for mine in found]) for measures in every]
 
 
 def effect(row: Verdict | Part) -> str:
@@ -195,8 +216,14 @@ def in_words(verdict: Verdict) -> str:
 
 
 def best_in_words(evidence: Evidence) -> str:
-    """Name the best arm and its test result, beside the simple baseline's, in a sentence."""
+    """Name the best arm and its test result, beside the simple baseline's, in a sentence.
+
+    Arms that are tested on different data have no best one; the sentence says so.
+    """
     metric = evidence.primary_metric
+    if len(evidence.compared) > 1:
+        labels = listed_some([group.label for group in evidence.compared])
+        return f"Its arms are tested on different data and compared within each: {labels}."
     values, best = evidence.values_by_arm(metric), evidence.best_arm
     if best is None or best not in values:
         return ""
@@ -214,6 +241,8 @@ def _mean(values: Any) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "measured": measured,
+    "tests": tests,
+    "by_measure": by_measure,
     "effect": effect,
     "bracketed": bracketed,
     "difference": difference,
