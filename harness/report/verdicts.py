@@ -239,7 +239,7 @@ def _mean(values: Any) -> str:
     return estimate(mean, *t_interval(values))[0] if len(values) > 1 else number(mean)
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "measured": measured,
     "tests": tests,
     "by_measure": by_measure,
