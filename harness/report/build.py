@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -28,9 +29,9 @@ def build_page(
 
     Args:
         results: the newest execution of each profile of one study, judged; at least one.
-        folder: gets `index.html` (which needs no other file), `report.md`,
-            `figures/<profile>/*` in PNG and SVG, and `trials/*.html` where the trials are too
-            many for the page.
+        folder: gets `index.html` with the first profile, `profile-<name>.html` with each other
+            one (none needs another file), `report.md`, `figures/<profile>/*` in PNG and SVG, and
+            `trials/*.html` where the trials are too many for the page.
         lacking: profiles that could not be judged, in sentences.
         published: whether to write the small form that is kept with published records: `report.md`,
             and as SVG the figures that say so.
@@ -50,9 +51,17 @@ def build_page(
         view.complete()
         write_all(folder / "figures" / view.name, _figures(view), "*.*")
     write_all(folder / TRIALS, () if published else _trial_pages(views), "*.html")
-    for name, render in (("report.md", markdown), ("index.html", page))[: 1 if published else 2]:
-        write(folder / name, _rendered(views, lacking, name, render).encode())
+    write(folder / "report.md", _rendered(views, lacking, "report.md", markdown).encode())
+    if not published:
+        write_all(folder, _pages(views, lacking), "profile-*.html")
     return folder
+
+
+def _pages(views: Sequence[ProfileView], lacking: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Make the page of the study and one for each further profile."""
+    for place, view in enumerate(views):
+        render = partial(page, place=place)
+        yield view.page, _rendered(views, lacking, view.page, render).encode()
 
 
 def _rendered(

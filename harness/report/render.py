@@ -27,9 +27,12 @@ _PERCENT = re.compile(r"(\d) %")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-def page(views: Sequence[ProfileView], lacking: Sequence[str] = ()) -> str:
-    """Return the HTML page of a study; `lacking` says which profiles could not be judged."""
-    return _whole_page("page.html", _context(views, lacking))
+def page(views: Sequence[ProfileView], lacking: Sequence[str] = (), place: int = 0) -> str:
+    """Return the HTML page of a study, which shows the profile at a place among the views.
+
+    `lacking` says which profiles could not be judged.
+    """
+    return _whole_page("page.html", _context(views, lacking) | {"view": views[place]})
 
 
 def markdown(views: Sequence[ProfileView], lacking: Sequence[str] = ()) -> str:
