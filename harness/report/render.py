@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.figures import Picture
+from harness.formatting import as_file_name
 from harness.report.blocks import Form
 from harness.report.svg import inline_svg, shared_styles
 from harness.report.verdicts import FILTERS, ORDER
@@ -19,6 +20,7 @@ from harness.report.view import ProfileView
 if TYPE_CHECKING:
     from harness.report.benchmark import BenchmarkView
     from harness.report.card import Card
+    from harness.report.claims import ClaimInProfile
     from harness.report.compare import ComparisonView
     from harness.report.scoreboard import Board
 
@@ -67,6 +69,11 @@ def card_page(card: Card, text: str) -> str:
 def trial_page(view: ProfileView, number: int) -> str:
     """Return one page of the confirmation trials of a profile that has too many for its report."""
     return _whole_page("trials.html", {"view": view, "number": number})
+
+
+def claim_page(stem: str, found: Sequence[ClaimInProfile]) -> str:
+    """Return the page of one claim; `stem` is that of its files."""
+    return _whole_page("claim.html", {"stem": stem, "found": found, "view": found[0].view})
 
 
 def comparison_page(view: ComparisonView) -> str:
@@ -127,6 +134,7 @@ def _environment(*, html: bool) -> Environment:
     environment.filters["panels"] = _panels
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["form"] = partial(_form, html=html)
+    environment.filters["file_name"] = as_file_name
     environment.filters["md"] = escape_markdown
     environment.filters["fenced"] = fenced
     return environment
