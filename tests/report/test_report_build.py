@@ -74,16 +74,18 @@ def read(page: str) -> Reader:
 def test_the_page_needs_nothing_else(built):
     folder, page, _ = built
     reader = read(page)
-    assert len(page.encode()) < 2_000_000
+    assert len(page.encode()) < 600_000
     assert all("src" not in script for script in reader.of("script"))
     assert not reader.of("img")
     assert [link["href"] for link in reader.of("link")] == ["data:,"]
     assert not re.search(r"@import|url\((?!#)", page)
     outside = [a["href"] for a in reader.of("a") if not a["href"].startswith("#")]
     files = [link for link in outside if link.startswith("figures/")]
-    assert sorted(outside) == sorted(["../index.html", "report.md", *files])
+    claims = [link for link in outside if link.startswith("claims/")]
+    assert sorted(outside) == sorted(["../index.html", "report.md", *files, *claims])
     assert len(files) == 2 * 8
-    for file in files:
+    assert len(claims) == 4
+    for file in [*files, *claims]:
         assert (folder / file).is_file()
     assert (folder / "report.md").is_file()
 
@@ -210,7 +212,7 @@ def test_profiles_have_a_page_each_and_keep_their_figures(both):
     for profile in ("default", "more"):  # the first one trained on more
         assert f'id="{profile}"' in pages[profile]
         assert (both / "figures" / profile / "effects.png").is_file()
-    assert len(page.encode()) < 2_000_000
+    assert len(page.encode()) < 600_000
     read(page)
     ids = re.findall(r'\sid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
