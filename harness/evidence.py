@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,6 +37,14 @@ class RecordSource(Protocol):
 
     def outcomes(self, trial_ids: Iterable[str]) -> Mapping[str, Outcomes]:
         """Return what each test example came out as in these trials, where it was recorded."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Arms whose results can be set side by side: one test set, one loss; `label` names it."""
+
+    label: str
+    arms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -113,10 +122,35 @@ class Evidence:
         One that diverged on some of them comes after all others, whatever the rest of its seeds
         say. None without results, or where nothing says whether a low or a high one is better.
         """
+        return self.best_among([arm.name for arm in self.plan.arms])
+
+    def best_among(self, arms: Sequence[str]) -> str | None:
+        """Return the best of some arms, as `best_arm` is that of all."""
         metric, values = self.validation_metric, self.values_by_arm(self.validation_metric)
-        means = {a: float(v.mean()) for a, v in values.items() if a != SIMPLE_BASELINE}
+        named = set(arms) - {SIMPLE_BASELINE}
+        means = {a: float(v.mean()) for a, v in values.items() if a in named}
         whole = {a: mean for a, mean in means.items() if a not in self.diverged}
         return self.plan.metric(metric).best(whole or means)
+
+    @cached_property
+    def compared(self) -> tuple[Compared, ...]:
+        """The arms by what they are tested on, in planned order; one group in most studies.
+
+        Settings that change the training examples alone (`limit`, `validation_fraction`,
+        `label_noise`) make no other group; another loss does, where the metric is the loss.
+        """
+        groups: dict[str, list[str]] = {}
+        settings: dict[str, dict[str, Any]] = {}
+        for arm in self.plan.all_arms:
+            found = _tested_on(self.plan, arm, self.primary_metric)
+            key = json.dumps(found, sort_keys=True)
+            groups.setdefault(key, []).append(arm.name)
+            settings[key] = found
+        labels = _told_apart(list(settings.values()))
+        return tuple(
+            Compared(label, tuple(arms))
+            for label, arms in zip(labels, groups.values(), strict=True)
+        )
 
     @property
     def diverged(self) -> dict[str, str]:
@@ -144,6 +178,43 @@ class Evidence:
             str(arm): mine[metric].to_numpy(dtype=float)
             for arm, mine in rows.groupby("arm", sort=False)
         }
+
+
+_OF_TRAINING = ("limit", "validation_fraction", "label_noise")
+
+
+def _tested_on(plan: Plan, arm: Arm, metric: str) -> dict[str, Any]:
+    """Return what decides whether results of two arms mean the same: test data, task and loss."""
+    workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
+    shown = workload.model_dump(mode="json", include={"data", "task", "loss"})
+    if arm.name == SIMPLE_BASELINE:  # has no task of its own
+        shown |= plan.study.workload.model_dump(mode="json", include={"task"})
+    if not metric.endswith(".loss"):
+        shown["loss"] = None
+    shown["data"] = {k: v for k, v in shown["data"].items() if k not in _OF_TRAINING}
+    return shown
+
+
+def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name test sets by their data; those of one name by the settings that differ, or numbers."""
+    names = [str(found["data"].get("name", "data")) for found in settings]
+    labels = []
+    for name, mine in zip(names, settings, strict=True):
+        alike = [s["data"] for n, s in zip(names, settings, strict=True) if n == name]
+        said = [
+            f"{key.replace('_', ' ')} {value}"
+            for key, value in mine["data"].items()
+            if _plain(value) and any(other.get(key) != value for other in alike)
+        ]
+        labels.append(f"{name} ({', '.join(said)})" if said else name)
+    return [
+        label if labels.count(label) == 1 else f"{label} {labels[:place].count(label) + 1}"
+        for place, label in enumerate(labels)
+    ]
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def shown_by(evidence: Evidence, probe: type[Probe]) -> list[Shown]:

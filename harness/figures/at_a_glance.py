@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
 from harness.evidence import Evidence
@@ -61,8 +62,34 @@ class AtAGlance(Figure):
 
 
 def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
-    """Draw the mean and interval of the arms, a row each; the best where there are too many."""
+    """Draw the mean and interval of the arms, a row each; the best where there are too many.
+
+    Arms that are tested on different data stand in panels of their own, each with its own axis
+    and its own simple baseline.
+    """
     values = evidence.values_by_arm(metric)
+    drawn, said = [], []
+    for group in evidence.compared:
+        mine = {arm: values[arm] for arm in group.arms if arm in values}
+        panel = _panel(evidence, metric, mine, group.label if len(evidence.compared) > 1 else "")
+        if panel is not None:
+            drawn.append(panel[0])
+            said.append(panel[1])
+    if not drawn:
+        return None
+    return Picture(
+        "at-a-glance",
+        "The study at a glance",
+        "Mean over the confirmation seeds with its 95 % t interval; dotted: the simple baseline.",
+        f"{metric_name(metric)} of {'; of '.join(said)}",
+        tuple(drawn),
+    )
+
+
+def _panel(
+    evidence: Evidence, metric: str, values: dict[str, Floats], label: str
+) -> tuple[Drawing, str] | None:
+    """Draw the arms of one test set; return the drawing and how many arms it shows, in words."""
     simple = values.pop(SIMPLE_BASELINE, np.zeros(0))
     layout = lay_out(evidence.plan)
     rows = _rows(layout, values)
@@ -80,22 +107,15 @@ def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
         figure = new_figure(_WIDTH, _ROW * len(shown) + 0.44 + top)
         axes = new_axes(figure, (1.05, 0.1, 0.42, top))
         _draw(axes, shown, reference)
-        axes.set_xlabel(axis_label(known), labelpad=2)
+        axes.set_xlabel(wrapped(f"{axis_label(known)}{label and f', {label}'}", 44, 1), labelpad=2)
         if key:
             legend(axes, key)
     count = sum(len(row.marks) for row in shown)
-    return Picture(
-        "at-a-glance",
-        "The study at a glance",
-        "Mean over the confirmation seeds with its 95 % t interval; dotted: the simple baseline.",
-        f"{metric_name(metric)} of {plural(count, 'arm')}"
-        + (
-            ""
-            if len(shown) == len(rows)
-            else f", the {'best' if known.goal else 'first'} of {plural(len(values), 'arm')}"
-        ),
-        (figure,),
-    )
+    said = plural(count, "arm") + (f" on {label}" if label else "")
+    if len(shown) < len(rows):
+        which = "best" if known.goal else "first"
+        said += f", the {which} of {plural(len(values), 'arm')}"
+    return figure, said
 
 
 def _rows(layout: Layout, values: dict[str, Floats]) -> list[_Row]:

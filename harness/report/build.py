@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 
 from harness.integrity import digest_of, sealed
-from harness.report.render import markdown, page, trial_page
+from harness.report.claims import FOLDER as CLAIMS
+from harness.report.claims import claim_csv, claim_pages
+from harness.report.render import claim_page, markdown, page, trial_page
 from harness.report.svg import svg_file
 from harness.report.trials import FOLDER as TRIALS
 from harness.report.view import ProfileResult, ProfileView, views_of
@@ -28,9 +31,10 @@ def build_page(
 
     Args:
         results: the newest execution of each profile of one study, judged; at least one.
-        folder: gets `index.html` (which needs no other file), `report.md`,
-            `figures/<profile>/*` in PNG and SVG, and `trials/*.html` where the trials are too
-            many for the page.
+        folder: gets `index.html` with the first profile, `profile-<name>.html` with each other
+            one (none needs another file), `report.md`, `figures/<profile>/*` in PNG and SVG, and
+            `claims/<id>.html` and `.csv` for each claim, and `trials/*.html` where the trials are
+            too many for the page.
         lacking: profiles that could not be judged, in sentences.
         published: whether to write the small form that is kept with published records: `report.md`,
             and as SVG the figures that say so.
@@ -50,9 +54,18 @@ def build_page(
         view.complete()
         write_all(folder / "figures" / view.name, _figures(view), "*.*")
     write_all(folder / TRIALS, () if published else _trial_pages(views), "*.html")
-    for name, render in (("report.md", markdown), ("index.html", page))[: 1 if published else 2]:
-        write(folder / name, _rendered(views, lacking, name, render).encode())
+    write_all(folder / CLAIMS, () if published else _claim_files(views), "*.*")
+    write(folder / "report.md", _rendered(views, lacking, "report.md", markdown).encode())
+    if not published:
+        write_all(folder, _pages(views, lacking), "profile-*.html")
     return folder
+
+
+def _pages(views: Sequence[ProfileView], lacking: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Make the page of the study and one for each further profile."""
+    for place, view in enumerate(views):
+        render = partial(page, place=place)
+        yield view.page, _rendered(views, lacking, view.page, render).encode()
 
 
 def _rendered(
@@ -86,6 +99,14 @@ def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
             yield f"{picture.name}.png", png
         svg = svg_file(picture.svgs(), picture.columns, picture.alt)
         yield f"{picture.name}.svg", svg.encode()
+
+
+def _claim_files(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:
+    for stem, found in claim_pages(views).items():
+        text = views[0].part(f"the page of the claim {stem}", claim_page, stem, found)
+        if text:
+            yield f"{stem}.html", text.encode()
+            yield f"{stem}.csv", claim_csv(found).encode()
 
 
 def _trial_pages(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:

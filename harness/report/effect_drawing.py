@@ -36,15 +36,28 @@ def alike_strips(verdicts: Sequence[Verdict]) -> list[Markup]:
     return [strips([verdict])[0] for verdict in verdicts]
 
 
+def common_strip(row: Row) -> Markup:
+    """Draw a row that is in units of its interval's half-width, from 4 below the bound to 4 above.
+
+    What lies farther is drawn at the edge, so that the strips of all claims have one axis. Empty
+    where there is nothing to draw.
+    """
+    return _strip(row, _Scale(-4.0, 4.0, beyond=0.05)) if row.effect is not None else Markup("")
+
+
 class _Scale:
     """Puts a number on the drawing; what lies outside is put at the edge."""
 
-    def __init__(self, low: float, high: float):
-        self._low = low
+    def __init__(self, low: float, high: float, beyond: float = 1.0):
+        self._low, self._beyond = low, beyond
         self._width = (high - low) or abs(high) or 1.0
 
+    def shows(self, value: float) -> bool:
+        """Tell whether a number has a place of its own."""
+        return -self._beyond <= (value - self._low) / self._width <= 1 + self._beyond
+
     def at(self, value: float) -> float:
-        share = min(max((value - self._low) / self._width, -1.0), 2.0)
+        share = min(max((value - self._low) / self._width, -self._beyond), 1 + self._beyond)
         return min(max(_ROOM + share * (WIDTH - 2 * _ROOM), 0.0), WIDTH)
 
 
@@ -59,7 +72,7 @@ def _strip(row: Row, scale: _Scale) -> Markup:
         left, right = scale.at(low), scale.at(high)
         parts.append(_box(left, right))
         parts += [_upright(scale.at(b), "edge") for b in (low, high) if math.isfinite(b)]
-    if row.neutral is not None:
+    if row.neutral is not None and scale.shows(row.neutral):
         parts.append(_upright(scale.at(row.neutral), "neutral"))
     if row.effect is not None:
         left = scale.at(row.ci_low) if row.ci_low is not None else 0.0

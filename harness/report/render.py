@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.figures import Picture
+from harness.formatting import as_file_name
 from harness.report.blocks import Form
 from harness.report.svg import inline_svg, shared_styles
 from harness.report.verdicts import FILTERS, ORDER
@@ -19,6 +20,7 @@ from harness.report.view import ProfileView
 if TYPE_CHECKING:
     from harness.report.benchmark import BenchmarkView
     from harness.report.card import Card
+    from harness.report.claims import ClaimInProfile
     from harness.report.compare import ComparisonView
     from harness.report.scoreboard import Board
 
@@ -27,9 +29,12 @@ _PERCENT = re.compile(r"(\d) %")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-def page(views: Sequence[ProfileView], lacking: Sequence[str] = ()) -> str:
-    """Return the HTML page of a study; `lacking` says which profiles could not be judged."""
-    return _whole_page("page.html", _context(views, lacking))
+def page(views: Sequence[ProfileView], lacking: Sequence[str] = (), place: int = 0) -> str:
+    """Return the HTML page of a study, which shows the profile at a place among the views.
+
+    `lacking` says which profiles could not be judged.
+    """
+    return _whole_page("page.html", _context(views, lacking) | {"view": views[place]})
 
 
 def markdown(views: Sequence[ProfileView], lacking: Sequence[str] = ()) -> str:
@@ -66,6 +71,11 @@ def trial_page(view: ProfileView, number: int) -> str:
     return _whole_page("trials.html", {"view": view, "number": number})
 
 
+def claim_page(stem: str, found: Sequence[ClaimInProfile]) -> str:
+    """Return the page of one claim; `stem` is that of its files."""
+    return _whole_page("claim.html", {"stem": stem, "found": found, "view": found[0].view})
+
+
 def comparison_page(view: ComparisonView) -> str:
     """Return the HTML page that compares two sets of results."""
     return _whole_page("comparison.html", {"view": view})
@@ -99,7 +109,9 @@ def _board_context(board: Board) -> dict[str, Any]:
 
 def _context(views: Sequence[ProfileView], lacking: Sequence[str]) -> dict[str, Any]:
     study = views[0].evidence.plan.study
-    claims = list(dict.fromkeys(id_ for view in views for id_ in view.by_claim))
+    ids = dict.fromkeys(id_ for view in views for id_ in view.by_claim)
+    rows = [[view.by_claim.get(id_) for view in views] for id_ in ids]
+    claims = [(next(filter(None, found)).says, found) for found in rows]
     return {
         "study": study,
         "views": views,
@@ -122,6 +134,7 @@ def _environment(*, html: bool) -> Environment:
     environment.filters["panels"] = _panels
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["form"] = partial(_form, html=html)
+    environment.filters["file_name"] = as_file_name
     environment.filters["md"] = escape_markdown
     environment.filters["fenced"] = fenced
     return environment

@@ -32,7 +32,7 @@ class ClaimLine:
     The cost is the training time of the trials behind the verdict, and their energy if it is known.
     """
 
-    results: Sequence[tuple[Verdict, Markup, tuple[str, str]]]
+    results: Sequence[tuple[Verdict, Markup, tuple[str, str], str]]
 
     @property
     def claim(self) -> Verdict:
@@ -92,7 +92,7 @@ class StudyBoard:
                 _origin(view.result),
                 day(view.evidence.execution.ended),
                 _integrity(view.result.checks),
-                f"{self.name}/index.html#{view.name}",
+                f"{self.name}/{view.page}#{view.name}",
             )
             for view in self._views
         ]
@@ -106,7 +106,8 @@ class StudyBoard:
         views = [view for view in self._views if id_ in view.by_claim]
         verdicts = [view.by_claim[id_] for view in views]
         costs = [of_claim(view.evidence, view.by_claim[id_].trials) for view in views]
-        return ClaimLine(list(zip(verdicts, alike_strips(verdicts), costs, strict=True)))
+        pages = [view.page for view in views]
+        return ClaimLine(list(zip(verdicts, alike_strips(verdicts), costs, pages, strict=True)))
 
 
 def _origin(result: ProfileResult) -> str:

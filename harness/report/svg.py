@@ -10,6 +10,7 @@ from functools import lru_cache
 from markupsafe import Markup, escape
 
 from harness.figures._style import FAINT, GRID, INK, MUTED, PAPER, SERIES, VERDICT_COLOURS
+from harness.trial import digest
 
 COLOUR_NAMES: dict[str, str] = {
     INK: "ink",
@@ -34,6 +35,18 @@ _LONG_TAIL = re.compile(r"(?<=\d\.\d)\d+")
 _FONT = re.compile(r"font-family: [^;\"]*;? ?|(?<=font: )([^;\"]*?)([\d.]+px)\s+[^;\"]*")
 _NO_TURN = re.compile(r' transform="rotate\(-?0 [^"]*"')
 _GROUP = re.compile(r"<g>|<g [^>]*>|</g>")
+_OF_FILES = re.compile(
+    r' xmlns(?::xlink)?="[^"]*"| version="1.1"|<defs><style type="text/css">[^<]*</style></defs>'
+)
+"""What a document needs and a part of a page does not; the page has the rule for all of them."""
+_PATH = re.compile(r' d="([^"]*)"')
+_COMMAND = re.compile(r" ?([A-Za-z]) ?")
+_LINES = re.compile(r"((?:M|L)?-?[\d.]+ -?[\d.]+(?: -?[\d.]+ -?[\d.]+)*)L(?=-?\d)")
+_DATA = re.compile(r'(?<= d=")[^"]*')
+_ALIKE = re.compile(
+    r'(<path d=")([^"]*)("(?: clip-path="[^"]*")? style="fill: ?none;(?![^"]*opacity)[^"]*"/>)'
+    r'(?:<path d="[^"]*\3)+'
+)
 _STYLE = re.compile(r'(<[^<>]*?) style="([^"]*)"')
 
 
@@ -48,13 +61,32 @@ def inline_svg(svg: str, prefix: str, label: str) -> Markup:
         prefix: unique on the page.
         label: what the picture shows, for screen readers; empty where the text nearby says it.
     """
-    text = _small(svg, prefix)
+    text = _small(svg, f"f{digest(prefix)[:5]}-")
+    text = _OF_FILES.sub("", text).replace("xlink:href", "href")
+    text = _joined(_PATH.sub(lambda m: f' d="{_tight(m.group(1))}"', text))
     for _ in range(2):  # the width, then the height
         text = _SIZE.sub(lambda m: m.group(1) or m.group(2), text)
     for colour, name in COLOUR_NAMES.items():
         text = text.replace(colour, f"var(--{name})")
     role = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     return Markup(text.replace("<svg ", f"<svg {role} ", 1))
+
+
+def _tight(path: str) -> str:
+    """Write the data of a path without the spaces and letters that it can do without."""
+    short = _COMMAND.sub(r"\1", path)
+    while (shorter := _LINES.sub(r"\1 ", short)) != short:
+        short = shorter
+    return short.replace(" -", "-")
+
+
+def _joined(text: str) -> str:
+    """Make one path of neighbours that are the same but for their data, and have no filling."""
+
+    def join(match: re.Match[str]) -> str:
+        return "{}{}{}".format(match[1], "".join(_DATA.findall(match[0])), match[3])
+
+    return _ALIKE.sub(join, text)
 
 
 def svg_file(panels: Sequence[str], columns: int, label: str) -> str:

@@ -15,10 +15,10 @@ from harness.figures._labels import metric_name
 from harness.formatting import capitalized, number, parameter_name
 from harness.report.blocks import SHARE, Cell, Table, number_cell, share_note
 
-MOST_ON_THE_REPORT = 500
+MOST_ON_THE_REPORT = 100
 """More trials than this get pages of their own, so that the report opens fast."""
 MOST_ON_A_PAGE = 500
-MOST_LINKS = 300
+MOST_LINKS = 40
 """A claim with more trials than this names them by arm."""
 FOLDER = "trials"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,26 +16,48 @@ from harness.formatting import (
     capitalized,
     estimate,
     listed,
+    listed_some,
     number,
     p_text,
     plural,
     with_interval,
     with_minus,
 )
-from harness.judged import REFUTATIONS, Part, Verdict
+from harness.judged import Part, Verdict
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.stats.paired import PairedT
 
+_METRIC = re.compile(r"\b[a-z]+\.[\w.]+$")
 ORDER = ("supported", "refuted", "inconclusive", "incomplete")
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplete": "…"}
-_MOST_NAMED = 3
 
 
 def measured(measures: str) -> str:
     """Put a measure in words: its metric by name, then what is compared."""
     metric, colon, rest = measures.partition(": ")
-    return capitalized(metric_name(metric)) + colon + rest
+    named = _METRIC.sub(lambda match: metric_name(match.group()), metric)
+    return capitalized(named) + colon + rest
+
+
+def tests(row: Verdict) -> Sequence[Verdict | Part]:
+    """Return what each measures one thing: the parts of a claim, or the claim itself."""
+    return row.parts or [row]
+
+
+def by_measure(rows: Sequence[Verdict | None]) -> list[tuple[str, list[Verdict | Part | None]]]:
+    """Line up what the profiles found on a claim: a line for each thing that was measured.
+
+    Args:
+        rows: the verdict of each profile; None where the profile lacks the claim.
+
+    Returns:
+        (what is measured, what each profile found of just that, or None). Different quantities
+        never share a line.
+    """
+    found = [{t.measures: t for t in tests(row)} if row is not None else {} for row in rows]
+    every = dict.fromkeys(measures for mine in found for measures in mine)
+    return [(measures, [mine.get(measures) for mine in found]) for measures in every]
 
 
 def effect(row: Verdict | Part) -> str:
@@ -154,49 +177,23 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     return f"Of {len(verdicts)} claims, {listed(parts)}."
 
 
-LEADS = {
-    "supported": "Holds",
-    "refuted": "Does not hold",
-    "inconclusive": "Not decided",
-    "incomplete": "Cannot be judged yet",
-}
-
-
-def findings(verdicts: Sequence[Verdict]) -> list[tuple[str, list[Verdict], int]]:
-    """Return for each verdict its claims with the clearest effects, and how many more there are."""
-    found = []
-    for word in ORDER:
-        mine = [v for v in verdicts if v.verdict == word and not v.exploratory]
-        mine.sort(key=_clearness, reverse=True)
-        if mine:
-            found.append((word, mine[:_MOST_NAMED], max(0, len(mine) - _MOST_NAMED)))
-    return found
-
-
-def _clearness(verdict: Verdict) -> float:
-    """Return how large the effect is in units of its interval's half-width."""
+def weight(verdict: Verdict) -> float:
+    """Return how far the effect is from none, in units of its interval's width."""
     low, high, effect = verdict.ci_low, verdict.ci_high, verdict.effect
     if effect is None or low is None or high is None or high <= low:
         return 0.0
-    return abs(effect) / (high - low)
-
-
-def in_words(verdict: Verdict) -> str:
-    """Say in a sentence what was measured, what was claimed, and at which scale."""
-    if verdict.effect is None:
-        return reason(verdict)
-    shown = f" ({level(verdict)} interval {interval(verdict)})" if interval(verdict) else ""
-    claimed = with_minus(verdict.expected)
-    text = f"{measured(verdict.measures)}: {effect(verdict)}{shown}; claimed {claimed}."
-    how = REFUTATIONS.get(verdict.refutation)
-    said = [text, capitalized(how) + "." if how else "", forecast(verdict)]
-    said += [f"At {verdict.scope.words}."] if verdict.scope.words else []
-    return " ".join(filter(None, said))
+    return abs(effect - (verdict.neutral or 0.0)) / (high - low)
 
 
 def best_in_words(evidence: Evidence) -> str:
-    """Name the best arm and its test result, beside the simple baseline's, in a sentence."""
+    """Name the best arm and its test result, beside the simple baseline's, in a sentence.
+
+    Arms that are tested on different data have no best one; the sentence says so.
+    """
     metric = evidence.primary_metric
+    if len(evidence.compared) > 1:
+        labels = listed_some([group.label for group in evidence.compared])
+        return f"Its arms are tested on different data and compared within each: {labels}."
     values, best = evidence.values_by_arm(metric), evidence.best_arm
     if best is None or best not in values:
         return ""
@@ -212,8 +209,10 @@ def _mean(values: Any) -> str:
     return estimate(mean, *t_interval(values))[0] if len(values) > 1 else number(mean)
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "measured": measured,
+    "tests": tests,
+    "by_measure": by_measure,
     "effect": effect,
     "bracketed": bracketed,
     "difference": difference,
@@ -225,8 +224,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "differs": differs,
     "p": p_text,
     "signed": with_minus,
-    "in_words": in_words,
-    "lead": LEADS.__getitem__,
     "cap": capitalized,
     "symbol": SYMBOLS.__getitem__,
 }

@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 from harness.errors import returned
 from harness.evidence import Evidence
 from harness.figures import Picture, draw
-from harness.formatting import why
+from harness.formatting import as_file_name, why
 from harness.integrity import Check, Provenance, check
 from harness.judged import Verdict
 from harness.own.calls import line_of
 from harness.plugins import plugins
 from harness.registry import FIGURES, PANELS, PROBES
 from harness.report import verdicts as words
+from harness.report.answers import Answer, answers, told
+from harness.report.arm_values import arm_values
 from harness.report.blocks import Block, flat
 from harness.report.settings import origin, setting_in_short, when
 from harness.report.trials import TrialList
@@ -104,6 +106,8 @@ class ProfileView:
         self.evidence = result.evidence
         self.name = result.profile
         self.published_only = published_only
+        self.page = "index.html"
+        """The page that shows it: that of the study, or one of its own (see `views_of`)."""
         self._drawn: dict[str, list[Picture]] = {}
 
     def part(self, title: str, make: Callable[..., Made], *arguments: Any) -> Made | None:
@@ -143,9 +147,14 @@ class ProfileView:
         return self.part("the best arm", words.best_in_words, self.evidence) or ""
 
     @cached_property
-    def findings(self) -> Sequence[tuple[str, list[Verdict], int]]:
-        """The claims that tell most, by verdict."""
-        return self.part("the findings", words.findings, self.result.verdicts) or ()
+    def answers(self) -> Sequence[Answer]:
+        """The answer to every claim: a sentence, its certainty, and a drawing."""
+        return self.part("the answers", answers, self.evidence, self.result.verdicts) or ()
+
+    @property
+    def told(self) -> Sequence[Answer]:
+        """The answers that sum the study up."""
+        return told(self.answers)
 
     # --- figures ----------------------------------------------------------------------------------
     def drawn(self, figure: str) -> list[Picture]:
@@ -235,8 +244,13 @@ class ProfileView:
 
     def complete(self) -> None:
         """Make every part, so that the page can begin with those that are left out."""
-        _ = self.setting, self.finished, self.origin, self.best, self.findings, self.sections
-        _ = self.pictures, self.result.checks
+        _ = self.setting, self.finished, self.origin, self.best, self.answers, self.sections
+        _ = self.pictures, self.result.checks, self.arm_values
+
+    @cached_property
+    def arm_values(self) -> dict[str, Any]:
+        """What the page needs to compare any two arms: the primary metric by arm and seed."""
+        return self.part("the comparison of two arms", arm_values, self.evidence) or {}
 
     @cached_property
     def training_seconds(self) -> float:
@@ -272,6 +286,12 @@ def _weight(evidence: Evidence) -> tuple[float, float]:
 def views_of(
     results: Sequence[ProfileResult], *, published_only: bool = False
 ) -> list[ProfileView]:
-    """Return the views of some profiles: most examples first, then most training steps."""
+    """Return the views of some profiles: most examples first, then most training steps.
+
+    The first is the page of the study, each other one has a page of its own.
+    """
     views = [ProfileView(result, published_only=published_only) for result in results]
-    return sorted(sorted(views, key=lambda v: v.name), key=lambda v: v.weight, reverse=True)
+    views = sorted(sorted(views, key=lambda v: v.name), key=lambda v: v.weight, reverse=True)
+    for view in views[1:]:
+        view.page = f"profile-{as_file_name(view.name)}.html"
+    return views

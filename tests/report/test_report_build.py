@@ -74,16 +74,18 @@ def read(page: str) -> Reader:
 def test_the_page_needs_nothing_else(built):
     folder, page, _ = built
     reader = read(page)
-    assert len(page.encode()) < 2_000_000
-    assert not reader.of("script")
+    assert len(page.encode()) < 600_000
+    assert all("src" not in script for script in reader.of("script"))
     assert not reader.of("img")
     assert [link["href"] for link in reader.of("link")] == ["data:,"]
     assert not re.search(r"@import|url\((?!#)", page)
     outside = [a["href"] for a in reader.of("a") if not a["href"].startswith("#")]
     files = [link for link in outside if link.startswith("figures/")]
-    assert sorted(outside) == sorted(["../index.html", "report.md", *files])
+    claims = [link for link in outside if link.startswith("claims/")]
+    assert sorted(outside) == sorted(["../index.html", "report.md", *files, *claims])
     assert len(files) == 2 * 8
-    for file in files:
+    assert len(claims) == 4
+    for file in [*files, *claims]:
         assert (folder / file).is_file()
     assert (folder / "report.md").is_file()
 
@@ -117,7 +119,7 @@ def test_tables_and_pictures_have_words(built):
 
 def test_study_texts_are_shown_and_harmless(built):
     _, page, markdown = built
-    assert "<script" not in page
+    assert "<script>alert" not in page
     assert "<b>depth</b>" not in page
     shown = "".join(read(page).text)
     assert 'ReLU beats <script>alert("x")</script> & softmax | by $x_1$ and *far*' in shown
@@ -203,14 +205,14 @@ def both(finished, tmp_path_factory):
     return build_page([*finished.profiles.values()], tmp_path_factory.mktemp("both"))
 
 
-def test_profiles_share_a_page_and_keep_their_figures(both):
+def test_profiles_have_a_page_each_and_keep_their_figures(both):
     page = (both / "index.html").read_text()
     assert "The same claims in every profile" in page
-    for profile in ("default", "more"):
-        assert f'id="{profile}"' in page
+    pages = {"more": page, "default": (both / "profile-default.html").read_text()}
+    for profile in ("default", "more"):  # the first one trained on more
+        assert f'id="{profile}"' in pages[profile]
         assert (both / "figures" / profile / "effects.png").is_file()
-    assert page.index('id="more"') < page.index('id="default"')  # it trained on more
-    assert len(page.encode()) < 2_000_000
+    assert len(page.encode()) < 600_000
     read(page)
     ids = re.findall(r'\sid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
@@ -232,7 +234,7 @@ def test_a_rebuild_gives_the_same_bytes_and_needs_no_training_code(finished, bot
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
     assert contents(tmp_path) == contents(both)
-    assert len(contents(both)) == 2 + 2 * 2 * 9
+    assert len(contents(both)) == 3 + 2 * 4 + 2 * 2 * 9  # pages, claims, pictures
 
 
 def test_every_figure_lies_there_as_svg_and_png(built):

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from harness.evidence import Evidence, trained_alone
+from harness.evidence import Compared, Evidence, trained_alone
 from harness.figures._labels import axis_label, metric_name
-from harness.formatting import ABSENT, capitalized, number, parameter_name, plural
+from harness.formatting import (
+    ABSENT,
+    as_file_name,
+    capitalized,
+    number,
+    parameter_name,
+    plural,
+)
 from harness.plan import SIMPLE_BASELINE
 from harness.report.blocks import (
     SHARE,
@@ -41,44 +48,58 @@ class Arms(Panel):
 
     def blocks(self, report: ProfileView) -> Sequence[Block | None]:
         """See `Panel`."""
-        board = report.part("the leaderboard", leaderboard, report.evidence)
+        boards = report.part("the leaderboard", leaderboards, report.evidence) or []
         every = report.part("the table of all arms", all_arms, report.evidence)
         return (
             *report.figures(self.name),
-            Heading("Leaderboard") if board else None,
-            board,
+            Heading("Leaderboard") if boards else None,
+            *(board for board in boards if board.rows),
             Fold(f"{every.caption} with their numbers", [every]) if every else None,
         )
 
 
-def leaderboard(evidence: Evidence) -> Table:
-    """Return the simple baseline, the baseline arm and the best arm side by side."""
-    best = evidence.best_arm
+def leaderboards(evidence: Evidence) -> list[Table]:
+    """Return simple baseline, baseline arm and best arm side by side, a table for each test set."""
+    groups = evidence.compared
+    return [leaderboard(evidence, group, len(groups) > 1) for group in groups]
+
+
+def leaderboard(evidence: Evidence, group: Compared, several: bool) -> Table:
+    """Return the simple baseline, the baseline arm and the best arm of one test set."""
     roles: dict[str, list[str]] = {}
-    if SIMPLE_BASELINE in [arm.name for arm in evidence.plan.all_arms]:
+    if SIMPLE_BASELINE in group.arms:
         roles[SIMPLE_BASELINE] = ["simple baseline"]
-    roles.setdefault(evidence.plan.baseline.name, []).append("baseline arm")
+    if evidence.plan.baseline.name in group.arms:
+        roles.setdefault(evidence.plan.baseline.name, []).append("baseline arm")
+    best = evidence.best_among(group.arms)
     if best is not None:
-        roles.setdefault(best, []).append("best arm by validation")
+        only = several and set(group.arms) <= {best, SIMPLE_BASELINE}
+        roles.setdefault(best, []).append("only arm" if only else "best arm by validation")
     rows = [
         [Cell(capitalized(" and ".join(role))), Cell(arm), *_arm_cells(evidence, arm)]
         for arm, role in roles.items()
     ]
-    metric = evidence.validation_metric
-    unknown = evidence.plan.metric(metric).goal is None
     return Table(
-        "Simple baseline, baseline arm and best arm",
+        "Simple baseline, baseline arm and best arm" + (f": {group.label}" if several else ""),
         ["Role", "Arm", *_arm_columns(evidence)],
         rows,
-        (
-            f"Which arm is best is not said: the study declares no goal for {metric_name(metric)}."
-            if unknown
-            else "The best arm is the one with the best mean validation result, so that the test"
-            " split chooses nothing."
-        )
-        + f" Brackets: 95 % t interval of the mean.{evidence.only_of_the_rest}{share_note(rows)}",
-        name="leaderboard",
+        _leaderboard_note(evidence) + f"{evidence.only_of_the_rest}{share_note(rows)}",
+        name="leaderboard" + (f"-{as_file_name(group.label)}" if several else ""),
     )
+
+
+def _leaderboard_note(evidence: Evidence) -> str:
+    metric = evidence.validation_metric
+    if evidence.plan.metric(metric).goal is None:
+        said = (
+            f"Which arm is best is not said: the study declares no goal for {metric_name(metric)}."
+        )
+    else:
+        said = (
+            "The best arm is the one with the best mean validation result, so that the test split"
+            " chooses nothing."
+        )
+    return f"{said} Brackets: 95 % t interval of the mean."
 
 
 def all_arms(evidence: Evidence) -> Table:

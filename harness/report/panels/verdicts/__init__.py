@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.formatting import ABSENT, p_text, with_minus
-from harness.judged import Verdict
+from harness.judged import Part, Verdict
 from harness.report.blocks import Block, Cell, Form, Table, Text
 from harness.report.panels.base import Panel
 from harness.report.trials import MOST_LINKS
-from harness.report.verdicts import effect, interval
+from harness.report.verdicts import effect, interval, measured
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
@@ -42,19 +42,32 @@ class Verdicts(Panel):
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:
-    """Return the verdicts as a table: a row for each claim."""
-    cells = [
-        [
-            Cell(row.says), Cell(row.words), Cell(effect(row), True), Cell(interval(row), True),
-            Cell(with_minus(row.expected), True), Cell(p_text(row.p_corrected), True),
-            Cell(row.counted if row.seeds else ABSENT, True), Cell(row.scope.words),
+    """Return the verdicts as a table: a row for each claim, and one for each part of it."""
+    cells = []
+    for row in verdicts:
+        seeds = Cell(row.counted if row.seeds else ABSENT, True)
+        if not row.parts:
+            cells.append([*_cells(row, row.says), seeds, Cell(row.scope.words)])
+            continue
+        nothing = [Cell(ABSENT, True) for _ in range(4)]
+        whole = [Cell(row.says), Cell(row.words), Cell("all parts"), *nothing]
+        cells.append([*whole, seeds, Cell(row.scope.words)])
+        cells += [
+            [*_cells(part, f"Part {place}"), Cell(ABSENT, True), Cell(part.missing)]
+            for place, part in enumerate(row.parts, 1)
         ]
-        for row in verdicts
-    ]  # fmt: skip
     return Table(
         "Claims and verdicts",
-        ["Claim", "Verdict", "Effect", "Interval", "Claimed", "p", "Seeds", "At"],
+        ["Claim", "Verdict", "Measured", "Effect", "Interval", "Claimed", "p", "Seeds", "At"],
         cells,
         "p: t test, corrected for all claims of the study together (Bonferroni).",
         name="verdicts",
     )
+
+
+def _cells(row: Verdict | Part, says: str) -> list[Cell]:
+    return [
+        Cell(says), Cell(row.words), Cell(measured(row.measures)), Cell(effect(row), True),
+        Cell(interval(row), True), Cell(with_minus(row.expected), True),
+        Cell(p_text(row.p_corrected), True),
+    ]  # fmt: skip

@@ -1,0 +1,192 @@
+"""The answer to a claim in a sentence with its number in words, and drawn on an axis for all."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from markupsafe import Markup
+
+from harness.evidence import Evidence
+from harness.figures._labels import metric_name
+from harness.formatting import capitalized, estimate, plural
+from harness.judged import Part, Verdict
+from harness.metrics import Metric
+from harness.report.effect_drawing import common_strip
+from harness.report.verdicts import ORDER, level, measured, reason, weight
+
+_METRIC = re.compile(r"[a-z]+\.[\w.]+")
+_PAIR = re.compile(r"([^−÷()]+) ([−÷]) ([^−÷()]+?)(?: \(([^()]*)\))?")
+_SINGLE = re.compile(r"[^−÷()]+(?: \([^()]*\))?")
+_OF_ONE = "0 to 1"
+_MOST_TOLD = 2
+Known = Callable[[str], Metric]
+"""Tells what is known of a metric, by its name."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a card says of one claim.
+
+    Attributes:
+        row: its verdict.
+        sentence: the number in words.
+        certainty: the interval, its confidence, the seeds, and what it allows for.
+        strip: effect and interval beside the claimed region, on an axis that all cards share.
+    """
+
+    row: Verdict
+    sentence: str
+    certainty: str
+    strip: Markup
+
+
+def answers(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
+    """Return the answer to every claim, in the order of the study file."""
+    known = evidence.plan.metric
+    return [
+        Answer(row, sentence(row, known), certainty(row, known), common_strip(_on_one_axis(row)))
+        for row in verdicts
+    ]
+
+
+def told(found: Sequence[Answer]) -> list[Answer]:
+    """Return the answers that sum a study up: the clearest of each verdict, two in all.
+
+    Of a study with one kind of verdict these are its two clearest. Exploratory ones come last,
+    for they test nothing.
+    """
+    ordered = sorted(found, key=lambda a: (bool(a.row.exploratory), -weight(a.row)))
+    by_verdict = [[a for a in ordered if a.row.verdict == word] for word in ORDER]
+    rounds = [
+        kind[place] for place in range(_MOST_TOLD) for kind in by_verdict if len(kind) > place
+    ]
+    return rounds[:_MOST_TOLD]
+
+
+# --- sentences ------------------------------------------------------------------------------------
+def sentence(row: Verdict | Part, known: Known) -> str:
+    """Say what was measured with its number in words.
+
+    "relu is 45.0 percentage points better than sigmoid in test accuracy (depth 8, 16)." Better and
+    worse are said only where the metric has a goal; a difference whose interval includes none is
+    never called one. What has no plain sentence, such as a trend, is given by name and number.
+    """
+    if row.effect is None:
+        return _without_number(row)
+    name, _, rest = row.measures.partition(": ")
+    pair = _PAIR.fullmatch(rest)
+    if not _METRIC.fullmatch(name) or pair is None:
+        text = _plain(row, known)
+    elif pair[2] == "÷":
+        text = _ratio(row, name, pair)
+    else:
+        text = _difference(row, known(name), pair)
+    parts = row.parts if isinstance(row, Verdict) else []
+    return f"Of its {len(parts)} parts this one decides: {text}" if parts else text
+
+
+def certainty(row: Verdict, known: Known) -> str:
+    """Say how sure it is: the interval, its confidence, the seeds, and what it allows for."""
+    count = plural(row.seeds, row.unit) if row.seeds else ""
+    if row.effect is None or row.ci_low is None or row.ci_high is None:
+        return capitalized(count)
+    factor, unit = _factor(row, known)
+    low, high = _shown(row, factor)[1:]
+    what = f"{level(row)} interval {low} to {high} {unit}".strip()
+    allowed = " and the test examples" if row.interval_over == "seeds and test examples" else ""
+    return f"{what}, over {count}{allowed}" if count else what
+
+
+def _without_number(row: Verdict | Part) -> str:
+    if isinstance(row, Verdict):
+        return f"{reason(row).rstrip('.')}."
+    return f"{capitalized(row.missing or 'no number')}."
+
+
+def _factor(row: Verdict | Part, known: Known) -> tuple[float, str]:
+    """Return by what a number is multiplied for reading, and its unit."""
+    name, _, rest = row.measures.partition(": ")
+    pair = _PAIR.fullmatch(rest)
+    if not _METRIC.fullmatch(name) or (pair and pair[2] == "÷"):
+        return 1.0, ""
+    unit = known(name).unit
+    if unit.partition(" ")[0] == "share" or unit == _OF_ONE:
+        single = _SINGLE.fullmatch(rest)
+        return (100.0, "percentage points" if pair else "%") if pair or single else (1.0, "")
+    return 1.0, unit
+
+
+def _shown(row: Verdict | Part, factor: float) -> tuple[str, str, str]:
+    numbers = [row.effect, row.ci_low, row.ci_high]
+    return estimate(*(None if n is None else factor * n for n in numbers))
+
+
+def _plain(row: Verdict | Part, known: Known) -> str:
+    """Say a value, or any other measure by its name."""
+    name, _, rest = row.measures.partition(": ")
+    factor, unit = _factor(row, known)
+    shown = f"{_shown(row, factor)[0]} {unit}".strip()
+    if _METRIC.fullmatch(name) and _SINGLE.fullmatch(rest):
+        return f"The {metric_name(name)} of {rest} is {shown}."
+    return f"{measured(row.measures)}: {shown}."
+
+
+def _ratio(row: Verdict | Part, metric: str, pair: re.Match[str]) -> str:
+    times = _shown(row, 1.0)[0]
+    at = f" ({pair[4]})" if pair[4] else ""
+    text = f"The {metric_name(metric)} of {pair[1]} is {times} times that of {pair[3]}{at}"
+    return f"{text}." if _excludes(row, 1.0) else f"{text}; they may be equal."
+
+
+def _difference(row: Verdict | Part, metric: Metric, pair: re.Match[str]) -> str:
+    assert row.effect is not None
+    factor, unit = _factor(row, lambda _: metric)
+    size = _shown(row, factor)[0].lstrip("−")
+    amount = f"{size} {unit}".strip()
+    name, at = metric_name(metric), f" ({pair[4]})" if pair[4] else ""
+    if not _excludes(row, 0.0):
+        more = "above" if row.effect > 0 else "below"
+        return f"{pair[1]} is {amount} {more} {pair[3]} in {name}{at}; they may be equal."
+    if metric.goal is not None and factor != 1.0:
+        way = "better" if row.effect * metric.sign > 0 else "worse"
+        return f"{pair[1]} is {amount} {way} than {pair[3]} in {name}{at}."
+    way = "higher" if row.effect > 0 else "lower"
+    good = (
+        ""
+        if metric.goal is None
+        else ", which is " + ("better" if row.effect * metric.sign > 0 else "worse")
+    )
+    return f"The {name} of {pair[1]} is {amount} {way} than that of {pair[3]}{at}{good}."
+
+
+def _excludes(row: Verdict | Part, neutral: float) -> bool:
+    """Tell whether the interval is known and has the value of no effect outside of it."""
+    if row.ci_low is None or row.ci_high is None:
+        return False
+    return not row.ci_low <= neutral <= row.ci_high
+
+
+# --- one axis for all -----------------------------------------------------------------------------
+def _on_one_axis(row: Verdict) -> Verdict:
+    """Return a verdict in units of its interval's half-width, from the nearest claimed bound.
+
+    As in forest plots of studies with different units: the bound is 0, the interval has length 2.
+    Without bound or width there is nothing to draw.
+    """
+    bounds = [b for pair in row.claimed for b in pair if math.isfinite(b)]
+    effect, low, high = row.effect, row.ci_low, row.ci_high
+    if effect is None or low is None or high is None or not bounds or not high > low:
+        return replace(row, effect=None, ci_low=None, ci_high=None, claimed=(), neutral=None)
+    half, margin = (high - low) / 2, min(bounds, key=lambda bound: abs(effect - bound))
+
+    def at(value: float) -> float:
+        return (value - margin) / half
+
+    ends: dict[str, Any] = {"effect": at(effect), "ci_low": at(low), "ci_high": at(high)}
+    claimed = tuple((at(one), at(other)) for one, other in row.claimed)
+    neutral = None if row.neutral is None else at(row.neutral)
+    return replace(row, claimed=claimed, neutral=neutral, **ends)

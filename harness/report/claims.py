@@ -1,0 +1,154 @@
+"""The page of one claim: its answer in every profile, seed by seed, and the trials behind it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from harness.evidence import Evidence
+from harness.figures._labels import axis_label
+from harness.formatting import as_file_name, number
+from harness.judge import MissingEvidence, numbers_per_seed
+from harness.judge.measures import involved_arms
+from harness.report.answers import Answer
+from harness.report.verdicts import tests
+from harness.report.view import ProfileView
+from harness.study.claims import Test
+
+FOLDER = "claims"
+_WIDTH, _HEIGHT, _ROOM = 640.0, 44.0, 12.0
+
+
+@dataclass(frozen=True)
+class TrialLine:
+    """One trial behind a claim: its arm, its seed, its value, and where it stands."""
+
+    arm: str
+    seed: int
+    trial: str
+    value: float
+    address: str
+
+    @property
+    def shown(self) -> str:
+        """The value as a page shows it."""
+        return number(self.value, 4)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One test of a claim: what it measures, what each seed gave, and its trials."""
+
+    measures: str
+    metric: str
+    unit: str
+    numbers: Sequence[float]
+    trials: Sequence[TrialLine]
+    drawing: Markup
+
+    @property
+    def shown(self) -> list[str]:
+        """The number of each seed or block, as a page shows it."""
+        return [number(value, 4) for value in self.numbers]
+
+
+@dataclass(frozen=True)
+class ClaimInProfile:
+    """What one profile says of a claim."""
+
+    view: ProfileView
+    answer: Answer
+    tests: Sequence[Tested]
+
+
+def claim_pages(views: Sequence[ProfileView]) -> dict[str, list[ClaimInProfile]]:
+    """Return what each profile says of each claim, by the stem of the claim's page."""
+    found: dict[str, list[ClaimInProfile]] = {}
+    for view in views:
+        for answer in view.answers:
+            title = f"the page of the claim {answer.row.id}"
+            line = ClaimInProfile(view, answer, view.part(title, _tests, view, answer) or [])
+            found.setdefault(as_file_name(answer.row.id), []).append(line)
+    return found
+
+
+def claim_csv(found: Sequence[ClaimInProfile]) -> str:
+    """Return the trials behind a claim as CSV: profile, measure, arm, seed, trial, value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["profile", "measures", "metric", "arm", "seed", "trial", "value"])
+    for one in found:
+        for test in one.tests:
+            for t in test.trials:
+                row = [one.view.name, test.measures, test.metric, t.arm, t.seed, t.trial, t.value]
+                writer.writerow(row)
+    return text.getvalue()
+
+
+def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
+    evidence, row = view.evidence, answer.row
+    claim = next(one for one in evidence.plan.study.claims if one.id == row.id)
+    parts = tests(row)
+    made = []
+    for test, part in zip(claim.tests, parts, strict=True):
+        seeds = row.seeds or evidence.plan.study.first_seeds
+        try:
+            numbers = [float(value) for value in numbers_per_seed(test, evidence, seeds)]
+        except MissingEvidence:
+            numbers = []
+        unit = "block" if part.unit == "block" else "seed"
+        trials = list(_trials(view, test, seeds))
+        made.append(
+            Tested(
+                part.measures, axis_label(evidence.plan.metric(test.metric)), unit, numbers,
+                trials, _dots(numbers, part.claimed),
+            )
+        )  # fmt: skip
+    return made
+
+
+def _trials(view: ProfileView, test: Test, seeds: int) -> Iterator[TrialLine]:
+    evidence: Evidence = view.evidence
+    rows, _ = evidence.sample(test.metric, seeds)
+    for arm in involved_arms(test, evidence.plan):
+        mine = rows[rows["arm"] == arm.name]
+        values = mine[test.metric] if test.metric in mine else np.full(len(mine), math.nan)
+        for trial, seed, value in zip(mine["trial_id"], mine["seed"], values, strict=True):
+            address = view.trials.addresses.get(trial, "")
+            page = f"../{view.page if address.startswith('#') else ''}{address}" if address else ""
+            yield TrialLine(arm.name, int(seed), str(trial), float(value), page)
+
+
+def _dots(numbers: Sequence[float], claimed: Sequence[tuple[float, float]]) -> Markup:
+    """Draw a dot for each number, beside where the claim puts their mean."""
+    finite = [value for value in numbers if math.isfinite(value)]
+    if not finite:
+        return Markup("")
+    ends = [end for pair in claimed for end in pair if math.isfinite(end)]
+    low, high = min([*finite, *ends]), max([*finite, *ends])
+    width = (high - low) or abs(high) or 1.0
+
+    def at(value: float) -> float:
+        share = min(max((value - low) / width, -0.02), 1.02)
+        return _ROOM + share * (_WIDTH - 2 * _ROOM)
+
+    shapes = [
+        f'<rect class="claimed" x="{at(a):.1f}" y="2" width="{max(at(b) - at(a), 1):.1f}"'
+        f' height="{_HEIGHT - 4:g}"/>'
+        for a, b in claimed
+    ]
+    shapes += [
+        f'<circle class="mark" cx="{at(v):.1f}" cy="{12 + 10 * (i % 3):g}" r="4.5"/>'
+        for i, v in enumerate(finite)
+    ]
+    shown = f"from {number(min(finite), 4)} to {number(max(finite), 4)}"
+    return Markup(
+        f'<svg class="strip dots" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img"'
+        f' aria-label="{len(finite)} numbers {shown}">{"".join(shapes)}</svg>'
+    )

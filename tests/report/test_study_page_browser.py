@@ -1,0 +1,163 @@
+"""What a reader does with the page of a study, in a real browser."""
+
+import re
+
+import numpy as np
+import pytest
+from browsing import needs_chromium
+from scipy import stats
+
+from harness.report import build_page
+
+pytestmark = [pytest.mark.slow, needs_chromium]
+
+
+@pytest.fixture(scope="module")
+def study(finished, tmp_path_factory):
+    return build_page(list(finished.profiles.values()), tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture
+def reader(browser, study):
+    """Open pages of the study; at the end nobody may have complained in the console."""
+    complaints, contexts = [], []
+
+    def opened(address="index.html", width=1440, height=900, **settings):
+        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{study.as_uri()}/{address}")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_first_screen_gives_the_answer(reader, width, height):
+    page = reader(width=width, height=height)
+    for shown in (page.locator(".headline"), *page.locator(".told").all()):
+        box = shown.bounding_box()
+        assert box["y"] + box["height"] <= height
+    assert page.locator(".told").count() == 2
+
+
+def test_tabs_lead_to_the_other_profile_and_back(reader):
+    page = reader()
+    tabs = page.get_by_role("navigation", name="Profiles").get_by_role("link")
+    assert tabs.all_inner_texts() == ["more", "default"]
+    assert page.locator(".tabs [aria-current]").inner_text() == "more"
+    tabs.last.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/profile-default.html")
+    assert page.locator("#default-verdicts").is_visible()
+    page.go_back()
+    assert page.locator("#more-verdicts").is_visible()
+
+
+def test_an_address_of_a_section_of_another_profile_leads_to_its_page(reader):
+    page = reader("index.html#default-claim-two-parts")
+    page.wait_for_url("**/profile-default.html#default-claim-two-parts")
+    assert page.locator("#default-claim-two-parts").is_visible()
+
+
+def test_everything_is_there_without_scripts(reader):
+    page = reader(java_script_enabled=False)
+    assert page.locator("ul.answers > li").count() == 4
+    assert page.locator("figure svg").count() > 3
+    page.locator('table[data-table="arms"]').locator("xpath=ancestor::details/summary").click()
+    assert page.locator('table[data-table="arms"] tbody tr').first.is_visible()
+
+
+def test_the_arms_can_be_sorted_and_searched_and_the_address_keeps_it(reader):
+    page = reader()
+    board = page.locator('table[data-table="arms"]')
+    page.get_by_text("with their numbers").click()
+    board.get_by_role("button", name="Test accuracy").focus()
+    page.keyboard.press("Enter")
+    head = board.locator("thead th").nth(1)
+    assert head.get_attribute("aria-sort") == "descending"
+    cells = board.locator("tbody tr td:nth-child(2)").all_inner_texts()
+    found = [float(re.match(r"[\d.]+", cell)[0]) for cell in cells if cell[0].isdigit()]
+    assert len(found) > 4
+    assert found == sorted(found, reverse=True)
+    page.get_by_label("Find an arm").fill("tanh")
+    names = board.locator("tbody tr:visible th").all_inner_texts()
+    assert names
+    assert all("tanh" in name for name in names)
+    again = page.context.new_page()
+    again.goto(page.url)
+    assert again.locator('table[data-table="arms"] tbody tr:visible th').all_inner_texts() == names
+
+
+def test_any_two_arms_can_be_compared_by_seed(reader, finished):
+    page = reader()
+    form = page.locator("form#compare")
+    evidence = finished.profiles["more"].evidence
+    values = evidence.values_by_arm("test.accuracy")
+    one, other = "relu-1", "softmax-1"
+    form.get_by_label("Compare").select_option(one)
+    form.get_by_label("with").select_option(other)
+    said = form.locator("output").inner_text().replace("\u2212", "-")
+    shown = [
+        float(n)
+        for n in re.search(r"= ([-\d.]+) .*interval ([-\d.]+) to ([-\d.]+);", said).groups()
+    ]
+    differences = values[one] - values[other]
+    expected = stats.t.interval(
+        0.95, len(differences) - 1, differences.mean(), stats.sem(differences)
+    )
+    np.testing.assert_allclose(shown, [differences.mean(), *expected], atol=0.006)
+    page.go_back()
+    assert form.locator("output").inner_text() == ""
+    page.go_forward()
+    assert "6 shared seeds" in form.locator("output").inner_text()
+
+
+def test_hundreds_of_arms_show_their_first_and_last(reader, study):
+    """The rows of the table many times over, with names of their own."""
+    text = (study / "index.html").read_text()
+    table = re.search(r'data-table="arms".*?<tbody>(.*?)</tbody>', text, re.DOTALL)[1]
+    many = "".join(
+        table.replace('<th scope="row">', f'<th scope="row">{number:03}-') for number in range(60)
+    )
+    (study / "profile-many.html").write_text(text.replace(table, many))
+    page = reader("profile-many.html")
+    page.get_by_text("with their numbers").click()
+    board = page.locator('table[data-table="arms"]')
+    every = board.locator("tbody tr").count()
+    assert every >= 300
+    assert board.locator("tbody tr:visible").count() == 20
+    page.get_by_label("Find an arm").fill("017-relu-1")
+    assert board.locator("tbody tr:visible").count() == 1
+    page.get_by_label("Find an arm").fill("")
+    page.get_by_role("button", name="Show all").click()
+    assert board.locator("tbody tr:visible").count() == every
+
+
+@pytest.mark.parametrize("name", ["index.html", "profile-default.html"])
+def test_a_phone_shows_it_without_a_clipped_column(reader, name):
+    page = reader(name, 390, 844, has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    clipped = page.evaluate(
+        """() => [...document.querySelectorAll("main table")].filter(t => t.offsetParent &&
+        t.scrollWidth > innerWidth && !t.closest(".scroll")).map(t => t.caption.textContent)"""
+    )
+    assert clipped == []
+
+
+def test_print_shows_the_answers_and_no_controls(reader):
+    page = reader()
+    page.emulate_media(media="print")
+    assert page.locator("ul.answers > li").first.is_visible()
+    assert not page.locator("form#compare").is_visible()
+
+
+def test_the_same_results_give_the_same_bytes(finished, study, tmp_path):
+    again = build_page(list(finished.profiles.values())[::-1], tmp_path / "again")
+    for name in ("index.html", "profile-default.html", "report.md"):
+        assert (again / name).read_bytes() == (study / name).read_bytes()
