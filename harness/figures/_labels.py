@@ -49,3 +49,11 @@ def direction(metric: Metric) -> str:
     means = f" {capitalized(metric_name(metric))}: {metric.meaning}." if metric.meaning else ""
     way = {"minimize": " Low is better.", "maximize": " High is better.", None: ""}
     return means + way[metric.goal]
+
+
+def round_values(low: float, high: float, most: int = 5) -> list[float]:
+    """Return at most about so many round numbers between two ends, for the ticks of an axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    return [float(value) for value in MaxNLocator(most).tick_values(low, high)
+            if low <= value <= high]  # fmt: skip

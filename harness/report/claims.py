@@ -12,8 +12,8 @@ import numpy as np
 from markupsafe import Markup
 
 from harness.evidence import Evidence
-from harness.figures._labels import axis_label
-from harness.formatting import as_file_name, number
+from harness.figures._labels import axis_label, round_values
+from harness.formatting import as_file_name, number, with_minus
 from harness.judge import MissingEvidence, numbers_per_seed
 from harness.judge.measures import involved_arms
 from harness.report.answers import Answer
@@ -22,7 +22,7 @@ from harness.report.view import ProfileView
 from harness.study.claims import Test
 
 FOLDER = "claims"
-_WIDTH, _HEIGHT, _ROOM = 640.0, 44.0, 12.0
+_WIDTH, _HEIGHT, _SCALE, _ROOM = 640.0, 44.0, 20.0, 24.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _trials(view: ProfileView, test: Test, seeds: int) -> Iterator[TrialLine]:
 
 
 def _dots(numbers: Sequence[float], claimed: Sequence[tuple[float, float]]) -> Markup:
-    """Draw a dot for each number, beside where the claim puts their mean."""
+    """Draw a dot for each number on an axis, beside where the claim puts their mean."""
     finite = [value for value in numbers if math.isfinite(value)]
     if not finite:
         return Markup("")
@@ -143,12 +143,22 @@ def _dots(numbers: Sequence[float], claimed: Sequence[tuple[float, float]]) -> M
         f' height="{_HEIGHT - 4:g}"/>'
         for a, b in claimed
     ]
+    shapes.append(
+        f'<line class="axis" x1="{_ROOM:g}" x2="{_WIDTH - _ROOM:g}" y1="{_HEIGHT:g}"'
+        f' y2="{_HEIGHT:g}"/>'
+    )
+    for value in round_values(low, high):
+        place, label = f"{at(value):.1f}", with_minus(f"{value:.6g}")
+        shapes.append(
+            f'<line class="axis" x1="{place}" x2="{place}" y1="{_HEIGHT:g}"'
+            f' y2="{_HEIGHT + 4:g}"/><text x="{place}" y="{_HEIGHT + 16:g}">{label}</text>'
+        )
     shapes += [
         f'<circle class="mark" cx="{at(v):.1f}" cy="{12 + 10 * (i % 3):g}" r="4.5"/>'
         for i, v in enumerate(finite)
     ]
     shown = f"from {number(min(finite), 4)} to {number(max(finite), 4)}"
     return Markup(
-        f'<svg class="strip dots" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img"'
+        f'<svg class="strip dots" viewBox="0 0 {_WIDTH:g} {_HEIGHT + _SCALE:g}" role="img"'
         f' aria-label="{len(finite)} numbers {shown}">{"".join(shapes)}</svg>'
     )

@@ -71,7 +71,7 @@ def test_the_counts_are_those_of_the_verdicts(results, finished):
 
 def test_links_lead_to_the_claims_of_the_study_pages(folder, built):
     page = (folder / "index.html").read_text()
-    links = set(re.findall(r'href="odd-words/index\.html#(default-claim-[^"]*)"', page))
+    links = set(re.findall(r'href="odd-words/profile-default\.html#(default-claim-[^"]*)"', page))
     assert len(links) == 8  # to the claim, and to its trials
     assert all(f'id="{link}"' in built[1] for link in links)
     assert 'id="default-integrity"' in built[1]
