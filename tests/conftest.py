@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from browsing import CHROMIUM, FLAGS
 from hypothesis import settings
-from sharing import shared
+from sharing import TINY, shared
 
 from harness.run.observer import Observer
 from harness.track.addresses import sqlite_path
@@ -23,41 +23,6 @@ settings.load_profile("any-machine")
 # interrupt a run need it as a terminal would have it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-TINY = """\
-study: tiny
-question: Does the activation matter?
-workload:
-  data: digits
-  model: {name: mlp, depth: 1, width: 32, activation: relu}
-  optimizer: {name: adam, lr: 1e-2}
-  epochs: 2
-  batch_size: 128
-factors:
-  activation: {path: model.activation, levels: [relu, tanh, sigmoid]}
-arms:
-  linear: {model.depth: 0}
-search:
-  space: {optimizer.lr: {log: [1e-3, 1e-1]}}
-  candidates: 3
-  round: 2
-seeds: 5
-probes: [gradient_norms, dead_units]
-claims:
-  - id: relu-beats-sigmoid
-    says: ReLU beats sigmoid
-    source: [a book]
-    metric: test.accuracy
-    contrast: {activation: [relu, sigmoid]}
-    greater_by: 0.01
-  - id: two-parts
-    says: tanh and relu are alike, and both have live units
-    all_of:
-      - {metric: test.accuracy, contrast: {activation: [tanh, relu]}, within: 0.5}
-      - {metric: probe.dead_units, of: {activation: tanh}, below: 0.9}
-profiles:
-  more: {seeds: 6, search.candidates: 4}
-"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,41 @@ from pathlib import Path
 
 import pytest
 
+TINY = """\
+study: tiny
+question: Does the activation matter?
+workload:
+  data: digits
+  model: {name: mlp, depth: 1, width: 32, activation: relu}
+  optimizer: {name: adam, lr: 1e-2}
+  epochs: 2
+  batch_size: 128
+factors:
+  activation: {path: model.activation, levels: [relu, tanh, sigmoid]}
+arms:
+  linear: {model.depth: 0}
+search:
+  space: {optimizer.lr: {log: [1e-3, 1e-1]}}
+  candidates: 3
+  round: 2
+seeds: 5
+probes: [gradient_norms, dead_units]
+claims:
+  - id: relu-beats-sigmoid
+    says: ReLU beats sigmoid
+    source: [a book]
+    metric: test.accuracy
+    contrast: {activation: [relu, sigmoid]}
+    greater_by: 0.01
+  - id: two-parts
+    says: tanh and relu are alike, and both have live units
+    all_of:
+      - {metric: test.accuracy, contrast: {activation: [tanh, relu]}, within: 0.5}
+      - {metric: probe.dead_units, of: {activation: tanh}, below: 0.9}
+profiles:
+  more: {seeds: 6, search.candidates: 4}
+"""
+
 
 def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """Return a folder that the first process that asks for it fills; the others wait meanwhile."""

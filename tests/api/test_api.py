@@ -4,10 +4,10 @@ import json
 
 import pytest
 import yaml
+from sharing import TINY
 
 from harness import api
 from harness.cli.app import run as command
-from tests.conftest import TINY
 
 FAST = {"workload.epochs": 1, "search.candidates": 2, "seeds": 6}
 

@@ -6,9 +6,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from sharing import TINY
 
 from harness.cli.app import run
-from tests.conftest import TINY
 
 CLAIM_FIELDS = [
     "id", "study", "profile", "source", "verdict", "effect", "ci_low", "ci_high", "p_value",

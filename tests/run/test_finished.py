@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sharing import TINY
 
 from harness.report import build_scoreboard
 from harness.run import finished
@@ -20,7 +21,6 @@ from harness.store.checksums import COVERED, checksum
 from harness.study import load_study
 from harness.track import Mirror
 from harness.workloads import data_root
-from tests.conftest import TINY
 
 FAST = ["workload.epochs=1", "search.candidates=2"]
 

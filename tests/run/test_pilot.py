@@ -19,7 +19,7 @@ from harness.workloads import data_root
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    from tests.conftest import TINY
+    from sharing import TINY
 
     file = tmp_path_factory.mktemp("study") / "tiny.yaml"
     file.write_text(TINY)

@@ -10,9 +10,9 @@ import sys
 import time
 
 import pytest
+from sharing import TINY
 
 from harness.store import open_store
-from tests.conftest import TINY
 
 
 def command(study, folder, *options):

@@ -37,7 +37,7 @@ BAD = [
     ("workload/model/widht", 3, "unknown key 'widht'; did you mean 'width'"),
     ("workload/model/width", "wide", 'expected a whole number, found "wide"'),
     ("workload/model/width", 0, "greater than or equal to 1"),
-    ("workload/model/name", "mpl", "'mpl' is not one of cnn, .*did you mean 'mlp'"),
+    ("workload/model/name", "mpl", "'mpl' is not one of alexnet, .*did you mean 'mlp'"),
     ("workload/data", "digit", "'digit' is not one of 'digits', 'mnist'|did you mean 'digits'"),
     ("workload/optimizer/name", "adan", "did you mean 'adam'"),
     ("workload/optimizer/momentum", 0.9, "unknown key 'momentum'"),
