@@ -253,7 +253,7 @@ def test_a_run_takes_no_record_from_a_file_and_shows_both_profiles(clone):
     pages = "".join(page.read_text() for page in sorted(Path("reports/small").glob("*.html")))
     assert 'id="default"' in pages
     assert 'id="other"' in pages
-    assert text.count("Published records: run on") == 1
+    assert pages.count("Published records: run on") == 1
 
 
 def test_unfinished_and_overridden_runs_are_not_published(home, tmp_path, capsys):

@@ -263,7 +263,7 @@ def test_event_files_are_judged(place, said):
 
 def test_event_files_that_are_none_are_told(place):
     (place / "logs").mkdir()
-    with pytest.raises(InputError, match="there are no event files of TensorBoard.* in 'logs'"):
+    with pytest.raises(InputError, match=r"there are no event files of TensorBoard.* in 'logs'"):
         api.import_runs(STUDY, "logs")
     with SummaryWriter("logs/a") as writer:
         writer.add_scalar("test_acc", 0.5)
