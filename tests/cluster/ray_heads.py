@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -38,7 +38,8 @@ def running_head(port, place, *options, **environment):
         yield f"127.0.0.1:{port}", environment
     finally:
         for process in [*psutil.Process(head.pid).children(recursive=True), head]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it may have ended meanwhile
+                process.kill()
         head.wait()
 
 
