@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from harness.data_spec import Form
-from harness.models.base import Activation, ImageNetwork, Initial, Rate, Scale, Width, Work
+from harness.models.base import (
+    Activation,
+    ImageNetwork,
+    Initial,
+    Rate,
+    Scale,
+    Width,
+    Work,
+    image_shape,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,11 +61,7 @@ class AlexNet(ImageNetwork):
 
         from harness.layers.blocks import HiddenLayer, initialize, scale_weights
 
-        shape = form.shape
-        if len(shape) != 3:
-            raise ValueError(
-                f"an alexnet reads images (channels, height, width); these inputs are {shape}"
-            )
+        shape = image_shape(form, "an alexnet")
         layers: list[nn.Module] = []
         for index, (inputs, outputs) in enumerate(pairwise([shape[0], *self.channels])):
             kernel = KERNELS[index]

@@ -319,3 +319,27 @@ def check_image_layers(norm: str, groups: int, channels: list[int], activation: 
         raise ValueError(f"`groups` ({groups}) does not divide every channel count")
     if activation == "softmax":
         raise ValueError("softmax has no meaning between convolutions")
+
+
+def check_stages(blocks: list[int], channels: list[int]) -> None:
+    """Refuse stages of which one list has more than the other.
+
+    Raises:
+        ValueError: if they differ in length.
+    """
+    if len(blocks) != len(channels):
+        raise ValueError(f"`blocks` has {len(blocks)} stages and `channels` {len(channels)}")
+
+
+def image_shape(form: Form, network: str) -> tuple[int, int, int]:
+    """Return the channels, height and width of images.
+
+    Raises:
+        ValueError: if the inputs are none; `network` is who reads them, such as "a cnn".
+    """
+    if len(form.shape) != 3:
+        raise ValueError(
+            f"{network} reads images (channels, height, width); these inputs are {form.shape}"
+        )
+    channels, height, width = form.shape
+    return channels, height, width

@@ -20,6 +20,7 @@ from harness.models.base import (
     Width,
     Work,
     check_image_layers,
+    image_shape,
 )
 
 if TYPE_CHECKING:
@@ -72,11 +73,7 @@ class CNN(ImageNetwork):
 
         from harness.layers.blocks import HiddenLayer, initialize, scale_weights
 
-        shape = form.shape
-        if len(shape) != 3:
-            raise ValueError(
-                f"a cnn reads images (channels, height, width); these inputs are {shape}"
-            )
+        shape = image_shape(form, "a cnn")
         pooling = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}.get(self.pooling)
         blocks: list[nn.Module] = []
         side = list(shape[1:])

@@ -20,6 +20,8 @@ from harness.models.base import (
     Width,
     Work,
     check_image_layers,
+    check_stages,
+    image_shape,
 )
 
 if TYPE_CHECKING:
@@ -52,10 +54,7 @@ class VGG(ImageNetwork):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if len(self.blocks) != len(self.channels):
-            raise ValueError(
-                f"`blocks` has {len(self.blocks)} stages and `channels` {len(self.channels)}"
-            )
+        check_stages(self.blocks, self.channels)
         check_image_layers(self.norm, self.groups, self.channels, self.activation)
         return self
 
@@ -70,11 +69,7 @@ class VGG(ImageNetwork):
 
         from harness.layers.blocks import HiddenLayer, image_norm, initialize, scale_weights
 
-        shape = form.shape
-        if len(shape) != 3:
-            raise ValueError(
-                f"a vgg reads images (channels, height, width); these inputs are {shape}"
-            )
+        shape = image_shape(form, "a vgg")
         halved = 2 ** len(self.blocks)
         if min(shape[1:]) < halved:
             raise ValueError(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from harness.data_spec import Form
 from harness.layers.blocks import ACTIVATIONS, HiddenLayer, image_norm, initialize, scale_weights
 from harness.layers.dropout import Dropout
+from harness.models.base import image_shape
 from harness.models.efficientnet import FIRST, Stage
 
 if TYPE_CHECKING:
@@ -64,11 +65,7 @@ def efficientnet(form: Form, settings: EfficientNet) -> nn.Sequential:
     Raises:
         ValueError: if the inputs are no images (channels, height, width).
     """
-    shape = form.shape
-    if len(shape) != 3:
-        raise ValueError(
-            f"an efficientnet reads images (channels, height, width); these inputs are {shape}"
-        )
+    shape = image_shape(form, "an efficientnet")
     activation = settings.activation
     width = settings.channels(FIRST)
     stride = 1 if settings.images == "small" else 2

@@ -17,6 +17,7 @@ from harness.models.base import (
     Scale,
     Work,
     check_image_layers,
+    check_stages,
 )
 
 if TYPE_CHECKING:
@@ -49,10 +50,7 @@ class Inception(ImageNetwork):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if len(self.blocks) != len(self.channels):
-            raise ValueError(
-                f"`blocks` has {len(self.blocks)} stages and `channels` {len(self.channels)}"
-            )
+        check_stages(self.blocks, self.channels)
         parts = [channels // 16 for channels in self.channels]  # the narrowest convolution
         check_image_layers(self.norm, self.groups, parts, self.activation)
         return self

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from harness.data_spec import Form
 from harness.layers.blocks import HiddenLayer, image_norm, initialize, scale_weights
+from harness.models.base import image_shape
 
 if TYPE_CHECKING:
     from harness.models.inception import Inception
@@ -53,11 +54,7 @@ def inception(form: Form, settings: Inception) -> nn.Sequential:
         ValueError: if the inputs are no images (channels, height, width), or too small to be
             halved between stages.
     """
-    shape = form.shape
-    if len(shape) != 3:
-        raise ValueError(
-            f"an inception network reads images (channels, height, width); these inputs are {shape}"
-        )
+    shape = image_shape(form, "an inception network")
     if min(shape[1:]) < 2 ** (len(settings.blocks) - 1):
         raise ValueError(
             f"{len(settings.blocks)} stages are too many for images of {shape[1]}x{shape[2]}"

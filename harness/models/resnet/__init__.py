@@ -19,6 +19,7 @@ from harness.models.base import (
     Width,
     Work,
     check_image_layers,
+    check_stages,
 )
 
 if TYPE_CHECKING:
@@ -49,10 +50,7 @@ class ResNet(ImageNetwork):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if len(self.blocks) != len(self.channels):
-            raise ValueError(
-                f"`blocks` has {len(self.blocks)} stages and `channels` {len(self.channels)}"
-            )
+        check_stages(self.blocks, self.channels)
         if any(after < before for before, after in pairwise(self.channels)):
             raise ValueError("`channels` must not fall: shortcuts fill new channels with zeros")
         check_image_layers(self.norm, self.groups, self.channels, self.activation)

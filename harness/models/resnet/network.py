@@ -15,6 +15,7 @@ from harness.layers.blocks import (
     initialize,
     scale_weights,
 )
+from harness.models.base import image_shape
 
 if TYPE_CHECKING:
     from harness.models.resnet import ResNet
@@ -74,11 +75,7 @@ def resnet(form: Form, settings: ResNet) -> nn.Sequential:
         ValueError: if the inputs are no images (channels, height, width), or too small to be
             halved by every stage.
     """
-    shape = form.shape
-    if len(shape) != 3:
-        raise ValueError(
-            f"a resnet reads images (channels, height, width); these inputs are {shape}"
-        )
+    shape = image_shape(form, "a resnet")
     blocks, channels = settings.blocks, settings.channels
     if min(shape[1:]) < 2 ** (len(blocks) - 1):
         raise ValueError(f"{len(blocks)} stages are too many for images of {shape[1]}x{shape[2]}")
