@@ -156,3 +156,21 @@ def scale_weights(network: nn.Module, factor: float) -> None:
         for parameter in network.parameters():
             if parameter.ndim >= 2:
                 parameter.mul_(factor)
+
+
+def start(network: nn.Sequential, scheme: str, activation: str, factor: float) -> None:
+    """Draw the initial weights of a network's hidden layers, in order, and of its last layer.
+
+    Args:
+        network: whose last module is linear.
+        scheme: see `initialize`; the last layer starts as one without an activation.
+        activation: of the hidden layers.
+        factor: of all matrices and kernels.
+    """
+    last = network[-1]
+    assert isinstance(last, nn.Linear)
+    for layer in network:
+        if isinstance(layer, HiddenLayer):
+            initialize(layer.linear, scheme, activation)
+    initialize(last, scheme, "identity")
+    scale_weights(network, factor)

@@ -59,7 +59,7 @@ class AlexNet(ImageNetwork):
         """
         from torch import nn
 
-        from harness.layers.blocks import HiddenLayer, initialize, scale_weights
+        from harness.layers.blocks import HiddenLayer, start
 
         shape = image_shape(form, "an alexnet")
         layers: list[nn.Module] = []
@@ -78,11 +78,7 @@ class AlexNet(ImageNetwork):
         ]
         last = nn.Linear(self.dense, form.outputs)
         network = nn.Sequential(*layers, nn.Flatten(), *dense, last)
-        for layer in network:
-            if isinstance(layer, HiddenLayer):
-                initialize(layer.linear, self.initialization, self.activation)
-        initialize(last, self.initialization, "identity")
-        scale_weights(network, self.initialization_scale)
+        start(network, self.initialization, self.activation, self.initialization_scale)
         return network
 
     def work(self, form: Form) -> Work:

@@ -71,7 +71,7 @@ class CNN(ImageNetwork):
         """
         from torch import nn
 
-        from harness.layers.blocks import HiddenLayer, initialize, scale_weights
+        from harness.layers.blocks import HiddenLayer, start
 
         shape = image_shape(form, "a cnn")
         pooling = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}.get(self.pooling)
@@ -94,11 +94,7 @@ class CNN(ImageNetwork):
                                  dropout=self.dropout)]  # fmt: skip
         last = nn.Linear(self.dense or flat, form.outputs)
         network = nn.Sequential(*blocks, nn.Flatten(), *dense, last)
-        for layer in network:
-            if isinstance(layer, HiddenLayer):
-                initialize(layer.linear, self.initialization, self.activation)
-        initialize(last, self.initialization, "identity")
-        scale_weights(network, self.initialization_scale)
+        start(network, self.initialization, self.activation, self.initialization_scale)
         return network
 
     def _block(self, inputs: int, outputs: int) -> nn.Module:

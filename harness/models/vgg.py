@@ -67,7 +67,7 @@ class VGG(ImageNetwork):
         """
         from torch import nn
 
-        from harness.layers.blocks import HiddenLayer, image_norm, initialize, scale_weights
+        from harness.layers.blocks import HiddenLayer, image_norm, start
 
         shape = image_shape(form, "a vgg")
         halved = 2 ** len(self.blocks)
@@ -90,12 +90,8 @@ class VGG(ImageNetwork):
             dense = nn.Linear(before, units)
             layers.append(HiddenLayer(dense, self.activation, dropout=self.dropout))
         last = nn.Linear([flat, *self.dense][-1], form.outputs)
-        for layer in layers:
-            if isinstance(layer, HiddenLayer):
-                initialize(layer.linear, self.initialization, self.activation)
-        initialize(last, self.initialization, "identity")
         network = nn.Sequential(*layers, last)
-        scale_weights(network, self.initialization_scale)
+        start(network, self.initialization, self.activation, self.initialization_scale)
         return network
 
     def work(self, form: Form) -> Work:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.data_spec import Form
-from harness.layers.blocks import ACTIVATIONS, HiddenLayer, initialize, scale_weights
+from harness.layers.blocks import ACTIVATIONS, HiddenLayer, initialize, start
 
 if TYPE_CHECKING:
     from harness.models.lenet import LeNet
@@ -83,7 +83,7 @@ def lenet(form: Form, settings: LeNet) -> nn.Sequential:
             f"lenet reads images (channels, height, width) of at most {SIDE}x{SIDE}; "
             f"these inputs are {shape}"
         )
-    activation, scheme = settings.activation, settings.initialization
+    activation = settings.activation
     second: nn.Module = HiddenLayer(nn.Conv2d(6, 16, 5), activation)
     if settings.connections == "table":
         second = SparseConvolution(settings)
@@ -99,11 +99,7 @@ def lenet(form: Form, settings: LeNet) -> nn.Sequential:
         HiddenLayer(nn.Linear(120, 84), activation),
         last,
     )
-    for layer in network:
-        if isinstance(layer, HiddenLayer):
-            initialize(layer.linear, scheme, activation)
-    initialize(last, scheme, "identity")
-    scale_weights(network, settings.initialization_scale)
+    start(network, settings.initialization, activation, settings.initialization_scale)
     return network
 
 
