@@ -210,11 +210,10 @@ def _to_hub(
 
     with TemporaryDirectory() as folder:
         staged = stage(Path(folder), repository, files, pages, judged)
+        said = f"{len(staged.files)} files, {staged.size / 1e6:.1f} MB"
         if dry_run:
             for file in staged.files:
                 typer.echo(f"  {file.as_posix()}  {(staged.folder / file).stat().st_size:,} bytes")
-        said = f"{len(staged.files)} files, {staged.size / 1e6:.1f} MB"
-        if dry_run:
             typer.echo(f"{repository}: {said} would be uploaded; nothing was")
         else:
             address = upload(staged, repository, {result.study for result in judged})

@@ -11,6 +11,7 @@ from harness.errors import InputError
 from harness.formatting import listed, plural, why
 from harness.publish import FOLDER
 from harness.report.card import card_of, write_card
+from harness.report.verdicts import ORDER
 from harness.report.view import ProfileResult
 
 CARD = """---
@@ -37,7 +38,6 @@ hf download {repository} --repo-type dataset --local-dir evidence
 harness verify --results evidence/results --out evidence/reports
 ```
 """
-VERDICTS = ("supported", "refuted", "inconclusive", "incomplete")
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _card(repository: str, judged: Sequence[ProfileResult], whole: bool) -> str:
     claims = [verdict for result in judged for verdict in result.verdicts]
     rows = []
     for result in judged:
-        counts = [sum(v.verdict == kind for v in result.verdicts) for kind in VERDICTS]
+        counts = [sum(v.verdict == kind for v in result.verdicts) for kind in ORDER]
         place = f"[{result.study}](reports/{FOLDER}/{result.study}/report.md)"
         cells = [place, result.profile, len(result.verdicts), *counts]
         rows.append(f"| {' | '.join(map(str, cells))} |")
