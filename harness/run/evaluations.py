@@ -19,6 +19,10 @@ LM_EVAL, INSPECT = "results_*.json", "*.eval"
 _SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 _ZSTANDARD = 93  # a method of ZIP that Python reads since 3.14 only
 _LARGEST = 2**28
+_UNKNOWN = (
+    "The files say how well finished models did on tasks; how these were trained and chosen is not"
+    " known."
+)
 
 
 def read_lm_eval(root: Path) -> tuple[list[FoundRun], list[str]]:
@@ -58,8 +62,7 @@ def read_lm_eval(root: Path) -> tuple[list[FoundRun], list[str]]:
         written = float(content.get("date") or 0.0)
         took = float(content.get("total_evaluation_time_seconds") or 0.0)
         runs.append(FoundRun(place, settings, {}, written, written + took if took else 0.0, final))
-    notes = ["The files say how well finished models did on tasks; how these were trained and"
-             " chosen is not known."]  # fmt: skip
+    notes = [_UNKNOWN]
     if limited:
         notes.append(f"Of {len(limited)} runs only the first examples were evaluated (`limit`).")
     return runs, notes
@@ -100,8 +103,7 @@ def read_inspect(root: Path) -> tuple[list[FoundRun], list[str]]:
         if run.finished and results.get("completed_samples") != results.get("total_samples"):
             partly.append(run.folder)
         runs.append(run)
-    notes = ["The files say how well finished models did on tasks; how these were trained and"
-             " chosen is not known."]  # fmt: skip
+    notes = [_UNKNOWN]
     if partly:
         notes.append(f"Of {len(partly)} runs not every sample was completed.")
     return runs, notes
