@@ -329,3 +329,17 @@ def test_a_look_that_was_taken_out_of_the_database_is_missed(again, query, says)
     [check] = [check for check in result.checks if check.id == "claims-changed"]
     assert check.outcome == "noted"
     assert says in " ".join(check.says)
+
+
+def test_arms_are_named_by_the_order_of_factors_as_it_was_declared(tmp_path):
+    wide = "factors:\n  width: {path: model.width, levels: [8, 16]}\n"  # after it in the alphabet
+    pair = claim(pair="tanh, relu").replace("]}", "], at: {width: 16}}")
+    for study in ("one", "two"):
+        file = tmp_path / "study.yaml"
+        text = STUDY.format(claims=pair, study=study, seeds=7, levels="relu, tanh")
+        file.write_text(text.replace("factors:\n", wide))
+        options = RunOptions(tmp_path / "results", tmp_path / "reports", in_process=True)
+        run_study(load_study(file), options)
+    results = open_results(tmp_path / "results").judged()
+    assert [verdict.exploratory for result in results for verdict in result.verdicts] == ["", ""]
+    assert {arm.name for arm in results[0].evidence.plan.arms} >= {"16-relu", "16-tanh"}
