@@ -87,7 +87,8 @@ def _shown(name: str) -> bool:
 
 def _read_file(file: Path) -> _Run:
     run = _Run()
-    for record in _records(file.read_bytes()):
+    data = file.read_bytes()
+    for record in _records(data):
         for number, message in fields(record):
             if number == _RUN:
                 _take_run(message, run)
@@ -99,8 +100,9 @@ def _read_file(file: Path) -> _Run:
                 _take_history(message, run)
             elif number == _EXIT:
                 run.finished = dict(fields(message)).get(1, 0) == 0
-    if not run.id:
+    if not run.id and len(data) > len(_HEADER):
         raise ValueError("it names no run")
+    run.id = run.id or file.stem  # nothing was written yet
     clock: Any = run.summary.get("_timestamp")
     run.ended = float(clock) if is_number(clock) else run.started
     return run
@@ -181,7 +183,7 @@ def _item(message: bytes) -> tuple[list[str], Any]:
 
 def _records(data: bytes) -> Iterator[bytes]:
     """Yield the records of a file; one that was cut off at its end is none."""
-    if not data.startswith(_HEADER):
+    if not data.startswith(_HEADER[: len(data)]):
         raise ValueError("it begins otherwise")
     place, parts = len(_HEADER), b""
     while place + 7 <= len(data):

@@ -106,9 +106,10 @@ def test_files_of_wandb_that_are_none_or_cut_off_are_told(place):
     logged("relu", 3)
     (file,) = (place / "logs").rglob("offline-*/*.wandb")
     whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2])  # as of a run that was killed: it has no end
-    with pytest.raises(InputError, match="no finished run"):
-        api.import_runs(WANDB, "logs")
+    for size in (0, 3, 7, len(whole) // 2):  # as of a run that was killed: it has no end
+        file.write_bytes(whole[:size])
+        with pytest.raises(InputError, match="no finished run"):
+            api.import_runs(WANDB, "logs")
     (place / "logs" / "results_1.json").write_text("{}")
     with pytest.raises(InputError, match="name a folder with files of one kind"):
         api.import_runs(WANDB, "logs")
