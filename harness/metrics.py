@@ -46,6 +46,7 @@ class Metric:
         deterministic: whether it is the same whatever the seed, so that equal values prove it.
         root: whether it is the square root of a mean over examples.
         binary: whether it is 0 or 1 for each seed, so that its mean is a share of the seeds.
+        lifted: whether luck alone lifts it above its lower bound, as the largest of differences.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Metric:
     deterministic: bool = False
     root: bool = False
     binary: bool = False
+    lifted: bool = False
 
     @property
     def sign(self) -> int:

@@ -74,7 +74,8 @@ class Handling:
 class TrialData:
     """What one trial is handed. `test` is None unless the trial may read the test split.
 
-    `tokens` is the text of each token id, where inputs are such and it is known.
+    `tokens` is the text of each token id, where inputs are such and it is known. `columns` is the
+    column of a table that each input was made of, where inputs are such and the columns have names.
     """
 
     name: str
@@ -83,6 +84,7 @@ class TrialData:
     test: Examples | None
     handling: Handling = Handling()
     tokens: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,13 @@ class Dataset:
     handling: Handling = Handling()
     fingerprint: str = ""
     tokens: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def for_phase(self, phase: Phase) -> TrialData:
         """Return what a trial of this phase may see: only confirmation gets the test split."""
         test = self.test if phase is Phase.CONFIRMATION else None
-        return TrialData(self.name, self.form, self.examples, test, self.handling, self.tokens)
+        examples, handling = self.examples, self.handling
+        return TrialData(self.name, self.form, examples, test, handling, self.tokens, self.columns)
 
 
 def blocks(count: int, length: int) -> NDArray[np.int64]:

@@ -55,6 +55,11 @@ class Gaps(Component):
         return np.asarray(large & (chance < 2 * self.share))
 
 
+def missing_flag(column: str) -> str:
+    """Return what the input is called that says where values of a column are missing."""
+    return f"{column} is missing"
+
+
 def fills(
     values: NDArray[np.float64], gaps: NDArray[np.bool_], rest: NDArray[np.int64], by: Fill
 ) -> NDArray[np.float64] | None:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from harness.components.base import unsaid
 from harness.data._dataset import Dataset, Examples, Handling
-from harness.data._gaps import Gaps, fills
+from harness.data._gaps import Gaps, fills, missing_flag
 from harness.data._selection import count_selected, drawn, locked_split
 from harness.data.base import Data, DataMissingError, Limit, bundled
 from harness.data_spec import Form
@@ -149,7 +149,7 @@ class Table(Data):
     def load(self, root: Path) -> Dataset:
         """Read the rows."""
         numbers = self.kind == "numbers"
-        inputs, values = self._rows(root)
+        inputs, values, columns = self._rows(root)
         classes = np.zeros(len(inputs), dtype=np.int64) if numbers else values.astype(np.int64)
         rest, test = locked_split(classes, TEST_FRACTION)
         targets = classes
@@ -159,19 +159,24 @@ class Table(Data):
         missing = None if self.gaps is None else self.gaps.drawn(inputs, rest)
         rest = rest[drawn(classes[rest], self.limit)]
         if missing is not None:
-            inputs = self._filled(inputs, missing, rest)
+            inputs, columns = self._filled(inputs, missing, rest, columns)
         return Dataset(
             self.source,
             self.form,
             Examples(inputs[rest], targets[rest]),
             Examples(inputs[test], targets[test]),
             Handling("random" if numbers else "stratified", normalization="feature"),
+            columns=columns,
         )
 
     def _filled(
-        self, inputs: NDArray[np.float32], missing: NDArray[np.bool_], rest: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Return all rows with gaps that are filled, and indicators behind them if asked for."""
+        self,
+        inputs: NDArray[np.float32],
+        missing: NDArray[np.bool_],
+        rest: NDArray[np.int64],
+        columns: tuple[str, ...],
+    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """Return rows whose gaps are filled, indicators behind them if asked for; and columns."""
         assert self.gaps is not None
         filling = fills(inputs.astype(np.float64), missing, rest, self.gaps.fill)
         if filling is None:
@@ -179,10 +184,13 @@ class Table(Data):
                 f"`gaps.share: {self.gaps.share:g}` leaves nothing of a column of {self.source}"
             )
         filled = np.where(missing, filling, inputs).astype(np.float32)
-        return np.hstack([filled, missing]).astype(np.float32) if self.gaps.indicators else filled
+        if not self.gaps.indicators:
+            return filled, columns
+        flags = tuple(missing_flag(name) for name in columns)
+        return np.hstack([filled, missing]).astype(np.float32), columns + flags
 
-    def _rows(self, root: Path) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        """Return inputs (rows, columns) and targets (rows,)."""
+    def _rows(self, root: Path) -> tuple[NDArray[np.float32], NDArray[Any], tuple[str, ...]]:
+        """Return inputs (rows, columns), targets (rows,), and the column of each input."""
         table = _TABLES[self.source]
         if not table.target:
             from sklearn import datasets
@@ -190,20 +198,22 @@ class Table(Data):
             # as measured: the scaled table was scaled by all its rows, those of testing too
             settings = {"scaled": False} if self.kind == "numbers" else {}
             bunch: Any = getattr(datasets, f"load_{self.source}")(**settings)
-            return bunch.data.astype(np.float32), bunch.target
+            return bunch.data.astype(np.float32), bunch.target, tuple(map(str, bunch.feature_names))
         (file,) = self.files(root)
         lines = file.read_text(encoding="utf-8").splitlines()
         between = "\t" if "\t" in lines[0] else ","
         columns = [name.strip("\"'") for name in lines[0].split(between)]
         rows = np.loadtxt(lines[1:], delimiter=between)
         place = columns.index(table.target)
+        columns.remove(table.target)
         inputs = np.delete(rows, place, axis=1).astype(np.float32)
         if self.one_hot:
-            columns.remove(table.target)
             inputs = _one_hot(inputs, {columns.index(n): k for n, k in table.kinds.items()})
+            columns = [name for name in columns if name not in table.kinds]
+            columns += [name for name, count in table.kinds.items() for _ in range(count)]
         # of the affairs the share of time is known; the class is whether there were any
         values = rows[:, place] if self.kind == "numbers" else rows[:, place] > 0
-        return inputs, values
+        return inputs, values, tuple(columns)
 
 
 def _one_hot(inputs: NDArray[np.float32], kinds: Mapping[int, int]) -> NDArray[np.float32]:

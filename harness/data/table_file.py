@@ -11,7 +11,7 @@ from harness.components.base import unsaid
 from harness.data._dataset import Dataset, split
 from harness.data._divide import Divided, divide
 from harness.data._files import Columns, column
-from harness.data._gaps import Fill, fills
+from harness.data._gaps import Fill, fills, missing_flag
 from harness.data._reading import WARNING, column_in_words, column_warnings
 from harness.data.base import DataMissingError
 from harness.data_spec import Form
@@ -25,6 +25,7 @@ MOST_SHOWN = 40
 """Columns that a plan describes."""
 MOST_KINDS = 100  # of one column of text; more are texts, or names of single rows
 Matrix: TypeAlias = "NDArray[np.float32]"
+Named: TypeAlias = "tuple[Matrix, list[str]]"
 
 
 class TableFile(Columns):
@@ -109,16 +110,18 @@ class TableFile(Columns):
             raise DataMissingError(f"{self.path} has no columns beside the target")
         for name in self.categorical:
             column(table, name, self.path)
-        inputs = np.concatenate([_features(table, n, self, divided) for n in names], axis=1)
+        made = [_features(table, name, self, divided) for name in names]
+        inputs = np.concatenate([features for features, _ in made], axis=1)
+        columns = tuple(name for _, made_of in made for name in made_of)
         numbers = self.targets == "numbers"
         outputs = divided.targets.shape[1] if numbers else len(divided.classes)
         rest, test = divided.examples(lambda index: inputs[index])
         form = Form(inputs.shape[1:], outputs, self.targets)
-        return Dataset(self.name, form, rest, test, divided.handling)
+        return Dataset(self.name, form, rest, test, divided.handling, columns=columns)
 
 
-def _features(table: pa.Table, name: str, data: TableFile, divided: Divided) -> Matrix:
-    """Return the features (rows, features) that one column gives."""
+def _features(table: pa.Table, name: str, data: TableFile, divided: Divided) -> Named:
+    """Return the features (rows, features) that one column gives, and what they are made of."""
     import pyarrow as pa
 
     where = data.path
@@ -155,7 +158,7 @@ def _names_kinds(kind: pa.DataType) -> bool:
     return bool(found)
 
 
-def _numbers(values: Any, name: str, data: TableFile, divided: Divided) -> Matrix:
+def _numbers(values: Any, name: str, data: TableFile, divided: Divided) -> Named:
     found = values.to_numpy().astype(np.float64)
     if np.isinf(found).any():
         row = int(np.flatnonzero(np.isinf(found))[0])
@@ -168,10 +171,10 @@ def _numbers(values: Any, name: str, data: TableFile, divided: Divided) -> Matri
         if filling is None:
             raise DataMissingError(f"{data.path}: nothing is known of the column '{name}'")
         found = np.where(gaps, filling[0], found)
-    return _flagged(found[:, None].astype(np.float32), gaps, data, divided)
+    return _flagged(found[:, None].astype(np.float32), gaps, name, data, divided)
 
 
-def _kinds(values: Any, name: str, data: TableFile, divided: Divided) -> Matrix:
+def _kinds(values: Any, name: str, data: TableFile, divided: Divided) -> Named:
     """Return a column for each kind seen outside the test split; others have 0 in all."""
     texts = np.array([None if v is None else str(v) for v in values.to_pylist()], dtype=object)
     gaps = np.array([text is None for text in texts])
@@ -188,19 +191,20 @@ def _kinds(values: Any, name: str, data: TableFile, divided: Divided) -> Matrix:
             "kinds; name the `features` to use, or use `data: {name: texts}`"
         )
     found = np.asarray(texts.astype(str)[:, None] == kinds[None], dtype=np.float32)
-    return _flagged(found, gaps, data, divided)
+    return _flagged(found, gaps, name, data, divided)
 
 
 def _flagged(
-    features: Matrix, gaps: NDArray[np.bool_], data: TableFile, divided: Divided
-) -> Matrix:
-    """Return features (rows, features), and where asked for one that says what was missing.
+    features: Matrix, gaps: NDArray[np.bool_], name: str, data: TableFile, divided: Divided
+) -> Named:
+    """Return features (rows, features), where asked for one that says what was missing, and names.
 
     Not where all gaps are in the test split: no training would know what such a flag means.
     """
+    made_of = [name] * features.shape[1]
     if not data.indicators or not gaps[divided.rest].any():
-        return features
-    return np.hstack([features, gaps[:, None]]).astype(np.float32)
+        return features, made_of
+    return np.hstack([features, gaps[:, None]]).astype(np.float32), [*made_of, missing_flag(name)]
 
 
 def _refuse(gaps: NDArray[np.bool_], name: str, data: TableFile) -> None:

@@ -191,11 +191,15 @@ class Plan:
         return self._trials(workload, [0], Phase.SEARCH, self.tried_probes(arm, workload))[0]
 
     def tried_probes(self, arm: Arm, workload: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-        """Return the probes of other packages that look at an arm's trained networks."""
+        """Return the probes of an arm that only a network and its data show to be right.
+
+        They are those of other packages, and those that look into the data.
+        """
         return tuple(
             kept
             for kept in self._probes(arm, workload)
-            if kept["name"] not in PROBES.own() and not issubclass(class_of(kept), CurveProbe)
+            if not issubclass(class_of(kept), CurveProbe)
+            and (kept["name"] not in PROBES.own() or class_of(kept).reads_data)
         )
 
     def confirmation_trials(

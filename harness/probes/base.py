@@ -76,6 +76,10 @@ class Fitted(Protocol):
         """The text of each token id, where it is known."""
 
     @property
+    def columns(self) -> Sequence[str]:
+        """The column of a table that each input was made of, where it is known."""
+
+    @property
     def workload(self) -> Mapping[str, Any]:
         """Of the trial, resolved."""
 
@@ -166,6 +170,9 @@ class Probe(Component):
     learn by other losses are not compared by them."""
     one_worker: ClassVar[bool] = False
     """Whether it means nothing where several workers train a trial together."""
+    reads_data: ClassVar[bool] = False
+    """Whether only the data show that its settings are right, so that it is tried once before
+    anything is trained."""
 
     @classmethod
     def metric_called(cls, name: str) -> Metric | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from harness.errors import nearest
 from harness.lazy import numpy
 from harness.metrics import Metric
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
@@ -33,7 +34,10 @@ class GroupGaps(Probe):
     """
 
     name: Literal["group_gaps"]
-    column: int = Field(ge=0, description="of the inputs, from 0, whose values are the groups")
+    column: str | Annotated[int, Field(ge=0)] = Field(
+        description="of the table, whose values are the groups: its name; of inputs without names "
+        "its number, from 0"
+    )
     edges: list[float] = Field(
         default_factory=list,
         description="for a column of many values: where one group ends and the next begins, such "
@@ -42,10 +46,11 @@ class GroupGaps(Probe):
     positive: int = Field(1, ge=0, description="the class of recall and rate, by its number")
     smallest: int = Field(20, ge=1, description="test examples that a group needs")
 
+    reads_data: ClassVar[bool] = True
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("group_accuracy_gap", "minimize", bounds=(0, 1)),
-        Metric("group_recall_gap", "minimize", bounds=(0, 1)),
-        Metric("group_rate_gap", "minimize", bounds=(0, 1)),
+        Metric("group_accuracy_gap", "minimize", bounds=(0, 1), lifted=True),
+        Metric("group_recall_gap", "minimize", bounds=(0, 1), lifted=True),
+        Metric("group_rate_gap", "minimize", bounds=(0, 1), lifted=True),
         Metric("group_rate_gap_added", "minimize", bounds=(-1, 1)),
     )
 
@@ -63,7 +68,7 @@ class GroupGaps(Probe):
             return None
         if len(data.form.shape) != 1 or data.form.vocabulary is not None:
             return f"needs a table; the inputs of {data.name} have the shape {data.form.shape}"
-        if self.column >= data.form.shape[0]:
+        if isinstance(self.column, int) and self.column >= data.form.shape[0]:
             return f"looks at column {self.column}, and the inputs have {data.form.shape[0]}"
         if self.positive >= data.form.outputs:
             return f"looks at class {self.positive}, and the data have {data.form.outputs}"
@@ -78,25 +83,54 @@ class GroupGaps(Probe):
         test = test_split(self, fitted)
         outputs = outputs_of(at_rest(fitted.network), test.inputs)
         rows = fitted.test_inputs(numpy.arange(len(test.targets)))
-        if rows.ndim != 2 or self.column >= rows.shape[1] or self.positive >= outputs.shape[1]:
+        if rows.ndim != 2 or self.positive >= outputs.shape[1]:
             raise ValueError(
-                f"group_gaps needs a table with a column {self.column} and a class "
-                f"{self.positive}; inputs have the shape {rows.shape[1:]}, and there are "
-                f"{outputs.shape[1]} classes"
+                f"group_gaps needs a table with a class {self.positive}; inputs have the shape "
+                f"{rows.shape[1:]}, and there are {outputs.shape[1]} classes"
             )
-        groups = self.groups(rows[:, self.column])
+        groups = self.groups(rows[:, self.places(fitted.columns, rows.shape[1])])
         said, true = as_array(outputs.argmax(dim=-1)), as_array(test.targets)
         return Measured(self.gaps(groups, said, true))
 
-    def groups(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the group of each example, (n,), from the values of the column, (n,).
+    def places(self, columns: Sequence[str], inputs: int) -> list[int]:
+        """Return which inputs were made of the column: several where kinds are a column each.
+
+        Args:
+            columns: of the table, of which each input was made; empty where that is not known.
+            inputs: how many there are.
 
         Raises:
-            ValueError: if there are too many different values, and no edges.
+            ValueError: if there is none, or a number stands for a column that has a name.
         """
+        if columns and isinstance(self.column, int):
+            known = ", ".join(f"'{name}'" for name in dict.fromkeys(columns))
+            raise ValueError(
+                f"`column: {self.column}` of group_gaps is a number, and the columns have names, of"
+                f" which an input can be one of several; say which: {known}"
+            )
+        if not columns and isinstance(self.column, str):
+            raise ValueError(
+                f"`column: {self.column}` of group_gaps is a name, and the inputs have none; say "
+                f"its number, 0 to {inputs - 1}"
+            )
+        of = columns or range(inputs)
+        found = [place for place, name in enumerate(of) if name == self.column]
+        if not found:
+            hint = nearest(self.column, columns) if isinstance(self.column, str) else ""
+            raise ValueError(f"group_gaps finds no column '{self.column}' of {inputs} inputs{hint}")
+        return found
+
+    def groups(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the group of each example, (n,), from the inputs made of the column, (n, inputs).
+
+        Raises:
+            ValueError: if there are too many different values, and no edges; or edges of kinds.
+        """
+        if self.edges and values.shape[1] > 1:
+            raise ValueError(f"`edges` of group_gaps: the column {self.column} holds kinds")
         if self.edges:
-            return numpy.asarray(numpy.digitize(values, self.edges))
-        kinds, places = numpy.unique(values, return_inverse=True)
+            return numpy.asarray(numpy.digitize(values[:, 0], self.edges))
+        kinds, places = numpy.unique(values, axis=0, return_inverse=True)
         if len(kinds) > MOST_GROUPS:
             raise ValueError(
                 f"column {self.column} has {len(kinds)} different values, too many for groups; "

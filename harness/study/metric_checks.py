@@ -194,7 +194,22 @@ def _undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | No
         what = f"such a spread of {test.metric}"
     if hypothesis.never(low, high):
         return f"never holds: {what} {shown}"
-    return f"always holds: {what} {shown}" if hypothesis.always(low, high) else None
+    if hypothesis.always(low, high):
+        return f"always holds: {what} {shown}"
+    lifted = measure.neutral is None and (spread or _is_lifted(test.metric, study, looked_at))
+    if lifted and hypothesis.always(math.nextafter(low, math.inf), high):
+        return f"always holds: luck alone lifts {what} above {low:g}; say which size matters"
+    return None
+
+
+def _is_lifted(metric: str, study: Study, looked_at: Sequence[Arm]) -> bool:
+    """Whether luck alone lifts a metric above its lower bound."""
+    split, _, name = metric.partition(".")
+    if split == "probe":
+        return any(p.measures[name].lifted for p in study.probes if name in p.measures)
+    tasks = [arm.workload for arm in looked_at if arm.workload["task"] is not None]
+    found = [task_learned(workload).measures.get(name) for workload in tasks]
+    return split == "test" and any(one is not None and one.lifted for one in found)
 
 
 def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:

@@ -46,7 +46,7 @@ COUNTED: dict[Counted, Metric] = {
     ),
     "calibration_error": Metric(
         "calibration_error", "minimize", "", "distance of confidence from accuracy, mean over "
-        "examples in 15 bins of confidence", _SHARE,
+        "examples in 15 bins of confidence", _SHARE, lifted=True,
     ),
 }  # fmt: skip
 

@@ -152,8 +152,8 @@ class _Check:
                 examples = on_device(data.examples, self.device, data.handling)
                 trial = replace(self.trial, probes=(kept,))
                 program = program_for(trial, form, self.device)
-                given, tokens = self.setting.given, data.tokens
-                context = PackContext(examples, examples, form, program, given, tokens)
+                given, names = self.setting.given, (data.tokens, data.columns)
+                context = PackContext(examples, examples, form, program, given, *names)
                 pack = Pack([trial], context)
                 fitted = Fitted(Outcome({}), trial, context, [], pack.best, pack.initial, 0)
                 run_probes(trial, fitted)

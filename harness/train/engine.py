@@ -341,8 +341,8 @@ class _Session:
         test = None if known.test is None else DeviceData(known.test, self.device)
         program = program_for(trial, known.form, self.device)
         given, ranks = self.setting.given, self.setting.ranks
-        checkpoints, tokens = self.setting.checkpoints, self.data.tokens
-        return PackContext(data, test, known.form, program, given, tokens, checkpoints, ranks)
+        checkpoints, names = self.setting.checkpoints, (known.tokens, known.columns)
+        return PackContext(data, test, known.form, program, given, *names, checkpoints, ranks)
 
     def _data_for(self, trial: Trial) -> TrialData:
         """Return the data, with samples and features of the stages that the trial uses."""

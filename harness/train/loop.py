@@ -106,6 +106,11 @@ class Fitted:
         return self.context.tokens
 
     @property
+    def columns(self) -> Sequence[str]:
+        """The column of a table that each input was made of, where it is known."""
+        return self.context.columns
+
+    @property
     def workload(self) -> Mapping[str, Any]:
         """Of the trial."""
         return self.trial.workload

@@ -63,6 +63,7 @@ class PackContext:
         program: computes steps and evaluations.
         given: the stages that the trials use, by role.
         tokens: the text of each token id, where it is known.
+        columns: the column of a table that each input was made of, where it is known.
         checkpoints: where a trial that trains alone is saved.
         ranks: the processes that train a trial together, if there are several.
     """
@@ -73,6 +74,7 @@ class PackContext:
     program: Program
     given: StagesByRole = field(default_factory=dict)
     tokens: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
 

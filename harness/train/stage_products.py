@@ -164,6 +164,7 @@ def data_of(data: TrialData, given: StagesByRole, device: torch.device) -> Trial
         test = None if data.test is None else embedded(data.test)
         handling = replace(data.handling, normalization="feature")
         data = replace(data, examples=examples, test=test, form=form, handling=handling)
+        data = replace(data, tokens=(), columns=())
     return data
 
 

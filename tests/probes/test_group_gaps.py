@@ -1,10 +1,15 @@
 """Gaps between groups of test examples."""
 
+import json
+
 import numpy as np
 import pytest
 
 from harness.plan import FIXED, make_plan
 from harness.probes.group_gaps import GroupGaps
+from harness.run.conductor import run_study
+from harness.run.outcome import RunOptions
+from harness.store import open_store
 from harness.study import InputError, load_study
 from harness.train import train
 from harness.trial import Phase, Record, State
@@ -30,13 +35,30 @@ def test_gaps_are_those_between_the_best_and_the_worst_group():
 
 
 def test_groups_are_values_or_lie_between_edges():
-    values = np.array([3.0, 25, 30, 39, 40, 3])
+    values = np.array([3.0, 25, 30, 39, 40, 3])[:, None]
     probe = GroupGaps(name="group_gaps", column=0)
     assert probe.groups(values).tolist() == [0, 1, 2, 3, 4, 0]
     aged = GroupGaps(name="group_gaps", column=0, edges=[40, 30])
     assert aged.groups(values).tolist() == [0, 0, 1, 1, 2, 0]
     with pytest.raises(ValueError, match="60 different values, too many for groups; give"):
-        probe.groups(np.arange(60.0))
+        probe.groups(np.arange(60.0)[:, None])
+    kinds = np.eye(3)[[0, 2, 1, 2, 0]]
+    assert probe.groups(kinds).tolist() == [2, 0, 1, 0, 2]
+    with pytest.raises(ValueError, match="`edges` of group_gaps: the column 0 holds kinds"):
+        aged.groups(kinds)
+
+
+def test_a_column_is_found_by_its_name():
+    columns = ("age", "town", "town", "age is missing")
+    assert GroupGaps(name="group_gaps", column="town").places(columns, 4) == [1, 2]
+    assert GroupGaps(name="group_gaps", column="age is missing").places(columns, 4) == [3]
+    assert GroupGaps(name="group_gaps", column=2).places((), 4) == [2]
+    with pytest.raises(ValueError, match="no column 'tuwn' of 4 inputs; did you mean 'town'"):
+        GroupGaps(name="group_gaps", column="tuwn").places(columns, 4)
+    with pytest.raises(ValueError, match="say which: 'age', 'town', 'age is missing'"):
+        GroupGaps(name="group_gaps", column=2).places(columns, 4)
+    with pytest.raises(ValueError, match="say its number, 0 to 3"):
+        GroupGaps(name="group_gaps", column="town").places((), 4)
 
 
 STUDY = {
@@ -49,7 +71,7 @@ STUDY = {
         "batch_size": 128,
     },
     "seeds": 5,
-    "probes": [{"name": "group_gaps", "column": 4}],
+    "probes": [{"name": "group_gaps", "column": "religious"}],
 }
 
 
@@ -62,7 +84,7 @@ def test_a_trial_is_probed_by_the_raw_column(tmp_path):
     events = train([item.trial], data.for_phase(Phase.CONFIRMATION))
     (record,) = (event for event in events if isinstance(event, Record))
     assert record.state is State.COMPLETE, record.reason
-    religious = data.test.inputs[:, 4]
+    religious = data.test.inputs[:, data.columns.index("religious")]
     assert sorted(set(religious)) == [1, 2, 3, 4]
     rates = [data.test.targets[religious == value].mean() for value in (1, 2, 3, 4)]
     found = {name[6:]: value for name, value in record.metrics.items() if "group" in name}
@@ -72,12 +94,22 @@ def test_a_trial_is_probed_by_the_raw_column(tmp_path):
     assert 0 < found["group_recall_gap"] < 1
 
 
+CLAIM = {
+    "id": "unequal",
+    "says": "Groups are treated unequally",
+    "metric": "probe.group_rate_gap",
+    "of": {},
+    "above": 0,
+}
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"probes": [{"name": "group_gaps", "column": 8}]}, "column 8, and the inputs have 8"),
         ({"probes": [{"name": "group_gaps", "column": 1, "positive": 2}]}, "class 2, and the data"),
         ({"workload": {"data": "digits", "model": "mlp"}}, "needs a table"),
+        ({"claims": [CLAIM]}, "above: always holds: luck alone lifts probe.group_rate_gap above 0"),
         (
             {"workload": {"data": {"name": "table", "source": "diabetes"}, "model": "mlp"}},
             "needs a class for each input",
@@ -87,3 +119,17 @@ def test_a_trial_is_probed_by_the_raw_column(tmp_path):
 def test_what_has_no_such_groups_is_refused(changed, message):
     with pytest.raises(InputError, match=message):
         load_study({**STUDY, **changed})
+
+
+def test_a_wrong_column_of_a_file_is_told_before_anything_trains(tmp_path):
+    rows = [f"{30 + i % 40},{'north' if i % 2 else 'south'},{i % 2}" for i in range(200)]
+    (tmp_path / "people.csv").write_text("\n".join(["age,town,ill", *rows]) + "\n")
+    data = {"name": "table_file", "path": "people.csv", "target": "ill"}
+    workload = {**STUDY["workload"], "data": data}
+    study = {**STUDY, "workload": workload, "probes": [{"name": "group_gaps", "column": "tonw"}]}
+    (tmp_path / "groups.yaml").write_text(json.dumps(study))
+    with pytest.raises(InputError, match="no column 'tonw' of 3 inputs; did you mean 'town'"):
+        run_study(load_study(tmp_path / "groups.yaml"), RunOptions(results=tmp_path / "results"))
+    store = open_store(tmp_path / "results")
+    assert (store.executions(), store.states()) == ([], {})
+    store.close()
