@@ -324,6 +324,8 @@ def _row(item: AssignedRecord, levels: Mapping[str, Any]) -> dict[str, Any]:
         row["device"] = _device(item.record.environment)
         if item.record.state in (State.COMPLETE, State.DIVERGED):
             row[DIVERGED] = float(item.record.state is State.DIVERGED)
+    if item.record is not None and item.record.state is State.DIVERGED:
+        row |= item.record.metrics  # what was known before the first step
     if item.record is not None and item.record.state is State.COMPLETE:
         row |= item.record.metrics
         row |= _gaps(item.record.metrics)

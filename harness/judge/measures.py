@@ -98,6 +98,8 @@ class _Sample:
         ended = mine[mine["state"] != "complete"]
         if test.diverged is not None or test.metric == DIVERGED:
             ended = ended[ended["state"] != "diverged"]
+        if test.metric in ended:  # known of a diverged trial as well, such as before its first step
+            ended = ended[ended[test.metric].isna()]
         planned = len(names) * self.seeds
         if len(mine) < planned or len(ended):
             raise MissingEvidence(_what_is_missing(mine, planned))

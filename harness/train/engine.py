@@ -26,7 +26,7 @@ from harness.train.pack import PackContext
 from harness.train.pack_autotuning import choose_pack_size
 from harness.train.packed_program import forget_programs, program_for
 from harness.train.packing_key import LARGEST_PACK, by_key
-from harness.train.probing import run_probes
+from harness.train.probing import known_at_start, run_probes
 from harness.train.records import Recorder, with_changes
 from harness.train.stage_products import StagesByRole, data_of, own_functions
 from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
@@ -319,7 +319,8 @@ class _Session:
             stage = trial.phase is Phase.PRETRAINING and record.state is State.COMPLETE
             return replace(record, products=event.products) if stage else record
         if isinstance(event, Diverged):
-            outcome = Outcome({}, cost=dict(event.cost))
+            known = {} if event.begun is None else known_at_start(trial, event.begun)
+            outcome = Outcome(known, cost=dict(event.cost))
             return self.records.record(trial, State.DIVERGED, outcome, how, event.reason)
         if isinstance(event, Pruned):
             return self.records.record(trial, State.PRUNED, event.outcome, how, event.reason)

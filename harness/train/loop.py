@@ -41,10 +41,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Diverged:
-    """The loss stopped being a finite number."""
+    """The loss stopped being a finite number.
+
+    `begun` is the trial with its initial weights, if a probe looks at them.
+    """
 
     reason: str
     cost: Mapping[str, float]
+    begun: Fitted | None = None
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,7 @@ def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
         reason = _divergence(mine, f"validation.{task.selects}", epoch)
         if reason is not None:
             member.gone = True
-            yield member.trial, Diverged(reason, _cost(pack, member, epoch))
+            yield member.trial, Diverged(reason, _cost(pack, member, epoch), _begun(pack, row))
             continue
         value = sign * mine[f"validation.{task.selects}"]
         if value > member.best:
@@ -227,6 +231,14 @@ def _train_epoch(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:
         yield member.trial, point
     if pack.settings.keep != "last":
         pack.keep_best(improved)
+
+
+def _begun(pack: Pack, row: int) -> Fitted | None:
+    """Return a member as it was before its first step, if that is known."""
+    initial, trial = pack.initial, pack.members[row].trial
+    if initial is None:
+        return None
+    return Fitted(Outcome({}), trial, pack.context, [], initial, initial, row)
 
 
 def _leave(pack: Pack, epoch: int) -> Iterator[tuple[Trial, Event]]:

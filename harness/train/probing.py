@@ -41,6 +41,24 @@ def run_probes(trial: Trial, fitted: Fitted) -> Outcome:
     return outcome
 
 
+def known_at_start(trial: Trial, begun: Fitted) -> dict[str, float]:
+    """Return what probes say of a network before its first step: metrics named `..._start`.
+
+    Of a trial that diverged it is all that they can say.
+
+    Args:
+        trial: that diverged.
+        begun: the trial with its initial weights in place of those that it was trained to.
+    """
+    found: dict[str, float] = {}
+    for kept in trial.probes:
+        kind = class_of(kept)
+        if kind.needs_initial:
+            probe = kind.of_trial(kept)
+            found |= _declared(probe, probe.measure(begun).metrics)
+    return {name: value for name, value in found.items() if name.endswith("_start")}
+
+
 def followed(probe: CurveProbe, trial: Trial, curve: Curve, selects: str) -> dict[str, float]:
     """Return what a probe says of a curve; `selects` is the metric that chooses the epoch."""
     metric = metric_of(probe.metric or selects, trial.workload)

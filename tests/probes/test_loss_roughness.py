@@ -18,14 +18,18 @@ def follow(values, metric=LOSS):
     [([3, 2, 1], 0, 0), ([1, 2, 1], 0.5, 1), ([1, 2, 4], 1, 2), ([4, 1, 2, 1.5], 1 / 4.5, 1)],
 )
 def test_the_share_of_changes_for_the_worse(values, share, rise):
-    assert follow(values) == pytest.approx({"loss_roughness": share, "largest_rise": rise})
+    worst = {"worst_epoch": max(values)}
+    assert follow(values) == pytest.approx({"loss_roughness": share, "largest_rise": rise, **worst})
 
 
 def test_a_score_is_rough_where_it_falls():
     found = follow([0.5, 0.9, 0.7], ACCURACY)
-    assert found == pytest.approx({"loss_roughness": 0.2 / 0.6, "largest_rise": 0.2})
+    assert found == pytest.approx(
+        {"loss_roughness": 0.2 / 0.6, "largest_rise": 0.2, "worst_epoch": 0.5}
+    )
 
 
 def test_what_is_not_known_is_absent():
-    assert follow([1.0]) == {}
-    assert follow([1.0, 1.0]) == {"largest_rise": 0.0}
+    assert follow([]) == {}
+    assert follow([1.0]) == {"worst_epoch": 1.0}
+    assert follow([1.0, 1.0]) == {"worst_epoch": 1.0, "largest_rise": 0.0}

@@ -50,3 +50,15 @@ def test_a_trial_is_probed(make_trial, records_of, blobs):
     assert "probe.training_mode_loss_of_accuracy" not in plain.metrics
     lost = dropping.metrics["test.accuracy"] - dropping.metrics["probe.training_mode_accuracy"]
     assert dropping.metrics["probe.training_mode_loss_of_accuracy"] == pytest.approx(lost)
+
+
+def test_what_was_known_before_the_first_step_is_known_of_a_trial_that_diverges(
+    make_trial, records_of, blobs
+):
+    probes = [{"name": "activation_norms"}, {"name": "gradient_norms"}]
+    rates = [{"name": "sgd", "lr": rate} for rate in (0.01, 1e30)]
+    fine, wild = records_of([make_trial(0, optimizer=o, probes=probes) for o in rates], blobs)
+    assert (fine.state, wild.state) == (State.COMPLETE, State.DIVERGED)
+    starts = {name: value for name, value in fine.metrics.items() if name.endswith("_start")}
+    assert len(starts) == 4
+    assert wild.metrics == pytest.approx(starts)
