@@ -129,7 +129,10 @@ def test_a_wrong_column_of_a_file_is_told_before_anything_trains(tmp_path):
     study = {**STUDY, "workload": workload, "probes": [{"name": "group_gaps", "column": "tonw"}]}
     (tmp_path / "groups.yaml").write_text(json.dumps(study))
     with pytest.raises(InputError, match="no column 'tonw' of 3 inputs; did you mean 'town'"):
-        run_study(load_study(tmp_path / "groups.yaml"), RunOptions(results=tmp_path / "results"))
+        run_study(
+            load_study(tmp_path / "groups.yaml"),
+            RunOptions(results=tmp_path / "results", in_process=True),
+        )
     store = open_store(tmp_path / "results")
     assert (store.executions(), store.states()) == ([], {})
     store.close()
