@@ -45,7 +45,7 @@ class Layout:
 def row_label(layout: Layout, group: Group, member: Member, width: int) -> str:
     """Name an arm on a line of its own, where the title of its group does not stand beside it."""
     whole = f"{group.title}: {member.label}"
-    if len(layout.groups) == 1 or group.single:
+    if len(layout.groups) == 1 or group.single or member.label == member.arm:
         return member.label
     return whole if len(whole) <= width else min(whole, member.arm, key=len)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.figures._layout import lay_out
+from harness.figures._layout import Group, Layout, Member, lay_out, row_label
 from harness.figures._lines import padded, spread
 from harness.plan import make_plan
 from harness.study import study_from_dict
@@ -106,3 +106,12 @@ def test_the_range_of_a_ratio_lies_around_one():
     sides = [{"arm": "a"}, {"arm": "b"}]
     test = ClaimTest(metric="cost.seconds", ratio=sides, greater_by=0.25)
     assert test.hypothesis.ranges(test.measure.log) == ((1.25, math.inf),)
+
+
+def test_arms_that_are_shown_by_their_own_names_stand_without_a_title():
+    groups = tuple(
+        Group(f"Arms ({place})", (Member(name, name, 0),)) for place, name in enumerate("ab", 1)
+    )
+    assert row_label(Layout(groups), groups[0], groups[0].members[0], 40) == "a"
+    levels = Group("depth", (Member("2-relu", "relu", 0),))
+    assert row_label(Layout((*groups, levels)), levels, levels.members[0], 40) == "depth: relu"
