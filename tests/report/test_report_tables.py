@@ -1,5 +1,7 @@
 """Tables that only some designs have: ablations, and importance of several searched settings."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,3 +133,20 @@ def test_importance_is_pooled_over_arms_of_the_same_settings(candidates, known):
     else:
         assert rate.text == "–"
         assert rate.reason
+
+
+def test_arms_of_another_metric_count_for_no_importance():
+    searched = [
+        (arm, {"optimizer.lr": 10.0**-power, "batch_size": 16 * power}, value)
+        for arm, sign in (("full", 1.0), ("without-norm", math.nan))
+        for power, value in zip(range(1, 13), [sign * n for n in range(12)], strict=True)
+    ]
+    evidence = evidence_of(
+        {"full": [0.9]}, searched, factors=FACTORS, design="leave-one-out",
+        search={
+            "space": {"optimizer.lr": {"log": [1e-13, 1]}, "batch_size": {"integer": [1, 256]}},
+            "candidates": 12,
+        },
+    )  # fmt: skip
+    ((arms, count, *_),) = importance(evidence).rows
+    assert (arms.text, count.text) == ("full", "12")

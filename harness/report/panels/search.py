@@ -70,6 +70,7 @@ def _pools(
     """Yield the arms that share at least two settings, with these and their candidates."""
     trials = evidence.trials
     rows = trials[(trials["phase"] == Phase.SEARCH.value) & (trials["state"] == "complete")]
+    rows = rows[rows[metric].notna()]  # arms of another task have another metric
     pools: dict[tuple[str, ...], tuple[list[str], dict[str, Any], _Candidates]] = {}
     for arm in evidence.plan.arms:
         space, mine = evidence.plan.space(arm), rows[rows["arm"] == arm.name]
