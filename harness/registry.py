@@ -6,7 +6,6 @@ The built-in things of a kind are the modules of its package; entry points add t
 from __future__ import annotations
 
 import ast
-import json
 import pkgutil
 import sys
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
+from harness.components.base import read_as
 from harness.own.registered import by_address, load
 from harness.plugins import Kind as PluginKind
 from harness.plugins import Plugin, plugin_of, plugins
@@ -159,7 +159,7 @@ class Kind:
             pydantic.ValidationError: if the settings are not its own.
         """
         settings = {"name": written} if isinstance(written, str) else written
-        return self.find(settings["name"]).model_validate_json(json.dumps(settings), strict=True)
+        return read_as(self.find(settings["name"]), settings)
 
 
 NETWORKS = Kind("harness.models", "models", base="Network", functions=True)
@@ -260,13 +260,6 @@ class Late:
         whole: Any = self.whole() | None  # a model alone would lose its name among `$defs`
         found: dict[str, Any] = handler(TypeAdapter(whole).core_schema)["anyOf"][0]
         return found
-
-
-def read_as(model: type[Any], value: Any) -> Any:
-    """Return what a value of a study file means to a model; an object of the model stays."""
-    if isinstance(value, model):
-        return value
-    return model.model_validate_json(json.dumps(value), strict=True)
 
 
 @dataclass(frozen=True, eq=False)
