@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.documents import emit
+from harness.cli.live import LivePort, live_page
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError
 from harness.formatting import plural
@@ -272,9 +273,15 @@ def export_optuna(
 def ui(
     port: Annotated[int, typer.Option(help="port on this machine")] = 5000,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    live_port: LivePort = None,
     results: options.Results = RESULTS,
 ) -> int:
-    """Serve the MLflow UI on these results, on this machine only unless told otherwise."""
+    """Serve the MLflow UI on these results, on this machine only unless told otherwise.
+
+    Beside it the live page shows how a run goes; it stays on this machine whatever --host says.
+    """
     from harness.track import serve_ui
 
-    return serve_ui(None, host, port, results=str(results))
+    with live_page(results, live_port, stays=False) as page:
+        typer.echo(f"live page of runs: {page}")
+        return serve_ui(None, host, port, results=str(results))
