@@ -325,7 +325,7 @@ class _Reading:
         facts += self._money(costs, left)
         if reused := sum(row.reused for row in self.rows):
             facts.append(("There before", plural(reused, "trial")))
-        if state == "running":
+        if state in ("running", "gone"):
             facts.append(("Last record", ago(self.now - self.written)))
         return facts
 
