@@ -74,8 +74,8 @@ def _card(verdict: Verdict, answer: Answer | None) -> str:
     """Show a claim: verdict, what was claimed, the number in words, drawn, how certain it is."""
     tone = MARKS.get(verdict.verdict, OTHER)
     flag = f"<br><small><b>{escape(verdict.flag)}</b></small>" if verdict.flag else ""
-    numbers = [with_interval(verdict.effect, verdict.ci_low, verdict.ci_high), verdict.counted]
-    said = answer.sentence if answer else ", ".join(filter(None, numbers))
+    effect = with_interval(verdict.effect, verdict.ci_low, verdict.ci_high)
+    said = answer.sentence if answer else f"{effect}, {plural(verdict.seeds, verdict.unit)}"
     drawn = str(answer.strip) if answer else ""
     small = " · ".join(filter(None, [answer.certainty if answer else "", verdict.scope.words]))
     return (
@@ -116,7 +116,9 @@ def result_text(result: Result) -> str:
     lines = [f"{result.study} ({result.profile}): {plural(len(result.verdicts), 'claim')}"]
     for verdict in result.verdicts:
         effect = with_interval(verdict.effect, verdict.ci_low, verdict.ci_high)
-        lines.append(f"{verdict.words}: {verdict.says} ({effect}, {verdict.counted})")
+        lines.append(
+            f"{verdict.words}: {verdict.says} ({effect}, {plural(verdict.seeds, verdict.unit)})"
+        )
         lines += [f"  {verdict.flag}"] if verdict.flag else []
     return "\n".join(lines)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from harness.formatting import plural, with_interval
+from harness.judged import Verdict
 from harness.report.blocks import Table
 
 _SPECIAL = {
@@ -15,6 +18,7 @@ _SPECIAL = {
 }  # fmt: skip
 _SUPERSCRIPTS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _POWER = re.compile(f"[{_SUPERSCRIPTS}]+")
+_FIT = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
 _LONG = 28
 """A column with longer texts than this gets a width and is broken into lines."""
 
@@ -29,7 +33,10 @@ def escape_latex(text: str) -> str:
 
 
 def latex_table(table: Table, label: str) -> str:
-    """Return a floating table with caption and label; it needs the package booktabs."""
+    """Return a floating table with caption and label; it needs the packages booktabs, graphicx.
+
+    One that is wider than its column is made smaller as a whole.
+    """
     rows = [[escape_latex(cell.text) for cell in row] for row in table.rows]
     notes = " ".join(filter(None, [table.note, *map(_sentence, table.reasons)]))
     body = "\n".join(" & ".join(row) + r" \\" for row in rows)
@@ -37,8 +44,8 @@ def latex_table(table: Table, label: str) -> str:
     note = f"\n\\par\\smallskip\\footnotesize {escape_latex(notes)}" if notes else ""
     return (
         f"\\begin{{table}}\n\\caption{{{escape_latex(table.caption)}}}\n\\label{{{label}}}\n"
-        f"\\centering\\small\n\\begin{{tabular}}{{{_columns(table)}}}\n\\toprule\n{head} \\\\\n"
-        f"\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}{note}\n\\end{{table}}\n"
+        f"\\centering\\small\n{_FIT}\\begin{{tabular}}{{{_columns(table)}}}\n\\toprule\n"
+        f"{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}}}{note}\n\\end{{table}}\n"
     )
 
 
@@ -55,3 +62,31 @@ def _columns(table: Table) -> str:
         else:
             kinds.append("r" if column and all(cell.numeric for cell in column) else "l")
     return "".join(kinds)
+
+
+def claims_table(verdicts: Sequence[Verdict], caption: str, label: str) -> str:
+    """Return a floating table of claims, effects and verdicts whose lines break to fit a column."""
+    rows = [
+        " & ".join(
+            map(escape_latex, (v.says, _numbers(v), v.words + (f" ({v.flag})" if v.flag else "")))
+        )
+        for v in verdicts
+    ]
+    body = " \\\\\n\\addlinespace\n".join(rows)
+    ragged = ">{\\raggedright\\arraybackslash}"
+    widths = "".join(f"{ragged}p{{{share}\\linewidth}}" for share in (0.38, 0.3, 0.2))
+    return (
+        f"\\begin{{table}}\n\\caption{{{escape_latex(caption)}}}\n\\label{{{label}}}\n\\centering"
+        f"\\footnotesize\n\\begin{{tabular}}{{@{{}}{widths}@{{}}}}\n\\toprule\n"
+        "Claim & Effect [interval] & Verdict \\\\\n\\midrule\n"
+        f"{body} \\\\\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
+    )
+
+
+def _numbers(verdict: Verdict) -> str:
+    effect = with_interval(verdict.effect, verdict.ci_low, verdict.ci_high)
+    return (
+        f"{effect}, {plural(verdict.seeds, verdict.unit)}"
+        if verdict.effect is not None
+        else verdict.reason
+    )
