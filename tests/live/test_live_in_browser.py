@@ -60,6 +60,21 @@ def more_than(page, count):
     )
 
 
+def check_a_failure(page):
+    """It opens by the keyboard, stays open, and keeps the focus while the page changes."""
+    summary = page.locator(".failure summary").first
+    summary.focus()
+    page.keyboard.press("Enter")
+    trace = page.locator(".failure pre").first
+    assert "Traceback" in trace.inner_text()
+    assert "a layer of <b>my own</b> & its mistake" in trace.inner_text()
+    more_than(page, done(page))
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    assert page.locator(".failure[open]").count() == 1
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
 def test_a_run_is_followed_through_its_death_to_its_end(page, tmp_path, servers, free_port):
     study = lay_out(tmp_path)
     servers.append(free_port)
@@ -86,18 +101,7 @@ def test_a_run_is_followed_through_its_death_to_its_end(page, tmp_path, servers,
     says(page, "EUR", ".facts")
     says(page, "about", ".facts")
 
-    # a failure opens by the keyboard, stays open, and keeps the focus while the page changes
-    summary = page.locator(".failure summary").first
-    summary.focus()
-    page.keyboard.press("Enter")
-    trace = page.locator(".failure pre").first
-    assert "Traceback" in trace.inner_text()
-    assert "a layer of <b>my own</b> & its mistake" in trace.inner_text()
-    more_than(page, done(page))
-    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
-    assert page.locator(".failure[open]").count() == 1
-    found = Axe().run(page).response["violations"]
-    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+    check_a_failure(page)
 
     # the conductor is killed
     assert conductor_of(tmp_path / "results")[0] == run.process.pid
