@@ -46,6 +46,7 @@ def export(
     for result in results:
         (view,) = views_of([result])
         target = folder / result.study / result.profile
+        target.mkdir(parents=True, exist_ok=True)
         tell("methods and tables")
         _write_methods(view, target)
         write_all(target / "tables", _tables(view), "*.tex")
@@ -86,8 +87,7 @@ def _paper(target: Path) -> str:
     ]
     body = "\n\\clearpage\n".join(["\\input{methods}", *tables, *figures])
     return (
-        "\\documentclass{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage[T1]{fontenc}\n"
-        "\\usepackage{array,booktabs,graphicx}\n\\begin{document}\n"
+        "\\documentclass{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage{array,booktabs,graphicx}\n\\begin{document}\n"
         f"{body}\n\\bibliographystyle{{plain}}\n\\bibliography{{references}}\n\\end{{document}}\n"
     )
 

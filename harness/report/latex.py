@@ -15,9 +15,12 @@ _SPECIAL = {
     "<": r"$<$", ">": r"$>$", "|": r"$|$", "−": "$-$", "–": "--", "±": r"$\pm$", "×": r"$\times$",
     "÷": r"$\div$", "→": r"$\to$", "≤": r"$\leq$", "≥": r"$\geq$", "µ": r"$\mu$", "\u00a0": "~",
     "“": "``", "”": "''", "…": r"\dots{}", "α": r"$\alpha$", "ρ": r"$\rho$",
+    "✓": r"$\surd$", "✗": r"$\times$", "⚠": "!", "·": r"$\cdot$", "∞": r"$\infty$",
 }  # fmt: skip
 _SUPERSCRIPTS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _POWER = re.compile(f"[{_SUPERSCRIPTS}]+")
+_LATIN = 0xFF
+_RAGGED = r">{\raggedright\arraybackslash}"
 _FIT = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
 _LONG = 28
 """A column with longer texts than this gets a width and is broken into lines."""
@@ -28,12 +31,19 @@ def escape_latex(text: str) -> str:
     powers = str.maketrans(_SUPERSCRIPTS, "-0123456789")
     parts = _POWER.split(text)
     found = [f"$^{{{power.translate(powers)}}}$" for power in _POWER.findall(text)] + [""]
-    plain = ["".join(_SPECIAL.get(letter, letter) for letter in part) for part in parts]
+    plain = ["".join(map(_letter, part)) for part in parts]
     return "".join(a + b for a, b in zip(plain, found, strict=True))
 
 
+def _letter(letter: str) -> str:
+    """Return a letter of any script as it is, a sign that LaTeX may lack by its number."""
+    if letter.isascii() or letter.isalpha() or letter in _SPECIAL:
+        return _SPECIAL.get(letter, letter)
+    return f"[U+{ord(letter):04X}]" if ord(letter) > _LATIN else letter
+
+
 def latex_table(table: Table, label: str) -> str:
-    """Return a floating table with caption and label; it needs the packages booktabs, graphicx.
+    """Return a floating table with caption and label; it needs array, booktabs, graphicx.
 
     One that is wider than its column is made smaller as a whole.
     """
@@ -58,7 +68,7 @@ def _columns(table: Table) -> str:
     for index, _ in enumerate(table.columns):
         column = [row[index] for row in table.rows]
         if any(len(cell.text) > _LONG for cell in column) and not any(c.numeric for c in column):
-            kinds.append(r"p{0.34\linewidth}")
+            kinds.append(_RAGGED + r"p{0.34\linewidth}")
         else:
             kinds.append("r" if column and all(cell.numeric for cell in column) else "l")
     return "".join(kinds)
@@ -73,8 +83,7 @@ def claims_table(verdicts: Sequence[Verdict], caption: str, label: str) -> str:
         for v in verdicts
     ]
     body = " \\\\\n\\addlinespace\n".join(rows)
-    ragged = ">{\\raggedright\\arraybackslash}"
-    widths = "".join(f"{ragged}p{{{share}\\linewidth}}" for share in (0.38, 0.3, 0.2))
+    widths = "".join(f"{_RAGGED}p{{{share}\\linewidth}}" for share in (0.38, 0.3, 0.2))
     return (
         f"\\begin{{table}}\n\\caption{{{escape_latex(caption)}}}\n\\label{{{label}}}\n\\centering"
         f"\\footnotesize\n\\begin{{tabular}}{{@{{}}{widths}@{{}}}}\n\\toprule\n"

@@ -47,7 +47,7 @@ def ended(tmp_path_factory, tmp_path, unmirrored):
     folder = shared(
         tmp_path_factory,
         "interrupted",
-        lambda made: interrupted(lay_out(made), made, 10, live=True),
+        lambda made: interrupted(lay_out(made), made, 16, live=True),
     )
     shutil.copytree(folder, tmp_path / "copy")
     return tmp_path / "copy"

@@ -171,7 +171,7 @@ def test_what_runs_now_is_told_and_forgotten(tmp_path, unmirrored, stopped_after
     assert told.slots == 1
     (tmp_path / "results" / "live.json").write_text("{")
     assert read_status(tmp_path / "results") is None
-    assert shown(tmp_path).running == ()
+    assert list(shown(tmp_path).running) == []
 
 
 # --- a look is a look ---------------------------------------------------------------------------

@@ -65,8 +65,8 @@ def test_figures_are_pdfs_with_fonts_and_tables_are_whole(exported):
     assert (exported / "figures" / "effects.pdf").read_bytes().startswith(b"%PDF")
     names = {file.stem for file in (exported / "tables").iterdir()}
     assert names == {
-        "claims", "verdicts", "leaderboard", "arms", "examples", "single-examples", "probes", "costs",
-        "costs-by-arm", "failures", "checks",
+        "claims", "verdicts", "leaderboard", "arms", "examples", "single-examples", "probes",
+        "costs", "costs-by-arm", "failures", "checks",
     }  # fmt: skip
     for file in (exported / "tables").iterdir():
         text = file.read_text()
@@ -92,6 +92,8 @@ def test_the_same_results_give_the_same_files(exported, finished, tmp_path):
         ("50 % & a_b", r"50 \% \& a\_b"),
         ("−0.5 ± 2×10⁻³", r"$-$0.5 $\pm$ 2$\times$10$^{-3}$"),
         (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("✓ fine ☃", r"$\surd$ fine [U+2603]"),
+        ("größer, 幅", "größer, 幅"),
         ("x² + y^2", r"x$^{2}$ + y\textasciicircum{}2"),
     ],
 )
