@@ -40,13 +40,22 @@ def live(
     """
     from harness.live import serve
 
-    serve(results, port, tell=_tell, owner=owner)
+    serve(results, port, tell=_tell if owner is None else _tell_owner, owner=owner)
     return 0
 
 
 def _tell(address: str) -> None:
-    typer.echo(f"live page: {address}  (Ctrl-C ends it)" if sys.stdout.isatty() else address)
+    typer.echo(f"live page: {address}  (Ctrl-C ends it)")
     sys.stdout.flush()
+
+
+def _tell_owner(address: str) -> None:
+    """Give the address to the process that started this one, which may end before it."""
+    typer.echo(address)
+    sys.stdout.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
 
 
 @contextmanager

@@ -115,7 +115,7 @@ class Watch:
     def _read(self, run: int | None) -> View:
         now = time.time()
         conductor = conductor_of(self.results)
-        preparing = "A run is being prepared: its networks are checked first."
+        preparing = "A run is being prepared, which checks its networks first; or a pilot is run."
         if not (self.results / DATABASE).is_file():
             return View("none", preparing if conductor else "This page begins with a run.", now)
         with closing(open_to_read(self.results)) as store:
@@ -134,6 +134,8 @@ class Watch:
             if state == "running" and not (latest and holds):
                 state = "gone"
             waits = preparing if conductor and latest and not holds else ""
+            if conductor and latest and holds and state != "running":
+                waits = "The claims are judged and the report is written now."
             return replace(reading.view(state, waits), runs=runs, current=latest)
 
 
