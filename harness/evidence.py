@@ -270,17 +270,22 @@ def trained_alone(rows: pd.DataFrame) -> pd.Series:
     return rows["cost.pack_size"].isna() | (rows["cost.pack_size"] <= 1)
 
 
-def gather(source: RecordSource, execution: Execution) -> Evidence:
-    """Collect the evidence of one execution."""
-    assigned = source.assigned_records(execution.id)  # first, since it tells if anything is damaged
+def plan_of(execution: Execution) -> Plan:
+    """Return the plan of an execution, rebuilt from what was declared."""
     study, arms = study_from_dict(execution.declaration)
-    plan = make_plan(
+    return make_plan(
         study,
         arms,
         profile=execution.profile,
         overrides=execution.context.get("overrides", {}),
         fingerprints=execution.context.get("fingerprints", {}),
     )
+
+
+def gather(source: RecordSource, execution: Execution, plan: Plan | None = None) -> Evidence:
+    """Collect the evidence of one execution, whose plan may be at hand."""
+    assigned = source.assigned_records(execution.id)  # first, since it tells if anything is damaged
+    plan = plan or plan_of(execution)
     levels = {arm.name: arm.levels for arm in plan.all_arms}
     rows, points, details = [], [], {}
     environments: dict[str, dict[str, Any]] = {}

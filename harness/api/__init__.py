@@ -103,6 +103,7 @@ def run(
     models: Literal["log", "register"] | None = None,
     max_time: str | None = None,
     max_cost: float | None = None,
+    live: bool = False,
     observers: Sequence[Observer] = (),
 ) -> Result:
     """Run a study, or go on with it: train what has no record yet, judge, write the report.
@@ -121,6 +122,7 @@ def run(
         max_time: such as `8 h`, after which no trial is started; what has been decided by then is
             judged and reported, and `stopped` of the result says so.
         max_cost: the same, in the currency of the study's prices.
+        live: let the page of `harness live` show the run: what runs now, and provisional effects.
         observers: told of everything that happens (see `harness.run.observer`).
 
     Raises:
@@ -140,6 +142,7 @@ def run(
         models=models,
         max_time=max_time,
         max_cost=max_cost,
+        live=live,
         observers=lambda: observers,
     )[0]
 
@@ -157,6 +160,7 @@ def run_all(
     models: Literal["log", "register"] | None = None,
     max_time: str | None = None,
     max_cost: float | None = None,
+    live: bool = False,
     observers: Callable[[], Sequence[Observer]] = tuple,
 ) -> list[Result]:
     """Run several studies, one after the other; all are checked before the first one runs.
@@ -170,17 +174,26 @@ def run_all(
     loaded = [load(study) for study in studies]
     limits = _limits(max_time, max_cost, loaded)
     from harness.run.conductor import run_study
+    from harness.run.live import LiveObserver
     from harness.run.mirroring import MirrorObserver
     from harness.run.outcome import RunOptions
     from harness.run.reports import refresh_scoreboard
 
     folder, out = Path(results), Path(reports)
     options = RunOptions(
-        folder, out, Path(data) if data else None, address, in_process, retrain_damaged, limits
+        folder,
+        out,
+        Path(data) if data else None,
+        address,
+        in_process,
+        retrain_damaged,
+        limits,
+        live,
     )
     done: list[Result] = []
     for study in loaded:
-        watching = [*observers(), MirrorObserver(tracking_uri, folder)]
+        watching = [*observers(), *([LiveObserver(folder)] if live else [])]
+        watching.append(MirrorObserver(tracking_uri, folder))
         ran = run_study(study, options, watching)
         logged = _log_networks(ran, models, options, tracking_uri, watching) if models else []
         done.append(Result.of_run(ran, folder, logged))

@@ -8,16 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.notebook import plan_page, result_page
+from harness.api.notebook import plan_page, plan_text, result_page, result_text
 from harness.judged import Verdict
 from harness.run.outcome import RunResult
+from harness.trial import Phase
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.evidence import Evidence
+    from harness.figures import Picture
     from harness.plan import Plan
     from harness.report import ProfileResult
+    from harness.report.answers import Answer
     from harness.run.prepare import Outlook
 
 CLAIM_COLUMNS = (
@@ -26,7 +29,7 @@ CLAIM_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Planned:
     """What a run will do.
 
@@ -53,11 +56,14 @@ class Planned:
         """The time of these trials on one worker, in seconds; None before any was measured."""
         return self.outlook.seconds
 
+    def __repr__(self) -> str:
+        return plan_text(self)
+
     def _repr_html_(self) -> str:
         return plan_page(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result(RunResult):
     """What came of one profile of a study, as `harness.run.outcome.RunResult` says.
 
@@ -98,19 +104,62 @@ class Result(RunResult):
         """One row per trial of every phase; the columns are those of `harness.evidence.Evidence`.
 
         `arm`, `phase`, `candidate`, `seed`, `state`, `level.<factor>`, `parameter.<path>`, the
-        metrics (`test.accuracy`) and what the trial cost (`cost.seconds`).
+        metrics (`test.accuracy`) and what the trial cost (`cost.seconds`). Levels that are numbers
+        are numbers, also where some arms have none; so are candidates.
         """
-        return self._evidence.trials
+        return self._typed(self._evidence.trials)
 
     @property
     def evidence(self) -> pd.DataFrame:
         """The rows of `trials` that verdicts rest on: the confirmation trials."""
-        return self._evidence.confirmation
+        return self._typed(self._evidence.confirmation)
 
     @property
     def curves(self) -> pd.DataFrame:
-        """One row per confirmation trial and epoch: arm, seed, epoch and the metrics."""
-        return self._evidence.curves
+        """One row per confirmation trial and epoch: arm, phase, levels, seed, epoch, metrics."""
+        curves = self._evidence.curves.copy()
+        curves.insert(1, "phase", Phase.CONFIRMATION.value)
+        plan = self._evidence.plan
+        levels = {arm.name: arm.levels for arm in plan.all_arms}
+        for place, factor in enumerate(plan.study.factors):
+            values = [levels[arm].get(factor) for arm in curves["arm"]]
+            curves.insert(2 + place, f"level.{factor}", values)
+        return self._typed(curves)
+
+    def _typed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give whole numbers and truth values their type, also where some rows have none."""
+        plan = self._evidence.plan
+        kinds = {
+            f"level.{name}": _kind_of([arm.levels.get(name) for arm in plan.arms])
+            for name in plan.study.factors
+        }
+        kinds["candidate"] = "int64"
+        wanted = {
+            name: _WITH_GAPS.get(kind, kind) if frame[name].isna().any() else kind
+            for name, kind in kinds.items()
+            if kind and name in frame
+        }
+        return frame.astype(wanted)
+
+    @cached_property
+    def figures(self) -> Mapping[str, Picture]:
+        """The figures of the report by name; `panels` of each are figures of matplotlib.
+
+        They can be restyled and saved: `result.figures["effects"].panels[0].axes[0]`. A notebook
+        shows a picture as it is.
+        """
+        from harness.figures import FIGURES, draw
+
+        evidence, verdicts = self._evidence, self.verdicts
+        drawn = (one for name in FIGURES.names() for one in draw(name, evidence, verdicts))
+        return {picture.name: picture for picture in drawn}
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        """The answer to every claim: `sentence` with its number in words, `certainty`, `row`."""
+        from harness.report.answers import answers
+
+        return answers(self._evidence, self.verdicts)
 
     @property
     def claims(self) -> pd.DataFrame:
@@ -163,6 +212,9 @@ class Result(RunResult):
             documents.append({name: fields.pop(name) for name in _FIRST} | fields | whole)
         return documents
 
+    def __repr__(self) -> str:
+        return result_text(self)
+
     def _repr_html_(self) -> str:
         return result_page(self)
 
@@ -171,3 +223,13 @@ _FIRST = (
     "id", "study", "profile", "source", "verdict", "effect", "ci_low", "ci_high", "p_value",
     "p_corrected", "seeds", "trials",
 )  # fmt: skip
+_WITH_GAPS = {"int64": "Int64", "bool": "boolean"}
+"""The types of pandas that know of absent values, by those that do not."""
+
+
+def _kind_of(levels: Sequence[Any]) -> str:
+    """Return the type of a column of levels, without a gap; empty if it has none in common."""
+    kinds = {type(level) for level in levels if level is not None}
+    if kinds <= {int, float} and kinds:
+        return "int64" if kinds == {int} else "float64"
+    return "bool" if kinds == {bool} else ""

@@ -22,6 +22,7 @@ from harness.cli import (
     guarding,
     importing,
     launching,
+    live,
     models,
     results,
     studies,
@@ -56,6 +57,7 @@ benchmark.register(app)
 models.register(app)
 importing.register(app)
 launching.register(app)
+live.register(app)
 
 
 class _Signals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,9 @@ import typer
 
 from harness.cli import options
 from harness.cli.documents import emit
+from harness.cli.live import LivePort, live_page
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError
-from harness.formatting import plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,9 @@ def report(
     export_to: Annotated[
         Path | None,
         typer.Option(
-            "--export", metavar="DIR", help="write LaTeX tables, PDF figures, CSV and Parquet there"
+            "--export",
+            metavar="DIR",
+            help="write methods, tables, figures, references and data for a paper there",
         ),
     ] = None,
     compared: Annotated[
@@ -89,14 +92,20 @@ def _export(results: Path, studies: list[str] | None, folder: Path) -> int:
     at_hand = open_results(results)
     wanted = at_hand.named(studies)
     check_writable(folder)
-    typer.echo(f"harness: judging {plural(len(wanted), 'study', 'studies')}", err=True)
-    judged = at_hand.judged(wanted)
+    judged = []
+    for place, name in enumerate(wanted, 1):
+        typer.echo(f"harness: judging {name}, {place} of {len(wanted)}", err=True)
+        judged += at_hand.judged([name])
     for place, result in enumerate(judged, 1):
-        told_of = f"{result.study} ({result.profile})"
-        typer.echo(f"harness: exporting {told_of}, {place} of {len(judged)}", err=True)
-        for written in export([result], folder):
+        told_of = f"{result.study} ({result.profile}), {place} of {len(judged)}"
+        tell = partial(_tell_of, told_of)
+        for written in export([result], folder, tell):
             typer.echo(f"{written}")
     return told([*at_hand.faults_of(wanted), *left_out(judged)], wanted)
+
+
+def _tell_of(what: str, part: str) -> None:
+    typer.echo(f"harness: {what}: {part}", err=True)
 
 
 def _compare(
@@ -272,9 +281,15 @@ def export_optuna(
 def ui(
     port: Annotated[int, typer.Option(help="port on this machine")] = 5000,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    live_port: LivePort = None,
     results: options.Results = RESULTS,
 ) -> int:
-    """Serve the MLflow UI on these results, on this machine only unless told otherwise."""
+    """Serve the MLflow UI on these results, on this machine only unless told otherwise.
+
+    Beside it the live page shows how a run goes; it stays on this machine whatever --host says.
+    """
     from harness.track import serve_ui
 
-    return serve_ui(None, host, port, results=str(results))
+    with live_page(results, live_port, stays=False) as page:
+        typer.echo(f"live page of runs: {page}")
+        return serve_ui(None, host, port, results=str(results))

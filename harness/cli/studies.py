@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.documents import emit
+from harness.cli.live import LivePort, live_page
 from harness.cli.options import REPORTS, RESULTS
 from harness.cli.width import in_width
 from harness.errors import InputError, Problem, nearest
@@ -182,6 +184,10 @@ def run(
         list[str] | None,
         typer.Option(help="log trials also to tensorboard:FOLDER, or wandb:FOLDER (offline)"),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="serve a page that shows the run while it goes on")
+    ] = False,
+    live_port: LivePort = None,
     results: options.Results = RESULTS,
     out: options.Reports = REPORTS,
     data_root: options.DataRoot = None,
@@ -193,20 +199,26 @@ def run(
 
     loggers = [open_logger(said) for said in log or ()]
     loaded = _load_all(studies, profile, all_profiles, overrides or ())
-    finished = run_all(
-        loaded,
-        results=results,
-        reports=out,
-        data=data_root,
-        address=address,
-        in_process=in_process,
-        retrain_damaged=retrain_damaged,
-        tracking_uri=tracking_uri,
-        models="register" if register else "log" if models else None,
-        max_time=max_time,
-        max_cost=max_cost,
-        observers=lambda: [*([] if as_json else [_display(results, tracking_uri)]), *loggers],
-    )
+    if live_port is not None and not live:
+        raise InputError("--live-port goes with --live")
+    with live_page(results, live_port, stays=True) if live else nullcontext() as page:
+        if page:
+            typer.echo(f"live page: {page}", err=True)
+        finished = run_all(
+            loaded,
+            results=results,
+            reports=out,
+            data=data_root,
+            address=address,
+            in_process=in_process,
+            retrain_damaged=retrain_damaged,
+            tracking_uri=tracking_uri,
+            models="register" if register else "log" if models else None,
+            max_time=max_time,
+            max_cost=max_cost,
+            live=live,
+            observers=lambda: [*([] if as_json else [_display(results, tracking_uri)]), *loggers],
+        )
     if as_json:
         documents = [result.to_dict() for result in finished]
         emit(documents[0] if len(documents) == 1 else documents)

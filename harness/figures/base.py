@@ -54,6 +54,9 @@ class Picture:
         """Return each panel as a PDF with embedded fonts; equal panels give equal bytes."""
         return [pdf_bytes(panel) for panel in self.panels]
 
+    def _repr_png_(self) -> bytes:  # what a notebook shows
+        return self.png()
+
     def png(self) -> bytes:
         """Return all panels as one PNG on white, twice as fine as a plain screen."""
         return png_bytes(self.panels, self.columns)

@@ -16,18 +16,28 @@ from harness.evidence import Evidence
 from harness.judged import Verdict
 from harness.report.blocks import Table, flat
 from harness.report.build import write, write_all
-from harness.report.latex import latex_table
+from harness.report.latex import claims_table, latex_table
+from harness.report.methods import Methods
 from harness.report.view import ProfileResult, ProfileView, views_of
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
+def export(
+    results: Sequence[ProfileResult], folder: Path, tell: Callable[[str], None] = lambda _: None
+) -> list[Path]:
     """Write what papers and other tools need of these results; the same results, the same bytes.
 
-    Each profile gets `<study>/<profile>/` with `tables/*.tex` (booktabs), `figures/*.pdf` (one for
-    each panel), and the tidy evidence as CSV and Parquet: `trials` (a row per trial, its states,
-    settings, metrics and costs), `curves` (a row per confirmation trial and epoch) and `verdicts`.
+    Each profile gets `<study>/<profile>/` with `methods.tex` and `methods.txt` (the paragraph with
+    its numbers filled in), `references.bib`, `tables/*.tex` (booktabs; none is wider than its
+    column), `figures/*.pdf` (one for each panel), `paper.tex`, which holds all of these, and the
+    tidy evidence as CSV and Parquet: `trials` (a row per trial, its states, settings, metrics and
+    costs), `curves` (a row per confirmation trial and epoch) and `verdicts`.
+
+    Args:
+        results: of the profiles.
+        folder: that gets a folder of each study.
+        tell: is given what is written next, in a few words.
 
     Returns:
         The folder of each profile.
@@ -36,8 +46,13 @@ def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
     for result in results:
         (view,) = views_of([result])
         target = folder / result.study / result.profile
+        target.mkdir(parents=True, exist_ok=True)
+        tell("methods and tables")
+        _write_methods(view, target)
         write_all(target / "tables", _tables(view), "*.tex")
-        write_all(target / "figures", _figures(view), "*.pdf")
+        write_all(target / "figures", _figures(view, tell), "*.pdf")
+        write(target / "paper.tex", _paper(target).encode())
+        tell("trials, curves and verdicts")
         for name, make in _frames(view).items():
             for suffix, encode in (("csv", _csv), ("parquet", _parquet)):
                 file = f"{name}.{suffix}"
@@ -48,7 +63,44 @@ def export(results: Sequence[ProfileResult], folder: Path) -> list[Path]:
     return folders
 
 
+def _write_methods(view: ProfileView, target: Path) -> None:
+    """Write the paragraph for a paper, and what it cites."""
+    methods = Methods(view.evidence, view.result.verdicts)
+    for file, make in (
+        ("methods.txt", lambda: methods.paragraph() + "\n"),
+        ("methods.tex", methods.latex),
+        ("references.bib", methods.bibtex),
+    ):
+        made = view.part(f"the file {file}", make)
+        if made:
+            write(target / file, made.encode())
+
+
+def _paper(target: Path) -> str:
+    """Return a document with all that was exported: to look at, and to take parts from."""
+    tables = [
+        f"\\input{{tables/{file.stem}}}" for file in sorted((target / "tables").glob("*.tex"))
+    ]
+    figures = [
+        f"\\includegraphics[width=\\linewidth]{{figures/{file.stem}}}\n"
+        for file in sorted((target / "figures").glob("*.pdf"))
+    ]
+    body = "\n\\clearpage\n".join(["\\input{methods}", *tables, *figures])
+    return (
+        "\\documentclass{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage{array,booktabs,graphicx}\n\\begin{document}\n"
+        f"{body}\n\\bibliographystyle{{plain}}\n\\bibliography{{references}}\n\\end{{document}}\n"
+    )
+
+
 def _tables(view: ProfileView) -> Iterator[tuple[str, bytes]]:
+    if view.result.verdicts:
+        caption = f"{view.evidence.plan.study.question} Claims of the study, effects and verdicts."
+        label = f"tab:{view.result.study}-{view.name}-claims"
+        made = view.part(
+            "the LaTeX table claims", claims_table, view.result.verdicts, caption, label
+        )
+        if made:
+            yield "claims.tex", made.encode()
     every = [block for section in view.sections for block in flat(section.blocks)]
     for table in (block for block in every if isinstance(block, Table) and block.name):
         label = f"tab:{view.result.study}-{view.name}-{table.name}"
@@ -57,8 +109,9 @@ def _tables(view: ProfileView) -> Iterator[tuple[str, bytes]]:
             yield f"{table.name}.tex", made.encode()
 
 
-def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
+def _figures(view: ProfileView, tell: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
     for picture in view.pictures:
+        tell(f"figure {picture.name}")
         pages = view.encoded(picture, picture.pdfs) or []
         for index, content in enumerate(pages, 1):
             yield f"{picture.name}{f'-{index}' if len(pages) > 1 else ''}.pdf", content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from harness.report.verdicts import FILTERS, ORDER
 from harness.report.view import ProfileView
 
 if TYPE_CHECKING:
+    from harness.live.view import View
     from harness.report.benchmark import BenchmarkView
     from harness.report.card import Card
     from harness.report.claims import ClaimInProfile
@@ -74,6 +76,11 @@ def trial_page(view: ProfileView, number: int) -> str:
 def claim_page(stem: str, found: Sequence[ClaimInProfile]) -> str:
     """Return the page of one claim; `stem` is that of its files."""
     return _whole_page("claim.html", {"stem": stem, "found": found, "view": found[0].view})
+
+
+def live_page(view: View, nonce: str) -> str:
+    """Return the page of a run that goes on; `nonce` lets its own style and script be used."""
+    return _environment(html=True).get_template("live.html").render(view=view, nonce=nonce)
 
 
 def comparison_page(view: ComparisonView) -> str:
@@ -137,6 +144,7 @@ def _environment(*, html: bool) -> Environment:
     environment.filters["file_name"] = as_file_name
     environment.filters["md"] = escape_markdown
     environment.filters["fenced"] = fenced
+    environment.filters["clock"] = _clock
     return environment
 
 
@@ -156,6 +164,11 @@ def _panels(picture: Picture, profile: str) -> list[Markup]:
         inline_svg(svg, f"{prefix}-{index}-", "" if index else picture.alt)
         for index, svg in enumerate(picture.svgs())
     ]
+
+
+def _clock(moment: float) -> str:
+    """Write a moment as a time of day on this machine."""
+    return datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S %Z")
 
 
 def fenced(text: str) -> str:

@@ -15,9 +15,12 @@ from harness.workloads import Dataset, count_duplicates
 
 
 def begin_execution(
-    plan: Plan, store: Store, datasets: Sequence[Dataset], loaded: LoadedStudy
+    plan: Plan, store: Store, datasets: Sequence[Dataset], loaded: LoadedStudy, *, live: bool
 ) -> int:
-    """Begin an execution in the store, with what it is of."""
+    """Begin an execution in the store, with what it is of.
+
+    One that a live page shows is a look at its evidence from the first trial on (`store.Look`).
+    """
     file = shown_path(loaded.file)
     context = {
         "overrides": dict(plan.overrides),
@@ -27,6 +30,7 @@ def begin_execution(
         "file": file,
         "profiles": {name: list(study.looks) for name, study in loaded.profiles.items()},
         "prices": plain_prices(plan.study),
+        **({"live": True} if live else {}),
         **_registered_plan(plan),
     }
     names = plan.study.study, plan.profile

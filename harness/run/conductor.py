@@ -90,8 +90,10 @@ def _run_anew(plan: Plan, session: _Session) -> RunResult:
         with closing(workers):
             conductor = Conductor(plan, store, session, workers)
             conductor.check()
-            known = list(datasets.values())
-            conductor.execution = begin_execution(plan, store, known, session.loaded)
+            begun = begin_execution(
+                plan, store, list(datasets.values()), session.loaded, live=options.live
+            )
+            conductor.execution = begun
             return _train_and_judge(conductor, published)
 
 
@@ -175,6 +177,7 @@ class Conductor:
         self._in_flight: dict[str, Pack] = {}
         self._planned = Counter(plan.trial_counts())
         self._noted: Counter[str] = Counter()
+        self._room = 0
         self._forecast: Mapping[str, float] = {}
         self._ledger = Ledger()
         limits = session.options.limits
@@ -323,6 +326,9 @@ class Conductor:
         """Keep every slot busy and one pack waiting behind it."""
         if self.stopped:
             return
+        if executor.slots != self._room:
+            self._room = executor.slots
+            self.tell("room", self._room)
         most = executor.slots * (2 if self._meter is None else 1)  # what is handed over is run
         while self._queue and len({id(p) for p in self._in_flight.values()}) < most:
             pack = self._queue.next_pack(executor.slots)

@@ -56,6 +56,9 @@ class Observer:
     def extended(self, planned: Mapping[str, int]) -> None:
         """There are more trials than were planned at first; `planned` counts all, by phase."""
 
+    def room(self, slots: int) -> None:
+        """So many trials, or packs of them, run at once from now on."""
+
     def started(self, assignment: Assignment) -> None:
         """A trial was handed to the executor."""
 

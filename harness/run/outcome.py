@@ -22,7 +22,7 @@ ENOUGH = 5
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where to run and where to write."""
+    """Where to run and where to write; `live`: a page shows provisional effects meanwhile."""
 
     results: Path = Path("results")
     reports: Path = Path("reports")
@@ -31,6 +31,7 @@ class RunOptions:
     in_process: bool = False
     retrain_damaged: bool = False
     limits: Limits | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,15 @@ _FULL = ("full", "no space")
 _LOCKED_OUT = ("readonly", "read-only", "unable to open")
 
 
-def connect(file: Path) -> Connection:
+def connect(file: Path, *, read_only: bool = False) -> Connection:
     """Open a database file, waiting up to 30 seconds for whoever is writing to it.
 
     Raises:
         StoreError: now and in every later use, if the file cannot be used.
     """
+    address = f"{file.resolve().as_uri()}?mode=ro" if read_only else str(file)
     with _explained(file):
-        connection = sqlite3.connect(file, timeout=30, factory=Connection)
+        connection = sqlite3.connect(address, timeout=30, factory=Connection, uri=read_only)
     connection.text_factory = _text
     connection.file = file
     return connection

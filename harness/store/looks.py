@@ -24,7 +24,8 @@ class Look:
         declaration: the study as it was declared then.
         trials: the trials of confirmation and timing that both have.
         arms: the arms of that execution that these were trials of.
-        judged: whether it came to verdicts; one that was interrupted did not.
+        judged: whether it came to verdicts, or showed provisional effects on a live page; one that
+            was interrupted without did not.
         profiles: the looks that each profile of the study declared then; empty if not known.
     """
 
@@ -41,7 +42,7 @@ class Look:
     def at_execution(cls, execution: Execution, trials: Set[str], arms: Set[str]) -> Look:
         """Return the look that an execution was at these trials and arms of it."""
         e = execution
-        judged = e.status in ("finished", "failed", "stopped")
+        judged = e.status in ("finished", "failed", "stopped") or bool(e.context.get("live"))
         profiles = e.context.get("profiles", {})
         return cls(e.study, e.profile, e.started, e.declaration, trials, arms, judged, profiles)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from harness.store.checksums import add_checksums
 from harness.store.connection import connect
 from harness.store.database import Store
@@ -16,6 +18,7 @@ from harness.store.report_cache import PAGES
 
 SCHEMA_VERSION = 3  # 2: weights, 3: checksums
 DATABASE = "harness.db"
+LOCK = "conductor.lock"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -80,6 +83,43 @@ def open_store(folder: Path, *, create: bool = True) -> Store:
     return Store(connection, folder)
 
 
+def open_to_read(folder: Path) -> Store:
+    """Open the database of a results folder so that nothing can be written to it.
+
+    Raises:
+        StoreError: if there is none, it cannot be used, or was written by another version.
+    """
+    file = folder / DATABASE
+    if not file.is_file():
+        raise StoreError(f"there are no results in '{folder}' yet; run a study first")
+    connection = connect(file, read_only=True)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        connection.close()
+        raise StoreError(f"'{file}' was written by another version of harness; run a study first")
+    return Store(connection, folder)
+
+
+def conductor_of(folder: Path) -> tuple[int, float] | None:
+    """Return the process that holds the right to write to a results folder, if it lives here.
+
+    It is asked without taking the lock, which could keep a run from beginning. A number that the
+    system gave to another process meanwhile does not count: that one began after the lock's file
+    was written.
+
+    Returns:
+        Its number, and since when it holds it, in seconds since 1970.
+    """
+    file = folder / LOCK
+    try:
+        number, written = int(file.read_text()), file.stat().st_mtime
+        process = psutil.Process(number)
+        lives = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return (number, written) if lives and process.create_time() <= written + 1.0 else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
 @contextmanager
 def conductor_lock(folder: Path) -> Iterator[None]:
     """Hold the right to write to a results folder; the system frees it when the process ends.
@@ -89,7 +129,7 @@ def conductor_lock(folder: Path) -> Iterator[None]:
     """
     with _usable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / "conductor.lock", "a+")  # noqa: SIM115  (held until the end)
+        file = open(folder / LOCK, "a+")  # noqa: SIM115  (held until the end)
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

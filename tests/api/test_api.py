@@ -1,6 +1,9 @@
 """The Python interface: what the command line does, and evidence as frames."""
 
+import html
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -101,3 +104,77 @@ def test_a_loaded_study_has_its_settings():
     assert api.load(study) is study
     with pytest.raises(api.InputError, match="loaded already"):
         api.load(study, profile="full")
+
+
+def test_a_plan_is_ten_lines_and_a_result_one_for_each_claim(ran, where):
+    study = api.load(yaml.safe_load(TINY.replace("1e-", "1.0e-")), settings=FAST)
+    lines = str(api.plan(study, results=where["results"])).splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "tiny (default): Does the activation matter?"
+    assert "factors   activation (relu, tanh, sigmoid)" in lines
+    assert "trials    search 8 (8 done), confirmation 30 (30 done)" in lines
+    assert "to run    0 trials, about 0 s on one worker" in lines
+    many = api.load(
+        {"study": "many", "extends": "activations", "claims": []},
+        settings={"factors": {"w": {"path": "model.width", "levels": list(range(2, 300))}}},
+    )
+    assert all(len(line) < 300 for line in repr(api.plan(many)).splitlines())
+    told = str(ran).splitlines()
+    assert told[0] == "tiny (default): 2 claims"
+    assert told[1].startswith(f"{ran.verdicts[0].words}: ReLU beats sigmoid (")
+    assert "6 seeds)" in told[1]
+
+
+def test_a_notebook_shows_the_answer_as_a_card(ran):
+    page = ran._repr_html_()
+    for answer in ran.answers:
+        assert html.escape(answer.sentence) in page
+        assert html.escape(answer.certainty) in page
+        assert str(answer.strip) in page
+    assert "<svg" in page
+    assert "prefers-color-scheme" not in page  # a notebook's own theme decides
+    gone = replace(ran, results=Path("nowhere"))  # what was kept of the run is still shown
+    assert "ReLU beats sigmoid" in gone._repr_html_()
+
+
+def test_levels_that_are_numbers_are_numbers(where, tmp_path):
+    widths = {
+        "study": "typed",
+        "question": "Are they?",
+        "workload": {"data": "digits", "model": {"name": "mlp", "depth": 1}, "epochs": 1},
+        "factors": {
+            "width": {"path": "model.width", "levels": [2, 8]},
+            "rate": {"path": "optimizer.lr", "levels": [0.001, 0.01]},
+            "kind": {"path": "model.activation", "levels": ["relu", "tanh"]},
+        },
+        "arms": {"deep": {"model.depth": 2}},
+        "seeds": 5,
+        "claims": [],
+    }
+    result = api.run(
+        widths, results=tmp_path / "results", reports=tmp_path / "reports", in_process=True
+    )
+    for frame in (result.trials, result.evidence, result.curves):
+        assert frame["level.rate"].dtype == "float64"
+        assert set(frame["phase"]) == {"confirmation"}
+        assert set(frame["level.kind"].dropna()) == {"relu", "tanh"}
+        widths_of = frame["level.width"]  # the simple baseline has none
+        assert widths_of.dtype in ("int64", "Int64")
+        assert set(widths_of.dropna()) == {2, 8}
+    whole = result.evidence.dropna(subset=["level.width"])
+    by_width = whole.groupby("level.width")["test.accuracy"].mean()
+    assert by_width.index.tolist() == [2, 8]
+    assert result.trials["candidate"].dtype in ("int64", "Int64")
+
+
+def test_figures_are_of_matplotlib_and_can_be_restyled(ran, tmp_path):
+    from matplotlib.figure import Figure
+
+    effects = ran.figures["effects"]
+    assert effects._repr_png_().startswith(b"\x89PNG")
+    panel = effects.panels[0]
+    assert isinstance(panel, Figure)
+    panel.axes[0].set_title("My own title")
+    panel.savefig(tmp_path / "mine.pdf")
+    assert (tmp_path / "mine.pdf").read_bytes().startswith(b"%PDF")
+    assert "learning-curves" in ran.figures

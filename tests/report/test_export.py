@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 
 import pandas as pd
@@ -12,6 +14,8 @@ from harness.report import export
 from harness.report.blocks import Cell, Table
 from harness.report.export import _csv
 from harness.report.latex import escape_latex, latex_table
+from harness.report.methods import Methods
+from harness.study.running import SequentialSeeds
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +65,13 @@ def test_figures_are_pdfs_with_fonts_and_tables_are_whole(exported):
     assert (exported / "figures" / "effects.pdf").read_bytes().startswith(b"%PDF")
     names = {file.stem for file in (exported / "tables").iterdir()}
     assert names == {
-        "verdicts", "leaderboard", "arms", "examples", "single-examples", "probes", "costs",
-        "costs-by-arm", "failures", "checks",
+        "claims", "verdicts", "leaderboard", "arms", "examples", "single-examples", "probes",
+        "costs", "costs-by-arm", "failures", "checks",
     }  # fmt: skip
     for file in (exported / "tables").iterdir():
         text = file.read_text()
-        columns = len(
-            re.search(r"tabular}{(.*)}\n", text).group(1).replace(r"p{0.34\linewidth}", "p")
-        )
+        named = re.search(r"tabular}{(.*)}\n", text).group(1)
+        columns = len(re.findall("[lrp]", re.sub(r">{.*?}(?=p)|(?<=p){.*?}|@{}", "", named)))
         rows = [line for line in text.splitlines() if line.endswith(r" \\")]
         assert len(rows) >= 2
         for row in rows:
@@ -89,6 +92,8 @@ def test_the_same_results_give_the_same_files(exported, finished, tmp_path):
         ("50 % & a_b", r"50 \% \& a\_b"),
         ("−0.5 ± 2×10⁻³", r"$-$0.5 $\pm$ 2$\times$10$^{-3}$"),
         (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("✓ fine ☃", r"$\surd$ fine [U+2603]"),
+        ("größer, 幅", "größer, 幅"),
         ("x² + y^2", r"x$^{2}$ + y\textasciicircum{}2"),
     ],
 )
@@ -113,3 +118,79 @@ def test_no_text_is_a_formula_to_a_spreadsheet():
         "'=HYPERLINK(\"http://a\")", "'+1+1", "'-2+3", "'@SUM(A1)", "'\tx", "plain", "-0.5", "",
     ]  # fmt: skip
     assert written[1][1] == "-1.0"
+
+
+def test_the_methods_are_a_paragraph_with_the_numbers_filled_in(exported, finished):
+    text = (exported / "methods.txt").read_text()
+    study, rows = finished.evidence.plan.study, finished.evidence.trials
+    assert text.count("\n") == 1
+    assert f"“{study.question}”" in text
+    assert f"We declared {len(study.claims)} claims with their margins" in text
+    assert f"trained afresh on {study.most_seeds} seeds" in text
+    assert f"error rate of {study.alpha:g} for {len(study.claims)} claims together" in text
+    assert f"Of {rows['trial_id'].nunique():,} trials, " in text
+    assert f"{len(finished.evidence.plan.arms)} arms" in text
+    assert finished.evidence.execution.plan_hash in text
+    assert "Trials ran on CPU" in text
+    for empty in ("None", "nan", "{", "}", "  ", " ;", " ,", "()"):
+        assert empty not in text
+
+
+def test_what_the_methods_cite_is_in_the_references(exported):
+    paragraph = (exported / "methods.tex").read_text()
+    entries = re.findall(r"^@\w+{(.*),$", (exported / "references.bib").read_text(), re.MULTILINE)
+    cited = re.findall(r"\\cite{(.*?)}", paragraph)
+    assert set(cited) == set(entries)
+    assert {"harness", "odd-words-default", "akiba2019optuna"} <= set(cited)
+    assert "@@" not in paragraph
+
+
+def test_claims_that_came_late_are_said_to_be_exploratory(finished):
+    late = replace(finished.verdicts[0], exploratory="It was written late.")
+    text = Methods(finished.evidence, [late, *finished.verdicts[1:]]).paragraph()
+    assert "1 of them was written or changed after evidence had been seen" in text
+    assert "none was changed" not in text
+
+
+def test_looks_and_repeated_searches_are_told_with_their_sources(finished):
+    evidence = finished.evidence
+    search = evidence.plan.study.search.model_copy(update={"repeats": 5})
+    looks = {"seeds": SequentialSeeds(start=6, step=2, max=10), "search": search}
+    study = evidence.plan.study.model_copy(update=looks)
+    methods = Methods(
+        replace(evidence, plan=replace(evidence.plan, study=study)), finished.verdicts
+    )
+    assert "judged at 6, 8 and 10 seeds" in methods.paragraph()
+    assert "The search was repeated" in methods.latex()
+    assert {"lan1983discrete", "bouthillier2021variance"} <= set(
+        re.findall(r"@\w+{(.*),", methods.bibtex())
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
+def test_latex_takes_all_of_it_and_no_table_is_wider_than_its_column(exported, tmp_path):
+    folder = tmp_path / "paper"
+    shutil.copytree(exported, folder)
+    narrow = (folder / "paper.tex").read_text().replace("{article}", "[twocolumn]{article}", 1)
+    (folder / "narrow.tex").write_text(narrow)
+    for command in (
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "narrow"],
+        ["bibtex", "narrow"],
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "narrow"],
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "narrow"],
+    ):
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout.decode(errors="replace")[-3000:]
+    log = (folder / "narrow.log").read_text(errors="replace")
+    tables = [line for line in log.splitlines() if "Overfull" in line and "alignment" in line]
+    assert tables == []
+    assert "undefined" not in log
+    assert (folder / "narrow.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_progress_is_told(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
+    told = []
+    export([finished.profiles["default"]], tmp_path, told.append)
+    assert told == ["methods and tables", "trials, curves and verdicts"]

@@ -58,12 +58,12 @@ def planned(evidence: Evidence) -> list[tuple[str, str]]:
         facts += [
             (
                 "Search, for each arm",
-                f"{budget_in_words(study.search)} by {_samplers(plan)}"
+                f"{budget_in_words(study.search)} by {samplers_in_words(plan)}"
                 f"{_at_random(plan)}, each candidate on "
                 f"{plural(study.search.seeds, 'search seed')}, chosen by"
                 f" {metric_name(plan.search_metric(plan.baseline))}",
             ),
-            ("Search space", _space(study.search)),
+            ("Search space", space_in_words(study.search)),
         ]
     facts += [
         (f"Pretraining {name}", in_words(stage.trial.workload))
@@ -83,7 +83,7 @@ def planned(evidence: Evidence) -> list[tuple[str, str]]:
     return facts
 
 
-def _samplers(plan: Declared) -> str:
+def samplers_in_words(plan: Declared) -> str:
     """Name the sampler, or those that are compared."""
     search = plan.study.search
     assert search is not None
@@ -106,7 +106,8 @@ def _workload(study: Study) -> str:
     return in_words(workload["training"] if trained_elsewhere(workload) else workload)
 
 
-def _space(search: Search) -> str:
+def space_in_words(search: Search) -> str:
+    """Say what is searched, and how its values are drawn."""
     kinds = {"log": "evenly in the logarithm", "uniform": "evenly", "integer": "whole numbers"}
     parts = []
     for path, dimension in search.space.items():
