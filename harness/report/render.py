@@ -13,7 +13,7 @@ from markupsafe import Markup
 from harness.figures import Picture
 from harness.formatting import as_file_name
 from harness.report.blocks import Form
-from harness.report.svg import inline_svg, shared_styles
+from harness.report.svg import drawn_once, inline_svg, shared_styles
 from harness.report.verdicts import FILTERS, ORDER
 from harness.report.view import ProfileView
 
@@ -152,10 +152,11 @@ def _form(form: Form, view: ProfileView, *, html: bool) -> str:
 def _panels(picture: Picture, profile: str) -> list[Markup]:
     """Return the panels of a picture as parts of the page."""
     prefix = f"{profile}_{picture.name}"  # no profile has an underline
-    return [  # the first panel carries the description of all; the others are silent
+    panels = [  # the first panel carries the description of all; the others are silent
         inline_svg(svg, f"{prefix}-{index}-", "" if index else picture.alt)
         for index, svg in enumerate(picture.svgs())
     ]
+    return drawn_once(panels, prefix)
 
 
 def fenced(text: str) -> str:
