@@ -50,20 +50,20 @@ def card_png(row: Verdict, texts: CardTexts) -> bytes:
         colour = VERDICT_COLOURS[row.verdict]
         figure.text((_LEFT + 0.24) / WIDTH, y / HEIGHT, row.words, va="top", fontsize=13,
                     weight="bold", color=colour)  # fmt: skip
-        mark = figure.add_axes(((_LEFT - 0.02) / WIDTH, (y - 0.23) / HEIGHT, 0.2 / WIDTH,
+        mark = figure.add_axes(((_LEFT - 0.02) / WIDTH, (y - 0.2) / HEIGHT, 0.2 / WIDTH,
                                 0.2 / HEIGHT))  # fmt: skip
         mark.axis("off")
         mark.plot(0, 0, marker=VERDICT_MARKERS[row.verdict], markersize=9, color=colour)
-        y -= 0.36
+        y -= 0.42
         write(wrapped(texts.sentence, 68, 3), 11.5, 0.1)
         if row.effect is not None:
-            y -= 0.3
+            y -= 0.42
             axes = figure.add_axes(
-                (_LEFT / WIDTH, y / HEIGHT, (WIDTH - 2 * _LEFT) / WIDTH, 0.3 / HEIGHT)
+                (_LEFT / WIDTH, y / HEIGHT, (WIDTH - 2 * _LEFT) / WIDTH, 0.42 / HEIGHT)
             )
             draw_strip(axes, row)
             axes.tick_params(axis="x", labelsize=9)
-        y = 0.82
-        write(wrapped(with_minus(texts.certainty), 92, 2), 9, 0.03)
-        write(wrapped(texts.scope, 92, 1), 9, 0.0, color=MUTED)
+        y -= 0.3 if row.effect is not None else 0.0
+        write(wrapped(with_minus(texts.certainty), 100, 2), 9, 0.05)
+        write(wrapped(texts.scope, 100, 2), 9, 0.0, color=MUTED)
     return png_bytes([figure], 1)

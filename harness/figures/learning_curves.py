@@ -72,7 +72,8 @@ def learning_curves(
         "learning-curves",
         f"{capitalized(name)} by epoch",
         f"Mean over the confirmation seeds that trained to the end (as “n/m” where some of"
-        f" m did not), with the pointwise 95 % bootstrap band of the mean. {GREY}{left_out}"
+        f" m did not), with the pointwise 95 % bootstrap band of the mean."
+        f"{f' {GREY}' if len(facets) > 1 else ''}{left_out}"
         f"{unit_in_words(known)}",
         f"Learning curves of {counted(facets)}: {name} against epoch, one panel per group.",
         panels,

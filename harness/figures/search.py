@@ -127,7 +127,7 @@ def _search(
         f"Every candidate of each arm's {_which(evidence)}, on search seeds; the ring marks the"
         " winner, dotted lines the ends of the declared range. Points are joined where nothing else"
         " was searched. These trials choose hyperparameters and are no evidence for a claim. "
-        f"{GREY}{left_out}{unit_in_words(known)}",
+        f"{GREY if len(facets) > 1 else ''}{left_out}{unit_in_words(known)}",
         f"Search results of {counted(facets)}: {metric_name(metric)} against {name}.",
         draw_facets(facets, frame),
         columns=columns(len(facets)),

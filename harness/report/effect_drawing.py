@@ -81,6 +81,9 @@ def _strip(row: Row, scale: _Scale) -> Markup:
             f'<line class="interval" x1="{left:.1f}" x2="{right:.1f}" y1="{middle:g}"'
             f' y2="{middle:g}"/>'
         )
+        for end, x, way in ((row.ci_low, left, 1), (row.ci_high, right, -1)):
+            if end is None or not scale.shows(end):  # it goes on beyond the edge
+                parts.append(f'<path class="head" d="M{x:.1f} {middle:g}l{6 * way} -4.5v9z"/>')
         parts.append(_mark(row.verdict, scale.at(row.effect), middle))
     body = "".join(parts)
     return Markup(

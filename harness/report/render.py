@@ -13,6 +13,7 @@ from markupsafe import Markup
 from harness.figures import Picture
 from harness.formatting import as_file_name
 from harness.report.blocks import Form
+from harness.report.sources import known_sources
 from harness.report.svg import drawn_once, inline_svg, shared_styles
 from harness.report.verdicts import FILTERS, ORDER
 from harness.report.view import ProfileView
@@ -73,7 +74,9 @@ def trial_page(view: ProfileView, number: int) -> str:
 
 def claim_page(stem: str, found: Sequence[ClaimInProfile]) -> str:
     """Return the page of one claim; `stem` is that of its files."""
-    return _whole_page("claim.html", {"stem": stem, "found": found, "view": found[0].view})
+    return _whole_page("claim.html", {
+        "stem": stem, "found": found, "view": found[0].view, "known": known_sources(),
+    })  # fmt: skip
 
 
 def comparison_page(view: ComparisonView) -> str:
