@@ -92,7 +92,9 @@ class Metric:
 
         from harness.stats.intervals import t_interval
 
-        return within(self.bounds, t_interval(values), float(np.mean(values)))
+        return within(
+            self.bounds, t_interval(values), float(np.mean(np.asarray(values, dtype=float)))
+        )
 
     def is_worse(self, value: float, other: float) -> bool:
         """Whether a value is worse than another one; raises as `sign` does."""

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator
 from PIL import Image
 
 INK = "#22272e"
@@ -159,21 +159,20 @@ def _named(letter: str) -> str:
 def _spelt_in(figure: Figure) -> Iterator[None]:
     """Spell out all texts of a figure, for as long as it is drawn in the font that it has."""
     texts = [(t, t.get_text()) for t in figure.findobj(Text) if isinstance(t, Text)]
-    ticks = [
-        (formatter, list(formatter.seq))
-        for axes in figure.axes
-        for axis in (axes.xaxis, axes.yaxis)
-        if isinstance(formatter := axis.get_major_formatter(), FixedFormatter)
-    ]
+    formatters = []
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_locator(), FixedLocator):
+            formatter = axis.get_major_formatter()
+            labels = formatter.format_ticks(list(axis.get_majorticklocs()))
+            formatters.append((axis, formatter))
+            axis.set_major_formatter(FixedFormatter([spelt(label) for label in labels]))
     for text, said in texts:
         text.set_text(spelt(said))
-    for formatter, labels in ticks:
-        formatter.seq = [spelt(label) for label in labels]
     yield
+    for axis, formatter in formatters:
+        axis.set_major_formatter(formatter)
     for text, said in texts:
         text.set_text(said)
-    for formatter, labels in ticks:
-        formatter.seq = labels
 
 
 def arrowhead(axes: Axes, x: float, y: float, way: str, colour: str) -> None:

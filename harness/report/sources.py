@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.study.bundled import FOLDER
+from harness.study.bundled import FOLDER, SOURCES
 
-NAME = "sources.toml"
 _FIRST_NUMBER = re.compile(r"\d+")
 
 
@@ -54,7 +53,7 @@ def known_sources(folder: Path = Path("studies")) -> Sources:
 
     A file that cannot be read says so in `problem`, and costs nothing else.
     """
-    file = folder / NAME if (folder / NAME).is_file() else FOLDER / NAME
+    file = folder / SOURCES if (folder / SOURCES).is_file() else FOLDER / SOURCES
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -201,6 +201,8 @@ def test_drawings_of_a_claim_share_a_scale_and_stay_inside():
     edges = [re.search(r'class="edge" x1="([\d.]+)"', strip).group(1) for strip in (wide, narrow)]
     assert edges[0] == edges[1]
     assert 'x2="200.0"' in wide
+    assert wide.count('class="head"') == 1  # it has no upper end
+    assert 'class="head"' not in narrow
     (empty,) = strips([effect(effect=None, ci_low=None, ci_high=None, verdict="incomplete")])
     assert "interval" not in empty
     crosses = strips([effect(verdict="refuted")])[0]
