@@ -63,7 +63,8 @@ def forest(study: Study, verdicts: Sequence[Verdict]) -> Picture | None:
         "Mark: the estimated effect; round: supported, cross: refuted, open diamond: inconclusive."
         f" Line: its confidence interval ({100 * (1 - study.alpha):g} %, or"
         f" {100 * (1 - 2 * study.alpha):g} % where the claim has two bounds). Shaded: where the"
-        " claim puts the effect. Thin upright line: no effect. Each row has its own scale.",
+        " claim puts the effect. Thin upright line: no effect. An arrowhead: the interval has no"
+        " end there. Each row has its own scale.",
         f"Effects of {plural(len(verdicts), 'claim')} with intervals: {', '.join(counts)}. The"
         " verdict table has the same numbers.",
         (figure,),
@@ -150,8 +151,8 @@ def draw_strip(axes: Axes, row: Row) -> None:
         high if row.ci_high is None else row.ci_high,
     ]
     axes.plot(ends, [0, 0], color=colour, linewidth=2.2, solid_capstyle="butt", clip_on=True)
-    for end, edge, way in ((row.ci_low, low, "<"), (row.ci_high, high, ">")):
-        if end is None:  # the interval has no such end
+    for given, edge, way in ((row.ci_low, low, "<"), (row.ci_high, high, ">")):
+        if given is None:  # the interval has no such end
             arrowhead(axes, edge, 0, way, colour)
     filled = row.verdict in ("supported", "refuted")
     axes.plot(

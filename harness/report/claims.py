@@ -27,6 +27,8 @@ from harness.report.view import ProfileView
 from harness.study.claims import Test
 
 FOLDER = "claims"
+_MOST_ARMS = 2 * MOST_SERIES
+"""Arms whose curves the page of a claim shows; more stand in the report."""
 _WIDTH, _HEIGHT, _SCALE, _ROOM = 640.0, 44.0, 20.0, 24.0
 
 
@@ -124,7 +126,8 @@ def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
     evidence, row = view.evidence, answer.row
     claim = next(one for one in evidence.plan.study.claims if one.id == row.id)
     parts = tests(row)
-    made = []
+    made: list[Tested] = []
+    drawn: set[tuple[str, tuple[str, ...]]] = set()
     for place, (test, part) in enumerate(zip(claim.tests, parts, strict=True), 1):
         seeds = row.seeds or evidence.plan.study.first_seeds
         try:
@@ -133,31 +136,39 @@ def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
             numbers = []
         unit = "block" if part.unit == "block" else "seed"
         trials = list(_trials(view, test, seeds))
+        arms = tuple(arm.name for arm in involved_arms(test, evidence.plan))
+        twin = f"validation.{test.metric.partition('.')[2]}"
+        metric = twin if twin in evidence.curves else evidence.validation_metric
+        pictures: list[Picture] = []
+        if (metric, arms) not in drawn and len(arms) <= _MOST_ARMS:
+            drawn.add((metric, arms))
+            pictures = _pictures(view, metric, arms, f"{row.id}-{place}")
         made.append(
             Tested(
                 part.measures, axis_label(evidence.plan.metric(test.metric)), unit, numbers,
-                trials, _dots(numbers, part.claimed), _pictures(view, test, f"{row.id}-{place}"),
+                trials, _dots(numbers, part.claimed), pictures,
             )
         )  # fmt: skip
     return made
 
 
-def _pictures(view: ProfileView, test: Test, name: str) -> list[Picture]:
-    """Draw the learning curves and the search of the arms that a test is about."""
+def _pictures(view: ProfileView, metric: str, arms: Sequence[str], name: str) -> list[Picture]:
+    """Draw the learning curves and the search of some arms."""
     evidence = view.evidence
-    arms = [arm.name for arm in involved_arms(test, evidence.plan)]
     chunks = [arms[start : start + MOST_SERIES] for start in range(0, len(arms), MOST_SERIES)]
     groups = [
         Group("", tuple(Member(arm, arm, style) for style, arm in enumerate(chunk)))
         for chunk in chunks
     ]
-    layout, twin = Layout(tuple(groups)), f"validation.{test.metric.partition('.')[2]}"
-    metric = twin if twin in evidence.curves else evidence.validation_metric
+    layout = Layout(tuple(groups))
     curves = view.part("the learning curves of a claim", learning_curves, evidence, metric, layout)
     found = view.part("the search of a claim", searches, evidence, metric, layout) or []
-    drawn = [picture for picture in (curves, *found) if picture is not None]
-    return [replace(p, name=as_file_name(f"{name}-{view.name}-{p.name}"), flow="grid")
-            for p in drawn if view.encoded(p, p.svgs) is not None]  # fmt: skip
+    named = [
+        replace(picture, name=as_file_name(f"{name}-{view.name}-{picture.name}"), flow="grid")
+        for picture in (curves, *found)
+        if picture is not None
+    ]
+    return [picture for picture in named if view.encoded(picture, picture.svgs) is not None]
 
 
 def _trials(view: ProfileView, test: Test, seeds: int) -> Iterator[TrialLine]:
