@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from harness.figures._style import (
     MUTED,
@@ -38,7 +39,7 @@ def card_png(row: Verdict, texts: CardTexts) -> bytes:
         figure = new_figure(WIDTH, HEIGHT)
         y = HEIGHT - 0.3
 
-        def write(text: str, size: float, gap: float, **look: str) -> None:
+        def write(text: str, size: float, gap: float, **look: Any) -> None:
             nonlocal y
             if text:
                 figure.text(_LEFT / WIDTH, y / HEIGHT, text, va="top", fontsize=size,

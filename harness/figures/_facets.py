@@ -38,7 +38,7 @@ def numbers_of(facets: Sequence[Facet], frame: Frame) -> list[dict[str, Any]]:
         for line in facet.lines:
             for place, (x, y) in enumerate(zip(line.x.tolist(), line.y.tolist(), strict=True)):
                 at = frame.categories[int(x)] if frame.categories else x
-                row = {"panel": facet.title, "line": line.label}
+                row: dict[str, Any] = {"panel": facet.title, "line": line.label}
                 row |= {frame.x_label: at, frame.y_label: y}
                 if line.low is not None and line.high is not None:
                     row |= {"low": float(line.low[place]), "high": float(line.high[place])}
