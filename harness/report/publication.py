@@ -89,11 +89,16 @@ def _verdicts(results: Iterable[ProfileResult]) -> dict[str, str]:
 def _compared(last: Mapping[str, Any], now: Mapping[str, str]) -> Changes:
     then: Mapping[str, str] = last["verdicts"]
     changes = [
-        Change(*key.split("/", 2), was=then.get(key, ""), now=now.get(key, ""))
+        Change(*_parts(key), then.get(key, ""), now.get(key, ""))
         for key in sorted({*then, *now})
         if then.get(key) != now.get(key)
     ]
     return Changes(last["day"], changes, sum(then.get(key) == found for key, found in now.items()))
+
+
+def _parts(key: str) -> tuple[str, str, str]:
+    study, profile, claim = key.split("/", 2)
+    return study, profile, claim
 
 
 def _read(file: Path) -> dict[str, Any]:

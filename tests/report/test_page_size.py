@@ -30,15 +30,19 @@ def picture():
 def test_the_grey_lines_of_all_panels_are_in_a_page_once(picture):
     panels = [inline_svg(svg, f"x{i}-", "") for i, svg in enumerate(picture.svgs())]
     once = drawn_once(panels, "x")
-    assert sum(map(len, once)) < 0.5 * sum(map(len, panels))
-    (name,) = set(re.findall(r'<use href="#(o[^"]*)"', "".join(once)))
-    assert "".join(once).count(f'<path id="{name}" ') == 1
-    assert all(f'href="#{name}"' in panel for panel in once[1:])
+    assert sum(map(len, once)) < 0.6 * sum(map(len, panels))
+    names = set(re.findall(r'<use href="#(o[^"]*)"', "".join(once)))
+    assert names
+    for name in names:
+        assert once[0].count(f'<path id="{name}" ') == 1
+        assert all(panel.count(f'href="#{name}"') == 1 for panel in once[1:])
 
 
 def test_a_file_refers_to_them_in_a_way_that_older_programs_know(picture):
     text = svg_file(picture.svgs(), 2, "a")
-    assert text.count('<use xlink:href="#o') == 4
+    uses = text.count('<use xlink:href="#o')
+    assert uses > 0
+    assert uses % 4 == 0  # in all panels but the first
     assert '<use href="#o' not in text
 
 
