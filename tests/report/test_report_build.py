@@ -83,7 +83,7 @@ def test_the_page_needs_nothing_else(built):
     files = [link for link in outside if link.startswith("figures/")]
     claims = [link for link in outside if link.startswith("claims/")]
     assert sorted(outside) == sorted(["../index.html", "report.md", *files, *claims])
-    assert len(files) == 2 * 8
+    assert len(files) == 4 * 9  # each as SVG, PNG, CSV and JSON
     assert len(claims) == 4
     for file in [*files, *claims]:
         assert (folder / file).is_file()
@@ -114,7 +114,7 @@ def test_tables_and_pictures_have_words(built):
     assert len(pictures) > 8
     for attributes in pictures:
         assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
-    assert page.count("<figure") == page.count("<figcaption>") == 8
+    assert page.count("<figure") == page.count("<figcaption>") == 9
 
 
 def test_study_texts_are_shown_and_harmless(built):
@@ -187,7 +187,7 @@ def test_markdown_tables_are_whole_and_pictures_exist(built):
         assert width in (0, cells) or cells == 0
         width = cells
     pictures = re.findall(r"\]\((figures/[^)]*)\)", markdown)
-    assert len(pictures) == 8
+    assert len(pictures) == 9
     for picture in pictures:
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
