@@ -21,7 +21,9 @@ MOST = 600_000
 def picture():
     x = np.arange(60.0)
     facets = [
-        Facet(f"panel {n}", [Line(f"line {n}", 0, x, np.sin(x / 9 + 7.3 * n + k)) for k in range(4)])
+        Facet(
+            f"panel {n}", [Line(f"line {n}", 0, x, np.sin(x / 9 + 7.3 * n + k)) for k in range(4)]
+        )
         for n in range(5)
     ]
     return Picture("p", "t", "c.", "a", draw_facets(facets, Frame("x", "y")))
