@@ -10,15 +10,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from harness.data_spec import RANGES
 from harness.registry import PROBES, TASKS
 from harness.trial import ELSEWHERE
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 Goal = Literal["minimize", "maximize"]
 SPLITS = ("train", "validation", "test")
 GAPS = (("gap", "train", "validation"), ("optimism", "validation", "test"))
 """Names of how much better a network does on one split than on another, with the two."""
+_ANY = (-math.inf, math.inf)
 _Key = TypeVar("_Key")
 
 
@@ -80,6 +85,19 @@ class Metric:
         finite = {key: value for key, value in values.items() if math.isfinite(value)}
         return max(finite, key=lambda key: self.sign * finite[key], default=None)
 
+    def interval(self, values: ArrayLike) -> tuple[float, float]:
+        """Return the 95 % t interval of the mean of values of shape (n,), within the bounds.
+
+        It is unbounded for a single value. A mean beyond the bounds belongs to its interval.
+        """
+        import numpy as np
+
+        from harness.stats.intervals import t_interval
+
+        return within(
+            self.bounds, t_interval(values), float(np.mean(np.asarray(values, dtype=float)))
+        )
+
     def is_worse(self, value: float, other: float) -> bool:
         """Whether a value is worse than another one; raises as `sign` does."""
         return self.sign * value < self.sign * other
@@ -100,6 +118,19 @@ class Metric:
                 best = value
             values.append(best)
         return values
+
+
+def within(
+    bounds: tuple[float, float], interval: tuple[float, float], value: float
+) -> tuple[float, float]:
+    """Cut an interval off at the bounds of what it is about; its estimate stays in it.
+
+    What cannot be is no part of an interval, whose coverage does not change by that.
+    """
+    low, high = interval
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return interval
+    return max(low, min(bounds[0], value)), min(high, max(bounds[1], value))
 
 
 DIVERGED = "outcome.diverged"
@@ -169,8 +200,25 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
         said.get("unit") or ("" if elsewhere and last == "loss" else known.unit),
         said.get("meaning") or known.meaning,
         root=known.root or bool(said.get("root")),
+        bounds=_bounds(last, workloads),
         binary=bool(said.get("binary")),
     )
+
+
+def _bounds(name: str, workloads: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Return between which values a metric lies in all of some workloads, as far as it is known."""
+    ends = [_bounds_in(workload, name) for workload in workloads] or [_ANY]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _bounds_in(workload: Mapping[str, Any], name: str) -> tuple[float, float]:
+    if workload.get("training") or name in (workload.get("metrics") or {}):
+        return _ANY  # the user's own, on whatever scale
+    task = workload.get("task")
+    if task is None:
+        return RANGES.get(name, _ANY)
+    said: Metric | None = TASKS.read(task).measures.get(name)
+    return said.bounds if said is not None else _ANY
 
 
 @cache

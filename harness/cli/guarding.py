@@ -38,12 +38,23 @@ def claims(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write a JUnit file: a test for each claim")
     ] = None,
+    claim: Annotated[
+        str | None, typer.Option(metavar="ID", help="show only this claim, as a card")
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="write cards as Markdown, to paste them elsewhere")
+    ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--png", metavar="FILE", help="with --claim: its card, 1200 by 630 pixels"),
+    ] = None,
     results: options.Results = RESULTS,
     as_json: options.AsJson = False,
 ) -> int:
     """Show every claim with its verdict and its evidence, own and published, and count them.
 
-    With --fail-on, claims guard a repository as tests do.
+    With --fail-on, claims guard a repository as tests do. With --claim or --markdown, each answer
+    is a card: the number in words, its interval, the scale.
     """
     from harness.cli.junit import kinds_of, write_junit
     from harness.run.reports import left_out
@@ -57,6 +68,10 @@ def claims(
     if as_json:
         _print_as_json(judged, results)
         faults = [*faults, *left_out(judged)]
+    elif claim is not None or markdown or picture is not None:
+        from harness.cli.answer_cards import print_cards
+
+        print_cards(judged, claim, picture, markdown=markdown)
     else:
         _print(judged)
     if junit is not None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from harness.figures._lines import Floats, padded
-from harness.figures._style import MARKERS, PAPER, SERIES
+from harness.figures._style import PAPER, colour_of, marker_of
 from harness.metrics import Metric
 
+CLOSER = (
+    " The second panel is the same, closer to the best arms; an arrowhead at the frame stands for"
+    " what lies beyond it."
+)
 LEGEND_ROW = 0.18
 """Inches of a row of the key."""
 
@@ -33,6 +38,13 @@ def near_and_far(samples: Sequence[Floats], metric: Metric) -> list[tuple[float,
     return [whole, close] if narrow else [whole]
 
 
+def mean_row(arm: str, values: Floats, metric: Metric) -> dict[str, Any]:
+    """Return the row of an arm in the numbers of a figure: mean, interval, seeds."""
+    low, high = metric.interval(values)
+    return {"arm": arm, "metric": metric.name, "mean": float(values.mean()), "low": low,
+            "high": high, "seeds": len(values)}  # fmt: skip
+
+
 def legend(axes: Axes, key: Sequence[tuple[str, int]]) -> None:
     """Name styles above the axes, each by its label; as many in a row as their words allow."""
     figure = axes.get_figure()
@@ -43,7 +55,7 @@ def legend(axes: Axes, key: Sequence[tuple[str, int]]) -> None:
     left = -0.02 if columns >= len(key) else 0.02 - box.x0 / box.width
     handles = [
         Line2D(
-            [], [], marker=MARKERS[style % len(MARKERS)], color=SERIES[style % len(SERIES)],
+            [], [], marker=marker_of(style), color=colour_of(style),
             linewidth=1.4, markersize=5, markeredgecolor=PAPER, markeredgewidth=0.8, label=label,
         )
         for label, style in key

@@ -12,6 +12,11 @@ from harness.study import Arm
 
 MOST_SERIES = 8
 """Line styles and markers that can be told apart."""
+NEUTRAL = MOST_SERIES
+"""The first of the styles in the colour of the ink, which stands for no level of a factor."""
+_FEWEST_SERIES = 3
+_NEUTRAL_SERIES = 4
+"""Lines of one colour in a panel."""
 
 _SINGLE, _ALL = "Single arms", "Arms"
 
@@ -75,7 +80,9 @@ def lay_out(plan: Plan) -> Layout:
     else:
         groups = _by_first_factor(designed, plan, factors)
     taken = len(list(plan.study.factors[hue].levels)) if hue else 0
-    singles = [replace(group, single=True) for group in _plain(_SINGLE, named, taken)]
+    free = MOST_SERIES - taken  # what stands for a level stands for no single arm
+    styles = (taken, free) if free >= _FEWEST_SERIES else (NEUTRAL, _NEUTRAL_SERIES)
+    singles = [replace(group, single=True) for group in _plain(_SINGLE, named, styles)]
     return Layout((*groups, *singles), hue)
 
 
@@ -123,17 +130,23 @@ def _by_changed_factor(arms: Sequence[Arm], factors: Sequence[str], baseline: Ar
     return groups
 
 
-def _plain(title: str, arms: Sequence[Arm], first_style: int = 0) -> list[Group]:
-    return _chunks(title, [(arm.name, arm.name) for arm in arms], first_style)
+def _plain(
+    title: str, arms: Sequence[Arm], styles: tuple[int, int] = (0, MOST_SERIES)
+) -> list[Group]:
+    return _chunks(title, [(arm.name, arm.name) for arm in arms], styles)
 
 
-def _chunks(title: str, arms: Sequence[tuple[str, str]], first_style: int = 0) -> list[Group]:
-    """Split arms into groups that are small enough to be told apart."""
-    groups = []
-    for start in range(0, len(arms), MOST_SERIES):
-        part = arms[start : start + MOST_SERIES]
-        several = len(arms) > MOST_SERIES
-        heading = f"{title or _ALL} ({start // MOST_SERIES + 1})" if several else title
-        members = tuple(Member(arm, label, first_style + i) for i, (arm, label) in enumerate(part))
+def _chunks(
+    title: str, arms: Sequence[tuple[str, str]], styles: tuple[int, int] = (0, MOST_SERIES)
+) -> list[Group]:
+    """Split arms into groups that are small enough to be told apart.
+
+    `styles` are the number of the first one, and how many there are.
+    """
+    groups, (first, count) = [], styles
+    for start in range(0, len(arms), count):
+        part = arms[start : start + count]
+        heading = f"{title or _ALL} ({start // count + 1})" if len(arms) > count else title
+        members = tuple(Member(arm, label, first + i) for i, (arm, label) in enumerate(part))
         groups.append(Group(heading, members))
     return groups

@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from harness.figures._style import (
     FAINT,
     LINES,
-    MARKERS,
     MUTED,
     PAPER,
-    SERIES,
+    arrowhead,
+    colour_of,
+    marker_of,
     new_axes,
     new_figure,
     theme,
 )
 from harness.formatting import number, wrapped
-from harness.stats.intervals import t_interval
+from harness.metrics import Metric
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,10 @@ _LEFT = 0.68
 """Inches for the label and the numbers of the vertical axis."""
 _MOST_DECADES = 300
 """Powers of ten up to which an axis reaches; beyond, limits are not finite any more."""
+_MOST_SHOWN = 8
+"""Powers of ten that a logarithmic axis shows below its largest value."""
+_NOISE = 1e-12
+"""Differences of this share, and values this small, are rounding errors."""
 _MOST_GREY_POINTS = 40
 _LONGEST_NAME = 16
 
@@ -52,7 +57,7 @@ class Line:
     joined: bool = True
 
 
-def line_of_means(label: str, style: int, x: Floats, curves: Floats) -> Line:
+def line_of_means(label: str, style: int, x: Floats, curves: Floats, metric: Metric) -> Line:
     """Return the mean of curves, shape (n, points), with its 95 % t interval; none of a single one.
 
     Args:
@@ -60,8 +65,9 @@ def line_of_means(label: str, style: int, x: Floats, curves: Floats) -> Line:
         style: colour and marker, by number.
         x: shape (points,).
         curves: one row each.
+        metric: that they are of.
     """
-    ends = np.array([t_interval(column) for column in curves.T]) if len(curves) > 1 else None
+    ends = np.array([metric.interval(column) for column in curves.T]) if len(curves) > 1 else None
     low, high = (None, None) if ends is None else ends.T
     return Line(label, style, x, curves.mean(axis=0), low, high)
 
@@ -108,21 +114,20 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
     right = min(1.25, 0.16 + 0.068 * widest)
     axes = new_axes(figure, (_LEFT, right, _bottom(frame), 0.3))
     _scale(axes, everything, frame)
-    own = {id(line) for line in facet.lines}
-    for line in everything:
-        if id(line) not in own:
+    if len(everything) > len(facet.lines):  # the same in all panels, which a page holds once
+        for line in everything:
             few = np.unique(np.linspace(0, len(line.x) - 1, _MOST_GREY_POINTS).astype(int))
             look = {"linewidth": 0.6} if line.joined else {"linestyle": "", "marker": "."}
-            axes.plot(line.x[few], line.y[few], color=FAINT, alpha=0.8, zorder=1, **look)
+            axes.plot(line.x[few], line.y[few], color=FAINT, zorder=1, **look)
     for line in facet.lines:
-        _line(axes, line, whiskers=bool(frame.categories))
+        _line(axes, line, frame)
     _label_ends(axes, facet.lines)
     axes.set_title(wrapped(facet.title, 34, 1), pad=6)
     axes.set_xlabel(frame.x_label, labelpad=2)
     axes.set_ylabel(wrapped(frame.y_label, 30, 1))
     axes.yaxis.set_label_coords(-(_LEFT - 0.16) / (frame.width - _LEFT - right), 0.5)
     if facet.note:
-        axes.annotate(facet.note, (0.02, 0.03), xycoords="axes fraction", fontsize=7, color=MUTED)
+        axes.annotate(facet.note, (0.02, 0.03), xycoords="axes fraction", fontsize=7.5, color=MUTED)
     return figure
 
 
@@ -138,8 +143,9 @@ def _bottom(frame: Frame) -> float:
     return 0.42 + 0.04 * min(max(map(len, frame.categories)), _LONGEST_NAME)
 
 
-def _line(axes: Axes, line: Line, whiskers: bool) -> None:
-    colour = SERIES[line.style % len(SERIES)]
+def _line(axes: Axes, line: Line, frame: Frame) -> None:
+    whiskers = bool(frame.categories)
+    colour = colour_of(line.style)
     if whiskers and line.low is not None and line.high is not None:
         axes.vlines(line.x, line.low, line.high, color=colour, linewidth=1.1, zorder=2)
     elif line.low is not None and line.high is not None:
@@ -153,13 +159,16 @@ def _line(axes: Axes, line: Line, whiskers: bool) -> None:
         color=colour,
         linestyle=LINES[line.style % len(LINES)] if line.joined else "",
         linewidth=1.5,
-        marker=MARKERS[line.style % len(MARKERS)],
+        marker=marker_of(line.style),
         markersize=3.6,
         markeredgewidth=0.5,
         markeredgecolor=PAPER,
         markevery=1 if whiskers or not line.joined else max(1, len(line.x) // 6),
         zorder=3,
     )
+    bottom = axes.get_ylim()[0]
+    for x in line.x[np.isfinite(line.y) & (line.y < bottom)] if frame.log_y else ():
+        arrowhead(axes, x, bottom, "v", colour)
     if line.marked is not None:
         axes.plot(
             line.x[line.marked],
@@ -183,6 +192,8 @@ def _scale(axes: Axes, lines: Sequence[Line], frame: Frame) -> None:
     if frame.log_y:
         axes.set_yscale("log")
     axes.set_xlim(*padded(xs, 0.03, frame.log_x))
+    if frame.log_y and len(ys):
+        ys = ys[ys >= ys.max() / 10.0**_MOST_SHOWN]
     axes.set_ylim(*padded(ys, 0.05, frame.log_y))
     for end in frame.x_range or ():
         axes.axvline(end, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.5)
@@ -233,7 +244,10 @@ def padded(values: Floats, share: float, log: bool = False) -> tuple[float, floa
         return float(10 ** edges[0]), float(10 ** edges[1])
     most = 10.0**_MOST_DECADES  # matplotlib computes with sums and products of limits
     low, high = max(low, -most), min(high, most)
-    room = share * (high - low) or 0.05 * abs(high) or 0.5
+    largest = max(abs(low), abs(high))
+    if largest < _NOISE:
+        return -0.5, 0.5
+    room = share * (high - low) if high - low > _NOISE * largest else 0.05 * largest
     return low - room, high + room
 
 
@@ -252,8 +266,8 @@ def _label_ends(axes: Axes, lines: Sequence[Line]) -> None:
             (1.02, place),
             xycoords="axes fraction",
             va="center",
-            fontsize=7.5,
-            color=SERIES[line.style % len(SERIES)],
+            fontsize=8,
+            color=colour_of(line.style),
             annotation_clip=False,
         )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import matplotlib as mpl
 import numpy as np
@@ -13,6 +15,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FixedLocator
 from PIL import Image
 
 INK = "#22272e"
@@ -25,11 +30,24 @@ SERIES = (
     "#0069a8", "#c2500a", "#00805c", "#a8427f", "#8a6a00", "#5b45b0", "#3f8f9f", "#7a5c48",
 )  # fmt: skip
 """After Okabe and Ito (2008), darkened until each has a contrast of 4.5 on white."""
+CLASS_COLOURS = (*SERIES, "#b3122d", "#4a7000", "#5c6b7a", "#c0399f")
+"""For up to twelve classes, which have no lines and need colours of their own."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 LINES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
     "-", (0, (4, 1.6)), (0, (1.2, 1.4)), (0, (6, 1.5, 1.2, 1.5)), (0, (7, 2)), (0, (3, 1, 1, 1)),
     (0, (2, 2)), (0, (8, 2, 2, 2)),
 )  # fmt: skip
+
+
+def colour_of(style: int) -> str:
+    """Return the colour of a style; further styles than there are colours share the ink's."""
+    return SERIES[style] if style < len(SERIES) else INK
+
+
+def marker_of(style: int) -> str:
+    """Return the marker of a style."""
+    return MARKERS[style % len(MARKERS)]
+
 
 VERDICT_COLOURS = {
     "supported": "#00698f",
@@ -88,8 +106,7 @@ def theme() -> Iterator[None]:
     """Apply seaborn's theme and ours, and leave matplotlib's settings as they were."""
     style = {**sns.axes_style("whitegrid"), **sns.plotting_context("paper"), **_RC}
     with warnings.catch_warnings(), mpl.rc_context(style):
-        # a script that the font lacks is drawn as boxes; the page shows it as text
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # see `spelt`
         yield
 
 
@@ -114,6 +131,57 @@ def new_axes(figure: Figure, margins: tuple[float, float, float, float]) -> Axes
     )
 
 
+def spelt(text: str) -> str:
+    """Spell out what the font of PNG and PDF lacks: "안녕" as "annyeong", "模" as "U+6A21".
+
+    By the names that Unicode gives to letters and syllables. A page shows the text itself.
+    """
+    if all(map(_drawable, text)):
+        return text
+    lines = "".join(c if _drawable(c) else _named(c) for c in text).split("\n")
+    return "\n".join(" ".join(line.split()) for line in lines)
+
+
+@cache
+def _drawable(letter: str) -> bool:
+    return letter == "\n" or bool(get_font(findfont("DejaVu Sans")).get_char_index(ord(letter)))
+
+
+def _named(letter: str) -> str:
+    name = unicodedata.name(letter, "")
+    for kind in (" SYLLABLE ", " LETTER ", " VOWEL SIGN "):
+        if kind in name:
+            return name.partition(kind)[2].lower()
+    return f" U+{ord(letter):04X} "
+
+
+@contextmanager
+def _spelt_in(figure: Figure) -> Iterator[None]:
+    """Spell out all texts of a figure, for as long as it is drawn in the font that it has."""
+    texts = [(t, t.get_text()) for t in figure.findobj(Text) if isinstance(t, Text)]
+    formatters = []
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_locator(), FixedLocator):
+            formatter = axis.get_major_formatter()
+            labels = formatter.format_ticks(list(axis.get_majorticklocs()))
+            formatters.append((axis, formatter))
+            axis.set_major_formatter(FixedFormatter([spelt(label) for label in labels]))
+    for text, said in texts:
+        text.set_text(spelt(said))
+    yield
+    for axis, formatter in formatters:
+        axis.set_major_formatter(formatter)
+    for text, said in texts:
+        text.set_text(said)
+
+
+def arrowhead(axes: Axes, x: float, y: float, way: str, colour: str) -> None:
+    """Say with an arrowhead at a frame that something lies beyond it; `way` is one of "<>^v"."""
+    axes.plot(
+        x, y, marker=way, markersize=5, color=colour, markeredgewidth=0, zorder=5, clip_on=False
+    )
+
+
 def svg_text(figure: Figure) -> str:
     """Draw a figure as SVG; the same figure gives the same text on any day."""
     buffer = io.StringIO()
@@ -127,7 +195,7 @@ def pdf_bytes(figure: Figure) -> bytes:
     """Draw a figure as PDF; the same figure gives the same bytes on any day."""
     buffer = io.BytesIO()
     empty = {"CreationDate": None, "Creator": None, "Producer": None}
-    with theme():
+    with theme(), _spelt_in(figure):
         figure.savefig(buffer, format="pdf", metadata=empty)
     return buffer.getvalue()
 
@@ -150,5 +218,6 @@ def png_bytes(panels: Sequence[Figure], columns: int) -> bytes:
 def _pixels(figure: Figure) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     figure.set_dpi(PNG_DPI)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
+    with _spelt_in(figure):
+        canvas.draw()  # type: ignore[no-untyped-call]
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]

@@ -12,17 +12,18 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
 from harness.evidence import Evidence
-from harness.figures._arms import LEGEND_ROW, legend, legend_rows, near_and_far
+from harness.figures._arms import CLOSER, LEGEND_ROW, legend, legend_rows, mean_row, near_and_far
 from harness.figures._labels import axis_label, direction, metric_name
-from harness.figures._layout import Layout, lay_out, row_label
+from harness.figures._layout import NEUTRAL, Layout, lay_out, row_label
 from harness.figures._lines import Floats
 from harness.figures._style import (
     GRID,
     INK,
-    MARKERS,
     MUTED,
     PAPER,
-    SERIES,
+    arrowhead,
+    colour_of,
+    marker_of,
     new_axes,
     new_figure,
     theme,
@@ -32,7 +33,6 @@ from harness.formatting import capitalized, number, wrapped
 from harness.judged import Verdict
 from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
-from harness.stats.intervals import t_interval
 
 _ROW = 0.185
 _WIDTH = 4.9
@@ -86,7 +86,7 @@ def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
     keyed = _key(layout) if layout.hue else []
     with theme():
         panels = tuple(_arms_panel(rows, reference, limit, (known, keyed)) for limit in limits)
-    closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
+    closer = CLOSER if len(panels) > 1 else ""
     left_out = f" Not drawn: {len(every) - len(rows)} more arms." if every[MOST_ROWS:] else ""
     line = " The dotted line is the mean of the simple baseline." if reference is not None else ""
     return Picture(
@@ -98,6 +98,11 @@ def arms_compared(evidence: Evidence, metric: str) -> Picture | None:
         " interval; the numbers are in the leaderboard.",
         panels,
         columns=len(panels),
+        data=[
+            mean_row(row.arm, row.values, known) | {"values": row.values.tolist()}
+            for row in rows
+            if len(row.values)
+        ],
     )
 
 
@@ -106,7 +111,7 @@ def _rows(layout: Layout, values: dict[str, Floats]) -> list[_Row]:
         _Row(
             member.arm,
             member.label if layout.hue else row_label(layout, group, member, _LABEL),
-            member.style if layout.hue else 0,
+            (NEUTRAL if group.single else member.style) if layout.hue else 0,
             values.get(member.arm, np.zeros(0)),
             index == 0,
             group.title,
@@ -176,12 +181,11 @@ def _places(rows: Sequence[_Row]) -> tuple[list[float], list[float]]:
 
 def _arm(axes: Axes, row: _Row, place: float, metric: Metric) -> None:
     low_edge, high_edge = axes.get_xlim()
-    colour = SERIES[row.style % len(SERIES)]
-    marker = MARKERS[row.style % len(MARKERS)]
+    colour, marker = colour_of(row.style), marker_of(row.style)
     if not len(row.values):
         axes.annotate(
             "no value", (0.02, place), xycoords=("axes fraction", "data"),
-            va="center", fontsize=7, color=MUTED,
+            va="center", fontsize=7.5, color=MUTED,
         )  # fmt: skip
         return
     if not low_edge <= row.mean <= high_edge:
@@ -192,7 +196,7 @@ def _arm(axes: Axes, row: _Row, place: float, metric: Metric) -> None:
             xycoords=("axes fraction", "data"),
             va="center",
             ha="left" if left else "right",
-            fontsize=7,
+            fontsize=7.5,
             color=colour,
         )
         return
@@ -201,14 +205,17 @@ def _arm(axes: Axes, row: _Row, place: float, metric: Metric) -> None:
         inside, np.full(len(inside), place), linestyle="none", marker=marker, markersize=2.8,
         color=colour, alpha=0.38, markeredgewidth=0, zorder=2,
     )  # fmt: skip
-    low, high = t_interval(row.values)
+    low, high = metric.interval(row.values)
     if math.isfinite(low):
-        possible = np.clip([low, high], *metric.bounds)  # an accuracy ends at 1
-        ends = np.clip(possible, low_edge, high_edge)
+        ends = np.clip([low, high], low_edge, high_edge)
         axes.plot(ends, [place, place], color=colour, linewidth=1.4, zorder=3)
+        if low < low_edge:
+            arrowhead(axes, low_edge, place, "<", colour)
+        if high > high_edge:
+            arrowhead(axes, high_edge, place, ">", colour)
     axes.plot(
         row.mean, place, marker=marker, markersize=5.6, color=colour, markeredgecolor=PAPER,
-        markeredgewidth=0.8, zorder=4,
+        markeredgewidth=0.8, zorder=4, clip_on=False,
     )  # fmt: skip
 
 

@@ -12,15 +12,15 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
 from harness.evidence import Evidence
-from harness.figures._arms import LEGEND_ROW, legend, legend_rows
+from harness.figures._arms import LEGEND_ROW, legend, legend_rows, mean_row
 from harness.figures._labels import axis_label, metric_name
-from harness.figures._layout import Layout, lay_out, row_label
+from harness.figures._layout import NEUTRAL, Layout, lay_out, row_label
 from harness.figures._lines import Floats, padded
 from harness.figures._style import (
     INK,
-    MARKERS,
     PAPER,
-    SERIES,
+    colour_of,
+    marker_of,
     new_axes,
     new_figure,
     theme,
@@ -28,8 +28,8 @@ from harness.figures._style import (
 from harness.figures.base import Figure, Picture
 from harness.formatting import plural, wrapped
 from harness.judged import Verdict
+from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
-from harness.stats.intervals import t_interval
 
 _WIDTH, _ROW = 3.6, 0.19
 _MOST_ROWS = 10
@@ -83,6 +83,12 @@ def at_a_glance(evidence: Evidence, metric: str) -> Picture | None:
         "Mean over the confirmation seeds with its 95 % t interval; dotted: the simple baseline.",
         f"{metric_name(metric)} of {'; of '.join(said)}",
         tuple(drawn),
+        data=[
+            mean_row(arm, values[arm], evidence.plan.metric(metric)) | {"data": group.label}
+            for group in evidence.compared
+            for arm in group.arms
+            if arm in values
+        ],
     )
 
 
@@ -106,7 +112,7 @@ def _panel(
         top = 0.08 + LEGEND_ROW * legend_rows(key, _WIDTH)
         figure = new_figure(_WIDTH, _ROW * len(shown) + 0.44 + top)
         axes = new_axes(figure, (1.05, 0.1, 0.42, top))
-        _draw(axes, shown, reference)
+        _draw(axes, shown, reference, known)
         axes.set_xlabel(wrapped(f"{axis_label(known)}{label and f', {label}'}", 44, 1), labelpad=2)
         if key:
             legend(axes, key)
@@ -127,14 +133,18 @@ def _rows(layout: Layout, values: dict[str, Floats]) -> list[_Row]:
             rows += [_Row(group.title, marks)] if marks else []
         else:
             rows += [
-                _Row(row_label(layout, group, m, _LABEL), ((0, values[m.arm]),)) for m in members
+                _Row(
+                    row_label(layout, group, m, _LABEL),
+                    ((NEUTRAL if layout.hue else 0, values[m.arm]),),
+                )
+                for m in members
             ]
     return rows
 
 
-def _draw(axes: Axes, rows: list[_Row], reference: float | None) -> None:
+def _draw(axes: Axes, rows: list[_Row], reference: float | None, metric: Metric) -> None:
     drawn = [values for row in rows for _, values in row.marks]
-    ends = [end for values in drawn for end in (*t_interval(values), float(values.mean()))]
+    ends = [end for values in drawn for end in (*metric.interval(values), float(values.mean()))]
     ends += [reference] if reference is not None else []
     axes.set_xlim(*padded(np.array([end for end in ends if math.isfinite(end)]), 0.03))
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -147,11 +157,11 @@ def _draw(axes: Axes, rows: list[_Row], reference: float | None) -> None:
     for place, row in enumerate(rows):
         for index, (style, values) in enumerate(row.marks):
             y = place + 0.22 * (index - (len(row.marks) - 1) / 2) / max(1, len(row.marks) / 3)
-            colour = SERIES[style % len(SERIES)]
-            low, high = t_interval(values)
+            colour = colour_of(style)
+            low, high = metric.interval(values)
             if math.isfinite(low):
                 axes.plot([low, high], [y, y], color=colour, linewidth=1.2)
             axes.plot(
-                float(values.mean()), y, marker=MARKERS[style % len(MARKERS)], markersize=4.6,
+                float(values.mean()), y, marker=marker_of(style), markersize=4.6,
                 color=colour, markeredgecolor=PAPER, markeredgewidth=0.6, zorder=3,
             )  # fmt: skip

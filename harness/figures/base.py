@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from matplotlib.figure import Figure as Drawing
 
@@ -31,6 +31,7 @@ class Picture:
         columns: panels side by side in the PNG.
         section: the panel of the report that shows it, by its name; its figure says so.
         flow: how its panels stand on a page: see `Figure`.
+        data: the numbers that are drawn, in rows; none where a picture shows no numbers.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Picture:
     columns: int = 1
     section: str = ""
     flow: Flow | Literal[""] = ""
+    data: Sequence[Mapping[str, Any]] = ()
 
     def svgs(self) -> list[str]:
         """Return the SVG text of each panel; equal panels give equal texts."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.evidence import Evidence, candidate_values
-from harness.figures._facets import MOST_PANELS, columns, counted
+from harness.figures._facets import MOST_PANELS, columns, counted, numbers_of
 from harness.figures._labels import metric_name, short_label, unit_in_words
 from harness.figures._layout import MOST_SERIES
 from harness.figures._lines import Facet, Frame, Line, draw_facets, line_of_means
@@ -53,6 +53,7 @@ class BestSoFar(Figure):
             " candidates.",
             draw_facets(facets, frame),
             columns=columns(len(facets)),
+            data=numbers_of(facets, frame),
         )
 
 
@@ -86,4 +87,4 @@ def _line(evidence: Evidence, arm: Arm, name: str, names: Sequence[str]) -> Line
     if found.shape[1] == 0:
         return None
     x = np.arange(shortest - found.shape[1] + 1.0, shortest + 1)
-    return line_of_means(name.replace("_", " "), names.index(name), x, found)
+    return line_of_means(name.replace("_", " "), names.index(name), x, found, space.metric)

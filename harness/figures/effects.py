@@ -17,6 +17,7 @@ from harness.figures._style import (
     PAPER,
     VERDICT_COLOURS,
     VERDICT_MARKERS,
+    arrowhead,
     new_figure,
     theme,
 )
@@ -62,11 +63,19 @@ def forest(study: Study, verdicts: Sequence[Verdict]) -> Picture | None:
         "Mark: the estimated effect; round: supported, cross: refuted, open diamond: inconclusive."
         f" Line: its confidence interval ({100 * (1 - study.alpha):g} %, or"
         f" {100 * (1 - 2 * study.alpha):g} % where the claim has two bounds). Shaded: where the"
-        " claim puts the effect. Thin upright line: no effect. Each row has its own scale.",
+        " claim puts the effect. Thin upright line: no effect. An arrowhead: the interval has no"
+        " end there. Each row has its own scale.",
         f"Effects of {plural(len(verdicts), 'claim')} with intervals: {', '.join(counts)}. The"
         " verdict table has the same numbers.",
         (figure,),
-    )
+        data=[
+            {"claim": v.id, "measures": row.measures, "claimed": row.expected,
+             "verdict": row.verdict, "effect": row.effect, "low": row.ci_low, "high": row.ci_high,
+             "level": row.level}
+            for v in verdicts
+            for row in v.parts or (v,)
+        ],
+    )  # fmt: skip
 
 
 def _draw(rows: Sequence[tuple[Row, str, str, str]]) -> Drawing:
@@ -110,14 +119,15 @@ def _draw_row(figure: Drawing, row: Row, texts: Sequence[str], y: float) -> None
         y -= _TITLE * (title.count("\n") + 1)
     else:
         y -= 0.03
-    figure.text(left, y / total, measured, va="top", fontsize=7.8, color=MUTED, linespacing=1.15)
+    figure.text(left, y / total, measured, va="top", fontsize=8, color=MUTED, linespacing=1.15)
     y -= _LINE * (measured.count("\n") + 1) + 0.03 + _STRIP
     axes = figure.add_axes((left, y / total, (WIDTH - _INDENT - _WORDS) / WIDTH, _STRIP / total))
-    _draw_strip(axes, row)
+    draw_strip(axes, row)
     _draw_words(figure, row, (y + _STRIP / 2) / total)
 
 
-def _draw_strip(axes: Axes, row: Row) -> None:
+def draw_strip(axes: Axes, row: Row) -> None:
+    """Draw effect and interval beside the claimed region, on the scale of the measure."""
     colour = VERDICT_COLOURS[row.verdict]
     low, high = _limits(row)
     axes.set_xlim(low, high)
@@ -125,7 +135,7 @@ def _draw_strip(axes: Axes, row: Row) -> None:
     axes.set_yticks([])
     axes.grid(visible=False)
     axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="x", labelsize=7, pad=1.5, length=2)
+    axes.tick_params(axis="x", labelsize=7.5, pad=1.5, length=2)
     axes.locator_params(axis="x", nbins=7)
     for start, end in row.claimed:
         axes.axvspan(max(start, low), min(end, high), color=FAINT, alpha=0.45, linewidth=0)
@@ -141,6 +151,9 @@ def _draw_strip(axes: Axes, row: Row) -> None:
         high if row.ci_high is None else row.ci_high,
     ]
     axes.plot(ends, [0, 0], color=colour, linewidth=2.2, solid_capstyle="butt", clip_on=True)
+    for given, edge, way in ((row.ci_low, low, "<"), (row.ci_high, high, ">")):
+        if given is None:  # the interval has no such end
+            arrowhead(axes, edge, 0, way, colour)
     filled = row.verdict in ("supported", "refuted")
     axes.plot(
         row.effect, 0, marker=VERDICT_MARKERS[row.verdict], markersize=7.5, clip_on=False,

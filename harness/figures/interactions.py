@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from harness.evidence import Evidence
+from harness.figures._facets import numbers_of
 from harness.figures._labels import axis_label, metric_name
 from harness.figures._layout import MOST_SERIES
 from harness.figures._lines import Facet, Frame, Line, draw_facets
@@ -18,7 +19,6 @@ from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized, level_text, plural
 from harness.judged import Verdict
 from harness.levels import same_value
-from harness.stats.intervals import t_interval
 
 MOST_PAIRS = 6
 
@@ -76,6 +76,13 @@ def interactions(evidence: Evidence, metric: str) -> Picture | None:
         f" {metric_name(metric)}.",
         panels,
         columns=min(len(panels), 2),
+        data=[
+            row
+            for pair, lines in found
+            for row in numbers_of(
+                [Facet(f"{pair.across} × {pair.lines}", lines)], _frame(evidence, metric, pair)
+            )
+        ],
     )
 
 
@@ -99,7 +106,7 @@ def _numeric(levels: Sequence[Any]) -> bool:
 
 
 def _lines(evidence: Evidence, rows: pd.DataFrame, metric: str, pair: _Pair) -> list[Line]:
-    factors = evidence.plan.study.factors
+    factors, known = evidence.plan.study.factors, evidence.plan.metric(metric)
     lines = []
     for style, level in enumerate(factors[pair.lines].levels):
         points = []
@@ -116,7 +123,7 @@ def _lines(evidence: Evidence, rows: pd.DataFrame, metric: str, pair: _Pair) -> 
             whole = not table.empty and table.shape[1] == len(arms)
             values = table.mean(axis=1).to_numpy(dtype=float) if whole else np.zeros(0)
             mean = float(values.mean()) if len(values) else np.nan  # which leaves a gap
-            spread = t_interval(values) if len(values) > 1 else (np.nan, np.nan)
+            spread = known.interval(values) if len(values) > 1 else (np.nan, np.nan)
             points.append((float(place), mean, *spread))
         columns = np.array(points, dtype=float).T
         if np.isfinite(columns[1]).any():

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from harness.evidence import Evidence
-from harness.figures._facets import GREY, columns, counted, facets_of
+from harness.figures._facets import GREY, columns, counted, facets_of, numbers_of
 from harness.figures._labels import metric_name, short_label, unit_in_words
-from harness.figures._layout import Member, lay_out
+from harness.figures._layout import Layout, Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets
 from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized
@@ -33,8 +33,10 @@ class LearningCurves(Figure):
         return learning_curves(evidence, evidence.validation_metric)
 
 
-def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
-    """Draw a metric by epoch for every arm, with the pointwise band of the mean over seeds."""
+def learning_curves(
+    evidence: Evidence, metric: str, layout: Layout | None = None
+) -> Picture | None:
+    """Draw a metric by epoch for the arms of a layout, with the band of the mean over seeds."""
     curves = evidence.curves
     if metric not in curves or curves.empty:
         return None
@@ -59,19 +61,22 @@ def learning_curves(evidence: Evidence, metric: str) -> Picture | None:
         epochs = table.columns.to_numpy(dtype=float)
         return Line(member.label + short, member.style, epochs, band.mean, band.low, band.high)
 
-    facets, left_out = facets_of(lay_out(evidence.plan), line)
+    facets, left_out = facets_of(layout or lay_out(evidence.plan), line)
     if not facets:
         return None
     known = evidence.plan.metric(metric)
-    panels = draw_facets(facets, Frame("Epoch", short_label(known), whole_x=True))
+    frame = Frame("Epoch", short_label(known), whole_x=True)
+    panels = draw_facets(facets, frame)
     name = metric_name(metric)
     return Picture(
         "learning-curves",
         f"{capitalized(name)} by epoch",
         f"Mean over the confirmation seeds that trained to the end (as “n/m” where some of"
-        f" m did not), with the pointwise 95 % bootstrap band of the mean. {GREY}{left_out}"
+        f" m did not), with the pointwise 95 % bootstrap band of the mean."
+        f"{f' {GREY}' if len(facets) > 1 else ''}{left_out}"
         f"{unit_in_words(known)}",
         f"Learning curves of {counted(facets)}: {name} against epoch, one panel per group.",
         panels,
         columns=columns(len(panels)),
+        data=numbers_of(facets, frame),
     )

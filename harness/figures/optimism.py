@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from harness.evidence import Evidence
-from harness.figures._facets import GREY, columns, counted, facets_of
+from harness.figures._facets import GREY, columns, counted, facets_of, numbers_of
 from harness.figures._layout import Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets, line_of_means
 from harness.figures.base import Figure, Picture
 from harness.judged import Verdict
+from harness.metrics import Metric
 from harness.search.found import optimism_by_candidates
 
 
@@ -37,11 +38,12 @@ class Optimism(Figure):
             if shortest < 2:
                 return None
             curves, x = np.array([one[:shortest] for one in found]), np.arange(1.0, shortest + 1)
-            return lambda: line_of_means(member.label, member.style, x, curves)
+            return lambda: line_of_means(member.label, member.style, x, curves, Metric("optimism"))
 
         facets, left_out = facets_of(lay_out(plan), line)
         if not facets:
             return None
+        frame = Frame("Candidates", "Optimism", whole_x=True)
         return Picture(
             "optimism",
             "Search: how much the choice flatters",
@@ -50,6 +52,7 @@ class Optimism(Figure):
             " searches, with its 95 % t interval (Cawley and Talbot 2010). Zero: the choice does"
             f" not flatter. {GREY}{left_out}",
             f"Optimism of {counted(facets)} against the number of candidates.",
-            draw_facets(facets, Frame("Candidates", "Optimism", whole_x=True)),
+            draw_facets(facets, frame),
             columns=columns(len(facets)),
+            data=numbers_of(facets, frame),
         )

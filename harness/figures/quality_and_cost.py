@@ -13,16 +13,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.evidence import Evidence, trained_alone
-from harness.figures._arms import near_and_far
+from harness.figures._arms import CLOSER, mean_row, near_and_far
 from harness.figures._labels import axis_label, metric_name
 from harness.figures._layout import Group, Layout, lay_out
 from harness.figures._lines import Floats, padded, spread
 from harness.figures._style import (
     INK,
-    MARKERS,
     MUTED,
     PAPER,
     SERIES,
+    arrowhead,
+    marker_of,
     new_axes,
     new_figure,
     theme,
@@ -32,7 +33,6 @@ from harness.formatting import capitalized, listed, wrapped
 from harness.judged import Verdict
 from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE
-from harness.stats.intervals import t_interval
 
 _WIDTH, _PLOT = 4.9, 2.8
 _MARGINS = (0.68, 0.15, 0.58, 0.12)
@@ -122,7 +122,7 @@ def quality_and_cost(evidence: Evidence, metric: str) -> Picture | None:
         else ""
     )
     unbeaten = listed([point.arm for point in frontier])
-    closer = " The second panel is the same, closer to the best arms." if len(panels) > 1 else ""
+    closer = CLOSER if len(panels) > 1 else ""
     lacking = [arm for arm in quality if arm not in cost.values]
     left_out = f" Left out, for want of such a time: {listed(lacking)}." if lacking else ""
     return Picture(
@@ -134,6 +134,10 @@ def quality_and_cost(evidence: Evidence, metric: str) -> Picture | None:
         + (f"; no arm is better and cheaper than {unbeaten}." if frontier else "."),
         panels,
         columns=len(panels),
+        data=[
+            mean_row(point.arm, point.quality, known) | {cost.label: point.seconds}
+            for point in points
+        ],
     )
 
 
@@ -192,7 +196,7 @@ def _panel(
     axes.set_xlim(*padded(times, 0.08, log))
     axes.set_ylim(*limits)
     for point in points:
-        _draw(axes, point)
+        _draw(axes, point, metric)
     if named:
         _name(axes, named)
     axes.set_xlabel(cost.label, labelpad=3)
@@ -204,18 +208,26 @@ def _panel(
 def _look(style: int) -> dict[str, str]:
     if style == _OTHER:
         return {"marker": "*", "color": INK}
-    marker = MARKERS[(style + style // len(SERIES)) % len(MARKERS)]  # none looks as another does
+    marker = marker_of(style + style // len(SERIES))  # none looks as another does
     return {"marker": marker, "color": SERIES[style % len(SERIES)]}
 
 
-def _draw(axes: Axes, point: _Point) -> None:
+def _draw(axes: Axes, point: _Point, metric: Metric) -> None:
+    """Draw an arm; an arrowhead at the frame stands for what lies beyond it."""
     look = _look(point.style)
-    low, high = t_interval(point.quality)
-    if math.isfinite(low):
-        axes.plot([point.seconds] * 2, [low, high], color=look["color"], linewidth=1.0)
+    low, high = metric.interval(point.quality)
+    bottom, top = axes.get_ylim()
+    ends = (low, high) if math.isfinite(low) else (point.mean, point.mean)
+    axes.plot([point.seconds] * 2, ends, color=look["color"], linewidth=1.0)
+    if ends[0] < bottom:
+        arrowhead(axes, point.seconds, bottom, "v", look["color"])
+    if ends[1] > top:
+        arrowhead(axes, point.seconds, top, "^", look["color"])
+    if not bottom <= point.mean <= top:
+        return
     axes.plot(
         point.seconds, point.mean, markersize=9 if point.style == _OTHER else 6,
-        markeredgecolor=PAPER, markeredgewidth=0.7, zorder=3, **look,  # type: ignore[arg-type]
+        markeredgecolor=PAPER, markeredgewidth=0.7, zorder=3, clip_on=False, **look,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -273,5 +285,5 @@ def _legend(axes: Axes, key: Sequence[tuple[str, int]], simple: bool) -> None:
     ]  # fmt: skip
     axes.legend(
         handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.155), ncols=_COLUMNS,
-        frameon=False, fontsize=7.5, handletextpad=0.1, columnspacing=0.8, labelspacing=0.35,
+        frameon=False, fontsize=8, handletextpad=0.1, columnspacing=0.8, labelspacing=0.35,
     )  # fmt: skip

@@ -8,9 +8,9 @@ from functools import partial
 import pandas as pd
 
 from harness.evidence import Evidence, candidate_values
-from harness.figures._facets import GREY, columns, counted, facets_of
+from harness.figures._facets import GREY, columns, counted, facets_of, numbers_of
 from harness.figures._labels import metric_name, short_label, unit_in_words
-from harness.figures._layout import Member, lay_out
+from harness.figures._layout import Layout, Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets
 from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized, parameter_name
@@ -31,8 +31,9 @@ class Search(Figure):
         return searches(evidence, evidence.validation_metric)
 
 
-def searches(evidence: Evidence, metric: str) -> list[Picture]:
+def searches(evidence: Evidence, metric: str, layout: Layout | None = None) -> list[Picture]:
     """Draw the validation metric against each searched hyperparameter, one picture for each."""
+    layout = layout or lay_out(evidence.plan)
     search = evidence.plan.study.search
     trials = evidence.trials
     if search is None or metric not in trials:
@@ -46,7 +47,8 @@ def searches(evidence: Evidence, metric: str) -> list[Picture]:
         column = f"parameter.{path}"
         if column in rows and pd.api.types.is_numeric_dtype(rows[column]):
             log = dimension.log is not None
-            picture = _search(evidence, rows.dropna(subset=[column, metric]), path, metric, log)
+            known = rows.dropna(subset=[column, metric])
+            picture = _search(evidence, known, path, metric, (log, layout))
             pictures += [picture] if picture else []
     return pictures
 
@@ -86,9 +88,13 @@ def _which(evidence: Evidence) -> str:
 
 
 def _search(
-    evidence: Evidence, rows: pd.DataFrame, path: str, metric: str, log: bool
+    evidence: Evidence,
+    rows: pd.DataFrame,
+    path: str,
+    metric: str,
+    look: tuple[bool, Layout],
 ) -> Picture | None:
-    column = f"parameter.{path}"
+    (log, layout), column = look, f"parameter.{path}"
     known = evidence.plan.metric(metric)
 
     def line(member: Member) -> Callable[[], Line] | None:
@@ -105,7 +111,7 @@ def _search(
         alone = searched(evidence, member.arm) == (path,)
         return Line(member.label, member.style, x, y, marked=marked, joined=alone)
 
-    facets, left_out = facets_of(lay_out(evidence.plan), line)
+    facets, left_out = facets_of(layout, line)
     if not facets:
         return None
     name = parameter_name(path)
@@ -121,8 +127,9 @@ def _search(
         f"Every candidate of each arm's {_which(evidence)}, on search seeds; the ring marks the"
         " winner, dotted lines the ends of the declared range. Points are joined where nothing else"
         " was searched. These trials choose hyperparameters and are no evidence for a claim. "
-        f"{GREY}{left_out}{unit_in_words(known)}",
+        f"{GREY if len(facets) > 1 else ''}{left_out}{unit_in_words(known)}",
         f"Search results of {counted(facets)}: {metric_name(metric)} against {name}.",
         draw_facets(facets, frame),
         columns=columns(len(facets)),
+        data=numbers_of(facets, frame),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from harness.evidence import Evidence, expected_best_of
-from harness.figures._facets import GREY, columns, counted, facets_of
+from harness.figures._facets import GREY, columns, counted, facets_of, numbers_of
 from harness.figures._labels import metric_name, short_label, unit_in_words
 from harness.figures._layout import Member, lay_out
 from harness.figures._lines import Frame, Line, draw_facets
@@ -46,6 +46,7 @@ def search_budget(evidence: Evidence) -> Picture | None:
     facets, left_out = facets_of(lay_out(plan), line)
     if not facets:
         return None
+    frame = Frame("Candidates", short_label(known), whole_x=True)
     return Picture(
         "search-budget",
         f"Search: {metric_name(known.name)} to be expected of fewer candidates",
@@ -55,6 +56,7 @@ def search_budget(evidence: Evidence) -> Picture | None:
         f" choice, and no evidence for a claim. {GREY}{left_out}{unit_in_words(known)}",
         f"Expected best {metric_name(known.name)} of {counted(facets)} against the number of"
         " candidates.",
-        draw_facets(facets, Frame("Candidates", short_label(known), whole_x=True)),
+        draw_facets(facets, frame),
         columns=columns(len(facets)),
+        data=numbers_of(facets, frame),
     )

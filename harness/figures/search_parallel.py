@@ -147,6 +147,6 @@ def _axis(figure: Drawing, place: int, texts: tuple[str, str, str]) -> None:
     axes = figure.axes[0]
     axes.axvline(place, color=MUTED, linewidth=0.8, zorder=1)
     name, low, high = texts
-    axes.text(place, 1.07, high, ha="center", va="bottom", fontsize=7.5, color=INK)
-    axes.text(place, -0.07, low, ha="center", va="top", fontsize=7.5, color=INK)
+    axes.text(place, 1.07, high, ha="center", va="bottom", fontsize=8, color=INK)
+    axes.text(place, -0.07, low, ha="center", va="top", fontsize=8, color=INK)
     axes.text(place, -0.19, wrapped(name, 14, 2), ha="center", va="top", fontsize=8, color=INK)

@@ -25,7 +25,7 @@ from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
 from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
 from harness.judge.result import SEEDS, SEEDS_AND_EXAMPLES
-from harness.judge.verdicts import refutation_of, shown_ends
+from harness.judge.verdicts import possible_effects, refutation_of, shown_ends
 from harness.judged import Verdict
 from harness.measures.base import MissingEvidence
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
@@ -130,6 +130,8 @@ class _Part:
     """What an interval of the same level says that allows for other test examples too."""
     error: float = 0.0
     """Standard error that comes from the test examples."""
+    possible: tuple[float, float] = (-math.inf, math.inf)
+    """Between which numbers, on the scale of the test, whatever it measures lies."""
 
 
 def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
@@ -164,6 +166,7 @@ def _part(added: _Added, test: Test, seeds: int) -> _Part:
     parts = len(added.claim.tests)
     says, low, high = outcome(values, hypothesis, added.left, parts)
     alone = _Part(test, hypothesis, values, says, low, high, seeds, searches, (low, high), None)
+    alone = replace(alone, possible=possible_effects(test, added.evidence, values))
     if searches > 1:
         return alone
     squares = variation_of_examples(test, added.evidence, values).squares
@@ -211,14 +214,14 @@ def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
 
 def _numbers(part: _Part) -> dict[str, Any]:
     """Return effect and interval on the scale of the claim, and how it is refuted."""
-    low, high = shown_ends(part.test, part.low, part.high)
+    low, high = shown_ends(part.test, part.low, part.high, part.possible)
     with_examples = part.with_examples is not None
     return {
         "effect": part.test.measure.shown(float(part.values.mean())),
         "ci_low": low,
         "ci_high": high,
         "interval_over": SEEDS_AND_EXAMPLES if with_examples else SEEDS,
-        "over_seeds": shown_ends(part.test, *part.over_seeds),
+        "over_seeds": shown_ends(part.test, *part.over_seeds, part.possible),
         "over_seeds_and_examples": [low, high] if with_examples else None,
         "refutation": refutation_of(part.test, part.outcome, low, high),
     }

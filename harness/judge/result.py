@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +25,8 @@ class TestResult:
     and test examples, as `interval_over` says. Without outcomes of examples there is none of these,
     nor squares in `variation`, their analysis of variance. `searches` says how often the arms were
     searched, as `searches_behind`; of two or more, each counts as one number. Without `sign_flip`
-    it is about a share of seeds (`harness.stats.shares`).
+    it is about a share of seeds (`harness.stats.shares`). Between the numbers of `possible` lies
+    whatever it measures, such as an accuracy between 0 and 1.
     """
 
     test: Test
@@ -41,6 +43,7 @@ class TestResult:
     over_seeds: Assessment | None = None
     over_both: Assessment | None = None
     variation: Variation = field(default_factory=Variation)
+    possible: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def expected(self) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from harness.evidence import Evidence
 from harness.judge.examples import Variation, variation_of_examples
 from harness.judge.measures import (
+    Numbers,
     compared_arms,
     describe_measure,
     involved_arms,
@@ -28,7 +29,7 @@ from harness.judge.repeats import independent, searches_behind, seeds_of_one
 from harness.judge.result import BLOCKS, DATASETS, SEEDS, SEEDS_AND_EXAMPLES, TestResult
 from harness.judge.scope import scope_of
 from harness.judged import Part, Verdict
-from harness.measures.base import MissingEvidence
+from harness.measures.base import ACROSS, MissingEvidence
 from harness.metrics import metric_of
 from harness.plan.budgets import budgets
 from harness.seeding import stream
@@ -213,6 +214,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         over_seeds=None if of_data else one,
         over_both=both,
         variation=variation,
+        possible=possible_effects(test, evidence, values),
     )
 
 
@@ -268,7 +270,7 @@ def _numbers(part: TestResult) -> dict[str, Any]:
     claimed = {"claimed": test.hypothesis.ranges(log), "neutral": neutral}
     if found is None:
         return {"effect": None, "ci_low": None, "ci_high": None, **claimed}
-    low, high = shown_ends(test, found.low, found.high)
+    low, high = shown_ends(test, found.low, found.high, part.possible)
     one, both = part.over_seeds, part.over_both
     return {
         "effect": part.shown(found.effect) if math.isfinite(found.effect) else None,
@@ -276,16 +278,37 @@ def _numbers(part: TestResult) -> dict[str, Any]:
         "ci_high": high,
         "level": found.level,
         "interval_over": part.interval_over,
-        "over_seeds": one and shown_ends(test, one.low, one.high),
-        "over_seeds_and_examples": both and shown_ends(test, both.low, both.high),
+        "over_seeds": one and shown_ends(test, one.low, one.high, part.possible),
+        "over_seeds_and_examples": both and shown_ends(test, both.low, both.high, part.possible),
         "refutation": refutation_of(test, part.outcome, low, high),
         **claimed,
     }
 
 
-def shown_ends(test: Test, low: float, high: float) -> list[float | None]:
-    """Bring the ends of an interval to the scale of the claim; None where it has none."""
-    return [test.measure.shown(end) if math.isfinite(end) else None for end in (low, high)]
+def possible_effects(test: Test, evidence: Evidence, values: Numbers) -> tuple[float, float]:
+    """Return between which numbers, on the scale of the test, whatever it measures lies.
+
+    They are those of the metric's bounds, and wide enough for `values`, shape (n,).
+    """
+    low, high = evidence.plan.metric(test.metric).bounds
+    if test.diverged is not None:
+        low, high = min(low, test.diverged), max(high, test.diverged)
+    spread = test.spread_over_seeds or ACROSS[test.across].spread
+    low, high = test.measure.reach(*((0.0, high - low) if spread else (low, high)))
+    return min([low, *values]), max([high, *values])
+
+
+def shown_ends(
+    test: Test, low: float, high: float, possible: tuple[float, float]
+) -> list[float | None]:
+    """Bring the ends of an interval to the scale of the claim; None where it has none.
+
+    What is not `possible` is no part of it.
+    """
+    return [
+        test.measure.shown(min(max(end, possible[0]), possible[1])) if math.isfinite(end) else None
+        for end in (low, high)
+    ]
 
 
 def refutation_of(test: Test, outcome: str, low: float | None, high: float | None) -> str:

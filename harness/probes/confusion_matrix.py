@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     from harness.figures.base import Picture
 
 MOST_CLASSES = 100
-MOST_WRITTEN = 12
+MOST_WRITTEN = 10
 """Classes up to which counts are written into the cells."""
 _DARK = 0.5
-_SIDE = 4.4
+_SIDE = 4.9
 
 
 class ConfusionMatrix(Probe):
-    """Which class is taken for which on the test split, counted over all confirmation seeds."""
+    """Which class is taken for which on the test split, as the mean count of a seed."""
 
     name: Literal["confusion_matrix"]
 
@@ -51,7 +52,7 @@ class ConfusionMatrix(Probe):
         return Measured(artifact={"counts": as_array(counts.view(classes, classes))})
 
     def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:
-        """Draw true against predicted classes of each arm: counts of all seeds, their spread."""
+        """Draw true against predicted classes of each arm: mean counts of a seed, their spread."""
         del evidence
         by_arm: dict[str, list[Shown]] = {}
         for one in shown:
@@ -68,13 +69,14 @@ class ConfusionMatrix(Probe):
             self.name,
             "Which class is taken for which",
             "Examples of the test split by their true and their predicted class, with the weights"
-            " of the selected epoch: the sum over all confirmation seeds and, below it, the"
+            " of the selected epoch: the mean count over the confirmation seeds and, below it, the"
             " standard deviation between seeds. The stronger its colour, the larger a cell's share"
             f" of its row.{left_out(len(fitting))}",
             f"Confusion matrices of {plural(len(panels), 'arm')}. "
             + " ".join(_in_words(arm, many) for arm, many in drawn),
             panels,
             columns=min(2, len(panels)),
+            data=[row for arm, many in drawn for row in _numbers_of(arm, many)],
         )
 
 
@@ -85,17 +87,28 @@ def _agree(many: list[Shown]) -> bool:
 
 
 def _in_words(arm: str, many: list[Shown]) -> str:
-    """Name the commonest confusions of an arm."""
-    total = numpy.sum([one.parts["counts"] for one in many], axis=0)
+    """Name the commonest confusions of an arm, with their mean counts over seeds."""
+    total = numpy.mean([one.parts["counts"] for one in many], axis=0)
     wrong = total - numpy.diag(numpy.diag(total))
     places = [numpy.unravel_index(i, wrong.shape) for i in numpy.argsort(-wrong, axis=None)[:3]]
     name = many[0].class_name
     named = [
-        f"{name(int(i))} taken for {name(int(j))} ({int(wrong[i, j])} times)"
+        f"{name(int(i))} taken for {name(int(j))} ({number(float(wrong[i, j]))} times a seed)"
         for i, j in places
         if wrong[i, j] > 0
     ]
     return f"{arm}: {listed(named)}." if named else f"{arm}: no confusion."
+
+
+def _numbers_of(arm: str, many: list[Shown]) -> list[dict[str, Any]]:
+    counts = numpy.array([one.parts["counts"] for one in many], dtype=float)
+    none, name = numpy.full(counts[0].shape, math.nan), many[0].class_name
+    spread = counts.std(axis=0, ddof=1) if len(counts) > 1 else none
+    return [
+        {"arm": arm, "true": name(i), "predicted": name(j), "mean": float(mean),
+         "deviation": float(spread[i, j])}
+        for (i, j), mean in numpy.ndenumerate(counts.mean(axis=0))
+    ]  # fmt: skip
 
 
 def _names(shown: Shown) -> list[str]:
@@ -112,12 +125,12 @@ def _panel(arm: str, many: list[Shown], room: float) -> Figure:
     axes.set_xlim(-0.5, classes - 0.5)
     axes.set_ylim(classes - 0.5, -0.5)
     axes.grid(visible=False)
-    total = counts.sum(axis=0)
-    share = total / numpy.maximum(total.sum(axis=1, keepdims=True), 1)
+    mean = counts.mean(axis=0)
+    share = mean / numpy.maximum(mean.sum(axis=1, keepdims=True), 1e-9)
     _cells(axes, share)
     if classes <= MOST_WRITTEN:
         spread = counts.std(axis=0, ddof=1) if len(counts) > 1 else None
-        _numbers(axes, total, share, spread)
+        _numbers(axes, mean, share, spread)
     _name_axes(axes, _names(many[0]))
     title = f"{arm}, {plural(len(many), 'seed')}"
     axes.set_title(wrapped(title, 40, 1), pad=6)
@@ -138,20 +151,26 @@ def _cells(axes: Axes, share: Floats) -> None:
             )
 
 
-def _numbers(axes: Axes, total: Floats, share: Floats, spread: Floats | None) -> None:
-    for (row, column), count in numpy.ndenumerate(total):
+def _numbers(axes: Axes, mean: Floats, share: Floats, spread: Floats | None) -> None:
+    for (row, column), count in numpy.ndenumerate(mean):
         if count == 0:
             continue
         dark = share[row, column] > _DARK
         colour = style.PAPER if dark else style.INK
-        lift = 0.0 if spread is None else 0.14
+        lift = 0.0 if spread is None else 0.2
         axes.text(
-            column, row - lift, f"{count:,.0f}", ha="center", va="center", fontsize=7, color=colour
+            column,
+            row - lift,
+            number(float(count), 2),
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            color=colour,
         )
         if spread is not None:
             below = number(float(spread[row, column]), 2)
             axes.text(
-                column, row + 0.26, f"±{below}", ha="center", va="center", fontsize=5,
+                column, row + 0.24, f"±{below}", ha="center", va="center", fontsize=7.5,
                 color=colour if dark else style.MUTED,
             )  # fmt: skip
 

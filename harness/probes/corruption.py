@@ -147,7 +147,7 @@ class Corruption(Probe):
                 if heights.ndim == 2 and row.shape == severity.shape:
                     known = found.setdefault((one.arm, str(kind)), [])
                     known.append((severity.astype(float), row.astype(float)))
-        kinds = list(get_args(Corrupted))
+        kinds, share = list(get_args(Corrupted)), Metric("accuracy", bounds=(0.0, 1.0))
         panels = []
         for arm in evidence.plan.all_arms:
             drawn = []
@@ -155,7 +155,7 @@ class Corruption(Probe):
                 rows = found.get((arm.name, kind), [])
                 if rows and all(numpy.array_equal(x, rows[0][0]) for x, _ in rows):
                     table = numpy.array([row for _, row in rows])
-                    drawn.append(lines.line_of_means(kind, style, rows[0][0], table))
+                    drawn.append(lines.line_of_means(kind, style, rows[0][0], table, share))
             panels += [lines.Facet(arm.name, drawn)] if drawn else []
         if not panels:
             return None
@@ -169,6 +169,7 @@ class Corruption(Probe):
             f" {facets.GREY}{left_out(len(panels))}",
             "Test accuracy over the severity of corruption, one panel for each arm.",
             pictures,
+            data=facets.numbers_of(panels[:MOST_PANELS], frame),
             columns=facets.columns(len(pictures)),
         )
 

@@ -199,11 +199,11 @@ def _panel(shown: Shown) -> Figure:
 
 
 def _class(axes: Axes, places: NDArray[Any], index: int, name: str) -> None:
-    numeral, series = index < MOST_NUMERALS, style.SERIES
+    numeral, colours = index < MOST_NUMERALS, style.CLASS_COLOURS
     marker = _numeral(name) if numeral else style.MARKERS[index % len(style.MARKERS)]
     axes.plot(
         places[:, 0], places[:, 1], linestyle="none", marker=marker,
-        markersize=5.5 if numeral else 3.5, color=series[index % len(series)], markeredgewidth=0,
+        markersize=5.5 if numeral else 3.5, color=colours[index % len(colours)], markeredgewidth=0,
     )  # fmt: skip
 
 

@@ -116,7 +116,10 @@ def _bank(shown: Shown, rows: int) -> Figure:
         row, column = divmod(index, _ACROSS)
         left, top = 0.08 + column * (_FILTER + 0.08), 0.4 + row * (_FILTER + 0.08)
         axes = style.new_axes(figure, (left, width - left - _FILTER, height - top - _FILTER, top))
-        axes.axis("off")
+        axes.set(xticks=[], yticks=[])
+        axes.grid(visible=False)
+        for spine in axes.spines.values():  # a white weight ends there, and a page may be black
+            spine.set(visible=True, color=style.MUTED, linewidth=0.6)
         if len(weights) == 3:
             colours = (128 + weights.transpose(1, 2, 0)).clip(0, 255).astype(numpy.uint8)
             axes.imshow(colours, interpolation="none")
@@ -126,5 +129,5 @@ def _bank(shown: Shown, rows: int) -> Figure:
             )
     largest = number(float(scale[0]), 2)
     text = f"{len(found)} of {int(scale[-1])}; the largest weight is {largest}"
-    figure.text(0.02, 0.15 / height, text, fontsize=7.5, va="center", color=style.MUTED)
+    figure.text(0.02, 0.15 / height, text, fontsize=8, va="center", color=style.MUTED)
     return figure

@@ -220,7 +220,7 @@ def _looks(shown: Shown, across: int) -> Figure:
             lower = _cell(figure, left, top + 0.28 + _CELL + 0.05)
             lower.imshow(heat, cmap="rocket", vmin=0, vmax=255, interpolation="none")
             if heat.max() <= 0:
-                lower.set_title("nothing", y=0.4, fontsize=7, loc="center", color=style.PAPER)
+                lower.set_title("nothing", y=0.4, fontsize=8, loc="center", color=style.PAPER)
         if not mask.any():
             _write(figure, 0.65, top + 0.3 + _CELL, f"none of the test split is {word}", 7.5)
     return figure

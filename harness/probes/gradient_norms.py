@@ -91,12 +91,14 @@ class GradientNorms(Probe):
             "Gradients by layer, before training",
             "Norm of the loss gradient of each layer's weights before the first step: geometric"
             " mean over the confirmation seeds with its pointwise 95 % t interval, on a logarithmic"
-            " scale. A line that falls to the left is a gradient that vanishes."
+            " scale. A line that falls to the left is a gradient that vanishes; an"
+            " arrowhead at the frame stands for one below a hundred-millionth of the largest."
             f" {facets.GREY}{left_out}",
             f"Gradient norms of {facets.counted(groups)} by layer, one panel per group, logarithmic"
             " scale.",
             panels,
             columns=facets.columns(len(panels)),
+            data=facets.numbers_of(groups, frame),
         )
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
+from harness.figures.common_axis import on_one_axis
 from harness.formatting import capitalized, estimate, plural
 from harness.judged import Part, Verdict
 from harness.metrics import Metric
@@ -48,7 +47,7 @@ def answers(evidence: Evidence, verdicts: Sequence[Verdict]) -> list[Answer]:
     """Return the answer to every claim, in the order of the study file."""
     known = evidence.plan.metric
     return [
-        Answer(row, sentence(row, known), certainty(row, known), common_strip(_on_one_axis(row)))
+        Answer(row, sentence(row, known), certainty(row, known), common_strip(on_one_axis(row)))
         for row in verdicts
     ]
 
@@ -168,25 +167,3 @@ def _excludes(row: Verdict | Part, neutral: float) -> bool:
     if row.ci_low is None or row.ci_high is None:
         return False
     return not row.ci_low <= neutral <= row.ci_high
-
-
-# --- one axis for all -----------------------------------------------------------------------------
-def _on_one_axis(row: Verdict) -> Verdict:
-    """Return a verdict in units of its interval's half-width, from the nearest claimed bound.
-
-    As in forest plots of studies with different units: the bound is 0, the interval has length 2.
-    Without bound or width there is nothing to draw.
-    """
-    bounds = [b for pair in row.claimed for b in pair if math.isfinite(b)]
-    effect, low, high = row.effect, row.ci_low, row.ci_high
-    if effect is None or low is None or high is None or not bounds or not high > low:
-        return replace(row, effect=None, ci_low=None, ci_high=None, claimed=(), neutral=None)
-    half, margin = (high - low) / 2, min(bounds, key=lambda bound: abs(effect - bound))
-
-    def at(value: float) -> float:
-        return (value - margin) / half
-
-    ends: dict[str, Any] = {"effect": at(effect), "ci_low": at(low), "ci_high": at(high)}
-    claimed = tuple((at(one), at(other)) for one, other in row.claimed)
-    neutral = None if row.neutral is None else at(row.neutral)
-    return replace(row, claimed=claimed, neutral=neutral, **ends)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from harness.figures import Picture
 from harness.formatting import ABSENT, estimate, number
-from harness.stats.intervals import t_interval
+from harness.metrics import Metric
 
 SHARE = "share"
 """Marks a time that is a share of the time of trials that were trained together."""
@@ -120,12 +120,12 @@ def flat(blocks: Sequence[Block]) -> Iterator[Block]:
 
 
 # --- cells --------------------------------------------------------------------------------------
-def mean_cell(values: Any, absent: str) -> Cell:
-    """Write a mean with its 95 % t interval, or say why there is none."""
+def mean_cell(values: Any, absent: str, metric: Metric | None = None) -> Cell:
+    """Write a mean with its 95 % t interval, within the bounds of a metric, or say why not."""
     if values is None or not len(values):
         return Cell(ABSENT, True, absent)
     mean = float(np.mean(values))
-    low, high = t_interval(values)
+    low, high = (metric or Metric("")).interval(values)
     if not math.isfinite(low):
         return Cell(number(mean, 4), True)
     shown = estimate(mean, low, high)

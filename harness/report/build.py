@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.integrity import digest_of, sealed
 from harness.report.claims import FOLDER as CLAIMS
-from harness.report.claims import claim_csv, claim_pages
+from harness.report.claims import claim_files, claim_pages
+from harness.report.figure_data import data_files
 from harness.report.render import claim_page, markdown, page, trial_page
 from harness.report.svg import svg_file
 from harness.report.trials import FOLDER as TRIALS
@@ -33,8 +34,8 @@ def build_page(
         results: the newest execution of each profile of one study, judged; at least one.
         folder: gets `index.html` with the first profile, `profile-<name>.html` with each other
             one (none needs another file), `report.md`, `figures/<profile>/*` in PNG and SVG, and
-            `claims/<id>.html` and `.csv` for each claim, and `trials/*.html` where the trials are
-            too many for the page.
+            `claims/<id>.html` for each claim with its data, figures and card, and `trials/*.html`
+            where the trials are too many for the page.
         lacking: profiles that could not be judged, in sentences.
         published: whether to write the small form that is kept with published records: `report.md`,
             and as SVG the figures that say so.
@@ -99,6 +100,8 @@ def _figures(view: ProfileView) -> Iterator[tuple[str, bytes]]:
             yield f"{picture.name}.png", png
         svg = svg_file(picture.svgs(), picture.columns, picture.alt)
         yield f"{picture.name}.svg", svg.encode()
+        if not view.published_only:
+            yield from data_files(picture.name, picture)
 
 
 def _claim_files(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:
@@ -106,7 +109,7 @@ def _claim_files(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:
         text = views[0].part(f"the page of the claim {stem}", claim_page, stem, found)
         if text:
             yield f"{stem}.html", text.encode()
-            yield f"{stem}.csv", claim_csv(found).encode()
+            yield from claim_files(stem, found)
 
 
 def _trial_pages(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:

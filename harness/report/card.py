@@ -18,6 +18,7 @@ from harness.evidence import Evidence, shown_by
 from harness.figures._labels import axis_label, metric_name
 from harness.formatting import as_file_name, level_text, listed, number, plural
 from harness.integrity import Check
+from harness.metrics import Metric
 from harness.plan import SIMPLE_BASELINE, data_key
 from harness.probes.confusion_matrix import ConfusionMatrix
 from harness.report.blocks import Cell, Table, mean_cell
@@ -27,7 +28,6 @@ from harness.report.panels.origin import command, environments
 from harness.report.render import card_markdown, card_page
 from harness.report.settings import day, in_words
 from harness.report.view import ProfileResult
-from harness.stats.intervals import t_interval
 from harness.study import InputError
 from harness.trial import State, digest
 from harness.workloads import summary
@@ -174,7 +174,10 @@ class Card:
         values = {metric: self.evidence.values_by_arm(metric) for metric in metrics}
         rows = [
             [Cell(axis_label(plan.metric(metric)))]
-            + [mean_cell(values[metric].get(arm), "not measured for this arm") for arm in arms]
+            + [
+                mean_cell(values[metric].get(arm), "not measured for this arm", plan.metric(metric))
+                for arm in arms
+            ]
             for metric in metrics
         ]
         columns = ["Metric", *(self._role(arm) for arm in arms)]
@@ -191,8 +194,9 @@ class Card:
         if not found:
             return None
         recall = np.array([_recall(shown.parts["counts"]) for shown in found])
+        share = Metric("recall", bounds=(0.0, 1.0))
         rows = [
-            [Cell(found[0].class_name(index)), mean_cell(values, "no such example")]
+            [Cell(found[0].class_name(index)), mean_cell(values, "no such example", share)]
             for index, values in enumerate(recall.T)
         ]
         caption = "Share of each class of the test split that is recognized, with 95 % t intervals"
@@ -221,7 +225,7 @@ class Card:
         primary, data = self.evidence.primary_metric, str(self.workload["data"]["name"])
         values = self.evidence.values_by_arm(primary).get(self.arm, np.zeros(0))
         metric = primary.partition(".")[2]
-        low, high = t_interval(values)
+        low, high = self.evidence.plan.metric(primary).interval(values)
         measured = EvalResult(
             task_type=data_of(self.workload["data"]).hub_task or "other",
             dataset_type=data,

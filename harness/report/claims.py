@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup
 
 from harness.evidence import Evidence
+from harness.figures import Picture
 from harness.figures._labels import axis_label, round_values
+from harness.figures._layout import MOST_SERIES, Group, Layout, Member
+from harness.figures.learning_curves import learning_curves
+from harness.figures.search import searches
 from harness.formatting import as_file_name, number, with_minus
 from harness.judge import MissingEvidence, numbers_per_seed
 from harness.judge.measures import involved_arms
+from harness.report.answer_card import AnswerCard
 from harness.report.answers import Answer
+from harness.report.figure_data import csv_text, data_files, json_text
+from harness.report.svg import svg_file
 from harness.report.verdicts import tests
 from harness.report.view import ProfileView
 from harness.study.claims import Test
 
 FOLDER = "claims"
+_MOST_ARMS = 2 * MOST_SERIES
+"""Arms whose curves the page of a claim shows; more stand in the report."""
 _WIDTH, _HEIGHT, _SCALE, _ROOM = 640.0, 44.0, 20.0, 24.0
 
 
@@ -51,6 +58,8 @@ class Tested:
     numbers: Sequence[float]
     trials: Sequence[TrialLine]
     drawing: Markup
+    pictures: Sequence[Picture] = ()
+    """Learning curves and search of the arms concerned alone."""
 
     @property
     def shown(self) -> list[str]:
@@ -78,25 +87,48 @@ def claim_pages(views: Sequence[ProfileView]) -> dict[str, list[ClaimInProfile]]
     return found
 
 
-def claim_csv(found: Sequence[ClaimInProfile]) -> str:
-    """Return the trials behind a claim as CSV: profile, measure, arm, seed, trial, value."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["profile", "measures", "metric", "arm", "seed", "trial", "value"])
+def claim_files(stem: str, found: Sequence[ClaimInProfile]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files beside the page of a claim, by name.
+
+    The trials behind it as CSV and JSON (profile, measure, arm, seed, trial, value), its card as a
+    PNG of 1200 by 630 pixels and as Markdown, and the numbers of the figures that the page shows.
+    """
+    first = found[0].answer.row
+    rows = [
+        {"profile": one.view.name, "measures": test.measures, "metric": test.metric,
+         "arm": t.arm, "seed": t.seed, "trial": t.trial, "value": t.value}
+        for one in found
+        for test in one.tests
+        for t in test.trials
+    ]  # fmt: skip
+    about = {"study": first.study, "claim": first.id, "says": first.says,
+             "verdicts": {one.view.name: one.answer.row.to_dict() for one in found}}  # fmt: skip
+    yield f"{stem}.csv", csv_text(rows).encode()
+    yield f"{stem}.json", json_text(rows, about).encode()
+    card = card_of(found[0])
+    png = found[0].view.part(f"the card of the claim {stem}", card.png)
+    if png:
+        yield f"{stem}.png", png
+    yield f"{stem}.md", card.markdown(f"{stem}.png" if png else "").encode()
     for one in found:
-        for test in one.tests:
-            for t in test.trials:
-                row = [one.view.name, test.measures, test.metric, t.arm, t.seed, t.trial, t.value]
-                writer.writerow(row)
-    return text.getvalue()
+        for picture in (p for test in one.tests for p in test.pictures):
+            yield from data_files(picture.name, picture)
+            svg = svg_file(picture.svgs(), picture.columns, picture.alt)
+            yield f"{picture.name}.svg", svg.encode()
+
+
+def card_of(one: ClaimInProfile) -> AnswerCard:
+    """Return the card of a claim in a profile."""
+    return AnswerCard(one.answer, one.view.evidence.plan.study.question)
 
 
 def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
     evidence, row = view.evidence, answer.row
     claim = next(one for one in evidence.plan.study.claims if one.id == row.id)
     parts = tests(row)
-    made = []
-    for test, part in zip(claim.tests, parts, strict=True):
+    made: list[Tested] = []
+    drawn: set[tuple[str, tuple[str, ...]]] = set()
+    for place, (test, part) in enumerate(zip(claim.tests, parts, strict=True), 1):
         seeds = row.seeds or evidence.plan.study.first_seeds
         try:
             numbers = [float(value) for value in numbers_per_seed(test, evidence, seeds)]
@@ -104,13 +136,39 @@ def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
             numbers = []
         unit = "block" if part.unit == "block" else "seed"
         trials = list(_trials(view, test, seeds))
+        arms = tuple(arm.name for arm in involved_arms(test, evidence.plan))
+        twin = f"validation.{test.metric.partition('.')[2]}"
+        metric = twin if twin in evidence.curves else evidence.validation_metric
+        pictures: list[Picture] = []
+        if (metric, arms) not in drawn and len(arms) <= _MOST_ARMS:
+            drawn.add((metric, arms))
+            pictures = _pictures(view, metric, arms, f"{row.id}-{place}")
         made.append(
             Tested(
                 part.measures, axis_label(evidence.plan.metric(test.metric)), unit, numbers,
-                trials, _dots(numbers, part.claimed),
+                trials, _dots(numbers, part.claimed), pictures,
             )
         )  # fmt: skip
     return made
+
+
+def _pictures(view: ProfileView, metric: str, arms: Sequence[str], name: str) -> list[Picture]:
+    """Draw the learning curves and the search of some arms."""
+    evidence = view.evidence
+    chunks = [arms[start : start + MOST_SERIES] for start in range(0, len(arms), MOST_SERIES)]
+    groups = [
+        Group("", tuple(Member(arm, arm, style) for style, arm in enumerate(chunk)))
+        for chunk in chunks
+    ]
+    layout = Layout(tuple(groups))
+    curves = view.part("the learning curves of a claim", learning_curves, evidence, metric, layout)
+    found = view.part("the search of a claim", searches, evidence, metric, layout) or []
+    named = [
+        replace(picture, name=as_file_name(f"{name}-{view.name}-{picture.name}"), flow="grid")
+        for picture in (curves, *found)
+        if picture is not None
+    ]
+    return [picture for picture in named if view.encoded(picture, picture.svgs) is not None]
 
 
 def _trials(view: ProfileView, test: Test, seeds: int) -> Iterator[TrialLine]:

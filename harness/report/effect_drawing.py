@@ -54,7 +54,12 @@ class _Scale:
 
     def shows(self, value: float) -> bool:
         """Tell whether a number has a place of its own."""
-        return -self._beyond <= (value - self._low) / self._width <= 1 + self._beyond
+        return self.side(value) == 0
+
+    def side(self, value: float) -> int:
+        """Return -1 for what lies left of the drawing, 1 for what lies right of it, else 0."""
+        share = (value - self._low) / self._width
+        return -1 if share < -self._beyond else 1 if share > 1 + self._beyond else 0
 
     def at(self, value: float) -> float:
         share = min(max((value - self._low) / self._width, -self._beyond), 1 + self._beyond)
@@ -81,6 +86,10 @@ def _strip(row: Row, scale: _Scale) -> Markup:
             f'<line class="interval" x1="{left:.1f}" x2="{right:.1f}" y1="{middle:g}"'
             f' y2="{middle:g}"/>'
         )
+        if row.ci_low is None or scale.side(row.ci_low) < 0:  # it goes on beyond the edge
+            parts.append(_head(0.0, 6.0))
+        if row.ci_high is None or scale.side(row.ci_high) > 0:
+            parts.append(_head(WIDTH, -6.0))
         parts.append(_mark(row.verdict, scale.at(row.effect), middle))
     body = "".join(parts)
     return Markup(
@@ -94,6 +103,10 @@ def _box(left: float, right: float) -> str:
         f'<rect class="claimed" x="{left:.1f}" y="2" width="{max(right - left, 0):.1f}"'
         f' height="{HEIGHT - 4:g}"/>'
     )
+
+
+def _head(x: float, inwards: float) -> str:
+    return f'<path class="head" d="M{x:g} {HEIGHT / 2:g}l{inwards:g} -4.5v9z"/>'
 
 
 def _upright(x: float, kind: str) -> str:

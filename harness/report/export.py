@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
@@ -16,11 +15,10 @@ from harness.evidence import Evidence
 from harness.judged import Verdict
 from harness.report.blocks import Table, flat
 from harness.report.build import write, write_all
+from harness.report.figure_data import no_formula
 from harness.report.latex import claims_table, latex_table
 from harness.report.methods import Methods
 from harness.report.view import ProfileResult, ProfileView, views_of
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(
@@ -131,22 +129,11 @@ def _encoded(make: Callable[[], pd.DataFrame], encode: Callable[[pd.DataFrame], 
 
 def _csv(frame: pd.DataFrame) -> bytes:
     """Return a frame as CSV in which a spreadsheet finds no formulas, whatever names hold."""
-    plain = frame.rename(columns=_no_formula)
+    plain = frame.rename(columns=no_formula)
     for name in plain:
         if not is_numeric_dtype(plain[name]):
-            plain[name] = plain[name].map(_no_formula, na_action="ignore")
+            plain[name] = plain[name].map(no_formula, na_action="ignore")
     return plain.to_csv(index=False, lineterminator="\n").encode()
-
-
-def _no_formula(value: Any) -> Any:
-    """Put an apostrophe before a text that a spreadsheet would compute; a number stays one."""
-    if not isinstance(value, str) or not value.startswith(_FORMULA):
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return f"'{value}"
-    return value
 
 
 def tidy_trials(evidence: Evidence) -> pd.DataFrame:

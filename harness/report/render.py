@@ -14,7 +14,8 @@ from markupsafe import Markup
 from harness.figures import Picture
 from harness.formatting import as_file_name
 from harness.report.blocks import Form
-from harness.report.svg import inline_svg, shared_styles
+from harness.report.sources import known_sources
+from harness.report.svg import drawn_once, inline_svg, shared_styles
 from harness.report.verdicts import FILTERS, ORDER
 from harness.report.view import ProfileView
 
@@ -75,7 +76,9 @@ def trial_page(view: ProfileView, number: int) -> str:
 
 def claim_page(stem: str, found: Sequence[ClaimInProfile]) -> str:
     """Return the page of one claim; `stem` is that of its files."""
-    return _whole_page("claim.html", {"stem": stem, "found": found, "view": found[0].view})
+    return _whole_page("claim.html", {
+        "stem": stem, "found": found, "view": found[0].view, "known": known_sources(),
+    })  # fmt: skip
 
 
 def live_page(view: View, nonce: str) -> str:
@@ -160,10 +163,11 @@ def _form(form: Form, view: ProfileView, *, html: bool) -> str:
 def _panels(picture: Picture, profile: str) -> list[Markup]:
     """Return the panels of a picture as parts of the page."""
     prefix = f"{profile}_{picture.name}"  # no profile has an underline
-    return [  # the first panel carries the description of all; the others are silent
+    panels = [  # the first panel carries the description of all; the others are silent
         inline_svg(svg, f"{prefix}-{index}-", "" if index else picture.alt)
         for index, svg in enumerate(picture.svgs())
     ]
+    return drawn_once(panels, prefix)
 
 
 def _clock(moment: float) -> str:

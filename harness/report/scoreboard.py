@@ -5,21 +5,26 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
 from harness.formatting import plural, seconds
 from harness.integrity import Check
 from harness.judged import Verdict
+from harness.publish import FOLDER
 from harness.report import verdicts as words
 from harness.report.build import write
 from harness.report.effect_drawing import alike_strips
 from harness.report.panels.cost import of_claim
+from harness.report.publication import NAME as VERDICTS
+from harness.report.publication import Changes, changes_since, keep_verdicts
 from harness.report.render import scoreboard_markdown, scoreboard_page
 from harness.report.settings import day
+from harness.report.sources import Sources, known_sources
 from harness.report.view import ProfileResult, views_of
 
 _DIGITS = re.compile(r"(\d+)")
@@ -33,6 +38,7 @@ class ClaimLine:
     """
 
     results: Sequence[tuple[Verdict, Markup, tuple[str, str], str]]
+    known: Sources = field(default_factory=Sources)
 
     @property
     def claim(self) -> Verdict:
@@ -48,7 +54,13 @@ class ClaimLine:
     @property
     def marks(self) -> list[str]:
         """What a filter by source may ask for: each source, and the work that it is a part of."""
-        return sorted({*self.claim.source, *(work_of(source) for source in self.claim.source)})
+        sources = self.claim.source
+        return sorted({*sources, *map(work_of, sources), *map(self.known.chapter, sources)})
+
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """Each source spelt out, and what it says there if that is known."""
+        return [(self.known.spelt(s), self.known.says.get(s, "")) for s in self.claim.source]
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,10 @@ class ProfileLine:
 class StudyBoard:
     """The claims of one study."""
 
-    def __init__(self, results: Sequence[ProfileResult], *, published: bool = False):
+    def __init__(
+        self, results: Sequence[ProfileResult], known: Sources, *, published: bool = False
+    ):
+        self._known = known
         self._views = views_of(results, published_only=published)
         self.name = results[0].study
         self.leader = self._views[0]  # has most examples, and sums the study up
@@ -107,7 +122,8 @@ class StudyBoard:
         verdicts = [view.by_claim[id_] for view in views]
         costs = [of_claim(view.evidence, view.by_claim[id_].trials) for view in views]
         pages = [view.page for view in views]
-        return ClaimLine(list(zip(verdicts, alike_strips(verdicts), costs, pages, strict=True)))
+        lines = list(zip(verdicts, alike_strips(verdicts), costs, pages, strict=True))
+        return ClaimLine(lines, self._known)
 
 
 def _origin(result: ProfileResult) -> str:
@@ -129,6 +145,8 @@ class Board:
     studies: Sequence[StudyBoard]
     left_out: Sequence[str] = ()
     published: bool = False
+    known: Sources = field(default_factory=Sources)
+    changes: Changes | None = None
 
     @property
     def claims(self) -> int:
@@ -159,6 +177,33 @@ class Board:
         return found
 
     @property
+    def chapters(self) -> list[tuple[str, str, dict[str, list[tuple[str, Verdict]]]]]:
+        """The map: by chapter of a source, its name and title, and its claims by verdict.
+
+        A claim is (study, verdict), and stands at each of its sources.
+        """
+        found: dict[str, dict[str, list[tuple[str, Verdict]]]] = {}
+        for study in self.studies:
+            for line in study.lines:
+                claim = line.claim
+                for chapter in dict.fromkeys(map(self.known.chapter, claim.source)):
+                    by_verdict = found.setdefault(chapter, {word: [] for word in words.ORDER})
+                    by_verdict[claim.verdict].append((study.name, claim))
+        titles = {key: about.get("title", "") for key, about in self.known.works.items()}
+        ordered = sorted(found, key=lambda c: (work_of(c) not in titles, _natural(c)))
+        return [(c, titles.get(work_of(c), ""), found[c]) for c in ordered]
+
+    @property
+    def by_work(self) -> list[tuple[str, str, list[tuple[str, str, Any]]]]:
+        """The map by work: its key, its title, and its chapters; other works together."""
+        works: dict[str, list[tuple[str, str, Any]]] = {}
+        for chapter, title, claims in self.chapters:
+            key = work_of(chapter) if title else ""
+            works.setdefault(key, []).append((chapter, self.known.spelt(chapter), claims))
+        titles = {key: about["title"] for key, about in self.known.works.items() if key in works}
+        return [(key, titles.get(key, "Other sources"), rows) for key, rows in works.items()]
+
+    @property
     def sources(self) -> dict[str, list[str]]:
         """The sources by the work that they are a part of, in the order of their numbers."""
         works: dict[str, set[str]] = {}
@@ -167,7 +212,10 @@ class Board:
                 for source in line.claim.source:
                     works.setdefault(work_of(source), set()).add(source)
         return {
-            work: sorted(works[work] - {work}, key=_natural) for work in sorted(works, key=_natural)
+            work: sorted(
+                (works[work] | {self.known.chapter(s) for s in works[work]}) - {work}, key=_natural
+            )
+            for work in sorted(works, key=_natural)
         }
 
 
@@ -190,23 +238,34 @@ def build_scoreboard(
         The page.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    board = make_board(results, lacking, published=published)
+    last = folder if published else folder / FOLDER
+    board = make_board(results, lacking, published=published, last=last)
     write(folder / "index.md", scoreboard_markdown(board).encode())
     if published:
+        write(folder / VERDICTS, keep_verdicts(results, folder))
         return folder / "index.md"
     write(folder / "index.html", scoreboard_page(board).encode())
     return folder / "index.html"
 
 
 def make_board(
-    results: Sequence[ProfileResult], lacking: Sequence[str] = (), *, published: bool = False
+    results: Sequence[ProfileResult],
+    lacking: Sequence[str] = (),
+    *,
+    published: bool = False,
+    last: Path | None = None,
 ) -> Board:
-    """Arrange results by study; a study that cannot be shown is left out."""
+    """Arrange results by study; a study that cannot be shown is left out.
+
+    `last` is the folder of the last publication, with which the verdicts are compared.
+    """
+    known = known_sources()
     by_study: dict[str, list[ProfileResult]] = {}
     for result in results:
         by_study.setdefault(result.study, []).append(result)
+    title = "its part of the scoreboard"
     made = [
-        mine[0].attempt("its part of the scoreboard", partial(_study_board, mine, published), None)
+        mine[0].attempt(title, partial(_study_board, mine, known, published), None)
         for _, mine in sorted(by_study.items())
     ]
     left_out = [
@@ -215,12 +274,14 @@ def make_board(
         for says in result.left_out.values()
     ]
     shown = [study for study in made if study is not None]
-    return Board(shown, [*lacking, *sorted(left_out)], published)
+    problems = [*lacking, *sorted(left_out), *([known.problem] if known.problem else [])]
+    changes = changes_since(results, last) if last is not None else None
+    return Board(shown, problems, published, known, changes)
 
 
-def _study_board(results: Sequence[ProfileResult], published: bool) -> StudyBoard:
+def _study_board(results: Sequence[ProfileResult], known: Sources, published: bool) -> StudyBoard:
     """Arrange the results of a study, with all that the scoreboard shows of it."""
-    study = StudyBoard(results, published=published)
+    study = StudyBoard(results, known, published=published)
     leader = study.leader
     _ = study.lines, study.profiles, leader.glance, leader.headline, leader.best, leader.setting
     return study

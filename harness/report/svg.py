@@ -9,7 +9,15 @@ from functools import lru_cache
 
 from markupsafe import Markup, escape
 
-from harness.figures._style import FAINT, GRID, INK, MUTED, PAPER, SERIES, VERDICT_COLOURS
+from harness.figures._style import (
+    CLASS_COLOURS,
+    FAINT,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    VERDICT_COLOURS,
+)
 from harness.trial import digest
 
 COLOUR_NAMES: dict[str, str] = {
@@ -18,7 +26,7 @@ COLOUR_NAMES: dict[str, str] = {
     FAINT: "faint",
     GRID: "grid",
     PAPER: "paper",
-    **{colour: f"series-{index}" for index, colour in enumerate(SERIES)},
+    **{colour: f"series-{index}" for index, colour in enumerate(CLASS_COLOURS)},
     **{colour: verdict for verdict, colour in VERDICT_COLOURS.items()},
 }
 """The page gives each of these a value for light and one for dark."""
@@ -47,6 +55,7 @@ _ALIKE = re.compile(
     r'(<path d=")([^"]*)("(?: clip-path="[^"]*")? style="fill: ?none;(?![^"]*opacity)[^"]*"/>)'
     r'(?:<path d="[^"]*\3)+'
 )
+_LONG_PATH = re.compile(r'<path d="([^"]{400,})"(?: clip-path="[^"]*")? style="([^"]*)"/>')
 _STYLE = re.compile(r'(<[^<>]*?) style="([^"]*)"')
 
 
@@ -89,6 +98,32 @@ def _joined(text: str) -> str:
     return _ALIKE.sub(join, text)
 
 
+def drawn_once(panels: Sequence[str], prefix: str) -> list[Markup]:
+    """Keep of a long path that several panels have the first one, to which the others refer.
+
+    Args:
+        panels: parts of one page, as `inline_svg` gives them, or nested documents.
+        prefix: unique on the page.
+    """
+    names: dict[tuple[str, str], str] = {}
+    counts = Counter(_drawn(match) for panel in panels for match in _LONG_PATH.finditer(panel))
+
+    def once(match: re.Match[str]) -> str:
+        key = _drawn(match)
+        if counts[key] < 2:
+            return match[0]
+        if key in names:
+            return f'<use href="#{names[key]}"/>'
+        names[key] = f"o{digest(prefix)[:5]}-{len(names)}"
+        return match[0].replace("<path ", f'<path id="{names[key]}" ', 1)
+
+    return [Markup(_LONG_PATH.sub(once, panel)) for panel in panels]
+
+
+def _drawn(match: re.Match[str]) -> tuple[str, str]:
+    return match[1], match[2]
+
+
 def svg_file(panels: Sequence[str], columns: int, label: str) -> str:
     """Return panels of equal size as one SVG document on white, row by row.
 
@@ -106,13 +141,14 @@ def svg_file(panels: Sequence[str], columns: int, label: str) -> str:
         )
         for i, text in enumerate(texts)
     ]
+    placed = [str(text) for text in drawn_once([_joined(text) for text in placed], label)]
     document = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
         f' width="{whole[0]:g}pt" height="{whole[1]:g}pt" viewBox="0 0 {whole[0]:g} {whole[1]:g}"'
         f' role="img" font-family="DejaVu Sans, sans-serif"><title>{escape(label)}</title>'
         f'<rect width="100%" height="100%" fill="{PAPER}"/>{"".join(placed)}</svg>\n'
     )
-    text, rules = shared_styles(document)
+    text, rules = shared_styles(document.replace('<use href="', '<use xlink:href="'))
     return text.replace("</title>", f"</title><style>{rules}</style>", 1)
 
 

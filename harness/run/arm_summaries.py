@@ -13,7 +13,6 @@ from harness.evidence import Evidence
 from harness.judged import Verdict
 from harness.metrics import Metric
 from harness.stats.averages import rate_interval
-from harness.stats.intervals import t_interval
 from harness.study import Arm
 from harness.track import ArmSummary
 from harness.trial import State
@@ -68,10 +67,8 @@ def mean_interval(values: npt.NDArray[np.float64], metric: Metric) -> tuple[floa
     """
     if metric.binary and len(values):
         return rate_interval(int(values.sum()), len(values))
-    low, high = t_interval(values) if len(values) > 1 else (-math.inf, math.inf)
-    if not math.isfinite(low) or not math.isfinite(high):
-        return None
-    return max(low, metric.bounds[0]), min(high, metric.bounds[1])
+    low, high = metric.interval(values) if len(values) > 1 else (-math.inf, math.inf)
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _seeds(states: pd.Series, complete: int) -> str:

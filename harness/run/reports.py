@@ -22,6 +22,7 @@ from harness.publish import FOLDER
 from harness.run.outcome import Fault, RunResult
 from harness.store import CachedReport, Execution, Store, open_store
 from harness.study import InputError, files_of
+from harness.study.bundled import SOURCES
 from harness.trial import digest
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def made_from(store: Store, study: str | None = None) -> str:
     return digest(
         [
             package_version(),
+            _content(STUDIES / SOURCES),
             [[e.id, e.status, e.ended, store.marks(e.id), _study_files(e)] for e in shown],
             [[file.name, _content(file)] for file in published],
         ]

@@ -8,6 +8,8 @@ from harness.errors import InputError, Problem, nearest
 
 FOLDER = Path(__file__).parent.parent / "bundled"
 """A link to `studies/` in the repository; the files themselves in an installed package."""
+SOURCES = "sources.toml"
+"""The file beside studies that says what their sources are (`harness.report.sources`)."""
 
 
 def bundled_studies() -> dict[str, Path]:

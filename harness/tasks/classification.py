@@ -36,7 +36,13 @@ class Classification(Supervised):
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", "minimize", "nats", "mean cross entropy of the true class"),
-        Metric("accuracy", "maximize", "", "share of examples whose most likely class is true"),
+        Metric(
+            "accuracy",
+            "maximize",
+            "",
+            "share of examples whose most likely class is true",
+            (0.0, 1.0),
+        ),
     )
     selects: ClassVar[str] = "accuracy"
     targets: ClassVar[tuple[Kind, ...]] = ("class",)

@@ -23,7 +23,13 @@ class TokenClassification(Supervised):
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("loss", "minimize", "nats", "mean cross entropy of the true class"),
-        Metric("accuracy", "maximize", "", "share of positions whose most likely class is true"),
+        Metric(
+            "accuracy",
+            "maximize",
+            "",
+            "share of positions whose most likely class is true",
+            (0.0, 1.0),
+        ),
         Metric("bits", "minimize", "bits", "the loss in bits: compression of a text per token"),
     )
     selects: ClassVar[str] = "loss"

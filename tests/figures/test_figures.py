@@ -14,6 +14,7 @@ from harness.figures.quality_and_cost import quality_and_cost
 
 ALL = {
     "at-a-glance",
+    "common-axis",
     "effects",
     "arms",
     "interactions",

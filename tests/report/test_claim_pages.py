@@ -1,6 +1,7 @@
 """The page of one claim: every number that its verdict rests on, and the way to its trials."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ def study(finished, tmp_path_factory):
 def test_every_claim_has_a_page_and_its_data(finished, study):
     ids = {verdict.id for verdict in finished.verdicts}
     assert {file.stem for file in (study / "claims").glob("*.html")} == ids
-    assert {file.stem for file in (study / "claims").glob("*.csv")} == ids
+    for kind in ("csv", "json", "png", "md"):
+        assert ids <= {file.stem for file in (study / "claims").glob(f"*.{kind}")}
     assert all(not result.left_out for result in finished.profiles.values())
 
 
@@ -36,6 +38,49 @@ def test_the_data_of_a_claim_give_its_effect(finished, study):
     claim = finished.evidence.plan.study.claims[0]
     numbers = numbers_per_seed(claim.tests[0], finished.evidence, verdict.seeds)
     assert numbers.mean() == pytest.approx(verdict.effect)
+
+
+def test_the_json_beside_it_has_the_same_rows_and_the_verdicts(finished, study):
+    document = json.loads((study / "claims" / "relu-beats-softmax.json").read_text())
+    with (study / "claims" / "relu-beats-softmax.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["value"]) for row in rows] == [row["value"] for row in document["rows"]]
+    assert document["verdicts"]["default"]["verdict"] == finished.verdicts[0].verdict
+
+
+def test_curves_and_search_are_those_of_the_arms_concerned_alone(study):
+    name = "relu-beats-softmax-1-default-learning-curves"
+    document = json.loads((study / "claims" / f"{name}.json").read_text())
+    arms = {"relu-1", "relu-3", "softmax-1", "softmax-3"}
+    assert {row["line"].split(" (")[0] for row in document["rows"]} == arms
+    with (study / "claims" / f"{name}.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(document["rows"])
+    found = (study / "claims" / "relu-beats-softmax-1-default-search-optimizer-lr.csv").read_text()
+    assert "tanh" not in found
+    page = (study / "claims" / "relu-beats-softmax.html").read_text()
+    assert f'href="{name}.json"' in page
+    assert "Grey: all other arms" not in page
+
+
+def test_the_page_says_how_to_read_and_cite_it_and_shows_its_card_elsewhere(study):
+    page = (study / "claims" / "relu-beats-softmax.html").read_text()
+    assert "How to read it" in page
+    assert "How to cite it" in page
+    assert '<meta property="og:image" content="relu-beats-softmax.png">' in page
+    assert "harness claims odd-words --claim relu-beats-softmax" in page
+    whole = (study / "index.html").read_text()
+    assert 'property="og:image" content="claims/' in whole
+
+
+def test_every_figure_of_numbers_stands_there_as_csv_and_json(study):
+    for file in (study / "figures" / "default").glob("*.json"):
+        document = json.loads(file.read_text())
+        with file.with_suffix(".csv").open() as rows:
+            assert len(list(csv.DictReader(rows))) == len(document["rows"]) > 0
+    named = {file.stem for file in (study / "figures" / "default").glob("*.json")}
+    assert {"arms", "effects", "common-axis", "learning-curves", "interactions"} <= named
+    page = (study / "profile-default.html").read_text()
+    assert 'href="figures/default/arms.json"' in page
 
 
 def test_a_claim_without_numbers_says_so(study):

@@ -197,6 +197,24 @@ def test_every_text_can_be_read(open_page, scheme):
     assert page.evaluate(CONTRAST) == []
 
 
+SMALL = """
+() => [...document.querySelectorAll("figure svg text, .answers svg text")].filter(t => {
+  const svg = t.ownerSVGElement, wide = svg.getBoundingClientRect().width;
+  if (!wide) return false;
+  const scale = wide / svg.viewBox.baseVal.width;
+  return parseFloat(getComputedStyle(t).fontSize) * scale < 9;
+}).map(t => t.textContent)
+"""
+
+
+@pytest.mark.parametrize("name", ["index.html", "odd-words/index.html"])
+@pytest.mark.parametrize("width", [390, 1024, 1440])
+def test_no_label_of_a_drawing_is_smaller_than_nine_pixels(open_page, site, name, width):
+    page = open_page(width, 900, (site / name).as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.evaluate(SMALL) == []
+
+
 def test_it_prints_on_a4(open_page, tmp_path):
     page = open_page(1280, 800, color_scheme="dark")
     page.emulate_media(media="print")

@@ -83,7 +83,7 @@ def test_the_page_needs_nothing_else(built):
     files = [link for link in outside if link.startswith("figures/")]
     claims = [link for link in outside if link.startswith("claims/")]
     assert sorted(outside) == sorted(["../index.html", "report.md", *files, *claims])
-    assert len(files) == 2 * 8
+    assert len(files) == 4 * 9  # each as SVG, PNG, CSV and JSON
     assert len(claims) == 4
     for file in [*files, *claims]:
         assert (folder / file).is_file()
@@ -114,7 +114,7 @@ def test_tables_and_pictures_have_words(built):
     assert len(pictures) > 8
     for attributes in pictures:
         assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true"
-    assert page.count("<figure") == page.count("<figcaption>") == 8
+    assert page.count("<figure") == page.count("<figcaption>") == 9
 
 
 def test_study_texts_are_shown_and_harmless(built):
@@ -187,7 +187,7 @@ def test_markdown_tables_are_whole_and_pictures_exist(built):
         assert width in (0, cells) or cells == 0
         width = cells
     pictures = re.findall(r"\]\((figures/[^)]*)\)", markdown)
-    assert len(pictures) == 8
+    assert len(pictures) == 9
     for picture in pictures:
         assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
@@ -234,12 +234,16 @@ def test_a_rebuild_gives_the_same_bytes_and_needs_no_training_code(finished, bot
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
     assert contents(tmp_path) == contents(both)
-    assert len(contents(both)) == 3 + 2 * 4 + 2 * 2 * 9  # pages, claims, pictures
+    found = [str(name) for name in contents(both)]
+    assert sum(name.endswith(".html") for name in found) == 2 + 4  # profiles, claims
+    for kind in (".svg", ".png"):
+        pictures = [n for n in found if n.startswith("figures") and n.endswith(kind)]
+        assert len(pictures) == 2 * 10
 
 
 def test_every_figure_lies_there_as_svg_and_png(built):
     folder = built[0] / "figures" / "default"
-    assert len(list(folder.glob("*.png"))) == len(list(folder.glob("*.svg"))) == 9
+    assert len(list(folder.glob("*.png"))) == len(list(folder.glob("*.svg"))) == 10
     for file in folder.glob("*.svg"):
         root = ElementTree.fromstring(file.read_text())
         assert root.tag == "{http://www.w3.org/2000/svg}svg"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from test_report_browser import CONTRAST
 from test_report_build import read
 
@@ -13,6 +14,8 @@ from harness.integrity import Provenance
 from harness.judged import Part
 from harness.report import build_scoreboard, make_board
 from harness.report.effect_drawing import WIDTH, strips
+from harness.report.sources import known_sources
+from harness.study.bundled import bundled_studies
 
 
 def under_another_name(result, name):
@@ -102,6 +105,87 @@ def test_no_results_and_no_claims_are_still_pages(finished, tmp_path):
     assert "The study makes no claims." in (tmp_path / "index.html").read_text()
 
 
+SOURCES = """
+[works.a]
+title = "A book on depth"
+part = "chapter"
+[says]
+"a 1.2" = "ReLU is better than softmax."
+"""
+
+
+@pytest.fixture
+def with_sources(finished, tmp_path, monkeypatch):
+    """The results of a study whose claims come from a book that the file of sources describes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "sources.toml").write_text(SOURCES)
+    default = finished.profiles["default"]
+    cited = [replace(v, source=["a 1.2"] if i else ["a 1.3", "B and C 2020"])
+             for i, v in enumerate(default.verdicts)]  # fmt: skip
+    return [replace(default, verdicts=cited)]
+
+
+def test_the_map_has_a_row_for_each_chapter_and_a_mark_for_each_claim(with_sources, tmp_path):
+    board = make_board(with_sources)
+    chapters = {chapter: claims for chapter, _, claims in board.chapters}
+    assert list(chapters) == ["a 1", "B and C 2020"]
+    counts = {word: len(found) for word, found in chapters["a 1"].items()}
+    verdicts = [v.verdict for v in with_sources[0].verdicts]
+    assert counts == {word: verdicts.count(word) for word in counts}
+    assert sum(map(len, chapters["B and C 2020"].values())) == 1
+    build_scoreboard(with_sources, tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    assert page.count('class="tile"') == len(verdicts) + 1
+    assert "a, chapter 1.2: ReLU is better than softmax." in page
+    assert 'href="#source=a%201"' in page
+    assert "A book on depth" in (tmp_path / "index.md").read_text()
+
+
+@pytest.mark.parametrize("text", ["works = 3", "[works.a]\ntitle = 'no part'", "[says"])
+def test_a_broken_file_of_sources_is_told_and_costs_nothing(with_sources, tmp_path, text):
+    (tmp_path / "studies" / "sources.toml").write_text(text)
+    board = make_board(with_sources)
+    assert board.claims == 4
+    assert any("sources.toml" in said for said in board.left_out)
+
+
+def test_what_changed_since_the_last_publication_is_told(with_sources, tmp_path):
+    published = tmp_path / "published"
+    build_scoreboard(with_sources, published, published=True)
+    assert "Since the last publication" not in (published / "index.md").read_text()
+    first = (published / "index.md").read_bytes()
+    build_scoreboard(with_sources, published, published=True)
+    assert (published / "index.md").read_bytes() == first  # the same, however often
+    one, two, *rest = with_sources[0].verdicts
+    other = replace(one, verdict="inconclusive", refutation="", effect=0.5, ci_low=0.1, ci_high=0.9)
+    new = replace(two, id="brand-new")
+    today = [replace(with_sources[0], verdicts=[other, new, *rest])]
+    build_scoreboard(today, tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    assert "1 other than then, 1 new, 1 gone; 2 are the same." in page
+    build_scoreboard(today, published, published=True)
+    told = (published / "index.md").read_text()
+    assert "1 other than then, 1 new, 1 gone; 2 are the same." in told
+    build_scoreboard(today, published, published=True)
+    assert (published / "index.md").read_text() == told
+
+
+def test_every_source_of_the_bundled_claims_is_spelt_out():
+    known = known_sources(Path("no such folder"))
+    assert known.problem == ""
+    cited = set()
+    for file in bundled_studies().values():
+        for claim in yaml.safe_load(file.read_text()).get("claims", ()):
+            cited |= set(claim.get("source", ()))
+    works = {source for source in cited if source.partition(" ")[0] in known.works}
+    assert works
+    assert works - known.says.keys() == set()
+    assert known.spelt("insights 7") == "insights, point 7"
+    assert known.spelt("handbook 5 exercises") == "handbook, chapter 5 exercises"
+    assert known.chapter("handbook 5.2") == "handbook 5"
+
+
 def effect(**fields):
     values = {
         "measures": "m", "expected": "> 1", "verdict": "supported", "p_value": 0.01, "missing": "",
@@ -117,6 +201,8 @@ def test_drawings_of_a_claim_share_a_scale_and_stay_inside():
     edges = [re.search(r'class="edge" x1="([\d.]+)"', strip).group(1) for strip in (wide, narrow)]
     assert edges[0] == edges[1]
     assert 'x2="200.0"' in wide
+    assert wide.count('class="head"') == 1  # it has no upper end
+    assert 'class="head"' not in narrow
     (empty,) = strips([effect(effect=None, ci_low=None, ci_high=None, verdict="incomplete")])
     assert "interval" not in empty
     crosses = strips([effect(verdict="refuted")])[0]
@@ -171,6 +257,12 @@ def test_filters_hide_what_does_not_fit_and_say_so(open_board):
     assert "source=a+book+1" in page.url
     page.get_by_role("combobox", name="Verdict").select_option("incomplete")
     assert "Nothing fits" in said.inner_text()
+    page.go_back()
+    assert page.evaluate(shown) == 1
+    page.go_back()
+    assert page.evaluate(shown) == 4
+    page.go_forward()
+    assert page.evaluate(shown) == 1
     page.get_by_role("button", name="Show all").press("Enter")
     page.wait_for_function(f"{shown} === 12")
     assert "#" not in page.url

@@ -12,6 +12,7 @@ from harness.evidence import Evidence, trained_alone
 from harness.figures._labels import axis_label
 from harness.formatting import ABSENT, estimate, level_text, p_text
 from harness.levels import same_value
+from harness.metrics import Metric
 from harness.report.blocks import Block, Cell, Table, mean_cell, number_cell
 from harness.report.panels.base import Panel
 from harness.stats.hypotheses import Different, sign_flip_check
@@ -62,7 +63,7 @@ def ablations(evidence: Evidence) -> Table | None:
     p_values = dict(zip(tested, corrected, strict=True))
     times = _times(rows)
     itself = Cell(ABSENT, True, "it is what the others are compared with")
-    own = mean_cell(table[baseline.name].dropna(), "")
+    own = mean_cell(table[baseline.name].dropna(), "", known)
     first = [Cell("the baseline arm"), own, itself, itself]
     timed = [] if times.empty else ["Training time, ratio"]
     better = {"minimize": "; lower is better", "maximize": "; higher is better", None: ""}
@@ -77,7 +78,10 @@ def ablations(evidence: Evidence) -> Table | None:
         ],
         [
             first + [Cell("1", True)] * len(timed),
-            *(_row(arm, baseline, table, differences, (p_values, times)) for arm in others),
+            *(
+                _row(arm, baseline, (table, known), differences, (p_values, times))
+                for arm in others
+            ),
         ],
         f"Baseline arm: {baseline.name}. Change: the arm minus the baseline, paired over seeds,"
         f" with its 95 % t interval{better[known.goal]}. p: exact sign-flip test of no change,"
@@ -98,16 +102,16 @@ def _times(rows: pd.DataFrame) -> pd.DataFrame:
 def _row(
     arm: Arm,
     baseline: Arm,
-    table: pd.DataFrame,
+    measured: tuple[pd.DataFrame, Metric],
     differences: dict[str, np.ndarray],
     more: tuple[dict[str, float], pd.DataFrame],
 ) -> list[Cell]:
-    p_values, times = more
+    (table, known), (p_values, times) = measured, more
     values = differences.get(arm.name, np.zeros(0))
     absent = "no seed is complete in both arms"
     cells = [
         Cell(_change(arm, baseline)),
-        mean_cell(table.get(arm.name, pd.Series()).dropna(), absent),
+        mean_cell(table.get(arm.name, pd.Series()).dropna(), absent, known),
     ]
     if len(values) > 1:
         mean, low, high = estimate(float(values.mean()), *t_interval(values))

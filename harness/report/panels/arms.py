@@ -140,7 +140,7 @@ def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
     absent = _why_absent(rows)
     planned = max(evidence.plan.study.first_seeds, len(rows))
     cells = [
-        mean_cell(values_of(complete, metric), absent)
+        mean_cell(values_of(complete, metric), absent, evidence.plan.metric(metric))
         for metric in (evidence.primary_metric, evidence.validation_metric)
     ]
     seeds = f"{len(complete)}" if len(complete) == planned else f"{len(complete)} of {planned}"

@@ -31,10 +31,14 @@ def probes(evidence: Evidence) -> Table | None:
     """Return the probes of every arm that has any: means with intervals."""
     metrics = [name for name in evidence.trials.columns if name.startswith("probe.")]
     values = {metric: evidence.values_by_arm(metric) for metric in metrics}
+    known = {metric: evidence.plan.metric(metric) for metric in metrics}
     rows = [
         [
             Cell(arm.name),
-            *(mean_cell(values[m].get(arm.name), "not measured for this arm") for m in metrics),
+            *(
+                mean_cell(values[m].get(arm.name), "not measured for this arm", known[m])
+                for m in metrics
+            ),
         ]
         for arm in evidence.plan.arms
         if any(arm.name in found for found in values.values())

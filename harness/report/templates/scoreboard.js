@@ -38,9 +38,10 @@
   };
 
   const changed = () => {
-    const address = location.pathname + (String(show()) ? `#${show()}` : "");
+    const asked = String(show());
+    if (asked === (location.hash.includes("=") ? location.hash.slice(1) : "")) return;
     try {
-      history.replaceState(null, "", address);
+      history.pushState(null, "", location.pathname + location.search + (asked ? `#${asked}` : ""));
     } catch {
       // Some browsers refuse it for a page that lies in a file; the filter works all the same.
     }
@@ -48,7 +49,10 @@
 
   const fromAddress = () => {
     if (!location.hash.includes("=")) {
+      for (const name of fields) form.elements[name].value = "";
       show();
+      const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      if (target) target.scrollIntoView();
       return;
     }
     const asked = new URLSearchParams(location.hash.slice(1));
@@ -63,5 +67,6 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(changed));
   addEventListener("hashchange", fromAddress);
+  addEventListener("popstate", fromAddress);
   fromAddress();
 })();
