@@ -88,7 +88,9 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
     names += gaps_of(names)
     if study.timing is not None and arm in timed_arms(study.timing, arms):
         names += study.timing.metrics
-    for probe in () if simple else study.probes:
+    for probe in study.probes:
+        if probe.passes_over(workload["model"]):
+            continue
         if not probe.in_search and (not probe.on or arm in select(arms, probe.on)):
             names += [f"probe.{name}" for name in probe.measures]
     return names

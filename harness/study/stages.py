@@ -135,7 +135,7 @@ def _wrong_uses(
                 yield document.problem(where, f"{who}: {message}")
         for role, name in sources.items():
             message = _why_not(task, role, name, stages[name])
-            if is_simple(workload["model"]) and role != "initial":
+            if is_simple(workload["model"]) and role not in ("initial", "classifier"):
                 message = f"{workload['model']['name']} makes no use of stages"
             if message and message not in seen:
                 seen.add(message)

@@ -276,7 +276,10 @@ class Supervised(Task):
         return {"loss": loss.detach()}
 
     def refusal(self, workload: Any) -> str | None:
-        """Say that the loss is another task's."""
+        """Say that the loss, or the model, is another task's."""
+        if getattr(workload.model, "reconstructs", False):
+            name = workload.model.name
+            return f"{name} restores inputs: write `task: reconstruction`, or take another model"
         if workload.data.kind not in workload.loss.targets:
             return f"`loss: {workload.loss.name}` does not suit the targets of {workload.data.name}"
         refusal = workload.loss.refusal(workload.data.kind)

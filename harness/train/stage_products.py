@@ -20,7 +20,7 @@ from harness.data_spec import Form
 from harness.layers import last_hidden
 from harness.pretrained import own_code
 from harness.seeding import stream
-from harness.tasks import task_of
+from harness.tasks import Stage, task_of
 from harness.train.device_data import Division, Normalization, Splits
 from harness.train.single_program import build_template, networks_of
 from harness.train.stack import state_of
@@ -128,7 +128,21 @@ def _renormalized(
         return rows
     if torch.equal(before.mean, after.mean) and torch.equal(before.scale, after.scale):
         return rows
-    return after.apply_((rows / before.scale[0] + before.mean[0])[None], axis=0)[0]
+    return after.apply_(before.undone(rows)[None], axis=0)[0]
+
+
+def stages_of(
+    given: StagesByRole, device: torch.device, own: Callable[[], Normalization | None]
+) -> dict[str, Stage]:
+    """Return the stages that a task and its probes can ask, by role.
+
+    Args:
+        given: of the trial.
+        device: where they answer.
+        own: returns what normalizes the trial's inputs.
+    """
+    asked = {role: one for role, one in given.items() if role != "initial"}
+    return {role: StageNetwork(one, device, own) for role, one in asked.items()}
 
 
 def normalization_arrays(division: Division) -> dict[str, NDArray[Any]]:
