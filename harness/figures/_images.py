@@ -52,9 +52,7 @@ def rows_of_images(title: str, rows: Sequence[Row], said: str = "") -> Figure:
             else:
                 axes.imshow(image[0], cmap="gray_r", vmin=0, vmax=255, interpolation="none")
     if said:
-        figure.text(
-            0.1 / width, 0.13 / height, said, fontsize=7.5, va="center", color=style.MUTED
-        )
+        figure.text(0.1 / width, 0.13 / height, said, fontsize=7.5, va="center", color=style.MUTED)
     return figure
 
 

@@ -27,7 +27,7 @@ class PCA(SimpleModel):
 
     def fit(self, inputs: Tensor, targets: Tensor, form: Form, season: int | None) -> Fitted:
         """See `SimpleModel`; `form.outputs` is the number of components."""
-        from sklearn.decomposition import PCA as Components
+        from sklearn import decomposition
         from torch import nn
 
         from harness.layers.autoencoder import Autoencoder
@@ -39,7 +39,7 @@ class PCA(SimpleModel):
                 f"pca has at most {most} components here: {rows.shape[0]} training examples of "
                 f"{rows.shape[1]} numbers; `task.code` is {form.outputs}"
             )
-        model = Components(form.outputs, svd_solver="full").fit(rows)
+        model = decomposition.PCA(form.outputs, svd_solver="full").fit(rows)
         encoder, decoder = (nn.Linear(rows.shape[1], form.outputs),
                             nn.Linear(form.outputs, rows.shape[1]))  # fmt: skip
         axes, mean = torch.from_numpy(model.components_), torch.from_numpy(model.mean_)

@@ -37,4 +37,14 @@ def left_out(count: int) -> str:
     return f" {plural(more, 'more panel')} left out." if more > 0 else ""
 
 
-__all__ = ["MOST_PANELS", "base", "facets", "images", "layout", "left_out", "lines", "style", "whose"]
+__all__ = [
+    "MOST_PANELS",
+    "base",
+    "facets",
+    "images",
+    "layout",
+    "left_out",
+    "lines",
+    "style",
+    "whose",
+]

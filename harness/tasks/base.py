@@ -45,6 +45,10 @@ class Batch:
 class Stage(Protocol):
     """A stage whose products a task uses. Its network is kept as it is, in evaluation."""
 
+    @property
+    def network(self) -> nn.Module:
+        """The stage's main network, with its weights."""
+
     def predictions(self, inputs: Tensor) -> Tensor:
         """Return what the stage's network says of inputs that are normalized for this trial.
 
@@ -164,6 +168,17 @@ class Task(Component):
     def evaluate(self, state: State, split: Batch) -> Mapping[str, float]:
         """Return each of the task's `metrics` on a split."""
         raise NotImplementedError
+
+    def served(self, network: nn.Module) -> nn.Module:
+        """Return the network that answers for the main one where nothing is trained.
+
+        It is asked for what is measured of a split and what `timing: {measure: [inference]}` times.
+        A task that gives another one is not packable.
+
+        Args:
+            network: the main one, in evaluation; it is not to be changed.
+        """
+        return network
 
     def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return what each example adds to the metrics of `per_example`, each of shape (batch,).

@@ -115,7 +115,9 @@ class Reconstruction(Task):
         read = Form(form.shape, self.code if self.beta is None else 2 * self.code, "numbers")
         restored = Form((self.code,), math.prod(form.shape), "numbers")
         encoder = network(settings.model, read, "model")
-        return {"model": Autoencoder(encoder, network(self.decoder, restored, "decoder"), self.code)}
+        return {
+            "model": Autoencoder(encoder, network(self.decoder, restored, "decoder"), self.code)
+        }
 
     def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
         """Take one step of both networks; the curve shows the parts of the loss too."""
