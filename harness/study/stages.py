@@ -161,7 +161,8 @@ def _why_not(task: Task, role: str, name: str, stage: Mapping[str, Any]) -> str:
             f"the stage '{name}' gives no {product}, which the task {task.name} takes as {role}; "
             f"it gives {listed(list(given)) or 'nothing'}{nearest(product, given)}"
         )
-    if product == "samples" and not stage.get("training"):
+    labelled = stage.get("training") or getattr(task_learned(stage), "conditional", False)
+    if product == "samples" and not labelled:
         return f"the samples of the stage '{name}' have no targets that {task.name} could learn"
     return ""
 

@@ -166,7 +166,9 @@ def data_of(data: TrialData, given: StagesByRole, device: torch.device) -> Trial
         ValueError: if the samples are not of the form of the data.
     """
     if "augmentation" in given:
-        data = replace(data, examples=_with_samples(data, given["augmentation"].products))
+        one = given["augmentation"]
+        products = one.products if one.trial.has_own_training else drawn_by(one, device)
+        data = replace(data, examples=_with_samples(data, products))
     if "features" in given:
         stage = StageNetwork(given["features"], device, lambda: None)
 
@@ -179,6 +181,22 @@ def data_of(data: TrialData, given: StagesByRole, device: torch.device) -> Trial
         handling = replace(data.handling, normalization="feature")
         data = replace(data, examples=examples, test=test, form=form, handling=handling)
     return data
+
+
+def drawn_by(given: Given, device: torch.device) -> Products:
+    """Return samples with classes that the network of a conditional stage draws; none untrained."""
+    if "weights" not in given.products:
+        return {}
+    assert given.form is not None
+    task: Any = task_of(given.trial.workload, given.form.kind)
+    stage = StageNetwork(given, device, lambda: None)
+    draws = torch.Generator().manual_seed(stream(given.trial.seed, "samples"))
+    with torch.no_grad():
+        inputs, classes = task.sample_with_classes(
+            stage.network, task.drawn, draws, given.form.shape
+        )
+    samples = {"inputs": inputs.cpu().numpy(), "targets": classes.cpu().numpy()}
+    return {**given.products, "samples": samples}
 
 
 def _with_samples(data: TrialData, products: Products) -> Examples:
