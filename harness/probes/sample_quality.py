@@ -12,7 +12,7 @@ from harness.lazy import functional, torch
 from harness.metrics import Metric
 from harness.probes._networks import at_rest, evenly, test_split
 from harness.probes._pictures import MOST_PANELS, base, images, left_out, style, whose
-from harness.probes.base import POSITIVE, Fitted, Measured, Probe, Seeds, Shown
+from harness.probes.base import POSITIVE, Fitted, Measured, Probe, Seeds, Shown, other_targets
 from harness.seeding import stream
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ class SampleQuality(Probe):
     any_task: ClassVar[bool] = True
 
     def refusal(self, workload: Any) -> str | None:
-        """It needs a task that generates, and a classifier."""
+        """It needs a task that generates, classes, and a classifier."""
         if not hasattr(workload.learns, "sample"):
             return f"needs a task that generates examples; {workload.learns.name} does not"
         if "classifier" not in workload.uses:
             return "needs a classifier: declare it as a stage, and write `uses: {classifier: NAME}`"
-        return None
+        return other_targets(workload, "class")
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give all metrics, and the samples of the seeds that are shown."""

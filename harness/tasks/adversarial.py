@@ -80,6 +80,7 @@ class Adversarial(Task):
     selects: ClassVar[str] = "energy_distance"
     targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
     takes: ClassVar[Mapping[str, str]] = {"classifier": "predictions"}
+    of_inputs: ClassVar[tuple[str, ...]] = ("energy_distance",)
     gives: ClassVar[tuple[str, ...]] = ("weights", "samples")
 
     def refusal(self, workload: Any) -> str | None:

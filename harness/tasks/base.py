@@ -119,6 +119,9 @@ class Task(Component):
     gives: ClassVar[tuple[str, ...]] = ("weights",)
     """The products that others can use where a trial of this task is a stage. One that gives
     `samples` has a method `sample(network, count, draws, shape)`, as `adversarial` has."""
+    of_inputs: ClassVar[tuple[str, ...]] = ()
+    """Those of its metrics that are in the unit of the inputs: arms that scale them in another way
+    are not compared by them."""
     only_measures: ClassVar[tuple[str, ...]] = ()
     """Settings that change what is measured, and nothing of what is learned."""
     packable: ClassVar[bool] = False

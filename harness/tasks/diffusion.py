@@ -62,6 +62,7 @@ class Diffusion(Task):
     selects: ClassVar[str] = "noise_error"
     targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
     takes: ClassVar[Mapping[str, str]] = {"classifier": "predictions"}
+    of_inputs: ClassVar[tuple[str, ...]] = ("noise_error",)
     gives: ClassVar[tuple[str, ...]] = ("weights", "samples")
 
     @model_validator(mode="after")

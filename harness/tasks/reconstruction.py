@@ -72,6 +72,7 @@ class Reconstruction(Task):
         Metric("divergence", None, "nats", "of a code from the standard normal distribution"),
     )  # fmt: skip
     takes: ClassVar[Mapping[str, str]] = {"classifier": "predictions"}
+    of_inputs: ClassVar[tuple[str, ...]] = ("reconstruction_error", "negative_elbo", "divergence")
     gives: ClassVar[tuple[str, ...]] = ("weights", "embeddings", "samples")
 
     @property

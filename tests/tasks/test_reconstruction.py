@@ -336,3 +336,16 @@ def test_arms_with_another_bound_cannot_be_compared_by_their_training_loss():
     }  # fmt: skip
     with pytest.raises(InputError, match="loss"):
         load_study(study)
+
+
+def test_errors_of_inputs_on_other_scales_are_not_compared():
+    study = {
+        "study": "s", "question": "?", "workload": AUTOENCODER, "seeds": 5,
+        "factors": {"scale": {"levels": {"one": {}, "own": {"data.normalize": False}}}},
+        "claims": [{"id": "c", "says": "x", "metric": "test.reconstruction_error", "less_by": 0.1,
+                    "contrast": {"scale": ["own", "one"]}}],
+    }  # fmt: skip
+    with pytest.raises(InputError, match=re.escape("in the unit of the inputs")):
+        load_study(study)
+    study["factors"] = {"scale": {"levels": {"one": {}, "own": {"task.code": 4}}}}
+    assert load_study(study)
