@@ -100,7 +100,7 @@ def test_the_kernel_distance_is_that_of_torchmetrics():
     one, other = (part.double() for part in two_samples(150))
     assert kernel_distance(one, other) == pytest.approx(float(poly_mmd(one, other)), rel=1e-8)
     halves = torch.randn(600, 6, generator=torch.Generator().manual_seed(2)).split(300)
-    assert abs(kernel_distance(*halves)) < 0.1 < kernel_distance(one, other)
+    assert abs(kernel_distance(*halves)) < 0.3 < kernel_distance(one, other)
 
 
 def test_precision_recall_and_coverage_by_their_definitions():
@@ -179,7 +179,7 @@ def test_a_network_that_knows_the_example_takes_all_noise_off(predicts):
         def forward(self, read):
             noisy = read[:, :3]
             # the level of each row, found again from its first sine (one half turn) and cosine
-            level = torch.atan2(read[:, 3], read[:, 7]) / math.pi
+            level = torch.atan2(read[:, 3].abs(), read[:, 7]) / math.pi
             kept = signal(level)[:, None]
             noise = (noisy - kept.sqrt() * target) / (1 - kept).sqrt()
             return noise if predicts == "noise" else (
