@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -130,7 +130,7 @@ class SampleQuality(Probe):
         )
 
 
-def qualities(drawn: Tensor, real: Tensor, known: Tensor, classifier: Any) -> Mapping[str, float]:
+def qualities(drawn: Tensor, real: Tensor, known: Tensor, classifier: Any) -> dict[str, float]:
     """Return the metrics of samples that need no images.
 
     Args:

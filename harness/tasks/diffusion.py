@@ -141,7 +141,7 @@ class Diffusion(Task):
             else:
                 example = (noisy - math.sqrt(1 - kept) * said) / math.sqrt(kept)
             example = example.clamp(-self.limit, self.limit)
-            noise = (noisy - math.sqrt(kept) * example) / math.sqrt(1 - kept)
+            noise = (noisy - math.sqrt(kept) * example) / math.sqrt(max(1 - kept, 1e-8))
             yield example
             if place + 1 < len(levels):
                 after = float(signal(torch.tensor(levels[place + 1])))

@@ -115,7 +115,8 @@ class FittedSimple:
             for name, split in parts.items():
                 found = self.task.evaluate(self, Batch(split.inputs, split.targets))
                 self.outcome.metrics.update({f"{name}.{k}": float(v) for k, v in found.items()})
-        return run_probes(self.trial, self)
+        seen: Any = self
+        return run_probes(self.trial, seen)
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
