@@ -30,7 +30,7 @@ class ConvolutionalDecoder(Network):
         [64, 32], min_length=1, max_length=8, description="of the maps before each doubling"
     )
     kernel: Literal[3, 5, 7] = Field(3, description="side of every kernel")
-    activation: Activation = "relu"
+    activation: Activation = Field("leaky_relu", description="after each layer but the last")
     initialization: Initial = "auto"
     initialization_scale: Scale = 1.0
 
