@@ -77,7 +77,7 @@ class Pruning(Probe):
     def measure(self, fitted: Fitted) -> Measured:
         """Give the accuracies."""
         from harness.layers import weight_layers
-        from harness.tasks.pruned_classification import remove_at_random, remove_smallest
+        from harness.layers.pruning import remove_at_random, remove_smallest
 
         test = test_split(self, fitted)
 

@@ -11,6 +11,12 @@ from torch import nn
 from harness.data_spec import Form
 from harness.layers import weight_layers
 from harness.layers.eight_bits import bytes_of, quantized
+from harness.layers.pruning import (
+    remove_at_random,
+    remove_smallest,
+    share_of_zeros,
+    start_as,
+)
 from harness.models import build
 from harness.probes.base import Shown, artifact
 from harness.probes.onnx_export import answers, exported
@@ -18,12 +24,6 @@ from harness.probes.pruning import Pruning
 from harness.registry import PROBES
 from harness.study import InputError, load_study
 from harness.study.workload import Workload
-from harness.tasks.pruned_classification import (
-    remove_at_random,
-    remove_smallest,
-    share_of_zeros,
-    start_as,
-)
 from harness.train import Setting, train_in
 from harness.train.timing import Subject, time_block
 from harness.trial import TIMED_BY, Given, Phase, Record, State, Trial
