@@ -107,7 +107,13 @@ _BATCH = 512
 
 
 def last_hidden(network: nn.Module, inputs: Tensor) -> Tensor | None:
-    """Return what the last layer reads, (n, features): averaged over places and steps, if any."""
+    """Return what the last layer reads, (n, features): averaged over places and steps, if any.
+
+    Of an autoencoder it is the code.
+    """
+    if callable(encode := getattr(network, "encode", None)):
+        with torch.no_grad():
+            return torch.cat([encode(part) for part in inputs.split(_BATCH)])
     layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     if not layers:
         return None

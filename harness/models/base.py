@@ -214,12 +214,15 @@ class Fitted:
         measure: from inputs and targets of a split to each of the task's metrics.
         outcomes: beside `measure`, if it can: from the same to what each example adds to metrics
             that are means over examples (`Task.outcomes`), of shape (examples,).
+        network: instead of these, of a model that `reconstructs`: a
+            `harness.layers.autoencoder.Autoencoder`, which its task and its probes look at.
     """
 
     parameters: int
     outputs: Callable[[Tensor], Tensor] | None = None
     measure: Callable[[Tensor, Tensor], Mapping[str, float]] | None = None
     outcomes: Callable[[Tensor, Tensor], Mapping[str, Tensor]] | None = None
+    network: nn.Module | None = None
 
 
 class SimpleModel(Network):
@@ -228,6 +231,9 @@ class SimpleModel(Network):
     shows: ClassVar[tuple[Part, ...]] = ()
     usual: ClassVar[int] = 1
     """Of the models for a data set, the one with the highest number is its simple baseline."""
+    reconstructs: ClassVar[bool] = False
+    """Whether it restores inputs from a code (the task reconstruction) instead of learning targets.
+    It is then fitted to inputs alone, with the size of the code as `form.outputs`."""
 
     def fit(self, inputs: Tensor, targets: Tensor, form: Form, season: int | None) -> Fitted:
         """Return the model, fitted to the training split.

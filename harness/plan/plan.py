@@ -9,7 +9,6 @@ from typing import Any
 
 from harness.identity import selecting_metric, training_version
 from harness.metrics import Metric, deciding, metric_of
-from harness.models import is_simple
 from harness.own.package import code_version
 from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
@@ -307,10 +306,10 @@ class Plan:
         self, arm: Arm, workload: Mapping[str, Any], phase: Phase = Phase.CONFIRMATION
     ) -> tuple[Mapping[str, Any], ...]:
         """Return the probes that an arm's trials of a phase carry out."""
-        if is_simple(workload["model"]):
-            return ()
         probes = []
         for probe in self.study.probes:
+            if probe.passes_over(workload["model"]):
+                continue
             if probe.in_search != (phase is Phase.SEARCH):
                 continue
             if probe.on and arm not in select(self.arms, probe.on):

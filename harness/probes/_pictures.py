@@ -10,6 +10,7 @@ from harness.lazy import Lazy
 
 if TYPE_CHECKING:
     from harness.figures import _facets as facets
+    from harness.figures import _images as images
     from harness.figures import _layout as layout
     from harness.figures import _lines as lines
     from harness.figures import _style as style
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 else:
     base, style = Lazy("harness.figures.base"), Lazy("harness.figures._style")
     lines, facets = Lazy("harness.figures._lines"), Lazy("harness.figures._facets")
-    layout = Lazy("harness.figures._layout")
+    layout, images = Lazy("harness.figures._layout"), Lazy("harness.figures._images")
 
 MOST_PANELS = 12
 
@@ -36,4 +37,14 @@ def left_out(count: int) -> str:
     return f" {plural(more, 'more panel')} left out." if more > 0 else ""
 
 
-__all__ = ["MOST_PANELS", "base", "facets", "layout", "left_out", "lines", "style", "whose"]
+__all__ = [
+    "MOST_PANELS",
+    "base",
+    "facets",
+    "images",
+    "layout",
+    "left_out",
+    "lines",
+    "style",
+    "whose",
+]

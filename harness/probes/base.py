@@ -17,6 +17,7 @@ from pydantic import Field
 from harness.components.base import Component
 from harness.lazy import numpy
 from harness.metrics import Metric
+from harness.models import is_simple, network_class
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from harness.data_spec import Form
     from harness.evidence import Evidence
     from harness.figures.base import Picture
-    from harness.tasks import Objective, Task
+    from harness.tasks import Objective, Stage, Task
     from harness.workloads.settings import TrialSettings
 
 Curve = Sequence[Mapping[str, float]]
@@ -68,6 +69,10 @@ class Fitted(Protocol):
         """Loss and metrics of a supervised task."""
 
     @property
+    def given(self) -> Mapping[str, Stage]:
+        """The stages that the trial uses, by role, but for the one it starts from."""
+
+    @property
     def form(self) -> Form:
         """Of the data."""
 
@@ -100,6 +105,9 @@ class Fitted(Protocol):
 
     def normalized(self, inputs: Tensor) -> Tensor:
         """Return numbers (n, ...), on the scale of `test_inputs`, as the network reads them."""
+
+    def denormalized(self, inputs: Tensor) -> Tensor:
+        """Return inputs (n, ...) that are normalized on the scale of `test_inputs`."""
 
     def timed_step(self, workload: Mapping[str, Any]) -> Callable[[], float]:
         """Return a function that takes one training step of a fresh network and times it.
@@ -160,6 +168,9 @@ class Probe(Component):
     """Those of them that are texts; all others are numbers."""
     any_task: ClassVar[bool] = False
     """Whether it can look at networks of every task; else of supervised ones."""
+    of_simple: ClassVar[bool] = False
+    """Whether it looks at simple models that restore inputs, such as `pca`, as at networks; simple
+    models are passed over otherwise."""
     needs_initial: ClassVar[bool] = False
     """Whether it looks at the network before its first step as well."""
     in_search: ClassVar[bool] = False
@@ -194,6 +205,12 @@ class Probe(Component):
         """Return where a record's details hold a part of the artifact; "inside" is history."""
         (name,) = get_args(cls.model_fields["name"].annotation)
         return f"inside.{name}.{part}"
+
+    def passes_over(self, model: Mapping[str, Any]) -> bool:
+        """Tell whether it has nothing to do with a resolved workload's `model`."""
+        return is_simple(model) and not (
+            self.of_simple and getattr(network_class(model["name"]), "reconstructs", False)
+        )
 
     def refusal(self, workload: Any) -> str | None:
         """Say of which checked workloads it can show nothing, and why."""

@@ -101,7 +101,7 @@ class Embedding(Probe):
             "The last hidden layer, as a map",
             f"{whose(found)}: test examples placed by t-SNE so that neighbours in the last hidden"
             " layer stay neighbours; distances between groups mean little. A numeral is an"
-            f" example's true class{_key(found[0])}; rings mark wrong predictions. Purity: the"
+            f" example's true class{key_of(found[0])}; rings mark wrong predictions. Purity: the"
             " share of the ten nearest neighbours, in the layer itself, that are of the same class."
             " Trustworthiness: how far neighbours on the map are neighbours in the layer (1: all)."
             f"{left_out(len(found))}",
@@ -155,7 +155,7 @@ def tsne(features: NDArray[Any], perplexity: float, seed: int) -> tuple[NDArray[
 
 
 # --- what is drawn --------------------------------------------------------------------------------
-def _key(shown: Shown) -> str:
+def key_of(shown: Shown) -> str:
     """Say which numeral stands for which class, where classes have names."""
     classes = [int(label) for label in numpy.unique(shown.parts["classes"])]
     named = [f"{label} {shown.class_name(label)}" for label in classes if _long(shown, label)]
@@ -174,6 +174,17 @@ def _fits(shown: Shown) -> bool:
 
 
 def _panel(shown: Shown) -> Figure:
+    purity, trust = (number(float(value)) for value in shown.parts["measures"])
+    return drawn_map(shown, f"Purity {purity}, trustworthiness of the map {trust}")
+
+
+def drawn_map(shown: Shown, said: str) -> Figure:
+    """Return examples at their `places`, each as the numeral of its class, rings where it is wrong.
+
+    Args:
+        shown: with `places` (n, 2) and `classes` (n,), perhaps `predicted` (n,).
+        said: below the map.
+    """
     parts = shown.parts
     places = parts["places"].astype(float)
     figure = style.new_figure(_SIDE, _SIDE)
@@ -187,14 +198,13 @@ def _panel(shown: Shown) -> Figure:
     for label in numpy.unique(parts["classes"]):
         name = str(label) if _long(shown, int(label)) else shown.class_name(int(label))
         _class(axes, places[parts["classes"] == label], int(label), name)
-    wrong = places[parts["classes"] != parts["predicted"]]
+    wrong = places[parts["classes"] != parts.get("predicted", parts["classes"])]
     axes.plot(
         wrong[:, 0], wrong[:, 1], linestyle="none", marker="o", markersize=9,
         markerfacecolor="none", markeredgecolor=style.MUTED, markeredgewidth=0.9,
     )  # fmt: skip
     axes.set_title(wrapped(f"{shown.arm}, seed {shown.seed}", 40, 1), pad=6)
-    purity, trust = (number(float(value)) for value in parts["measures"])
-    axes.set_xlabel(f"Purity {purity}, trustworthiness of the map {trust}", labelpad=4)
+    axes.set_xlabel(said, labelpad=4)
     return figure
 
 

@@ -19,7 +19,8 @@ class ModeCoverage(Probe):
 
     An example is near a class if it lies within `deviations` standard deviations of the mean of the
     class's training examples; a class is covered if the nearest class of any such example is it
-    (Srivastava et al. 2017, VEEGAN). Gives `probe.covered_modes` and `probe.near_a_mode`.
+    (Srivastava et al. 2017, VEEGAN). Gives `probe.covered_modes`, `probe.near_a_mode` and, 1 or 0
+    for each seed, `probe.missed_a_mode`.
     """
 
     name: Literal["mode_coverage"]
@@ -31,7 +32,11 @@ class ModeCoverage(Probe):
             "covered_modes", "maximize", "", "share of classes with an example near them", _SHARE
         ),
         Metric("near_a_mode", "maximize", "", "share of examples near any class", _SHARE),
-    )
+        Metric(
+            "missed_a_mode", "minimize", "share of seeds", "trainings that leave a class out",
+            _SHARE, binary=True,
+        ),
+    )  # fmt: skip
     any_task: ClassVar[bool] = True
 
     def refusal(self, workload: Any) -> str | None:
@@ -61,5 +66,6 @@ class ModeCoverage(Probe):
             {
                 "covered_modes": len(covered) / len(classes),
                 "near_a_mode": float(near.double().mean()),
+                "missed_a_mode": float(len(covered) < len(classes)),
             }
         )

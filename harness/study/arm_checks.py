@@ -33,6 +33,7 @@ from harness.study.document import Document, Path_, Unquoted, assign, dotted
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces
 from harness.study.stages import build_stages
+from harness.tasks import USUAL
 from harness.trial import digest, with_sources
 
 RESERVED = {"arm": "selects arms by their names", "at": "holds the levels of the other factors"}
@@ -99,8 +100,8 @@ def _learned(workload: Mapping[str, Any]) -> dict[str, Any]:
         kept["metrics"] = {}
     if task is not None:
         alone = TASKS.read(task).only_measures
-        task = {name: value for name, value in task.items() if name not in alone}
-        kept["task"] = None if alone and set(task) == {"name"} else task
+        task = {key: value for key, value in task.items() if key not in alone}
+        kept["task"] = None if set(task) == {"name"} and task["name"] in USUAL.values() else task
     return kept
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import Problem, nearest
 from harness.judged import FEWEST
 from harness.metrics import gaps_of
-from harness.models import is_simple, network_of
+from harness.models import network_of
 from harness.probes import CurveProbe, Probe
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
@@ -145,7 +145,7 @@ def _refusal(probe: Probe, arms: Sequence[Arm]) -> str | None:
                 f"{probe.name} looks into networks that the harness trains; arm {arm.name} has a "
                 "`training` of its own"
             )
-        if not is_simple(arm.workload["model"]):
+        if not probe.passes_over(arm.workload["model"]):
             reason = _reason(probe, _workload(json.dumps(arm.workload)))
             if reason is not None:
                 others = "" if len(arms) == 1 else "; name the arms that it is for with `on`"

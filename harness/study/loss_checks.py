@@ -76,6 +76,27 @@ def other_labels(metric: str, looked_at: Sequence[Arm]) -> str | None:
     return None
 
 
+def other_scales(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that a metric in the unit of the inputs is compared where they are not scaled alike.
+
+    Args:
+        metric: of the claim.
+        looked_at: the arms that the claim compares.
+    """
+    name = metric.rpartition(".")[2]
+    own = [arm for arm in looked_at if name in task_learned(arm.workload).of_inputs]
+    scaled = {arm.name: bool(arm.workload["data"].get("normalize", True)) for arm in own}
+    if len(set(scaled.values())) < 2:
+        return None
+    yes, no = (
+        next(arm for arm, one in scaled.items() if one is wanted) for wanted in (True, False)
+    )
+    return (
+        f"{metric} is in the unit of the inputs, which the arm '{no}' reads as they are"
+        f" (`data.normalize: false`) and the arm '{yes}' with deviation 1"
+    )
+
+
 def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return what decides which number the loss of a trial is; None if the task has no one loss."""
     task = task_learned(workload)

@@ -23,7 +23,7 @@ from harness.study.claims import Test
 from harness.study.contrasts import compared
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
-from harness.study.loss_checks import OF_BATCHES, incomparable_losses, other_labels
+from harness.study.loss_checks import OF_BATCHES, incomparable_losses, other_labels, other_scales
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
@@ -53,6 +53,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             missing(test.metric, looked_at, study, arms)
             or incomparable_losses(test.metric, followed, looked_at)
             or other_labels(followed, looked_at)
+            or other_scales(test.metric, looked_at)
         )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
@@ -88,7 +89,9 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
     names += gaps_of(names)
     if study.timing is not None and arm in timed_arms(study.timing, arms):
         names += study.timing.metrics
-    for probe in () if simple else study.probes:
+    for probe in study.probes:
+        if probe.passes_over(workload["model"]):
+            continue
         if not probe.in_search and (not probe.on or arm in select(arms, probe.on)):
             names += [f"probe.{name}" for name in probe.measures]
     return names

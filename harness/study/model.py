@@ -183,6 +183,6 @@ class Study(Component):
         suited = [
             (model.usual, name)
             for name, model in simple_models().items()
-            if model(name=name).refusal(self.workload.data) is None
+            if not model.reconstructs and model(name=name).refusal(self.workload.data) is None
         ]
         return max(suited)[1] if suited else None

@@ -135,7 +135,7 @@ def _wrong_uses(
                 yield document.problem(where, f"{who}: {message}")
         for role, name in sources.items():
             message = _why_not(task, role, name, stages[name])
-            if is_simple(workload["model"]) and role != "initial":
+            if is_simple(workload["model"]) and role not in ("initial", "classifier"):
                 message = f"{workload['model']['name']} makes no use of stages"
             if message and message not in seen:
                 seen.add(message)
@@ -161,7 +161,8 @@ def _why_not(task: Task, role: str, name: str, stage: Mapping[str, Any]) -> str:
             f"the stage '{name}' gives no {product}, which the task {task.name} takes as {role}; "
             f"it gives {listed(list(given)) or 'nothing'}{nearest(product, given)}"
         )
-    if product == "samples" and not stage.get("training"):
+    labelled = stage.get("training") or getattr(task_learned(stage), "conditional", False)
+    if product == "samples" and not labelled:
         return f"the samples of the stage '{name}' have no targets that {task.name} could learn"
     return ""
 

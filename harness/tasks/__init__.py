@@ -56,7 +56,7 @@ _STORED: Mapping[str, tuple[str, ...]] = {
     "weights": ("weights",),
     "predictions": ("weights", "normalization"),
     "embeddings": ("weights", "normalization"),
-    "samples": ("samples", "normalization"),
+    "samples": ("samples", "weights", "normalization"),
 }
 """What is handed over of a stage for a product: what needs its network is made where it is used."""
 

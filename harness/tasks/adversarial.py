@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.components.base import unsaid
 from harness.data_spec import Form, Kind
 from harness.lazy import functional, torch
 from harness.metrics import Metric
@@ -45,15 +46,28 @@ class Adversarial(Task):
         None, description="of the discriminator; null: as the generator's"
     )
     noise: int = Field(16, ge=1, le=10_000, description="normal numbers that an example is made of")
-    loss: Literal["standard", "wasserstein"] = Field(
+    loss: Literal["standard", "saturating", "wasserstein"] = Field(
         "standard",
-        description="standard: cross entropy, not saturating (Goodfellow et al. 2014); "
+        description="standard: cross entropy, not saturating (Goodfellow et al. 2014); saturating: "
+        "the generator goes up the discriminator's own cross entropy; "
         "wasserstein: the difference of mean scores, with a gradient penalty",
     )
     critic_steps: int = Field(
         1, ge=1, le=100, description="steps of the discriminator for each of the generator"
     )
     penalty: float = Field(10.0, ge=0, description="weight of wasserstein's gradient penalty")
+    conditional: bool = Field(
+        False,
+        exclude_if=unsaid,
+        description="both networks read the class too, so that samples have one (Mirza 2014)",
+    )
+    drawn: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        exclude_if=lambda drawn: drawn == 1000,
+        description="samples that a conditional one gives as a stage, evenly by class",
+    )
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
@@ -65,10 +79,14 @@ class Adversarial(Task):
     )
     selects: ClassVar[str] = "energy_distance"
     targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
+    takes: ClassVar[Mapping[str, str]] = {"classifier": "predictions"}
+    of_inputs: ClassVar[tuple[str, ...]] = ("energy_distance",)
     gives: ClassVar[tuple[str, ...]] = ("weights", "samples")
 
     def refusal(self, workload: Any) -> str | None:
         """Say what is of no use where examples are generated."""
+        if self.conditional and workload.data.kind != "class":
+            return f"`task.conditional` needs classes; {workload.data.name} has none"
         used = {"transfer": workload.transfer is not None, "metrics": bool(workload.metrics)}
         used["loss"] = workload.loss.name != "auto"
         for part, given in used.items():
@@ -85,10 +103,14 @@ class Adversarial(Task):
         """Return the generator, from noise to the numbers of an example, and the discriminator."""
         if form.vocabulary is not None:
             raise ValueError("the task adversarial generates numbers, and the data are token ids")
-        drawn = Form((self.noise,), math.prod(form.shape), "numbers")
-        judged = Form(form.shape, 1, "numbers")
+        classes = form.outputs if self.conditional else 0
+        drawn = Form((self.noise + classes,), math.prod(form.shape), "numbers")
+        shape = (form.shape[0] + classes, *form.shape[1:])
+        judged = Form(shape if classes else form.shape, 1, "numbers")
+        generator: Any = network(settings.model, drawn, "model")
+        generator.classes = classes
         return {
-            "model": network(settings.model, drawn, "model"),
+            "model": generator,
             "discriminator": network(self.discriminator, judged, "discriminator"),
         }
 
@@ -101,20 +123,26 @@ class Adversarial(Task):
         """Train the discriminator `critic_steps` times, with fresh noise, then the generator."""
         for _ in range(self.critic_steps):
             with torch.no_grad():
-                fake = self._draw(state, len(batch))
-            apart = self._apart(state, batch.inputs, fake)
+                fake = self._draw(state, batch)
+            apart = self._apart(state, batch, fake)
             state.update("discriminator", apart)
-        scores = state.outputs("discriminator", self._draw(state, len(batch)))
-        against = (
-            -scores.mean() if self.loss == "wasserstein" else functional.softplus(-scores).mean()
-        )
+        scores = state.outputs("discriminator", self._seen(state, self._draw(state, batch), batch))
+        against = self.against(scores)
         state.update("model", against)
         return {"loss": against.detach(), "discriminator_loss": apart.detach()}
 
     def evaluate(self, state: State, split: Batch) -> Mapping[str, float]:
         """Return the energy distance between a split and as many samples."""
-        real = split.inputs[:MOST_SAMPLES]
-        return {"energy_distance": energy_distance(self._draw(state, len(real)), real)}
+        some = Batch(split.inputs[:MOST_SAMPLES], split.targets[:MOST_SAMPLES])
+        return {"energy_distance": energy_distance(self._draw(state, some), some.inputs)}
+
+    def against(self, scores: Tensor) -> Tensor:
+        """Return the generator's loss, of the discriminator's scores of its examples, (n, 1)."""
+        if self.loss == "wasserstein":
+            return -scores.mean()
+        if self.loss == "saturating":
+            return -functional.softplus(scores).mean()
+        return functional.softplus(-scores).mean()
 
     def sample(
         self, network: nn.Module, count: int, draws: Generator, shape: tuple[int, ...]
@@ -127,33 +155,64 @@ class Adversarial(Task):
             draws: of the noise, on the CPU.
             shape: of an example.
         """
+        return self.sample_with_classes(network, count, draws, shape)[0]
+
+    def sample_with_classes(
+        self, network: Any, count: int, draws: Generator, shape: tuple[int, ...]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return generated examples as `sample` does, and their classes, evenly, (count,).
+
+        Without classes, unless the task is conditional.
+        """
         device = next(network.parameters()).device
         noise = torch.randn(count, self.noise, generator=draws).to(device)
-        drawn: Tensor = network(noise)
-        return drawn.reshape(count, *shape)
+        classes = torch.arange(count, device=device) % network.classes if self.conditional else None
+        read = noise if classes is None else _with_one_hot(noise, classes, network.classes)
+        drawn: Tensor = network(read)
+        return drawn.reshape(count, *shape), classes
 
-    def _draw(self, state: State, count: int) -> Tensor:
+    def _draw(self, state: State, batch: Batch) -> Tensor:
+        """Return as many generated examples as a batch has, of the same classes."""
+        count = len(batch)
         noise = torch.randn(count, self.noise, generator=state.generator).to(state.device)
+        if self.conditional:
+            noise = _with_one_hot(noise, batch.targets, state.form.outputs)
         return state.outputs("model", noise).reshape(count, *state.form.shape)
 
-    def _apart(self, state: State, real: Tensor, fake: Tensor) -> Tensor:
+    def _seen(self, state: State, inputs: Tensor, batch: Batch) -> Tensor:
+        """Return examples as the discriminator reads them: of a conditional one with classes."""
+        if not self.conditional:
+            return inputs
+        return _with_one_hot(inputs, batch.targets, state.form.outputs)
+
+    def _apart(self, state: State, batch: Batch, fake: Tensor) -> Tensor:
         """Return the discriminator's loss."""
-        scores = state.outputs("discriminator", torch.cat([real, fake]))
+        real = batch.inputs
+        both = [self._seen(state, inputs, batch) for inputs in (real, fake)]
+        scores = state.outputs("discriminator", torch.cat(both))
         of_real, of_fake = scores.split(len(real))
-        if self.loss == "standard":
+        if self.loss != "wasserstein":
             entropy: Tensor = functional.softplus(-of_real).mean()
             return entropy + functional.softplus(of_fake).mean()
         loss: Tensor = of_fake.mean() - of_real.mean()
-        return loss + self.penalty * self._steepness(state, real, fake) if self.penalty else loss
+        return loss + self.penalty * self._steepness(state, batch, fake) if self.penalty else loss
 
-    def _steepness(self, state: State, real: Tensor, fake: Tensor) -> Tensor:
+    def _steepness(self, state: State, batch: Batch, fake: Tensor) -> Tensor:
         """Return how far slopes between real and generated examples are from 1, squared."""
+        real = batch.inputs
         share = torch.rand(len(real), *[1] * (real.ndim - 1), generator=state.generator)
         between = torch.lerp(real, fake, share.to(real.device)).requires_grad_()
-        scores = state.outputs("discriminator", between)
+        scores = state.outputs("discriminator", self._seen(state, between, batch))
         (slopes,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
         steepness: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
         return steepness
+
+
+def _with_one_hot(rows: Tensor, classes: Tensor, count: int) -> Tensor:
+    """Return rows (n, channels, ...) with a further channel for each class: 1 for a row's own."""
+    said = functional.one_hot(classes, count).to(rows.dtype)
+    planes = said.reshape(*said.shape, *[1] * (rows.ndim - 2)).expand(-1, -1, *rows.shape[2:])
+    return torch.cat([rows, planes], dim=1)
 
 
 def energy_distance(ours: Tensor, theirs: Tensor) -> float:

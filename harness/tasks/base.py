@@ -45,6 +45,10 @@ class Batch:
 class Stage(Protocol):
     """A stage whose products a task uses. Its network is kept as it is, in evaluation."""
 
+    @property
+    def network(self) -> nn.Module:
+        """The stage's main network, with its weights."""
+
     def predictions(self, inputs: Tensor) -> Tensor:
         """Return what the stage's network says of inputs that are normalized for this trial.
 
@@ -115,6 +119,9 @@ class Task(Component):
     gives: ClassVar[tuple[str, ...]] = ("weights",)
     """The products that others can use where a trial of this task is a stage. One that gives
     `samples` has a method `sample(network, count, draws, shape)`, as `adversarial` has."""
+    of_inputs: ClassVar[tuple[str, ...]] = ()
+    """Those of its metrics that are in the unit of the inputs: arms that scale them in another way
+    are not compared by them."""
     only_measures: ClassVar[tuple[str, ...]] = ()
     """Settings that change what is measured, and nothing of what is learned."""
     packable: ClassVar[bool] = False
@@ -164,6 +171,17 @@ class Task(Component):
     def evaluate(self, state: State, split: Batch) -> Mapping[str, float]:
         """Return each of the task's `metrics` on a split."""
         raise NotImplementedError
+
+    def served(self, network: nn.Module) -> nn.Module:
+        """Return the network that answers for the main one where nothing is trained.
+
+        It is asked for what is measured of a split and what `timing: {measure: [inference]}` times.
+        A task that gives another one is not packable.
+
+        Args:
+            network: the main one, in evaluation; it is not to be changed.
+        """
+        return network
 
     def outcomes(self, outputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return what each example adds to the metrics of `per_example`, each of shape (batch,).
@@ -276,7 +294,10 @@ class Supervised(Task):
         return {"loss": loss.detach()}
 
     def refusal(self, workload: Any) -> str | None:
-        """Say that the loss is another task's."""
+        """Say that the loss, or the model, is another task's."""
+        if getattr(workload.model, "reconstructs", False):
+            name = workload.model.name
+            return f"{name} restores inputs: write `task: reconstruction`, or take another model"
         if workload.data.kind not in workload.loss.targets:
             return f"`loss: {workload.loss.name}` does not suit the targets of {workload.data.name}"
         refusal = workload.loss.refusal(workload.data.kind)

@@ -89,6 +89,8 @@ def cases_of(name: str) -> list[Case]:
     if issubclass(network, SimpleModel) or needed != ["name"]:
         return []
     forms = {"numbers": Form((1, 8, 8), 3), "tokens": Form((9,), 3, vocabulary=20)}
+    if network.targets == ("numbers",):  # one from images to images, perhaps
+        forms = {"numbers": Form((1, 8, 8), 64, "numbers")}
     return [(name, forms[inputs]) for inputs in network.reads]
 
 

@@ -79,6 +79,10 @@ class Normalization:
         shape += own
         return rows.sub_(self.mean.view(shape)).mul_(self.scale.view(shape))
 
+    def undone(self, rows: Tensor) -> Tensor:
+        """Return rows (n, ...) of the one member as they were before they were normalized."""
+        return rows / self.scale[0] + self.mean[0] if rows.is_floating_point() else rows
+
 
 class DeviceData:
     """One set of examples as tensors on a device.

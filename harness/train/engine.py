@@ -230,7 +230,7 @@ class _Session:
             from harness.train.simple_baseline import fit_simple_baseline  # scikit-learn is slow
 
             with threadpool_limits(self.setting.threads):  # more would only wait for each other
-                outcome = fit_simple_baseline(trial, self.data)
+                outcome = fit_simple_baseline(trial, self.data, self.setting.given)
             return self.records.record(trial, State.COMPLETE, outcome)
         except Exception:  # whatever a trial raises is its outcome
             return self.records.failed(trial)

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from harness.data_spec import Form
 from harness.metrics import metric_of
 from harness.seeding import stream
-from harness.tasks import Objective, Task
+from harness.tasks import Objective, Stage, Task
 from harness.train.device_data import Normalization, Splits, splits_of
 from harness.train.pack import Member, Pack, PackContext, Point
 from harness.train.probing import timed_step
 from harness.train.resume import resume, save
 from harness.train.single_program import networks_of
 from harness.train.stack import Stack, state_of
-from harness.train.stage_products import normalization_arrays
+from harness.train.stage_products import normalization_arrays, stages_of
 from harness.trial import Outcomes, Products, Trial, finite
 from harness.workloads.settings import TrialSettings, read_settings
 
@@ -124,6 +124,16 @@ class Fitted:
         """Of the trial, as typed objects."""
         return read_settings(self.trial.workload)
 
+    @cached_property
+    def given(self) -> Mapping[str, Stage]:
+        """The stages that the trial uses, by role, but for the one it starts from."""
+        return stages_of(self.context.given, self.context.data.device, lambda: self.normalization)
+
+    @cached_property
+    def normalization(self) -> Normalization:
+        """What makes inputs those that the network reads."""
+        return Normalization([self.context.data.division_of(self.trial)], self.context.data.device)
+
     @property
     def form(self) -> Form:
         """Of the data."""
@@ -148,9 +158,12 @@ class Fitted:
 
     def normalized(self, inputs: Tensor) -> Tensor:
         """Return numbers (n, ...), on the scale of `test_inputs`, as the network reads them."""
-        data = self.context.data
-        normalization = Normalization([data.division_of(self.trial)], data.device)
-        return normalization.apply_(inputs.to(data.device, copy=True)[None], axis=0)[0]
+        own = inputs.to(self.context.data.device, copy=True)
+        return self.normalization.apply_(own[None], axis=0)[0]
+
+    def denormalized(self, inputs: Tensor) -> Tensor:
+        """Return inputs (n, ...) that are normalized on the scale of `test_inputs`."""
+        return self.normalization.undone(inputs)
 
     def timed_step(self, workload: Mapping[str, Any]) -> Callable[[], float]:
         """Return what takes one step of a fresh network of a workload, and its time in seconds."""

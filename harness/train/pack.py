@@ -34,7 +34,7 @@ from harness.train.packed_program import PackedProgram, Program, program_for
 from harness.train.single_program import SingleProgram, TrialState, build_template
 from harness.train.soft_targets import soft_targets_of
 from harness.train.stack import Stack, state_names
-from harness.train.stage_products import StageNetwork, StagesByRole
+from harness.train.stage_products import StagesByRole, stages_of
 from harness.train.transfer import freeze, frozen_groups, load_weights
 from harness.train.updates import (
     LayerwiseUpdate,
@@ -117,11 +117,7 @@ class Pack:
         self.augmentation = augmented(self.settings.augmentation, trials, context.data.shape)
         self.soft = soft_targets_of(context.program.objective, context.form, self.augmentation)
         self.transfer = self.settings.transfer
-        self.stages = {
-            role: StageNetwork(one, context.data.device, lambda: self.normalization)
-            for role, one in context.given.items()
-            if role != "initial"
-        }
+        self.stages = stages_of(context.given, context.data.device, lambda: self.normalization)
         self.updates = self._make_updates()
         self.summed = None if self.settings.clear_gradients else SummedGradients()
         self.frozen = self._frozen(1)

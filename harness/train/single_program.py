@@ -95,6 +95,7 @@ class SingleProgram:
         known = dict(template.named_parameters())
         self._parameters = [known[name] for name in names]
         self._bound: Stack | None = None
+        self._served: nn.Module | None = None
 
     def _places(self, part: str, names: list[str]) -> list[int]:
         if not isinstance(self.template, Parts):
@@ -104,6 +105,8 @@ class SingleProgram:
     def bind(self, stack: Stack, *, training: bool) -> None:
         """Let the networks' own tensors be the stack's first row, and set their mode."""
         set_mode(self.template, training)
+        if training or self._bound is not stack:
+            self._served = None
         if self._bound is stack:
             return
         trained, held = state_names(self.template)
@@ -124,6 +127,16 @@ class SingleProgram:
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
             outputs: Tensor = self.networks[part](inputs)
         return outputs.float() if self._bfloat16 else outputs
+
+    def answered(self, inputs: Tensor) -> Tensor:
+        """Return what answers for the main network where nothing is trained; see `Task.served`."""
+        main = self.networks[self.task.main]
+        if self._served is None:
+            self._served = self.task.served(main)
+        if self._served is main:
+            return self.outputs(self.task.main, inputs)
+        found: Tensor = self._served(inputs)
+        return found
 
     def gradients(self, part: str, loss: Tensor) -> list[Tensor]:
         """Return the gradient of a loss for each trained tensor of a part, each (1, ...).
@@ -146,20 +159,20 @@ class SingleProgram:
         assert self.objective is not None
         self.bind(stack, training=False)
         with torch.no_grad():
-            outputs = self.outputs(self.task.main, inputs[0])
+            outputs = self.answered(inputs[0])
             return [total[None] for total in self.objective.scores(outputs, targets[0])]
 
     def answers(self, stack: Stack, inputs: Tensor) -> Tensor:
         """Return what the main network says of inputs (1, batch, ...), likewise."""
         self.bind(stack, training=False)
         with torch.no_grad():
-            return self.outputs(self.task.main, inputs[0])[None]
+            return self.answered(inputs[0])[None]
 
     def outcomes(self, stack: Stack, inputs: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Return what the task says of each example, (1, batch), for inputs (1, batch, ...)."""
         self.bind(stack, training=False)
         with torch.no_grad():
-            outputs = self.outputs(self.task.main, inputs[0])
+            outputs = self.answered(inputs[0])
             found = self.task.outcomes(outputs, targets[0])
         return {name: values[None] for name, values in found.items()}
 

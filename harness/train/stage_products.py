@@ -20,7 +20,7 @@ from harness.data_spec import Form
 from harness.layers import last_hidden
 from harness.pretrained import own_code
 from harness.seeding import stream
-from harness.tasks import task_of
+from harness.tasks import Stage, task_of
 from harness.train.device_data import Division, Normalization, Splits
 from harness.train.single_program import build_template, networks_of
 from harness.train.stack import state_of
@@ -128,7 +128,21 @@ def _renormalized(
         return rows
     if torch.equal(before.mean, after.mean) and torch.equal(before.scale, after.scale):
         return rows
-    return after.apply_((rows / before.scale[0] + before.mean[0])[None], axis=0)[0]
+    return after.apply_(before.undone(rows)[None], axis=0)[0]
+
+
+def stages_of(
+    given: StagesByRole, device: torch.device, own: Callable[[], Normalization | None]
+) -> dict[str, Stage]:
+    """Return the stages that a task and its probes can ask, by role.
+
+    Args:
+        given: of the trial.
+        device: where they answer.
+        own: returns what normalizes the trial's inputs.
+    """
+    asked = {role: one for role, one in given.items() if role != "initial"}
+    return {role: StageNetwork(one, device, own) for role, one in asked.items()}
 
 
 def normalization_arrays(division: Division) -> dict[str, NDArray[Any]]:
@@ -152,7 +166,9 @@ def data_of(data: TrialData, given: StagesByRole, device: torch.device) -> Trial
         ValueError: if the samples are not of the form of the data.
     """
     if "augmentation" in given:
-        data = replace(data, examples=_with_samples(data, given["augmentation"].products))
+        one = given["augmentation"]
+        products = one.products if one.trial.has_own_training else drawn_by(one, device)
+        data = replace(data, examples=_with_samples(data, products))
     if "features" in given:
         stage = StageNetwork(given["features"], device, lambda: None)
 
@@ -166,6 +182,22 @@ def data_of(data: TrialData, given: StagesByRole, device: torch.device) -> Trial
         data = replace(data, examples=examples, test=test, form=form, handling=handling)
         data = replace(data, tokens=(), columns=())
     return data
+
+
+def drawn_by(given: Given, device: torch.device) -> Products:
+    """Return samples with classes that the network of a conditional stage draws; none untrained."""
+    if "weights" not in given.products:
+        return {}
+    assert given.form is not None
+    task: Any = task_of(given.trial.workload, given.form.kind)
+    stage = StageNetwork(given, device, lambda: None)
+    draws = torch.Generator().manual_seed(stream(given.trial.seed, "samples"))
+    with torch.no_grad():
+        inputs, classes = task.sample_with_classes(
+            stage.network, task.drawn, draws, given.form.shape
+        )
+    samples = {"inputs": inputs.cpu().numpy(), "targets": classes.cpu().numpy()}
+    return {**given.products, "samples": samples}
 
 
 def _with_samples(data: TrialData, products: Products) -> Examples:

@@ -219,7 +219,7 @@ class _Inference:
         pack, context = steps.pack, steps.context
         template = pack.stack.network(context.program.template, 0)
         task = context.program.task
-        self._network = networks_of(template, task)[task.main].eval()
+        self._network = task.served(networks_of(template, task)[task.main].eval())
         index = np.resize(pack.members[0].division.validation, size)[None]
         rows = torch.from_numpy(index).to(context.data.device)
         inputs, _ = context.data.gather(rows, pack.normalization, axis=0)

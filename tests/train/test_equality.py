@@ -43,6 +43,8 @@ MODEL_CASES = {
     "inception": [(ALONE, "images", {"channels": [16], "blocks": [1], "norm": "none"})],
     "efficientnet": [(ALONE, "images", {"stages": 2, "width": 0.25, "head": 8})],
     "bag_of_embeddings": [],
+    "convolutional_decoder": [],
+    "unet": [],  # for tasks whose trials train alone
     "embedding_mlp": [(EXACT, "numbers", {"categories": [[0, 2]], "dropout": 0.2})],
     "recurrent": [
         (EXACT, "numbers", {"cell": "gru", "width": 32, "dropout": 0.2}),
