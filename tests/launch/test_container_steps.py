@@ -1,0 +1,97 @@
+"""The steps of the container file, run as they stand in a fresh root that lies over this Debian.
+
+What they write is seen there alone. Two are changed: the packages of the lock file, which are
+gigabytes, are those of this environment, and the image's Python is this one. The system's packages
+(`apt-get install`) are not installed again.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKED, SYSTEM = "whl/cpu", ("apt-get", "/apt/")  # are in the steps that install packages
+PREPARE = """
+set -e
+mount -t tmpfs none "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay none -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+for place in dev proc sys; do mount --rbind "/$place" "$1/root/$place"; done
+exec /bin/sh -e "$2"
+"""
+USER = "id harness >/dev/null 2>&1 || useradd --create-home --uid 1000 harness"
+
+
+def instructions():
+    """The instructions of the file, each with what it says."""
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    joined = re.sub(r"\\\n", " ", text)
+    return [tuple(line.split(maxsplit=1)) for line in joined.splitlines() if line.strip()]
+
+
+def steps(root):
+    """Yield the lines of a script that does in a root what a builder does, step by step.
+
+    Both stages have one root, so that what the second copies from the first is there already.
+    """
+    python = Path(sys.executable).resolve()
+    yield f"mkdir -p {root}/usr/local/bin"
+    for name, what in (("python3", ""), ("python", ""), ("pip", "-m pip")):
+        yield f"printf '#!/bin/sh\\nexec {python} {what} \"$@\"\\n' > {root}/usr/local/bin/{name}"
+        yield f"chmod +x {root}/usr/local/bin/{name}"
+    folder, variables, last = "/", "", {}
+    for name, text in instructions():
+        if name == "WORKDIR":
+            folder = text
+            yield f"mkdir -p {root}{folder}"
+        elif name == "ENV":
+            variables += f" {text}"
+        elif name == "COPY" and not text.startswith("--from="):
+            *sources, target = text.split()
+            for source in sources:
+                yield f"cp -r '{ROOT / source}' '{root}{folder}/{target}'"
+        elif name == "RUN" and LOCKED in text:
+            site = f"{root}/opt/harness/lib/python{sysconfig.get_python_version()}/site-packages"
+            yield f"echo '{sysconfig.get_path('purelib')}' > {site}/locked.pth"
+        elif name == "RUN":
+            parts = [
+                part for part in text.split("&&") if SYSTEM not in part and "/apt/" not in part
+            ]
+            command = "&&".join(USER if "useradd" in part else part for part in parts)
+            quoted = command.replace("'", "'\\''")
+            yield f"chroot {root} /bin/sh -ec 'cd {folder}; export DEVICE=cpu{variables}; {quoted}'"
+        else:
+            last[name] = text
+    start = " ".join(re.findall(r'"([^"]*)"', last["ENTRYPOINT"]))
+    usual = " ".join(re.findall(r'"([^"]*)"', last["CMD"]))
+    for arguments in (usual, "plan activations --profile quick"):
+        inner = f"cd {folder}; export {variables}; {start} {arguments}"
+        yield f"chroot {root} /bin/su {last['USER']} -s /bin/sh -c '{inner}'"
+    packages = "import harness; print(harness.__file__)"
+    yield f"chroot {root} /opt/harness/bin/python -I -c '{packages}'"
+
+
+def test_the_steps_of_the_container_file_give_a_program_that_runs(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("a root of its own takes the rights of root")
+    (tmp_path / "prepare.sh").write_text(PREPARE)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "steps.sh").write_text("\n".join(steps(tmp_path / "disk/root")))
+    done = subprocess.run(
+        ["unshare", "--mount", "/bin/sh", str(tmp_path / "prepare.sh"), str(tmp_path / "disk"),
+         str(tmp_path / "steps.sh")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "mount" in done.stderr and "permitted" in done.stderr:
+        pytest.skip("file systems cannot be mounted here")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    assert "Usage: harness" in done.stdout
+    assert "trials" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("/opt/harness/lib/")
+    assert not Path("/opt/harness").exists()  # nothing was written outside
