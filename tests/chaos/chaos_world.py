@@ -48,8 +48,8 @@ RAY = """
 from ray._private import node, ray_constants, services
 ray_constants.ENABLE_RAY_CLUSTER = True
 services.resolve_ip_for_localhost = lambda host: host
-for name in ("start_monitor", "start_api_server", "start_log_monitor"):
-    setattr(node.Node, name, lambda *_, **__: None)
+for name in ("monitor", "api_server", "log_monitor", "ray_client_server"):
+    setattr(node.Node, f"start_{name}", lambda *_, **__: None)
 from ray.scripts.scripts import main
 main()
 """

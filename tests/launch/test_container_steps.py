@@ -1,8 +1,8 @@
 """The steps of the container file, run as they stand in a fresh root that lies over this Debian.
 
-What they write is seen there alone. Two are changed: the packages of the lock file, which are
+What they write is seen there alone. What is changed: the packages of the lock file, which are
 gigabytes, are those of this environment, and the image's Python is this one. The system's packages
-(`apt-get install`) are not installed again.
+(`apt-get install`) are not installed again, and user 1000 may be there already.
 """
 
 import os
@@ -24,7 +24,7 @@ mount -t overlay none -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root
 for place in dev proc sys; do mount --rbind "/$place" "$1/root/$place"; done
 exec /bin/sh -e "$2"
 """
-USER = "id harness >/dev/null 2>&1 || useradd --create-home --uid 1000 harness"
+OFFLINE = ("No matching distribution", "Temporary failure", "Connection refused")
 
 
 def instructions():
@@ -60,10 +60,8 @@ def steps(root):
             site = f"{root}/opt/harness/lib/python{sysconfig.get_python_version()}/site-packages"
             yield f"echo '{sysconfig.get_path('purelib')}' > {site}/locked.pth"
         elif name == "RUN":
-            parts = [
-                part for part in text.split("&&") if SYSTEM not in part and "/apt/" not in part
-            ]
-            command = "&&".join(USER if "useradd" in part else part for part in parts)
+            parts = [part for part in text.split("&&") if not any(one in part for one in SYSTEM)]
+            command = "&&".join(parts).replace("--uid", "--non-unique --uid")
             quoted = command.replace("'", "'\\''")
             yield f"chroot {root} /bin/sh -ec 'cd {folder}; export DEVICE=cpu{variables}; {quoted}'"
         else:
@@ -90,6 +88,8 @@ def test_the_steps_of_the_container_file_give_a_program_that_runs(tmp_path):
     )  # fmt: skip
     if "mount" in done.stderr and "permitted" in done.stderr:
         pytest.skip("file systems cannot be mounted here")
+    if done.returncode and any(sign in done.stderr for sign in OFFLINE):
+        pytest.skip("the registry of packages cannot be reached")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert "Usage: harness" in done.stdout
     assert "trials" in done.stdout
