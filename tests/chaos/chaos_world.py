@@ -28,8 +28,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "track"))  # the real server 
 from chaos_means import HEAD, Clock, Disk, Memory, Network, leave_the_network
 from tracking_examples import Server, client, until
 
-AGENTS = ("runtime-env-agent", "dashboard-agent-listen", "dashboard-agent-grpc", "metrics-export")
-"""Whose ports are given: a node waits 15 s for those that they would find, too little at load."""
+AGENTS = {
+    "runtime-env-agent": "runtime_env_agent", "dashboard-agent-listen": "dashboard_agent_listen",
+    "dashboard-agent-grpc": "metrics_agent", "metrics-export": "metrics_export",
+}  # fmt: skip
+"""Options of Ray's command that name a port, and the names of the files that tell of them."""
 KILL_WAIT = 10.0  # seconds that a scheduler leaves between asking a job to end and killing it
 NODES = 2  # beside the head, which trains nothing; one CPU each
 TRIES = 5
@@ -44,17 +47,24 @@ ENVIRONMENT = {
     "RAY_health_check_timeout_ms": "10000",
     "RAY_health_check_failure_threshold": "4",
 }
-RAY = """
+RAY = f"""
+from pathlib import Path
 from ray._private import node, ray_constants, services
 ray_constants.ENABLE_RAY_CLUSTER = True
 services.resolve_ip_for_localhost = lambda host: host
 for name in ("monitor", "api_server", "log_monitor", "ray_client_server"):
-    setattr(node.Node, f"start_{name}", lambda *_, **__: None)
+    setattr(node.Node, f"start_{{name}}", lambda *_, **__: None)
+def start(self, start=node.Node.start_ray_processes):
+    for place, name in enumerate({list(AGENTS.values())}):
+        Path(self._session_dir, f"{{name}}_port_{{self._node_id}}").write_text(str(20000 + place))
+    start(self)
+node.Node.start_ray_processes = start
 from ray.scripts.scripts import main
 main()
 """
 """Ray's command, on loopback as well, where its own switch refuses a second node; without what
-serves an autoscaler, a dashboard and a reader of logs."""
+serves an autoscaler, a dashboard and a reader of logs. A node waits 15 s for its agents to tell
+their ports, too little on a busy machine: these are given, and told at once."""
 
 
 class Machine:

@@ -1,8 +1,8 @@
-"""The steps of the container file, run as they stand in a fresh root that lies over this Debian.
+"""The steps of the container file, run as they stand in a fresh root with this Debian's programs.
 
 What they write is seen there alone. What is changed: the packages of the lock file, which are
 gigabytes, are those of this environment, and the image's Python is this one. The system's packages
-(`apt-get install`) are not installed again, and user 1000 may be there already.
+(`apt-get install`) are not installed again.
 """
 
 import os
@@ -18,10 +18,21 @@ ROOT = Path(__file__).parents[2]
 LOCKED, SYSTEM = "whl/cpu", ("apt-get", "/apt/")  # are in the steps that install packages
 PREPARE = """
 set -e
-mount -t tmpfs none "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay none -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-for place in dev proc sys; do mount --rbind "/$place" "$1/root/$place"; done
+mount -t tmpfs -o mode=755 none "$1"
+mkdir "$1/root" "$1/layers"
+cd "$1/root"
+for place in usr etc; do
+  over="$1/layers/$place"
+  mkdir $place "$over" "$over-work"
+  mount -t overlay none -o "lowerdir=/$place,upperdir=$over,workdir=$over-work" $place
+done
+for link in bin sbin lib lib64; do cp -P /$link .; done
+for place in dev proc sys; do mkdir $place; mount --rbind /$place $place; done
+mkdir -m 755 tmp var home root opt python locked
+chmod 1777 tmp
+mount --bind "$3" python
+mount --bind "$4" locked
+mkdir pip && cp -r locked/pip pip/
 exec /bin/sh -e "$2"
 """
 OFFLINE = ("No matching distribution", "Temporary failure", "Connection refused")
@@ -40,11 +51,13 @@ def steps(root):
 
     Both stages have one root, so that what the second copies from the first is there already.
     """
-    python = Path(sys.executable).resolve()
-    yield f"mkdir -p {root}/usr/local/bin"
+    python = f"/python/bin/python{sysconfig.get_python_version()}"
     for name, what in (("python3", ""), ("python", ""), ("pip", "-m pip")):
-        yield f"printf '#!/bin/sh\\nexec {python} {what} \"$@\"\\n' > {root}/usr/local/bin/{name}"
-        yield f"chmod +x {root}/usr/local/bin/{name}"
+        path = "PYTHONPATH=/pip " if name == "pip" else ""
+        file = f"{root}/usr/local/bin/{name}"
+        command = f'exec env {path}{python} {what} "$@"'
+        yield f"rm -f {file}; printf '#!/bin/sh\\n{command}\\n' > {file}"
+        yield f"chmod +x {file}"
     folder, variables, last = "/", "", {}
     for name, text in instructions():
         if name == "WORKDIR":
@@ -58,7 +71,7 @@ def steps(root):
                 yield f"cp -r '{ROOT / source}' '{root}{folder}/{target}'"
         elif name == "RUN" and LOCKED in text:
             site = f"{root}/opt/harness/lib/python{sysconfig.get_python_version()}/site-packages"
-            yield f"echo '{sysconfig.get_path('purelib')}' > {site}/locked.pth"
+            yield f"echo /locked > {site}/locked.pth"
         elif name == "RUN":
             parts = [part for part in text.split("&&") if not any(one in part for one in SYSTEM)]
             command = "&&".join(parts).replace("--uid", "--non-unique --uid")
@@ -83,7 +96,7 @@ def test_the_steps_of_the_container_file_give_a_program_that_runs(tmp_path):
     (tmp_path / "steps.sh").write_text("\n".join(steps(tmp_path / "disk/root")))
     done = subprocess.run(
         ["unshare", "--mount", "/bin/sh", str(tmp_path / "prepare.sh"), str(tmp_path / "disk"),
-         str(tmp_path / "steps.sh")],
+         str(tmp_path / "steps.sh"), sys.base_prefix, sysconfig.get_path("purelib")],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if "mount" in done.stderr and "permitted" in done.stderr:
@@ -94,4 +107,3 @@ def test_the_steps_of_the_container_file_give_a_program_that_runs(tmp_path):
     assert "Usage: harness" in done.stdout
     assert "trials" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("/opt/harness/lib/")
-    assert not Path("/opt/harness").exists()  # nothing was written outside
