@@ -21,20 +21,24 @@ set -e
 mount -t tmpfs -o mode=755 none "$1"
 mkdir "$1/root" "$1/layers"
 cd "$1/root"
-for place in usr etc; do
-  over="$1/layers/$place"
-  mkdir $place "$over" "$over-work"
-  mount -t overlay none -o "lowerdir=/$place,upperdir=$over,workdir=$over-work" $place
-done
+lay() {
+  mkdir "$2" "$3" "$3-work"
+  mount -t overlay none -o "lowerdir=$1,upperdir=$3,workdir=$3-work" "$2"
+}
+lay /usr usr "$1/layers/usr"
+lay /etc etc "$1/layers/etc"
+lay "$3" python "$1/layers/python"
 for link in bin sbin lib lib64; do cp -P /$link .; done
 for place in dev proc sys; do mkdir $place; mount --rbind /$place $place; done
-mkdir -m 755 tmp var home root opt python locked
+mkdir -m 755 tmp var home root opt locked
 chmod 1777 tmp
-mount --bind "$3" python
-mount --bind "$4" locked
+for file in resolv.conf hosts; do cp --remove-destination -L /etc/$file etc/; done
+mount --bind -o ro "$4" locked
+test -d "./$3" || { mkdir -p "./$3" && mount --bind python "./$3"; }  # its libraries look there
 mkdir pip && cp -r locked/pip pip/
 exec /bin/sh -e "$2"
 """
+ENV = "export DEVICE=cpu PATH=/usr/local/bin:/python/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OFFLINE = ("No matching distribution", "Temporary failure", "Connection refused")
 
 
@@ -76,7 +80,7 @@ def steps(root):
             parts = [part for part in text.split("&&") if not any(one in part for one in SYSTEM)]
             command = "&&".join(parts).replace("--uid", "--non-unique --uid")
             quoted = command.replace("'", "'\\''")
-            yield f"chroot {root} /bin/sh -ec 'cd {folder}; export DEVICE=cpu{variables}; {quoted}'"
+            yield f"chroot {root} /bin/sh -ec 'cd {folder}; {ENV}{variables}; {quoted}'"
         else:
             last[name] = text
     start = " ".join(re.findall(r'"([^"]*)"', last["ENTRYPOINT"]))
