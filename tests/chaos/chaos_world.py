@@ -56,7 +56,7 @@ for name in ("monitor", "api_server", "log_monitor", "ray_client_server"):
     setattr(node.Node, f"start_{{name}}", lambda *_, **__: None)
 def start(self, start=node.Node.start_ray_processes):
     for place, name in enumerate({list(AGENTS.values())}):
-        Path(self._session_dir, f"{{name}}_port_{{self._node_id}}").write_text(str(20000 + place))
+        Path(self._session_dir, f"{{name}}_port_{{self._node_id}}").write_text(str(BASE + place))
     start(self)
 node.Node.start_ray_processes = start
 from ray.scripts.scripts import main
@@ -77,14 +77,18 @@ class Machine:
         own = self.network.address if self.network else head.partition(":")[0]
         if not apart:
             own = f"127.0.0.{number + 1}"
+        ports = 20000 + 10 * (
+            number % 1000
+        )  # of each node its own, also where they share a network
         role = ["--head", f"--port={head.partition(':')[2]}", "--include-dashboard=false"]
         command = [
             *(self.network.command if self.network else ()),
-            sys.executable, "-c", RAY, "start", "--block", "--disable-usage-stats",
+            sys.executable, "-c", RAY.replace("BASE", str(ports)), "start", "--block",
+            "--disable-usage-stats",
             *((f"--address={head}",) if number else role), f"--node-ip-address={own}",
             f"--num-cpus={min(number, 1)}", f"--object-store-memory={150 * 2**20}",
             "--min-worker-port=0", "--max-worker-port=0",
-            *(f"--{name}-port={20000 + place}" for place, name in enumerate(AGENTS)),
+            *(f"--{name}-port={ports + place}" for place, name in enumerate(AGENTS)),
         ]  # fmt: skip
         log = folder / f"machine-{number}.log"
         with log.open("wb") as said:
