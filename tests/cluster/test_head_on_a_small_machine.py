@@ -1,11 +1,7 @@
 """A Ray of our own where memory is small, or cores are already used by other runs."""
 
-import json
 import multiprocessing
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -26,22 +22,6 @@ MB, GB = 2**20, 2**30
 )
 def test_the_object_store_fits_what_there_is(free, memory, expected):
     assert object_store(free, memory) == expected
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
-def test_a_study_runs_where_a_container_leaves_64_mb_of_shared_memory(tiny, tmp_path):
-    small = 'mount -t tmpfs -o size=64m none /dev/shm || exit 77; exec "$@"'
-    done = subprocess.run(
-        ["unshare", "--mount", "/bin/sh", "-c", small, "sh",
-         sys.executable, "-m", "harness", "run", str(tiny), "--json"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
-    if done.returncode == 77 or "unshare" in done.stderr:
-        pytest.skip("file systems cannot be mounted here")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["trials"]["failed"] == 0
 
 
 def _hold(cpus, ready, end):
