@@ -27,7 +27,8 @@ from harness.cluster.executor import (
 )
 from harness.cluster.head import Head
 from harness.cluster.ray_capacity import is_autoscaled, nodes, room, why_none
-from harness.cluster.ray_losses import explain
+from harness.cluster.ray_killed import KilledWorkers, place_of
+from harness.cluster.ray_losses import KILLED, explain
 from harness.cluster.ray_slot import Slot
 from harness.cluster.ray_worker import Worker
 from harness.own.imports import Luggage
@@ -76,6 +77,7 @@ class RayExecutor:
         self._ready: list[Event] = []
         self._failed_starts, self._deaths, self._last_cause = 0, 0, ""
         self._workers: list[Slot] = []
+        self._killed = KilledWorkers()
         self._stopping: Thread | None = None
         self._waited_since, self._noticed = time.monotonic(), -NOTICE_SECONDS
         self._head = cluster if isinstance(cluster, Head) else None
@@ -150,8 +152,10 @@ class RayExecutor:
             self._dispatch()
             awaited = self._awaited()
             remaining = max(0.0, deadline - time.monotonic())
-            if not awaited or not self._receive(awaited, remaining):
+            if not self._receive(awaited, remaining):
                 break
+            self._ready += self._killed.settled()
+        self._ready += self._killed.settled()
         self._end_late()
         self._tell_of_waiting()
         self._staff()
@@ -171,6 +175,7 @@ class RayExecutor:
         self._waiting.clear()
         while self._workers:
             self._workers.pop().fire()
+        self._killed.forget()
         self._provided.clear()
         self._given.clear()
         gc.collect()  # references of lost workers are in cycles, with the errors that told of them
@@ -192,9 +197,16 @@ class RayExecutor:
 
     # --- workers ---------------------------------------------------------------------------------
     def _look(self) -> None:
-        """See how many trials the cluster has room for, as nodes come and go."""
+        """See how many trials the cluster has room for, as nodes come and go.
+
+        Raises:
+            ClusterError: if the node is gone through which this process has joined the cluster:
+                nothing would ever come through it again.
+        """
         self._looked = time.monotonic()
         cluster = nodes()
+        if ray.get_runtime_context().get_node_id() not in {node.id for node in cluster}:
+            raise ClusterError("the node of the cluster that this run is connected to was lost")
         self._room = room(cluster, self.needs)
         # an autoscaler starts nodes for what waits: there must be more packs than fit now
         wanted = max(2 * self._room, GROWING) if self._autoscaled else self._room
@@ -232,7 +244,7 @@ class RayExecutor:
             label_selector=dict(needs.labels),
             max_restarts=0,
         ).remote(needs.cpus, PROGRESS_SECONDS, needs.checkpoints, None, self._luggage)
-        return Slot(actor, actor.ready.remote(), since=time.monotonic())
+        return Slot(actor, actor.__ray_call__.remote(place_of), since=time.monotonic())
 
     def _hire_group(self) -> Slot:
         """Start what has a trial trained by several workers; it needs next to nothing itself."""
@@ -243,7 +255,7 @@ class RayExecutor:
         actor = remote.options(num_cpus=0, max_restarts=0, max_concurrency=threads).remote(
             self.needs, PROGRESS_SECONDS, self._luggage
         )
-        return Slot(actor, actor.ready.remote(), since=time.monotonic())
+        return Slot(actor, actor.__ray_call__.remote(place_of), since=time.monotonic())
 
     def _dispatch(self) -> None:
         for worker in self._workers:
@@ -269,16 +281,20 @@ class RayExecutor:
     # --- events ----------------------------------------------------------------------------------
     def _receive(self, awaited: dict[Any, Slot], timeout: float) -> bool:
         """Take one message of each worker that has one; tell whether any had."""
-        done, others = ray.wait(list(awaited), num_returns=1, timeout=timeout)
+        sources = [*awaited, *self._killed.sources]
+        if not sources:
+            return False
+        done, others = ray.wait(sources, num_returns=1, timeout=timeout)
         if done and others:
             more, _ = ray.wait(others, num_returns=len(others), timeout=0)
             done += more
-        for source in done:
+        for source in [one for one in done if one in awaited]:
             worker = awaited[source]
             worker.heard = time.monotonic()
             try:
                 if worker.starting is not None:
-                    ray.get(worker.starting)
+                    worker.place = ray.get(worker.starting)
+                    self._killed.came_up(worker.place)
                     worker.starting, worker.since = None, worker.heard
                     self._failed_starts = 0
                 else:
@@ -321,7 +337,9 @@ class RayExecutor:
         """Report what a worker had left to do, and let it go; `_staff` replaces it."""
         if worker.pack is not None:
             rest = tuple(t for t in worker.pack.trials if t.id not in worker.finished)
-            self._ready.append(Lost(replace(worker.pack, trials=rest), cause, kind))
+            lost = Lost(replace(worker.pack, trials=rest), cause, kind)
+            if cause != KILLED or not self._killed.ask(lost, worker.place):
+                self._ready.append(lost)
         self._last_cause = cause
         if kind not in BLAMELESS:
             self._failed_starts += worker.starting is not None

@@ -55,10 +55,6 @@ class Group:
         self._told: queue.Queue[list[Event]] = queue.Queue()
         self._workers: threading.Thread | None = None
 
-    def ready(self) -> int:
-        """Answer that this process is up, with its id."""
-        return os.getpid()
-
     def run(self, pack: Pack, references: Sequence[Any]) -> Iterator[list[Event]]:
         """Train a pack of one trial and yield batches of events.
 

@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 _LOOK_SECONDS, _STOP_SECONDS = 1.0, 5.0
+_TRIES = 3  # to start Ray
 _STORE, _USED = 0.3, 0.9  # of the memory, of /dev/shm
 _LEAST, _IN_FILES = 256 * 2**20, 2 * 2**30  # bytes
 _HELPERS = ("start_monitor", "start_api_server", "start_log_monitor")
@@ -53,8 +54,15 @@ def _start(folder: Path, cpus: int | None) -> str:
     with suppress(OSError):  # there is no /dev/shm
         free, memory = shutil.disk_usage("/dev/shm").free, psutil.virtual_memory().total
         settings["object_store_memory"] = object_store(free, memory)
-    # "local" ignores RAY_ADDRESS. Not the folder itself: Ray opens it to everybody.
-    ray.init("local", num_cpus=cpus, _temp_dir=str(folder / "r"), **settings)
+    for left in reversed(range(_TRIES)):
+        try:
+            # "local" ignores RAY_ADDRESS. Not the folder itself: Ray opens it to everybody.
+            ray.init("local", num_cpus=cpus, _temp_dir=str(folder / "r"), **settings)
+            break
+        except Exception:  # on a busy machine Ray's parts do not wait for each other long enough
+            ray.shutdown()
+            if not left:
+                raise
     return str(ray.get_runtime_context().gcs_address)
 
 

@@ -9,6 +9,7 @@ from ray import exceptions
 from harness.cluster.executor import Loss
 
 _NODE_SIGNS = ("its node has died", "node was terminated")
+KILLED = "the worker process died: it crashed, or it was killed"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -44,7 +45,7 @@ def _death(text: str) -> str:
     code = re.search(r"with an exit code (\d+)", text)
     if code:
         return f"the worker process ended with exit code {code.group(1)}"
-    return "the worker process died: it crashed, or it was killed, maybe for lack of memory"
+    return KILLED
 
 
 def _exception_in(text: str) -> str:

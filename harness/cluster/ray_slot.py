@@ -10,6 +10,7 @@ from typing import Any
 import ray
 
 from harness.cluster.executor import Pack
+from harness.cluster.ray_killed import Place
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Slot:
     actor: Any
     starting: Any
     stream: Any = None
+    place: Place | None = None
     pack: Pack | None = None
     finished: set[str] = field(default_factory=set)
     since: float = 0.0

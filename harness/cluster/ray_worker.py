@@ -5,7 +5,6 @@ Nothing here imports Ray; the executor turns `Worker` into an actor.
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -47,10 +46,6 @@ class Worker:
         )
         self._interval = interval
         self._open_data: dict[str, TrialData] = {}
-
-    def ready(self) -> int:
-        """Answer once the imports are done, with the process id."""
-        return os.getpid()
 
     def run(
         self,

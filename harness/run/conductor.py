@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from harness.cluster import Event, Executor, Lost, Notice, Pack
+from harness.cluster import Event, Executor, Loss, Lost, Notice, Pack
 from harness.formatting import plural
 from harness.plan import Assignment, Plan
 from harness.publish import FOLDER, PublishedFile, read_for
@@ -379,6 +379,8 @@ class Conductor:
         """Queue lost trials again; return failed records for those out of attempts."""
         given_up = []
         for loss in losses:
+            if loss.kind is Loss.MEMORY:
+                self._queue.halve(loss.pack)
             for trial in loss.pack.trials:
                 work, cause = self._work[trial.id], f"{loss.kind}: {loss.cause}"
                 self.store.add_attempt(trial.id, loss.pack.attempt, cause)

@@ -32,6 +32,7 @@ class PackQueue:
     def __init__(self, *, packs: bool = True) -> None:
         """Make an empty queue; without `packs`, every trial leaves alone."""
         self._packs = packs
+        self._most: dict[str, int] = {}
         self._alike: OrderedDict[tuple[str, int], list[Trial]] = OrderedDict()
 
     def __bool__(self) -> bool:
@@ -42,6 +43,13 @@ class PackQueue:
         key = trial.id if alone or not self._packs else pack_key(trial)
         self._alike.setdefault((key, attempt), []).append(trial)
 
+    def halve(self, pack: Pack) -> None:
+        """Form smaller packs of trials like these, of which so many do not fit into memory."""
+        if len(pack.trials) > 1:
+            key = pack_key(pack.trials[0])
+            most = self._most.get(key, LARGEST_PACK)
+            self._most[key] = min(most, math.ceil(len(pack.trials) / 2))
+
     def next_pack(self, workers: int) -> Pack:
         """Take a share of the trials whose shape has waited longest.
 
@@ -50,7 +58,7 @@ class PackQueue:
         (key, attempt), waiting = next(iter(self._alike.items()))
         busy_elsewhere = len(self._alike) >= workers
         share = len(waiting) if busy_elsewhere else math.ceil(len(waiting) / workers)
-        size = min(share, LARGEST_PACK)
+        size = min(share, self._most.get(key, LARGEST_PACK))
         taken, rest = waiting[:size], waiting[size:]
         del self._alike[key, attempt]
         if rest:
@@ -75,7 +83,8 @@ class FaultPolicy:
         """Count a loss of a trial; say why it is not tried again, or nothing if it is.
 
         Of several trials that were lost together it cannot be told whose fault it was. None is
-        charged then, and each goes alone: the one that takes its worker down does so again.
+        charged then, and each goes alone: the one that takes its worker down does so again. Where
+        memory ran out, there were too many: the queue forms packs of half the size.
         """
         told = f"{loss.kind}: {loss.cause}"
         if loss.kind not in _FAULTS:
@@ -83,7 +92,8 @@ class FaultPolicy:
             many = self._free[trial_id] >= MOST_FREE
             return f"lost with its node {MOST_FREE} times; the last time: {told}" if many else ""
         if len(loss.pack.trials) > 1:
-            self._suspects.add(trial_id)
+            if loss.kind is not Loss.MEMORY:
+                self._suspects.add(trial_id)
             return ""
         self._charged[trial_id] += 1
         count = self._charged[trial_id]

@@ -24,6 +24,7 @@ from chaos_world import (
     client,
     end_conductor,
     kill_conductor,
+    leave_the_network,
     pause_conductor,
 )
 
@@ -58,10 +59,12 @@ claims:
 """
 TRIALS = 1 + 3 * (4 + 6) + 6  # pretraining, three arms, and the simple baseline's confirmation
 USUAL = ("worker", "node", "conductor", "server")
-KINDS = (*USUAL, "signal", "pause", "head", "silence", "disk")
+KINDS = (
+    *USUAL, "signal", "pause", "head", "silence", "disk", "clock", "memory", "partition", "requeue",
+)  # fmt: skip
 KILLS = 3  # in a round
 PAUSE = 60.0  # seconds for which a conductor is stopped
-ENDINGS = {"signal": {143, 129}, "head": {1}, "disk": {2}}
+ENDINGS = {"signal": {143, 129}, "head": {1}, "disk": {2}, "requeue": {1, 143}}
 """How a conductor may end where this was done to it; else with 0, or by SIGKILL."""
 COMPARED = ("id", "verdict", "effect", "ci_low", "ci_high", "p_value", "p_corrected", "trials")
 RUNS = 8  # of one round; more would mean that it never ends
@@ -84,6 +87,7 @@ class Round:
     runs: int = 0
     seconds: float = 0.0
     differences: list[str] = field(default_factory=list)
+    lost: Counter[str] = field(default_factory=Counter)
 
     def may_end(self, status: int) -> bool:
         """Tell whether a conductor may end with a status after what was done so far."""
@@ -128,6 +132,7 @@ def play(world: World, expected: Outcome, seed: int, kinds_of: Sequence[str] = U
     if disk is not None:
         disk.empty()
     played.differences += _differences(expected, home, said)
+    played.lost.update(_lost(home))
     again = {id_ for id_, at in _begun(home) if id_ in known and known[id_] != at}
     played.differences += [f"{id_} was trained again" for id_ in sorted(again)]
     played.differences += _mirror_differences(world.server.uri, name, set(expected.records))
@@ -147,8 +152,16 @@ def _do(kind: str, world: World, process: Any, disk: Disk | None, draw: random.R
         return end_conductor(process, draw)
     if kind == "pause":
         return pause_conductor(process, PAUSE)
-    if kind == "silence":
-        return world.silence_node(draw)
+    if kind == "requeue":
+        return world.requeue(process)
+    alone = {
+        "silence": world.silence_node,
+        "partition": world.cut_node,
+        "memory": world.fill_memory,
+        "clock": world.clock.jump,
+    }
+    if kind in alone:
+        return alone[kind](draw)
     if kind == "disk":
         return disk is not None and _fill(disk, process)
     done: bool = getattr(world, f"kill_{kind}")(draw)
@@ -170,6 +183,14 @@ def _write(folder: Path, name: str) -> Path:
     file = folder / "chaos.yaml"
     file.write_text(STUDY.format(name=name))
     return file
+
+
+def _lost(home: Path) -> list[str]:
+    """Return the kind of loss of each attempt that was lost."""
+    connection = sqlite3.connect(home / "results" / DATABASE)
+    causes = [cause for (cause,) in connection.execute("SELECT cause FROM attempts")]
+    connection.close()
+    return [cause.partition(":")[0] for cause in causes]
 
 
 def _await_records(process: Any, home: Path, count: int) -> None:
@@ -273,8 +294,10 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=USUAL)
     options = parser.parse_args()
     kills: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
     differences = 0
-    with World() as world:
+    apart = "partition" in options.kinds and leave_the_network()
+    with World(apart=apart) as world:
         peace = world.folder / "peace"
         peace.mkdir()
         expected = undisturbed(peace)
@@ -282,16 +305,25 @@ def main() -> None:
             played = play(world, expected, seed, options.kinds)
             kills += played.kills
             differences += len(played.differences)
-            shown = ", ".join(f"{kind} {count}" for kind, count in sorted(played.kills.items()))
+            lost += played.lost
             _say(
-                f"round {seed}: killed {shown or 'nothing'}; {played.runs} runs, "
-                f"{played.seconds:.0f} s, {len(played.differences)} differences"
+                f"round {seed}: killed {_shown(played.kills) or 'nothing'}; {played.runs} runs, "
+                f"{played.seconds:.0f} s, attempts lost: {_shown(played.lost) or 'none'}, "
+                f"{len(played.differences)} differences"
             )
             for difference in played.differences:
                 _say(f"  {difference}")
-    shown = ", ".join(f"{kind} {kills[kind]}" for kind in options.kinds)
-    _say(f"{options.rounds} rounds; kills: {shown}; {differences} differences")
+    kinds = ", ".join(f"{kind} {kills[kind]}" for kind in options.kinds)
+    attempts = _shown(lost) or "none"
+    _say(
+        f"{options.rounds} rounds; kills: {kinds}; attempts lost: {attempts}; "
+        f"{differences} differences"
+    )
     sys.exit(1 if differences else 0)
+
+
+def _shown(counts: Counter[str]) -> str:
+    return ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
 
 
 def _say(line: str) -> None:

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,8 +25,15 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "track"))  # the real server of those tests
 
+from chaos_means import HEAD, Clock, Disk, Memory, Network, leave_the_network
 from tracking_examples import Server, client, until
 
+AGENTS = {
+    "runtime-env-agent": "runtime_env_agent", "dashboard-agent-listen": "dashboard_agent_listen",
+    "dashboard-agent-grpc": "metrics_agent", "metrics-export": "metrics_export",
+}  # fmt: skip
+"""Options of Ray's command that name a port, and the names of the files that tell of them."""
+KILL_WAIT = 10.0  # seconds that a scheduler leaves between asking a job to end and killing it
 NODES = 2  # beside the head, which trains nothing; one CPU each
 TRIES = 5
 ENVIRONMENT = {
@@ -36,27 +44,113 @@ ENVIRONMENT = {
     # What was killed is known to be lost within seconds rather than minutes.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "10",
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "5000",
-    "RAY_health_check_failure_threshold": "3",
+    "RAY_health_check_timeout_ms": "10000",
+    "RAY_health_check_failure_threshold": "4",
 }
+RAY = f"""
+from pathlib import Path
+from ray._private import node, ray_constants, services
+ray_constants.ENABLE_RAY_CLUSTER = True
+services.resolve_ip_for_localhost = lambda host: host
+for name in ("monitor", "api_server", "log_monitor", "ray_client_server"):
+    setattr(node.Node, f"start_{{name}}", lambda *_, **__: None)
+def start(self, start=node.Node.start_ray_processes):
+    for place, name in enumerate({list(AGENTS.values())}):
+        Path(self._session_dir, f"{{name}}_port_{{self._node_id}}").write_text(str(BASE + place))
+    start(self)
+node.Node.start_ray_processes = start
+from ray.scripts.scripts import main
+main()
+"""
+"""Ray's command, on loopback as well, where its own switch refuses a second node; without what
+serves an autoscaler, a dashboard and a reader of logs. A node waits 15 s for its agents to tell
+their ports, too little on a busy machine: these are given, and told at once."""
+
+
+class Machine:
+    """A node of the cluster, in a network and a control group of its own where there can be."""
+
+    def __init__(self, folder: Path, number: int, head: str, *, apart: bool) -> None:
+        self.number = number
+        self.network = Network(number) if apart and number else None
+        self.memory = Memory(f"{folder.name}-{number}")
+        own = self.network.address if self.network else head.partition(":")[0]
+        if not apart:
+            own = f"127.0.0.{number + 1}"
+        ports = 20000 + 10 * (
+            number % 1000
+        )  # of each node its own, also where they share a network
+        role = ["--head", f"--port={head.partition(':')[2]}", "--include-dashboard=false"]
+        command = [
+            *(self.network.command if self.network else ()),
+            sys.executable, "-c", RAY.replace("BASE", str(ports)), "start", "--block",
+            "--disable-usage-stats",
+            *((f"--address={head}",) if number else role), f"--node-ip-address={own}",
+            f"--num-cpus={min(number, 1)}", f"--object-store-memory={150 * 2**20}",
+            "--min-worker-port=0", "--max-worker-port=0",
+            *(f"--{name}-port={ports + place}" for place, name in enumerate(AGENTS)),
+        ]  # fmt: skip
+        log = folder / f"machine-{number}.log"
+        with log.open("wb") as said:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+            )
+        try:
+            until(lambda: "Ray runtime started" in log.read_text() or self._process.poll(), 120)
+            assert self._process.poll() is None, log.read_text()[-2000:]
+        except BaseException:
+            self.kill()
+            raise
+        self.memory.take(self.family())
+        self.memory.take(self.family())  # what was started meanwhile
+
+    def family(self) -> list[psutil.Process]:
+        """Return its processes."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._process.pid)
+            return [process, *process.children(recursive=True)]
+        return []
+
+    def trains(self) -> list[psutil.Process]:
+        """Return the workers in it that train."""
+        return [process for process in self.family() if _is_worker(process)]
+
+    def kill(self) -> None:
+        """End it, as where the power is cut."""
+        _signal(self.family(), signal.SIGKILL)
+        self._process.wait()
+        if self.network is not None:
+            self.network.remove()
+        for _ in range(50):
+            if self.memory.remove():
+                break
+            time.sleep(0.1)
 
 
 class World:
-    """What a study runs on. `close` it, or use it as a context manager."""
+    """What a study runs on. `close` it, or use it as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        apart: whether each node has a network of its own; see `chaos_means.leave_the_network`.
+    """
+
+    def __init__(self, *, apart: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="harness-chaos-", dir="/tmp"))
         (self.folder / "ray").mkdir()  # Ray writes an address file there before it makes it
         self._environment = dict(os.environ)
-        self._silent: list[tuple[Any, list[psutil.Process]]] = []
-        os.environ.update(ENVIRONMENT, RAY_TMPDIR=str(self.folder))
+        self.clock = Clock(self.folder)
+        path = os.pathsep.join([str(self.clock.folder), str(Path(__file__).parents[2])])
+        os.environ.update(ENVIRONMENT, RAY_TMPDIR=str(self.folder), PYTHONPATH=path)
         results = self.folder / "server"
         results.mkdir()
         self.server = Server(results)
-        self._cluster: Any = None
+        self._apart, self._number = apart, 0
+        self._machines: list[Machine] = []
+        self._away: list[Machine] = []
+        self._returns: list[threading.Timer] = []
         try:
             _again(self.server.start)
-            self._cluster = _again(_start_cluster)
+            _again(self._start_cluster)
             client(self.server.uri).search_experiments()
         except BaseException:
             self.close()
@@ -68,26 +162,53 @@ class World:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def address(self) -> str:
-        """Where the cluster is joined."""
-        return str(self._cluster.address)
+    def _start_cluster(self) -> None:
+        """Start a head, which trains nothing, and nodes of one CPU each."""
+        self._end_cluster()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"{HEAD if self._apart else '127.0.0.1'}:{port}"
+        self._head = Machine(self.folder, 0, self.address, apart=self._apart)
+        for _ in range(NODES):
+            self._add_node()
+
+    def _add_node(self) -> None:
+        self._number += 1
+        node = Machine(self.folder, self._number, self.address, apart=self._apart)
+        self._machines.append(node)
+
+    def _end_cluster(self) -> None:
+        self.hear_again()
+        for machine in [*self._machines, *self._away, *([self._head] if self._head else [])]:
+            machine.kill()
+        self._machines, self._away, self._head = [], [], None
+
+    _head: Machine | None = None
+    _returning: threading.Thread | None = None
+
+    def _some(self, draw: random.Random) -> Machine:
+        return draw.choice(self._machines)
 
     def kill_worker(self, draw: random.Random) -> bool:
         """Kill a worker process that trains, if there is one."""
-        family = psutil.Process().children(recursive=True)
-        workers = sorted(
-            (process for process in family if _is_worker(process)), key=lambda found: found.pid
-        )
+        workers = [worker for machine in self._machines for worker in machine.trains()]
         if workers:
-            draw.choice(workers).kill()
+            with suppress(psutil.NoSuchProcess):
+                draw.choice(workers).kill()
         return bool(workers)
+
+    def fill_memory(self, draw: random.Random) -> bool:
+        """Let the memory of a node on which a worker trains run out."""
+        machines = [machine for machine in self._machines if machine.trains()]
+        return bool(machines) and draw.choice(machines).memory.run_out()
 
     def kill_node(self, draw: random.Random) -> bool:
         """Kill a node with all that runs on it, and bring another in its place."""
-        nodes = sorted(self._cluster.worker_nodes, key=lambda node: str(node.unique_id))
-        self._cluster.remove_node(draw.choice(nodes), allow_graceful=False)
-        _add_node(self._cluster)
+        node = self._some(draw)
+        self._machines.remove(node)
+        node.kill()
+        _again(self._add_node)
         return True
 
     def kill_server(self, draw: random.Random) -> bool:
@@ -103,44 +224,68 @@ class World:
     def kill_head(self, draw: random.Random) -> bool:
         """Kill the head of the cluster and all its nodes; another cluster takes its place."""
         del draw
-        self._cluster.shutdown()
-        self._cluster = _again(_start_cluster)
+        _again(self._start_cluster)
+        return True
+
+    def requeue(self, process: subprocess.Popen[str]) -> bool:
+        """End all as a scheduler does that needs the machines, and give others in their place.
+
+        All processes are asked to end, and killed after a while.
+        """
+        process.send_signal(signal.SIGTERM)
+        for machine in (self._head, *self._machines):
+            _signal(machine.family(), signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(KILL_WAIT)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        _again(self._start_cluster)
         return True
 
     def silence_node(self, draw: random.Random) -> bool:
-        """Stop all of a node, as where a network is cut; later it goes on, and finds itself gone.
+        """Stop all processes of a node for a while, as where a machine hangs."""
+        node = self._some(draw)
+        family = node.family()
+        _signal(family, signal.SIGSTOP)
+        self._send_away(node, draw, lambda: _signal(family, signal.SIGCONT))
+        return True
+
+    def cut_node(self, draw: random.Random) -> bool:
+        """Cut a node off from the network for a while; it goes on meanwhile."""
+        if not self._apart:
+            return False
+        node = self._some(draw)
+        network = node.network
+        assert network is not None
+        network.cut(off=True)
+        self._send_away(node, draw, lambda: network.cut(off=False))
+        return True
+
+    def _send_away(self, node: Machine, draw: random.Random, back: Callable[[], None]) -> None:
+        """Let a node come back later, sooner than the cluster gives it up or after that.
 
         Another node takes its place meanwhile, so that the study need not wait for it.
         """
-        node = draw.choice(sorted(self._cluster.worker_nodes, key=lambda one: str(one.unique_id)))
-        family = []
-        for started in node.all_processes.values():
-            for one in started:
-                with suppress(psutil.NoSuchProcess):
-                    process = psutil.Process(one.process.pid)
-                    family += [process, *process.children(recursive=True)]
-        _signal(family, signal.SIGSTOP)
-        _add_node(self._cluster)
-        self._silent.append((node, family))
-        return True
+        self._machines.remove(node)
+        self._away.append(node)
+        timer = threading.Timer(draw.uniform(3, 60), back)
+        timer.start()
+        self._returns.append(timer)
+        _again(self._add_node)
 
     def hear_again(self) -> None:
-        """Let the nodes that were stopped go on; the cluster has given them up."""
-        while self._silent:
-            node, family = self._silent.pop()
-            _signal(family, signal.SIGCONT)
-            with suppress(Exception):  # its processes end by themselves as well
-                self._cluster.remove_node(node, allow_graceful=False)
-
-    _returning: threading.Thread | None = None
+        """Wait until the nodes that were stopped or cut off go on."""
+        for timer in self._returns:
+            timer.join()
+        self._returns = []
 
     def restore(self) -> None:
-        """Wait until the server is back; nodes are put back at once."""
+        """Wait until the server is back, and the nodes; lost ones are put back at once."""
         if self._returning is not None:
             self._returning.join(600)
             self._returning = None
-        if self._cluster is not None:
-            self.hear_again()
+        self.hear_again()
 
     def conductor(self, study: Path, home: Path) -> subprocess.Popen[str]:
         """Start `harness run`, as the leader of a process group."""
@@ -149,7 +294,6 @@ class World:
             "--address", self.address, "--tracking-uri", self.server.uri,
             "--results", str(home / "results"), "--out", str(home / "reports"),
         ]  # fmt: skip
-        source = str(Path(__file__).parents[2])
         return subprocess.Popen(
             command,
             cwd=home,
@@ -157,38 +301,16 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": source},
         )
 
     def close(self) -> None:
         """End everything that was started, and remove the folder."""
         self.restore()
         self.server.stop()
-        if self._cluster is not None:
-            self._cluster.shutdown()
+        self._end_cluster()
         os.environ.clear()
         os.environ.update(self._environment)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _start_cluster() -> Any:
-    from ray.cluster_utils import Cluster
-
-    before = set(psutil.Process().children())
-    cluster = Cluster()
-    try:
-        cluster.add_node(num_cpus=0, include_dashboard=False, node_ip_address="127.0.0.1")
-        for _ in range(NODES):
-            _add_node(cluster)
-    except Exception:
-        for child in set(psutil.Process().children()) - before:
-            child.kill()
-        raise
-    return cluster
-
-
-def _add_node(cluster: Any) -> None:
-    cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1")
 
 
 def _again(start: Callable[[], Any]) -> Any:
@@ -233,44 +355,6 @@ def pause_conductor(process: subprocess.Popen[str], seconds: float) -> bool:
     return True
 
 
-class Disk:
-    """A disk of its own for a folder, which can be full: a file system in memory.
-
-    There is one where this process may mount file systems, and else none.
-    """
-
-    SIZE = 64 * 2**20
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
-        self.folder = folder
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={self.SIZE},mode=755", "none", str(folder)]
-        done = subprocess.run(mount, capture_output=True, check=False) if _may_mount() else None
-        self.is_there = done is not None and done.returncode == 0
-
-    def fill(self) -> bool:
-        """Leave no room on it."""
-        if not self.is_there:
-            return False
-        with (self.folder / "filler").open("wb", buffering=0) as filler, suppress(OSError):
-            while True:
-                filler.write(bytes(2**14))
-        return True
-
-    def empty(self) -> None:
-        """Make room again."""
-        (self.folder / "filler").unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """Take it down, with all that is on it."""
-        if self.is_there:
-            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
-
-
-def _may_mount() -> bool:
-    return os.geteuid() == 0 and shutil.which("mount") is not None
-
-
 def _signal(family: list[psutil.Process], number: signal.Signals) -> None:
     for process in family:
         with suppress(psutil.NoSuchProcess):
@@ -285,5 +369,6 @@ def _is_worker(process: psutil.Process) -> bool:
 
 
 __all__ = [
-    "Disk", "World", "client", "end_conductor", "kill_conductor", "pause_conductor", "until",
+    "Disk", "World", "client", "end_conductor", "kill_conductor", "leave_the_network",
+    "pause_conductor", "until",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -85,6 +86,18 @@ def test_without_a_gpu_only_what_a_gpu_needs_is_left_out(steps, tmp_path):
         check=True,
     ).stdout.split()  # fmt: skip
     assert [one.partition("==")[0] for one in instead] == ["torch", "torchvision"]
+
+
+def test_a_linter_finds_nothing(tmp_path):
+    program = shutil.which("dockerfilelint")
+    if program is None:
+        pytest.skip("there is no linter: npm install --global dockerfilelint")
+    shutil.copy(ROOT / "Containerfile", tmp_path / "Dockerfile")
+    done = subprocess.run(
+        [program, "Dockerfile"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "None found" in done.stdout
 
 
 def test_the_development_container_names_what_the_project_has():

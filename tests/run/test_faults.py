@@ -56,6 +56,29 @@ def test_trials_lost_together_are_tried_again_alone_and_not_charged():
     assert not queue
 
 
+def test_a_pack_that_ran_out_of_memory_is_halved_until_its_trials_are_alone():
+    policy, queue = FaultPolicy(Faults(retries=0)), PackQueue()
+    for seed in range(12):
+        queue.add(trial(seed), 1)
+    sizes = []
+    while queue:
+        pack = queue.next_pack(1)
+        sizes.append(len(pack.trials))
+        if len(pack.trials) <= 2:
+            continue
+        loss = Lost(pack, "full", Loss.MEMORY)
+        queue.halve(loss.pack)
+        for one in pack.trials:
+            assert policy.why_given_up(one.id, loss) == ""  # nobody is charged
+            queue.add(one, pack.attempt + 1, alone=policy.goes_alone(one.id))
+    assert sizes[:4] == [12, 6, 3, 2]
+    assert sum(sizes[3:]) == 12
+    assert max(sizes[3:]) == 2
+    alone = lost(Loss.MEMORY, 0)
+    queue.halve(alone.pack)
+    assert policy.why_given_up(trial(0).id, alone) == "out of memory: why"
+
+
 def test_exceptions_are_tried_again_only_where_a_study_says_so():
     assert FaultPolicy(Faults()).lost_to_exception(failed("ValueError: odd")) is None
     policy = FaultPolicy(Faults(retry_on=["exception"], retries=1))
