@@ -369,6 +369,12 @@ file, not this one.
 - The t test was chosen over the sign-flip test with the same correction by the power table: with
   eight claims and eight seeds the latter asks that all seeds agree, with five seeds and two claims
   it can support nothing.
+- **Laws of scale** keep the promise with and without a floor, also where the fit of single seeds is
+  poor. A loss that is the same at all sizes is never called a law where the claim also says that it
+  falls, as it has to.
+- **Crossings** are never supported where arms are equal, on the whole axis or on one side. The
+  crossing of each seed by itself, with a t interval, would be supported in up to all studies of
+  equal arms.
 - The BCa bootstrap is too narrow with fewer than about 20 seeds. The learning-curve band (expanded
   percentile) is better, though still 91 % instead of 95 with five seeds. Verdicts use neither.
 """

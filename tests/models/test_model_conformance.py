@@ -50,6 +50,9 @@ CASES = [
     ({"name": "transformer", "width": 16, "dropout": 0.1, "activation": "gelu"}, SERIES),
     ({"name": "transformer", "width": 16, "patch": 4, "positions": "learned"}, IMAGE),
     ({"name": "transformer", "width": 15, "heads": 3, "feedforward": 20}, IMAGE),
+    ({"name": "transformer", "width": 16, "attention": "none"}, TOKENS),
+    ({"name": "transformer", "width": 16, "feedforward": 0, "norm": "post"}, TOKENS),
+    ({"name": "transformer", "width": 16, "heads": 2, "positions": "rotary"}, TOKENS),
 ]  # fmt: skip
 
 
