@@ -56,7 +56,7 @@ class Scaling(Figure):
             found |= {row.measures: row for row in verdict.parts or (verdict,)}
         panels: list[Drawing] = []
         with theme():
-            for test in dict.fromkeys(t for c in evidence.plan.study.claims for t in c.tests):
+            for test in _each_once(evidence):
                 panels += _panels(test, evidence, found)
         if not panels:
             return None
@@ -73,6 +73,16 @@ class Scaling(Figure):
             tuple(panels),
             columns=min(len(panels), 2),
         )
+
+
+def _each_once(evidence: Evidence) -> list[Test]:
+    """Return the tests of claims, without those that ask the same of the same numbers."""
+    kept: list[Test] = []
+    for test in (test for claim in evidence.plan.study.claims for test in claim.tests):
+        same = (test.metric, test.across, test.measure)
+        if same not in [(one.metric, one.across, one.measure) for one in kept]:
+            kept.append(test)
+    return kept
 
 
 def _panels(test: Test, evidence: Evidence, found: dict[str, Any]) -> list[Drawing]:

@@ -36,6 +36,8 @@ CASES = [
     ({"name": "recurrent", "width": 16, "pooling": "mean", "bidirectional": True}, IMAGE),
     ({"name": "recurrent", "width": 8, "initialization": "orthogonal", "forget_bias": 1.0}, TOKENS),
     ({"name": "recurrent", "width": 16, "cell": "gru"}, SERIES),
+    *(({"name": "lstm_gates", "width": 16, gate: False}, TOKENS)
+      for gate in ("input_gate", "forget_gate", "output_gate", "squashing")),
     ({"name": "mlp", "depth": 4, "residual": True, "initialization_scale": 0.5}, IMAGE),
     ({"name": "cnn", "channels": [8], "norm": "layer", "initialization_scale": 2.0}, IMAGE),
     ({"name": "resnet", "channels": [8, 8, 16], "initialization_scale": 0.5}, IMAGE),
