@@ -10,13 +10,11 @@ from pydantic import Field, model_validator
 from harness.data._dataset import LOCKED_SEED, Dataset, Examples, Handling
 from harness.data.base import Data
 from harness.data.recall import _different_rows
-from harness.data_spec import IGNORED, Form
+from harness.data_spec import FIRST_SYMBOL, IGNORED, Form
 from harness.lazy import numpy as np
 
 GO = 1
 """The token after the source, at which writing begins; 0 is padding."""
-FIRST = 2
-"""Id of the first symbol: symbol `n` of the target is class `n`."""
 
 
 class Pairs(Data):
@@ -49,7 +47,7 @@ class Pairs(Data):
     @property
     def form(self) -> Form:
         """Token ids, and at each place of the target the symbol that stands there."""
-        return Form((2 * self.length,), self.symbols, "sequence", FIRST + self.symbols)
+        return Form((2 * self.length,), self.symbols, "sequence", FIRST_SYMBOL + self.symbols)
 
     def sizes(self) -> tuple[int, int]:
         """See `Data`."""
@@ -63,7 +61,7 @@ class Pairs(Data):
         made = {"copy": source, "reverse": source[:, ::-1], "sort": np.sort(source, axis=1)}
         target = made[self.target]
         go = np.full((len(source), 1), GO)
-        inputs = np.concatenate([source + FIRST, go, target[:, :-1] + FIRST], axis=1)
+        inputs = np.concatenate([source + FIRST_SYMBOL, go, target[:, :-1] + FIRST_SYMBOL], axis=1)
         counted = np.concatenate([np.full_like(source, IGNORED), target], axis=1)
         parts = [
             Examples(np.ascontiguousarray(inputs[rows]), np.ascontiguousarray(counted[rows]))

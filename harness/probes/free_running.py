@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.data_spec import FIRST_SYMBOL
 from harness.lazy import torch
 from harness.metrics import Metric
 from harness.probes._networks import at_rest, outputs_of, test_split
@@ -64,13 +65,11 @@ def written(network: nn.Module, inputs: Tensor) -> Tensor:
         network: maps token ids (n, steps) to scores (n, steps, symbols).
         inputs: of `data: pairs`, (n, 2 * length); their targets are not read.
     """
-    from harness.data.pairs import FIRST
-
     length = inputs.shape[1] // 2
     read = inputs[:, : length + 1]
     found = []
     for _ in range(length):
         symbol = outputs_of(network, read)[:, -1].argmax(dim=-1)
         found.append(symbol)
-        read = torch.cat([read, (symbol + FIRST)[:, None]], dim=1)
+        read = torch.cat([read, (symbol + FIRST_SYMBOL)[:, None]], dim=1)
     return torch.stack(found, dim=1)

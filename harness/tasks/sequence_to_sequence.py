@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.data_spec import FIRST_SYMBOL
 from harness.lazy import torch
 from harness.tasks.base import Batch, State
 from harness.tasks.token_classification import TokenClassification
@@ -44,10 +45,8 @@ class SequenceToSequence(TokenClassification):
 
     def _read(self, state: State, inputs: Tensor) -> Tensor:
         """Return the inputs (batch, steps) with some symbols of the target self-written."""
-        from harness.data.pairs import FIRST
-
         with torch.no_grad():
-            answers = state.outputs(self.main, inputs).argmax(dim=-1) + FIRST
+            answers = state.outputs(self.main, inputs).argmax(dim=-1) + FIRST_SYMBOL
         start = inputs.shape[1] // 2 + 1  # after the source and the token that says go
         shape = len(inputs), inputs.shape[1] - start
         forced = torch.rand(shape, generator=state.generator) < self.teacher_forcing

@@ -84,6 +84,8 @@ class Transforming(nn.Module):
     Norms stand before each part; weights start as those of the network `transformer`.
     """
 
+    position: Tensor
+
     def __init__(self, form: Form, settings: EncoderDecoder):
         super().__init__()
         from harness.models.transformer import Transformer

@@ -36,6 +36,8 @@ class Attention(nn.Module):
     "fused" is PyTorch's kernel, which keeps no (steps, steps) weights; "plain" writes them out.
     """
 
+    turns: Tensor
+
     def __init__(
         self, width: int, heads: int, *, scaling: bool, fused: bool, rotary: int | None = None
     ):
