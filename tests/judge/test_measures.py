@@ -10,7 +10,7 @@ from harness.judge.measures import numbers_per_seed
 from harness.plan import make_plan
 from harness.stats.intervals import shrinkage_of_distances
 from harness.store import Execution
-from harness.study import InputError, load_study
+from harness.study import Comparison, InputError, load_study
 
 HEAD = """\
 study: made
@@ -255,3 +255,42 @@ def test_laws_and_crossings_that_show_nothing_are_refused(evidence, claim, messa
         evidence(claim, level)
     assert message in str(error.value)
     assert "made.yaml:" in str(error.value)
+
+
+# --- interactions of more factors, and of ratios --------------------------------------------------
+CUBE = HEAD.replace("  depth: {", "  loss: {path: model.width, levels: [4, 8]}\n  depth: {")
+
+
+def cube(arm, seed):
+    a, b, c = (
+        arm.levels.get(f) == first for f, first in (("start", 0.1), ("loss", 4), ("depth", 2))
+    )
+    return 2.0 ** (a + b) * (3.0 if a and b and c else 1.0)
+
+
+def test_an_interaction_of_three_factors_is_the_difference_of_two(evidence, monkeypatch):
+    monkeypatch.setitem(globals(), "HEAD", CUBE)
+    pair = "start: [0.1, 0.2], loss: [4, 8]"
+    three = evidence(f"interaction: {{{pair}, depth: [2, 8]}}\nabove: 0", cube)
+    at = [
+        numbers(evidence(f"interaction: {{{pair}, at: {{depth: {depth}}}}}\nabove: 0", cube))
+        for depth in (2, 8)
+    ]
+    np.testing.assert_allclose(numbers(three), at[0] - at[1])
+    np.testing.assert_allclose(numbers(three), 8.0)
+    (claim,) = three.plan.study.claims
+    assert claim.measure.words(Comparison(())) == (
+        "((0.1 − 0.2) with loss 4 − the same with 8) with depth 2 − the same with 8"
+    )
+
+
+def test_effects_that_multiply_have_a_ratio_of_ratios_of_one(evidence, monkeypatch):
+    monkeypatch.setitem(globals(), "HEAD", CUBE)
+    pair = "start: [0.1, 0.2], loss: [4, 8]"
+    for depth, ratio in ((2, 3.0), (8, 1.0)):
+        made = evidence(
+            f"ratio_of_ratios: {{{pair}, at: {{depth: {depth}}}}}\ngreater_by: 0.1", cube
+        )
+        np.testing.assert_allclose(np.exp(numbers(made)), ratio)
+        (claim,) = made.plan.study.claims
+        assert claim.measure.words(Comparison(())).startswith("(0.1 / 0.2) with loss 4 / the same")
