@@ -30,7 +30,7 @@ class HogRegression(LogisticRegression):
     orientations: int = Field(9, ge=2, le=36, description="directions that are told apart")
 
     usual: ClassVar[int] = -1
-    reads: ClassVar = ("numbers",)
+    reads: ClassVar = ("numbers",)  # type: ignore[assignment]
     library: ClassVar[str | None] = "skimage"
 
     def refusal(self, data: Any) -> str | None:
