@@ -37,8 +37,12 @@ class HogRegression(LogisticRegression):
         """It is for images, of which a block fits into each."""
         if (said := super().refusal(data)) is not None:
             return said
+        if not data.images:
+            return f"hog_regression looks at images; {data.name} has none"
+        if data.guessed:  # its form is only known once it was read
+            return None
         shape = data.form.shape
-        if not data.images or len(shape) != 3:
+        if len(shape) != 3:
             return f"hog_regression looks at images; {data.name} has none"
         side = min(shape[1:])
         if side < self.cell * self.block:

@@ -53,6 +53,13 @@ def test_features_do_not_change_with_brightness_and_scale():
     ],
 )
 def test_what_has_no_cells_is_refused(data, message):
-    data = {"images": True, "kind": "class", "name": "made", "shape": (1, 8, 8), **data}
+    data = {
+        "images": True,
+        "guessed": False,
+        "kind": "class",
+        "name": "made",
+        "shape": (1, 8, 8),
+        **data,
+    }
     given = SimpleNamespace(**data, form=SimpleNamespace(shape=data["shape"]))
     assert message in make().refusal(given)

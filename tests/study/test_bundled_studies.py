@@ -91,3 +91,8 @@ def test_sizes_in_the_study_of_scaling_are_counted_right():
             windows = int(0.8 * arm.workload["data"]["limit"]) * arm.workload["epochs"]
             spent = 6 * parameters(arm) * 64 * windows
             assert spent == pytest.approx(budgets[name[:2]], rel=0.03), name
+
+
+def test_counting_of_tokens_is_no_baseline_where_classes_are_no_tokens():
+    for name, simple in (("attention", None), ("scaling", "ngram")):
+        assert load_study(Path(f"studies/{name}.yaml")).study.simple_model == simple
