@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Drawing
 
 from harness.evidence import Evidence
 from harness.figures._labels import axis_label
-from harness.figures._lines import Floats, padded
+from harness.figures._lines import Floats, name_logarithms, padded
 from harness.figures._style import (
     FAINT,
     INK,
@@ -104,10 +104,13 @@ def _panels(test: Test, evidence: Evidence, found: dict[str, Any]) -> list[Drawi
     axes.set_ylabel(wrapped(label, 34, 1))
     if isinstance(measure, Extrapolation):
         _draw_law(axes, x, tables, measure)
+        name_logarithms(axes.xaxis)
+        name_logarithms(axes.yaxis)
         axes.set_title(wrapped(f"{label} and its law", 48, 1))
         return [figure, *_of_equal_compute(x, comparison, test, evidence)]
     row = next((r for name, r in found.items() if measure.words(comparison) in name), None)
     _draw_crossing(axes, x, tables, measure, row, _sides(test, comparison))
+    name_logarithms(axes.xaxis)
     axes.set_title(wrapped(f"Which leads in {label}", 48, 1))
     return [figure]
 
@@ -208,6 +211,7 @@ def _of_equal_compute(
             axes, at, values, style, label=f"{place:.2g}", linestyle=LINES[style % len(LINES)],
             linewidth=1.3,
         )  # fmt: skip
+    name_logarithms(axes.xaxis)
     axes.set_xlabel("Parameters")
     axes.set_ylabel(wrapped(axis_label(evidence.plan.metric(test.metric)), 34, 1))
     axes.set_title("Sizes of equal compute")

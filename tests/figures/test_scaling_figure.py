@@ -72,6 +72,7 @@ def test_laws_crossings_and_budgets_have_a_panel_each(evidence):
     texts = " ".join(picture.svgs())
     for said in ("held out", "not claimed", "Sizes of equal compute", "Compute", "1000"):
         assert said in texts
+    assert "mathdefault" not in texts
     crossing = picture.panels[-1].axes[0]
     assert len(crossing.patches) == 1  # the interval
     low, high = crossing.patches[0].get_x(), crossing.patches[0].get_width()
