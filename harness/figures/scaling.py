@@ -204,11 +204,12 @@ def _of_equal_compute(
     for style, (place, side) in enumerate(zip(x, comparison.sides, strict=True)):
         arms = sorted(side, key=lambda arm: sizes[arm.name])
         values = [_values([arm], test, evidence) for arm in arms]
-        if any(one is None for one in values):
+        known = [one for one in values if one is not None]
+        if len(known) < len(values):
             return []
         at = np.array([sizes[arm.name] for arm in arms])
         _points(
-            axes, at, values, style, label=f"{place:.2g}", linestyle=LINES[style % len(LINES)],
+            axes, at, known, style, label=f"{place:.2g}", linestyle=LINES[style % len(LINES)],
             linewidth=1.3,
         )  # fmt: skip
     name_logarithms(axes.xaxis)

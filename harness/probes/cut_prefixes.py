@@ -50,7 +50,9 @@ class CutPrefixes(Probe):
         counted = (targets != IGNORED).any(dim=0).nonzero()[:, 0]
         places = counted[evenly(len(counted), self.positions).to(counted.device)].tolist()
         whole = outputs_of(network, inputs)
-        cut, seen, right = [], [], []
+        cut: list[Any] = []
+        seen: list[Any] = []
+        right = []
         for place in places:
             wanted = targets[:, place]
             scores = outputs_of(network, inputs[:, : place + 1])[:, -1]

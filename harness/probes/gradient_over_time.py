@@ -17,7 +17,7 @@ from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from harness.evidence import Evidence
     from harness.figures.base import Picture
@@ -106,7 +106,7 @@ class GradientOverTime(Probe):
         )
 
 
-def log_norms(network: nn.Module, inputs: Tensor, targets: Tensor, lags: int) -> Any:
+def log_norms(network: Any, inputs: Tensor, targets: Tensor, lags: int) -> Any:
     """Return the mean natural logarithm of the gradient's norm, by lag, shape (lags + 1 or fewer,).
 
     Args:
@@ -139,12 +139,14 @@ def log_norms(network: nn.Module, inputs: Tensor, targets: Tensor, lags: int) ->
     loss.backward()
     logs = []
     for parts in handed[place::-1][: lags + 1]:
-        squares = sum(part.grad.square().sum(dim=(0, 2)) for part in parts if part.grad is not None)
+        squares: Any = sum(
+            part.grad.square().sum(dim=(0, 2)) for part in parts if part.grad is not None
+        )
         logs.append(squares.sqrt().clamp(min=TINY).log().mean())
     return torch.stack(logs).cpu().numpy()
 
 
-def as_inputs(network: nn.Module, inputs: Tensor) -> Tensor:
+def as_inputs(network: Any, inputs: Tensor) -> Any:
     """Return what the first layer reads: vectors of tokens, or numbers, (n, steps, numbers)."""
     from harness.layers.sequences import as_steps
 
