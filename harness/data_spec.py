@@ -11,6 +11,9 @@ Kind = Literal["class", "sequence", "numbers"]
 IGNORED = -100
 """The class of a position in a sequence that does not count."""
 
+FIRST_SYMBOL = 2
+"""Token of the first symbol in `data: pairs`, so that class `n` of its targets is token `n` + 2."""
+
 RANGES: Mapping[str, tuple[float, float]] = {
     "accuracy": (0, 1),
 }

@@ -6,6 +6,7 @@ import importlib.util
 
 EXTRAS = {
     "torchvision": "vision",
+    "skimage": "vision",
     "transformers": "hub",
     "datasets": "hub",
     "onnx": "onnx",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
@@ -208,9 +209,14 @@ def _scale(axes: Axes, lines: Sequence[Line], frame: Frame) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     for log, axis in ((frame.log_x, axes.xaxis), (frame.log_y, axes.yaxis)):
         if log:
-            axis.set_major_locator(_log_ticks(axis.get_view_interval()))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
-            axis.set_minor_formatter(NullFormatter())
+            name_logarithms(axis)
+
+
+def name_logarithms(axis: XAxis | YAxis) -> None:
+    """Put plain numbers at the ticks of a logarithmic axis, whose limits are known."""
+    axis.set_major_locator(_log_ticks(axis.get_view_interval()))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _log_ticks(limits: tuple[float, float]) -> Locator:

@@ -120,7 +120,7 @@ def variation_of_examples(test: Test, evidence: Evidence, values: Numbers) -> Va
     if not is_mean or not test.metric.startswith("test.") or len(values) < 2:
         return Variation()
     root = evidence.plan.metric(test.metric).root
-    found = _outcomes_of_sides(test, evidence, len(values), root)
+    found = outcomes_of_sides(test, evidence, len(values), root)
     if found is None:
         return Variation()
     sides, layout = found
@@ -171,7 +171,7 @@ def _bootstrapped(
         return None
 
 
-def _outcomes_of_sides(
+def outcomes_of_sides(
     test: Test, evidence: Evidence, seeds: int, root: bool
 ) -> tuple[list[Numbers], Layout] | None:
     """Return the outcomes of each side, (arms, seeds, examples), or None if any is not known."""

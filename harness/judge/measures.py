@@ -82,6 +82,16 @@ def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
     return np.array([float(reduced(chosen).mean()) for chosen in each])
 
 
+def sides_per_seed(test: Test, evidence: Evidence, seeds: int) -> list[Numbers]:
+    """Return one number per seed of each side, in the order of the measure, shape (seeds,) each.
+
+    Raises:
+        MissingEvidence: as `numbers_per_seed`.
+    """
+    sample = _Sample(test, *evidence.sample(test.metric, seeds), evidence.details)
+    return [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
+
+
 @dataclass(frozen=True)
 class _Sample:
     """The confirmation trials that a test may use."""

@@ -42,8 +42,7 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
     }.get(outcome, f"{level} does not decide")
     if outcome == "supported" and all(part.of_mean for part in parts):
         text += f"; {_sign_flip_text(parts, alpha)}"
-    if any(part.sign_flip is None for part in parts):
-        text += "; a seed counts as 0 or 1, and the interval is that of a share, no t interval"
+    text += _unlike_a_mean(parts)
     text += words(outcome, max(part.searches for part in parts))
     if clustered := next((part.variation.words for part in parts if part.variation.words), ""):
         text += f"; {clustered}"
@@ -63,6 +62,18 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
     if any(part.test.metric.startswith("validation.") for part in parts):
         text += "; a validation metric is of the epoch that it chose, so it may flatter"
     return text
+
+
+def _unlike_a_mean(parts: Sequence[TestResult]) -> str:
+    """Say what an interval is that is none of a mean."""
+    if any(part.test.measure.name == "crossing" for part in parts):
+        return (
+            "; up to the lower end of the interval of a crossing the first arm is behind, and from"
+            " the upper end on it is ahead; an end is open where no level shows that"
+        )
+    if any(part.sign_flip is None for part in parts):
+        return "; a seed counts as 0 or 1, and the interval is that of a share, no t interval"
+    return ""
 
 
 def _lone_seeds(parts: Sequence[TestResult]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from harness.evidence import Evidence
+from harness.judge.crossings import crossings
 from harness.judge.examples import Variation, variation_of_examples
 from harness.judge.measures import (
     Numbers,
@@ -30,6 +31,7 @@ from harness.judge.result import BLOCKS, DATASETS, SEEDS, SEEDS_AND_EXAMPLES, Te
 from harness.judge.scope import scope_of
 from harness.judged import Part, Verdict
 from harness.measures.base import ACROSS, MissingEvidence
+from harness.measures.crossing import Crossing
 from harness.metrics import metric_of
 from harness.plan.budgets import budgets
 from harness.seeding import stream
@@ -183,17 +185,23 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     fixed = not of_data and (test.deterministic or metric_of(test.metric).deterministic)
     searches = searches_behind(test, evidence.plan)
     as_share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
-    average = as_share or AVERAGES[test.average]
+    over_both = None
+    if isinstance(test.measure, Crossing):
+        average, over_both = crossings(test, test.measure, evidence, rules.seeds, searches)
+    else:
+        average = as_share or AVERAGES[test.average]
     numbers = independent(values, searches, average.estimate)
     by_seed = searches < 2 and not of_data
     variation = variation_of_examples(test, evidence, values) if by_seed else Variation()
     squares = variation.squares
-    with_examples = squares is not None and study.generalize == "seeds_and_examples"
+    known = squares is not None or over_both is not None
+    with_examples = known and study.generalize == "seeds_and_examples"
     wide = refuting_level(study.alpha, claims, hypothesis, parts)
 
     def at(end: float) -> tuple[Assessment, Assessment | None, Assessment]:
         one = assess(numbers, hypothesis, end, fixed, average)
         both = None if squares is None else over_seeds_and_examples(one, hypothesis, squares)
+        both = both if over_both is None else assess(numbers, hypothesis, end, fixed, over_both)
         return one, both, both if both is not None and with_examples else one
 
     one, both, found = at(end)
@@ -208,7 +216,9 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
         found,
         trials,
         factor,
-        None if as_share else sign_flip_check(numbers, hypothesis, generator),
+        None
+        if average.above is None or as_share
+        else sign_flip_check(numbers, hypothesis, generator),
         searches=searches,
         interval_over=_covered(test, with_examples),
         over_seeds=None if of_data else one,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from harness.study.claims import Test
     from harness.study.contrasts import Comparison
     from harness.study.model import Factor, Study
 
@@ -101,6 +102,11 @@ class Measure:
             written: the measure as it stands in the file.
         """
         del study, written
+        return None
+
+    def refusal(self, test: Test) -> str | None:
+        """Say what of a test, such as its hypothesis, it does not go with; None if all does."""
+        del test
         return None
 
     def side(self, table: pd.DataFrame, across: str) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict, RootModel
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class Interaction(RootModel[dict[str, Any]], Measure):
     """Difference of differences: {factor: [a, b], other: [c, d], at: {...}}.
 
-    One number per seed: (a at c - a at d) - (b at c - b at d).
+    One number per seed: (a at c - a at d) - (b at c - b at d). With a third factor, how much that
+    differs between its first and its second level, and so on.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -33,16 +35,20 @@ class Interaction(RootModel[dict[str, Any]], Measure):
     changes: ClassVar[int | None] = 2
     linear: ClassVar[bool] = True
 
+    @property
+    def factors(self) -> dict[str, Any]:
+        """The two levels of each factor."""
+        return {key: value for key, value in self.root.items() if key != "at"}
+
     def groups(self, factors: Factors) -> list[list[Selector]]:
-        """Return the four cells, a row per level of the first factor."""
+        """Return the cells, a row per level of the first factor."""
         del factors
-        at = self.root.get("at", {})
-        named = {key: value for key, value in self.root.items() if key != "at"}
+        at, named = self.root.get("at", {}), self.factors
         pairs = all(isinstance(levels, list) and len(levels) == 2 for levels in named.values())
-        if len(named) != 2 or not pairs or not isinstance(at, dict):
+        if len(named) < 2 or not pairs or not isinstance(at, dict):
             raise ValueError("is written {factor: [level, level], other factor: [level, level]}")
-        (one, ones), (two, twos) = named.items()
-        return [[merged({one: a, two: b}, at) for a in ones for b in twos]]
+        cells = product(*([{name: level} for level in levels] for name, levels in named.items()))
+        return [[merged(*cell, at) for cell in cells]]
 
     def reduce(self, sides: Sequence[Numbers], factors: Factors, metric: str) -> Numbers:
         """Return the differences of differences."""
@@ -50,17 +56,21 @@ class Interaction(RootModel[dict[str, Any]], Measure):
 
         from harness.stats.fits import interaction
 
-        return interaction(np.array(sides).T.reshape(-1, 2, 2))
+        shape = (2,) * len(self.factors)
+        return interaction(np.array(sides).T.reshape(-1, *shape))
 
     def words(self, arms: Comparison) -> str:
         """Say which difference is compared at which two levels."""
-        first, second = (item for item in self.root.items() if item[0] != "at")
-        (_, one), (two, other) = first, second
-        (a, b), (c, d) = map(levels_in_words, one), map(levels_in_words, other)
-        where = where_in_words(arms, self.root.get("at", {}))
-        return f"({a} {MINUS} {b}) with {two} {c} {MINUS} the same with {d}{where}"
+        (_, one), *others = self.factors.items()
+        a, b = map(levels_in_words, one)
+        said = f"({a} {MINUS} {b})"
+        for place, (name, levels) in enumerate(others):
+            first, second = map(levels_in_words, levels)
+            said = f"({said})" if place else said
+            said = f"{said} with {name} {first} {MINUS} the same with {second}"
+        return said + where_in_words(arms, self.root.get("at", {}))
 
     def reach(self, low: float, high: float) -> tuple[float, float]:
-        """Return twice the range of the metric, either way."""
-        most = 2 * (high - low)
+        """Return twice the range of the metric, either way, and twice more for each factor more."""
+        most = 2.0 ** (len(self.factors) - 1) * (high - low)
         return -most, most

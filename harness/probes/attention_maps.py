@@ -39,9 +39,7 @@ class AttentionMaps(Probe):
 
     def refusal(self, workload: Any) -> str | None:
         """It needs the built-in Transformer, whose attention it knows."""
-        if "attention" not in workload.model.shows:
-            return f"needs the built-in transformer; this is {workload.model.name}"
-        return None
+        return no_attention(workload)
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give the weights of every head on one test example, in thousandths, and its tokens.
@@ -95,6 +93,15 @@ class AttentionMaps(Probe):
             panels,
             columns=min(2 if len(panels) in (2, 4) else 3, len(panels)),
         )
+
+
+def no_attention(workload: Any) -> str | None:
+    """Say that a network has no attention that a probe knows; None where it has."""
+    if "attention" not in workload.model.shows:
+        return f"needs the built-in transformer; this is {workload.model.name}"
+    if workload.model.attention == "none":
+        return "needs attention, and this transformer has `attention: none`"
+    return None
 
 
 # --- what is measured -----------------------------------------------------------------------------

@@ -41,23 +41,29 @@ def log_ratio(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
 
 
 def interaction(cells: npt.ArrayLike) -> Floats:
-    """Difference of differences of a 2 x 2 design (Fisher 1935), one per block.
+    """Difference of differences of a design of two levels each (Fisher 1935), one per block.
 
     Args:
-        cells: shape (n, 2, 2): block, level of the first factor, level of the second.
+        cells: shape (n, 2, 2), or with a further axis of two for each factor more: block, level of
+            the first factor, level of the second.
 
     Returns:
         Shape (n,): what the second factor's change (level 1 minus level 0) gains at level 1 of the
-        first factor over what it gains at level 0.
+        first factor over what it gains at level 0. Of three factors, how much that is larger at
+        level 0 of the third than at level 1, and so on: all signs are those of the cell (0, 0, 0).
 
     Raises:
         ValueError: for absent values or another shape.
     """
-    array = checked(cells, 3)
-    if array.shape[1:] != (2, 2):
+    array = checked(cells, np.ndim(cells))
+    if array.ndim < 3 or set(array.shape[1:]) != {2}:
         raise ValueError(f"expected cells of shape (n, 2, 2), got {array.shape}")
-    gains = array[:, :, 1] - array[:, :, 0]
-    return without_rounding(gains[:, 1] - gains[:, 0], np.abs(array).sum(axis=(1, 2)))
+    gains = array
+    while gains.ndim > 1:
+        gains = gains[..., 1] - gains[..., 0]
+    sign = (-1.0) ** (array.ndim - 1)
+    scale = np.abs(array).sum(axis=tuple(range(1, array.ndim)))
+    return without_rounding(sign * gains, scale)
 
 
 def slopes(values: npt.ArrayLike, x: npt.ArrayLike, law: Law = "linear") -> Floats:

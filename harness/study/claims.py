@@ -113,6 +113,8 @@ class Test(_Parts):
             if len(given) != 1:
                 found = f"found {' and '.join(given)}" if given else "found none"
                 raise ValueError(f"needs exactly one {what} ({', '.join(kind.names())}); {found}")
+        if refusal := self.measure.refusal(self):
+            raise ValueError(refusal)
         return self
 
     @property

@@ -15,6 +15,7 @@ from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
+from harness.measures.crossing import Crossing
 from harness.metrics import BUILT_IN, DIVERGED, GAPS, declared, gaps_of, metric_of
 from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
@@ -59,7 +60,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             problems.append(document.problem((*where, "metric"), unknown))
             continue
         for key, message in (
-            ("metric", _no_share(test)),
+            ("metric", _no_share(test) or _no_crossing_of_shares(test, looked_at)),
             ("spread_over_seeds", _no_ratio(test, study)),
             (test.hypothesis.name, _undecidable(test, study, looked_at)),
         ):
@@ -169,6 +170,28 @@ def _no_share(test: Test) -> str | None:
     return None
 
 
+def _no_crossing_of_shares(test: Test, looked_at: Sequence[Arm]) -> str | None:
+    """Say that what is 0 or 1 for each seed has no mean whose interval is that of t."""
+    known = metric_of(test.metric, *(arm.workload for arm in looked_at))
+    if isinstance(test.measure, Crossing) and known.binary:
+        return f"{test.metric} is 0 or 1 for each seed, of which no crossing can be made"
+    return None
+
+
+def _beyond_the_levels(test: Test, study: Study) -> str | None:
+    """Say that a crossing is claimed where no level shows it."""
+    if not isinstance(test.measure, Crossing):
+        return None
+    smallest, largest = test.measure.claimable(study.factors)
+    ((low, high),) = test.hypothesis.ranges(log=True)
+    if low < smallest or high > largest:
+        return (
+            f"a crossing from {low:g} to {high:g} is not seen by levels from {smallest:g} to"
+            f" {largest:g}; claim one between these"
+        )
+    return None
+
+
 def _no_ratio(test: Test, study: Study) -> str | None:
     """A distance from the median is zero for the seed in the middle, which has no logarithm."""
     logarithm, unit, counts = test.measure.needs_logarithm, "seeds", study.looks
@@ -183,7 +206,7 @@ def _no_ratio(test: Test, study: Study) -> str | None:
 def _undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
     """Say why a hypothesis can never hold, or can never fail."""
     measure, hypothesis = test.measure, test.hypothesis
-    refused = hypothesis.refusal(measure.log)
+    refused = hypothesis.refusal(measure.log) or _beyond_the_levels(test, study)
     if refused:
         return refused
     low, high = _range_of(test, study, looked_at)

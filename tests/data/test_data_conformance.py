@@ -22,6 +22,7 @@ def test_the_fingerprint_knows_every_setting_that_decides(tmp_path):
         ("digits", {"label_noise": 0.1}), ("digits", {"normalize": False}),
         ("digits", {"oversample": True}), ("digits", {"leak": {"statistics": True}}),
         ("digits", {"imbalance": {"classes": [1], "keep": 0.9}}),
+        ("pairs", {"target": "sort"}), ("pairs", {"length": 9}), ("pairs", {"symbols": 11}),
     ]  # fmt: skip
     for name, change in changes:
         before, after = (fingerprint(resolved({"name": name, **more}), tmp_path)
@@ -41,6 +42,7 @@ def test_the_fingerprint_knows_every_setting_that_decides(tmp_path):
         ({"name": "digits", "classes": [1, 12]}, "less than or equal to 9"),
         ({"name": "mnist", "classes": [3]}, "at least 2"),
         ({"name": "recall", "lag": 2}, "only 512 different sequences"),
+        ({"name": "pairs", "length": 3}, "only 1000 different sources"),
         ({"name": "recall", "examples": 30, "symbols": 20}, "twice the number of `symbols`"),
         ({"name": "series", "source": "co2", "window": 20}, "shorter than a season"),
         ({"name": "table", "source": "wine", "limit": 5}, "less than two rows"),

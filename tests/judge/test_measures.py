@@ -10,7 +10,7 @@ from harness.judge.measures import numbers_per_seed
 from harness.plan import make_plan
 from harness.stats.intervals import shrinkage_of_distances
 from harness.store import Execution
-from harness.study import InputError, load_study
+from harness.study import Comparison, InputError, load_study
 
 HEAD = """\
 study: made
@@ -145,3 +145,152 @@ def test_wrong_declarations_are_explained(evidence, claim, message):
         evidence(claim, level)
     assert message in str(error.value)
     assert "made.yaml:" in str(error.value)
+
+
+# --- laws of scale, and crossings -----------------------------------------------------------------
+POINTS = "points: {1: {arm: linear}, 10: {arm: narrow}, 20: {arm: wide}, 40: {start: 0.1, depth: 2}"
+
+
+def of_law(values):
+    """Return the value of an arm and a seed: of the points of a law in their order."""
+    names = ["linear", "narrow", "wide"]
+
+    def value(arm, seed):
+        place = names.index(arm.name) if arm.name in names else min(4, 3 + arm.levels["depth"] // 4)
+        return values[place] * (1 + 0.01 * (seed % 3))
+
+    return value
+
+
+def test_a_law_of_the_smaller_levels_is_held_against_the_largest(evidence):
+    x = np.array([1.0, 10.0, 20.0, 40.0, 80.0])
+    claim = (
+        f"extrapolation:\n  {POINTS}, 80: {{start: 0.1, depth: 4}}}}\n  law: LAW\n"
+        "between: [0.95, 1.05]"
+    )
+    made = evidence(claim.replace("LAW", "power"), of_law(3.0 * x**-0.3))
+    np.testing.assert_allclose(numbers(made), 0.0, atol=1e-12)
+    floored = of_law(1.0 + 3.0 * x**-0.9)
+    made = evidence(claim.replace("LAW", "power"), floored)
+    assert (np.exp(numbers(made)) > 1.1).all()
+    made = evidence(claim.replace("LAW", "power_with_floor"), floored)
+    np.testing.assert_allclose(np.exp(numbers(made)), 1.0, rtol=5e-3)
+    (verdict,) = judge(made)
+    assert verdict.verdict == "inconclusive"  # equal numbers decide nothing
+    assert verdict.measures == (
+        "test.accuracy: measured / predicted by a power law with a floor: 80 from 1, 10, 20, 40"
+    )
+
+
+CROSSING = (
+    "crossing: {over: depth, contrast: {start: [0.2, 0.1]}, becomes: higher}\nbetween: [2, 8]"
+)
+
+
+def leads_by(*differences):
+    """Return values where start 0.2 leads start 0.1 by so much at depths 2, 4 and 8."""
+    noise = np.random.default_rng(0).normal(size=(3, 10)) * 0.02
+
+    def value(arm, seed):
+        place = [2, 4, 8].index(arm.levels.get("depth", 2))
+        lead = differences[place] + noise[place, seed]
+        return 0.5 + (lead if arm.levels.get("start") == 0.2 else 0.0)
+
+    return value
+
+
+def test_a_crossing_is_where_one_arm_overtakes_another(evidence):
+    made = evidence(CROSSING, leads_by(-0.1, 0.1, 0.2))
+    (verdict,) = judge(made)
+    assert verdict.verdict == "supported"
+    assert 2 <= verdict.ci_low < verdict.effect < verdict.ci_high < 4
+    assert verdict.effect == pytest.approx(2 * 2**0.5, rel=0.05)
+    assert verdict.measures == "test.accuracy: depth at which 0.2 overtakes 0.1"
+    assert "the first arm is behind" in verdict.reason
+    assert np.exp(numbers(made)).mean() == pytest.approx(verdict.effect, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected", "ends"),
+    [
+        ((0.0, 0.0, 0.0), "inconclusive", (None, None)),
+        ((0.1, 0.1, 0.1), "refuted", (None, 2)),
+        ((-0.1, -0.1, -0.1), "refuted", (8, None)),
+        ((0.0, 0.1, 0.1), "inconclusive", (None, "between")),
+    ],
+)
+def test_no_crossing_is_supported_where_none_is(evidence, differences, expected, ends):
+    (verdict,) = judge(evidence(CROSSING, leads_by(*differences)))
+    assert verdict.verdict == expected
+    for found, end in zip((verdict.ci_low, verdict.ci_high), ends, strict=True):
+        if end == "between":
+            assert 2 < found < 4
+        else:
+            assert found is None if end is None else found == pytest.approx(end, rel=1e-4)
+
+
+def test_a_loss_becomes_lower(evidence):
+    claim = CROSSING.replace("higher", "lower")
+    made = evidence(claim, lambda arm, seed: 1 - leads_by(-0.1, 0.1, 0.2)(arm, seed))
+    assert judge(made)[0].verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (CROSSING.replace("between: [2, 8]", "above: 2"), "`above` does not go with crossing"),
+        (CROSSING.replace("[2, 8]", "[2, 9]"), "not seen by levels from 2 to 8"),
+        (CROSSING + "\naverage: median", "means over seeds"),
+        (CROSSING.replace("contrast: {start: [0.2, 0.1]}, ", ""), "needs `contrast:"),
+        (CROSSING.replace(", becomes: higher", ""), "becomes"),
+        (f"extrapolation: {{{POINTS}}}}}\nabove: 1", "does not go with extrapolation"),
+        (f"extrapolation: {{{POINTS}}}}}\nbetween: [0.9, 1.1]", "span 1.3 decades"),
+        (f"extrapolation: {{{POINTS}}}, held_out: 2}}\nbetween: [0.9, 1.1]", "leave 2"),
+        ("extrapolation: {over: depth, contrast: {start: [0.1, 0.2]}}\nbetween: [0.9, 1.1]",
+         "not to a difference"),
+    ],
+)  # fmt: skip
+def test_laws_and_crossings_that_show_nothing_are_refused(evidence, claim, message):
+    with pytest.raises(InputError) as error:
+        evidence(claim, level)
+    assert message in str(error.value)
+    assert "made.yaml:" in str(error.value)
+
+
+# --- interactions of more factors, and of ratios --------------------------------------------------
+CUBE = HEAD.replace("  depth: {", "  loss: {path: model.width, levels: [4, 8]}\n  depth: {")
+
+
+def cube(arm, seed):
+    a, b, c = (
+        arm.levels.get(f) == first for f, first in (("start", 0.1), ("loss", 4), ("depth", 2))
+    )
+    return 2.0 ** (a + b) * (3.0 if a and b and c else 1.0)
+
+
+def test_an_interaction_of_three_factors_is_the_difference_of_two(evidence, monkeypatch):
+    monkeypatch.setitem(globals(), "HEAD", CUBE)
+    pair = "start: [0.1, 0.2], loss: [4, 8]"
+    three = evidence(f"interaction: {{{pair}, depth: [2, 8]}}\nabove: 0", cube)
+    at = [
+        numbers(evidence(f"interaction: {{{pair}, at: {{depth: {depth}}}}}\nabove: 0", cube))
+        for depth in (2, 8)
+    ]
+    np.testing.assert_allclose(numbers(three), at[0] - at[1])
+    np.testing.assert_allclose(numbers(three), 8.0)
+    (claim,) = three.plan.study.claims
+    assert claim.measure.words(Comparison(())) == (
+        "((0.1 − 0.2) with loss 4 − the same with 8) with depth 2 − the same with 8"
+    )
+
+
+def test_effects_that_multiply_have_a_ratio_of_ratios_of_one(evidence, monkeypatch):
+    monkeypatch.setitem(globals(), "HEAD", CUBE)
+    pair = "start: [0.1, 0.2], loss: [4, 8]"
+    for depth, ratio in ((2, 3.0), (8, 1.0)):
+        made = evidence(
+            f"ratio_of_ratios: {{{pair}, at: {{depth: {depth}}}}}\ngreater_by: 0.1", cube
+        )
+        np.testing.assert_allclose(np.exp(numbers(made)), ratio)
+        (claim,) = made.plan.study.claims
+        assert claim.measure.words(Comparison(())).startswith("(0.1 / 0.2) with loss 4 / the same")

@@ -36,6 +36,8 @@ CASES = [
     ({"name": "recurrent", "width": 16, "pooling": "mean", "bidirectional": True}, IMAGE),
     ({"name": "recurrent", "width": 8, "initialization": "orthogonal", "forget_bias": 1.0}, TOKENS),
     ({"name": "recurrent", "width": 16, "cell": "gru"}, SERIES),
+    *(({"name": "lstm_gates", "width": 16, gate: False}, TOKENS)
+      for gate in ("input_gate", "forget_gate", "output_gate", "squashing")),
     ({"name": "mlp", "depth": 4, "residual": True, "initialization_scale": 0.5}, IMAGE),
     ({"name": "cnn", "channels": [8], "norm": "layer", "initialization_scale": 2.0}, IMAGE),
     ({"name": "resnet", "channels": [8, 8, 16], "initialization_scale": 0.5}, IMAGE),
@@ -50,6 +52,9 @@ CASES = [
     ({"name": "transformer", "width": 16, "dropout": 0.1, "activation": "gelu"}, SERIES),
     ({"name": "transformer", "width": 16, "patch": 4, "positions": "learned"}, IMAGE),
     ({"name": "transformer", "width": 15, "heads": 3, "feedforward": 20}, IMAGE),
+    ({"name": "transformer", "width": 16, "attention": "none"}, TOKENS),
+    ({"name": "transformer", "width": 16, "feedforward": 0, "norm": "post"}, TOKENS),
+    ({"name": "transformer", "width": 16, "heads": 2, "positions": "rotary"}, TOKENS),
 ]  # fmt: skip
 
 

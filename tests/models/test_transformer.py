@@ -9,7 +9,7 @@ import torch
 from harness.data_spec import Form
 from harness.layers.sequences import sinusoids
 from harness.models.transformer import Transformer
-from harness.models.transformer.network import Attention
+from harness.models.transformer.network import Attention, turned
 
 VOCABULARY, STEPS = 12, 10
 TOKENS = Form((STEPS,), 3, vocabulary=VOCABULARY)
@@ -176,3 +176,56 @@ def test_patches_are_squares_of_the_image():
     network(image)
     assert seen[0].shape == (1, 6, 8)
     assert seen[0][0, 1].tolist() == [*image[0, :, :2, 2:4].flatten().tolist()]
+
+
+def test_parts_that_are_removed_are_gone():
+    def sizes(**settings):
+        return {name for name, _ in make(**settings).named_parameters()}
+
+    whole = sizes(layers=1)
+    without = whole - sizes(layers=1, attention="none")
+    assert without == {
+        f"layers.0.{part}.{kind}"
+        for part in ("attention.joint", "attention.output", "attention_norm")
+        for kind in ("weight", "bias")
+    }
+    assert whole - sizes(layers=1, feedforward=0) == {
+        f"layers.0.{part}.{kind}"
+        for part in ("inner", "outer", "feedforward_norm")
+        for kind in ("weight", "bias")
+    }
+
+
+def test_without_attention_no_step_sees_another():
+    network, inputs = make(SEQUENCE, attention="none"), draw(SEQUENCE)
+    changed = inputs.clone()
+    changed[:, 3] = changed[:, 3] % (VOCABULARY - 1) + 1
+    different = (network(inputs) - network(changed)).abs().amax(dim=(0, 2)) > 0
+    assert different.tolist() == [step == 3 for step in range(STEPS)]
+
+
+def test_rotary_products_depend_on_the_distance_alone():
+    states = torch.randn(1, 1, 1, 8).expand(-1, -1, STEPS, -1)
+    products = turned(states, sinusoids(STEPS, 8)) @ turned(2 * states, sinusoids(STEPS, 8)).mT
+    for gap in range(STEPS):
+        diagonal = products[0, 0].diagonal(gap)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal))
+    assert abs(float(products[0, 0, 0, 0] - products[0, 0, 0, 3])) > 1e-3
+
+
+def test_with_rotary_positions_order_matters():
+    network, inputs = make(positions="rotary", heads=2, pooling="mean"), draw()
+    assert not torch.allclose(network(inputs), network(inputs.flip(1)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"attention": "none", "feedforward": 0}, "attention or a feed-forward"),
+        ({"attention": "none", "positions": "rotary"}, "need attention"),
+        ({"heads": 16, "positions": "rotary"}, "even width"),
+    ],
+)
+def test_layers_that_cannot_be_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        make(**settings)

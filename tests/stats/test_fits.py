@@ -50,8 +50,12 @@ def test_interaction_is_the_difference_of_differences():
     cells = np.array([[[1.0, 2.0], [3.0, 7.0]], [[0.1, 0.3], [0.2, 0.4]]])
     assert interaction(cells).tolist() == [3.0, 0.0]
     assert interaction(cells.transpose(0, 2, 1)).tolist() == [3.0, 0.0]
-    with pytest.raises(ValueError, match="2, 2"):
-        interaction(np.zeros((3, 2, 3)))
+    cubes = np.random.default_rng(0).normal(size=(5, 2, 2, 2))
+    both = interaction(cubes[..., 0]) - interaction(cubes[..., 1])
+    assert interaction(cubes) == pytest.approx(both)
+    for shape in ((3, 2, 3), (3, 2)):
+        with pytest.raises(ValueError, match="2, 2"):
+            interaction(np.zeros(shape))
 
 
 def test_bad_arguments_are_refused():

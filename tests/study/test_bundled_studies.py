@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.data import data_of
+from harness.models import build
 from harness.plan import make_plan
 from harness.study import load_study
 
@@ -38,6 +40,9 @@ CLAIMS = {
     "autoencoders": 5,
     "compression": 4,
     "generative": 7,
+    "scaling": 4,
+    "attention": 5,
+    "sequence-training": 8,
 }
 
 
@@ -45,7 +50,7 @@ def test_every_study_is_here_with_all_its_claims():
     found = {file.stem: load_study(file).study for file in STUDIES}
     assert {name: len(study.claims) for name, study in found.items()} == CLAIMS
     ids = [claim.id for study in found.values() for claim in study.claims]
-    assert len(ids) == len(set(ids)) == 126
+    assert len(ids) == len(set(ids)) == 143
     assert all(study.study == name for name, study in found.items())
 
 
@@ -64,3 +69,33 @@ def test_seeds_suffice_to_support_every_claim(file, profile):
     plan = make_plan(loaded.study, loaded.arms, profile=profile)
     budgets = {plan.space(arm).candidates for arm in plan.arms if plan.space(arm) is not None}
     assert len(budgets) == (study.search is not None)  # the same for every arm
+
+
+def parameters(arm):
+    data = data_of(arm.workload["data"])
+    network = build(arm.workload["model"], data.form, 0)
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_sizes_in_the_study_of_scaling_are_counted_right():
+    arms = {arm.name: arm for arm in load_study(Path("studies/scaling.yaml")).arms}
+    sizes = {arm.levels["parameters"]: parameters(arm) for arm in arms.values() if not arm.named}
+    assert len(sizes) == 6
+    assert all(int(level) == count for level, count in sizes.items())
+    for target in ("reverse", "sort"):
+        pair = [parameters(arms[f"{kind}-{target}"]) for kind in ("decoder", "encoder")]
+        assert pair == [30346, 30538]
+    arms |= {arm.name: arm for arm in load_study(Path("studies/sequence-training.yaml")).arms}
+    for one, other in (("right-both-ways", "right-one-way"), ("state-alone", "attending")):
+        assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.05)
+    budgets = {f"c{i}": 991e6 * 10 ** (i / 2 - 0.5) for i in range(1, 6)}
+    for name, arm in arms.items():
+        if name[:2] in budgets and arm.named:
+            windows = int(0.8 * arm.workload["data"]["limit"]) * arm.workload["epochs"]
+            spent = 6 * parameters(arm) * 64 * windows
+            assert spent == pytest.approx(budgets[name[:2]], rel=0.03), name
+
+
+def test_counting_of_tokens_is_no_baseline_where_classes_are_no_tokens():
+    for name, simple in (("attention", None), ("scaling", "ngram")):
+        assert load_study(Path(f"studies/{name}.yaml")).study.simple_model == simple

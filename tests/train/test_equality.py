@@ -52,6 +52,8 @@ MODEL_CASES = {
         (CLOSE, "images", {"cell": "gru", "width": 7, "bidirectional": True, "pooling": "mean"}),
         (None, "sequences", {"cell": "lstm", "width": 6, "layers": 1}),
     ],
+    "lstm_gates": [(None, "sequences", {"width": 6})],
+    "encoder_decoder": [],  # reads pairs alone; tests/models/test_encoder_decoder.py trains it
     "transformer": [
         (ALONE, "sequences", {"width": 8, "attention": "plain", "dropout": 0.1}),
         (ALONE, "images", {"width": 8, "attention": "plain", "norm": "post", "patch": 2}),

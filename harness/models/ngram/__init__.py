@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,13 @@ class NGram(SimpleModel):
 
     targets: ClassVar = ("sequence",)
     reads: ClassVar = ("tokens",)
+
+    def refusal(self, data: Any) -> str | None:
+        """It says which token follows: a class has to be a token."""
+        said = super().refusal(data)
+        if said is None and not data.guessed and data.form.outputs != data.form.vocabulary:
+            return f"ngram predicts the next token, and the classes of {data.name} are no tokens"
+        return said
 
     def fit(self, inputs: Tensor, targets: Tensor, form: Form, season: int | None) -> Fitted:
         """See `SimpleModel`."""

@@ -25,10 +25,10 @@ class Transformer(Network):
     width: int = Field(64, ge=1, le=100_000, description="numbers for each step")
     heads: int = Field(4, ge=1, description="of the attention; must divide the width")
     feedforward: int | None = Field(
-        None, ge=1, le=1_000_000, description="units between; null: four times the width"
+        None, ge=0, le=1_000_000, description="units between; null: four times the width; 0: none"
     )
     activation: Activation = Field("relu", description="of the feed-forward part")
-    positions: Literal["sinusoidal", "learned", "none"] = Field(
+    positions: Literal["sinusoidal", "learned", "rotary", "none"] = Field(
         "sinusoidal", description="how a step knows where it stands"
     )
     causal: Literal["auto"] | bool = Field(
@@ -40,8 +40,8 @@ class Transformer(Network):
     norm: Literal["pre", "post", "none"] = Field("pre", description="before or after each part")
     residual: bool = Field(True, description="add each part's inputs to its outputs")
     scaling: bool = Field(True, description="divide scores by the square root of a head's width")
-    attention: Literal["fused", "plain"] = Field(
-        "fused", description="plain: keep the (steps, steps) weights in memory"
+    attention: Literal["fused", "plain", "none"] = Field(
+        "fused", description="plain: keep the (steps, steps) weights in memory; none: leave it out"
     )
     dropout: Rate = Field(0.0, description="share dropped after embedding, attention, feed-forward")
     patch: int | None = Field(None, ge=1, description="side of an image's squares; null: rows")
@@ -57,6 +57,12 @@ class Transformer(Network):
             raise ValueError(f"`heads` ({self.heads}) does not divide `width` ({self.width})")
         if self.causal is True and self.pooling == "first":
             raise ValueError("with `causal: true` the first state sees one step; pool mean or last")
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ValueError("rotary positions turn pairs of numbers: a head needs an even width")
+        if self.positions == "rotary" and self.attention == "none":
+            raise ValueError("rotary positions turn queries and keys, which need attention")
+        if self.attention == "none" and self.feedforward == 0:
+            raise ValueError("a layer needs attention or a feed-forward part")
         return self
 
     def build(self, form: Form) -> nn.Module:
@@ -69,10 +75,11 @@ class Transformer(Network):
         """See `Network`."""
         shape, width = form.shape, self.width
         steps = math.prod(shape[1:]) // self.patch**2 if self.patch else steps_of(shape)
-        inner = self.feedforward or 4 * width
+        inner = self.inner
         # scores and mixing, each of steps² for every number of the width, and softmax over scores
         attention = 2 * steps**2 * width + 10 * steps**2 * self.heads
-        layer = steps * (4 * width**2 + 2 * width * inner) + attention
+        attention += 4 * steps * width**2
+        layer = 2 * steps * width * inner + (0 if self.attention == "none" else attention)
         return Work(10 * self.layers + 5, self.layers * layer + readout(form, width))
 
     def unpackable(self, network: nn.Module) -> str | None:
@@ -84,6 +91,11 @@ class Transformer(Network):
                 "packs of fused attention have not been measured; `attention: plain` can be packed"
             )
         return None
+
+    @property
+    def inner(self) -> int:
+        """Units of the feed-forward part; 0 where there is none."""
+        return 4 * self.width if self.feedforward is None else self.feedforward
 
     @property
     def sees_later(self) -> bool:

@@ -36,13 +36,29 @@ class Attention(nn.Module):
     "fused" is PyTorch's kernel, which keeps no (steps, steps) weights; "plain" writes them out.
     """
 
-    def __init__(self, width: int, heads: int, *, scaling: bool, fused: bool):
+    turns: Tensor
+
+    def __init__(
+        self, width: int, heads: int, *, scaling: bool, fused: bool, rotary: int | None = None
+    ):
+        """Build the linear maps.
+
+        Args:
+            width: numbers for each step.
+            heads: that divide the width.
+            scaling: divide scores by the square root of a head's width.
+            fused: use PyTorch's kernel.
+            rotary: turn queries and keys by their place, for so many steps (Su et al. 2021).
+        """
         super().__init__()
         self.heads = heads
         self.scale = 1 / math.sqrt(width // heads) if scaling else 1.0
         self.fused = fused
         self.joint = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
+        self.rotary = rotary is not None
+        if rotary is not None:
+            self.register_buffer("turns", sinusoids(rotary, width // heads))
 
     def forward(self, states: Tensor, seen: Tensor | None, causal: bool) -> Tensor:
         """Map (batch, steps, width) to the same shape.
@@ -76,6 +92,8 @@ class Attention(nn.Module):
         batch, steps, width = states.shape
         split = self.joint(states).view(batch, steps, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4).unbind(0)
+        if self.rotary:
+            query, key = turned(query, self.turns), turned(key, self.turns)
         return query, key, value
 
     def _weights(self, query: Tensor, key: Tensor, seen: Tensor | None, causal: bool) -> Tensor:
@@ -88,6 +106,21 @@ class Attention(nn.Module):
         return scores.softmax(dim=-1)
 
 
+def turned(states: Tensor, turns: Tensor) -> Tensor:
+    """Turn pairs of neighbouring numbers by an angle that grows with the place (Su et al. 2021).
+
+    Products of two states then depend on how far they stand apart, not on where.
+
+    Args:
+        states: (..., steps, width), of even width.
+        turns: sines and cosines of the angles, in turn, (at least steps, width).
+    """
+    sines, cosines = turns[: states.shape[-2]].unflatten(-1, (-1, 2)).unbind(-1)
+    first, second = states.unflatten(-1, (-1, 2)).unbind(-1)
+    pair = first * cosines - second * sines, first * sines + second * cosines
+    return torch.stack(pair, dim=-1).flatten(-2)
+
+
 class Layer(nn.Module):
     """Attention and a feed-forward network, each with norm, dropout and residual path.
 
@@ -95,21 +128,24 @@ class Layer(nn.Module):
     without a warm-up (Xiong et al. 2020).
     """
 
-    def __init__(self, settings: Transformer):
+    def __init__(self, settings: Transformer, steps: int = 0):
         super().__init__()
-        width = settings.width
-        inner = settings.feedforward or 4 * width
+        width, inner = settings.width, settings.inner
         normed = settings.norm != "none"
-        self.attention = Attention(
-            width,
-            settings.heads,
-            scaling=settings.scaling,
-            fused=settings.attention == "fused",
-        )
-        self.attention_norm = nn.LayerNorm(width) if normed else nn.Identity()
-        self.inner = nn.Linear(width, inner)
-        self.outer = nn.Linear(inner, width)
-        self.feedforward_norm = nn.LayerNorm(width) if normed else nn.Identity()
+        self.attention, self.inner = None, None
+        if settings.attention != "none":
+            self.attention = Attention(
+                width,
+                settings.heads,
+                scaling=settings.scaling,
+                fused=settings.attention == "fused",
+                rotary=steps if settings.positions == "rotary" else None,
+            )
+            self.attention_norm = nn.LayerNorm(width) if normed else nn.Identity()
+        if inner:
+            self.inner = nn.Linear(width, inner)
+            self.outer = nn.Linear(inner, width)
+            self.feedforward_norm = nn.LayerNorm(width) if normed else nn.Identity()
         self.before = settings.norm == "pre"
         self.residual = settings.residual
         self.activation = settings.activation
@@ -118,9 +154,12 @@ class Layer(nn.Module):
 
     def forward(self, states: Tensor, seen: Tensor | None, causal: bool) -> Tensor:
         """Map (batch, steps, width) to the same shape; arguments as of `Attention`."""
-        inputs = self.attention_norm(states) if self.before else states
-        states = self._add(states, self.attention(inputs, seen, causal), 0)
-        states = states if self.before else self.attention_norm(states)
+        if self.attention is not None:
+            inputs = self.attention_norm(states) if self.before else states
+            states = self._add(states, self.attention(inputs, seen, causal), 0)
+            states = states if self.before else self.attention_norm(states)
+        if self.inner is None:
+            return states
         inputs = self.feedforward_norm(states) if self.before else states
         inner = ACTIVATIONS[self.activation](self.inner(inputs))
         states = self._add(states, self.outer(inner), 1)
@@ -167,7 +206,7 @@ class TransformerNetwork(nn.Module):
             self.register_buffer("position", sinusoids(steps, width))
         rate = settings.dropout
         self.dropout = Dropout(rate) if rate else None
-        self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.layers))
+        self.layers = nn.ModuleList(Layer(settings, steps) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(width) if settings.norm == "pre" else None
         self.last = nn.Linear(width, form.outputs)
         self._initialize()

@@ -1,0 +1,153 @@
+"""How well a linear classifier reads the class out of each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.formatting import plural
+from harness.lazy import numpy, torch
+from harness.metrics import Metric
+from harness.probes._networks import BATCH, as_array, at_rest, evenly, test_split
+from harness.probes._pictures import MOST_PANELS, base, left_out, style
+from harness.probes.base import Fitted, Measured, Probe, Shown, other_targets
+from harness.seeding import stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from harness.evidence import Evidence
+    from harness.figures.base import Picture
+
+_SHARE = (0.0, 1.0)
+
+
+class LinearProbe(Probe):
+    """Test accuracy of a logistic regression on each hidden layer (Alain and Bengio 2016).
+
+    Layers differ in width, and more numbers tell more. So each is reduced to as many by a random
+    projection, the same kind for all (`dimensions`); the inputs themselves too.
+    """
+
+    name: Literal["linear_probe"]
+    dimensions: int = Field(64, ge=2, le=4096, description="of the projection of each layer")
+    examples: int = Field(1000, ge=20, description="of training, and of test, at most")
+
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("linear_probe_inputs", "maximize", "", "accuracy read from the inputs", _SHARE),
+        Metric("linear_probe_first", "maximize", "", "from the first hidden layer", _SHARE),
+        Metric("linear_probe_last", "maximize", "", "from the last hidden layer", _SHARE),
+        Metric("linear_probe_rise", "maximize", "", "per hidden layer, fitted slope", (-1.0, 1.0)),
+    )
+    parts: ClassVar[tuple[str, ...]] = ("accuracies",)
+
+    def refusal(self, workload: Any) -> str | None:
+        """It needs a class for each input, and a hidden layer."""
+        if not workload.model.has_hidden_layer:
+            return f"needs a hidden layer; {workload.model.name} has none here"
+        return other_targets(workload, "class")
+
+    def measure(self, fitted: Fitted) -> Measured:
+        """Fit the classifiers on training examples and test them on the test split."""
+        train, test = fitted.splits.train, test_split(self, fitted)
+        splits = [
+            (split.inputs[index], split.targets[index])
+            for split in (train, test)
+            for index in [evenly(len(split.targets), self.examples).to(split.inputs.device)]
+        ]
+        network = at_rest(fitted.network)
+        known, unknown = (layer_outputs(network, inputs) for inputs, _ in splits)
+        if len(known) < 2:  # the inputs alone: no layers that probes know
+            return Measured()
+        classes = [as_array(targets) for _, targets in splits]
+        generator = numpy.random.default_rng(stream(fitted.seed, self.name))
+        found = []
+        for rows, others in zip(known, unknown, strict=True):
+            matrix = generator.standard_normal((rows.shape[1], self.dimensions))
+            found.append(read_out(rows @ matrix, others @ matrix, classes))
+        layers = found[1:]
+        metrics = {
+            "linear_probe_inputs": found[0],
+            "linear_probe_first": layers[0],
+            "linear_probe_last": layers[-1],
+        }
+        if len(layers) > 1:
+            slope = numpy.polyfit(numpy.arange(len(layers)), layers, 1)[0]
+            metrics["linear_probe_rise"] = float(slope)
+        return Measured(metrics, {"accuracies": numpy.round(found, 4)})
+
+    def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:
+        """Draw the accuracy by layer, a panel for each arm, a line for each seed."""
+        del evidence
+        arms: dict[str, list[NDArray[Any]]] = {}
+        for one in shown:
+            if one.parts["accuracies"].ndim == 1:
+                arms.setdefault(one.arm, []).append(one.parts["accuracies"])
+        if not arms:
+            return None
+        low = min(float(values.min()) for every in arms.values() for values in every)
+        panels = []
+        with style.theme():
+            for arm, every in list(arms.items())[:MOST_PANELS]:
+                figure = style.new_figure(3.3, 2.35)
+                axes = style.new_axes(figure, (0.62, 0.12, 0.46, 0.3))
+                for values in every:
+                    axes.plot(values, color=style.SERIES[0], linewidth=0.9, alpha=0.6, marker=".")
+                axes.set_ylim(max(0.0, low - 0.05), 1.02)
+                axes.set_xticks(range(max(map(len, every))))
+                axes.set_title(arm)
+                axes.set_xlabel("Hidden layer; 0: the inputs")
+                axes.set_ylabel("Accuracy of a linear probe")
+                panels.append(figure)
+        return base.Picture(
+            self.name,
+            "What each layer tells a linear classifier",
+            "Test accuracy of a logistic regression on a random projection of each layer's outputs,"
+            f" of equal dimension; a line for each seed.{left_out(len(arms))}",
+            f"Accuracy of linear probes by layer in {plural(len(panels), 'arm')}.",
+            tuple(panels),
+            columns=min(3, len(panels)),
+        )
+
+
+def layer_outputs(network: nn.Module, inputs: Tensor) -> list[NDArray[Any]]:
+    """Return the inputs and the outputs of each hidden layer, flattened, each (n, numbers)."""
+    from harness.layers import hidden_units
+
+    layers = hidden_units(network)
+    found: list[list[Tensor]] = [[] for _ in layers]
+    handles = [
+        layer.register_forward_hook(
+            lambda _module, _inputs, output, place=place: found[place].append(output.flatten(1))
+        )
+        for place, layer in enumerate(layers)
+    ]
+    with torch.no_grad():
+        for part in inputs.split(BATCH):
+            network(part)
+    for handle in handles:
+        handle.remove()
+    return [as_array(part.double()) for part in (inputs.flatten(1), *map(torch.cat, found))]
+
+
+def read_out(known: NDArray[Any], unknown: NDArray[Any], classes: Sequence[NDArray[Any]]) -> float:
+    """Return the accuracy on the second rows of a regression fitted to the first, standardized.
+
+    Args:
+        known: training rows, (n, numbers).
+        unknown: test rows, (m, numbers).
+        classes: of both, (n,) and (m,).
+    """
+    from warnings import catch_warnings, simplefilter
+
+    from sklearn.linear_model import LogisticRegression
+
+    mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-12
+    model = LogisticRegression(max_iter=200)
+    with catch_warnings():
+        simplefilter("ignore")  # 200 iterations are its budget
+        model.fit((known - mean) / spread, classes[0])
+    return float(model.score((unknown - mean) / spread, classes[1]))

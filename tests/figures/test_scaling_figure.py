@@ -1,0 +1,88 @@
+"""Laws, crossings and sizes of equal compute as a picture of evidence that was made up."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.evidence import Evidence
+from harness.figures.scaling import Scaling
+from harness.judge import judge
+from harness.plan import make_plan
+from harness.store import Execution
+from harness.study import load_study
+
+STUDY = """\
+study: made
+question: Does it go on?
+workload: {data: digits, model: {name: mlp, depth: 1}, optimizer: adam}
+factors:
+  width: {path: model.width, levels: [2, 4, 8, 16, 32, 64, 128]}
+  limit: {path: data.limit, levels: [100, 1000]}
+seeds: 8
+claims:
+  - id: law
+    says: The loss follows a law
+    metric: test.loss
+    extrapolation: {over: width, at: {limit: 1000}, law: power_with_floor}
+    between: [0.95, 1.05]
+  - id: budgets
+    says: The best of each budget follows a law
+    metric: test.loss
+    across: lowest
+    extrapolation:
+      points:
+        1: {width: [2, 4], limit: 100}
+        6: {width: [8, 16], limit: 100}
+        32: {width: [32, 64], limit: 100}
+        70: {width: [64, 128], limit: 100}
+    between: [0.5, 2]
+  - id: crosses
+    says: More examples win with width
+    metric: test.loss
+    crossing: {over: width, contrast: {limit: [1000, 100]}, becomes: lower}
+    between: [2, 128]
+"""
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    (tmp_path / "made.yaml").write_text(STUDY)
+    loaded = load_study(tmp_path / "made.yaml")
+    generator = np.random.default_rng(0)
+    rows = [
+        {
+            "arm": arm.name, "seed": seed, "phase": "confirmation", "state": "complete",
+            "trial_id": f"{arm.name}-{seed}", "cost.parameters": 75.0 * arm.levels["width"],
+            "test.loss": (1 + 2 * arm.levels["width"] ** -0.6 if arm.levels["limit"] == 1000
+                          else 1.6) * np.exp(0.01 * generator.normal()),
+        }
+        for arm in loaded.arms
+        for seed in range(8)
+    ]  # fmt: skip
+    execution = Execution(1, "made", "default", "h", {}, {}, 0.0, 1.0, "finished", 1.0)
+    plan = make_plan(loaded.study, loaded.arms)
+    return Evidence(plan, execution, pd.DataFrame(rows), pd.DataFrame(), {}, [])
+
+
+def test_laws_crossings_and_budgets_have_a_panel_each(evidence):
+    verdicts = judge(evidence)
+    assert [verdict.verdict for verdict in verdicts[::2]] == ["supported", "supported"]
+    picture = Scaling().draw(evidence, verdicts)
+    assert len(picture.panels) == 4  # the budgets have two
+    texts = " ".join(picture.svgs())
+    for said in ("held out", "not claimed", "Sizes of equal compute", "Compute", "1000"):
+        assert said in texts
+    assert "mathdefault" not in texts
+    crossing = picture.panels[-1].axes[0]
+    assert len(crossing.patches) == 1  # the interval
+    low, high = crossing.patches[0].get_x(), crossing.patches[0].get_width()
+    assert low == pytest.approx(verdicts[2].ci_low)
+    assert low + high == pytest.approx(verdicts[2].ci_high)
+    assert picture.svgs() == Scaling().draw(evidence, verdicts).svgs()
+
+
+def test_studies_without_such_claims_have_no_picture(evidence):
+    study = evidence.plan.study
+    plain = study.model_copy(update={"claims": []})
+    object.__setattr__(evidence.plan, "study", plain)
+    assert Scaling().draw(evidence, []) is None
