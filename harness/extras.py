@@ -8,6 +8,7 @@ EXTRAS = {
     "torchvision": "vision",
     "transformers": "hub",
     "datasets": "hub",
+    "peft": "adapters",
     "psycopg": "postgresql",
     "tensorboardX": "tensorboard",
     "wandb": "wandb",
