@@ -149,12 +149,13 @@ def test_the_code_of_an_adapter_is_a_part_of_the_identity():
     assert set(modules(adapted)) - set(modules(workload)) == {"harness.adapters.ia3"}
 
 
-# --- studies ---------------------------------------------------------------------------------------
+# --- studies --------------------------------------------------------------------------------------
 STUDY = """\
 study: tuned
 question: q
 workload:
-  data: {{name: characters, source: library, vocabulary: bytes, length: 8, limit: 40, test_limit: 20}}
+  data: {{name: characters, source: library, vocabulary: bytes, length: 8, limit: 40,
+         test_limit: 20}}
   model: {{name: causal_lm, config: {config}}}
   transfer: {{from: before}}
   epochs: 1
@@ -198,8 +199,9 @@ def test_each_side_has_a_learning_rate_of_its_own(tmp_path):
     )
     assert read(tmp_path, search="", old=KINDS, new=fixed)
     # ranks of one adapter, and its costs, can be compared at one rate
-    ranks = "{two: {model.adapter: {name: lora, rank: 2}}, four: {model.adapter: {name: lora, rank: 4}}}"
-    assert read(tmp_path, search="", old=KINDS, new=f" {ranks}", sides=("two", "four"))
+    lora = "{{model.adapter: {{name: lora, rank: {}}}}}".format
+    ranks = f" {{two: {lora(2)}, four: {lora(4)}}}"
+    assert read(tmp_path, search="", old=KINDS, new=ranks, sides=("two", "four"))
     assert read(tmp_path, search="", old="test.loss", new="cost.trained_parameters")
 
 
