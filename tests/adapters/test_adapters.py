@@ -253,3 +253,21 @@ def test_a_tokenizer_cuts_a_text_into_windows(tmp_path):
     assert found.form.vocabulary == found.form.outputs == 30522
     assert len(np.unique(found.examples.inputs)) == 5
     assert len(data_of(config).files(tmp_path)) > 1  # the tokenizer's files count as well
+
+
+def test_losses_of_other_tokens_are_not_compared(tmp_path):
+    text = """
+study: cut
+question: q
+workload: {data: {name: characters, limit: 40}, model: recurrent, epochs: 1}
+factors: {cut: {path: data.vocabulary, levels: [100, 50, bytes]}}
+seeds: 5
+claims: [{id: c, says: s, metric: METRIC, contrast: {cut: [bytes, 100]}, above: 0}]
+"""
+    file = tmp_path / "cut.yaml"
+    for metric in ("test.loss", "test.accuracy", "gap.loss"):
+        file.write_text(text.replace("METRIC", metric))
+        with pytest.raises(InputError, match=f"{metric.partition('.')[2]} is of other tokens"):
+            load_study(file)
+    file.write_text(text.replace("METRIC", "cost.parameters"))
+    assert load_study(file)
