@@ -89,7 +89,7 @@ def inject(config: Any, network: nn.Module) -> None:
     """Have PEFT change a network in place; all but the adapter is kept as it is."""
     from peft import inject_adapter_in_model
 
-    inject_adapter_in_model(config, network)  # type: ignore[arg-type]
+    inject_adapter_in_model(config, network)
 
 
 def _is_linear(module: nn.Module) -> bool:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from harness.components.base import unsaid
 from harness.data_spec import Form, Kind
-from harness.models.base import ELSEWHERE, Adapted, Network, Part, Rate, Work, unsaid
+from harness.models.base import ELSEWHERE, Adapted, Network, Part, Rate, Work
 from harness.pretrained import source_fingerprint
 
 if TYPE_CHECKING:
