@@ -12,6 +12,7 @@ EXTRAS = {
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
+    "peft": "adapters",
     "psycopg": "postgresql",
     "tensorboardX": "tensorboard",
     "wandb": "wandb",

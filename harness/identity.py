@@ -18,6 +18,7 @@ from harness.own.package import code_version
 from harness.own.reach import source_version
 from harness.pretrained import outside_versions
 from harness.registry import (
+    ADAPTERS,
     AUGMENTATIONS,
     DATA,
     DATA_OPTIONS,
@@ -31,7 +32,9 @@ from harness.registry import (
 from harness.tasks import Task, task_of
 from harness.trial import canonical_json, digest
 
-_DECIDE = (DATA, NETWORKS, TASKS, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES, PROBES)
+_DECIDE = (
+    DATA, NETWORKS, ADAPTERS, TASKS, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES, PROBES,
+)  # fmt: skip
 
 
 def training_version(

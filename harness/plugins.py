@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args
 
 Kind = Literal[
     "models",
+    "adapters",
     "data",
     "optimizers",
     "schedules",

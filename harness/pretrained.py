@@ -18,6 +18,7 @@ from harness.extras import need
 from harness.metrics import functions
 from harness.own.reach import source_version
 from harness.registry import (
+    ADAPTERS,
     AUGMENTATIONS,
     KINDS,
     LOSSES,
@@ -80,9 +81,9 @@ def source_fingerprint(source: str, *, pretrained: bool = True) -> str:
 
 
 OUTSIDE = (
-    "model", "model.name", "model.source", "model.pretrained", "model.weights", "training",
-    "training.name", "loss", "loss.name", "metrics", "optimizer", "optimizer.name", "schedule",
-    "schedule.name", "augmentation",
+    "model", "model.name", "model.source", "model.pretrained", "model.weights", "model.adapter",
+    "model.adapter.name", "training", "training.name", "loss", "loss.name", "metrics", "optimizer",
+    "optimizer.name", "schedule", "schedule.name", "augmentation",
 )  # fmt: skip
 """The settings of a workload that decide what `outside_versions` says."""
 
@@ -95,6 +96,7 @@ def own_code(workload: Mapping[str, Any], probes: Sequence[Mapping[str, Any]] = 
     named = {"model": NETWORKS, "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
     for part, kind in {**named, "task": TASKS}.items():
         names += _outside(kind, workload.get(part))
+    names += _outside(ADAPTERS, workload["model"].get("adapter"))
     for name in workload.get("augmentation") or {}:
         names += _outside(AUGMENTATIONS, name)
     for below in _of_task(workload):
@@ -143,7 +145,7 @@ def outside_versions(
 
 
 def need_library(model: Mapping[str, Any]) -> None:
-    """Refuse a network of a library that is not installed.
+    """Refuse a network, or its adapter, of a library that is not installed.
 
     Raises:
         ExtraMissingError: naming what brings it.
@@ -151,6 +153,9 @@ def need_library(model: Mapping[str, Any]) -> None:
     network = _network(model["name"])
     if network is not None and network.library is not None:
         need(network.library, f"`model: {model['name']}`")
+    adapter = (model.get("adapter") or {}).get("name")
+    if adapter is not None and (library := ADAPTERS.find(adapter).library) is not None:
+        need(library, f"`adapter: {adapter}`")
 
 
 def _model_version(model: Mapping[str, Any]) -> str | None:

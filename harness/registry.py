@@ -172,6 +172,7 @@ OPTIMIZERS = Kind(
      Family("package.module:Class", ":", "_own")),
     base="Optimizer", functions=True,
 )  # fmt: skip
+ADAPTERS = Kind("harness.adapters", "adapters", base="Adapter")
 SCHEDULES = Kind("harness.schedules", "schedules", base="Schedule")
 AUGMENTATIONS = Kind("harness.augmentations", "augmentations", base="Augmentation")
 LOSSES = Kind(
@@ -187,7 +188,7 @@ PRUNERS = Kind("harness.pruners", "pruners", base="Pruner")
 KINDS: Mapping[str, Kind] = {
     str(kind.plugged): kind
     for kind in (
-        DATA, NETWORKS, TASKS, PROBES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES,
+        DATA, NETWORKS, ADAPTERS, TASKS, PROBES, OPTIMIZERS, SCHEDULES, AUGMENTATIONS, LOSSES,
         DESIGNS, SAMPLERS, PRUNERS, MEASURES, HYPOTHESES,
     )
 }  # fmt: skip

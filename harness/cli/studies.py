@@ -257,7 +257,7 @@ def new(
         typer.Option(help="harness list data; your own as image_folder:PATH, texts:PATH, ..."),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(help="of table_file: the column to be predicted")
+        str | None, typer.Option(help="of table_file and series: the column to predict")
     ] = None,
     model: Annotated[str | None, typer.Option(help="its model, or my_module:function")] = None,
     vary: Annotated[str | None, typer.Option(help="what is varied: model.depth, ...")] = None,

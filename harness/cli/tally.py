@@ -86,8 +86,8 @@ class Tally:
 
     def seconds_left(self) -> float | None:
         """Return how long the rest takes at the pace so far; None before that can be told."""
-        if self._first is None or not self._worked:
-            return None
+        if self._first is None or not self._worked or self._left <= 1e-9 * self._worked:
+            return None  # what sums leave over by rounding is nothing
         elapsed = self._clock() - self._first
         share = self._worked / (self._worked + self._left)
         known = elapsed >= MEASURED_FROM and share >= TOLD_FROM

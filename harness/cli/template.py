@@ -103,7 +103,7 @@ def data_setting(data: str, target: str | None, ask: Callable[[str], str] | None
     Args:
         data: a name, a name with a path (or with the source of a series or table) after a colon, or
             what a study would say.
-        target: the column to be predicted, of a table.
+        target: the column to be predicted, of a table or a series.
         ask: asks for what is missing; None where nobody can be asked.
 
     Raises:
@@ -127,6 +127,8 @@ def data_setting(data: str, target: str | None, ask: Callable[[str], str] | None
     settings = {key: place} if key and place else {}
     if name == "table_file":
         settings |= _target(place, target, ask)
+    elif name == "series" and place:
+        settings |= _predicted(place, target, ask)
     else:
         _unused(target, name)
     if not settings:
@@ -136,15 +138,36 @@ def data_setting(data: str, target: str | None, ask: Callable[[str], str] | None
 
 def _unused(target: str | None, data: str) -> None:
     if target is not None:
-        raise InputError([Problem(f"is for table_file, not for {data}", "--target")])
+        raise InputError([Problem(f"is for table_file and series, not for {data}", "--target")])
 
 
 FEWEST_NUMBERS = 20
 """Different whole numbers in a column from which on it is taken for a number, not a class."""
 
 
+def _predicted(source: str, target: str | None, ask: Callable[[str], str] | None) -> dict[str, str]:
+    """Return the column of a series that is to be predicted, where there are several."""
+    from harness.data.base import DataMissingError
+    from harness.data.series import Series
+    from harness.workloads import data_root
+
+    series = Series(name="series", source=source, column=target)
+    try:
+        series.reading(data_root(None))
+    except DataMissingError as missing:
+        if target is not None or "say which column" not in str(missing):
+            raise
+        if ask is None:
+            raise InputError([Problem(str(missing), "--target")]) from None
+        return _predicted(source, ask(f"The column to be predicted ({missing})"), None)
+    return {"column": target} if target else {}
+
+
 def _target(path: str, target: str | None, ask: Callable[[str], str] | None) -> dict[str, str]:
-    """Return the column of a table that is to be predicted, and whether it holds numbers."""
+    """Return the column of a table that is to be predicted, and what has to be said of the table.
+
+    That is whether the column holds numbers, and that gaps are to be filled.
+    """
     import pyarrow as pa
 
     from harness.data._files import column
@@ -162,7 +185,12 @@ def _target(path: str, target: str | None, ask: Callable[[str], str] | None) -> 
     number = pa.types.is_floating(values.type) or (
         pa.types.is_integer(values.type) and len(values.unique()) >= FEWEST_NUMBERS
     )
-    return {"target": target} | ({"targets": "numbers"} if number else {})
+    gaps = any(table.column(name).null_count for name in table.column_names if name != target)
+    return (
+        {"target": target}
+        | ({"targets": "numbers"} if number else {})
+        | ({"missing": "impute"} if gaps else {})
+    )
 
 
 def write_study(name: str, folder: Path, fill: Callable[[], str]) -> Path:

@@ -18,7 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -60,12 +60,19 @@ class Words(Data):
         """Token ids, and one of two classes, before the texts are read."""
         return Form((self.length,), 2, "class", self.vocabulary)
 
+    @property
+    def token_meaning(self) -> Any:
+        """See `Data`; our own words are those of the examples that are open."""
+        if self.tokenizer:
+            return ["tokenizer", self.tokenizer]
+        no_matter = {"length", "test_limit", "validation_fraction", "label_noise", "oversample"}
+        return self.model_dump(mode="json", exclude=no_matter)
+
     def tokenizer_files(self) -> list[Path]:
         """Return the files that decide what the tokenizer does; none without a tokenizer."""
         if not self.tokenizer:
             return []
-        folder = _folder(self.tokenizer)
-        return [folder / name for name in _TOKENIZER_FILES if (folder / name).is_file()]
+        return files_of_tokenizer(self.tokenizer)
 
     def encoder(self, known: Sequence[str]) -> tuple[Encoder, int, tuple[str, ...]]:
         """Return what turns texts into ids, the number of ids, and the text of each if known.
@@ -106,6 +113,33 @@ def encode(
     return ids
 
 
+def files_of_tokenizer(name: str) -> list[Path]:
+    """Return the files that decide what a tokenizer does.
+
+    Raises:
+        DataMissingError: if there is no such tokenizer.
+    """
+    folder = _folder(name)
+    return [folder / file for file in _TOKENIZER_FILES if (folder / file).is_file()]
+
+
+def load_tokenizer(name: str) -> Any:
+    """Return a tokenizer of transformers; nothing that comes with it is run.
+
+    Raises:
+        DataMissingError: if there is no such tokenizer.
+        ExtraMissingError: if the library is not installed.
+    """
+    need("transformers", f"the tokenizer '{name}'")
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(_folder(name), local_files_only=True)
+    except (OSError, ValueError, json.JSONDecodeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DataMissingError(f"'{name}' holds no tokenizer: {reason}") from None
+
+
 def tokenizer_encoder(name: str, length: int) -> tuple[Encoder, int]:
     """Return what turns texts into ids (texts, length), and the number of ids.
 
@@ -115,15 +149,7 @@ def tokenizer_encoder(name: str, length: int) -> tuple[Encoder, int]:
         DataMissingError: if there is no such tokenizer, or its padding is not id 0, which is how
             every network here knows padding.
     """
-    need("transformers", f"the tokenizer '{name}'")
-    from transformers import AutoTokenizer
-
-    folder = _folder(name)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, json.JSONDecodeError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise DataMissingError(f"'{name}' holds no tokenizer: {reason}") from None
+    tokenizer = load_tokenizer(name)
     if tokenizer.pad_token_id != 0:
         raise DataMissingError(
             f"the tokenizer '{name}' pads with id {tokenizer.pad_token_id}; only tokenizers that "

@@ -163,6 +163,14 @@ class Data(WithOptions):
         return self.form.kind
 
     @property
+    def token_meaning(self) -> Any:
+        """What decides which tokens the ids of its inputs mean; None if that is not known.
+
+        Weights of a network that reads tokens are of use for data that say the same.
+        """
+        return None
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """What classes are called, in their order; empty where they go by their numbers."""
         return ()

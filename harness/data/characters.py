@@ -1,22 +1,26 @@
 """Texts, character by character, cut into windows whose next characters are to be predicted.
 
 Id 0 is not used, id 1 is a character that the vocabulary lacks; then come the commonest characters
-of the part that is not for testing.
+of the part that is not for testing, or all bytes. Or a tokenizer of transformers says the ids.
 """
 
 from __future__ import annotations
 
 import ast
 import math
+import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.components.base import unsaid
 from harness.data._dataset import Dataset, Examples, Handling, blocks
 from harness.data._files import found_at
+from harness.data._words import files_of_tokenizer, load_tokenizer
 from harness.data.base import Data, DataMissingError, Fraction, Limit, bundled, missing
 from harness.data_spec import Form
 from harness.errors import nearest
@@ -29,7 +33,17 @@ UNKNOWN = 1
 NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 """Stands for a character that the vocabulary lacks."""
 TEST_FRACTION = 0.1
-_LENGTHS = {"python": 465_000, "tinyshakespeare": 1_115_394}  # python's depends on its version
+_LENGTHS = {  # of Python's own texts it depends on its version
+    "python": 465_000, "library": 1_137_000, "tinyshakespeare": 1_115_394,
+}  # fmt: skip
+LIBRARY = (
+    "argparse", "calendar", "configparser", "csv", "dataclasses", "datetime", "difflib", "enum",
+    "fractions", "heapq", "inspect", "shutil", "statistics", "string", "tarfile", "textwrap",
+    "typing", "zipfile",
+)  # fmt: skip
+"""Modules of Python's standard library whose source is a text; those that are not there are left
+out."""
+_OFFSET = 2  # ids before those of the bytes
 _GUESS = 10**6
 
 
@@ -44,12 +58,20 @@ class Characters(Data):
     validation_fraction: Fraction = 0.1
     source: str = Field(
         "python",
-        description="python (the reference texts of Python's own help), tinyshakespeare, or the "
-        "path of a text file",
+        description="python (the reference texts of Python's own help), library (source code of "
+        "Python's standard library), tinyshakespeare, or the path of a text file",
     )
     length: int = Field(64, ge=1, le=10_000, description="characters that a network reads at once")
-    vocabulary: int = Field(
-        100, ge=3, le=10_000, description="character ids: unused, unknown, commonest characters"
+    vocabulary: Annotated[int, Field(ge=3, le=10_000)] | Literal["bytes"] = Field(
+        100,
+        description="character ids: unused, unknown, commonest characters; bytes: those of UTF-8, "
+        "which are the same for every text",
+    )
+    tokenizer: str | None = Field(
+        None,
+        exclude_if=unsaid,
+        description="a tokenizer of transformers in place of characters: a folder, package:folder, "
+        "or a name on Hugging Face's hub; `vocabulary` is then the tokenizer's",
     )
     limit: Limit | None = Field(
         None, description="use only so many windows for training and validation"
@@ -64,18 +86,31 @@ class Characters(Data):
         {},
         {"limit": 50, "test_limit": 9, "length": 20},
         {"source": "tinyshakespeare", "limit": 200, "test_limit": 50},
+        {"source": "library", "vocabulary": "bytes", "limit": 200, "test_limit": 50},
     )
 
     @property
     def form(self) -> Form:
         """Ids of characters, and at each position the id of the next one."""
-        return Form((self.length,), self.vocabulary, "sequence", self.vocabulary)
+        size = self.vocabulary if isinstance(self.vocabulary, int) else _OFFSET + 256
+        return self._form(size)
+
+    def _form(self, size: int) -> Form:
+        return Form((self.length,), size, "sequence", size)
+
+    @property
+    def token_meaning(self) -> Any:
+        """See `Data`."""
+        if self.tokenizer or self.vocabulary == "bytes":
+            return ["tokenizer", self.tokenizer] if self.tokenizer else ["bytes"]
+        return self.model_dump(mode="json", exclude={"length", "test_limit", "validation_fraction"})
 
     def sizes(self) -> tuple[int, int]:
         """See `Data`."""
-        here = self._file(Path())
+        here = self._files(Path())[0]
         guess = here.stat().st_size if here.is_file() else _GUESS
-        return self._counts(_LENGTHS.get(self.source, guess))
+        characters = _LENGTHS.get(self.source, guess)
+        return self._counts(characters // 3 if self.tokenizer else characters)
 
     def decides(self) -> dict[str, Any]:
         """See `Data`; where the text lies is of no matter."""
@@ -83,25 +118,41 @@ class Characters(Data):
 
     def files(self, root: Path) -> list[Path]:
         """See `Data`."""
-        return [self._file(root)]
+        return [*self._files(root), *(files_of_tokenizer(self.tokenizer) if self.tokenizer else [])]
 
     def load(self, root: Path) -> Dataset:
         """Read the text and cut it into windows."""
-        text, size = self._text(root), self.length + 1
-        sizes = self._counts(len(text))
+        text, size, form = self._text(root), self.length + 1, self.form
+        units: Sequence[Any] = text
+        if self.tokenizer:
+            tokenizer = load_tokenizer(self.tokenizer)
+            units = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+            form = self._form(len(tokenizer))
+        elif self.vocabulary == "bytes":
+            units = text.encode()
+        sizes = self._counts(len(units))
         if min(sizes) < 1 or sizes[0] < 4:
             raise DataMissingError(
-                f"the text '{self.source}' has {len(text)} characters, too few for windows of "
+                f"the text '{self.source}' has {len(units)} characters, too few for windows of "
                 f"{self.length}"
             )
-        windows = len(text) // size
+        windows = len(units) // size
         first_test = windows - _test_windows(windows)
         first = first_test - sizes[0]
-        known = Counter(text[first * size : first_test * size])
-        ranked = sorted(known, key=lambda character: (-known[character], character))
-        ids = {character: i for i, character in enumerate(ranked[: self.vocabulary - 2], start=2)}
+        tokens: tuple[str, ...] = ()
+        if self.tokenizer:
+            encoded = np.asarray(units, dtype=np.int64)
+        elif self.vocabulary == "bytes":
+            encoded = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + _OFFSET
+            tokens = ("", NO_CHARACTER, *map(chr, range(128)), *[NO_CHARACTER] * 128)
+        else:
+            known = Counter(text[first * size : first_test * size])
+            ranked = sorted(known, key=lambda character: (-known[character], character))
+            ids = {one: i for i, one in enumerate(ranked[: form.outputs - 2], start=2)}
+            encoded = np.array([ids.get(character, UNKNOWN) for character in text], dtype=np.int64)
+            tokens = ("", NO_CHARACTER, *ids)
         parts = [
-            _windows(text[begin * size : (begin + count) * size], ids, size)
+            _windows(encoded[begin * size : (begin + count) * size], size)
             for begin, count in ((first, sizes[0]), (first_test, sizes[1]))
         ]
         # a text stays with a matter for more than one window: as long blocks as there is an
@@ -109,18 +160,21 @@ class Characters(Data):
         length = math.ceil(len(parts[1]) ** (1 / 3))
         parts[1] = replace(parts[1], clusters=blocks(len(parts[1]), length))
         handling = Handling("ordered", normalization="none")
-        tokens = ("", NO_CHARACTER, *ids)
-        return Dataset("characters", self.form, parts[0], parts[1], handling, tokens=tokens)
+        return Dataset("characters", form, parts[0], parts[1], handling, tokens=tokens)
 
-    def _file(self, root: Path) -> Path:
+    def _files(self, root: Path) -> list[Path]:
         if self.source == "python":
-            return bundled("pydoc_data", "topics.py")
+            return [bundled("pydoc_data", "topics.py")]
+        if self.source == "library":
+            every = [Path(os.__file__).parent / f"{name}.py" for name in LIBRARY]
+            return [file for file in every if file.is_file()]
         if self.source == "tinyshakespeare":
-            return root / "tinyshakespeare" / "input.txt"
-        return found_at(self.source, root)
+            return [root / "tinyshakespeare" / "input.txt"]
+        return [found_at(self.source, root)]
 
     def _text(self, root: Path) -> str:
-        file, source = self._file(root), self.source
+        files, source = self._files(root), self.source
+        file = files[0]
         if source == "tinyshakespeare" and not file.is_file():
             raise missing(
                 "the plays are not", root, "Put input.txt (Karpathy, char-rnn) into tinyshakespeare"
@@ -130,7 +184,7 @@ class Characters(Data):
                 f"there is no text '{source}', neither by that name, nor as a file here, beside the"
                 f" study file or under '{root}'{nearest(source, _LENGTHS)}"
             )
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = "\n".join(one.read_text(encoding="utf-8", errors="replace") for one in files)
         if source != "python":
             return text
         # the file assigns one dictionary of texts by topic
@@ -147,9 +201,8 @@ class Characters(Data):
         return min(limits[0], windows - test), min(limits[1], test)
 
 
-def _windows(text: str, ids: dict[str, int], size: int) -> Examples:
-    """Return windows that share no character, as inputs and as the characters that follow."""
-    encoded: NDArray[np.int64] = np.array([ids.get(character, UNKNOWN) for character in text])
+def _windows(encoded: NDArray[np.int64], size: int) -> Examples:
+    """Return windows that share no token, as inputs and as the tokens that follow."""
     rows = encoded.reshape(-1, size)
     return Examples(np.ascontiguousarray(rows[:, :-1]), np.ascontiguousarray(rows[:, 1:]))
 

@@ -65,7 +65,7 @@ class Series(Data):
         "with statsmodels; etth1 (hourly), or the path of a CSV file",
     )
     column: str | None = Field(
-        None, description="of a CSV file, to be predicted; its last column unless given"
+        None, description="of a CSV file, to be predicted; needed where several hold numbers"
     )
     inputs: Literal["target", "all"] = Field(
         "target", description="what a window holds: earlier values of that column, or of all"
@@ -216,8 +216,15 @@ class Series(Data):
     def _column(self, root: Path, columns: Mapping[str, Any] | None = None) -> str:
         """Return the name of the column that is predicted."""
         known = _SERIES.get(self.source)
-        last = next(reversed(list(columns or self._columns(root))), "")
-        return self.column or (known.column if known else last)
+        if self.column or known:
+            return self.column or str(known and known.column)
+        names = list(columns or self._columns(root))
+        if len(names) > 1:  # a guess would answer the question for another column
+            raise DataMissingError(
+                f"say which column of '{self.source}' is to be predicted, such as"
+                f" `column: {names[-1]}`; it has: {', '.join(names)}"
+            )
+        return names[0] if names else ""
 
     def _rows(self, root: Path) -> tuple[list[str], list[list[str]]]:
         """Return the cells of the header and of each row."""

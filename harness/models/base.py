@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.components.base import Component
+from harness.components.base import Component, unsaid
 from harness.data_spec import Form, Kind
 from harness.lazy import torch
 from harness.own.imports import own_function
+from harness.registry import ADAPTERS, setting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -165,6 +166,41 @@ class ImageNetwork(Network):
     def unpackable(self, network: nn.Module) -> str | None:
         """See `Network`."""
         return None if next(network.parameters()).is_cuda else CONVOLUTIONS
+
+
+class Adapted(Component):
+    """What is set of a network of transformers: an adapter, and what saves memory."""
+
+    adapter: setting(ADAPTERS) | None = Field(  # type: ignore[valid-type]
+        None,
+        exclude_if=unsaid,
+        description="trained in place of the network's own weights (`harness list adapters`); null:"
+        " all weights are trained",
+    )
+    checkpointing: bool = Field(
+        False,
+        exclude_if=unsaid,
+        description="compute what lies within each block once more on the way back, in place of"
+        " holding it in memory",
+    )
+
+    @property
+    def drawn(self) -> bool:
+        """Whether its weights are random, unless a stage gives others."""
+        raise NotImplementedError
+
+    def adapt(self, network: nn.Module) -> None:
+        """Attach the adapter to a network of transformers, and set what saves memory.
+
+        Raises:
+            ValueError: if the network has no layer that the adapter names.
+        """
+        if self.adapter is not None:
+            self.adapter.attach(network)
+        if self.checkpointing:
+            enable: Any = getattr(network, "activation_checkpointing_enable", None)
+            enable = enable or network.gradient_checkpointing_enable  # before transformers 5.20
+            enable({"use_reentrant": False})
 
 
 class CustomModel(Network):

@@ -23,6 +23,7 @@ from harness.plan import SIMPLE_BASELINE, data_key
 from harness.probes.confusion_matrix import ConfusionMatrix
 from harness.report.blocks import Cell, Table, mean_cell
 from harness.report.build import write
+from harness.report.panels.arms import sizes_in_words
 from harness.report.panels.cost import bill_in_words
 from harness.report.panels.origin import command, environments
 from harness.report.render import card_markdown, card_page
@@ -95,10 +96,8 @@ class Card:
 
     @property
     def parameters(self) -> str:
-        """The number of parameters."""
-        if "cost.parameters" not in self.rows or self.rows["cost.parameters"].isna().all():
-            return "not recorded"
-        return f"{self.rows['cost.parameters'].iloc[0]:,.0f}"
+        """The number of parameters; with an adapter, also of those that were trained."""
+        return sizes_in_words(self.rows, self.evidence, self.arm) or "not recorded"
 
     @property
     def cost(self) -> str:

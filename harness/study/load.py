@@ -41,6 +41,7 @@ from harness.study.model import Study
 from harness.study.sampler_checks import check_samplers
 from harness.study.stages import build_stages, check_stages
 from harness.study.timing_checks import check_timing
+from harness.study.transfer_checks import check_transfer
 from harness.study.workload import Workload
 
 Built = TypeVar("Built")
@@ -203,6 +204,8 @@ def _find_all(
     problems += check_stages(study, arms, stages, merged)
     problems += check_running(study, arms, merged)
     problems += check_logged(study, arms, merged)
+    if not problems:
+        problems += check_transfer(study, arms, stages, merged)
     if not problems:
         problems += check_timing(study, arms, merged)
     if not problems:

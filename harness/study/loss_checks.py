@@ -16,6 +16,8 @@ from harness.trial import canonical_json
 
 OF_BATCHES = "the training loss"
 """That of training batches whose examples are not mixed, as probes differentiate it."""
+OF_TOKENS = ("loss", "bits", "accuracy")
+"""Metrics that are means over tokens where the next one is predicted."""
 IN_TRAINING = ("train.loss", "gap.loss")
 """Measured during training, where targets may be smoothed, weighted or mixed."""
 
@@ -95,6 +97,32 @@ def other_scales(metric: str, looked_at: Sequence[Arm]) -> str | None:
         f"{metric} is in the unit of the inputs, which the arm '{no}' reads as they are"
         f" (`data.normalize: false`) and the arm '{yes}' with deviation 1"
     )
+
+
+def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that two arms predict tokens that are cut in other ways; None if they do not.
+
+    A loss of nats for each token, and a share of right tokens, depend on how long tokens are.
+
+    Args:
+        metric: of the claim, or what it is made of.
+        looked_at: the arms that the claim compares.
+    """
+    if metric.partition(".")[0] == "cost" or metric.rpartition(".")[2] not in OF_TOKENS:
+        return None
+    cut = {
+        arm.name: [arm.workload["data"].get(name) for name in ("tokenizer", "vocabulary")]
+        for arm in looked_at
+        if arm.workload["data"]["name"] == "characters"
+    }
+    first = next(iter(cut), "")
+    for name, one in cut.items():
+        if one != cut[first]:
+            return (
+                f"{metric} is of other tokens in the arms '{first}' and '{name}', whose"
+                " `data.vocabulary` or `data.tokenizer` differ; compare arms that predict the same"
+            )
+    return None
 
 
 def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -24,7 +24,13 @@ from harness.study.claims import Test
 from harness.study.contrasts import compared
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
-from harness.study.loss_checks import OF_BATCHES, incomparable_losses, other_labels, other_scales
+from harness.study.loss_checks import (
+    OF_BATCHES,
+    incomparable_losses,
+    other_labels,
+    other_scales,
+    other_tokens,
+)
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
@@ -55,6 +61,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             or incomparable_losses(test.metric, followed, looked_at)
             or other_labels(followed, looked_at)
             or other_scales(test.metric, looked_at)
+            or other_tokens(followed, looked_at)
         )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))

@@ -36,6 +36,7 @@ from harness.errors import nearest
 from harness.losses import LossSetting
 from harness.metrics import BUILT_IN
 from harness.models import Model
+from harness.models.base import Adapted
 from harness.plugins import plugins, registered
 from harness.registry import DATA, LOSSES, OPTIMIZERS, SCHEDULES, TASKS, setting
 from harness.tasks import Supervised, Task, usual_task
@@ -82,8 +83,8 @@ def _allow_training(schema: dict[str, Any]) -> None:
 
 
 _OURS = (
-    "optimizer", "schedule", "task", "loss", "metrics", "batch_size", "clip", "l1",
-    "clear_gradients", "early_stopping", "augmentation", "transfer",
+    "optimizer", "schedule", "task", "loss", "metrics", "batch_size", "accumulate", "precision",
+    "clip", "l1", "clear_gradients", "early_stopping", "augmentation", "transfer",
 )  # fmt: skip
 """What only our own training makes use of."""
 
@@ -134,6 +135,20 @@ class Workload(Component):
     )
     epochs: int = Field(10, ge=1, le=100_000)
     batch_size: int = Field(64, ge=1)
+    accumulate: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        exclude_if=lambda parts: parts == 1,
+        description="gradient accumulation: each batch is computed in so many parts, whose "
+        "gradients are added up before the step; the same step in less memory",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        exclude_if=lambda precision: precision == "auto",
+        description="of forward passes, the weights stay float32; auto: bfloat16 for large "
+        "networks on GPUs that have it",
+    )
     clip: float | None = Field(
         None, gt=0, description="largest norm of the gradient of all parameters together"
     )
@@ -283,7 +298,11 @@ class Workload(Component):
     def _known_gradient_options(self) -> Self:
         if self.training is not None:
             return self
-        for option, said in (("l1", self.l1), ("clear_gradients", not self.clear_gradients)):
+        for option, said in (
+            ("l1", self.l1),
+            ("clear_gradients", not self.clear_gradients),
+            ("accumulate", self.accumulate > 1),
+        ):
             if said and not isinstance(self.learns, Supervised):
                 raise ValueError(
                     f"`{option}` is for tasks of one supervised network, not for {self.learns.name}"
@@ -319,6 +338,22 @@ class Workload(Component):
         refusal = self.model.refusal(self.data)
         if refusal is not None:
             raise ValueError(refusal)
+        return self
+
+    @model_validator(mode="after")
+    def _adapts_what_was_learned(self) -> Self:
+        if not isinstance(self.model, Adapted) or self.model.adapter is None:
+            return self
+        if self.model.drawn and not (self.transfer and self.transfer.source):
+            raise ValueError(
+                "`model.adapter` keeps the network's own weights as they are, and these would be"
+                " random: take a pretrained `source`, or start from a stage (`transfer.from`)"
+            )
+        if self.transfer and self.transfer.model_copy(update={"source": None}) != Transfer():
+            raise ValueError(
+                "`transfer` can say only `from` where there is a `model.adapter`: all but the"
+                " adapter is frozen, and its layers have one learning rate"
+            )
         return self
 
     @model_validator(mode="after")

@@ -78,7 +78,7 @@ def own_shard(ranks: Ranks, targets: Tensor) -> tuple[slice, float]:
     own = targets[:, part]
     if own.shape[1] == 0:
         return slice(0, 1), 0.0
-    return part, _counted(own)
+    return part, counted(own)
 
 
 def mean_over_ranks(ranks: Ranks, values: Sequence[Tensor], weight: float) -> list[Tensor]:
@@ -100,13 +100,14 @@ def data_parallel_refusal(network: nn.Module) -> str | None:
     """Say why a network cannot be trained on parts of its batches, or None if it can."""
     if any(name.rpartition(".")[2] == "running_mean" for name, _ in network.named_buffers()):
         return (
-            "batch normalization would see only a part of each batch on each of several workers;"
-            " use norm: layer or group, or resources.workers: 1"
+            "batch normalization would see only a part of each batch (of several workers, or where"
+            " gradients are accumulated); use norm: layer or group, or resources.workers: 1 and"
+            " accumulate: 1"
         )
     return None
 
 
-def _counted(targets: Tensor) -> float:
+def counted(targets: Tensor) -> float:
     """Return how many targets a mean loss is a mean of."""
     if targets.is_floating_point() or targets.ndim == 2:
         return float(targets.shape[1])

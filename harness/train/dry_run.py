@@ -251,7 +251,8 @@ class _Check:
             network = build(model, self.data.form, seed)
             if not list(network.parameters()):
                 raise WrongError(f"{model.name} has no parameters that could be trained")
-            refusal = data_parallel_refusal(network) if self.setting.ranks is not None else None
+            parted = self.setting.ranks is not None or self.settings.accumulate > 1
+            refusal = data_parallel_refusal(network) if parted else None
             if refusal is not None:
                 raise WrongError(refusal)
         if network is None or self._is_wrong("model"):
@@ -278,7 +279,7 @@ class _Check:
         inputs, targets = data.gather(rows[None].to(self.device), normal, axis=0)
 
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        bfloat16 = uses_bfloat16(self.device, parameters)
+        bfloat16 = uses_bfloat16(self.device, parameters, self.settings.precision)
         program = SingleProgram(task, network, objective, "alone", bfloat16=bfloat16)
         outputs = self._outputs(program, inputs[0])
         if outputs is None:

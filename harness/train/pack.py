@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from harness.probes import class_of
 from harness.schedules.base import Horizon
 from harness.seeding import stream
 from harness.tasks import Batch, Supervised
+from harness.train.accumulation import step_in_parts
 from harness.train.augmentation import augmented
 from harness.train.checkpoints import Checkpoints
 from harness.train.data_parallel import Ranks, data_parallel_refusal, mean_over_ranks, own_shard
@@ -210,8 +212,15 @@ class Pack:
             shown = {"loss": losses}
         else:
             program.bind(self.stack, training=True)
-            state = self._state(program, self.generator, follow)
-            found: Any = program.task.step(state, Batch(inputs[0], targets[0]))
+            batch, parts = Batch(inputs[0], targets[0]), self.settings.accumulate
+            found: Any
+            if parts > 1:
+                found = step_in_parts(
+                    program.task.step, partial(self._state, program, self.generator), batch, parts,
+                    follow,
+                )  # fmt: skip
+            else:
+                found = program.task.step(self._state(program, self.generator, follow), batch)
             if not isinstance(found, Mapping):
                 raise TypeError(returned("step", program.task.name, found, "a mapping of losses"))
             shown = {name: value.detach().reshape(1) for name, value in found.items()}
@@ -290,13 +299,12 @@ class Pack:
         ]
 
     def sizes(self) -> dict[str, float]:
-        """Return the number of parameters, and of those that are trained where some are frozen."""
+        """Return the number of parameters, and of those that are trained where some are not."""
         trained = sum(parameter[0].numel() for parameter in self.stack.parameters)
-        if not self.transfer:
-            return {"parameters": float(trained)}
         template = self.context.program.template
-        frozen = {name for group in layer_groups(template)[: self.frozen] for name in group}
-        kept = sum(value.numel() for name, value in template.named_parameters() if name in frozen)
+        kept = sum(value.numel() for value in template.parameters() if not value.requires_grad)
+        if not (self.transfer or kept):
+            return {"parameters": float(trained)}
         return {"parameters": float(trained + kept), "trained_parameters": float(trained)}
 
     def _evaluate(
@@ -375,12 +383,12 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
             if source is None or "weights" not in source.products:
                 raise ValueError(f"the weights of {transfer.source} are not here")
             load_weights(network, source.products["weights"])
-        if context.ranks is not None:
+        if context.ranks is not None or read_settings(trial.workload).accumulate > 1:
             refusal = data_parallel_refusal(network)
             if refusal is not None:
                 raise ValueError(refusal)
-            if context.ranks.rank > 0:  # ranks must not draw the same masks
-                seed_dropout(network, stream(trial.seed_of("order"), f"rank {context.ranks.rank}"))
+        if context.ranks is not None and context.ranks.rank > 0:  # with other masks in each
+            seed_dropout(network, stream(trial.seed_of("order"), f"rank {context.ranks.rank}"))
         if transfer:
             freeze(network, frozen_groups(transfer, len(layer_groups(network))))
         networks.append(network)

@@ -200,7 +200,8 @@ def program_for(
     shape = sorted(structure(settings.model.model_dump(mode="json")).items(), key=str)
     # with the version of own code too, which may have changed since a network of it was built
     version = trial.code_version
-    key = repr((shape, settings.task, form, settings.loss, own, kept, str(device), version))
+    how = (settings.precision, settings.accumulate > 1)
+    key = repr((shape, settings.task, form, settings.loss, own, kept, str(device), version, how))
     if key in _programs:
         _programs[key] = _programs.pop(key)
         return _programs[key]
@@ -214,7 +215,7 @@ def program_for(
             frozen = frozen_groups(transfer, len(layer_groups(template)))
         freeze(template, frozen)
     size = sum(parameter.numel() for parameter in template.parameters())
-    bfloat16 = uses_bfloat16(device, size)
+    bfloat16 = uses_bfloat16(device, size, settings.precision)
     refusal = packing_refusal(settings, task, template)
     if objective is None or refusal is not None:
         return SingleProgram(task, template, objective, str(refusal), bfloat16=bfloat16)
@@ -231,6 +232,8 @@ def packing_refusal(settings: TrialSettings, task: Task, template: nn.Module) ->
         return f"the task {task.name} takes steps of its own"
     if (reason := settings.model.unpackable(template)) is not None:
         return reason
+    if settings.accumulate > 1:
+        return "gradients are accumulated for one network"
     if settings.metrics:
         return "metrics of your own see the predictions of one network"
     return None if settings.loss.packable else "the loss does not declare itself packable"
@@ -255,8 +258,10 @@ def forget_programs() -> None:
     _programs.clear()
 
 
-def uses_bfloat16(device: torch.device, parameters: int) -> bool:
-    """Whether forward passes run in bfloat16: on GPUs that have it, for large networks."""
+def uses_bfloat16(device: torch.device, parameters: int, precision: str = "auto") -> bool:
+    """Whether forward passes run in bfloat16; auto: on GPUs that have it, for large networks."""
+    if precision != "auto":
+        return precision == "bfloat16"
     return (
         device.type == "cuda"
         and parameters >= _BFLOAT16_FROM

@@ -12,6 +12,9 @@ from torch import nn
 from harness.components.transfer import Transfer
 from harness.layers import layer_groups
 
+WRAPPED = ".base_layer."
+"""In the names of a layer's own parameters, where an adapter of PEFT is beside it."""
+
 Weights = Mapping[str, NDArray[Any]]
 """Parameters and buffers of a trained network, by name."""
 
@@ -59,27 +62,46 @@ def freeze(network: nn.Module, count: int) -> None:
 def load_weights(network: nn.Module, weights: Weights) -> None:
     """Take over weights where name and shape agree, except those of the last layer group.
 
-    The masks of dropout stay those of the network's own seed.
+    A network with the attribute `takes_output` takes all: its outputs mean what the other's do.
+    What an adapter adds is the network's own. The masks of dropout stay those of its seed.
 
     Raises:
-        ValueError: if no parameter agrees.
+        ValueError: if no parameter agrees; where all are to be taken, if one is missing; if the
+            weights are those of a network with an adapter, and this one has none.
     """
-    last = set(layer_groups(network)[-1])
+    whole = bool(getattr(network, "takes_output", False))
+    last = set() if whole else set(layer_groups(network)[-1])
     parameters = dict(network.named_parameters())
+    wrapped = any(WRAPPED in name for name in parameters)
+    if any(WRAPPED in name for name in weights) and not wrapped:
+        raise ValueError(
+            "the weights to be transferred are of a network with an adapter; give this one the same"
+        )
     wanted = {name: value for name, value in parameters.items() if name not in last}
     for prefix, module in network.named_modules():
         own = [name for name, _ in module.named_parameters(prefix, recurse=False)]
         if not _draws(module) and not last.intersection(own):
             wanted |= dict(module.named_buffers(prefix, recurse=False))
-    taken = 0
+    taken: set[str] = set()
     with torch.no_grad():
         for name, value in wanted.items():
-            given = weights.get(name)
+            given = weights.get(name, weights.get(name.replace(WRAPPED, ".")))
             if given is not None and tuple(given.shape) == tuple(value.shape):
                 value.copy_(torch.from_numpy(given.copy()))
-                taken += name in parameters
+                taken |= {name} & parameters.keys()
+    missing = [name for name in parameters if name not in taken and not _added(name)]
+    if whole and missing:
+        raise ValueError(
+            f"the weights to be transferred have no '{missing[0]}' of the network's shape: the"
+            " stage needs the same `config` or `source`, and data of the same vocabulary"
+        )
     if not taken:
         raise ValueError("no layer of the network agrees with the weights to be transferred")
+
+
+def _added(name: str) -> bool:
+    """Whether a parameter is one that an adapter of PEFT adds."""
+    return any(part in name for part in (".lora_", ".ia3_"))
 
 
 def rates(network: nn.Module, decay: float) -> dict[str, float]:

@@ -63,6 +63,8 @@ class TrialSettings(BaseModel):
     training: OwnTraining | None = None
     epochs: int
     batch_size: int = 64
+    accumulate: int = 1
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     clip: float | None = None
     l1: float = 0.0
     clear_gradients: bool = True

@@ -43,6 +43,10 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = "\n".join(f"{i},{i / 3},{'ab'[i % 2]}" for i in range(30))
     (tmp_path / "rows.csv").write_text(f"years,price,kind\n{rows}\n")
+    (tmp_path / "gaps.csv").write_text(f"years,price,kind\n,1,a\n{rows}\n")
+    days = "\n".join(f"2020-01-{1 + i % 30:02},{i},{-i}" for i in range(90))
+    (tmp_path / "sales.csv").write_text(f"day,sales,visitors\n{days}\n")
+    (tmp_path / "alone.csv").write_text("sales\n" + "\n".join(map(str, range(90))))
     return tmp_path
 
 
@@ -51,7 +55,9 @@ def place(tmp_path, monkeypatch):
     [
         (["image_folder:pets/cats"], {"name": "image_folder", "path": "pets/cats"}, "mlp"),
         (["texts:mails"], {"name": "texts", "path": "mails"}, "transformer"),
-        (["series:sales.csv"], {"name": "series", "source": "sales.csv"}, "mlp"),
+        (["series:alone.csv"], {"name": "series", "source": "alone.csv"}, "mlp"),
+        (["series:sales.csv", "--target", "sales"], {"column": "sales"}, "mlp"),
+        (["table_file:gaps.csv", "--target", "kind"], {"missing": "impute"}, "mlp"),
         (["table_file:rows.csv", "--target", "kind"], {"target": "kind", "targets": "class"},
          "mlp"),
         (["table_file:rows.csv", "--target", "price"], {"target": "price", "targets": "numbers"},
@@ -73,6 +79,8 @@ def test_data_of_ones_own_are_named_by_their_path(place, flags, data, model):
         (["table_file:rows.csv"], "--target: say which column .* has: years, price, kind"),
         (["table_file:rows.csv", "--target", "prize"], "did you mean 'price'"),
         (["table_file:row.csv", "--target", "price"], "no data in 'row.csv'"),
+        (["series:sales.csv"], "--target: say which column .* has: sales, visitors"),
+        (["series:sales.csv", "--target", "sale"], "did you mean 'sales'"),
         (["digits:mine"], "digits has neither a path nor a source"),
         (["digits", "--target", "price"], "--target: is for table_file"),
     ],

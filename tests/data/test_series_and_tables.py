@@ -30,7 +30,7 @@ def places(dataset, train):
 
 @pytest.mark.parametrize("more", [{}, {"limit": 60}, {"window": 12, "horizon": 7}])
 def test_no_window_reaches_from_one_part_into_another(counting, more):
-    config = {**SERIES, "source": "counting.csv", **more}
+    config = {**SERIES, "source": "counting.csv", "column": "value", **more}
     dataset = load(config, counting)
     train, validation = split(dataset.examples.targets, 0.2, 0, dataset.handling)
     place = places(dataset, train)
@@ -52,12 +52,17 @@ def test_no_window_reaches_from_one_part_into_another(counting, more):
 
 
 def test_only_neighbouring_clusters_of_windows_share_values(counting):
-    dataset = load({**SERIES, "source": "counting.csv"}, counting)
+    dataset = load({**SERIES, "source": "counting.csv", "column": "value"}, counting)
     clusters, span = dataset.test.clusters, 5 + 2
     assert np.bincount(clusters).tolist() == [7, 7, 7, 13]
     for cluster in range(3):
         last, first = (np.flatnonzero(clusters == cluster + i) for i in (0, 2))
         assert not len(first) or last[-1] + span <= first[0]
+
+
+def test_one_of_several_columns_is_never_guessed(counting):
+    with pytest.raises(DataMissingError, match=r"say which column.*`column: value`.*load, value"):
+        load({**SERIES, "source": "counting.csv"}, counting)
 
 
 def test_all_columns_and_a_named_one(counting):

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from harness.data_spec import Form, Kind
-from harness.models.base import ELSEWHERE, Network, Part, Rate, Work
+from harness.models.base import ELSEWHERE, Adapted, Network, Part, Rate, Work
 from harness.pretrained import source_fingerprint
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class TransformersEncoder(Network):
+class TransformersEncoder(Adapted, Network):
     """An encoder of the library transformers, pretrained or drawn anew, with a linear layer on top.
 
     The data must be token ids of its own vocabulary. Only weights in the safetensors format are
@@ -44,6 +44,11 @@ class TransformersEncoder(Network):
     def work(self, form: Form) -> Work:
         """As a small one of six layers of 384 numbers: its size stands in files."""
         return Work(100, 5e6 * form.shape[0])
+
+    @property
+    def drawn(self) -> bool:
+        """See `Adapted`."""
+        return not self.pretrained
 
     def unpackable(self, network: nn.Module) -> str:
         """See `Network`."""

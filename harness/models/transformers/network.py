@@ -59,16 +59,13 @@ def encoder(form: Form, settings: TransformersEncoder) -> Encoder:
         WeightsMissingError: if the source is not to be had.
     """
     from transformers import AutoConfig, AutoModel
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    quiet()
     source, pretrained = settings.source, settings.pretrained
     folder = resolve_source(source, weights=pretrained)
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    for name in _DROPOUTS:
-        if isinstance(getattr(config, name, None), int | float):
-            setattr(config, name, settings.dropout)
-    _check(form, source, config)
+    set_dropout(config, settings.dropout)
+    check_tokens(form, source, config)
     options = {"dtype": torch.float32, "trust_remote_code": False}
     if pretrained:
         network = AutoModel.from_pretrained(
@@ -78,15 +75,35 @@ def encoder(form: Form, settings: TransformersEncoder) -> Encoder:
         network = AutoModel.from_config(config, **options)  # type: ignore[no-untyped-call]
     if getattr(network, "pooler", None) is not None:
         network.pooler = None  # its output is not read
+    settings.adapt(network)
     return Encoder(network, form, settings)
 
 
-def _check(form: Form, source: str, config: Any) -> None:
+def quiet() -> None:
+    """Show no bar while weights are read."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def set_dropout(config: Any, rate: float) -> None:
+    """Have an architecture drop the same share wherever it drops any."""
+    for name in _DROPOUTS:
+        if isinstance(getattr(config, name, None), int | float):
+            setattr(config, name, rate)
+
+
+def check_tokens(form: Form, source: str, config: Any) -> None:
+    """Refuse token ids of another vocabulary, and more of them than are read at once.
+
+    Raises:
+        ValueError: naming both numbers.
+    """
     if form.vocabulary != config.vocab_size:
         raise ValueError(
-            f"the data have {form.vocabulary} token ids and the encoder '{source}' knows "
+            f"the data have {form.vocabulary} token ids and the network '{source}' knows "
             f"{config.vocab_size}: the ids of another vocabulary would name other words; encode "
-            "the data with the encoder's own tokens"
+            "the data with the network's own tokens"
         )
     longest = getattr(config, "max_position_embeddings", None)
     if longest is not None and form.shape[0] > longest:

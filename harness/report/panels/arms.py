@@ -144,13 +144,28 @@ def _arm_cells(evidence: Evidence, arm: str) -> list[Cell]:
         for metric in (evidence.primary_metric, evidence.validation_metric)
     ]
     seeds = f"{len(complete)}" if len(complete) == planned else f"{len(complete)} of {planned}"
-    parameters = values_of(complete, "cost.parameters")
+    parameters = sizes_in_words(complete, evidence, arm)
     return [
         *cells,
         Cell(seeds, True),
-        Cell(f"{parameters[0]:,.0f}", True) if len(parameters) else Cell(ABSENT, True, absent),
+        Cell(parameters, True) if parameters else Cell(ABSENT, True, absent),
         _seconds_cell(complete, absent),
     ]
+
+
+def sizes_in_words(rows: pd.DataFrame, evidence: Evidence, arm: str) -> str:
+    """Write how many parameters an arm's network has, with an adapter also how many are trained.
+
+    Empty if no record of the rows says it.
+    """
+    parameters = values_of(rows, "cost.parameters")
+    if not len(parameters):
+        return ""
+    models = [one.workload["model"] for one in evidence.plan.arms if one.name == arm]
+    trained = values_of(rows, "cost.trained_parameters")
+    adapted = len(trained) and any(model.get("adapter") for model in models)
+    whole = f"{parameters[0]:,.0f}"
+    return f"{whole} ({trained[0]:,.0f} trained)" if adapted else whole
 
 
 def _seconds_cell(rows: pd.DataFrame, absent: str) -> Cell:

@@ -1,0 +1,62 @@
+"""A batch computed in parts, whose gradients are added up before the step is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from harness.tasks.base import Batch, State
+from harness.train.data_parallel import counted
+
+Follow = Callable[[str, list[Tensor]], None]
+"""Takes a step of a part's optimizer along its gradients."""
+
+
+def step_in_parts(
+    step: Callable[[State, Batch], Mapping[str, Tensor]],
+    state: Callable[[Follow], State],
+    batch: Batch,
+    parts: int,
+    follow: Follow,
+) -> dict[str, Tensor]:
+    """Take the step of a supervised task with the memory of a part of the batch.
+
+    Each part's gradient counts as many times as it has targets, so that their sum is that of the
+    mean loss of the whole batch.
+
+    Args:
+        step: of the task.
+        state: of the trial, for what follows gradients.
+        batch: the whole one.
+        parts: in how many it is computed; fewer where it has fewer examples.
+        follow: is called once, with the gradient of the whole batch.
+
+    Returns:
+        The losses of the whole batch, each of shape ().
+    """
+    sums: dict[str, list[Tensor]] = {}
+    losses: dict[str, Tensor] = {}
+    total = counted(batch.targets[None])
+    pairs = zip(batch.inputs.tensor_split(parts), batch.targets.tensor_split(parts), strict=True)
+    for inputs, targets in pairs:
+        weight = counted(targets[None]) / total if len(targets) and total else 0.0
+        if not weight:
+            continue
+
+        def add(part: str, gradients: list[Tensor], weight: float = weight) -> None:
+            scaled = [gradient * weight for gradient in gradients]
+            before = sums.get(part)
+            sums[part] = scaled if before is None else _added(before, scaled)
+
+        found: Any = step(state(add), Batch(inputs, targets))
+        for name, value in found.items():
+            losses[name] = losses.get(name, 0.0) + value.detach() * weight
+    for part, gradients in sums.items():
+        follow(part, gradients)
+    return losses
+
+
+def _added(some: list[Tensor], more: list[Tensor]) -> list[Tensor]:
+    return [one + other for one, other in zip(some, more, strict=True)]
