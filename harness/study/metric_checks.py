@@ -23,7 +23,13 @@ from harness.study.claims import Test
 from harness.study.contrasts import compared
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
-from harness.study.loss_checks import OF_BATCHES, incomparable_losses, other_labels
+from harness.study.loss_checks import (
+    OF_BATCHES,
+    incomparable_losses,
+    measured_otherwise,
+    other_labels,
+    probes_of,
+)
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
@@ -53,12 +59,14 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             missing(test.metric, looked_at, study, arms)
             or incomparable_losses(test.metric, followed, looked_at)
             or other_labels(followed, looked_at)
+            or measured_otherwise(test.metric, looked_at, study.probes)
         )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
             continue
         for key, message in (
             ("metric", _no_share(test)),
+            ("diverged", _no_value(test, study, looked_at)),
             ("spread_over_seeds", _no_ratio(test, study)),
             (test.hypothesis.name, _undecidable(test, study, looked_at)),
         ):
@@ -118,14 +126,10 @@ def _unreported(
 def _followed(metric: str, study: Study, looked_at: Sequence[Arm]) -> str:
     """Return the metric that another one is made of, as the epochs until a target; or itself."""
     split, _, name = metric.partition(".")
-    if split == "probe" and any(name in probe.of_loss for probe in study.probes):
+    probes = probes_of(metric, looked_at, study.probes) if split == "probe" else []
+    if any(name in probe.of_loss for probe in probes):
         return OF_BATCHES
-    asked: list[str | None] = [
-        probe.metric
-        for probe in study.probes
-        if isinstance(probe, CurveProbe)
-        and any(metric == f"probe.{name}" for name in probe.measures)
-    ]
+    asked = [probe.metric for probe in probes if isinstance(probe, CurveProbe)]
     if metric == "search.best" and study.search is not None:
         asked.append(study.search.metric)
     if not asked:
@@ -163,6 +167,21 @@ def _no_share(test: Test) -> str | None:
         return f"{DIVERGED} is 0 or 1: only its mean over seeds, a share, says something"
     if not all(map(math.isfinite, test.measure.reach(0.0, 1.0))):
         return f"{DIVERGED} is 0 or 1, which no {test.measure.name} can be made of; take a contrast"
+    return None
+
+
+def _no_value(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
+    """Say that a diverged trial cannot count as such a number of a metric."""
+    if test.diverged is None:
+        return None
+    low, high = _range_of(test, study, looked_at)
+    if not low <= test.diverged <= high:
+        shown = (
+            f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
+        )
+        return f"a diverged trial cannot count as {test.diverged:g}: {test.metric} {shown}"
+    if test.measure.needs_logarithm and test.diverged <= 0 and not test.spread_over_seeds:
+        return f"{test.diverged:g} has no logarithm, which the {test.measure.name} is made of"
     return None
 
 
@@ -224,12 +243,11 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
     ranges = ranges or [RANGES.get(name, (0.0, math.inf))]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if split == "probe":
-        known = [probe.measures[name].bounds for probe in study.probes if name in probe.measures]
+        probes = probes_of(test.metric, looked_at, study.probes)
+        known = [probe.measures[name].bounds for probe in probes]
         low, high = known[0] if known else _ANY
     if split in _DIFFERENCES:
         low, high = low - high, high - low
-    if test.diverged is not None:
-        low, high = min(low, test.diverged), max(high, test.diverged)
     return low, high
 
 
