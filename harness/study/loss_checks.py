@@ -37,7 +37,7 @@ def incomparable_losses(claimed: str, metric: str, looked_at: Sequence[Arm]) -> 
     if metric != OF_BATCHES and not metric.endswith(".loss"):
         return None
     found = {
-        arm.name: _measured(metric, arm.workload)
+        arm.name: loss_measured(metric, arm.workload)
         for arm in looked_at
         if arm.workload["training"] is None and not is_simple(arm.workload["model"])
     }
@@ -130,7 +130,7 @@ def _own_function(name: str, arm: Arm) -> Mapping[str, Any]:
     return {} if function is None else {f"metrics.{name}": function}
 
 
-def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | None:
+def loss_measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return what decides which number the loss of a trial is; None if the task has no one loss."""
     task = task_learned(workload)
     if not isinstance(task, Supervised):
