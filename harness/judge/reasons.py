@@ -33,7 +33,7 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
         return (
             f"all {found.n} numbers are equal, which does not show how much they vary, and"
             f" {lead.test.metric} is not known to be the same whatever the {unit}"
-            + ("" if unit == "data set" else " (if it is, say `deterministic: true`)")
+            + ("" if unit == "data set" else _known(lead, unit))
         )
     level = f"the {100 * found.level:.4g}% interval"
     text = {
@@ -63,6 +63,12 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
     if any(part.test.metric.startswith("validation.") for part in parts):
         text += "; a validation metric is of the epoch that it chose, so it may flatter"
     return text
+
+
+def _known(lead: TestResult, unit: str) -> str:
+    if lead.test.deterministic:
+        return f" (`deterministic: true` is wrong: single arms have other numbers on other {unit}s)"
+    return " (if it is, say `deterministic: true`)"
 
 
 def _lone_seeds(parts: Sequence[TestResult]) -> str:

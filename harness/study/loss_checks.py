@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.augmentations import augmentations
 from harness.augmentations.base import Mixing
-from harness.formatting import level_text
+from harness.data import data_of
+from harness.formatting import level_text, listed
 from harness.identity import selecting_metric, task_learned
 from harness.losses import loss_of
 from harness.models import is_simple
@@ -76,6 +77,36 @@ def other_labels(metric: str, looked_at: Sequence[Arm]) -> str | None:
                 f" (`data.label_noise`: {shares[first]:g} and {share:g}, of validation examples"
                 " too); compare a metric of the test split, whose labels are never changed"
             )
+    return None
+
+
+def other_classes(metric: str, sides: Sequence[Sequence[Arm]]) -> str | None:
+    """Say that a cross entropy is compared over other numbers of classes, as of two vocabularies.
+
+    Guessing among fewer classes costs less, so that the difference says nothing of the networks.
+
+    Args:
+        metric: of the claim, or what it is made of.
+        sides: the arms of each side of the claim.
+    """
+    if metric.partition(".")[2] not in ("loss", "bits"):
+        return None
+    first: tuple[list[int], Arm] | None = None
+    for side in sides:
+        if any(arm.workload["training"] is not None for arm in side):
+            return None
+        data = [data_of(arm.workload["data"]) for arm in side]
+        if any(one.guessed or one.kind == "numbers" for one in data):
+            return None
+        counts = sorted({one.form.outputs for one in data})
+        if first is not None and counts != first[0]:
+            one, two = (listed([f"{n:,}" for n in numbers]) for numbers in (first[0], counts))
+            return (
+                f"{metric} is of {one} classes in the arm '{first[1].name}' and of {two} in"
+                f" '{side[0].name}', and guessing among fewer costs less; compare arms whose data"
+                " have the same classes, or their accuracies"
+            )
+        first = first or (counts, side[0])
     return None
 
 

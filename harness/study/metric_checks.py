@@ -27,6 +27,7 @@ from harness.study.loss_checks import (
     OF_BATCHES,
     incomparable_losses,
     measured_otherwise,
+    other_classes,
     other_labels,
     probes_of,
 )
@@ -51,7 +52,8 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
     """Find metrics that an arm does not have, and hypotheses that no numbers can decide."""
     problems = []
     for where, test in tests_of(study):
-        looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
+        sides = compared(test, study, arms).sides
+        looked_at = [arm for side in sides for arm in side]
         of_search = test.metric.startswith("search.")
         missing = no_search_metric if of_search else _unreported
         followed = _followed(test.metric, study, looked_at)
@@ -59,6 +61,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             missing(test.metric, looked_at, study, arms)
             or incomparable_losses(test.metric, followed, looked_at)
             or other_labels(followed, looked_at)
+            or other_classes(followed, sides)
             or measured_otherwise(test.metric, looked_at, study.probes)
         )
         if unknown:
