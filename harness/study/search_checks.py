@@ -241,7 +241,7 @@ def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:
 
 def _unlike_candidates(search: Search, arms: Sequence[Arm], spaces: Mapping[str, Space]) -> Found:
     """Find settings that change what the score of a candidate means, so that no winner is one."""
-    told = set()
+    told = set[str]()
     for arm in arms:
         if arm.workload["training"] is not None:
             continue  # what its settings do is not known
@@ -261,7 +261,7 @@ def _why_unlike(search: Search, arm: Arm, path: str, values: Sequence[Any]) -> s
     if path.partition(".")[0] not in ("data", "loss"):
         return None
     metric = search.metric or selecting_metric(arm.workload)
-    scores = set()
+    scores = set[Any]()
     for value in values:
         with suppress(ValidationError, KeyError, AttributeError):
             workload = candidate_workload(arm, {path: value})
