@@ -92,6 +92,18 @@ def sides_per_seed(test: Test, evidence: Evidence, seeds: int) -> list[Numbers]:
     return [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
 
 
+def varies_by_seed(test: Test, evidence: Evidence, seeds: int) -> bool:
+    """Whether any arm that a test looks at has other numbers on other seeds, beyond rounding."""
+    rows, _ = evidence.sample(test.metric, seeds)
+    if test.metric not in rows:
+        return False
+    for arm in involved_arms(test, evidence.plan):
+        values = rows.loc[rows["arm"] == arm.name, test.metric].dropna().to_numpy(np.float64)
+        if len(values) and not np.allclose(values, values[0], rtol=1e-9, atol=0.0):
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class _Sample:
     """The confirmation trials that a test may use."""

@@ -33,7 +33,7 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
         return (
             f"all {found.n} numbers are equal, which does not show how much they vary, and"
             f" {lead.test.metric} is not known to be the same whatever the {unit}"
-            + ("" if unit == "data set" else " (if it is, say `deterministic: true`)")
+            + ("" if unit == "data set" else _known(lead, unit))
         )
     level = f"the {100 * found.level:.4g}% interval"
     text = {
@@ -74,6 +74,12 @@ def _unlike_a_mean(parts: Sequence[TestResult]) -> str:
     if any(part.sign_flip is None for part in parts):
         return "; a seed counts as 0 or 1, and the interval is that of a share, no t interval"
     return ""
+
+
+def _known(lead: TestResult, unit: str) -> str:
+    if lead.test.deterministic:
+        return f" (`deterministic: true` is wrong: single arms have other numbers on other {unit}s)"
+    return " (if it is, say `deterministic: true`)"
 
 
 def _lone_seeds(parts: Sequence[TestResult]) -> str:

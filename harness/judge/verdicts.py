@@ -24,6 +24,7 @@ from harness.judge.measures import (
     describe_measure,
     involved_arms,
     numbers_per_seed,
+    varies_by_seed,
 )
 from harness.judge.reasons import reason_of
 from harness.judge.repeats import independent, searches_behind, seeds_of_one
@@ -182,7 +183,8 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     spends = (lambda end: end) if is_timed(test.metric) else rules.share  # blocks are seen once
     end = spends(alone)
     of_data = test.generalize_over is not None  # what no seed changes, a data set may
-    fixed = not of_data and (test.deterministic or metric_of(test.metric).deterministic)
+    said = test.deterministic and not varies_by_seed(test, evidence, rules.seeds)
+    fixed = not of_data and (said or metric_of(test.metric).deterministic)
     searches = searches_behind(test, evidence.plan)
     as_share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
     over_both = None

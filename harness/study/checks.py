@@ -29,8 +29,14 @@ MOST_ARMS = 200_000
 
 
 def check_names(study: Study, document: Document) -> list[Problem]:
-    """Find claim ids used twice, a simple baseline for other data, and too few seeds."""
+    """Find names that are taken, a simple baseline for other data, and too few seeds."""
     problems = []
+    if study.study == "published":
+        message = "`published` is the folder of the pages that are kept with the code"
+        problems.append(document.problem(("study",), message))
+    if "default" in study.profiles:
+        message = "`default` is the name of the study as it stands; call this profile otherwise"
+        problems.append(document.problem(("profiles", "default"), message, at_key=True))
     seen: dict[str, int] = {}
     for i, claim in enumerate(study.claims):
         if claim.id in seen:

@@ -1,4 +1,4 @@
-"""Which arms cannot be compared: what they minimize, or what counts as right, is not the same."""
+"""Arms that cannot be compared: they minimize, take for right or measure something else."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 from harness.augmentations import augmentations
 from harness.augmentations.base import Mixing
-from harness.identity import task_learned
+from harness.data import data_of
+from harness.formatting import level_text, listed
+from harness.identity import selecting_metric, task_learned
 from harness.losses import loss_of
 from harness.models import is_simple
-from harness.study.design import Arm
+from harness.probes import CurveProbe, Probe
+from harness.study.design import Arm, select
 from harness.tasks.base import Supervised
 from harness.trial import canonical_json
 
@@ -25,8 +28,9 @@ IN_TRAINING = ("train.loss", "gap.loss")
 def incomparable_losses(claimed: str, metric: str, looked_at: Sequence[Arm]) -> str | None:
     """Say that two arms are compared by losses that differ; None if they are not.
 
-    Losses of two kinds have two units. One loss with other smoothing, other class weights or mixed
-    examples reports the same number of validation and test examples, and another one in training.
+    Losses of two kinds have two units. One loss with other smoothing, other class weights, mixed
+    examples or a teacher reports the same number of validation and test examples, and another one
+    in training.
 
     Args:
         claimed: metric of the claim.
@@ -36,7 +40,7 @@ def incomparable_losses(claimed: str, metric: str, looked_at: Sequence[Arm]) -> 
     if metric != OF_BATCHES and not metric.endswith(".loss"):
         return None
     found = {
-        arm.name: _measured(metric, arm.workload)
+        arm.name: loss_measured(metric, arm.workload)
         for arm in looked_at
         if arm.workload["training"] is None and not is_simple(arm.workload["model"])
     }
@@ -125,7 +129,88 @@ def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
     return None
 
 
-def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | None:
+def other_classes(metric: str, sides: Sequence[Sequence[Arm]]) -> str | None:
+    """Say that a cross entropy is compared over other numbers of classes, as of two vocabularies.
+
+    Guessing among fewer classes costs less, so that the difference says nothing of the networks.
+
+    Args:
+        metric: of the claim, or what it is made of.
+        sides: the arms of each side of the claim.
+    """
+    if metric.partition(".")[2] not in ("loss", "bits"):
+        return None
+    first: tuple[list[int], Arm] | None = None
+    for side in sides:
+        if any(arm.workload["training"] is not None for arm in side):
+            return None
+        data = [data_of(arm.workload["data"]) for arm in side]
+        if any(one.guessed or one.kind == "numbers" for one in data):
+            return None
+        counts = sorted({one.form.outputs for one in data})
+        if first is not None and counts != first[0]:
+            one, two = (listed([f"{n:,}" for n in numbers]) for numbers in (first[0], counts))
+            return (
+                f"{metric} is of {one} classes in the arm '{first[1].name}' and of {two} in"
+                f" '{side[0].name}', and guessing among fewer costs less; compare arms whose data"
+                " have the same classes, or their accuracies"
+            )
+        first = first or (counts, side[0])
+    return None
+
+
+def measured_otherwise(
+    metric: str, looked_at: Sequence[Arm], probes: Sequence[Probe]
+) -> str | None:
+    """Say that one name stands for what other settings of a probe, or two functions, measure.
+
+    Args:
+        metric: of the claim.
+        looked_at: the arms that the claim compares.
+        probes: of the study.
+    """
+    split, _, name = metric.partition(".")
+    ways = {
+        arm.name: _probed(name, arm, probes) if split == "probe" else _own_function(name, arm)
+        for arm in looked_at
+    }
+    first = next(iter(ways))
+    for other, way in ways.items():
+        for key in ways[first] | way:
+            one, two = ways[first].get(key), way.get(key)
+            if one != two:
+                return (
+                    f"{metric} is not measured alike in the arms '{first}' and '{other}' (`{key}`:"
+                    f" {level_text(one)} and {level_text(two)}); measure both in the same way,"
+                    " or give the metrics two names"
+                )
+    return None
+
+
+def probes_of(metric: str, looked_at: Sequence[Arm], probes: Sequence[Probe]) -> list[Probe]:
+    """Return the probes that give a metric `probe.NAME` of any of these arms."""
+    name = metric.removeprefix("probe.")
+    return [p for p in probes if name in p.measures and (not p.on or select(looked_at, p.on))]
+
+
+def _probed(name: str, arm: Arm, probes: Sequence[Probe]) -> Mapping[str, Any]:
+    """Return how a probe measures something of an arm, but not of how many seeds it shows more."""
+    for probe in probes_of(name, [arm], probes):
+        found = {"name": probe.name} | probe.model_dump(mode="json", exclude={"on", "seeds"})
+        if isinstance(probe, CurveProbe):
+            found["metric"] = probe.metric or selecting_metric(arm.workload)
+        return found
+    return {}
+
+
+def _own_function(name: str, arm: Arm) -> Mapping[str, Any]:
+    """Return which function computes a metric of one's own; nothing where the harness does."""
+    said = arm.workload["metrics"].get(name)
+    function = said.get("function") if isinstance(said, Mapping) else said
+    return {} if function is None else {f"metrics.{name}": function}
+
+
+def loss_measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return what decides which number the loss of a trial is; None if the task has no one loss."""
     task = task_learned(workload)
     if not isinstance(task, Supervised):
@@ -137,4 +222,5 @@ def _measured(metric: str, workload: Mapping[str, Any]) -> tuple[str, ...] | Non
     if metric not in IN_TRAINING:
         return (kind,)
     mixed = [one for one in augmentations(workload.get("augmentation")) if isinstance(one, Mixing)]
-    return (kind, *(canonical_json(one.model_dump(mode="json")) for one in (loss, *mixed)))
+    taught = [canonical_json([workload["task"], workload.get("uses")])] if task.needs else []
+    return (kind, *taught, *(canonical_json(one.model_dump(mode="json")) for one in (loss, *mixed)))

@@ -27,9 +27,12 @@ from harness.study.document import Document, Path_
 from harness.study.loss_checks import (
     OF_BATCHES,
     incomparable_losses,
+    measured_otherwise,
+    other_classes,
     other_labels,
     other_scales,
     other_tokens,
+    probes_of,
 )
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
@@ -52,7 +55,8 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
     """Find metrics that an arm does not have, and hypotheses that no numbers can decide."""
     problems = []
     for where, test in tests_of(study):
-        looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
+        sides = compared(test, study, arms).sides
+        looked_at = [arm for side in sides for arm in side]
         of_search = test.metric.startswith("search.")
         missing = no_search_metric if of_search else _unreported
         followed = _followed(test.metric, study, looked_at)
@@ -62,12 +66,15 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             or other_labels(followed, looked_at)
             or other_scales(test.metric, looked_at)
             or other_tokens(followed, looked_at)
+            or other_classes(followed, sides)
+            or measured_otherwise(test.metric, looked_at, study.probes)
         )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
             continue
         for key, message in (
             ("metric", _no_share(test) or _no_crossing_of_shares(test, looked_at)),
+            ("diverged", _no_value(test, study, looked_at)),
             ("spread_over_seeds", _no_ratio(test, study)),
             (test.hypothesis.name, _undecidable(test, study, looked_at)),
         ):
@@ -129,14 +136,10 @@ def _unreported(
 def _followed(metric: str, study: Study, looked_at: Sequence[Arm]) -> str:
     """Return the metric that another one is made of, as the epochs until a target; or itself."""
     split, _, name = metric.partition(".")
-    if split == "probe" and any(name in probe.of_loss for probe in study.probes):
+    probes = probes_of(metric, looked_at, study.probes) if split == "probe" else []
+    if any(name in probe.of_loss for probe in probes):
         return OF_BATCHES
-    asked: list[str | None] = [
-        probe.metric
-        for probe in study.probes
-        if isinstance(probe, CurveProbe)
-        and any(metric == f"probe.{name}" for name in probe.measures)
-    ]
+    asked = [probe.metric for probe in probes if isinstance(probe, CurveProbe)]
     if metric == "search.best" and study.search is not None:
         asked.append(study.search.metric)
     if not asked:
@@ -199,6 +202,21 @@ def _beyond_the_levels(test: Test, study: Study) -> str | None:
     return None
 
 
+def _no_value(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
+    """Say that a diverged trial cannot count as such a number of a metric."""
+    if test.diverged is None:
+        return None
+    low, high = _range_of(test, study, looked_at)
+    if not low <= test.diverged <= high:
+        shown = (
+            f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
+        )
+        return f"a diverged trial cannot count as {test.diverged:g}: {test.metric} {shown}"
+    if test.measure.needs_logarithm and test.diverged <= 0 and not test.spread_over_seeds:
+        return f"{test.diverged:g} has no logarithm, which the {test.measure.name} is made of"
+    return None
+
+
 def _no_ratio(test: Test, study: Study) -> str | None:
     """A distance from the median is zero for the seed in the middle, which has no logarithm."""
     logarithm, unit, counts = test.measure.needs_logarithm, "seeds", study.looks
@@ -257,12 +275,11 @@ def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float
     ranges = ranges or [RANGES.get(name, (0.0, math.inf))]
     low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if split == "probe":
-        known = [probe.measures[name].bounds for probe in study.probes if name in probe.measures]
+        probes = probes_of(test.metric, looked_at, study.probes)
+        known = [probe.measures[name].bounds for probe in probes]
         low, high = known[0] if known else _ANY
     if split in _DIFFERENCES:
         low, high = low - high, high - low
-    if test.diverged is not None:
-        low, high = min(low, test.diverged), max(high, test.diverged)
     return low, high
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
+from harness.data import data_of
 from harness.errors import Problem, nearest
-from harness.identity import task_learned
+from harness.identity import selecting_metric, task_learned
 from harness.levels import is_among
 from harness.samplers.base import Space, kind_of
-from harness.study.design import Arm, value_at
+from harness.study.design import Arm, is_within, value_at
 from harness.study.document import Document, Path_
 from harness.study.explain import explain
+from harness.study.loss_checks import loss_measured
 from harness.study.model import Study
 from harness.study.sampler_checks import unequal_searches
 from harness.study.search import Dimension, Search
@@ -32,6 +35,19 @@ from harness.study.workload import Workload
 Found = Iterator[tuple[Path_, str]]
 SelectorProblem = Callable[[Mapping[str, Any], Study, Sequence[Arm]], str | None]
 UNKNOWN = "extra_forbidden"
+OTHER_VALIDATION = tuple(
+    f"data.{name}"
+    for name in (
+        "label_noise",
+        "leak",
+        "imbalance",
+        "limit",
+        "validation_fraction",
+        "name",
+        "source",
+    )
+)
+"""Settings that decide which examples, or which labels of them, a candidate is validated on."""
 
 
 def check_search(
@@ -59,6 +75,7 @@ def check_search(
         unequal_searches(study, arms, spaces),
         _budget_problems(study, arms, spaces),
         _metric_problems(search, arms),
+        _unlike_candidates(search, arms, spaces),
     ):
         for below, message in found:
             problem = document.problem(("search", *below), message)
@@ -220,3 +237,39 @@ def _metric_problems(search: Search, arms: Sequence[Arm]) -> Found:
                 f"{arm.workload['data']['name']} is measured by {listed}{nearest(name, known)}",
             )
             return
+
+
+def _unlike_candidates(search: Search, arms: Sequence[Arm], spaces: Mapping[str, Space]) -> Found:
+    """Find settings that change what the score of a candidate means, so that no winner is one."""
+    told = set[str]()
+    for arm in arms:
+        if arm.workload["training"] is not None:
+            continue  # what its settings do is not known
+        for path in sorted(set(spaces[arm.name]) - told):
+            message = _why_unlike(search, arm, path, kind_of(spaces[arm.name][path])[1])
+            if message:
+                told.add(path)
+                yield ("space", path), message
+
+
+def _why_unlike(search: Search, arm: Arm, path: str, values: Sequence[Any]) -> str | None:
+    if any(is_within(path, setting) for setting in OTHER_VALIDATION):
+        return (
+            "decides on which examples and labels a candidate is validated, so that the easiest"
+            " would win; vary it by a factor"
+        )
+    if path.partition(".")[0] not in ("data", "loss"):
+        return None
+    metric = search.metric or selecting_metric(arm.workload)
+    scores = set[Any]()
+    for value in values:
+        with suppress(ValidationError, KeyError, AttributeError):
+            workload = candidate_workload(arm, {path: value})
+            loss = loss_measured(metric, workload) if metric.endswith(".loss") else None
+            scores.add((loss, data_of(workload["data"]).form.outputs))
+    if len(scores) > 1:
+        return (
+            f"changes what {metric} means, by which candidates are compared; vary it by a factor,"
+            " or search by a metric that all report alike"
+        )
+    return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.errors import Problem, nearest
-from harness.formatting import listed
+from harness.formatting import level_text, listed
 from harness.identity import task_learned
 from harness.models import is_simple
 from harness.study.design import Arm, OnError, below, checked_workload
@@ -135,6 +135,7 @@ def _wrong_uses(
                 yield document.problem(where, f"{who}: {message}")
         for role, name in sources.items():
             message = _why_not(task, role, name, stages[name])
+            message = message or _other_classes(task, role, name, stages[name], workload)
             if is_simple(workload["model"]) and role not in ("initial", "classifier"):
                 message = f"{workload['model']['name']} makes no use of stages"
             if message and message not in seen:
@@ -165,6 +166,22 @@ def _why_not(task: Task, role: str, name: str, stage: Mapping[str, Any]) -> str:
     if product == "samples" and not labelled:
         return f"the samples of the stage '{name}' have no targets that {task.name} could learn"
     return ""
+
+
+def _other_classes(
+    task: Task, role: str, name: str, stage: Mapping[str, Any], workload: Mapping[str, Any]
+) -> str:
+    """Say that a stage tells other classes of the same data apart, or numbers them otherwise."""
+    its, own = stage["data"], workload["data"]
+    if task.takes[role] != "predictions" or its["name"] != own["name"]:
+        return ""
+    taught, learnt = (level_text(data.get("classes") or "all") for data in (its, own))
+    if taught == learnt:
+        return ""
+    return (
+        f"the stage '{name}' tells the classes {taught} apart and its student {learnt}, so that its"
+        " answers would mean other classes; give both the same `data.classes`"
+    )
 
 
 def given_by(workload: Mapping[str, Any]) -> tuple[str, ...]:

@@ -303,6 +303,17 @@ def test_equal_numbers_decide_only_where_no_seed_can_change_them(made):
     assert (verdict.verdict, verdict.p_corrected) == ("supported", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("measure", "expects", "effect"),
+    [("contrast", "within: 0.01", 0.0), ("ratio", "between: [0.9, 1.1]", 1.0)],
+)
+def test_what_is_wrongly_called_deterministic_decides_nothing(made, measure, expects, effect):
+    text = GREATER.replace("greater_by: 0.05", f"deterministic: true, {expects}")
+    (verdict,) = judge(made(text.replace("contrast", measure), lambda arm, seed: 0.5 + seed / 16))
+    assert (verdict.verdict, verdict.effect) == ("inconclusive", effect)
+    assert "`deterministic: true` is wrong: single arms have other numbers" in verdict.reason
+
+
 def test_a_validation_metric_is_said_to_flatter(made):
     text = GREATER.replace("test.accuracy", "validation.accuracy")
     assert "may flatter" in judge(made(text, accuracy, metric="validation.accuracy"))[0].reason

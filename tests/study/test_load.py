@@ -68,6 +68,8 @@ BAD = [
     ("profiles/more", {"seeed": 6}, "unknown key 'seeed'; did you mean 'seeds'"),
     ("profiles/more", ["seeds"], "expected a mapping"),
     ("profiles/more", {"seeds.x": 6}, "leads through a plain value"),
+    ("study", "published", "is the folder of the pages"),
+    ("profiles/default", {"seeds": 6}, "is the name of the study as it stands"),
     ("claims/1/id", "relu-beats-sigmoid", "is already used by"),
     ("claims/0/contrast", {"activation": ["relu", "sigmoyd"]}, "did you mean 'sigmoid'"),
     ("claims/0/contrast", {"activations": ["relu", "tanh"]}, "did you mean 'activation'"),

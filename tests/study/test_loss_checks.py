@@ -7,15 +7,24 @@ from harness.study import InputError, load_study
 SMOOTH = {"name": "cross_entropy", "label_smoothing": 0.1}
 
 
+MODEL = {"name": "mlp", "depth": 1, "width": 4}
+
+
 def problems(
-    metric: str, changed: dict, data: str | dict = "digits", more: dict | None = None, **claim
+    metric: str,
+    changed: dict,
+    data: str | dict = "digits",
+    more: dict | None = None,
+    workload: dict | None = None,
+    third: dict | None = None,
+    **claim,
 ) -> list[str]:
     study = {
         **(more or {}),
         "study": "losses",
         "question": "Which?",
-        "workload": {"data": data, "model": {"name": "mlp", "depth": 1, "width": 4}, "epochs": 2},
-        "arms": {"one": {}, "other": changed},
+        "workload": {"data": data, "model": MODEL, "epochs": 2, **(workload or {})},
+        "arms": {"one": {}, "other": changed} | ({"third": third} if third else {}),
         "seeds": 8,
         "claims": [
             {
@@ -104,6 +113,65 @@ def test_what_is_made_of_losses_that_differ_is_not_compared(metric, more):
     assert problems(metric, {"model.dropout": 0.5}, more=more) == []
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"task": {"name": "distillation"}, "uses": {"teacher": "large"}},
+        {"task": {"name": "distillation", "temperature": 1.0}, "uses": {"teacher": "large"}},
+    ],
+)
+def test_a_training_loss_that_a_teacher_is_part_of_is_not_compared(changed):
+    more = {"stages": {"large": {"model.width": 16, "task": "classification"}}}
+    for metric in ("train.loss", "gap.loss"):
+        (said,) = problems(metric, changed, more=more)
+        assert f"{metric} is not the same number in the arms 'one' and 'other'" in said
+    assert problems("test.loss", changed, more=more) == []
+
+
+TARGET = {"name": "epochs_to_target", "target": 0.5}
+NOISE = {"name": "corruption", "kinds": ["noise"], "severities": [1]}
+
+
+@pytest.mark.parametrize(
+    ("metric", "one", "changes", "said"),
+    [
+        ("epochs_to_target", TARGET, {"target": 0.9}, "(`target`: 0.5 and 0.9)"),
+        ("epochs_to_target", TARGET, {"unreached": 9}, "(`unreached`: null and 9.0)"),
+        (
+            "epochs_to_target",
+            TARGET,
+            {"metric": "train.loss"},
+            "(`metric`: validation.accuracy and train.loss)",
+        ),
+        ("corruption_accuracy", NOISE, {"severities": [5]}, "(`severities`: [1] and [5])"),
+    ],
+)
+def test_what_a_probe_measures_otherwise_is_not_compared(metric, one, changes, said):
+    probes = [{**one, "on": {"arm": "one"}}, {**one, **changes, "on": {"arm": "other"}}]
+    found = problems(f"probe.{metric}", {"model.width": 8}, more={"probes": probes})
+    assert len(found) == 1
+    assert f"probe.{metric} is not measured alike in the arms 'one' and 'other' {said}" in found[0]
+    alike = [{**one, "on": {"arm": arm}} for arm in ("one", "other")]
+    assert problems(f"probe.{metric}", {"model.width": 8}, more={"probes": alike}) == []
+
+
+def test_the_probe_of_the_arms_that_are_compared_says_which_loss_counts():
+    probes = [
+        {**TARGET, "on": {"arm": "third"}},
+        {**TARGET, "metric": "validation.loss", "on": {"arm": ["one", "other"]}},
+    ]
+    changed, more = {"loss": "one_hot_squared_error"}, {"probes": probes}
+    (said,) = problems("probe.epochs_to_target", changed, more=more, third={"model.width": 8})
+    assert "is made of validation.loss" in said
+
+
+def test_two_functions_of_one_name_are_not_compared():
+    changed = {"metrics": {"m": "mine:two"}, "model.width": 8}
+    (said,) = problems("test.m", changed, workload={"metrics": {"m": "mine:one"}})
+    assert "test.m is not measured alike" in said
+    assert "(`metrics.m`: mine:one and mine:two)" in said
+
+
 @pytest.mark.parametrize("metric", ["validation.accuracy", "gap.accuracy", "optimism.accuracy"])
 def test_validation_labels_that_differ_in_noise_are_not_compared(metric):
     (said,) = problems(metric, {"data.label_noise": 0.2})
@@ -142,3 +210,15 @@ def test_what_is_in_the_unit_of_a_loss_is_not_compared_over_losses(probe, metric
     if probe == "gradient_norms":  # a quotient of two gradients has no unit
         changed = {"loss": "one_hot_squared_error"}
         assert problems("probe.gradient_ratio_start", changed, more=more) == []
+
+
+def test_a_cross_entropy_over_other_classes_is_not_compared():
+    text = {"name": "characters", "source": "python", "length": 16, "limit": 50}
+    more = {"model": "transformer"}
+    for metric in ("test.loss", "test.bits", "validation.loss"):
+        (said,) = problems(metric, {"data.vocabulary": 20}, text, workload=more)
+        assert f"{metric} is of 100 classes in the arm 'one' and of 20 in 'other'" in said
+    (said,) = problems("test.loss", {"data.classes": [0, 1]})
+    assert "test.loss is of 10 classes in the arm 'one' and of 2 in 'other'" in said
+    assert problems("test.accuracy", {"data.vocabulary": 20}, text, workload=more) == []
+    assert problems("test.loss", {"data.limit": 200}) == []

@@ -163,3 +163,46 @@ def test_a_simple_model_is_searched_over_its_own_settings_only(tmp_path):
     arms = {"simple": {"model": "logistic_regression"}}
     study = load_study(write(tmp_path, search, arms=arms))
     assert list(arm_spaces(study.study.search, study.arms)["simple"]) == ["model.regularization"]
+
+
+@pytest.mark.parametrize(
+    ("path", "dimension", "metric", "message"),
+    [
+        ("data.label_noise", {"uniform": [0.0, 0.5]}, None, "on which examples and labels"),
+        ("data.leak.duplicates", {"uniform": [0.1, 0.5]}, None, "on which examples and labels"),
+        ("data.limit", {"choice": [100, 200]}, None, "on which examples and labels"),
+        ("data.validation_fraction", {"uniform": [0.1, 0.5]}, None, "on which examples and"),
+        (
+            "loss.name",
+            {"choice": ["cross_entropy", "one_hot_squared_error"]},
+            "validation.loss",
+            r"changes what validation\.loss means",
+        ),
+        ("loss.name", {"choice": ["cross_entropy", "one_hot_squared_error"]}, None, None),
+        ("loss.label_smoothing", {"uniform": [0.0, 0.2]}, "validation.loss", None),
+        ("data.normalize", {"choice": [True, False]}, "validation.loss", None),
+        ("data.oversample", {"choice": [True, False]}, None, None),
+    ],
+)
+def test_a_search_changes_nothing_of_what_its_candidates_are_judged_by(
+    tmp_path, path, dimension, metric, message
+):
+    loss = {"name": "cross_entropy", "label_smoothing": 0.1}
+    workload = {"data": "digits", "model": "mlp", "epochs": 9, "loss": loss}
+    search = {"space": {path: dimension}, "candidates": 2, "metric": metric}
+    file = write(tmp_path, search, workload=workload, factors={})
+    if message is None:
+        load_study(file)
+        return
+    with pytest.raises(InputError, match=message) as caught:
+        load_study(file)
+    assert caught.value.problems[0].path == f"search.space.{path}"
+
+
+def test_a_search_does_not_choose_the_alphabet_that_is_predicted(tmp_path):
+    text = {"name": "characters", "source": "python", "length": 16, "limit": 50}
+    search = {"space": {"data.vocabulary": {"choice": [20, 100]}}, "candidates": 2}
+    workload = {"data": text, "model": "transformer", "epochs": 9}
+    file = write(tmp_path, search, workload=workload, factors={}, arms={})
+    with pytest.raises(InputError, match=r"changes what validation\.loss means"):
+        load_study(file)

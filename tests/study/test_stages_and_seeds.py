@@ -104,3 +104,12 @@ def test_looks_end_with_the_last_seed(tmp_path):
     assert (study.first_seeds, study.most_seeds) == (8, 20)
     file.write_text(STUDY)
     assert load_study(file).study.looks == (8,)
+
+
+@pytest.mark.parametrize("own", ["[6, 5]", "[0, 1]", "null"])
+def test_a_teacher_of_other_classes_is_refused(problem, own):
+    taught = "tuned: {task: {name: distillation}, uses: {teacher: low-digits}, data.classes: %s}"
+    text = STUDY.replace("tuned: {transfer: {from: low-digits}}", taught % own)
+    found = problem(text=text.replace("classes: [0, 1, 2]", "classes: [5, 6]"))
+    assert "arms.tuned.uses.teacher: the stage 'low-digits' tells the classes [5, 6] apart" in found
+    assert "give both the same `data.classes`" in found
