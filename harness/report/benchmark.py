@@ -10,7 +10,7 @@ from harness.figures._benchmark import counted, pictures
 from harness.figures.base import Picture
 from harness.formatting import listed, number, p_text, with_interval
 from harness.ranking.leaderboard import Leaderboard
-from harness.report.blocks import Cell, Table
+from harness.report.blocks import Cell, Table, number_cell
 from harness.report.build import write, write_all
 from harness.report.render import benchmark_markdown, benchmark_page
 from harness.report.svg import svg_file
@@ -63,6 +63,7 @@ class BenchmarkView:
             " mean: of scores rescaled in each data set (0: worst mean, 1: best mean), with its"
             f" 95 % interval over seeds. All methods rank alike: p {p_text(test.p_value)}"
             f" (Friedman), {p_text(test.f_p_value)} (Iman and Davenport).",
+            name="leaderboard-over-data-sets",
         )
 
     @property
@@ -95,6 +96,7 @@ class BenchmarkView:
             " on a data set drawn at random. Between data sets: standard deviation of the true"
             " difference; with seeds only."
             + (f" {left:,} pairs with larger p are left out." if left else ""),
+            name="pairs-of-methods",
         )  # fmt: skip
 
     @property
@@ -102,15 +104,21 @@ class BenchmarkView:
         """Scores by data set and method, shaded within each data set, the best marked."""
         board, scores = self.board, self.board.scores
         rows = []
+        simple = board.trained.simple if board.trained is not None else {}
+        sizes = board.trained.sizes if board.trained is not None else {}
         for j, dataset in enumerate(scores.datasets):
             means = scores.means[:, j]
             spread = means.max() - means.min()
             cells = [Cell(dataset)]
+            cells += [Cell(f"{n:,}", True) for n in sizes.get(dataset, ())] if sizes else []
             for mean, mark in zip(means, board.marks[j], strict=True):
                 place = (mean - means.min()) / spread if spread > 0.0 else 0.5
                 shade = min(int(place * _SHADES), _SHADES - 1)
                 text = f"{number(board.sign * float(mean), 4)} {_MARKS[mark]}".strip()
                 cells.append(Cell(text, True, tone=f"number heat-{shade}"))
+            if simple:
+                score = simple[dataset][1] if dataset in simple else None
+                cells.append(number_cell(score, "none is for such data", 4))
             rows.append(cells)
         marked = any(any(marks) for marks in board.marks)
         note = (
@@ -122,10 +130,12 @@ class BenchmarkView:
         )
         return Table(
             f"Mean {board.metric} by data set, darker is better within its line",
-            ["Data set", *scores.methods],
+            ["Data set", *(["Examples", "Inputs", "Classes"] if sizes else []), *scores.methods,
+             *(["Simple baseline"] if simple else [])],
             rows,
             note,
-        )
+            name="scores-by-data-set",
+        )  # fmt: skip
 
     @property
     def tied(self) -> str:

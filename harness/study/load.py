@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from harness.errors import InputError, Problem, nearest
 from harness.registry import KINDS
 from harness.study.arm_checks import check_arms, check_overrides, check_same_arms, check_words
+from harness.study.benchmark_checks import check_benchmark
 from harness.study.checks import (
     check_factors,
     check_logged,
@@ -208,6 +209,7 @@ def _find_all(
     if not problems:
         problems += check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
         problems += check_generalize(study, arms, merged)
+        problems += check_benchmark(study, arms, merged)
     if not problems:
         problems += check_goals(study, arms, merged)
     return arms, names + problems
