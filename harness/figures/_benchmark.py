@@ -38,8 +38,8 @@ def critical_differences(board: Leaderboard) -> Picture:
     rows, k = board.standings, len(board.standings)
     left = (k + 1) // 2
     heights = 0.55 + 0.13 * len(board.groups)  # of the axis and the bars, in inches
-    name = 0.3 + _LETTER * max(len(row.method) for row in rows)
-    figure = new_figure(_WIDTH + 0.6, heights + _ROW * left + 0.85)
+    name = 0.3 + _LETTER * (5 + max(len(row.method) for row in rows))  # and the rank behind it
+    figure = new_figure(_WIDTH + 1.2, heights + _ROW * left + 0.85)
     axes = new_axes(figure, (name, name, 0.1, 0.5))
     height = heights + _ROW * left + 0.25
     axes.set(xlim=(1 - 0.05 * k, k + 0.05 * k), ylim=(height, 0))

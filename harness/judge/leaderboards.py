@@ -17,7 +17,12 @@ from harness.plan import SIMPLE_BASELINE
 from harness.ranking.leaderboard import Leaderboard, Trained, complete, leaderboard
 from harness.ranking.table_file import ScoreTable
 from harness.study import Arm
-from harness.study.benchmark_checks import data_of_levels
+from harness.study.benchmark_checks import (
+    SECONDS_TO_TARGET,
+    STEP_SECONDS,
+    STEPS_TO_TARGET,
+    data_of_levels,
+)
 from harness.study.generalize_checks import same_data
 from harness.workloads import summary
 
@@ -40,8 +45,15 @@ def leaderboards(evidence: Evidence) -> list[Leaderboard]:
 def not_run(evidence: Evidence) -> int:
     """Return how many trials of the leaderboard have not been run; they are no failures."""
     rows = _rows(evidence)
-    planned = len(_designed(evidence)) * evidence.plan.study.first_seeds
-    return planned - int((rows["state"] != "missing").sum())
+    study = evidence.plan.study
+    planned = len(_designed(evidence)) * study.first_seeds
+    ended = int((rows["state"] != "missing").sum())
+    if study.timing is not None and SECONDS_TO_TARGET in study.design.metrics:
+        planned += len(_designed(evidence)) * study.timing.blocks
+        blocks = evidence.timing
+        named = [arm.name for arm in _designed(evidence)]
+        ended += int((blocks["arm"].isin(named) & (blocks["state"] != "missing")).sum())
+    return planned - ended
 
 
 def _designed(evidence: Evidence) -> list[Arm]:
@@ -57,7 +69,9 @@ def _rows(evidence: Evidence) -> pd.DataFrame:
 
 
 def _leaderboard(evidence: Evidence, metric: str, alpha: float) -> Leaderboard:
-    study, known = evidence.plan.study, evidence.plan.metric(metric)
+    study = evidence.plan.study
+    measured = STEPS_TO_TARGET if metric == SECONDS_TO_TARGET else metric
+    known = evidence.plan.metric(measured)
     if known.goal is None:
         raise InputError(f"nothing says whether a low or a high {metric} is better")
     table, failed = _table(evidence, metric)
@@ -94,9 +108,7 @@ def _table(evidence: Evidence, metric: str) -> tuple[ScoreTable, list[str]]:
             if name not in known:
                 known.append(name)
         mine = rows[rows["arm"] == arm.name]
-        values = mine[metric].where(mine["state"] == "complete") if metric in mine else None
-        if values is None:
-            values = pd.Series(np.nan, index=mine.index)
+        values = _values(evidence, mine, metric)
         failed += [f"{method} on {dataset}"] * int(values.isna().sum())
         turns = (mine["seed"] - study.first_seed) % repeats if repeats > 1 else mine["seed"]
         runs = values.groupby(turns).agg(lambda run: run.mean(skipna=False))
@@ -104,6 +116,18 @@ def _table(evidence: Evidence, metric: str) -> tuple[ScoreTable, list[str]]:
             str(seed): None if np.isnan(value) else float(value) for seed, value in runs.items()
         }
     return table, failed
+
+
+def _values(evidence: Evidence, rows: pd.DataFrame, metric: str) -> pd.Series:
+    """Return a metric of the trials of an arm; NaN where a trial failed or does not have it."""
+    factor = 1.0
+    if metric == SECONDS_TO_TARGET:
+        blocks, metric = evidence.timing, STEPS_TO_TARGET
+        mine = blocks[blocks["arm"].isin(rows["arm"])]
+        factor = float(mine[STEP_SECONDS].median()) if STEP_SECONDS in mine else np.nan
+    if metric not in rows:
+        return pd.Series(np.nan, index=rows.index)
+    return factor * rows[metric].where(rows["state"] == "complete")
 
 
 def _failures(failed: Sequence[str], gone: Sequence[str]) -> str:

@@ -128,7 +128,7 @@ class Leaderboard:
         """Say in a sentence what is settled."""
         settled = [one for one in self.standings if one.settled]
         decided = sum(pair.better != 0 for pair in self.pairs)
-        text = f"{decided or 'No'} of {plural(len(self.pairs), 'pair')} of methods"
+        text = f"{decided or 'None'} of {plural(len(self.pairs), 'pair')} of methods"
         text += f" {'is' if decided < 2 else 'are'} settled over {len(self.scores.datasets)}"
         text += " data sets"
         first = self.standings[0]

@@ -80,7 +80,8 @@ class BenchmarkView:
                 Cell(p_text(pair.p_corrected), True),
                 Cell(with_interval(sign * ends.estimate, low, high), True),
                 Cell(f"{pair.wins} / {pair.ties} / {pair.losses}", True),
-                Cell(f"{pair.improvement:.2f}", True),
+                Cell(with_interval(pair.improvement, pair.improvement_low, pair.improvement_high),
+                     True),
                 Cell(number(ends.between, 2), True),
             ])  # fmt: skip
         left = len(board.pairs) - len(rows)
@@ -93,8 +94,8 @@ class BenchmarkView:
             " data sets, corrected for all pairs (Holm). Difference: mean over data sets like"
             " these, with the data set as random effect, and its 95 % interval, each pair by"
             " itself. Probability of improvement: that a run of the first beats one of the second"
-            " on a data set drawn at random. Between data sets: standard deviation of the true"
-            " difference; with seeds only."
+            " on a data set drawn at random, with its 95 % interval over data sets."
+            " Between data sets: standard deviation of the true difference; with seeds only."
             + (f" {left:,} pairs with larger p are left out." if left else ""),
             name="pairs-of-methods",
         )  # fmt: skip

@@ -145,12 +145,17 @@ class ProfileView:
 
     @property
     def headline(self) -> str:
-        """The counts of verdicts in a sentence."""
+        """The counts of verdicts in a sentence; of a benchmark without claims, what is settled."""
+        boards = self.result.leaderboards
+        if boards and not self.result.verdicts:
+            return boards[0].headline
         return words.headline(self.result.verdicts)
 
     @cached_property
     def best(self) -> str:
-        """The best arm beside the simple baseline, in a sentence."""
+        """The best arm beside the simple baseline, in a sentence; of a benchmark its headline."""
+        if self.result.leaderboards:
+            return self.result.leaderboards[0].headline if self.result.verdicts else ""
         return self.part("the best arm", words.best_in_words, self.evidence) or ""
 
     @cached_property

@@ -19,6 +19,9 @@ from harness.study.model import Study
 from harness.study.search_space import arm_spaces
 from harness.trial import canonical_json
 
+STEPS_TO_TARGET, STEP_SECONDS = "probe.steps_to_target", "timing.step_seconds"
+SECONDS_TO_TARGET = "timing.seconds_to_target"
+"""Steps to the target times the median time of a step in the timing blocks."""
 _OF_ANY_KIND = ("probe", "cost", "outcome", "search", "timing")
 """Metrics whose meaning does not depend on the kind of targets."""
 
@@ -49,10 +52,40 @@ def _problems(study: Study, arms: Sequence[Arm]) -> Iterator[tuple[Path_, str]]:
     yield from _untuned(study, designed)
     yield from _unsuited_baseline(study, data)
     for i, name in enumerate(design.metrics):
-        wrong = unreported(name, designed, study, arms) or _without_goal(name, study, designed)
+        if name == SECONDS_TO_TARGET:
+            yield from _untimed(study, designed, arms, ("design", "metrics", i))
+            continue
+        wrong = _no_scores(name, study) or unreported(name, designed, study, arms)
+        wrong = wrong or _without_goal(name, study, designed)
         if wrong:
             yield ("design", "metrics", i), wrong
     yield from _mixed(study, data)
+
+
+def _no_scores(name: str, study: Study) -> str | None:
+    """Say that a metric is no score of confirmation trials; None where it is one."""
+    split = name.partition(".")[0]
+    if list(study.design.metrics).count(name) > 1:
+        return f"{name} stands here twice"
+    if split in ("search", "timing"):
+        return f"{name} is not measured on seeds; of a time there is {SECONDS_TO_TARGET}"
+    if name in ("cost.seconds", "cost.step_seconds", "cost.joules"):
+        return (
+            f"{name} depends on what is trained beside, so that it ranks nothing;"
+            f" {SECONDS_TO_TARGET} rests on timing blocks"
+        )
+    return None
+
+
+def _untimed(
+    study: Study, designed: Sequence[Arm], arms: Sequence[Arm], place: Path_
+) -> Iterator[tuple[Path_, str]]:
+    """Find out why seconds to the target are not known of each arm."""
+    missing = unreported(STEPS_TO_TARGET, designed, study, arms)
+    if missing:
+        yield place, f"{SECONDS_TO_TARGET} is made of {STEPS_TO_TARGET}: {missing}"
+    elif missing := unreported(STEP_SECONDS, designed, study, arms):
+        yield place, f"{SECONDS_TO_TARGET} is made of {STEP_SECONDS}, by `timing: true`: {missing}"
 
 
 def _without_goal(name: str, study: Study, arms: Sequence[Arm]) -> str | None:

@@ -41,6 +41,7 @@ from harness.study.metric_checks import check_goals, check_metrics
 from harness.study.model import Study
 from harness.study.sampler_checks import check_samplers
 from harness.study.stages import build_stages, check_stages
+from harness.study.suites import expand_suites
 from harness.study.timing_checks import check_timing
 from harness.study.workload import Workload
 
@@ -172,6 +173,7 @@ def _resolve(
     if profile is not None:
         _apply(merged, document.data["profiles"][profile], ("profiles", profile))
     _apply(merged, settings, None)
+    expand_suites(merged)
     problems = check_words(merged, settings)
     if problems:
         raise InputError(problems)
@@ -263,6 +265,19 @@ def _place_of(path: str, paths: Mapping[str, Path_], origin: Path_) -> Path_:
     return exact[-1] if exact else near[0] if near and origin not in near else origin
 
 
+def _allow_suites(factor: dict[str, Any]) -> None:
+    """Let editors know that a suite may stand for the levels of a factor."""
+    factor["properties"]["suite"] = {
+        "type": "string",
+        "description": "instead of levels: data sets by the name of a suite, or the path of one;"
+        " `harness list suites`",
+    }
+    factor["properties"]["without"] = {
+        "type": "array", "items": {"type": "string"}, "description": "of a suite: left out",
+    }  # fmt: skip
+    factor["anyOf"] = [{"required": factor.pop("required")}, {"required": ["suite"]}]
+
+
 def schema(*, registered: bool = False) -> dict[str, Any]:
     """Return the JSON Schema of a study file.
 
@@ -281,6 +296,7 @@ def schema(*, registered: bool = False) -> dict[str, Any]:
     }
     settings = {"type": "object", "additionalProperties": True}
     labels = {"type": "object", "minProperties": 1, "additionalProperties": settings}
+    _allow_suites(found["$defs"]["Factor"])
     found["properties"][MATRIX] = {
         "type": "object",
         "description": "axes whose combinations are profiles: {axis: {label: {path: value}}}; two"

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _PUBLISHED = ("critical-differences", "score-and-cost")
 
 
-class Benchmark(Panel):
+class Leaderboards(Panel):
     """Which places of a benchmark are settled, by which data sets, at what cost."""
 
-    name = "benchmark"
+    name = "leaderboards"
     title = "Leaderboard over data sets"
     order = 15
 
