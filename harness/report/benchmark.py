@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from harness.figures._benchmark import counted, pictures
 from harness.figures.base import Picture
 from harness.formatting import listed, number, p_text, with_interval
 from harness.ranking.leaderboard import Leaderboard
+from harness.ranking.ranks import ranks
 from harness.report.blocks import Cell, Table, number_cell
 from harness.report.build import write, write_all
 from harness.report.render import benchmark_markdown, benchmark_page
@@ -19,6 +22,7 @@ NAME = "benchmark"
 _SHADES = 5
 _MARKS = {"best": "★", "among the best": "●", "": ""}
 _MOST_PAIRS = 200
+_FEWEST_GROUPED = 4
 
 
 class BenchmarkView:
@@ -137,6 +141,37 @@ class BenchmarkView:
             note,
             name="scores-by-data-set",
         )  # fmt: skip
+
+    @property
+    def groups(self) -> Table | None:
+        """Mean ranks on small and large data sets, few and many inputs, two and more classes."""
+        sizes = self.board.trained.sizes if self.board.trained is not None else {}
+        known = [j for j, name in enumerate(self.board.scores.datasets) if name in sizes]
+        of = np.array([sizes[self.board.scores.datasets[j]] for j in known])
+        if len(known) < _FEWEST_GROUPED:
+            return None
+        examples, inputs = (int(np.ceil(np.median(of[:, i]))) for i in (0, 1))
+        ranked, rows = ranks(self.board.scores.means)[:, known], []
+        for says, which in (
+            (f"fewer than {examples:,} examples", of[:, 0] < examples),
+            (f"{examples:,} examples or more", of[:, 0] >= examples),
+            (f"fewer than {inputs:,} inputs", of[:, 1] < inputs),
+            (f"{inputs:,} inputs or more", of[:, 1] >= inputs),
+            ("two classes", of[:, 2] == 2),
+            ("more classes", of[:, 2] > 2),
+        ):
+            if 0 < which.sum() < len(known):
+                means = ranked[:, which].mean(axis=1)
+                cells = [Cell(number(float(mean), 3), True) for mean in means]
+                rows.append([Cell(says), Cell(str(which.sum()), True), *cells])
+        return Table(
+            "Mean rank by kind of data set",
+            ["Data sets with", "Data sets", *self.board.scores.methods],
+            rows,
+            "Halves at the median. Nothing tests these differences: a few data sets are in each"
+            " line, and they differ in more than one thing.",
+            name="ranks-by-kind",
+        )
 
     @property
     def tied(self) -> str:

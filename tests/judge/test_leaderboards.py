@@ -1,13 +1,16 @@
 """From the records of a benchmark to its leaderboards: failures, what is missing or unknown."""
 
+import json
 from dataclasses import replace
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
 
 from harness import api
 from harness.cli.app import run
+from harness.cli.forms import forms
 from harness.errors import InputError
 from harness.judge.leaderboards import leaderboards, not_run
 from harness.ranking.pairs import signed_rank_p
@@ -172,13 +175,16 @@ def test_page_document_python_and_export_say_the_same(done, monkeypatch, tmp_pat
     folder, result = done
     monkeypatch.chdir(folder)
     table = result.leaderboard
-    (document,) = result.to_dict()["leaderboards"]
+    whole = json.loads(json.dumps(result.to_dict()))
+    jsonschema.validate(whole, forms()["run"].json_schema())
+    (document,) = whole["leaderboards"]
     assert list(table.index) == [one["method"] for one in document["standings"]]
     assert list(table["mean_rank"]) == [one["mean_rank"] for one in document["standings"]]
     page = (folder / "reports/bench/index.html").read_text()
     assert document["headline"] in page
     assert "Leaderboard over data sets" in page
     assert "Simple baseline" in page
+    assert "Mean rank by kind of data set" in page
     for name in ("critical-differences", "ranks", "profiles", "score-and-cost"):
         assert (folder / f"reports/bench/figures/default/{name}.png").is_file()
     markdown = (folder / "reports/bench/report.md").read_text()

@@ -50,7 +50,7 @@ def _blocks(report: ProfileView, board: Leaderboard, place: int) -> Iterator[Blo
         None if table is None else replace(table, name=f"{table.name}{suffix}")
         for table in (
             report.part(f"the {what} of the leaderboard", getattr, view, what)
-            for what in ("standings", "heat", "pairs")
+            for what in ("standings", "heat", "groups", "pairs")
         )
     ]
     yield Heading(f"By {board.metric}, {board.goal}")
@@ -59,4 +59,5 @@ def _blocks(report: ProfileView, board: Leaderboard, place: int) -> Iterator[Blo
     yield Items([f"{capitalized(text)}." for text in (*board.notes, *board.unknown)])
     yield tables[1]
     yield from (one for one in pictures if report.encoded(one, one.svgs) is not None)
-    yield Fold("Every pair of methods", [tables[2]]) if tables[2] is not None else None
+    yield tables[2]
+    yield Fold("Every pair of methods", [tables[3]]) if tables[3] is not None else None
