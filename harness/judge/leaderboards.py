@@ -22,6 +22,7 @@ from harness.study.benchmark_checks import (
     STEP_SECONDS,
     STEPS_TO_TARGET,
     data_of_levels,
+    ranked_by,
 )
 from harness.study.generalize_checks import same_data
 from harness.workloads import summary
@@ -38,7 +39,7 @@ def leaderboards(evidence: Evidence) -> list[Leaderboard]:
     study = evidence.plan.study
     if study.datasets is None or not_run(evidence):
         return []
-    metrics = study.design.metrics or [evidence.primary_metric]
+    metrics = ranked_by(study, _designed(evidence))
     return [_leaderboard(evidence, metric, study.alpha / len(metrics)) for metric in metrics]
 
 

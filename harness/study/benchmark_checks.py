@@ -8,12 +8,14 @@ from typing import Any
 from harness.data import data_of
 from harness.errors import Problem
 from harness.formatting import level_text, listed
+from harness.identity import selecting_metric
 from harness.metrics import Metric, metric_of
 from harness.models import network_of
 from harness.study.arm_checks import same_arms
 from harness.study.design import Arm, assignments_of
 from harness.study.document import Document, Path_
 from harness.study.generalize_checks import of_other_kinds, same_data
+from harness.study.loss_checks import incomparable_losses
 from harness.study.metric_checks import unreported
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces
@@ -51,15 +53,37 @@ def _problems(study: Study, arms: Sequence[Arm]) -> Iterator[tuple[Path_, str]]:
         yield ("factors",), f"{listed(names)} are one arm, which would be ranked twice"
     yield from _untuned(study, designed)
     yield from _unsuited_baseline(study, data)
-    for i, name in enumerate(design.metrics):
+    for i, name in enumerate(ranked_by(study, designed)):
+        at: Path_ = ("design", "metrics", i) if design.metrics else ("design",)
         if name == SECONDS_TO_TARGET:
-            yield from _untimed(study, designed, arms, ("design", "metrics", i))
+            yield from _untimed(study, designed, arms, at)
             continue
-        wrong = _no_scores(name, study) or unreported(name, designed, study, arms)
-        wrong = wrong or _without_goal(name, study, designed)
+        wrong = (
+            _no_scores(name, study)
+            or unreported(name, designed, study, arms)
+            or _without_goal(name, study, designed)
+            or _other_losses(name, study, designed)
+        )
         if wrong:
-            yield ("design", "metrics", i), wrong
+            yield at, wrong
     yield from _mixed(study, data)
+
+
+def ranked_by(study: Study, arms: Sequence[Arm]) -> list[str]:
+    """Return the metrics of the leaderboards; unless declared, the test twin of what selects."""
+    if study.design.metrics:
+        return list(study.design.metrics)
+    searched = study.search.metric if study.search is not None else None
+    return ["test." + (searched or selecting_metric(arms[0].workload)).partition(".")[2]]
+
+
+def _other_losses(name: str, study: Study, arms: Sequence[Arm]) -> str | None:
+    """Say which methods on one data set have losses that are not the same number; or None."""
+    by_data: dict[str, list[Arm]] = {}
+    for arm in arms:
+        by_data.setdefault(level_text(arm.levels[str(study.datasets)]), []).append(arm)
+    found = (incomparable_losses(name, name, mine) for mine in by_data.values())
+    return next((wrong for wrong in found if wrong), None)
 
 
 def _no_scores(name: str, study: Study) -> str | None:
@@ -100,7 +124,7 @@ def _without_goal(name: str, study: Study, arms: Sequence[Arm]) -> str | None:
 
 def _mixed(study: Study, data: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Path_, str]]:
     """Find data of different kinds, on which a metric means something else."""
-    names = study.design.metrics or ["test"]
+    names = study.design.metrics or ["test."]
     comparable = all(name.partition(".")[0] in _OF_ANY_KIND for name in names)
     if not comparable and (mixed := of_other_kinds(data)):
         yield ("factors", str(study.datasets)), mixed

@@ -84,6 +84,10 @@ def test_each_is_searched_with_as_many_candidates():
          "made of probe.steps_to_target"),
         ({"design": {"name": "benchmark", "metrics": ["test.accuracy"] * 2}}, "stands here twice"),
         ({"design": {"name": "benchmark", "failures": "ignore"}}, "not one of worst, drop-dataset"),
+        ({"design": {"name": "benchmark", "metrics": ["test.loss"]},
+          "models": {"mlp": MODELS["mlp"],
+                     "one": {"model": "mlp", "loss": {"name": "one_hot_squared_error"}}}},
+         "not the same number in the arms 'mlp-iris' and 'one-iris'"),
         ({"simple_baseline": "ridge"}, "on iris: ridge needs targets of kind numbers"),
     ],
 )  # fmt: skip
