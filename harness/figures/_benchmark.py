@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.figures._style import (
     FAINT,
@@ -147,6 +148,9 @@ def score_and_cost(board: Leaderboard, seconds: Mapping[str, float]) -> Picture:
         axes.annotate(row.method, (x, y), (6, 4), textcoords="offset points", color=INK)
         told.append(f"{row.method} {number(y, 2)} in {number(x, 2)} s")
     low, high = min(seconds.values()), max(seconds.values())
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 50 * low else (1.0,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlim=(low / 2, high * 8), xlabel="Seconds of a training, geometric mean of data sets")
     axes.set_ylabel("Interquartile mean, rescaled")
     return Picture(

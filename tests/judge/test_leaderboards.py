@@ -187,6 +187,7 @@ def test_page_document_python_and_export_say_the_same(done, monkeypatch, tmp_pat
     assert "Mean rank by kind of data set" in page
     for name in ("critical-differences", "ranks", "profiles", "score-and-cost"):
         assert (folder / f"reports/bench/figures/default/{name}.png").is_file()
+    assert "mathdefault" not in page  # an axis of powers of ten that nobody formats
     markdown = (folder / "reports/bench/report.md").read_text()
     assert document["headline"] in markdown
     assert run(["benchmark", "bench"]) == 0
