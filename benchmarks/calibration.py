@@ -275,11 +275,14 @@ def datasets_table(jobs: Jobs) -> Iterator[str]:
     """Benchmarks of equal methods: what is settled or supported falsely."""
     results = jobs.run(dataset_cell, list(EFFECTS), list(DATASETS), lambda kind, n: (kind, n))
     yield from ["## Many data sets: errors among five equal methods, in percent", ""]
-    yield from ["Any pair settled / any place settled / the interval of a mean rank misses it / a"]
     yield from [
-        "claim over data sets supported. Promised: at most 5. Failures: each method fails on"
+        "Any pair settled / any place settled / the interval of a mean rank misses it / that"
     ]
-    yield from ["one data set in ten, and has the worst score there.", ""]
+    yield from [
+        "of a probability of improvement does / a claim over data sets supported. Promised:"
+    ]
+    yield from ["at most 5, of the claim 2.5. Failures: each method fails on one data set in ten,"]
+    yield from ["and has the worst score there. Five data sets cannot settle any pair of five.", ""]
     cells = [
         [kind, *(" / ".join(percent(r, ALPHA, jobs.studies) for r in cell) for cell in row)]
         for kind, row in zip(EFFECTS, results, strict=True)
@@ -366,6 +369,9 @@ file, not this one.
 - **What is not seen cannot be told.** Where one seed in ten collapses and no seed of the sample
   does, a claim about the mean is supported falsely. Every decided verdict about a mean says how
   common such seeds may be although none was seen. Numbers that are all equal decide nothing.
+- **Equal methods on many data sets** seldom have a pair or a place settled, whatever the effects of
+  data sets are like and however failures strike. The 95 % interval of a mean rank misses in 6 to
+  7 % of benchmarks of five data sets, for ranks are few whole numbers; no place rests on it.
 - The t test was chosen over the sign-flip test with the same correction by the power table: with
   eight claims and eight seeds the latter asks that all seeds agree, with five seeds and two claims
   it can support nothing.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.formatting import listed
 from harness.metrics import DIVERGED, GAPS
-from harness.plan import SIMPLE_BASELINE, Plan, make_plan
+from harness.plan import Plan, is_simple_baseline, make_plan
 from harness.plan.budgets import epochs_of
 from harness.probes.base import Probe, Shown, artifact
 from harness.search.found import repetitions, with_searches
@@ -127,7 +127,7 @@ class Evidence:
     def best_among(self, arms: Sequence[str]) -> str | None:
         """Return the best of some arms, as `best_arm` is that of all."""
         metric, values = self.validation_metric, self.values_by_arm(self.validation_metric)
-        named = set(arms) - {SIMPLE_BASELINE}
+        named = {arm for arm in arms if not is_simple_baseline(arm)}
         means = {a: float(v.mean()) for a, v in values.items() if a in named}
         whole = {a: mean for a, mean in means.items() if a not in self.diverged}
         return self.plan.metric(metric).best(whole or means)
@@ -187,7 +187,7 @@ def _tested_on(plan: Plan, arm: Arm, metric: str) -> dict[str, Any]:
     """Return what decides whether results of two arms mean the same: test data, task and loss."""
     workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
     shown = workload.model_dump(mode="json", include={"data", "task", "loss"})
-    if arm.name == SIMPLE_BASELINE:  # has no task of its own
+    if is_simple_baseline(arm.name):  # has no task of its own
         shown |= plan.study.workload.model_dump(mode="json", include={"task"})
     if not metric.endswith(".loss"):
         shown["loss"] = None

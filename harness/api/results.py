@@ -162,6 +162,19 @@ class Result(RunResult):
         return answers(self._evidence, self.verdicts)
 
     @property
+    def leaderboard(self) -> pd.DataFrame:
+        """One row per method of a benchmark, by its first metric: places, mean rank, wins.
+
+        Raises:
+            ValueError: if the study is no benchmark, or not all of its trials have been run.
+        """
+        import pandas as pd
+
+        if not self.leaderboards:
+            raise ValueError(f"{self.study} ({self.profile}) has no leaderboard")
+        return pd.json_normalize(list(self.leaderboards[0]["standings"])).set_index("method")
+
+    @property
     def claims(self) -> pd.DataFrame:
         """One row per claim: its verdict, effect with interval, corrected p-value and seeds."""
         import pandas as pd
@@ -189,6 +202,7 @@ class Result(RunResult):
             "wall_seconds": round(self.wall_seconds, 3),
             "cost": self.costs.to_dict(),
             "claims": self.claims_as_dicts(),
+            "leaderboards": [dict(board) for board in self.leaderboards],
             "models": [dict(model) for model in self.models],
             "report": str(self.report / "index.html") if self.report else None,
             "left_out": list(self.left_out),

@@ -11,6 +11,7 @@ from harness.plugins import GROUPS, Plugin, plugins
 from harness.registry import DATA_OPTIONS, FIGURES, KINDS, LAUNCHERS, PANELS, TASKS, first_line
 from harness.study.bundled import bundled_studies
 from harness.study.document import read_yaml
+from harness.study.suites import about, bundled_suites
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -32,6 +33,7 @@ def catalogue() -> dict[str, dict[str, str]]:
                 listed[group][name] = _registered(found)
     listed["activations"] = dict.fromkeys(get_args(Activation), "")
     listed["initializations"] = dict.fromkeys(get_args(Initialization), "")
+    listed["suites"] = {name: about(name) for name in bundled_suites()}
     listed["studies"] = {name: _question(file) for name, file in bundled_studies().items()}
     return listed
 

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.board_lines import board_lines
 from harness.cli.tally import TROUBLES, Tally, pace, spent
 from harness.cli.verdict_table import STYLES, print_verdicts
 from harness.formatting import number, seconds
@@ -114,6 +115,10 @@ class Display(Observer):
         if closing.costs.spent:
             bill = bill_of(self._study, closing.costs.spent) if self._study else None
             self._print(_costs(closing.costs) + (f"; {bill}" if bill else ""))
+        for board in closing.leaderboards:
+            self.console.print()
+            for line in board_lines(board):
+                self._print(escape(line))
         if closing.verdicts:
             self.console.print()
             print_verdicts(closing.verdicts, self.console)

@@ -57,6 +57,7 @@ class Power(Form):
     looks: list[dict[str, Any]]
     blocks: Annotated[dict[str, Any] | None, Field(description="the same of timing blocks")]
     datasets: Annotated[list[dict[str, Any]], Field(description="the same of data sets")]
+    benchmark: Annotated[dict[str, Any] | None, Field(description="what can be settled at all")]
     by_claim: list[dict[str, str]]
 
 
@@ -185,6 +186,7 @@ class Run(Form):
     wall_seconds: float
     cost: Costs
     claims: list[Claim]
+    leaderboards: Annotated[list[Benchmark], Field(description="of a benchmark, by metric")]
     models: list[Network]
     report: str | None
     stopped: Annotated[str, Field(description="the limit that ended the run early; or empty")]
@@ -258,6 +260,9 @@ class Benchmark(Form):
     best: Annotated[dict[str, dict[str, str]], Field(description="marks by data set and method")]
     notes: list[str]
     unknown: list[str]
+    trained: Annotated[
+        dict[str, Any] | None, Field(description="simple baselines, seconds and sizes of data")
+    ]
 
 
 class Joined(Form):

@@ -11,7 +11,7 @@ from harness.cli.tally import spent
 from harness.cli.timing_view import timing_as_dict, timing_lines
 from harness.formatting import listed, seconds
 from harness.losses import loss_name
-from harness.plan import SIMPLE_BASELINE, Plan
+from harness.plan import Plan, is_simple_baseline
 from harness.plan.power import power_of
 from harness.run.limits import bill_of
 from harness.run.prepare import Outlook
@@ -143,8 +143,8 @@ def _print_arms(console: Console, plan: Plan) -> None:
         space = plan.space(arm)
         searched = ", ".join(space.dimensions) if space else "–"
         mark = " (baseline)" if arm.is_baseline else ""
-        if arm.name == SIMPLE_BASELINE:
-            mark = f" ({plan.study.simple_model})"
+        if is_simple_baseline(arm.name):
+            mark = f" ({arm.workload['model']['name']})"
         levels = [str(arm.levels.get(factor, "–")) for factor in plan.study.factors]
         table.add_row(arm.name + mark, *levels, searched)
     console.print(table)
@@ -186,6 +186,8 @@ def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
             )
     if power["datasets"]:
         yield "More data sets show more; more seeds of the same ones show little."
+    if power["benchmark"] is not None:
+        yield from _benchmark_lines(power["benchmark"])
     blocks = power["blocks"]
     for kind, distance in blocks["by_kind"].items() if blocks else ():
         claim, where = _SHOWN_IF[kind]
@@ -196,6 +198,23 @@ def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
             f"Seeds that share a search count as one number, so {searches} repeats are"
             f" {searches} numbers: more repeats show more, more seeds alone show little."
         )
+
+
+def _benchmark_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a leaderboard can settle with its data sets, and with more of them."""
+    have, needed = found["datasets"], found["needed"]
+    if have < needed:
+        yield (
+            f"{have} data sets cannot settle any of the {found['pairs']} pairs of "
+            f"{found['methods']} methods, whatever the seeds: data sets are missing, {needed} at "
+            "least."
+        )
+    for count, distance in found["detectable"].items():
+        yield (
+            f"With {count} data sets two methods are told apart 4 times in 5 if they differ by "
+            f"about {distance:.1f} standard deviations (between data sets)."
+        )
+    yield "Seeds only settle which method is best on a single data set."
 
 
 def _own_code_lines(plan: Plan) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from harness.formatting import amount
-from harness.plan import SIMPLE_BASELINE, Assignment, Plan, block_seconds, estimate_seconds
+from harness.plan import Assignment, Plan, block_seconds, estimate_seconds, is_simple_baseline
 from harness.trial import Phase, Record, State
 
 TROUBLES = (State.DIVERGED, State.FAILED)
@@ -80,7 +80,7 @@ class Tally:
             work = self._block if item.phase is Phase.TIMING else work
             self._left = max(self._left - work, 0.0)
             self._worked += 0.0 if reused else work
-            an_arm = item.arm != SIMPLE_BASELINE and item.phase is not Phase.PRETRAINING
+            an_arm = not is_simple_baseline(item.arm) and item.phase is not Phase.PRETRAINING
             if value is not None and an_arm:
                 self._scores.setdefault(item.arm, []).append(value)
 

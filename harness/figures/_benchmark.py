@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.figures._style import (
     FAINT,
@@ -27,7 +28,10 @@ _LETTER = 0.068  # inches that a letter takes
 def pictures(board: Leaderboard) -> tuple[Picture, ...]:
     """Draw a leaderboard; the same one gives the same pictures."""
     with theme():
-        return critical_differences(board), rank_intervals(board), profiles(board)
+        made = [critical_differences(board), rank_intervals(board), profiles(board)]
+        if board.trained is not None and len(board.trained.seconds) == len(board.standings):
+            made.append(score_and_cost(board, board.trained.seconds))
+        return tuple(made)
 
 
 def critical_differences(board: Leaderboard) -> Picture:
@@ -35,8 +39,8 @@ def critical_differences(board: Leaderboard) -> Picture:
     rows, k = board.standings, len(board.standings)
     left = (k + 1) // 2
     heights = 0.55 + 0.13 * len(board.groups)  # of the axis and the bars, in inches
-    name = 0.3 + _LETTER * max(len(row.method) for row in rows)
-    figure = new_figure(_WIDTH + 0.6, heights + _ROW * left + 0.85)
+    name = 0.3 + _LETTER * (5 + max(len(row.method) for row in rows))  # and the rank behind it
+    figure = new_figure(_WIDTH + 1.2, heights + _ROW * left + 0.85)
     axes = new_axes(figure, (name, name, 0.1, 0.5))
     height = heights + _ROW * left + 0.25
     axes.set(xlim=(1 - 0.05 * k, k + 0.05 * k), ylim=(height, 0))
@@ -124,6 +128,37 @@ def profiles(board: Leaderboard) -> Picture:
         f"Share of {unit} above half of the range: "
         + "; ".join(f"{row.method} {number(float(row.curve.estimate[50]), 2)}" for row in rows),
         tuple(_profile(part, banded) for part in parts), columns=len(parts), flow="pair",
+    )  # fmt: skip
+
+
+def score_and_cost(board: Leaderboard, seconds: Mapping[str, float]) -> Picture:
+    """Draw each method's interquartile mean against what one of its trainings took."""
+    figure = new_figure(_WIDTH, 3.6)
+    axes = new_axes(figure, (0.6, 0.2, 0.5, 0.15))
+    axes.set_xscale("log")
+    told = []
+    for i, row in enumerate(board.standings):
+        x, y = seconds[row.method], float(row.middle.estimate)
+        colour = SERIES[i % len(SERIES)]
+        if row.middle.low is not None and row.middle.high is not None:
+            ends = [float(row.middle.low), float(row.middle.high)]
+            axes.plot([x, x], ends, color=colour, linewidth=2)
+        axes.plot(x, y, "o" if row.settled else "D", color=colour, markersize=5.5,
+                  fillstyle="full" if row.settled else "none")  # fmt: skip
+        axes.annotate(row.method, (x, y), (6, 4), textcoords="offset points", color=INK)
+        told.append(f"{row.method} {number(y, 2)} in {number(x, 2)} s")
+    low, high = min(seconds.values()), max(seconds.values())
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 50 * low else (1.0,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set(xlim=(low / 2, high * 8), xlabel="Seconds of a training, geometric mean of data sets")
+    axes.set_ylabel("Interquartile mean, rescaled")
+    return Picture(
+        "score-and-cost", "Score against cost",
+        "Interquartile mean of scores that are rescaled in each data set (0: worst mean, 1: best),"
+        " with its 95 % interval over seeds, against the time of one training after the search. Of"
+        " trials that were trained together each has its share of the time.",
+        "; ".join(told), (figure,), flow="narrow",
     )  # fmt: skip
 
 

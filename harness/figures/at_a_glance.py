@@ -29,7 +29,7 @@ from harness.figures.base import Figure, Picture
 from harness.formatting import plural, wrapped
 from harness.judged import Verdict
 from harness.metrics import Metric
-from harness.plan import SIMPLE_BASELINE
+from harness.plan import is_simple_baseline
 
 _WIDTH, _ROW = 3.6, 0.19
 _MOST_ROWS = 10
@@ -96,7 +96,9 @@ def _panel(
     evidence: Evidence, metric: str, values: dict[str, Floats], label: str
 ) -> tuple[Drawing, str] | None:
     """Draw the arms of one test set; return the drawing and how many arms it shows, in words."""
-    simple = values.pop(SIMPLE_BASELINE, np.zeros(0))
+    simple = np.zeros(0)
+    for arm in [arm for arm in values if is_simple_baseline(arm)]:
+        simple = values.pop(arm)
     layout = lay_out(evidence.plan)
     rows = _rows(layout, values)
     if not rows:

@@ -32,7 +32,7 @@ from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized, listed, wrapped
 from harness.judged import Verdict
 from harness.metrics import Metric
-from harness.plan import SIMPLE_BASELINE
+from harness.plan import is_simple_baseline
 
 _WIDTH, _PLOT = 4.9, 2.8
 _MARGINS = (0.68, 0.15, 0.58, 0.12)
@@ -76,7 +76,7 @@ def _cost(evidence: Evidence, arms: Sequence[str]) -> _Cost:
               " together share their time equally, so that none has a time of its own)",
               shares.values_by_arm("cost.seconds")),
     ]  # fmt: skip
-    networks = set(arms) - {SIMPLE_BASELINE}
+    networks = {arm for arm in arms if not is_simple_baseline(arm)}
     return max(kinds, key=lambda kind: len(networks & set(kind.values)))
 
 
@@ -178,7 +178,7 @@ def _panel(
     words: tuple[Sequence[_Point], list[tuple[str, int]]],
 ) -> Drawing:
     (metric, cost), (named, key) = scales, words
-    simple = any(point.arm == SIMPLE_BASELINE for point in points)
+    simple = any(is_simple_baseline(point.arm) for point in points)
     left, right, bottom, top = _MARGINS
     bottom += _LEGEND_ROW * math.ceil((len(key) + simple) / _COLUMNS)
     figure = new_figure(_WIDTH, _PLOT + bottom + top)

@@ -10,7 +10,7 @@ from harness.plan.plan import (
     make_plan,
 )
 from harness.plan.space import SearchSpace, corners
-from harness.study.design import SIMPLE_BASELINE
+from harness.study.design import SIMPLE_BASELINE, is_simple_baseline
 
 __all__ = [
     "FIXED",
@@ -26,5 +26,6 @@ __all__ = [
     "data_key",
     "epochs_of",
     "estimate_seconds",
+    "is_simple_baseline",
     "make_plan",
 ]

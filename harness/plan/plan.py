@@ -25,7 +25,7 @@ from harness.study import (
     used_stages,
     with_settings,
 )
-from harness.study.design import SIMPLE_BASELINE, simple_arm
+from harness.study.design import SIMPLE_BASELINE, is_simple_baseline, simple_arms
 from harness.study.timing_checks import timed_arms
 from harness.trial import TIMED_BY, Phase, Trial, digest, with_sources
 
@@ -88,11 +88,9 @@ class Plan:
     @cached_property
     def all_arms(self) -> list[Arm]:
         """The arms, and after them the simple baseline if the study has one."""
-        if self.study.simple_model is None:
-            return list(self.arms)
         if any(arm.name == SIMPLE_BASELINE for arm in self.arms):  # a claim is about it
             return list(self.arms)
-        return [*self.arms, simple_arm(self.study)]
+        return [*self.arms, *simple_arms(self.study)]
 
     @cached_property
     def stages(self) -> Mapping[str, Assignment]:
@@ -124,7 +122,7 @@ class Plan:
 
     def space(self, arm: Arm) -> SearchSpace | None:
         """Return what is searched for an arm, or None where everything is fixed."""
-        return None if arm.name == SIMPLE_BASELINE else self._spaces.get(arm.name)
+        return None if is_simple_baseline(arm.name) else self._spaces.get(arm.name)
 
     def search_metric(self, arm: Arm) -> str:
         """Return the metric that chooses an arm's winner: the study's, else the objective's own."""

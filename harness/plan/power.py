@@ -29,7 +29,8 @@ def power_of(study: Study) -> dict[str, Any]:
         bounds from the effect) that is found with a power of 0.8. `by_claim` holds the `kind` of
         each claim; `datasets` says with how many data sets claims over data sets would show what,
         in deviations between data sets (empty without such claims); `blocks` says the same of the
-        timing blocks that claims rest on, None without.
+        timing blocks that claims rest on, None without;
+        `benchmark` what a leaderboard can settle, None where there is none.
     """
     kinds = {claim.id: kind_of(claim) for claim in study.claims}
     timed, over_data = claims_on_blocks(study), data_set_counts(study)
@@ -53,8 +54,32 @@ def power_of(study: Study) -> dict[str, Any]:
             "by_kind": _detectable(study, study.timing.blocks, None, {kinds[id_] for id_ in timed}),
         },
         "datasets": _of_datasets(study, over_data, kinds),
+        "benchmark": _of_benchmark(study),
         "by_claim": [{"id": id_, "kind": kind} for id_, kind in kinds.items()],
     }
+
+
+def _of_benchmark(study: Study) -> dict[str, Any] | None:
+    """Say what a benchmark can settle: of any two methods, which difference, with more data sets.
+
+    The distance is that of a t test at the corrected level, close to the signed-rank test's.
+    """
+    if study.datasets is None:
+        return None
+    from harness.ranking.pairs import fewest_datasets  # SciPy is slow to import
+
+    methods, datasets = (
+        len(study.factors[name].levels) for name in (study.design.methods, study.datasets)
+    )
+    boards = max(len(study.design.metrics), 1)
+    alpha, pairs = study.alpha / boards, methods * (methods - 1) // 2
+    needed = fewest_datasets(methods, alpha)
+    counts = [n for n in (datasets, 2 * datasets, 4 * datasets) if n >= needed]
+    found = [detectable_difference(n, 1.0, Rule(alpha, pairs, 2), POWER) for n in counts]
+    return {
+        "methods": methods, "datasets": datasets, "pairs": pairs, "needed": needed,
+        "detectable": dict(zip(map(str, counts), found, strict=True)),
+    }  # fmt: skip
 
 
 def _of_datasets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, Literal
@@ -69,6 +69,22 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What is known beside the scores of methods that were trained here.
+
+    Attributes:
+        simple: of a data set the name of its simple baseline, and its mean score as measured.
+        seconds: of a method, what a training took: geometric mean over data sets; absent where
+            nobody measured it.
+        sizes: of a data set its training and validation examples, inputs, and classes (0: numbers).
+    """
+
+    simple: Mapping[str, tuple[str, float]]
+    seconds: Mapping[str, float]
+    sizes: Mapping[str, tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
 class Leaderboard:
     """Methods judged over data sets.
 
@@ -85,6 +101,7 @@ class Leaderboard:
         marks: for each data set the marks of the methods; empty texts without seeds.
         notes: what was done to the scores, and what looks wrong.
         unknown: what such a table cannot say.
+        trained: what is known beside the scores where the methods were trained here.
     """
 
     metric: str
@@ -99,6 +116,7 @@ class Leaderboard:
     marks: tuple[tuple[Mark, ...], ...]
     notes: tuple[str, ...]
     unknown: tuple[str, ...]
+    trained: Trained | None = None
 
     @property
     def sign(self) -> int:
@@ -110,7 +128,7 @@ class Leaderboard:
         """Say in a sentence what is settled."""
         settled = [one for one in self.standings if one.settled]
         decided = sum(pair.better != 0 for pair in self.pairs)
-        text = f"{decided or 'No'} of {plural(len(self.pairs), 'pair')} of methods"
+        text = f"{decided or 'None'} of {plural(len(self.pairs), 'pair')} of methods"
         text += f" {'is' if decided < 2 else 'are'} settled over {len(self.scores.datasets)}"
         text += " data sets"
         first = self.standings[0]
@@ -137,6 +155,7 @@ class Leaderboard:
             "best": {dataset: {names[i]: mark for i, mark in enumerate(marks) if mark}
                      for dataset, marks in zip(self.scores.datasets, self.marks, strict=True)},
             "notes": list(self.notes), "unknown": list(self.unknown),
+            "trained": None if self.trained is None else asdict(self.trained),
         }  # fmt: skip
 
 
@@ -157,14 +176,23 @@ def judge_table(
     """
     if not 0.0 < alpha < 0.5:
         raise InputError(f"alpha lies between 0 and 0.5, got {alpha}")
-    scores, notes = _complete(table, goal, missing)
-    return leaderboard(scores, metric, goal, alpha, [*notes, *_suspicions(scores, metric, goal)])
+    scores, notes = complete(table, goal, missing)
+    notes = [*notes, *_suspicions(scores, metric, goal)]
+    return leaderboard(scores, metric, goal, alpha, notes, [
+        "how the methods were tuned, on which test examples they were scored and whether anyone "
+        "chose the data sets by the results is not in such a table"
+    ])  # fmt: skip
 
 
 def leaderboard(
-    scores: Scores, metric: str, goal: Goal, alpha: float, notes: Sequence[str] = ()
+    scores: Scores,
+    metric: str,
+    goal: Goal,
+    alpha: float,
+    notes: Sequence[str] = (),
+    unknown: Sequence[str] = (),
 ) -> Leaderboard:
-    """Judge scores, the larger the better; see `judge_table`."""
+    """Judge scores, the larger the better; see `judge_table` and `Leaderboard`."""
     ranked = ranks(scores.means)
     order = np.argsort(ranked.mean(axis=1), kind="stable")
     ranked = ranked[order]
@@ -192,7 +220,7 @@ def leaderboard(
         metric, goal, alpha, scores, tuple(standings), friedman(ranked), difference,
         tuple(tie_groups(ranked.mean(axis=1), difference)), tuple(pairs),
         tuple(best_on(run, alpha) for run in scores.runs), tuple(notes),
-        tuple(_unknown(scores, alpha)),
+        (*_unknown(scores, alpha), *unknown),
     )  # fmt: skip
 
 
@@ -234,7 +262,7 @@ def best_on(run: Floats, alpha: float = 0.05) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def _complete(table: ScoreTable, goal: Goal, missing: Missing) -> tuple[Scores, list[str]]:
+def complete(table: ScoreTable, goal: Goal, missing: Missing) -> tuple[Scores, list[str]]:
     """Return scores without gaps, the larger the better, and what was done about the gaps."""
     absent = list(missing_cells(table))
     if absent and missing == "refuse":
@@ -297,10 +325,6 @@ def _unknown(scores: Scores, alpha: float) -> list[str]:
             "without seeds nobody can tell how much of a difference on one data set is luck: no "
             "best is marked beyond noise, and interquartile means and profiles have no intervals"
         )
-    found.append(
-        "how the methods were tuned, on which test examples they were scored and whether anyone "
-        "chose the data sets by the results is not in such a table"
-    )
     return found
 
 

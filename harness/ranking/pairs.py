@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from harness.ranking.ranks import mean_within
 from harness.ranking.scores import Scores
 from harness.stats.arrays import Floats, checked
 from harness.stats.intervals import standard_deviation, t_interval, t_test_above
@@ -51,6 +52,8 @@ class Pair:
         p_corrected: the same, corrected for all pairs (Holm).
         improvement: chance that a run of the first beats one of the second on a data set drawn at
             random (Agarwal et al., NeurIPS 2021).
+        improvement_low: end of its 95 % interval over data sets like these.
+        improvement_high: the other end.
         difference: the mean difference, first minus second.
         better: 1 if the first is settled to be better, −1 if the second is, 0 if neither.
     """
@@ -63,6 +66,8 @@ class Pair:
     p_value: float
     p_corrected: float
     improvement: float
+    improvement_low: float
+    improvement_high: float
     difference: MeanDifference
     better: int
 
@@ -140,17 +145,21 @@ def mean_difference(
     return MeanDifference(float(means.mean()), low, high, p, between, within)
 
 
-def improvement(first: Sequence[Floats], second: Sequence[Floats]) -> float:
-    """Chance that a run of the first beats one of the second; an equal one counts half.
+def improvement(first: Sequence[Floats], second: Sequence[Floats]) -> tuple[float, float, float]:
+    """Chance that a run of the first beats one of the second, with its 95 % interval.
 
-    The mean over data sets of Mann and Whitney's statistic (Ann. Math. Stat. 18, 1947).
+    The mean over data sets of Mann and Whitney's statistic (Ann. Math. Stat. 18, 1947), an equal
+    run counting half. The interval is over data sets like these, each of them one number.
 
     Args:
         first: for each data set, shape (seeds,).
         second: the same, perhaps with other numbers of seeds.
     """
-    shares = [np.sign(a[:, np.newaxis] - b).mean() for a, b in zip(first, second, strict=True)]
-    return 0.5 + 0.5 * float(np.mean(shares))
+    shares = [
+        0.5 + 0.5 * float(np.sign(a[:, np.newaxis] - b).mean())
+        for a, b in zip(first, second, strict=True)
+    ]
+    return float(np.mean(shares)), *mean_within(shares, (0.0, 1.0))
 
 
 def compare_pairs(scores: Scores, alpha: float = 0.05) -> list[Pair]:
@@ -170,7 +179,7 @@ def compare_pairs(scores: Scores, alpha: float = 0.05) -> list[Pair]:
         better = _direction(means[a] - means[b]) if adjusted <= alpha else 0
         ties = means.shape[1] - wins - losses
         found.append(
-            Pair(a, b, wins, ties, losses, plain, float(adjusted), improvement(one, two),
+            Pair(a, b, wins, ties, losses, plain, float(adjusted), *improvement(one, two),
                  mean_difference(one, two), better)
         )  # fmt: skip
     return found

@@ -51,22 +51,35 @@ def ranks(means: npt.ArrayLike) -> Floats:
 def rank_interval(of_one: npt.ArrayLike, methods: int, level: float = 0.95) -> tuple[float, float]:
     """Interval of the mean rank of one method over data sets like these.
 
-    Student's t interval of the ranks, within what ranks can be. Where all ranks are equal their
-    spread is unknown: the interval then has the means that a method can have which shows another
-    rank on some data sets and has shown none so far in all but (1 − level) of draws.
-
     Args:
         of_one: shape (data sets,), ranks of one method.
         methods: that were ranked.
         level: two-sided confidence in (0, 1).
     """
-    array = checked(of_one)
+    return mean_within(of_one, (1.0, float(methods)), level)
+
+
+def mean_within(
+    values: npt.ArrayLike, bounds: tuple[float, float], level: float = 0.95
+) -> tuple[float, float]:
+    """Interval of the mean over data sets like these of what lies within bounds.
+
+    Student's t interval, cut off at the bounds. Where all values are equal their spread is unknown:
+    the interval then has the means that are possible if another value comes on some data sets, and
+    has not come so far in all but (1 − level) of draws.
+
+    Args:
+        values: shape (data sets,).
+        bounds: the lowest and the highest value that there can be.
+        level: two-sided confidence in (0, 1).
+    """
+    array, (lowest, highest) = checked(values), bounds
     centre = float(array.mean())
     if np.ptp(array) == 0.0:
         unseen = 1.0 - ((1.0 - level) / 2.0) ** (1.0 / array.size)
-        return centre - (centre - 1.0) * unseen, centre + (methods - centre) * unseen
+        return centre - (centre - lowest) * unseen, centre + (highest - centre) * unseen
     low, high = t_interval(array, level)
-    return max(low, 1.0), min(high, float(methods))
+    return max(low, lowest), min(high, highest)
 
 
 def friedman(ranked: npt.ArrayLike) -> Friedman:

@@ -77,7 +77,8 @@ class Scores:
         found = []
         for run, means in zip(self.runs, self.means.T, strict=True):
             spread = np.ptp(means)
-            found.append((run - means.min()) / spread if spread > 0.0 else np.full_like(run, 0.5))
+            known = np.round((run - means.min()) / spread, 9) if spread > 0.0 else None
+            found.append(np.full_like(run, 0.5) if known is None else known)
         return tuple(found)
 
     def only(self, places: Sequence[int]) -> Scores:

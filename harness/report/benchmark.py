@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from harness.figures._benchmark import counted, pictures
 from harness.figures.base import Picture
 from harness.formatting import listed, number, p_text, with_interval
 from harness.ranking.leaderboard import Leaderboard
-from harness.report.blocks import Cell, Table
+from harness.ranking.ranks import ranks
+from harness.report.blocks import Cell, Table, number_cell
 from harness.report.build import write, write_all
 from harness.report.render import benchmark_markdown, benchmark_page
 from harness.report.svg import svg_file
@@ -19,6 +22,7 @@ NAME = "benchmark"
 _SHADES = 5
 _MARKS = {"best": "★", "among the best": "●", "": ""}
 _MOST_PAIRS = 200
+_FEWEST_GROUPED = 4
 
 
 class BenchmarkView:
@@ -63,6 +67,7 @@ class BenchmarkView:
             " mean: of scores rescaled in each data set (0: worst mean, 1: best mean), with its"
             f" 95 % interval over seeds. All methods rank alike: p {p_text(test.p_value)}"
             f" (Friedman), {p_text(test.f_p_value)} (Iman and Davenport).",
+            name="leaderboard-over-data-sets",
         )
 
     @property
@@ -79,7 +84,8 @@ class BenchmarkView:
                 Cell(p_text(pair.p_corrected), True),
                 Cell(with_interval(sign * ends.estimate, low, high), True),
                 Cell(f"{pair.wins} / {pair.ties} / {pair.losses}", True),
-                Cell(f"{pair.improvement:.2f}", True),
+                Cell(with_interval(pair.improvement, pair.improvement_low, pair.improvement_high),
+                     True),
                 Cell(number(ends.between, 2), True),
             ])  # fmt: skip
         left = len(board.pairs) - len(rows)
@@ -92,9 +98,10 @@ class BenchmarkView:
             " data sets, corrected for all pairs (Holm). Difference: mean over data sets like"
             " these, with the data set as random effect, and its 95 % interval, each pair by"
             " itself. Probability of improvement: that a run of the first beats one of the second"
-            " on a data set drawn at random. Between data sets: standard deviation of the true"
-            " difference; with seeds only."
+            " on a data set drawn at random, with its 95 % interval over data sets."
+            " Between data sets: standard deviation of the true difference; with seeds only."
             + (f" {left:,} pairs with larger p are left out." if left else ""),
+            name="pairs-of-methods",
         )  # fmt: skip
 
     @property
@@ -102,15 +109,21 @@ class BenchmarkView:
         """Scores by data set and method, shaded within each data set, the best marked."""
         board, scores = self.board, self.board.scores
         rows = []
+        simple = board.trained.simple if board.trained is not None else {}
+        sizes = board.trained.sizes if board.trained is not None else {}
         for j, dataset in enumerate(scores.datasets):
             means = scores.means[:, j]
             spread = means.max() - means.min()
             cells = [Cell(dataset)]
+            cells += [Cell(f"{n:,}", True) for n in sizes.get(dataset, ())] if sizes else []
             for mean, mark in zip(means, board.marks[j], strict=True):
                 place = (mean - means.min()) / spread if spread > 0.0 else 0.5
                 shade = min(int(place * _SHADES), _SHADES - 1)
                 text = f"{number(board.sign * float(mean), 4)} {_MARKS[mark]}".strip()
                 cells.append(Cell(text, True, tone=f"number heat-{shade}"))
+            if simple:
+                score = simple[dataset][1] if dataset in simple else None
+                cells.append(number_cell(score, "none is for such data", 4))
             rows.append(cells)
         marked = any(any(marks) for marks in board.marks)
         note = (
@@ -122,9 +135,42 @@ class BenchmarkView:
         )
         return Table(
             f"Mean {board.metric} by data set, darker is better within its line",
-            ["Data set", *scores.methods],
+            ["Data set", *(["Examples", "Inputs", "Classes"] if sizes else []), *scores.methods,
+             *(["Simple baseline"] if simple else [])],
             rows,
             note,
+            name="scores-by-data-set",
+        )  # fmt: skip
+
+    @property
+    def groups(self) -> Table | None:
+        """Mean ranks on small and large data sets, few and many inputs, two and more classes."""
+        sizes = self.board.trained.sizes if self.board.trained is not None else {}
+        known = [j for j, name in enumerate(self.board.scores.datasets) if name in sizes]
+        of = np.array([sizes[self.board.scores.datasets[j]] for j in known])
+        if len(known) < _FEWEST_GROUPED:
+            return None
+        examples, inputs = (int(np.ceil(np.median(of[:, i]))) for i in (0, 1))
+        ranked, rows = ranks(self.board.scores.means)[:, known], []
+        for says, which in (
+            (f"fewer than {examples:,} examples", of[:, 0] < examples),
+            (f"{examples:,} examples or more", of[:, 0] >= examples),
+            (f"fewer than {inputs:,} inputs", of[:, 1] < inputs),
+            (f"{inputs:,} inputs or more", of[:, 1] >= inputs),
+            ("two classes", of[:, 2] == 2),
+            ("more classes", of[:, 2] > 2),
+        ):
+            if 0 < which.sum() < len(known):
+                means = ranked[:, which].mean(axis=1)
+                cells = [Cell(number(float(mean), 3), True) for mean in means]
+                rows.append([Cell(says), Cell(str(which.sum()), True), *cells])
+        return Table(
+            "Mean rank by kind of data set",
+            ["Data sets with", "Data sets", *self.board.scores.methods],
+            rows,
+            "Halves at the median. Nothing tests these differences: a few data sets are in each"
+            " line, and they differ in more than one thing.",
+            name="ranks-by-kind",
         )
 
     @property

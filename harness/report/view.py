@@ -13,9 +13,11 @@ from harness.evidence import Evidence
 from harness.figures import Picture, draw
 from harness.formatting import as_file_name, why
 from harness.integrity import Check, Provenance, check
+from harness.judge.leaderboards import leaderboards
 from harness.judged import Verdict
 from harness.own.calls import line_of
 from harness.plugins import plugins
+from harness.ranking.leaderboard import Leaderboard
 from harness.registry import FIGURES, PANELS, PROBES
 from harness.report import verdicts as words
 from harness.report.answers import Answer, answers, told
@@ -75,6 +77,11 @@ class ProfileResult:
     def imported(self) -> bool:
         """Whether other code trained its runs, which were logged in MLflow."""
         return bool(self.evidence.execution.context.get("imported"))
+
+    @cached_property
+    def leaderboards(self) -> list[Leaderboard]:
+        """The leaderboards of a benchmark; none of any other design."""
+        return self.attempt("the leaderboards", lambda: leaderboards(self.evidence), [])
 
     @cached_property
     def checks(self) -> list[Check]:
@@ -138,12 +145,17 @@ class ProfileView:
 
     @property
     def headline(self) -> str:
-        """The counts of verdicts in a sentence."""
+        """The counts of verdicts in a sentence; of a benchmark without claims, what is settled."""
+        boards = self.result.leaderboards
+        if boards and not self.result.verdicts:
+            return boards[0].headline
         return words.headline(self.result.verdicts)
 
     @cached_property
     def best(self) -> str:
-        """The best arm beside the simple baseline, in a sentence."""
+        """The best arm beside the simple baseline, in a sentence; of a benchmark its headline."""
+        if self.result.leaderboards:
+            return self.result.leaderboards[0].headline if self.result.verdicts else ""
         return self.part("the best arm", words.best_in_words, self.evidence) or ""
 
     @cached_property

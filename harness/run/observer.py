@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.judged import Verdict
 from harness.plan import Assignment, Plan
@@ -33,12 +34,13 @@ class Closing:
     report: Path | None
     costs: Costs = field(default_factory=Costs)
     arms: Sequence[ArmSummary] = ()
+    leaderboards: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def of(cls, status: str, result: RunResult) -> Closing:
         """Tell of a run that came to its end."""
         return cls(status, result.counts, result.wall_seconds, result.verdicts, result.report,
-                   result.costs, result.arms)  # fmt: skip
+                   result.costs, result.arms, result.leaderboards)  # fmt: skip
 
 
 class Observer:

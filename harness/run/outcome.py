@@ -81,6 +81,7 @@ class RunResult:
         published: whether the records come from a published file, and were not made here.
         integrity: what was noted against the evidence as a whole, by check.
         left_out: what of the study could not be judged, drawn or written, and why.
+        leaderboards: of a benchmark, as `harness benchmark --json` prints one; one each metric.
         counts: trials by what became of them in this run (complete, pruned, diverged, failed,
             reused); empty where nothing was run.
         wall_seconds: what the run took.
@@ -99,6 +100,7 @@ class RunResult:
     published: bool
     integrity: Mapping[str, list[str]]
     left_out: Sequence[str] = ()
+    leaderboards: Sequence[Mapping[str, Any]] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     wall_seconds: float = 0.0
     report: Path | None = None
@@ -111,13 +113,23 @@ class RunResult:
         """Keep of a profile that was judged what stands when its evidence is gone."""
         noted = {check.id: list(check.says) for check in judged.checks if check.outcome == "noted"}
         plan_hash, published = judged.evidence.execution.plan_hash, judged.provenance.published
+        boards = [board.to_dict() for board in judged.leaderboards]
         return RunResult(
-            judged.study, judged.profile, judged.verdicts, plan_hash, published, noted, left_out
-        )
+            judged.study, judged.profile, judged.verdicts, plan_hash, published, noted, left_out,
+            boards,
+        )  # fmt: skip
 
     def kept(self) -> dict[str, Any]:
         """Return as plain data what is kept beside the report, for a run that changes nothing."""
-        names = ("study", "profile", "plan_hash", "published", "integrity", "left_out")
+        names = (
+            "study",
+            "profile",
+            "plan_hash",
+            "published",
+            "integrity",
+            "left_out",
+            "leaderboards",
+        )
         kept: dict[str, Any] = {name: getattr(self, name) for name in names}
         return {**kept, "verdicts": [verdict.to_dict() for verdict in self.verdicts]}
 

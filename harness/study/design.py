@@ -95,11 +95,34 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
 
 def simple_arm(study: Study) -> Arm:
     """Return the arm of the simple model, which a study must have."""
-    shared = study.workload.model_dump(mode="json")
+    return _simple(SIMPLE_BASELINE, study.workload.model_dump(mode="json"), study.simple_model)
+
+
+def simple_arms(study: Study) -> list[Arm]:
+    """Return the arms of simple models: one, in a benchmark one for each data set, or none."""
+    if study.datasets is None:
+        return [] if study.simple_model is None else [simple_arm(study)]
+    found, base = [], study.workload.model_dump(exclude_unset=True)
+    for level in study.factors[study.datasets].levels:
+        data = copy.deepcopy(base)
+        for path, value in assignments_of(study, study.datasets, level).items():
+            _assign(data, path, copy.deepcopy(value))
+        workload = Workload.model_validate_json(json.dumps(data), strict=True)
+        if (model := study.simple_model_of(workload)) is not None:
+            name = f"{SIMPLE_BASELINE} on {level_text(level)}"
+            found.append(_simple(name, workload.model_dump(mode="json"), model))
+    return found
+
+
+def _simple(name: str, shared: dict[str, Any], model: str | None) -> Arm:
     for part in ("transfer", "uses", "training", "metrics", "task"):
         shared.pop(part, None)
-    workload = with_settings({**shared, "model": study.simple_model}, {})
-    return Arm(SIMPLE_BASELINE, {}, workload, ("model",), named=True)
+    return Arm(name, {}, with_settings({**shared, "model": model}, {}), ("model",), named=True)
+
+
+def is_simple_baseline(arm: str) -> bool:
+    """Whether an arm of this name is that of a simple model."""
+    return arm == SIMPLE_BASELINE or arm.startswith(f"{SIMPLE_BASELINE} on ")
 
 
 def _names_simple_baseline(said: Any) -> bool:

@@ -85,19 +85,29 @@ def _incomplete(found: Sequence[Sequence[Arm]], study: Study, factor: str) -> st
 def _unlike(found: Sequence[Sequence[Arm]], factor: str) -> str | None:
     """Say which levels are one data set, or data whose metrics mean something else."""
     data: dict[str, Mapping[str, Any]] = {}
-    which: dict[Any, str] = {}
     for arm in (arm for side in found for arm in side):
         level, settings = level_text(arm.levels[factor]), arm.workload["data"]
         if canonical_json(data.setdefault(level, settings)) != canonical_json(settings):
             return f"the arms of level {level} of '{factor}' do not all have the same data"
+    for twins in same_data(data):
+        return (
+            f"levels {listed(twins)} of '{factor}' are one data set in other settings, which would"
+            " count twice"
+        )
+    return of_other_kinds(data)
+
+
+def same_data(data: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Return the levels that are one data set in other settings, group by group."""
+    which: dict[Any, list[str]] = {}
     for level, settings in data.items():
         key = tuple(str(settings.get(name)) for name in _WHICH)
-        if key in which:
-            return (
-                f"levels {which[key]} and {level} of '{factor}' are one data set in other settings,"
-                " which would count twice"
-            )
-        which[key] = level
+        which.setdefault(key, []).append(level)
+    return [levels for levels in which.values() if len(levels) > 1]
+
+
+def of_other_kinds(data: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Say which levels are data on which a metric means something else; None if none are."""
     kinds: dict[str, list[str]] = {}
     for level, settings in data.items():
         kinds.setdefault(data_of(settings).kind, []).append(level)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from harness.errors import InputError, Problem, nearest
 from harness.registry import KINDS
 from harness.study.arm_checks import check_arms, check_overrides, check_same_arms, check_words
+from harness.study.benchmark_checks import check_benchmark
 from harness.study.checks import (
     check_factors,
     check_logged,
@@ -40,6 +41,7 @@ from harness.study.metric_checks import check_goals, check_metrics
 from harness.study.model import Study
 from harness.study.sampler_checks import check_samplers
 from harness.study.stages import build_stages, check_stages
+from harness.study.suites import expand_suites
 from harness.study.timing_checks import check_timing
 from harness.study.transfer_checks import check_transfer
 from harness.study.workload import Workload
@@ -172,6 +174,7 @@ def _resolve(
     if profile is not None:
         _apply(merged, document.data["profiles"][profile], ("profiles", profile))
     _apply(merged, settings, None)
+    expand_suites(merged)
     problems = check_words(merged, settings)
     if problems:
         raise InputError(problems)
@@ -211,6 +214,7 @@ def _find_all(
     if not problems:
         problems += check_same_arms(study, arms, merged) + check_metrics(study, arms, merged)
         problems += check_generalize(study, arms, merged)
+        problems += check_benchmark(study, arms, merged)
     if not problems:
         problems += check_goals(study, arms, merged)
     return arms, names + problems
@@ -264,6 +268,19 @@ def _place_of(path: str, paths: Mapping[str, Path_], origin: Path_) -> Path_:
     return exact[-1] if exact else near[0] if near and origin not in near else origin
 
 
+def _allow_suites(factor: dict[str, Any]) -> None:
+    """Let editors know that a suite may stand for the levels of a factor."""
+    factor["properties"]["suite"] = {
+        "type": "string",
+        "description": "instead of levels: data sets by the name of a suite, or the path of one;"
+        " `harness list suites`",
+    }
+    factor["properties"]["without"] = {
+        "type": "array", "items": {"type": "string"}, "description": "of a suite: left out",
+    }  # fmt: skip
+    factor["anyOf"] = [{"required": factor.pop("required")}, {"required": ["suite"]}]
+
+
 def schema(*, registered: bool = False) -> dict[str, Any]:
     """Return the JSON Schema of a study file.
 
@@ -282,6 +299,7 @@ def schema(*, registered: bool = False) -> dict[str, Any]:
     }
     settings = {"type": "object", "additionalProperties": True}
     labels = {"type": "object", "minProperties": 1, "additionalProperties": settings}
+    _allow_suites(found["$defs"]["Factor"])
     found["properties"][MATRIX] = {
         "type": "object",
         "description": "axes whose combinations are profiles: {axis: {label: {path: value}}}; two"

@@ -58,7 +58,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
         sides = compared(test, study, arms).sides
         looked_at = [arm for side in sides for arm in side]
         of_search = test.metric.startswith("search.")
-        missing = no_search_metric if of_search else _unreported
+        missing = no_search_metric if of_search else unreported
         followed = _followed(test.metric, study, looked_at)
         unknown = (
             missing(test.metric, looked_at, study, arms)
@@ -112,7 +112,7 @@ def reported(arm: Arm, study: Study, arms: Sequence[Arm]) -> list[str] | None:
     return names
 
 
-def _unreported(
+def unreported(
     metric: str, looked_at: Sequence[Arm], study: Study, arms: Sequence[Arm]
 ) -> str | None:
     """Say which arm does not have a metric; None where all have it, or may have it."""

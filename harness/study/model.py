@@ -176,13 +176,23 @@ class Study(Component):
     @property
     def simple_model(self) -> str | None:
         """The name of the simple model beside the arms, or None."""
+        return self.simple_model_of(self.workload)
+
+    def simple_model_of(self, workload: Workload) -> str | None:
+        """Return the name of the simple model beside arms that share a workload, or None."""
         if self.simple_baseline != "auto":
             return None if self.simple_baseline == "none" else self.simple_baseline
-        if not isinstance(self.workload.learns, Supervised):
+        if not isinstance(workload.learns, Supervised):
             return None
         suited = [
             (model.usual, name)
             for name, model in simple_models().items()
-            if not model.reconstructs and model(name=name).refusal(self.workload.data) is None
+            if not model.reconstructs and model(name=name).refusal(workload.data) is None
         ]
         return max(suited)[1] if suited else None
+
+    @property
+    def datasets(self) -> str | None:
+        """The factor whose levels are the data sets of a benchmark; None in any other design."""
+        found: str | None = getattr(self.design, "datasets", None)
+        return found

@@ -55,6 +55,10 @@ CASES = [
     ({"name": "transformer", "width": 16, "attention": "none"}, TOKENS),
     ({"name": "transformer", "width": 16, "feedforward": 0, "norm": "post"}, TOKENS),
     ({"name": "transformer", "width": 16, "heads": 2, "positions": "rotary"}, TOKENS),
+    ({"name": "residual_mlp", "norm": "layer", "blocks": 3, "dropout": 0.2}, (12,)),
+    ({"name": "residual_mlp", "norm": "none", "residual_dropout": 0.1, "inner": 16}, (12,)),
+    ({"name": "column_transformer", "layers": 1, "width": 15, "heads": 3}, (12,)),
+    ({"name": "column_transformer", "dropout": 0.1, "feedforward": 20}, (5,)),
 ]  # fmt: skip
 
 
@@ -162,6 +166,8 @@ def test_padding_changes_nothing_for_a_reader_forwards(cell, pooling):
         ({"name": "embedding_mlp", "categories": [[0, 1]]}, "two columns at least, not 1"),
         ({"name": "mlp", "initialization_scale": 0.0}, "greater than 0"),
         ({"name": "transformer", "heads": 3}, "does not divide `width`"),
+        ({"name": "column_transformer", "heads": 3}, "does not divide `width`"),
+        ({"name": "residual_mlp", "blocks": 0}, "greater than or equal to 1"),
         ({"name": "transformer", "causal": True, "pooling": "first"}, "pool mean or last"),
         ({"name": "torchvision", "architecture": "resnet19"}, "did you mean.*resnet1"),
     ],
@@ -201,6 +207,8 @@ def test_packing_is_refused_with_a_reason():
     assert "one network at a time" in reasons["recurrent"]
     assert "slower" in reasons["resnet"]
     assert "no quicker" in reasons["transformer"]
+    assert "no quicker" in reasons["column_transformer"]
+    assert reasons["residual_mlp"] is None
 
 
 @pytest.mark.parametrize("attention", ["plain", "fused"])

@@ -168,8 +168,32 @@ def test_improvement_is_mann_and_whitneys_statistic():
     expected = np.mean(
         [scipy.stats.mannwhitneyu(a, b).statistic / 16 for a, b in zip(first, second, strict=True)]
     )
-    assert improvement(list(first), list(second)) == pytest.approx(expected)
-    assert improvement([np.array([1.0, 2.0])], [np.array([2.0])]) == 0.25
+    assert improvement(list(first), list(second))[0] == pytest.approx(expected)
+    ones, twos = np.array([1.0, 2.0]), np.array([2.0])
+    assert improvement([ones] * 2, [twos] * 2)[0] == 0.25
+
+
+def test_the_interval_of_an_improvement_is_over_data_sets_and_within_what_it_can_be():
+    first, second = drawn(methods=2, datasets=9, seeds=5, effect=0.3)
+    shares = [
+        scipy.stats.mannwhitneyu(a, b).statistic / 25 for a, b in zip(first, second, strict=True)
+    ]
+    estimate, low, high = improvement(list(first), list(second))
+    expected = scipy.stats.t.interval(0.95, 8, np.mean(shares), scipy.stats.sem(shares))
+    assert (low, high) == pytest.approx((max(expected[0], 0.0), min(expected[1], 1.0)))
+    # whoever won everywhere so far need not win on each new data set (rule of three, two-sided)
+    estimate, low, high = improvement([np.ones(3)] * 9, [np.zeros(3)] * 9)
+    assert (estimate, high) == (1.0, 1.0)
+    assert low == pytest.approx(0.025 ** (1 / 9))
+
+
+def test_improvement_intervals_cover_the_truth_over_new_data_sets():
+    missed = 0
+    for seed in range(300):
+        first, second = drawn(methods=2, datasets=12, seeds=5, effect=0.0, seed=seed)
+        _, low, high = improvement(list(first), list(second))
+        missed += not low <= 0.5 <= high
+    assert missed / 300 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
 
 
 def test_interquartile_mean_and_profile():

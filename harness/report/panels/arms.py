@@ -18,7 +18,7 @@ from harness.formatting import (
     parameter_name,
     plural,
 )
-from harness.plan import SIMPLE_BASELINE
+from harness.plan import is_simple_baseline
 from harness.report.blocks import (
     SHARE,
     Block,
@@ -67,13 +67,13 @@ def leaderboards(evidence: Evidence) -> list[Table]:
 def leaderboard(evidence: Evidence, group: Compared, several: bool) -> Table:
     """Return the simple baseline, the baseline arm and the best arm of one test set."""
     roles: dict[str, list[str]] = {}
-    if SIMPLE_BASELINE in group.arms:
-        roles[SIMPLE_BASELINE] = ["simple baseline"]
+    simple = [arm for arm in group.arms if is_simple_baseline(arm)]
+    roles |= {arm: ["simple baseline"] for arm in simple}
     if evidence.plan.baseline.name in group.arms:
         roles.setdefault(evidence.plan.baseline.name, []).append("baseline arm")
     best = evidence.best_among(group.arms)
     if best is not None:
-        only = several and set(group.arms) <= {best, SIMPLE_BASELINE}
+        only = several and set(group.arms) <= {best, *simple}
         roles.setdefault(best, []).append("only arm" if only else "best arm by validation")
     rows = [
         [Cell(capitalized(" and ".join(role))), Cell(arm), *_arm_cells(evidence, arm)]
