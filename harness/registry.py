@@ -27,8 +27,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from harness.components.base import read_as
 from harness.own.registered import by_address, load
+from harness.parsing import read_as
 from harness.plugins import Kind as PluginKind
 from harness.plugins import Plugin, plugin_of, plugins
 

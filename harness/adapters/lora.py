@@ -41,7 +41,7 @@ class LoRA(Adapter):
         usual = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
         config = LoraConfig(
             r=self.rank,
-            lora_alpha=2 * self.rank if self.alpha is None else self.alpha,  # type: ignore[arg-type]
+            lora_alpha=2 * self.rank if self.alpha is None else self.alpha,
             lora_dropout=self.dropout,
             target_modules=chosen(network, self.targets, usual),
             use_rslora=self.stabilized,

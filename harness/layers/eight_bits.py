@@ -27,7 +27,7 @@ def quantized(network: nn.Module) -> nn.Module:
     with warnings.catch_warnings():  # that it moves to another package one day
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.")
-        found: nn.Module = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
+        found: nn.Module = torch.ao.quantization.quantize_dynamic(
             network.eval(), {nn.Linear}, dtype=torch.qint8
         )
     return found

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Percent = Literal[10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99]
 _SHARE, _CHANGE = (0.0, 1.0), (-1.0, 1.0)
+_SHOWN = Metric("accuracy", "maximize", bounds=_SHARE)
 
 
 def _metrics(percent: int) -> tuple[Metric, ...]:
@@ -50,7 +51,7 @@ class Pruning(Probe):
 
     name: Literal["pruning"]
     removed: list[Percent] = Field(
-        default_factory=lambda: [50, 80, 90, 95], min_length=1, description="shares in per cent"
+        default=[50, 80, 90, 95], min_length=1, description="shares in per cent"
     )
 
     metrics: ClassVar[tuple[Metric, ...]] = tuple(
@@ -123,7 +124,9 @@ class Pruning(Probe):
             if same:
                 places: Floats = same[0]["removed"].astype(float)
                 drawn = [
-                    lines.line_of_means(word, style, places, numpy.array([p[key] for p in same]))
+                    lines.line_of_means(
+                        word, style, places, numpy.array([p[key] for p in same]), _SHOWN
+                    )
                     for style, (word, key) in enumerate(
                         {"the smallest": "smallest", "at random": "random"}.items()
                     )

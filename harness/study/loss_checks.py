@@ -176,7 +176,7 @@ def measured_otherwise(
     }
     first = next(iter(ways))
     for other, way in ways.items():
-        for key in ways[first] | way:
+        for key in {**ways[first], **way}:
             one, two = ways[first].get(key), way.get(key)
             if one != two:
                 return (
