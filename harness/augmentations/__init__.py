@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import ConfigDict, create_model, model_validator
 
 from harness.augmentations.base import Augmentation
-from harness.components.base import Component, read_as
+from harness.components.base import Component
 from harness.components.keyed import field_of
+from harness.parsing import read_as
 from harness.registry import AUGMENTATIONS, Late
 
 
