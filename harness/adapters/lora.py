@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,9 +39,10 @@ class LoRA(Adapter):
         from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
 
         usual = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+        alpha: Any = 2 * self.rank if self.alpha is None else self.alpha  # peft divides by the rank
         config = LoraConfig(
             r=self.rank,
-            lora_alpha=2 * self.rank if self.alpha is None else self.alpha,
+            lora_alpha=alpha,
             lora_dropout=self.dropout,
             target_modules=chosen(network, self.targets, usual),
             use_rslora=self.stabilized,

@@ -13,6 +13,7 @@ from typing import Any
 from harness.data_spec import RANGES
 from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
+from harness.levels import level_key
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
 from harness.measures.crossing import Crossing
@@ -51,6 +52,9 @@ _OF_TRAINING = (
 )  # fmt: skip
 
 
+_Sides = Sequence[Sequence[Arm]]
+
+
 def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
     """Find metrics that an arm does not have, and hypotheses that no numbers can decide."""
     problems = []
@@ -59,15 +63,11 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
         looked_at = [arm for side in sides for arm in side]
         of_search = test.metric.startswith("search.")
         missing = no_search_metric if of_search else unreported
-        followed = _followed(test.metric, study, looked_at)
-        unknown = (
-            missing(test.metric, looked_at, study, arms)
-            or incomparable_losses(test.metric, followed, looked_at)
-            or other_labels(followed, looked_at)
-            or other_scales(test.metric, looked_at)
-            or other_tokens(followed, looked_at)
-            or other_classes(followed, sides)
-            or measured_otherwise(test.metric, looked_at, study.probes)
+        unknown = missing(test.metric, looked_at, study, arms) or next(
+            filter(
+                None, (_unlike(test.metric, part, study) for part in _alone(test, study, sides))
+            ),
+            None,
         )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
@@ -81,6 +81,30 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             if message:
                 problems.append(document.problem((*where, key), message))
     return problems + _probe_problems(study, arms, document)
+
+
+def _alone(test: Test, study: Study, sides: _Sides) -> list[_Sides]:
+    """Return the sides that are compared with each other: of each data set alone, where asked."""
+    over = test.generalize_over
+    if over is None:
+        return [sides]
+    keys = [level_key(level) for level in study.factors[over].levels]
+    parts = [[[arm for arm in side if arm.keys.get(over) == key] for side in sides] for key in keys]
+    return [part for part in parts if all(part)]
+
+
+def _unlike(metric: str, sides: _Sides, study: Study) -> str | None:
+    """Say why a metric of some arms is not the same number as that of others."""
+    looked_at = [arm for side in sides for arm in side]
+    followed = _followed(metric, study, looked_at)
+    return (
+        incomparable_losses(metric, followed, looked_at)
+        or other_labels(followed, looked_at)
+        or other_scales(metric, looked_at)
+        or other_tokens(followed, looked_at)
+        or other_classes(followed, sides)
+        or measured_otherwise(metric, looked_at, study.probes)
+    )
 
 
 # --- what is reported -----------------------------------------------------------------------------

@@ -217,8 +217,36 @@ def test_a_cross_entropy_over_other_classes_is_not_compared():
     more = {"model": "transformer"}
     for metric in ("test.loss", "test.bits", "validation.loss"):
         (said,) = problems(metric, {"data.vocabulary": 20}, text, workload=more)
-        assert f"{metric} is of 100 classes in the arm 'one' and of 20 in 'other'" in said
+        assert f"{metric} is of other tokens in the arms 'one' and 'other'" in said
     (said,) = problems("test.loss", {"data.classes": [0, 1]})
     assert "test.loss is of 10 classes in the arm 'one' and of 2 in 'other'" in said
-    assert problems("test.accuracy", {"data.vocabulary": 20}, text, workload=more) == []
     assert problems("test.loss", {"data.limit": 200}) == []
+
+
+def test_a_claim_over_data_sets_compares_arms_of_one_data_set_with_each_other(tmp_path):
+    """What differs between data sets alone, such as a target, makes no comparison unfair."""
+    text = """\
+study: over
+question: q
+workload: {data: digits, model: {name: mlp, depth: 1, width: 4}, epochs: 2}
+factors:
+  data: {levels: {all: {data.limit: 400}, wine: {data: {name: table, source: wine}},
+                  iris: {data: {name: table, source: iris}},
+                  vote: {data: {name: table, source: vote}},
+                  cancer: {data: {name: table, source: breast_cancer}}}}
+  rate: {path: optimizer.lr, levels: [0.01, 0.001]}
+design: factorial
+probes:
+  - {name: epochs_to_target, metric: validation.accuracy, target: 0.5, unreached: 3, on: {data: all}}
+  - {name: epochs_to_target, metric: validation.accuracy, target: 0.9, unreached: 3, on: {data: wine}}
+  - {name: epochs_to_target, metric: validation.accuracy, target: 0.8, unreached: 3,
+     on: {data: [iris, vote, cancer]}}
+claims:
+  - {id: c, says: s, metric: probe.epochs_to_target, contrast: {rate: [0.01, 0.001]}, below: 0%s}
+"""
+    file = tmp_path / "over.yaml"
+    file.write_text(text % ", generalize_over: data")
+    assert load_study(file).study.claims
+    file.write_text(text % "")
+    with pytest.raises(InputError, match="not measured alike"):
+        load_study(file)
