@@ -375,7 +375,8 @@ def test_the_pages_are_served_whatever_lies_in_the_folder(here):
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as ui:
-        said = ui.stdout.readline()
+        said = [ui.stdout.readline() for _ in range(2)]
         ui.terminate()
-    assert said.startswith("MLflow UI: http://127.0.0.1"), said
+    assert said[0].startswith("live page of runs: http://127.0.0.1"), said
+    assert said[1].startswith("MLflow UI: http://127.0.0.1"), said
     assert not (here / "sprung").exists()

@@ -13,7 +13,7 @@ from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError
 
-Goal = Literal["maximize", "minimize"]
+Goal = Literal["minimize", "maximize"]  # the order of harness.metrics: typing keeps one of both
 Missing = Literal["refuse", "worst", "drop-dataset"]
 
 

@@ -247,7 +247,7 @@ class Benchmark(Form):
     """A leaderboard of methods over data sets: what is settled, and what nobody can know."""
 
     metric: str
-    goal: Literal["maximize", "minimize"]
+    goal: Literal["minimize", "maximize"]
     alpha: float
     datasets: list[str]
     seeds: Annotated[list[int], Field(description="of each data set")]

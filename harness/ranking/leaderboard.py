@@ -27,7 +27,7 @@ from harness.seeding import stream
 from harness.stats.arrays import Floats
 from harness.stats.multiplicity import holm
 
-Goal = Literal["maximize", "minimize"]
+Goal = Literal["minimize", "maximize"]  # the order of harness.metrics: typing keeps one of both
 Missing = Literal["refuse", "worst", "drop-dataset"]
 Mark = Literal["best", "among the best", ""]
 THRESHOLDS = np.linspace(0.0, 1.0, 101)

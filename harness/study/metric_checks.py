@@ -86,7 +86,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
 def _alone(test: Test, study: Study, sides: _Sides) -> list[_Sides]:
     """Return the sides that are compared with each other: of each data set alone, where asked."""
     over = test.generalize_over
-    if over is None:
+    if over not in study.factors:
         return [sides]
     keys = [level_key(level) for level in study.factors[over].levels]
     parts = [[[arm for arm in side if arm.keys.get(over) == key] for side in sides] for key in keys]

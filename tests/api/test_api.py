@@ -111,7 +111,7 @@ def test_a_plan_is_ten_lines_and_a_result_one_for_each_claim(ran, where):
     lines = str(api.plan(study, results=where["results"])).splitlines()
     assert len(lines) == 10
     assert lines[0] == "tiny (default): Does the activation matter?"
-    assert "factors   activation (relu, tanh, sigmoid)" in lines
+    assert "factors   activation (relu, tanh and sigmoid)" in lines
     assert "trials    search 8 (8 done), confirmation 30 (30 done)" in lines
     assert "to run    0 trials, about 0 s on one worker" in lines
     many = api.load(

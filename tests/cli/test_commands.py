@@ -104,7 +104,14 @@ def test_reports_are_exported_and_compared(ran, tmp_path, there, capsys):
     assert run(["report", "tiny", *there, "--export", str(tmp_path / "paper")]) == 0
     written = tmp_path / "paper" / "tiny" / "default"
     assert capsys.readouterr().out.split() == [str(written)]
-    assert {file.suffix for file in written.rglob("*.*")} == {".tex", ".pdf", ".csv", ".parquet"}
+    assert {file.suffix for file in written.rglob("*.*")} == {
+        ".tex",
+        ".txt",
+        ".bib",
+        ".pdf",
+        ".csv",
+        ".parquet",
+    }
     results = there[1]
     both = ["report", "--compare", results, results, "--out", str(tmp_path / "compared")]
     assert run(both) == 0

@@ -104,7 +104,7 @@ def parts(page):
     """Return the YAML of a page that is a part of a study file, with its place; marks or not."""
     text = page.read_text()
     for found in re.finditer(r"^```yaml\n(.*?)^```", text, re.M | re.S):
-        if not re.search("^study: ", found.group(1), re.M):
+        if not re.search("^(study|suite): ", found.group(1), re.M):
             yield f"{page.name}:{text.count(chr(10), 0, found.start()) + 1}", found.group(1)
 
 

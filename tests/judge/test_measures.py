@@ -70,14 +70,15 @@ def level(arm, seed):
      ("deviation", np.std([0.2, 0.4, 0.8], ddof=1))],
 )  # fmt: skip
 def test_arms_of_a_side_become_one_number(evidence, across, expected):
-    made = evidence(f"of: {{start: 0.1}}\nacross: {across}\nabove: 0", level)
+    made = evidence(f"of: {{start: 0.1}}\nacross: {across}\nabove: 0.1", level)
     shift = np.arange(10) if across in ("lowest", "highest") else 0
     np.testing.assert_allclose(numbers(made), expected + shift)
 
 
 def test_ranges_of_two_sides_are_compared(evidence):
     made = evidence(
-        "contrast: {start: [0.2, 0.1]}\nacross: range\ngreater_by: 0.1\ndeterministic: true", level
+        "contrast: {start: [0.2, 0.1]}\nacross: range\ngreater_by: 0.1\ndeterministic: true",
+        lambda arm, _: level(arm, 0),
     )
     np.testing.assert_allclose(numbers(made), 0.6)
     (verdict,) = judge(made)
@@ -117,7 +118,7 @@ def test_a_trend_over_points_that_are_differences(evidence):
 
 
 def test_spread_over_seeds(evidence):
-    made = evidence("of: {arm: wide}\nspread_over_seeds: true\nabove: 0", level)
+    made = evidence("of: {arm: wide}\nspread_over_seeds: true\nabove: 0.1", level)
     distances = np.abs(np.arange(10) - 4.5)
     np.testing.assert_allclose(numbers(made), distances / shrinkage_of_distances(10))
 

@@ -185,6 +185,7 @@ def test_the_ui_ends_quietly(tmp_path):
         for place in (tmp_path / "one", tmp_path / "other")
     ]
     for process, number in zip(begun, [signal.SIGTERM, signal.SIGHUP], strict=True):
+        assert process.stdout.readline().startswith("live page of runs: http://127.0.0.1")
         assert process.stdout.readline().startswith("MLflow UI: ")
         family = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, number)

@@ -52,6 +52,8 @@ MODEL_CASES = {
         (CLOSE, "images", {"cell": "gru", "width": 7, "bidirectional": True, "pooling": "mean"}),
         (None, "sequences", {"cell": "lstm", "width": 6, "layers": 1}),
     ],
+    "residual_mlp": [(EXACT, "numbers", {"width": 16, "blocks": 1, "dropout": 0.2})],
+    "column_transformer": [(None, "numbers", {"layers": 1, "width": 8, "heads": 2})],
     "lstm_gates": [(None, "sequences", {"width": 6})],
     "encoder_decoder": [],  # reads pairs alone; tests/models/test_encoder_decoder.py trains it
     "transformer": [
@@ -60,6 +62,7 @@ MODEL_CASES = {
     ],
     # networks made elsewhere may do anything in Python: alone everywhere
     "torchvision": [(None, "images", {"architecture": "mobilenet_v3_small"})],
+    "causal_lm": [],  # as transformers; tests/adapters trains it
     "transformers": [],  # as torchvision; tests/train/test_networks.py trains one
 }
 OPTIMIZER_CASES = {
