@@ -237,8 +237,10 @@ factors:
   rate: {path: optimizer.lr, levels: [0.01, 0.001]}
 design: factorial
 probes:
-  - {name: epochs_to_target, metric: validation.accuracy, target: 0.5, unreached: 3, on: {data: all}}
-  - {name: epochs_to_target, metric: validation.accuracy, target: 0.9, unreached: 3, on: {data: wine}}
+  - {name: epochs_to_target, metric: validation.accuracy, target: 0.5, unreached: 3,
+     on: {data: all}}
+  - {name: epochs_to_target, metric: validation.accuracy, target: 0.9, unreached: 3,
+     on: {data: wine}}
   - {name: epochs_to_target, metric: validation.accuracy, target: 0.8, unreached: 3,
      on: {data: [iris, vote, cancer]}}
 claims:
