@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from harness.formatting import listed, plural
 from harness.lazy import Lazy
@@ -37,14 +37,49 @@ def left_out(count: int) -> str:
     return f" {plural(more, 'more panel')} left out." if more > 0 else ""
 
 
+def image_panels(
+    shown: Sequence[Shown], rows: Callable[[Shown], list[tuple[str, Any]]]
+) -> tuple[Any, ...]:
+    """Return a panel of images for each trial, as many as there is room for.
+
+    Args:
+        shown: the trials.
+        rows: returns a trial's rows, each a word and images as bytes.
+    """
+    with style.theme():
+        return tuple(
+            images.rows_of_images(f"{one.arm}, seed {one.seed}", rows(one))
+            for one in shown[:MOST_PANELS]
+        )
+
+
+def with_ways(shown: Sequence[Shown]) -> list[Shown]:
+    """Return the trials whose artifact `ways` has images, shape (ways, steps, c, h, w)."""
+    return [
+        one
+        for one in shown
+        if one.parts["ways"].ndim == 5
+        and len(one.parts["ways"])
+        and images.are_images(one.parts["ways"][0])
+    ]
+
+
+def rows_of_ways(one: Shown) -> list[tuple[str, Any]]:
+    """Return a row of images for each way of a trial."""
+    return [("", images.as_bytes(way)) for way in one.parts["ways"]]
+
+
 __all__ = [
     "MOST_PANELS",
     "base",
     "facets",
+    "image_panels",
     "images",
     "layout",
     "left_out",
     "lines",
+    "rows_of_ways",
     "style",
     "whose",
+    "with_ways",
 ]

@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.formatting import plural
 from harness.lazy import numpy, torch
 from harness.probes._networks import at_rest
-from harness.probes._pictures import MOST_PANELS, base, images, left_out, style, whose
+from harness.probes._pictures import base, image_panels, left_out, rows_of_ways, whose, with_ways
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images
 from harness.probes.reconstructions import drawn
 from harness.seeding import stream
@@ -56,21 +56,10 @@ class DenoisingSteps(Probe):
     def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:
         """Draw a row for each example, a panel for each arm."""
         del evidence
-        found = [
-            one for one in shown
-            if one.parts["ways"].ndim == 5 and len(one.parts["ways"])
-            and images.are_images(one.parts["ways"][0])
-        ]  # fmt: skip
+        found = with_ways(shown)
         if not found:
             return None
-        with style.theme():
-            panels = tuple(
-                images.rows_of_images(
-                    f"{one.arm}, seed {one.seed}",
-                    [("", images.as_bytes(way)) for way in one.parts["ways"]],
-                )
-                for one in found[:MOST_PANELS]
-            )
+        panels = image_panels(found, rows_of_ways)
         return base.Picture(
             self.name,
             "From noise to an example",

@@ -11,7 +11,7 @@ from harness.formatting import plural
 from harness.lazy import functional, numpy, torch
 from harness.metrics import Metric
 from harness.probes._networks import as_array, at_rest, test_split
-from harness.probes._pictures import MOST_PANELS, base, images, left_out, style, whose
+from harness.probes._pictures import base, image_panels, left_out, rows_of_ways, whose, with_ways
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, other_targets
 from harness.probes.codes import no_code
 from harness.probes.reconstructions import drawn
@@ -98,21 +98,10 @@ class Interpolations(Probe):
     def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:
         """Draw a row for each pair, a panel for each arm."""
         del evidence
-        found = [
-            one for one in shown
-            if one.parts["ways"].ndim == 5 and len(one.parts["ways"])
-            and images.are_images(one.parts["ways"][0])
-        ]  # fmt: skip
+        found = with_ways(shown)
         if not found:
             return None
-        with style.theme():
-            panels = tuple(
-                images.rows_of_images(
-                    f"{one.arm}, seed {one.seed}",
-                    [("", images.as_bytes(way)) for way in one.parts["ways"]],
-                )
-                for one in found[:MOST_PANELS]
-            )
+        panels = image_panels(found, rows_of_ways)
         return base.Picture(
             self.name,
             "From one code to another",

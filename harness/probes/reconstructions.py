@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.formatting import plural
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array, at_rest, test_split
-from harness.probes._pictures import MOST_PANELS, base, images, left_out, style, whose
+from harness.probes._pictures import base, image_panels, images, left_out, whose
 from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images
 from harness.probes.codes import no_code
 from harness.probes.grad_cam import pixels
@@ -64,15 +64,13 @@ class Reconstructions(Probe):
         ]  # fmt: skip
         if not found:
             return None
-        with style.theme():
-            panels = tuple(
-                images.rows_of_images(
-                    f"{one.arm}, seed {one.seed}",
-                    [("test image", images.as_bytes(one.parts["images"])),
-                     ("restored", images.as_bytes(one.parts["restored"]))],
-                )
-                for one in found[:MOST_PANELS]
-            )  # fmt: skip
+        panels = image_panels(
+            found,
+            lambda one: [
+                ("test image", images.as_bytes(one.parts["images"])),
+                ("restored", images.as_bytes(one.parts["restored"])),
+            ],
+        )
         return base.Picture(
             self.name,
             "Test images and what is restored of them",

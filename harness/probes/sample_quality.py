@@ -11,7 +11,7 @@ from harness.formatting import plural
 from harness.lazy import functional, torch
 from harness.metrics import Metric
 from harness.probes._networks import at_rest, evenly, test_split
-from harness.probes._pictures import MOST_PANELS, base, images, left_out, style, whose
+from harness.probes._pictures import base, image_panels, images, left_out, whose
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe, Seeds, Shown, other_targets
 from harness.seeding import stream
 
@@ -110,15 +110,13 @@ class SampleQuality(Probe):
         found = [one for one in shown if images.are_images(one.parts["samples"])]
         if not found:
             return None
-        with style.theme():
-            panels = tuple(
-                images.rows_of_images(
-                    f"{one.arm}, seed {one.seed}",
-                    [("", images.as_bytes(one.parts["samples"][start : start + ACROSS]))
-                     for start in range(0, len(one.parts["samples"]), ACROSS)],
-                )
-                for one in found[:MOST_PANELS]
-            )  # fmt: skip
+        panels = image_panels(
+            found,
+            lambda one: [
+                ("", images.as_bytes(one.parts["samples"][start : start + ACROSS]))
+                for start in range(0, len(one.parts["samples"]), ACROSS)
+            ],
+        )
         return base.Picture(
             self.name,
             "Generated examples",
