@@ -202,6 +202,7 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
         root=known.root or bool(said.get("root")),
         bounds=_bounds(last, workloads),
         binary=bool(said.get("binary")),
+        lifted=bool(said.get("lifted")),
     )
 
 
@@ -237,7 +238,7 @@ def declared(workload: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         for metric in TASKS.read(task).measures.values():
             found[metric.name] = {
                 "goal": metric.goal, "unit": metric.unit, "meaning": metric.meaning,
-                "root": metric.root, "binary": metric.binary,
+                "root": metric.root, "binary": metric.binary, "lifted": metric.lifted,
             }  # fmt: skip
     for said in (workload.get("metrics") or {}, training.get("metrics") or {}):
         for name, about in said.items():

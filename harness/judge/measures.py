@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
-from harness.levels import level_key
 from harness.measures.base import ACROSS, MissingEvidence
 from harness.metrics import DIVERGED
 from harness.plan import Plan
@@ -21,6 +20,7 @@ from harness.stats.averages import AVERAGES
 from harness.stats.intervals import shrinkage_of_distances
 from harness.study import Arm, Comparison, compared
 from harness.study.claims import Test
+from harness.study.contrasts import of_each_data_set
 from harness.study.timing import is_timed
 from harness.trial import LARGEST, NOT_FINITE
 
@@ -74,11 +74,9 @@ def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
     def reduced(chosen: Sequence[Sequence[Arm]]) -> Numbers:
         return test.measure.reduce([sample.per_seed(s) for s in chosen], factors, test.metric)
 
-    over = test.generalize_over
-    if over is None:
+    if test.generalize_over is None:
         return reduced(arms)
-    keys = [level_key(level) for level in factors[over].levels]
-    each = [[[arm for arm in side if arm.keys.get(over) == key] for side in arms] for key in keys]
+    each = of_each_data_set(test.generalize_over, factors, arms)
     return np.array([float(reduced(chosen).mean()) for chosen in each])
 
 

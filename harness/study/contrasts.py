@@ -44,6 +44,20 @@ class Comparison:
     held: tuple[str, ...] = ()
 
 
+def of_each_data_set(
+    over: str, factors: _Factors, chosen: Sequence[Sequence[Arm]]
+) -> list[list[list[Arm]]]:
+    """Return the sides of each data set alone, of a claim that generalizes over data sets.
+
+    Args:
+        over: the factor whose levels are the data sets.
+        factors: of the study.
+        chosen: the arms of each side.
+    """
+    keys = [level_key(level) for level in factors[over].levels]
+    return [[[arm for arm in side if arm.keys.get(over) == key] for side in chosen] for key in keys]
+
+
 def compared(test: Test, study: Study, arms: Sequence[Arm]) -> Comparison:
     """Return the arms that a test compares.
 

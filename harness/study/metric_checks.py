@@ -13,7 +13,6 @@ from typing import Any
 from harness.data_spec import RANGES
 from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
-from harness.levels import level_key
 from harness.losses import is_built_in
 from harness.measures.base import ACROSS
 from harness.measures.crossing import Crossing
@@ -22,7 +21,7 @@ from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
-from harness.study.contrasts import compared
+from harness.study.contrasts import compared, of_each_data_set
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
 from harness.study.loss_checks import (
@@ -63,12 +62,12 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
         looked_at = [arm for side in sides for arm in side]
         of_search = test.metric.startswith("search.")
         missing = no_search_metric if of_search else unreported
-        unknown = missing(test.metric, looked_at, study, arms) or next(
-            filter(
-                None, (_unlike(test.metric, part, study) for part in _alone(test, study, sides))
-            ),
-            None,
-        )
+        over = test.generalize_over
+        parts: Sequence[_Sides] = [sides]
+        if over in study.factors:
+            parts = of_each_data_set(over, study.factors, sides)
+        unlike = (_unlike(test.metric, part, study) for part in parts if all(part))
+        unknown = missing(test.metric, looked_at, study, arms) or next(filter(None, unlike), None)
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
             continue
@@ -81,16 +80,6 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             if message:
                 problems.append(document.problem((*where, key), message))
     return problems + _probe_problems(study, arms, document)
-
-
-def _alone(test: Test, study: Study, sides: _Sides) -> list[_Sides]:
-    """Return the sides that are compared with each other: of each data set alone, where asked."""
-    over = test.generalize_over
-    if over not in study.factors:
-        return [sides]
-    keys = [level_key(level) for level in study.factors[over].levels]
-    parts = [[[arm for arm in side if arm.keys.get(over) == key] for side in sides] for key in keys]
-    return [part for part in parts if all(part)]
 
 
 def _unlike(metric: str, sides: _Sides, study: Study) -> str | None:
@@ -271,20 +260,11 @@ def _undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | No
         return f"never holds: {what} {shown}"
     if hypothesis.always(low, high):
         return f"always holds: {what} {shown}"
-    lifted = measure.neutral is None and (spread or _is_lifted(test.metric, study, looked_at))
+    known = metric_of(test.metric, *(arm.workload for arm in looked_at))
+    lifted = measure.neutral is None and (spread or known.lifted)
     if lifted and hypothesis.always(math.nextafter(low, math.inf), high):
         return f"always holds: luck alone lifts {what} above {low:g}; say which size matters"
     return None
-
-
-def _is_lifted(metric: str, study: Study, looked_at: Sequence[Arm]) -> bool:
-    """Whether luck alone lifts a metric above its lower bound."""
-    split, _, name = metric.partition(".")
-    if split == "probe":
-        return any(p.measures[name].lifted for p in study.probes if name in p.measures)
-    tasks = [arm.workload for arm in looked_at if arm.workload["task"] is not None]
-    found = [task_learned(workload).measures.get(name) for workload in tasks]
-    return split == "test" and any(one is not None and one.lifted for one in found)
 
 
 def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:
