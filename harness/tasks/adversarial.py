@@ -19,6 +19,7 @@ from harness.metrics import Metric
 from harness.models import Model, NoModel, SimpleModel
 from harness.models.mlp import MLP
 from harness.registry import OPTIMIZERS, setting
+from harness.tasks._unsupervised import unused_part
 from harness.tasks.base import Batch, Builder, State, Task
 
 if TYPE_CHECKING:
@@ -87,11 +88,8 @@ class Adversarial(Task):
         """Say what is of no use where examples are generated."""
         if self.conditional and workload.data.kind != "class":
             return f"`task.conditional` needs classes; {workload.data.name} has none"
-        used = {"transfer": workload.transfer is not None, "metrics": bool(workload.metrics)}
-        used["loss"] = workload.loss.name != "auto"
-        for part, given in used.items():
-            if given:
-                return f"`{part}` is of no use with the task adversarial"
+        if (said := unused_part(workload, self.name)) is not None:
+            return said
         for model in (workload.model, self.discriminator):
             if isinstance(model, SimpleModel | NoModel):
                 return f"{model.name} is no network that the task adversarial could train"

@@ -18,6 +18,7 @@ from harness.data_spec import Form, Kind
 from harness.lazy import torch
 from harness.metrics import Metric
 from harness.models import NoModel, SimpleModel
+from harness.tasks._unsupervised import unused_part
 from harness.tasks.base import Batch, Builder, State, Task
 
 if TYPE_CHECKING:
@@ -75,11 +76,8 @@ class Diffusion(Task):
 
     def refusal(self, workload: Any) -> str | None:
         """Say what is of no use where examples are generated."""
-        used = {"transfer": workload.transfer is not None, "metrics": bool(workload.metrics)}
-        used["loss"] = workload.loss.name != "auto"
-        for part, given in used.items():
-            if given:
-                return f"`{part}` is of no use with the task diffusion"
+        if (said := unused_part(workload, self.name)) is not None:
+            return said
         if isinstance(workload.model, SimpleModel | NoModel):
             return f"{workload.model.name} is no network that the task diffusion could train"
         return None

@@ -19,6 +19,7 @@ from harness.lazy import torch
 from harness.metrics import Metric
 from harness.models import Model, NoModel, SimpleModel
 from harness.models.mlp import MLP
+from harness.tasks._unsupervised import unused_part
 from harness.tasks.base import Batch, Builder, State, Task
 
 if TYPE_CHECKING:
@@ -88,11 +89,8 @@ class Reconstruction(Task):
 
     def refusal(self, workload: Any) -> str | None:
         """Say what is of no use where inputs are restored."""
-        used = {"transfer": workload.transfer is not None, "metrics": bool(workload.metrics)}
-        used["loss"] = workload.loss.name != "auto"
-        for part, given in used.items():
-            if given:
-                return f"`{part}` is of no use with the task reconstruction"
+        if (said := unused_part(workload, self.name)) is not None:
+            return said
         if isinstance(self.decoder, SimpleModel | NoModel):
             return f"{self.decoder.name} is no network that could restore inputs"
         if isinstance(workload.model, SimpleModel):
