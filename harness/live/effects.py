@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +16,8 @@ from harness.measures.base import MissingEvidence
 from harness.metrics import DIVERGED
 from harness.report.verdicts import measured
 from harness.stats.averages import AVERAGES
-from harness.store import AssignedRecord
 from harness.study.claims import Test
 from harness.study.timing import is_timed
-from harness.trial import Outcomes
 
 
 @dataclass(frozen=True)
@@ -40,28 +38,6 @@ class Effect:
     seeds: int
     of: int
     why: str = ""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Confirmation trials with their records, as a source of evidence."""
-
-    assigned: tuple[AssignedRecord, ...]
-
-    def assigned_records(self, execution: int) -> Iterable[AssignedRecord]:
-        """See `harness.evidence.RecordSource`."""
-        del execution
-        return self.assigned
-
-    def lost_attempts(self, trial_ids: Iterable[str]) -> list[tuple[str, int, str]]:
-        """See `harness.evidence.RecordSource`."""
-        del trial_ids
-        return []
-
-    def outcomes(self, trial_ids: Iterable[str]) -> Mapping[str, Outcomes]:
-        """See `harness.evidence.RecordSource`."""
-        del trial_ids
-        return {}
 
 
 def provisional(evidence: Evidence) -> Iterator[Effect]:

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.evidence import gather, plan_of
+from harness.evidence import RecordsAtHand, gather, plan_of
 from harness.formatting import amount, plural, seconds, why
-from harness.live.effects import Effect, Kept, provisional
+from harness.live.effects import Effect, provisional
 from harness.live.status import Running, Status, read_status
 from harness.live.view import ArmRow, Bar, Failure, View, ago
 from harness.plan import Plan, block_seconds, estimate_seconds
@@ -292,7 +292,7 @@ class _Reading:
                            row.trial_id, known.records.get(row.trial_id))
             for row in rows
         )  # fmt: skip
-        evidence = gather(Kept(assigned), self.execution, known.plan)
+        evidence = gather(RecordsAtHand(assigned), self.execution, known.plan)
         known.effects, known.effects_of = list(provisional(evidence)), ids
         known.effects_again = time.monotonic() + 4 * (time.monotonic() - begin)
         return known.effects

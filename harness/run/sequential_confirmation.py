@@ -26,7 +26,8 @@ def decide_by_claims(
     outcomes: OutcomesOf = lambda _: {},
 ) -> Collection[str]:
     """Let the arms go on that an undecided claim needs."""
-    from harness.evidence import gather  # pandas is slow to import, and few studies need this
+    # pandas is slow to import, and few studies need this
+    from harness.evidence import RecordsAtHand, gather
     from harness.judge import arms_to_continue
 
     context = {"overrides": plan.overrides, "fingerprints": plan.fingerprints}
@@ -34,30 +35,12 @@ def decide_by_claims(
         0, plan.study.study, plan.profile, plan.hash, plan.declaration, context,
         started=0.0, ended=None, status="running", wall_seconds=None,
     )  # fmt: skip
-    return arms_to_continue(gather(_Given(records, outcomes), execution), seeds)
+    return arms_to_continue(gather(RecordsAtHand(records, outcomes), execution), seeds)
 
 
 def deciding_from(store: Store) -> Decide:
     """Return `decide_by_claims` with what a store knows of test examples."""
     return partial(decide_by_claims, outcomes=store.outcomes)
-
-
-class _Given:
-    """Records that are at hand, as evidence wants them."""
-
-    def __init__(self, records: Sequence[AssignedRecord], outcomes: OutcomesOf):
-        self._records = records
-        self.outcomes = outcomes
-
-    def assigned_records(self, execution: int) -> Sequence[AssignedRecord]:
-        """Return them, whatever the number of the execution."""
-        del execution
-        return self._records
-
-    def lost_attempts(self, trial_ids: Iterable[str]) -> list[tuple[str, int, str]]:
-        """Return none: what was lost on the way decides nothing."""
-        del trial_ids
-        return []
 
 
 class SequentialConfirmation:
