@@ -160,6 +160,11 @@ class FittedSimple:
         return self.data.tokens
 
     @property
+    def columns(self) -> Sequence[str]:
+        """See `Fitted`."""
+        return self.data.columns
+
+    @property
     def workload(self) -> Mapping[str, Any]:
         """See `Fitted`."""
         return self.trial.workload
