@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from harness.formatting import amount
-from harness.plan import Assignment, Plan, block_seconds, estimate_seconds, is_simple_baseline
+from harness.plan import (
+    Assignment,
+    Plan,
+    guessed_seconds,
+    guessed_timing_seconds,
+    is_simple_baseline,
+    seconds_at_pace,
+)
 from harness.trial import Phase, Record, State
 
 TROUBLES = (State.DIVERGED, State.FAILED)
-MEASURED_FROM = 3.0
-"""Seconds of work before a time left is told; what comes sooner is mostly the first imports."""
-TOLD_FROM = 0.02
-"""Share of the work that has to be done, too: one early trial says little about the pace of all."""
 
 
 class Tally:
@@ -39,16 +42,14 @@ class Tally:
         self.metric = self._metric.name
         self._clock = clock
         self._first: float | None = None
-        self._work = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
-        self._work |= {n: estimate_seconds(s.trial.workload) for n, s in plan.stages.items()}
+        self._work = guessed_seconds(plan)
         self._mean_work = fmean(self._work.values()) if self._work else 1.0
         self._left = sum(
             (plan.search_count(arm) + plan.study.first_seeds) * self._work[arm.name]
             for arm in plan.all_arms
         ) + sum(self._work[name] for name in plan.stages)
-        timing, arms = plan.study.timing, len(plan.timed_arms)
-        self._block = block_seconds(plan) / arms if arms else 0.0
-        self._left += timing.blocks * arms * self._block if timing else 0.0
+        timing, self._block = plan.study.timing, guessed_timing_seconds(plan)
+        self._left += timing.blocks * len(plan.timed_arms) * self._block if timing else 0.0
         self._worked = 0.0
         self._scores: dict[str, list[float]] = {}
 
@@ -86,12 +87,9 @@ class Tally:
 
     def seconds_left(self) -> float | None:
         """Return how long the rest takes at the pace so far; None before that can be told."""
-        if self._first is None or not self._worked or self._left <= 1e-9 * self._worked:
-            return None  # what sums leave over by rounding is nothing
-        elapsed = self._clock() - self._first
-        share = self._worked / (self._worked + self._left)
-        known = elapsed >= MEASURED_FROM and share >= TOLD_FROM
-        return elapsed * self._left / self._worked if known else None
+        if self._first is None:
+            return None
+        return seconds_at_pace(self._clock() - self._first, self._worked, self._left)
 
     def per_second(self) -> float | None:
         """Return trials a second since the first was handed over; None before any has ended."""

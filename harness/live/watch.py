@@ -17,7 +17,7 @@ from harness.formatting import amount, plural, seconds, why
 from harness.live.effects import Effect, provisional
 from harness.live.status import Running, Status, read_status
 from harness.live.view import ArmRow, Bar, Failure, View, ago
-from harness.plan import Plan, block_seconds, estimate_seconds
+from harness.plan import Plan, guessed_seconds, guessed_timing_seconds, seconds_at_pace
 from harness.store import (
     DATABASE,
     AssignedRecord,
@@ -41,7 +41,6 @@ FRESH = 1.0
 """Seconds for which what was read is shown again."""
 SILENT = 120.0
 """Seconds without a word from a run from which on the page points it out."""
-_MEASURED_FROM, _TOLD_FROM = 3.0, 0.02  # seconds, share of the work: see `harness.cli.tally`
 
 _GOES_ON = (
     "Everything recorded is kept. Give the same command again: it goes on from here, and this page"
@@ -63,9 +62,12 @@ class _Known:
     @cached_property
     def work(self) -> Mapping[str, float]:
         """The guessed seconds of a trial of each arm and stage."""
-        plan = self.plan
-        found = {arm.name: estimate_seconds(arm.workload) for arm in plan.all_arms}
-        return found | {n: estimate_seconds(s.trial.workload) for n, s in plan.stages.items()}
+        return guessed_seconds(self.plan)
+
+    @cached_property
+    def timing_seconds(self) -> float:
+        """The guessed seconds of one arm in one timing block."""
+        return guessed_timing_seconds(self.plan)
 
     @cached_property
     def planned(self) -> Mapping[tuple[str, str], int]:
@@ -310,10 +312,12 @@ class _Reading:
     def _facts(self, state: str) -> list[tuple[str, str]]:
         execution = self.execution
         until = execution.ended or (self.now if state == "running" else self.written)
-        left = self._seconds_left(until - execution.started) if state == "running" else None
+        left = None
+        if state == "running":
+            left = seconds_at_pace(until - execution.started, self._worked, self._left)
         took = seconds(until - execution.started)
         facts = [("Since its start" if state == "running" else "Took", took)]
-        if state == "running":
+        if state == "running" and self._left:
             facts.append(
                 ("Time left", f"about {seconds(left)}" if left is not None else "not known yet")
             )
@@ -356,17 +360,9 @@ class _Reading:
         return sum((planned - done) * self._weight(*key) for key, (done, planned) in counts)
 
     def _weight(self, arm: str, phase: str) -> float:
-        plan = self.known.plan
         if phase == Phase.TIMING:
-            return block_seconds(plan) / max(1, len(plan.timed_arms))
+            return self.known.timing_seconds
         return self.known.work.get(arm, 1.0)
-
-    def _seconds_left(self, elapsed: float) -> float | None:
-        """Return how long the rest takes at the pace so far; None before that can be told."""
-        worked, left = self._worked, self._left
-        if elapsed < _MEASURED_FROM or worked < _TOLD_FROM * (worked + left) or not worked:
-            return None
-        return elapsed * left / worked
 
 
 def _where(row: Noted) -> str:

@@ -1,6 +1,7 @@
 """From a study to trials: pure, quick, and the same before the run and after it."""
 
 from harness.plan.budgets import Budget, block_seconds, budgets, epochs_of, estimate_seconds
+from harness.plan.pace import guessed_seconds, guessed_timing_seconds, seconds_at_pace
 from harness.plan.plan import (
     FIXED,
     Assignment,
@@ -26,6 +27,9 @@ __all__ = [
     "data_key",
     "epochs_of",
     "estimate_seconds",
+    "guessed_seconds",
+    "guessed_timing_seconds",
     "is_simple_baseline",
     "make_plan",
+    "seconds_at_pace",
 ]

@@ -55,6 +55,14 @@ def scoreboard_markdown(board: Board) -> str:
     return _environment(html=False).get_template("scoreboard.md").render(_board_context(board))
 
 
+def syllabus_markdown(board: Board) -> str:
+    """Return the chapters of the sources with the experiments about them, as Markdown."""
+    from harness.report.syllabus import lessons_by_work
+
+    template = _environment(html=False).get_template("syllabus.md")
+    return template.render(works=lessons_by_work(board))
+
+
 def card_markdown(card: Card) -> str:
     """Return a model card as Markdown, with what machines read of it in front."""
     return _environment(html=False).get_template("card.md").render(card=card)

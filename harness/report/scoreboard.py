@@ -22,7 +22,7 @@ from harness.report.effect_drawing import alike_strips
 from harness.report.panels.cost import of_claim
 from harness.report.publication import NAME as VERDICTS
 from harness.report.publication import Changes, changes_since, keep_verdicts
-from harness.report.render import scoreboard_markdown, scoreboard_page
+from harness.report.render import scoreboard_markdown, scoreboard_page, syllabus_markdown
 from harness.report.settings import day
 from harness.report.sources import Sources, known_sources
 from harness.report.view import ProfileResult, views_of
@@ -84,15 +84,15 @@ class StudyBoard:
         self, results: Sequence[ProfileResult], known: Sources, *, published: bool = False
     ):
         self._known = known
-        self._views = views_of(results, published_only=published)
+        self.views = views_of(results, published_only=published)
         self.name = results[0].study
-        self.leader = self._views[0]  # has most examples, and sums the study up
+        self.leader = self.views[0]  # has most examples, and sums the study up
         self.question = self.leader.evidence.plan.study.question
 
     @cached_property
     def lines(self) -> list[ClaimLine]:
         """The claims, in the order of the study file."""
-        ids = dict.fromkeys(id_ for view in self._views for id_ in view.by_claim)
+        ids = dict.fromkeys(id_ for view in self.views for id_ in view.by_claim)
         return [self._line(id_) for id_ in ids]
 
     @cached_property
@@ -109,7 +109,7 @@ class StudyBoard:
                 _integrity(view.result.checks),
                 f"{self.name}/{view.page}#{view.name}",
             )
-            for view in self._views
+            for view in self.views
         ]
 
     @property
@@ -118,7 +118,7 @@ class StudyBoard:
         return [line.claim for line in self.lines]
 
     def _line(self, id_: str) -> ClaimLine:
-        views = [view for view in self._views if id_ in view.by_claim]
+        views = [view for view in self.views if id_ in view.by_claim]
         verdicts = [view.by_claim[id_] for view in views]
         costs = [of_claim(view.evidence, view.by_claim[id_].trials) for view in views]
         pages = [view.page for view in views]
@@ -190,7 +190,7 @@ class Board:
                     by_verdict = found.setdefault(chapter, {word: [] for word in words.ORDER})
                     by_verdict[claim.verdict].append((study.name, claim))
         titles = {key: about.get("title", "") for key, about in self.known.works.items()}
-        ordered = sorted(found, key=lambda c: (work_of(c) not in titles, _natural(c)))
+        ordered = sorted(found, key=lambda c: (work_of(c) not in titles, natural(c)))
         return [(c, titles.get(work_of(c), ""), found[c]) for c in ordered]
 
     @property
@@ -213,9 +213,9 @@ class Board:
                     works.setdefault(work_of(source), set()).add(source)
         return {
             work: sorted(
-                (works[work] | {self.known.chapter(s) for s in works[work]}) - {work}, key=_natural
+                (works[work] | {self.known.chapter(s) for s in works[work]}) - {work}, key=natural
             )
-            for work in sorted(works, key=_natural)
+            for work in sorted(works, key=natural)
         }
 
 
@@ -232,7 +232,8 @@ def build_scoreboard(
         results: every profile of every study that is at hand, judged.
         folder: the folder of the reports.
         lacking: what could not be judged, in sentences.
-        published: whether it is about published pages, which are Markdown only.
+        published: whether it is about published pages, which are Markdown only; they get a
+            `syllabus.md` as well.
 
     Returns:
         The page.
@@ -242,6 +243,7 @@ def build_scoreboard(
     board = make_board(results, lacking, published=published, last=last)
     write(folder / "index.md", scoreboard_markdown(board).encode())
     if published:
+        write(folder / "syllabus.md", syllabus_markdown(board).encode())
         write(folder / VERDICTS, keep_verdicts(results, folder))
         return folder / "index.md"
     write(folder / "index.html", scoreboard_page(board).encode())
@@ -292,7 +294,7 @@ def work_of(source: str) -> str:
     return source.strip().partition(" ")[0]
 
 
-def _natural(text: str) -> list[tuple[int, int | str]]:
+def natural(text: str) -> list[tuple[int, int | str]]:
     """Order texts as people count: 2 before 10."""
     parts = _DIGITS.split(text)
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]

@@ -96,7 +96,8 @@ def stage(
         shutil.copytree(pages / study, into / "reports" / FOLDER / study)
     whole = len(list(records.iterdir())) == len(list(files.iterdir()))
     if whole:  # it speaks of all studies, and leads to their pages
-        shutil.copy2(pages / "index.md", into / "reports" / FOLDER / "index.md")
+        for name in ("index.md", "syllabus.md"):
+            shutil.copy2(pages / name, into / "reports" / FOLDER / name)
     _write_cards(into / "cards", judged)
     (into / "README.md").write_text(_card(repository, judged, whole), encoding="utf-8")
     found = sorted(file.relative_to(into) for file in into.rglob("*") if file.is_file())

@@ -14,7 +14,8 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from harness.cli.app import app
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "cluster.md"
+PAGES = {name: ROOT / "docs" / f"{name}.md" for name in ("cluster", "aws", "on-premises")}
+TEXT = "".join(page.read_text() for page in PAGES.values())
 FILES = ["ray_cluster.yaml", "ray_cluster.on-premises.yaml"]
 PLACES = {"on the head": "head_start_ray_commands", "on a worker": "worker_start_ray_commands"}
 
@@ -60,9 +61,8 @@ def test_no_port_is_open_to_the_world():
         assert node["node_config"]["MetadataOptions"] == {"HttpTokens": "required"}
     assert "security_group" not in config["provider"]
     assert not re.search(r"0\.0\.0\.0|::/0", (ROOT / "ray_cluster.yaml").read_text())
-    page = PAGE.read_text()
-    assert not re.search(r"0\.0\.0\.0|::/0|--host\b", page)
-    assert "/32" in page
+    assert not re.search(r"0\.0\.0\.0|::/0|--host\b", TEXT)
+    assert "/32" in PAGES["aws"].read_text()
 
 
 @each_file
@@ -145,11 +145,11 @@ def parse(cli, words):
         return cli.make_context("x", list(words), parent=context)
 
 
-HARNESS = commands(PAGE.read_text(), "harness")
-RAY = commands(PAGE.read_text() + "".join((ROOT / name).read_text() for name in FILES), "ray")
+HARNESS = commands(TEXT, "harness")
+RAY = commands(TEXT + "".join((ROOT / name).read_text() for name in FILES), "ray")
 
 
-def test_the_page_has_commands():
+def test_the_pages_have_commands():
     assert len(HARNESS) >= 10
     assert len(RAY) >= 15
     assert {line.split()[1] for line in RAY} >= {

@@ -147,8 +147,9 @@ def test_a_small_page_is_kept_with_the_file_and_is_the_same_on_a_clone(home, clo
     pages = home / "reports" / "published"
     found = {f.relative_to(pages).as_posix() for f in pages.rglob("*") if f.is_file()}
     assert found == {
-        "index.md", "verdicts.json", "small/report.md", "small/figures/default/effects.svg",
-        "small/figures/default/arms.svg", "small/figures/default/at-a-glance.svg",
+        "index.md", "syllabus.md", "verdicts.json", "small/report.md",
+        "small/figures/default/effects.svg", "small/figures/default/arms.svg",
+        "small/figures/default/at-a-glance.svg",
         "small/figures/default/inside-gradient-norms.svg",
     }  # fmt: skip
     text, board = ((pages / name).read_text() for name in ("small/report.md", "index.md"))

@@ -142,6 +142,21 @@ def test_the_map_has_a_row_for_each_chapter_and_a_mark_for_each_claim(with_sourc
     assert "A book on depth" in (tmp_path / "index.md").read_text()
 
 
+def test_the_syllabus_has_each_chapter_with_its_claims_and_pictures(with_sources, tmp_path):
+    other = under_another_name(with_sources[0], "another-study")
+    build_scoreboard([*with_sources, other], tmp_path / "own")
+    assert not (tmp_path / "own" / "syllabus.md").exists()
+    build_scoreboard([*with_sources, other], tmp_path, published=True)
+    text = (tmp_path / "syllabus.md").read_text()
+    assert re.findall(r"^#+ .*", text, re.M)[1:] == ["## A book on depth", "### a, chapter 1"]
+    assert text.count("> ReLU is better than softmax.") == 1
+    assert text.count("![") == 2  # one of each study
+    assert text.count("harness run studies/another-study.yaml --profile default") == 1
+    for verdict in with_sources[0].verdicts:
+        assert text.count(f"**{verdict.words}**") >= 2
+    assert "[syllabus](syllabus.md)" in (tmp_path / "index.md").read_text()
+
+
 @pytest.mark.parametrize("text", ["works = 3", "[works.a]\ntitle = 'no part'", "[says"])
 def test_a_broken_file_of_sources_is_told_and_costs_nothing(with_sources, tmp_path, text):
     (tmp_path / "studies" / "sources.toml").write_text(text)
