@@ -23,6 +23,8 @@ SHORT = 0.5
 """Seconds below which a trial is written at once when it ends, which costs half as much."""
 BETWEEN = 1.0
 """Seconds between two batches of live metrics of one run."""
+DRAWN = 320
+"""Points of a line that a chart of MLflow draws at most."""
 LONGEST_TAG = 8000
 
 RUN_STATUS = {
@@ -225,14 +227,24 @@ def metric_points(values: Mapping[str, float], when: int, step: int = 0) -> list
 def curve_points(
     curve: Iterable[Mapping[str, float]], time_of: Mapping[int, int] | int
 ) -> list[Point]:
-    """Return the metrics of epochs."""
+    """Return the metrics of the epochs that MLflow gets; see `shown`."""
     points = []
     for position, values in enumerate(curve, start=1):
         step = int(values.get("epoch", position))
+        if not shown(step):
+            continue
         when = time_of if isinstance(time_of, int) else time_of[step]
         measured = {name: value for name, value in values.items() if name != "epoch"}
         points += metric_points(measured, when, step)
     return points
+
+
+def shown(step: int) -> bool:
+    """Whether MLflow gets this epoch: the first 320, then every 2nd, from 641 every 4th, and so on.
+
+    A chart of MLflow draws 320 points of a line at most; the record keeps all epochs.
+    """
+    return step % (1 << max(((step - 1) // (DRAWN // 2)).bit_length() - 1, 0)) == 0
 
 
 def record_points(record: Record, steps_present: Iterable[int] = ()) -> list[Point]:
@@ -251,7 +263,11 @@ def record_points(record: Record, steps_present: Iterable[int] = ()) -> list[Poi
         **{f"selected.{k}" if k in measured else k: v for k, v in record.metrics.items()},
         **{f"cost.{k}": v for k, v in record.cost.items()},
     }
-    epochs = [p for p in curve_points(record.curve, times) if p.step not in present]
+    epochs = curve_points(record.curve, times)
+    if steps and not shown(steps[-1]):  # a line goes to the end of the training
+        last = {name: value for name, value in record.curve[-1].items() if name != "epoch"}
+        epochs += metric_points(last, end, steps[-1])
+    epochs = [point for point in epochs if point.step not in present]
     return epochs + metric_points(results, end)
 
 

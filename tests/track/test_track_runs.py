@@ -82,3 +82,12 @@ def test_a_point_without_an_epoch_counts_its_place():
     unnumbered = [{"loss": 2.0}, {"loss": 1.0}]
     assert [p.step for p in runs.curve_points(unnumbered, 5)] == [1, 2]
     assert [p.step for p in runs.curve_points([point(3)], 5)] == [3, 3]
+
+
+def test_long_trainings_are_drawn_by_fewer_and_fewer_epochs_to_their_end():
+    long = record(trial(1), curve=tuple(point(n) for n in range(1, 5002)))
+    steps = sorted({p.step for p in runs.record_points(long)} - {0})
+    assert steps[:320] == list(range(1, 321))
+    assert [s for s in steps if 320 < s <= 640] == list(range(322, 641, 2))
+    assert steps[-2:] == [4992, 5001]
+    assert len(steps) == 320 + 3 * 160 + 152 + 1
