@@ -114,9 +114,9 @@ def _meet(
     loopback = [name for _, name in socket.if_nameindex() if name.startswith("lo")]
     if loopback:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback[0])
-    store = distributed.FileStore(os.path.join(folder, "meeting"), size)
+    meeting = f"file://{os.path.join(folder, 'meeting')}"
     distributed.init_process_group(
-        "gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE
+        "gloo", init_method=meeting, rank=rank, world_size=size, timeout=PATIENCE
     )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     groups = [(count, distributed.new_group(list(range(count)))) for count in counts]
