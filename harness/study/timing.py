@@ -37,9 +37,9 @@ _USUAL: tuple[Work, ...] = ("step",)
 NAMES = tuple(name for names in METRICS.values() for name in names)
 _NOT_NEGATIVE = (0.0, math.inf)
 _KNOWN = {
-    "target_seconds": Metric("", "minimize", "s", "time of the steps to the target"),
-    "speedup": Metric("", "maximize", "", "time of a step alone ÷ by {} workers"),
-    "efficiency": Metric("", "maximize", "", "speedup by {} workers ÷ their number"),
+    "target_seconds": Metric("", "minimize", "s", "time until the target"),
+    "speedup": Metric("", "maximize", "", "speedup by {} workers"),
+    "efficiency": Metric("", "maximize", "", "efficiency of {} workers"),
     "loss_difference": Metric("", "minimize", "", "largest difference of a loss by {} workers"),
 }
 

@@ -353,7 +353,7 @@ def test_what_blocks_measure_is_known_by_name_and_direction(tmp_path):
         *(f"timing.{name}_{count}" for count in (2, 3)
           for name in ("speedup", "efficiency", "loss_difference")),
     ]  # fmt: skip
-    assert plan.metric("timing.speedup_3").meaning == "time of a step alone ÷ by 3 workers"
+    assert plan.metric("timing.speedup_3").meaning == "speedup by 3 workers"
     goals = [plan.metric(f"timing.{name}").goal for name in ("speedup_2", "target_seconds")]
     assert goals == ["maximize", "minimize"]
     assert plan.metric("timing.step_seconds").goal == "minimize"
