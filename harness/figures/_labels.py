@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.formatting import capitalized
 from harness.metrics import Metric, metric_of
+from harness.study.timing import timed_metric
 
 _PARTS = {"test": "test", "validation": "validation", "train": "training"}
 _SHORT = 30
@@ -12,7 +13,7 @@ _SHORT = 30
 
 def metric_name(metric: str | Metric) -> str:
     """Say what a metric is, such as "test accuracy" for `test.accuracy`."""
-    known = metric_of(metric) if isinstance(metric, str) else metric
+    known = _known(metric)
     part, _, name = known.name.partition(".")
     name = name.replace("_", " ")
     if part in _PARTS:
@@ -22,7 +23,13 @@ def metric_name(metric: str | Metric) -> str:
 
 def metric_unit(metric: str | Metric) -> str:
     """Return the unit of a metric, or an empty text where it has none or none is known."""
-    return (metric_of(metric) if isinstance(metric, str) else metric).unit
+    return _known(metric).unit
+
+
+def _known(metric: str | Metric) -> Metric:
+    if isinstance(metric, Metric):
+        return metric
+    return timed_metric(metric) or metric_of(metric)
 
 
 def axis_label(metric: str | Metric) -> str:

@@ -11,6 +11,8 @@ from harness.trial import State
 
 DIFFER = 1.25
 """Blocks differ where the slowest of an arm took so many times as long as its fastest."""
+_ALIKE = ("timing.step_seconds", "timing.inference_seconds", "timing.training_seconds")
+"""Times of what is the same work in each block; how soon a target is reached is not."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,11 @@ def disturbances(evidence: Evidence) -> Iterator[str]:
             " Run the study again on a quiet machine, with another number of blocks."
         )
     complete = rows[rows["state"] == State.COMPLETE.value]
-    for metric in [name for name in timing.metrics if name in complete]:
+    for metric in [name for name in timing.metrics if name in complete and name in _ALIKE]:
         by_arm = complete.groupby("arm", sort=False)[metric]
         ratios = by_arm.max() / by_arm.min()
         wide = [str(arm) for arm in ratios.index if ratios[arm] > DIFFER]
-        if wide and metric != "timing.example_seconds":
+        if wide:
             yield (
                 f"Blocks differ in {metric}: up to {ratios.max():.2f} times between the fastest and"
                 f" the slowest of {listed_some(wide)}."

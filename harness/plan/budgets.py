@@ -83,7 +83,7 @@ def block_seconds(plan: Plan) -> float:
         training = estimate_seconds(arm.workload)
         data, size = summary(arm.workload["data"]), arm.workload["batch_size"]
         step = training / (arm.workload["epochs"] * math.ceil(data.examples / size))
-        each = {"step": step, "inference": step / 3}
+        each = {"step": step, "inference": step / 3, "workers": step * len(timing.workers)}
         times = timing.warm_up + timing.repetitions
         total += sum(each[w] * times if w in each else training for w in timing.measure)
     return total

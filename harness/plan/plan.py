@@ -26,6 +26,7 @@ from harness.study import (
     with_settings,
 )
 from harness.study.design import SIMPLE_BASELINE, is_simple_baseline, simple_arms
+from harness.study.timing import timed_metric
 from harness.study.timing_checks import timed_arms
 from harness.trial import TIMED_BY, Phase, Trial, digest, with_sources
 
@@ -140,7 +141,7 @@ class Plan:
             known: Metric | None = probe.measures.get(name.removeprefix("probe."))
             if known is not None and name.startswith("probe."):
                 return replace(known, name=name)
-        return metric_of(name, *(arm.workload for arm in self.arms))
+        return timed_metric(name) or metric_of(name, *(arm.workload for arm in self.arms))
 
     def search_id(self, arm: Arm, repetition: int = 0) -> str:
         """Identity of one repetition of an arm's search: what is tuned, how, on which data."""

@@ -37,7 +37,7 @@ from harness.study.loss_checks import (
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
-from harness.study.timing import is_timed
+from harness.study.timing import is_timed, work_of
 from harness.study.timing_checks import timed_arms
 from harness.trial import COSTS, trained_elsewhere
 
@@ -155,6 +155,8 @@ def _followed(metric: str, study: Study, looked_at: Sequence[Arm]) -> str:
     asked = [probe.metric for probe in probes if isinstance(probe, CurveProbe)]
     if metric == "search.best" and study.search is not None:
         asked.append(study.search.metric)
+    if is_timed(metric) and study.timing is not None and work_of(metric) == "target":
+        asked += [study.timing.target.metric] if study.timing.target else []
     if not asked:
         return metric
     return asked[0] or selecting_metric(looked_at[0].workload)

@@ -6,10 +6,11 @@ different moments, beside other work, perhaps trained together with others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.errors import Problem, nearest
 from harness.identity import task_learned
+from harness.metrics import metric_of
 from harness.models import is_simple
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
@@ -18,7 +19,7 @@ from harness.study.design import Arm, select
 from harness.study.document import Document
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces
-from harness.study.timing import METRICS, NAMES, Timing, is_timed
+from harness.study.timing import NAMES, Target, Timing, is_timed, work_of
 from harness.tasks import Supervised
 from harness.trial import trained_elsewhere
 
@@ -34,6 +35,16 @@ IN_TRIALS = {
 """Times that are measured inside trials, and what is measured in blocks instead."""
 
 
+_WRITTEN: Mapping[str, str] = {
+    "step": "true",
+    "inference": "{measure: [inference]}",
+    "training": "{measure: [training]}",
+    "target": "{measure: [target], target: {value: 0.9}}",
+    "workers": "{measure: [step, workers], workers: [2]}",
+}
+"""What a study says to have it timed."""
+
+
 def untimable(arm: Arm, measure: Sequence[str]) -> str:
     """Say why some of this cannot be timed of an arm; nothing where all can be."""
     if trained_elsewhere(arm.workload):
@@ -44,10 +55,11 @@ def untimable(arm: Arm, measure: Sequence[str]) -> str:
         return f"{arm.name} has a `training` of its own, of which no step is known"
     if is_simple(arm.workload["model"]):
         return f"{arm.name} is a simple model, which takes no steps"
-    if "inference" in measure and arm.workload["task"] is not None:
-        task = task_learned(arm.workload)
-        if not isinstance(task, Supervised):
-            return f"the task {task.name} of {arm.name} gives no outputs for a batch"
+    task = task_learned(arm.workload)
+    if {"inference", "workers"}.intersection(measure) and not isinstance(task, Supervised):
+        return f"the task {task.name} of {arm.name} gives no outputs for a batch"
+    if "workers" in measure and arm.workload["model"].get("norm") == "batch":
+        return f"batch normalization in {arm.name} would see only a worker's part of each batch"
     return ""
 
 
@@ -61,14 +73,15 @@ def timed_arms(timing: Timing | None, arms: Sequence[Arm]) -> list[Arm]:
 
 def why_not_timed(metric: str, arm: Arm, timing: Timing | None, arms: Sequence[Arm]) -> str | None:
     """Say why blocks give no such metric of an arm, and what to write; None where they do."""
-    if metric not in NAMES:
+    work = work_of(metric)
+    if work is None:
         return f"blocks measure no {metric}{nearest(metric, NAMES)} (there are: {', '.join(NAMES)})"
-    work = next(work for work, names in METRICS.items() if metric in names)
     if timing is None:
-        wanted = "true" if work == "step" else f"{{measure: [{work}]}}"
-        return f"nothing is timed: write `timing: {wanted}` in the study"
+        return f"nothing is timed: write `timing: {_WRITTEN[work]}` in the study"
     if work not in timing.measure:
         return f"`timing.measure` does not name {work}, which gives {metric}"
+    if metric not in timing.metrics:
+        return f"`timing.workers` does not name {metric.rpartition('_')[2]}, as {metric} needs"
     if arm in timed_arms(timing, arms):
         return None
     why = untimable(arm, timing.measure)
@@ -93,8 +106,9 @@ def check_timing(study: Study, arms: Sequence[Arm], document: Document) -> list[
 
 def _elsewhere(metric: str) -> str:
     instead = IN_TRIALS[metric]
-    work = next(work for work, names in METRICS.items() if instead in names)
-    section = "true" if work == "step" else f"{{measure: [{work}]}}"
+    work = work_of(instead)
+    assert work is not None
+    section = _WRITTEN[work]
     return (
         f"{metric} is measured inside trials, which run at different moments and beside other work;"
         f" claims on seconds rest on blocks: write `timing: {section}` in the study, and"
@@ -115,12 +129,32 @@ def _of_section(study: Study, arms: Sequence[Arm], document: Document) -> Iterat
             ("timing",),
             "blocks time each arm in one process; leave `timing` out, or resources.workers: 1",
         )
+    if timing.target is not None:
+        yield from _of_target(timing.target, timed_arms(timing, arms), document)
     asked = select(arms, timing.on) if timing.on else list(arms)
     refused = [why for arm in asked if (why := untimable(arm, timing.measure))]
     if refused and (timing.on or len(refused) == len(asked)):
         advice = "" if timing.measure == ["training"] else "; `measure: [training]` times it whole"
         where = ("timing", "on") if timing.on else ("timing",)
         yield document.problem(where, refused[0] + advice)
+
+
+def _of_target(target: Target, arms: Sequence[Arm], document: Document) -> Iterator[Problem]:
+    """Find a target of a metric that an arm does not have, or of which no way is better."""
+    name = target.metric.partition(".")[2]
+    for arm in arms:
+        known = [*task_learned(arm.workload).measures, *arm.workload["metrics"]]
+        if name not in known:
+            listed = ", ".join(f"validation.{one}" for one in known)
+            message = f"the arm '{arm.name}' has no {target.metric} (it has: {listed})"
+        elif metric_of(target.metric, arm.workload).goal is None:
+            message = (
+                f"nothing says whether a low or a high {target.metric} is better: give it a goal"
+            )
+        else:
+            continue
+        yield document.problem(("timing", "target", "metric"), message)
+        return
 
 
 def _of_test(test: Test, study: Study, arms: Sequence[Arm]) -> str | None:

@@ -7,9 +7,11 @@ clock rate of the processor, other programs) meets all arms alike.
 from __future__ import annotations
 
 import gc
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,10 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.metrics import metric_of
 from harness.models import is_simple
 from harness.own.imports import OwnImports
+from harness.schedules.base import Horizon
 from harness.seeding import stream
 from harness.train.cuda_graphs import timed
+from harness.train.data_parallel import RankLostError, Ranks
 from harness.train.engine import Setting, computing, context_of, train_in
 from harness.train.loop import Outcome
 from harness.train.pack import Pack, PackContext
@@ -28,11 +33,17 @@ from harness.train.packed_program import forget_programs
 from harness.train.records import Recorder
 from harness.train.single_program import networks_of
 from harness.train.stage_products import StagesByRole, own_functions
+from harness.train.team import Team
+from harness.train.updates import at_step
 from harness.trial import TIMED_BY, Phase, Record, State, Trial
 from harness.workloads import TrialData
 
 ORDER = "timing.order"
 """The stream of the order in which arms are timed."""
+_LATE = ("step", "workers", "inference", "target", "training")
+"""The works in order: what leaves most behind in the process comes last."""
+WARM_UP_STEPS = 10
+_TINY = 1e-12
 RUNNABLE_SAMPLES = 10
 RUNNABLE_SECONDS = 0.2
 
@@ -130,25 +141,60 @@ class _Block:
         """Return what each trial reports, by its id."""
         before = load()
         steps: dict[str, _Steps] = {}
-        if {"step", "inference"} & set(self._how["measure"]):
+        measure = self._how["measure"]
+        if {"step", "inference"} & set(measure):
             steps = dict(self._each(lambda s: _Steps(s, self._threads)))
-        for work in sorted(self._how["measure"], key="training".__eq__):  # which leaves most behind
+        for work in sorted(measure, key=_LATE.index):
             if work == "training":
                 self._time(work, dict(self._each(lambda s: _Training(s, self._threads))), 1, 0)
-            else:
-                takes = {id_: _Inference(one, self._how["batch"]) if work == "inference" else one
-                         for id_, one in steps.items()}  # fmt: skip
+            elif work == "target":
+                training = dict(self._each(lambda s: _UntilTarget(s, self._threads, self._how)))
+                self._time(work, training, 1, 0, clock=_own_clock)
+            elif work == "step":
+                self._time_steps(steps)
+            elif work == "inference":
+                takes = {id_: _Inference(one, self._how["batch"]) for id_, one in steps.items()}
                 self._time(work, takes, self._how["repetitions"], self._how["warm_up"])
-        for id_, one in steps.items():
-            if "step" in self._how["measure"]:
-                seconds = self._metrics[id_]["timing.step_seconds"]
-                self._metrics[id_]["timing.example_seconds"] = seconds / one.size
         after = load()
         told = {name: [before[name], after[name]] for name in before}
         return {
             id_: Outcome(self._metrics[id_], details={**self._details[id_], **told})
             for id_ in self._metrics
         }
+
+    def _time_steps(self, steps: Mapping[str, _Steps]) -> None:
+        """Time a step of each arm, and beside it the same step by several workers."""
+        counts = self._how.get("workers", ())
+        times = self._how["repetitions"], self._how["warm_up"]
+        if not counts:
+            self._time("step", steps, *times)
+        else:
+            with Team(counts, _taking_part, self._subjects, self._threads) as team:
+                together = self._together(team, counts)
+                self._time("step", {**steps, **together}, *times)
+            for (id_, count), one in together.items():
+                seconds = float(np.median(self._details[id_][f"timing.step_{count}.seconds"]))
+                speedup = self._metrics[id_]["timing.step_seconds"] / seconds
+                self._metrics[id_] |= {
+                    f"timing.speedup_{count}": speedup,
+                    f"timing.efficiency_{count}": speedup / count,
+                    f"timing.loss_difference_{count}": _difference(steps[id_], one.steps),
+                }
+        for id_, one in steps.items():
+            seconds = self._metrics[id_]["timing.step_seconds"]
+            self._metrics[id_]["timing.example_seconds"] = seconds / one.size
+
+    def _together(self, team: Team, counts: Sequence[int]) -> dict[tuple[str, int], _Together]:
+        """Return what takes a step of each arm by each number of workers."""
+        found = {}
+        for place, (index, count) in enumerate(_parts(len(self._subjects), counts)):
+            subject = self._subjects[index]
+            try:
+                steps = _Steps(subject, self._threads, team.ranks[count])
+            except Exception as error:
+                raise BlockError(subject.trial.id) from error
+            found[subject.trial.id, count] = _Together(team, place, count, steps)
+        return found
 
     def _each(self, build: Callable[[Subject], Any]) -> Iterator[tuple[str, Any]]:
         for subject in self._subjects:
@@ -158,44 +204,63 @@ class _Block:
                 raise BlockError(subject.trial.id) from error
 
     def _time(
-        self, work: str, takes: Mapping[str, Callable[[], None]], repetitions: int, warm_up: int
+        self,
+        work: str,
+        takes: Mapping[Any, Callable[[], Any]],
+        repetitions: int,
+        warm_up: int,
+        clock: Callable[[Callable[[], Any]], float] = timed,
     ) -> None:
-        """Time each arm so often, after so many times that are not counted."""
-        ids = list(takes)
-        seconds: dict[str, list[float]] = {id_: [] for id_ in ids}
-        places: dict[str, list[int]] = {id_: [] for id_ in ids}
+        """Time each arm so often, after so many times that are not counted.
+
+        Args:
+            work: what it does.
+            takes: what does it, by the trial's id, or by it and a number of workers.
+            repetitions: that count.
+            warm_up: that do not.
+            clock: does it, and returns its seconds.
+        """
+        keys = list(takes)
+        seconds: dict[Any, list[float]] = {key: [] for key in keys}
+        places: dict[Any, list[int]] = {key: [] for key in keys}
         collects = gc.isenabled()
         gc.collect()
         gc.disable()  # it would fall on whichever arm is timed then
         try:
             for repetition in range(warm_up + repetitions):
-                for place, index in enumerate(self._generator.permutation(len(ids))):
-                    id_ = ids[index]
+                for place, index in enumerate(self._generator.permutation(len(keys))):
+                    key = keys[index]
                     try:
-                        taken = timed(takes[id_])
+                        taken = clock(takes[key])
                     except Exception as error:
-                        raise BlockError(id_) from error
+                        raise BlockError(key if isinstance(key, str) else key[0]) from error
                     if repetition >= warm_up:
-                        seconds[id_].append(taken)
-                        places[id_].append(place)
+                        seconds[key].append(taken)
+                        places[key].append(place)
         finally:
             if collects:
                 gc.enable()
-        for id_ in ids:
-            self._metrics[id_][f"timing.{work}_seconds"] = float(np.median(seconds[id_]))
-            self._details[id_][f"timing.{work}.seconds"] = list(seconds[id_])
-            self._details[id_][f"timing.{work}.place"] = list(places[id_])
+        for key in keys:
+            id_, name = (key, work) if isinstance(key, str) else (key[0], f"{work}_{key[1]}")
+            if isinstance(key, str):
+                self._metrics[id_][f"timing.{work}_seconds"] = float(np.median(seconds[key]))
+            self._details[id_][f"timing.{name}.seconds"] = list(seconds[key])
+            self._details[id_][f"timing.{name}.place"] = list(places[key])
 
 
 class _Steps:
-    """Takes training steps of a fresh network, each on the next whole batch, made ready for it."""
+    """Takes training steps of a fresh network, each on the next whole batch, made ready for it.
 
-    def __init__(self, subject: Subject, threads: int):
+    `losses` are those of its steps so far.
+    """
+
+    def __init__(self, subject: Subject, threads: int, ranks: Ranks | None = None):
         trial = subject.plain
         forget_programs()  # arms of one structure would share one, and bind it anew in every step
         self.context: PackContext = context_of(
-            trial, subject.data, Setting(threads, largest_pack=1, given=subject.given)
+            trial, subject.data, Setting(threads, largest_pack=1, given=subject.given, ranks=ranks)
         )
+        self.losses: list[Mapping[str, Tensor]] = []
         self.pack = Pack([trial], self.context)
         self.pack.begin_epoch(1)
         train = len(self.pack.members[0].division.train)
@@ -209,7 +274,103 @@ class _Steps:
             self._left, self._taken = self.pack.batches(), 0
         inputs, targets = next(self._left)
         self._taken += 1
-        self.pack.step(inputs, targets)
+        self.losses.append(self.pack.step(inputs, targets))
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Takes the same steps as one of several workers, after it has told the others to."""
+
+    team: Team
+    place: int
+    count: int
+    steps: _Steps
+
+    def __call__(self) -> None:
+        self.team.tell(self.place, self.count)
+        try:
+            self.steps()
+        except RankLostError as error:
+            raise RuntimeError(f"another worker is gone: {error}") from error
+
+
+def _parts(subjects: int, counts: Sequence[int]) -> list[tuple[int, int]]:
+    """Return which subject is trained by how many workers, in the order in which all know them."""
+    return [(index, count) for index in range(subjects) for count in counts]
+
+
+@contextmanager
+def _taking_part(
+    ranks: Mapping[int, Ranks | None], subjects: Sequence[Subject], threads: int
+) -> Iterator[list[Callable[[], None] | None]]:
+    """Give what another worker does in each part, None where it is not among the workers."""
+    names, versions = _own_code(subjects)
+    with computing(threads), OwnImports(names, versions):
+        yield [
+            None if ranks[count] is None else _Steps(subjects[index], threads, ranks[count])
+            for index, count in _parts(len(subjects), list(ranks))
+        ]
+
+
+def _difference(alone: _Steps, together: _Steps) -> float:
+    """Return the largest relative difference between the losses of equal steps."""
+    pairs = zip(alone.losses, together.losses, strict=True)
+    return max(
+        abs(float(other[name]) - float(value)) / max(abs(float(value)), _TINY)
+        for one, other in pairs
+        for name, value in one.items()
+    )
+
+
+class _UntilTarget:
+    """Trains a fresh network until a metric reaches a target, and tells the seconds of its steps.
+
+    The metric is looked at between steps, which are not timed meanwhile.
+    """
+
+    def __init__(self, subject: Subject, threads: int, how: Mapping[str, Any]):
+        self._target: Mapping[str, Any] = how["target"]
+        epochs = self._target["epochs"] or subject.trial.workload["epochs"]
+        longer = {**subject.trial.workload, "epochs": epochs}
+        subject = replace(subject, trial=replace(subject.trial, workload=longer))
+        steps = _Steps(subject, threads)
+        for _ in range(WARM_UP_STEPS):  # what only first steps cost falls on none of them
+            steps()
+        self._context, self._trial = steps.context, subject.plain
+
+    def __call__(self) -> float:
+        pack = Pack([self._trial], self._context)
+        name, value = self._target["metric"], self._target["value"]
+        metric, short = metric_of(name, self._trial.workload), name.partition(".")[2]
+        settings, train = pack.settings, len(pack.members[0].division.train)
+        per_epoch = math.ceil(train / settings.batch_size)
+        horizon = Horizon(settings.epochs * per_epoch, per_epoch)
+        together = max(1, self._target["every"] // settings.batch_size)
+        seconds, step = 0.0, 0
+        for epoch in range(1, settings.epochs + 1):
+            pack.begin_epoch(epoch)
+            batches = pack.batches()
+            for begin in range(0, per_epoch, together):
+                count = min(together, per_epoch - begin)
+
+                def take(count: int = count, batches: Any = batches, step: int = step) -> None:
+                    for number in range(count):
+                        pack.step(*next(batches), at_step(step + number, horizon))
+
+                seconds += timed(take)
+                step += count
+                found = float(pack.validate()[short])
+                if math.isfinite(found) and not metric.is_worse(found, value):
+                    return seconds
+        raise RuntimeError(
+            f"{name} did not reach {value:g} in {settings.epochs} epochs, so that there is no time"
+            " to the target; choose another target, or more epochs"
+        )
+
+
+def _own_clock(take: Callable[[], float]) -> float:
+    """Return the seconds that something tells itself."""
+    return take()
 
 
 class _Inference:

@@ -139,6 +139,22 @@ CONTRAST = "contrast: {activation: [relu, tanh]}, less_by: 0"
         ("timing: {on: {activation: silu}}", "test.accuracy", CONTRAST, "timing.on: .*no level"),
         ("timing: {blocks: 4}", "test.accuracy", CONTRAST, "timing.blocks"),
         ("timing: {measure: [steps]}", "test.accuracy", CONTRAST, "timing.measure"),
+        ("timing: {measure: [target]}", "test.accuracy", CONTRAST, "`target` and .* go together"),
+        ("timing: {target: {value: 0.9}}", "test.accuracy", CONTRAST, "`target` and .* together"),
+        ("timing: {measure: [target], target: {value: 0.9, metric: validation.recall}}",
+         "test.accuracy", CONTRAST, r"timing.target.metric: .*no validation.recall \(it has"),
+        ("timing: true", "timing.target_seconds", CONTRAST, "does not name target, which gives"),
+        ("", "timing.target_seconds", CONTRAST, r"measure: \[target\], target: "),
+        ("timing: {measure: [workers], workers: [2]}", "test.accuracy", CONTRAST, "step, workers"),
+        ("timing: {measure: [step, workers]}", "test.accuracy", CONTRAST, "`workers` and .* go"),
+        ("timing: {measure: [step, workers], workers: [2, 2]}", "test.accuracy", CONTRAST, "twice"),
+        ("timing: {measure: [step, workers], workers: [2]}", "timing.speedup_3", CONTRAST,
+         "`timing.workers` does not name 3"),
+        ("timing: true", "timing.speedup_2", CONTRAST, "does not name workers, which gives"),
+        ("timing: true", "timing.speedup", CONTRAST, "blocks measure no timing.speedup"),
+        ("timing: {measure: [step, workers], workers: [2]}\nprofiles: {full: {}}\n"
+         "arms: {normed: {model.norm: batch}}", "timing.speedup_2",
+         "ratio: [{arm: normed}, {activation: relu}], less_by: 0", "batch normalization in normed"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_timed_is_refused(tmp_path, section, metric, rest, message):
@@ -263,6 +279,98 @@ def test_a_whole_training_of_ones_own_is_timed(tmp_path, digits, monkeypatch):
     assert seconds[1] > 3 * seconds[0]
     with pytest.raises(InputError, match=r"timing: quick has a `training` of its own.*whole"):
         load_study(file, None, ["timing.measure=[step]"])
+
+
+TOGETHER = """
+timing: {measure: [step, workers], workers: [2, 3], blocks: 5, repetitions: 6, warm_up: 2}
+"""
+
+
+@pytest.mark.slow
+def test_several_workers_take_the_steps_of_one(tmp_path, digits):
+    found = loaded(tmp_path, TOGETHER, "workload.model.dropout=0.0", "arms.wide.model.width=64")
+    records = time_block(subjects_of(blocks_of(found)[0], digits), 1)
+    assert [record.reason for record in records] == [""] * 3
+    for record in records:
+        for count in (2, 3):
+            assert record.metrics[f"timing.loss_difference_{count}"] < 1e-4
+            speedup = record.metrics[f"timing.speedup_{count}"]
+            assert record.metrics[f"timing.efficiency_{count}"] == pytest.approx(speedup / count)
+            alone, others = (
+                np.median(record.details[f"timing.{name}.seconds"])
+                for name in ("step", f"step_{count}")
+            )
+            assert speedup == pytest.approx(alone / others)
+    places = [record.details[f"timing.{name}.place"] for record in records
+              for name in ("step", "step_2", "step_3")]  # fmt: skip
+    assert np.array_equal(np.sort(places, axis=0), np.tile(np.arange(9)[:, None], 6))
+
+
+@pytest.mark.slow
+def test_workers_that_drop_other_units_end_elsewhere(tmp_path, digits):
+    found = loaded(tmp_path, TOGETHER, "workload.model.dropout=0.5")
+    for record in time_block(subjects_of(blocks_of(found)[0], digits), 1):
+        assert record.metrics["timing.loss_difference_2"] > 1e-3
+
+
+UNTIL = "timing: {measure: [target], target: {value: 0.8}, blocks: 5}"
+
+
+def test_steps_are_timed_until_a_metric_reaches_a_target(tmp_path, digits):
+    more = ("workload.epochs=40", "arms.wide.model.width=64")
+    low, high = (
+        time_block(subjects_of(blocks_of(found)[0], digits), 1)
+        for value in (0.3, 0.8)
+        for found in [loaded(tmp_path, UNTIL, *more, f"timing.target.value={value}")]
+    )
+    assert [record.reason for record in (*low, *high)] == [""] * 6
+    for sooner, later in zip(low, high, strict=True):
+        assert 0 < sooner.metrics["timing.target_seconds"] < later.metrics["timing.target_seconds"]
+        assert len(later.details["timing.target.seconds"]) == 1
+
+
+def test_a_target_that_is_not_reached_fails_the_block_and_says_so(tmp_path, digits):
+    never = ("arms={}", "workload.epochs=1", "timing.target.value=1.0")
+    for more, epochs in (((), 1), (("timing.target.epochs=2",), 2)):
+        found = loaded(tmp_path, UNTIL, *never, *more)
+        records = time_block(subjects_of(blocks_of(found)[0], digits), 1)
+        assert {record.state for record in records} == {State.FAILED}
+        told = "\n".join(record.reason for record in records)
+        assert f"validation.accuracy did not reach 1 in {epochs} epochs" in told
+
+
+def test_a_training_that_diverges_reaches_no_target(tmp_path, digits):
+    text = "timing: {measure: [target], target: {metric: validation.loss, value: 1.0}, blocks: 5}"
+    wild = ("arms={}", "workload.optimizer={name: sgd, lr: 1.0e30}", "workload.epochs=2")
+    records = time_block(subjects_of(blocks_of(loaded(tmp_path, text, *wild))[0], digits), 1)
+    assert {record.state for record in records} == {State.FAILED}
+
+
+def test_what_blocks_measure_is_known_by_name_and_direction(tmp_path):
+    plan = plan_of(loaded(tmp_path, TOGETHER))
+    assert plan.study.timing.metrics == [
+        "timing.step_seconds", "timing.example_seconds",
+        *(f"timing.{name}_{count}" for count in (2, 3)
+          for name in ("speedup", "efficiency", "loss_difference")),
+    ]  # fmt: skip
+    assert plan.metric("timing.speedup_3").meaning == "speedup by 3 workers"
+    goals = [plan.metric(f"timing.{name}").goal for name in ("speedup_2", "target_seconds")]
+    assert goals == ["maximize", "minimize"]
+    assert plan.metric("timing.step_seconds").goal == "minimize"
+
+
+def test_a_target_of_losses_that_differ_is_compared_by_nobody(tmp_path):
+    text = """
+timing: {measure: [target], target: {metric: validation.loss, value: 0.5}}
+arms: {squares: {loss: one_hot_squared_error}}
+claims:
+  - {id: c, says: It is sooner there, metric: timing.target_seconds,
+     ratio: [{arm: squares}, {activation: relu}], less_by: 0}
+"""
+    file = tmp_path / "layers.yaml"
+    file.write_text(STUDY.replace("arms: {wide: {model.width: 1500}}\n", "") + text)
+    with pytest.raises(InputError, match=r"timing.target_seconds is made of validation.loss, and"):
+        load_study(file)
 
 
 def test_an_arm_that_fails_fails_its_block(tmp_path, digits):

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
-from harness.formatting import ABSENT, listed, number, plural
+from harness.formatting import ABSENT, capitalized, listed, number, plural
 from harness.integrity.timing import BlockLoad, disturbances, loads
 from harness.report.blocks import Block, Cell, Facts, Fold, Items, Table, Text, mean_cell
 from harness.report.panels.base import Panel
-from harness.study.timing import METRICS
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
@@ -23,6 +22,7 @@ _COLUMNS = {
     "timing.example_seconds": ("The same per example", 1e6, "µs"),
     "timing.inference_seconds": ("Outputs for a batch", 1e3, "ms"),
     "timing.training_seconds": ("Whole training", 1.0, "s"),
+    "timing.target_seconds": ("Steps to the target", 1.0, "s"),
 }
 _DERIVED = ("timing.example_seconds",)
 _HOW = (
@@ -64,13 +64,13 @@ def times(evidence: Evidence) -> Table | None:
         return None
     columns, cells = ["Arm"], []
     for name in metrics:
-        title, _, unit = _COLUMNS[name]
-        columns.append(f"{title}, {unit}")
+        title, _, unit = _column(name, evidence)
+        columns.append(f"{title}, {unit}" if unit else title)
         columns += [] if name in _DERIVED else ["Fastest to slowest block"]
     for arm in evidence.plan.timed_arms:
         mine, row = rows[rows["arm"] == arm.name], [Cell(arm.name)]
         for name in metrics:
-            values = mine[name].dropna().to_numpy(dtype=float) * _COLUMNS[name][1]
+            values = mine[name].dropna().to_numpy(dtype=float) * _column(name, evidence)[1]
             row.append(mean_cell(values, "no block measured it"))
             if name not in _DERIVED:
                 row.append(_ends(values))
@@ -82,6 +82,12 @@ def times(evidence: Evidence) -> Table | None:
         "Claims on seconds rest on these numbers.",
         name="timing",
     )
+
+
+def _column(name: str, evidence: Evidence) -> tuple[str, float, str]:
+    """Return the title of a metric's column, a factor and the unit."""
+    meaning = capitalized(evidence.plan.metric(name).meaning)
+    return _COLUMNS.get(name, (meaning, 1.0, ""))
 
 
 def _ends(values: NDArray[np.float64]) -> Cell:
@@ -98,14 +104,17 @@ def facts(evidence: Evidence) -> list[tuple[str, str]]:
     names = {e.get("device_name") for e in evidence.environments if e.get("device") == "cpu"}
     processor = f" ({listed(sorted(map(str, names - {None})))})" if "CPU" in devices else ""
     found = [
-        ("Timed", listed([name for work in timing.measure for name in METRICS[work]])),
+        ("Timed", listed(timing.metrics)),
         ("Blocks", f"{rows['seed'].nunique()} of {timing.blocks}"),
         ("Device", (listed(devices) or "not known") + processor),
         ("Threads", f"{study.resources.cpus}, for every arm"),
     ]
-    if set(timing.measure) != {"training"}:
+    if not set(timing.measure) <= {"training", "target"}:
         warm = f"{timing.repetitions} in each block, after {timing.warm_up} that do not count"
         found.append(("Repetitions", warm))
+    if timing.target is not None:
+        looks = f"{timing.target.metric} of {timing.target.value:g}"
+        found.append(("Target", f"{looks}, looked at every {timing.target.every} examples"))
     if "inference" in timing.measure:
         found.append(("Batch of inference", plural(timing.batch, "example")))
     known = loads(evidence)
