@@ -206,7 +206,7 @@ class Evidence:
         }
 
 
-_OF_TRAINING = ("limit", "validation_fraction", "label_noise")
+_OF_TRAINING = ("limit", "labels", "validation_fraction", "label_noise")
 
 
 def _tested_on(plan: Plan, arm: Arm, metric: str) -> dict[str, Any]:
