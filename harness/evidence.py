@@ -23,7 +23,15 @@ from harness.store import AssignedRecord, Execution
 from harness.study import Arm, study_from_dict
 from harness.study.timing import is_timed
 from harness.study.workload import Workload
-from harness.trial import EVIDENCE, Outcomes, Phase, State, cost_of
+from harness.trial import (
+    EVIDENCE,
+    PARAMETERS,
+    TRAINED_PARAMETERS,
+    Outcomes,
+    Phase,
+    State,
+    cost_of,
+)
 
 
 class RecordSource(Protocol):
@@ -122,6 +130,9 @@ class Evidence:
             timing = self.plan.study.timing
             return self.timing, timing.blocks if timing else 0
         rows = self.confirmation
+        if metric == TRAINED_PARAMETERS and PARAMETERS in rows:  # not said where all are trained
+            said = rows.get(metric, rows[PARAMETERS])
+            rows = rows.assign(**{metric: said.fillna(rows[PARAMETERS])})
         return rows[rows["seed"] < self.plan.study.first_seed + seeds], seeds
 
     @property
@@ -206,7 +217,7 @@ class Evidence:
         }
 
 
-_OF_TRAINING = ("limit", "validation_fraction", "label_noise")
+_OF_TRAINING = ("limit", "labels", "validation_fraction", "label_noise")
 
 
 def _tested_on(plan: Plan, arm: Arm, metric: str) -> dict[str, Any]:

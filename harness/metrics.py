@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness.data_spec import RANGES
 from harness.registry import PROBES, TASKS
-from harness.trial import ELSEWHERE
+from harness.trial import ELSEWHERE, TRAINED_PARAMETERS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -155,6 +155,9 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("cost.steps", "minimize", "", "training steps"),
         Metric("cost.examples", None, "", "training examples"),
         Metric("cost.parameters", "minimize", "", "parameters", deterministic=True),
+        Metric(
+            TRAINED_PARAMETERS, "minimize", "", "parameters that are trained", deterministic=True
+        ),
         # of timing blocks
         Metric("timing.step_seconds", "minimize", "s", "time of a training step"),
         Metric("timing.example_seconds", "minimize", "s", "time of a training step per example"),

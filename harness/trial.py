@@ -316,6 +316,9 @@ def _has_not_finite(values: list[Any]) -> bool:
 
 
 SECONDS = "worker_seconds"
+PARAMETERS, TRAINED_PARAMETERS = "cost.parameters", "cost.trained_parameters"
+"""Sizes of a network; of those that are trained a record says nothing where all are."""
+
 COSTS = (SECONDS, "gpu_seconds", "joules")
 """What a trial may cost; one that is not known, as without a sensor, is absent."""
 

@@ -65,7 +65,9 @@ class Words(Data):
         """See `Data`; our own words are those of the examples that are open."""
         if self.tokenizer:
             return ["tokenizer", self.tokenizer]
-        no_matter = {"length", "test_limit", "validation_fraction", "label_noise", "oversample"}
+        no_matter = {
+            "length", "test_limit", "validation_fraction", "label_noise", "labels", "oversample",
+        }  # fmt: skip
         return self.model_dump(mode="json", exclude=no_matter)
 
     def tokenizer_files(self) -> list[Path]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from harness.evidence import Evidence
 from harness.judge.crossings import crossings
+from harness.judge.exact import is_exact
 from harness.judge.examples import Variation, variation_of_examples
 from harness.judge.measures import (
     Numbers,
@@ -24,7 +25,6 @@ from harness.judge.measures import (
     describe_measure,
     involved_arms,
     numbers_per_seed,
-    varies_by_seed,
 )
 from harness.judge.reasons import reason_of
 from harness.judge.repeats import independent, searches_behind, seeds_of_one
@@ -33,7 +33,6 @@ from harness.judge.scope import scope_of
 from harness.judged import Part, Verdict
 from harness.measures.base import ACROSS, MissingEvidence
 from harness.measures.crossing import Crossing
-from harness.metrics import metric_of
 from harness.plan.budgets import budgets
 from harness.seeding import stream
 from harness.stats.averages import AVERAGES, Average
@@ -183,8 +182,7 @@ def run_test(test: Test, evidence: Evidence, rules: Rules, parts: int = 1) -> Te
     spends = (lambda end: end) if is_timed(test.metric) else rules.share  # blocks are seen once
     end = spends(alone)
     of_data = test.generalize_over is not None  # what no seed changes, a data set may
-    said = test.deterministic and not varies_by_seed(test, evidence, rules.seeds)
-    fixed = not of_data and (said or metric_of(test.metric).deterministic)
+    fixed = is_exact(test, evidence, rules.seeds)
     searches = searches_behind(test, evidence.plan)
     as_share = None if fixed and len(set(values)) == 1 else _share(test, evidence, searches)
     over_both = None

@@ -42,6 +42,7 @@ OTHER_VALIDATION = tuple(
         "leak",
         "imbalance",
         "limit",
+        "labels",
         "validation_fraction",
         "name",
         "source",

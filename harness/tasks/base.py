@@ -128,6 +128,9 @@ class Task(Component):
     """Whether several trials can be trained as one program (see `Supervised`)."""
     main: ClassVar[str] = "model"
     """The part that probes look at."""
+    model_at: ClassVar[str] = ""
+    """Where the study's `model` is, if it is a part of a larger network: how the names of its
+    weights begin there. A trial that starts from a stage takes over these."""
     per_example: ClassVar[tuple[str, ...]] = ()
     """The metrics that are means over the examples of a split, or (`Metric.root`) the square root
     of one, and of which `outcomes` gives each example's own number: with them, an interval covers

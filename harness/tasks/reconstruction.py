@@ -75,6 +75,7 @@ class Reconstruction(Task):
     takes: ClassVar[Mapping[str, str]] = {"classifier": "predictions"}
     of_inputs: ClassVar[tuple[str, ...]] = ("reconstruction_error", "negative_elbo", "divergence")
     gives: ClassVar[tuple[str, ...]] = ("weights", "embeddings", "samples")
+    model_at: ClassVar[str] = "encoder."
 
     @property
     def measures(self) -> Mapping[str, Metric]:

@@ -26,7 +26,7 @@ from harness.own.imports import OwnImports, own_function
 from harness.pretrained import own_code
 from harness.registry import LOSSES
 from harness.seeding import stream
-from harness.tasks import Objective, Supervised, Task
+from harness.tasks import Objective, Supervised, Task, task_of
 from harness.train.augmentation import Augmented
 from harness.train.data_parallel import data_parallel_refusal
 from harness.train.device_data import Normalization, on_device
@@ -42,10 +42,10 @@ from harness.train.packed_program import (
     uses_bfloat16,
 )
 from harness.train.probing import run_probes
-from harness.train.single_program import SingleProgram
+from harness.train.single_program import SingleProgram, build_template
 from harness.train.stack import Stack, state_names, state_of
 from harness.train.stage_products import data_of, mistake_in, own_functions
-from harness.train.transfer import freeze, frozen_groups, load_weights
+from harness.train.transfer import freeze, frozen_groups, initial_weights, load_weights
 from harness.train.updates import update_for
 from harness.trial import Checked, Mistake, Trial
 from harness.workloads import TrialData
@@ -261,9 +261,11 @@ class _Check:
         with self._at("transfer"):
             source = self.setting.given.get("initial")
             if source and source.form is not None and not source.trial.has_own_training:
-                before = build(source.trial.workload["model"], source.form, seed)
-                state = state_of(before)
-                load_weights(network, {name: t.detach().numpy() for name, t in state.items()})
+                task = task_of(source.trial.workload, source.form.kind)
+                state = state_of(build_template(task, source.trial, source.form))
+                weights = {name: tensor.detach().numpy() for name, tensor in state.items()}
+                source = replace(source, products={"weights": weights})
+                load_weights(network, initial_weights(source))
             if transfer:
                 freeze(network, frozen_groups(transfer, len(layer_groups(network))))
         return None if self._is_wrong("transfer") else network.to(self.device)

@@ -37,7 +37,7 @@ from harness.train.single_program import SingleProgram, TrialState, build_templa
 from harness.train.soft_targets import soft_targets_of
 from harness.train.stack import Stack, state_names
 from harness.train.stage_products import StagesByRole, stages_of
-from harness.train.transfer import freeze, frozen_groups, load_weights
+from harness.train.transfer import freeze, frozen_groups, initial_weights, load_weights
 from harness.train.updates import (
     LayerwiseUpdate,
     SummedGradients,
@@ -382,7 +382,7 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
             source = context.given.get("initial")
             if source is None or "weights" not in source.products:
                 raise ValueError(f"the weights of {transfer.source} are not here")
-            load_weights(network, source.products["weights"])
+            load_weights(network, initial_weights(source))
         if context.ranks is not None or read_settings(trial.workload).accumulate > 1:
             refusal = data_parallel_refusal(network)
             if refusal is not None:

@@ -11,6 +11,8 @@ from torch import nn
 
 from harness.components.transfer import Transfer
 from harness.layers import layer_groups
+from harness.tasks import task_of
+from harness.trial import Given
 
 WRAPPED = ".base_layer."
 """In the names of a layer's own parameters, where an adapter of PEFT is beside it."""
@@ -57,6 +59,18 @@ def freeze(network: nn.Module, count: int) -> None:
             frozen = names.issuperset(own)
         moves = any(True for _ in module.buffers(recurse=False)) and not _draws(module)
         module.kept_as_is = frozen and moves
+
+
+def initial_weights(stage: Given) -> Weights:
+    """Return the weights of a stage's `model` by the names that they have in such a network.
+
+    Of an autoencoder they are those of the encoder.
+    """
+    weights = stage.products["weights"]
+    if stage.form is None or stage.trial.has_own_training:
+        return weights
+    begin = task_of(stage.trial.workload, stage.form.kind).model_at
+    return {n.removeprefix(begin): v for n, v in weights.items() if n.startswith(begin)}
 
 
 def load_weights(network: nn.Module, weights: Weights) -> None:

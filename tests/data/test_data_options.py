@@ -51,6 +51,25 @@ def test_rare_classes_lose_examples_where_it_is_said():
     )
 
 
+def test_few_labels_are_drawn_evenly_and_leave_the_words_of_all_examples():
+    whole, some, few = (loaded(**({"labels": n} if n else {})) for n in (None, 100, 25))
+    assert [len(one.examples) for one in (some, few)] == [100, 25]
+    assert np.bincount(some.examples.targets).tolist() == [10] * 10
+    rows = [{row.tobytes() for row in one.examples.inputs} for one in (few, some, whole)]
+    assert rows[0] < rows[1] < rows[2]
+    assert np.array_equal(few.test.inputs, whole.test.inputs)
+    sentences = {"name": "docstrings", "length": 8, "vocabulary": 300}
+    every, labelled, limited = (
+        load(resolved({**sentences, **more}), data_root())
+        for more in ({}, {"labels": 40}, {"limit": 40})
+    )
+    assert every.tokens == labelled.tokens != limited.tokens
+    assert len(labelled.examples) == len(limited.examples) == 40
+    assert np.array_equal(every.test.inputs, labelled.test.inputs)
+    with pytest.raises(ValueError, match="leaves less than two examples of each of the 10"):
+        resolved({"name": "digits", "labels": 19})
+
+
 def test_a_thinner_data_set_keeps_its_groups_and_its_own_validation_part():
     from harness.data._options.base import without
 

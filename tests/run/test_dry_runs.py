@@ -152,6 +152,21 @@ def test_a_part_that_cannot_be_used_is_refused(settings, path, message):
     assert said.startswith(message.format(OWN))
 
 
+@pytest.mark.parametrize(
+    ("task", "width", "message"),
+    [
+        ("reconstruction", 8, None),
+        ("reconstruction", 7, "no layer of the network agrees with the weights"),
+        ("adversarial", 8, "no layer of the network agrees with the weights"),
+    ],
+)
+def test_a_start_from_a_stage_of_another_task_is_tried(task, width, message):
+    stage = {"task": task, "data.limit": None}
+    changes = {"transfer": {"from": "stage"}, "model.width": width}
+    found = mistakes(study(arms={"bad": changes}, stages={"stage": stage}))
+    assert [said.partition(" to be")[0] for _, said in found] == ([message] if message else [])
+
+
 def test_a_training_of_ones_own_is_not_called():
     workload = {
         "training": {"name": OWN + "fine_training", "metric": "validation.accuracy"},

@@ -46,7 +46,9 @@ CLAIMS = {
     "scaling": 4,
     "attention": 5,
     "sequence-training": 8,
-    "fine-tuning": 5,
+    "fine-tuning": 8,
+    "pretraining": 3,
+    "word-vectors": 4,
     "tables-benchmark": 3,
     "optimizers-benchmark": 2,
 }

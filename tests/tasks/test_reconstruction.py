@@ -146,6 +146,22 @@ def test_a_stage_gives_its_code_as_features_and_draws_samples(tmp_path):
     assert not torch.equal(drawn[0], drawn[1])
 
 
+@pytest.mark.parametrize("more", [{}, {"beta": 1.0}], ids=["plain", "variational"])
+def test_a_classifier_starts_from_an_encoder_that_never_saw_a_label(more, tmp_path):
+    trial = make(Phase.PRETRAINING, task={**TASK, **more})
+    stage = train(trial, tmp_path)
+    given = {"initial": Given(trial, FORM, stage.products)}
+    frozen = {"from": "auto", "freeze": "features"}
+    user = make(Phase.PRETRAINING, task=None, transfer=frozen, epochs=2)
+    weights = train(user, tmp_path, given).weights
+    assert np.array_equal(weights["1.linear.weight"], stage.weights["encoder.1.linear.weight"])
+    assert weights["2.weight"].shape == (10, 32)
+    tuned = make(Phase.PRETRAINING, task=None, transfer={"from": "auto"}, epochs=2)
+    moved = train(tuned, tmp_path, given).weights["1.linear.weight"]
+    assert not np.array_equal(moved, weights["1.linear.weight"])
+    assert np.corrcoef(moved.ravel(), weights["1.linear.weight"].ravel())[0, 1] > 0.9
+
+
 # --- convolutions ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("outputs", [64, 49, 3 * 25, 784])
 def test_a_convolutional_decoder_makes_images_of_vectors(outputs):
