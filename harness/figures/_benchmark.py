@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -81,7 +82,7 @@ def critical_differences(board: Leaderboard) -> Picture:
         " others are there; the settled places do not rest on it.",
         "; ".join(f"{row.method} {number(row.mean_rank, 3)}" for row in rows)
         + (f". Not told apart: {'; '.join(tied)}." if tied else ". All are told apart."),
-        (figure,), flow="narrow",
+        (figure,), flow="narrow", data=_rank_rows(board),
     )  # fmt: skip
 
 
@@ -123,8 +124,20 @@ def by_metric(boards: Sequence[Leaderboard]) -> Picture:
             + ", ".join(f"{row.method} {number(row.mean_rank, 3)}" for row in board.standings)
             for board in boards
         ),
-        (figure,), flow="narrow",
+        (figure,), flow="narrow", data=[row for board in boards for row in _rank_rows(board)],
     )  # fmt: skip
+
+
+def _rank_rows(board: Leaderboard) -> list[dict[str, Any]]:
+    return [
+        {"metric": board.metric, "method": one.method, "mean rank": one.mean_rank,
+         "low": one.rank_low, "high": one.rank_high,
+         "not told apart by the critical difference": [
+             board.standings[j].method
+             for group in board.groups if i in group for j in group if j != i
+         ]}
+        for i, one in enumerate(board.standings)
+    ]  # fmt: skip
 
 
 def rank_intervals(board: Leaderboard) -> Picture:
@@ -152,7 +165,7 @@ def rank_intervals(board: Leaderboard) -> Picture:
             f"{row.method} {number(row.mean_rank, 3)}, from {number(row.rank_low, 3)} to"
             f" {number(row.rank_high, 3)}" for row in rows
         ),
-        (figure,), flow="narrow",
+        (figure,), flow="narrow", data=_rank_rows(board),
     )  # fmt: skip
 
 
@@ -171,6 +184,13 @@ def profiles(board: Leaderboard) -> Picture:
         f"Share of {unit} above half of the range: "
         + "; ".join(f"{row.method} {number(float(row.curve.estimate[50]), 2)}" for row in rows),
         tuple(_profile(part, banded) for part in parts), columns=len(parts), flow="pair",
+        data=[
+            {"method": row.method, "score": float(score), "share": float(row.curve.estimate[i]),
+             "low": None if row.curve.low is None else float(row.curve.low[i]),
+             "high": None if row.curve.high is None else float(row.curve.high[i])}
+            for row in rows
+            for i, score in enumerate(THRESHOLDS)
+        ],
     )  # fmt: skip
 
 
@@ -202,6 +222,11 @@ def score_and_cost(board: Leaderboard, seconds: Mapping[str, float]) -> Picture:
         " with its 95 % interval over seeds, against the time of one training after the search. Of"
         " trials that were trained together each has its share of the time.",
         "; ".join(told), (figure,), flow="narrow",
+        data=[
+            {"method": row.method, "seconds": seconds[row.method],
+             "interquartile mean": float(row.middle.estimate)}
+            for row in board.standings
+        ],
     )  # fmt: skip
 
 

@@ -206,3 +206,35 @@ def places(methods: int, pairs: Sequence[Pair]) -> list[tuple[int, int]]:
             low[behind] += 1
             high[ahead] -= 1
     return list(zip(low, high, strict=True))
+
+
+def letters(methods: int, pairs: Sequence[Pair]) -> list[str]:
+    """Return a compact letter display: two methods share a letter unless their pair is settled.
+
+    By Piepho's insertion and absorption (J. Comput. Graph. Stat. 13, 2004).
+
+    Args:
+        methods: how many there are.
+        pairs: of all methods, by their places.
+    """
+    groups = [frozenset(range(methods))]
+    for pair in pairs:
+        if not pair.better:
+            continue
+        cut: list[frozenset[int]] = []
+        for group in groups:
+            both = pair.first in group and pair.second in group
+            cut += [group - {pair.first}, group - {pair.second}] if both else [group]
+        unique = list(dict.fromkeys(cut))
+        groups = [group for group in unique if not any(group < other for other in unique)]
+    groups.sort(key=sorted)
+    names = [_letter(i) for i in range(len(groups))]
+    return [
+        "".join(name for name, group in zip(names, groups, strict=True) if place in group)
+        for place in range(methods)
+    ]
+
+
+def _letter(place: int) -> str:
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    return alphabet[place] if place < len(alphabet) else f"({place + 1})"

@@ -57,7 +57,7 @@ class BenchmarkView:
             bounds = [None if end is None else float(end) for end in ends]
             rows.append([
                 Cell(one.method), Cell(place_text(one), True),
-                Cell("settled" if one.settled else "open"),
+                Cell("settled" if one.settled else "open"), Cell(one.letters),
                 Cell(with_interval(one.mean_rank, one.rank_low, one.rank_high), True),
                 Cell(f"{100 * one.win_rate:.0f} %", True),
                 Cell(with_interval(float(one.middle.estimate), *bounds), True),
@@ -65,11 +65,12 @@ class BenchmarkView:
         test = self.board.friedman
         return Table(
             "Leaderboard, by mean rank",
-            ["Method", "Place", "", "Mean rank", "Wins", "Interquartile mean"],
+            ["Method", "Place", "", "Ties", "Mean rank", "Wins", "Interquartile mean"],
             rows,
             "Place: where a method can stand, given the pairs that are settled; all of these places"
             f" are right together in about {100 * (1 - self.board.alpha):g} % of such"
             " benchmarks or more, if differences between data sets lie evenly about their middle."
+            " Ties: two methods that share a letter are not told apart."
             " Mean rank: with its 95 % interval over data sets like these. Wins: share"
             " of comparisons with another method on a data set, a tie counts half. Interquartile"
             " mean: of scores rescaled in each data set (0: worst mean, 1: best mean), with its"

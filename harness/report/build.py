@@ -150,6 +150,7 @@ def build_benchmark(board: Leaderboard, source: str, folder: Path) -> Path:
         files.append((f"{picture.name}.png", picture.png()))
         svg = svg_file(picture.svgs(), picture.columns, picture.alt)
         files.append((f"{picture.name}.svg", svg.encode()))
+        files += data_files(picture.name, picture)
     write_all(folder / "figures" / BENCHMARK, files, "*.*")
     pages = [(one.file, method_page(one, view, f"../{BENCHMARK}.html", source).encode())
              for one in method_pages([board])]  # fmt: skip

@@ -1,6 +1,7 @@
 """Ranks, pairs and aggregates against other packages and closed forms, on the same scores."""
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -24,6 +25,7 @@ from harness.ranking.pairs import (
     compare_pairs,
     fewest_datasets,
     improvement,
+    letters,
     mean_difference,
     places,
     signed_rank_p,
@@ -264,3 +266,17 @@ def test_scores_that_cannot_be_ranked_are_refused():
         Scores.of(np.ones((1, 3)))
     with pytest.raises(ValueError, match="finite"):
         Scores.of([[1.0, math.nan], [1.0, 2.0]])
+
+
+def test_two_methods_share_a_letter_unless_their_pair_is_settled():
+    rng = np.random.default_rng(1)
+    for methods in (2, 3, 6, 9):
+        template = compare_pairs(Scores.of(drawn(methods=methods, datasets=4)))
+        pairs = [replace(pair, better=int(rng.integers(-1, 2))) for pair in template]
+        found = letters(methods, pairs)
+        for pair in pairs:
+            assert bool(set(found[pair.first]) & set(found[pair.second])) == (pair.better == 0)
+    none = [replace(pair, better=0) for pair in template]
+    assert letters(9, none) == ["a"] * 9
+    chain = [replace(pair, better=int(pair.second - pair.first > 1)) for pair in template]
+    assert letters(9, chain)[:3] == ["a", "ab", "bc"]
