@@ -159,7 +159,8 @@ def improvement(first: Sequence[Floats], second: Sequence[Floats]) -> tuple[floa
         0.5 + 0.5 * float(np.sign(a[:, np.newaxis] - b).mean())
         for a, b in zip(first, second, strict=True)
     ]
-    return float(np.mean(shares)), *mean_within(shares, (0.0, 1.0))
+    step = 1.0 / max(a.size * b.size for a, b in zip(first, second, strict=True))
+    return float(np.mean(shares)), *mean_within(shares, (0.0, 1.0), step)
 
 
 def compare_pairs(scores: Scores, alpha: float = 0.05) -> list[Pair]:

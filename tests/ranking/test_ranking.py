@@ -182,7 +182,8 @@ def test_the_interval_of_an_improvement_is_over_data_sets_and_within_what_it_can
     ]
     estimate, low, high = improvement(list(first), list(second))
     expected = scipy.stats.t.interval(0.95, 8, np.mean(shares), scipy.stats.sem(shares))
-    assert (low, high) == pytest.approx((max(expected[0], 0.0), min(expected[1], 1.0)))
+    one = 1 / 25 / 9  # a run that beats another one, on one data set
+    assert (low, high) == pytest.approx((max(expected[0] - one, 0), min(expected[1] + one, 1)))
     # whoever won everywhere so far need not win on each new data set (rule of three, two-sided)
     estimate, low, high = improvement([np.ones(3)] * 9, [np.zeros(3)] * 9)
     assert (estimate, high) == (1.0, 1.0)
@@ -224,10 +225,31 @@ def test_rank_intervals_are_t_intervals_within_what_ranks_can_be():
     values = np.array([1.0, 2.0, 2.0, 3.0, 1.0, 2.0])
     low, high = rank_interval(values, 4)
     expected = scipy.stats.t.interval(0.95, 5, values.mean(), scipy.stats.sem(values))
-    assert (low, high) == pytest.approx((max(expected[0], 1.0), expected[1]))
+    assert (low, high) == pytest.approx((max(expected[0] - 1 / 6, 1.0), expected[1] + 1 / 6))
     low, high = rank_interval(np.ones(10), 5)  # first everywhere: as for a rate of 0 in 10
     rate = scipy.stats.binomtest(0, 10).proportion_ci(0.95).high
     assert (low, high) == pytest.approx((1.0, 1.0 + 4 * rate))
+
+
+@pytest.mark.parametrize(("methods", "datasets"), [(2, 7), (2, 8), (3, 8), (4, 4), (5, 5), (6, 5)])
+def test_of_equal_methods_rank_intervals_seldom_miss(methods, datasets):
+    """Counted over all benchmarks that there can be; the plain t interval misses in 6 to 13 %."""
+    middle, missed = (methods + 1) / 2, 0
+    for counts in multisets(methods, datasets):
+        found = np.repeat(np.arange(1.0, methods + 1), counts)
+        low, high = rank_interval(found, methods)
+        ways = math.factorial(datasets) / math.prod(math.factorial(count) for count in counts)
+        missed += ways * (not low - 1e-9 <= middle <= high + 1e-9)
+    assert missed / methods**datasets <= 0.055
+
+
+def multisets(kinds, total):
+    """Yield how often each kind can occur in so many draws."""
+    if kinds == 1:
+        yield (total,)
+        return
+    for first in range(total + 1):
+        yield from ((first, *rest) for rest in multisets(kinds - 1, total - first))
 
 
 def test_places_follow_from_the_settled_pairs():
