@@ -98,7 +98,6 @@ class BenchmarkView:
             means = scores.means[:, j]
             spread = means.max() - means.min()
             cells = [Cell(dataset)]
-            cells += [Cell(f"{n:,}", True) for n in sizes.get(dataset, ())] if sizes else []
             for mean, mark in zip(means, board.marks[j], strict=True):
                 place = (mean - means.min()) / spread if spread > 0.0 else 0.5
                 shade = min(int(place * _SHADES), _SHADES - 1)
@@ -107,6 +106,9 @@ class BenchmarkView:
             if simple:
                 score = simple[dataset][1] if dataset in simple else None
                 cells.append(number_cell(score, "none is for such data", 4))
+            if sizes:
+                known = sizes.get(dataset, ("–",) * 3)
+                cells += [Cell(f"{n:,}" if isinstance(n, int) else n, True) for n in known]
             rows.append(cells)
         marked = any(any(marks) for marks in board.marks)
         note = (
@@ -116,8 +118,8 @@ class BenchmarkView:
         )
         return Table(
             f"Mean {board.metric} by data set, darker is better within its line",
-            ["Data set", *(["Examples", "Inputs", "Classes"] if sizes else []), *scores.methods,
-             *(["Simple baseline"] if simple else [])],
+            ["Data set", *scores.methods, *(["Simple baseline"] if simple else []),
+             *(["Examples", "Inputs", "Classes"] if sizes else [])],
             rows,
             note,
             name="scores-by-data-set",

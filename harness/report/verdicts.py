@@ -140,6 +140,8 @@ def forecast(verdict: Verdict) -> str:
         searches = plural(verdict.seeds_needed // one, "repeated search", "repeated searches")
         number = f"{searches} with {number} in all"
     told = f"About {number} would decide it, if effect and spread stay as they are."
+    if verdict.unit == "data set":
+        return f"{told} More seeds of the same data sets would not."
     if verdict.unit == "block":
         return f"{told} With another number of blocks all of them are timed anew."
     return told if verdict.exploratory else f"{told} {PRICE}"
