@@ -107,7 +107,8 @@ class BenchmarkView:
                 score = simple[dataset][1] if dataset in simple else None
                 cells.append(number_cell(score, "none is for such data", 4))
             if sizes:
-                known = sizes.get(dataset, ("–",) * 3)
+                examples, inputs, classes = sizes.get(dataset, ("–", "–", "–"))
+                known = examples, inputs, classes or "numbers"
                 cells += [Cell(f"{n:,}" if isinstance(n, int) else n, True) for n in known]
             rows.append(cells)
         marked = any(any(marks) for marks in board.marks)
