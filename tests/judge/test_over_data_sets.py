@@ -10,7 +10,7 @@ from harness.errors import InputError
 from harness.judge import judge
 from harness.plan.power import power_of
 from harness.report.answers import certainty, sentence
-from harness.report.verdicts import forecast
+from harness.report.verdicts import forecast, measured
 from harness.stats.intervals import t_interval
 from harness.stats.power import Rule, seeds_needed
 
@@ -79,6 +79,7 @@ def test_the_interval_is_that_of_the_data_sets_however_little_seeds_vary(evidenc
         f"About {found.seeds_needed} data sets would decide it, if effect and spread stay as they"
         " are. More seeds of the same data sets would not."
     )
+    assert measured(found.measures).startswith("Test accuracy over data sets (data): ")
     said = sentence(found, evidence.plan.metric)
     assert said.startswith("On average over the data sets, 2 is 9.0 percentage points above 1")
     assert certainty(found, evidence.plan.metric).endswith("over 5 data sets")
