@@ -73,7 +73,7 @@ def mean_within(
     Args:
         values: shape (data sets,).
         bounds: the lowest and the highest value that there can be.
-        step: by which values differ at least; halves come of ties alone.
+        step: by which values usually differ.
         level: two-sided confidence in (0, 1).
     """
     array, (lowest, highest) = checked(values), bounds

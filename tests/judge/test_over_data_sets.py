@@ -81,7 +81,7 @@ def test_the_interval_is_that_of_the_data_sets_however_little_seeds_vary(evidenc
     )
     assert measured(found.measures).startswith("Test accuracy over data sets (data): ")
     said = sentence(found, evidence.plan.metric)
-    assert said.startswith("On average over the data sets, 2 is 9.0 percentage points above 1")
+    assert said.startswith("On average over the data sets, 2 is 9 percentage points above 1")
     assert certainty(found, evidence.plan.metric).endswith("over 5 data sets")
     assert "each data set counts as one number" in found.reason
 

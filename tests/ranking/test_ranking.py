@@ -182,7 +182,7 @@ def test_the_interval_of_an_improvement_is_over_data_sets_and_within_what_it_can
     ]
     estimate, low, high = improvement(list(first), list(second))
     expected = scipy.stats.t.interval(0.95, 8, np.mean(shares), scipy.stats.sem(shares))
-    one = 1 / 25 / 9  # a run that beats another one, on one data set
+    one = 0.5 / 9  # a data set that is drawn in place of won
     assert (low, high) == pytest.approx((max(expected[0] - one, 0), min(expected[1] + one, 1)))
     # whoever won everywhere so far need not win on each new data set (rule of three, two-sided)
     estimate, low, high = improvement([np.ones(3)] * 9, [np.zeros(3)] * 9)
