@@ -25,6 +25,10 @@ REFUTATIONS = {
 """How a claim can be refuted, in words; `harness.stats.hypotheses.refutation` tells which it is."""
 
 
+OVER_DATA_SETS = " over data sets ("
+"""Follows the metric of a claim over data sets, where `measures` says what was measured."""
+
+
 class Judged:
     """What a claim and a part of one have in common."""
 
@@ -34,8 +38,11 @@ class Judged:
 
     @property
     def unit(self) -> str:
-        """What gave it one number each: a "seed", or a "block" where something was timed."""
-        return "block" if "timing." in self.measures.partition(": ")[0] else "seed"
+        """What gave it one number each: a "seed", a "block" of timings, or a "data set"."""
+        quantity = self.measures.partition(": ")[0]
+        if OVER_DATA_SETS in quantity:
+            return "data set"
+        return "block" if "timing." in quantity else "seed"
 
     @property
     def words(self) -> str:
@@ -205,7 +212,7 @@ class Verdict(Judged):
     @property
     def counted(self) -> str:
         """How many seeds it rests on, as a table of them shows it: "8", or "8 blocks"."""
-        return plural(self.seeds, "block") if self.unit == "block" else str(self.seeds)
+        return str(self.seeds) if self.unit == "seed" else plural(self.seeds, self.unit)
 
     @property
     def flag(self) -> str:

@@ -147,6 +147,8 @@ BUILT_IN: Mapping[str, Metric] = {
         Metric("root_mean_squared_error", "minimize", root=True),
         Metric("max_error", "minimize"),
         # of two splits
+        Metric("gap.accuracy", None, "", "training accuracy minus validation accuracy"),
+        Metric("gap.loss", None, "", "validation loss minus training loss"),
         Metric("optimism.accuracy", "minimize", "", "validation accuracy minus test accuracy"),
         Metric("optimism.loss", "minimize", "", "test loss minus validation loss"),
         # costs

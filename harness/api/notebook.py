@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from harness.api.board_lines import board_lines
 from harness.formatting import level_text, listed_some, plural, with_interval
 
 if TYPE_CHECKING:
@@ -65,8 +66,29 @@ def result_page(result: Result) -> str:
         f'<div class="harness-result"><style>{_STYLE}</style>'
         + _title(result.study, result.profile, counts or plural(len(result.verdicts), "claim"))
         + cards
+        + "".join(_board(board) for board in result.leaderboards)
         + "".join(f"<p><small>{note}</small></p>" for note in notes)
         + "</div>"
+    )
+
+
+def _board(board: Mapping[str, Any]) -> str:
+    """Show a leaderboard, as `Leaderboard.to_dict` gives it."""
+    rows = []
+    for one in board["standings"]:
+        first, last = one["places"]
+        middle = one["interquartile_mean"]
+        rows.append([
+            one["method"], f"{first}" if one["settled"] else f"{first} to {last}",
+            with_interval(one["mean_rank"], *one["rank_interval"]),
+            f"{100 * one['win_rate']:.0f} %",
+            with_interval(middle["estimate"], middle["low"], middle["high"]),
+        ])  # fmt: skip
+    head = ["method", "place", "mean rank", "wins", "interquartile mean"]
+    notes = "".join(f"<br><small>{escape(text)}</small>" for text in board["notes"])
+    return (
+        f"<p><b>{escape(board['metric'])}</b> ({escape(board['goal'])}):"
+        f" {escape(board['headline'])}{notes}</p>" + _table(head, _escaped(rows))
     )
 
 
@@ -120,6 +142,8 @@ def result_text(result: Result) -> str:
             f"{verdict.words}: {verdict.says} ({effect}, {plural(verdict.seeds, verdict.unit)})"
         )
         lines += [f"  {verdict.flag}"] if verdict.flag else []
+    for board in result.leaderboards:
+        lines += board_lines(board)
     return "\n".join(lines)
 
 

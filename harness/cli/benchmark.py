@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness.api.board_lines import board_lines
 from harness.cli import options
-from harness.cli.board_lines import board_lines
 from harness.cli.documents import emit
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError

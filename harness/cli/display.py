@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.board_lines import board_lines
+from harness.api.board_lines import board_lines
 from harness.cli.tally import TROUBLES, Tally, pace, spent
 from harness.cli.verdict_table import STYLES, print_verdicts
 from harness.formatting import number, seconds

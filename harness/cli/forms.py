@@ -257,6 +257,9 @@ class Benchmark(Form):
     critical_difference: float
     groups: Annotated[list[list[str]], Field(description="not told apart by it")]
     pairs: Annotated[list[dict[str, Any]], Field(description="differences: larger is better")]
+    means: Annotated[
+        dict[str, dict[str, float]], Field(description="mean scores by data set and method")
+    ]
     best: Annotated[dict[str, dict[str, str]], Field(description="marks by data set and method")]
     notes: list[str]
     unknown: list[str]

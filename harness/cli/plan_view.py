@@ -9,7 +9,7 @@ from harness.cli.running_view import running_lines, study_part
 from harness.cli.search_view import print_search, search_as_dict
 from harness.cli.tally import spent
 from harness.cli.timing_view import timing_as_dict, timing_lines
-from harness.formatting import listed, seconds
+from harness.formatting import level_text, listed, plural, seconds
 from harness.losses import loss_name
 from harness.plan import Plan, is_simple_baseline
 from harness.plan.power import power_of
@@ -132,10 +132,43 @@ def print_plan(
             console.print(line, highlight=False)
 
 
-def _print_arms(console: Console, plan: Plan) -> None:
-    """Print a row for each arm: its levels, and what is searched."""
+def _print_benchmark(console: Console, plan: Plan) -> None:
+    """Print a row for each method, and the data sets that it meets."""
     from rich.table import Table
 
+    design, table = plan.study.design, Table(box=None, pad_edge=False)
+    for heading in (design.methods, "searched", "arms"):
+        table.add_column(heading, overflow="fold")
+    searched: dict[tuple[str, str], int] = {}
+    for arm in plan.arms:
+        space = plan.space(arm)
+        said = ", ".join(space.dimensions) if space else "–"
+        method = arm.name if arm.named else level_text(arm.levels[design.methods])
+        searched[method, said] = searched.get((method, said), 0) + 1
+    for (method, said), count in searched.items():
+        table.add_row(method, said, str(count))
+    console.print(table)
+    datasets = list(map(level_text, plan.study.factors[design.datasets].levels))
+    console.print(
+        f"each on {plural(len(datasets), 'data set')}: {listed(datasets)}", highlight=False
+    )
+    simple: dict[str, int] = {}
+    for arm in plan.all_arms:
+        if is_simple_baseline(arm.name):
+            name = arm.workload["model"]["name"]
+            simple[name] = simple.get(name, 0) + 1
+    told = [f"{name} ({count})" for name, count in simple.items()]
+    if told:
+        console.print(f"simple baseline of each data set: {listed(told)}", highlight=False)
+
+
+def _print_arms(console: Console, plan: Plan) -> None:
+    """Print a row for each arm: its levels, and what is searched; of a benchmark, each method."""
+    from rich.table import Table
+
+    if plan.study.datasets is not None:
+        _print_benchmark(console, plan)
+        return
     table = Table(box=None, pad_edge=False)
     for heading in ("arm", *plan.study.factors, "searched"):
         table.add_column(heading, overflow="fold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -22,6 +23,7 @@ from harness.formatting import listed, number, plural
 from harness.ranking.leaderboard import THRESHOLDS, Leaderboard, Standing
 
 _WIDTH, _ROW = 6.4, 0.24
+_SHAPES = "osD^vP"
 _LETTER = 0.068  # inches that a letter takes
 
 
@@ -80,8 +82,62 @@ def critical_differences(board: Leaderboard) -> Picture:
         " others are there; the settled places do not rest on it.",
         "; ".join(f"{row.method} {number(row.mean_rank, 3)}" for row in rows)
         + (f". Not told apart: {'; '.join(tied)}." if tied else ". All are told apart."),
-        (figure,), flow="narrow",
+        (figure,), flow="narrow", data=_rank_rows(board),
     )  # fmt: skip
+
+
+def by_metric(boards: Sequence[Leaderboard]) -> Picture:
+    """Draw critical differences of several metrics, one below the other, of the same methods.
+
+    A two-dimensional critical difference diagram, as Bunse draws them (critdd, 2022).
+    """
+    methods = [row.method for row in boards[0].standings]
+    k, line = len(methods), 0.55
+    names = [board.metric for board in boards]
+    margin, legend = 0.3 + _LETTER * max(map(len, names)), 0.45 + 0.2 * ((k + 3) // 4)
+    with theme():
+        figure = new_figure(_WIDTH + 1.2, line * len(boards) + legend + 0.7)
+        axes = new_axes(figure, (margin, 0.2, legend + 0.35, 0.15))
+        for y, board in enumerate(boards):
+            for depth, group in enumerate(board.groups):
+                ends = [board.standings[i].mean_rank for i in (group[0], group[-1])]
+                below = y + 0.16 + 0.1 * depth
+                axes.plot(ends, [below, below], color=INK, linewidth=2.5, solid_capstyle="butt")
+            for row in board.standings:
+                i = methods.index(row.method)
+                axes.plot(
+                    row.mean_rank, y, _SHAPES[i % len(_SHAPES)], color=SERIES[i % len(SERIES)],
+                    markersize=7, label=row.method if y == 0 else None,
+                )  # fmt: skip
+        axes.set(xlim=(1 - 0.03 * k, k + 0.03 * k), ylim=(len(boards) - 0.3, -0.5))
+        axes.set_xticks(range(1, k + 1))
+        axes.set_yticks(range(len(boards)), names)
+        axes.set_xlabel("Mean rank over data sets, 1 is the best")
+        axes.grid(visible=False, axis="y")
+        figure.legend(loc="lower left", ncols=4, frameon=False, fontsize=8)
+    return Picture(
+        "critical-differences-by-metric", "Mean ranks by every metric",
+        "A line for each metric. A bar joins methods that Nemenyi's test does not tell apart at"
+        f" {boards[0].alpha:.2g}.",
+        "; ".join(
+            f"{board.metric}: "
+            + ", ".join(f"{row.method} {number(row.mean_rank, 3)}" for row in board.standings)
+            for board in boards
+        ),
+        (figure,), flow="narrow", data=[row for board in boards for row in _rank_rows(board)],
+    )  # fmt: skip
+
+
+def _rank_rows(board: Leaderboard) -> list[dict[str, Any]]:
+    return [
+        {"metric": board.metric, "method": one.method, "mean rank": one.mean_rank,
+         "low": one.rank_low, "high": one.rank_high,
+         "not told apart by the critical difference": [
+             board.standings[j].method
+             for group in board.groups if i in group for j in group if j != i
+         ]}
+        for i, one in enumerate(board.standings)
+    ]  # fmt: skip
 
 
 def rank_intervals(board: Leaderboard) -> Picture:
@@ -109,7 +165,7 @@ def rank_intervals(board: Leaderboard) -> Picture:
             f"{row.method} {number(row.mean_rank, 3)}, from {number(row.rank_low, 3)} to"
             f" {number(row.rank_high, 3)}" for row in rows
         ),
-        (figure,), flow="narrow",
+        (figure,), flow="narrow", data=_rank_rows(board),
     )  # fmt: skip
 
 
@@ -128,6 +184,13 @@ def profiles(board: Leaderboard) -> Picture:
         f"Share of {unit} above half of the range: "
         + "; ".join(f"{row.method} {number(float(row.curve.estimate[50]), 2)}" for row in rows),
         tuple(_profile(part, banded) for part in parts), columns=len(parts), flow="pair",
+        data=[
+            {"method": row.method, "score": float(score), "share": float(row.curve.estimate[i]),
+             "low": None if row.curve.low is None else float(row.curve.low[i]),
+             "high": None if row.curve.high is None else float(row.curve.high[i])}
+            for row in rows
+            for i, score in enumerate(THRESHOLDS)
+        ],
     )  # fmt: skip
 
 
@@ -159,6 +222,11 @@ def score_and_cost(board: Leaderboard, seconds: Mapping[str, float]) -> Picture:
         " with its 95 % interval over seeds, against the time of one training after the search. Of"
         " trials that were trained together each has its share of the time.",
         "; ".join(told), (figure,), flow="narrow",
+        data=[
+            {"method": row.method, "seconds": seconds[row.method],
+             "interquartile mean": float(row.middle.estimate)}
+            for row in board.standings
+        ],
     )  # fmt: skip
 
 

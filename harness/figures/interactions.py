@@ -52,7 +52,8 @@ def interactions(evidence: Evidence, metric: str) -> Picture | None:
     interval is that of these numbers. A seed in which an arm of the pair has no number is left out.
     """
     study = evidence.plan.study
-    pairs = _pairs(study.factors) if study.design.crossed else []
+    ranked = study.datasets is not None  # data sets have no order that a line could follow
+    pairs = _pairs(study.factors) if study.design.crossed and not ranked else []
     rows = evidence.confirmation
     if not pairs or metric not in rows:
         return None

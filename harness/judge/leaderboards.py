@@ -198,7 +198,7 @@ def _unknown(evidence: Evidence) -> list[str]:
     elif search.repeats == 1:
         found.append(
             "each method was tuned once on each data set, so that the luck of tuning is in none of "
-            "the intervals over seeds; `search.repeats` has it there"
+            "the intervals over seeds; with “search.repeats” it is"
         )
     found.append("whether these data sets are a fair sample of others nobody can compute")
     return found

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
+from harness.judged import OVER_DATA_SETS
 from harness.measures.base import ACROSS, MissingEvidence
 from harness.metrics import DIVERGED
 from harness.plan import Plan
@@ -182,6 +183,6 @@ def describe_measure(test: Test, comparison: Comparison | None = None) -> str:
     if test.average != "mean":
         quantity = f"{AVERAGES[test.average].words} over seeds of {quantity}"
     if test.generalize_over is not None:
-        quantity = f"{quantity} over data sets ({test.generalize_over})"
+        quantity = f"{quantity}{OVER_DATA_SETS}{test.generalize_over})"
     words = test.measure.words(comparison or Comparison(()))
     return f"{ACROSS[test.across].words}{quantity}: {words}"

@@ -106,7 +106,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 p_value=p,
                 p_corrected=p_corrected,
                 p_sign_flip=p_sign_flip,
-                seeds=min(_seeds_of(part, rules) for part in parts),
+                seeds=min(0 if p.per_seed is None else len(p.per_seed) for p in parts),
                 trials=sorted({trial for part in parts for trial in part.trials}),
                 measures=lead.measures,
                 expected=lead.expected,
@@ -122,12 +122,6 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
             )
         )
     return verdicts
-
-
-def _seeds_of(part: TestResult, rules: Rules) -> int:
-    if part.per_seed is None:
-        return 0
-    return rules.seeds if part.test.generalize_over is not None else len(part.per_seed)
 
 
 def _covered(test: Test, with_examples: bool) -> str:
@@ -344,10 +338,11 @@ def _part(part: TestResult) -> Part:
 
 
 def _seeds_needed(lead: TestResult, alpha: float, claims: int) -> int | None:
-    """Estimate the seeds that would decide a claim if effect and spread stay as they are."""
+    """Estimate the seeds that would decide a claim if effect and spread stay as they are.
+
+    Of a claim over data sets: how many data sets would.
+    """
     if lead.assessment is None or lead.per_seed is None or not lead.of_mean:
-        return None
-    if lead.test.generalize_over is not None:  # no number of seeds stands for data sets
         return None
     error = 0.0
     squares = lead.variation.squares

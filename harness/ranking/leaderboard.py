@@ -12,7 +12,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.formatting import listed, listed_some, plural
 from harness.ranking.aggregates import Band, performance_profile, pooled, with_interval
-from harness.ranking.pairs import Pair, compare_pairs, fewest_datasets, places
+from harness.ranking.pairs import Pair, compare_pairs, fewest_datasets, letters, places
 from harness.ranking.ranks import (
     Friedman,
     critical_difference,
@@ -50,6 +50,7 @@ class Standing:
         curve: its performance profile at `THRESHOLDS`.
         win_rate: share of its comparisons with another method on a data set that it wins; a tie
             counts half.
+        letters: two methods that share one are not told apart (compact letter display).
     """
 
     method: str
@@ -61,6 +62,7 @@ class Standing:
     middle: Band
     curve: Band
     win_rate: float
+    letters: str
 
     @property
     def settled(self) -> bool:
@@ -152,6 +154,9 @@ class Leaderboard:
             "critical_difference": self.difference,
             "groups": [[names[i] for i in group] for group in self.groups],
             "pairs": [_pair(pair, names) for pair in self.pairs],
+            "means": {dataset: dict(zip(names, (self.sign * means).tolist(), strict=True))
+                      for dataset, means in zip(self.scores.datasets, self.scores.means.T,
+                                                strict=True)},
             "best": {dataset: {names[i]: mark for i, mark in enumerate(marks) if mark}
                      for dataset, marks in zip(self.scores.datasets, self.marks, strict=True)},
             "notes": list(self.notes), "unknown": list(self.unknown),
@@ -205,6 +210,7 @@ def leaderboard(
     k, n = ranked.shape
     generator = np.random.default_rng(stream(0, "leaderboard"))
     standings = []
+    shared = letters(k, pairs)
     for i, (low, high) in enumerate(places(k, pairs)):
         runs = [run[i] for run in scores.rescaled]
         standings.append(
@@ -212,7 +218,7 @@ def leaderboard(
                 scores.methods[i], float(ranked[i].mean()), *rank_interval(ranked[i], k), low, high,
                 with_interval([runs], lambda one: pooled(one[0]), generator),
                 with_interval([runs], lambda m: performance_profile(m[0], THRESHOLDS), generator),
-                float((k - ranked[i]).mean() / (k - 1)),
+                float((k - ranked[i]).mean() / (k - 1)), shared[i],
             )
         )  # fmt: skip
     difference = critical_difference(k, n, alpha)
@@ -334,7 +340,7 @@ def _standing(one: Standing) -> dict[str, Any]:
         "method": one.method, "mean_rank": one.mean_rank,
         "rank_interval": [one.rank_low, one.rank_high],
         "places": [one.place_low, one.place_high], "settled": one.settled,
-        "win_rate": one.win_rate,
+        "win_rate": one.win_rate, "letters": one.letters,
         "interquartile_mean": {"estimate": float(one.middle.estimate), "low": low, "high": high},
     }  # fmt: skip
 

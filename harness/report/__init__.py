@@ -1,7 +1,6 @@
 """Verdicts and evidence to pages under reports/."""
 
-from harness.report.benchmark import build_benchmark
-from harness.report.build import build_page
+from harness.report.build import build_benchmark, build_page
 from harness.report.compare import build_comparison, compare
 from harness.report.export import export
 from harness.report.scoreboard import build_scoreboard, make_board

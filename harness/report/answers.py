@@ -12,7 +12,7 @@ from harness.evidence import Evidence
 from harness.figures._labels import metric_name
 from harness.figures.common_axis import on_one_axis
 from harness.formatting import capitalized, estimate, plural
-from harness.judged import Part, Verdict
+from harness.judged import OVER_DATA_SETS, Part, Verdict
 from harness.metrics import Metric
 from harness.report.effect_drawing import common_strip
 from harness.report.verdicts import ORDER, level, measured, reason, weight
@@ -76,7 +76,7 @@ def sentence(row: Verdict | Part, known: Known) -> str:
     """
     if row.effect is None:
         return _without_number(row)
-    name, _, rest = row.measures.partition(": ")
+    name, rest = _quantity(row)
     pair = _PAIR.fullmatch(rest)
     if not _METRIC.fullmatch(name) or pair is None:
         text = _plain(row, known)
@@ -84,6 +84,8 @@ def sentence(row: Verdict | Part, known: Known) -> str:
         text = _ratio(row, name, pair)
     else:
         text = _difference(row, known(name), pair)
+    if row.unit == "data set":
+        text = f"On average over the data sets, {re.sub('^The ', 'the ', text)}"
     parts = row.parts if isinstance(row, Verdict) else []
     return f"Of its {len(parts)} parts this one decides: {text}" if parts else text
 
@@ -100,6 +102,12 @@ def certainty(row: Verdict, known: Known) -> str:
     return f"{what}, over {count}{allowed}" if count else what
 
 
+def _quantity(row: Verdict | Part) -> tuple[str, str]:
+    """Return the metric that was measured, and what was compared."""
+    name, _, rest = row.measures.partition(": ")
+    return name.partition(OVER_DATA_SETS)[0], rest
+
+
 def _without_number(row: Verdict | Part) -> str:
     if isinstance(row, Verdict):
         return f"{reason(row).rstrip('.')}."
@@ -108,7 +116,7 @@ def _without_number(row: Verdict | Part) -> str:
 
 def _factor(row: Verdict | Part, known: Known) -> tuple[float, str]:
     """Return by what a number is multiplied for reading, and its unit."""
-    name, _, rest = row.measures.partition(": ")
+    name, rest = _quantity(row)
     pair = _PAIR.fullmatch(rest)
     if not _METRIC.fullmatch(name) or (pair and pair[2] == "÷"):
         return 1.0, ""
@@ -126,7 +134,7 @@ def _shown(row: Verdict | Part, factor: float) -> tuple[str, str, str]:
 
 def _plain(row: Verdict | Part, known: Known) -> str:
     """Say a value, or any other measure by its name."""
-    name, _, rest = row.measures.partition(": ")
+    name, rest = _quantity(row)
     factor, unit = _factor(row, known)
     shown = f"{_shown(row, factor)[0]} {unit}".strip()
     if _METRIC.fullmatch(name) and _SINGLE.fullmatch(rest):

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from harness.figures._benchmark import counted, pictures
 from harness.figures.base import Picture
-from harness.formatting import listed, number, p_text, with_interval
-from harness.ranking.leaderboard import Leaderboard
+from harness.formatting import as_file_name, listed, number, p_text, with_interval
+from harness.ranking.leaderboard import Leaderboard, Standing
+from harness.ranking.pairs import Pair
 from harness.ranking.ranks import ranks
 from harness.report.blocks import Cell, Table, number_cell
-from harness.report.build import write, write_all
-from harness.report.render import benchmark_markdown, benchmark_page
-from harness.report.svg import svg_file
 
 NAME = "benchmark"
+METHODS = "benchmark-methods"
+"""The folder of the pages of methods whose scores are from elsewhere."""
 _SHADES = 5
-_MARKS = {"best": "★", "among the best": "●", "": ""}
+MARKS = {"best": "★", "among the best": "●", "": ""}
+MARKS_IN_WORDS = (
+    "★ best beyond the noise of seeds; ● among the best: the seeds do not tell it from the best"
+    " mean (Welch's t test of all pairs of a data set, corrected by Holm, each data set by itself)."
+)
 _MOST_PAIRS = 200
 _FEWEST_GROUPED = 4
 
@@ -35,6 +38,11 @@ class BenchmarkView:
         self.board, self.source = board, source
         self.size = counted(board)
 
+    @property
+    def method_links(self) -> list[tuple[str, str]]:
+        """Name the methods and the pages of each, as seen from this one."""
+        return method_links(self.board, f"{METHODS}/")
+
     @cached_property
     def pictures(self) -> Sequence[Picture]:
         """The figures."""
@@ -45,11 +53,11 @@ class BenchmarkView:
         """The leaderboard."""
         rows = []
         for one in self.board.standings:
-            place = str(one.place_low) if one.settled else f"{one.place_low} to {one.place_high}"
             ends = (None, None) if one.middle.low is None else (one.middle.low, one.middle.high)
             bounds = [None if end is None else float(end) for end in ends]
             rows.append([
-                Cell(one.method), Cell(place, True), Cell("settled" if one.settled else "open"),
+                Cell(one.method), Cell(place_text(one), True),
+                Cell("settled" if one.settled else "open"), Cell(one.letters),
                 Cell(with_interval(one.mean_rank, one.rank_low, one.rank_high), True),
                 Cell(f"{100 * one.win_rate:.0f} %", True),
                 Cell(with_interval(float(one.middle.estimate), *bounds), True),
@@ -57,11 +65,12 @@ class BenchmarkView:
         test = self.board.friedman
         return Table(
             "Leaderboard, by mean rank",
-            ["Method", "Place", "", "Mean rank", "Wins", "Interquartile mean"],
+            ["Method", "Place", "", "Ties", "Mean rank", "Wins", "Interquartile mean"],
             rows,
             "Place: where a method can stand, given the pairs that are settled; all of these places"
             f" are right together in about {100 * (1 - self.board.alpha):g} % of such"
             " benchmarks or more, if differences between data sets lie evenly about their middle."
+            " Ties: two methods that share a letter are not told apart."
             " Mean rank: with its 95 % interval over data sets like these. Wins: share"
             " of comparisons with another method on a data set, a tie counts half. Interquartile"
             " mean: of scores rescaled in each data set (0: worst mean, 1: best mean), with its"
@@ -73,36 +82,10 @@ class BenchmarkView:
     @property
     def pairs(self) -> Table:
         """Every two methods, those with the smallest p first."""
-        board, names = self.board, [one.method for one in self.board.standings]
-        rows = []
-        for pair in sorted(board.pairs, key=lambda pair: pair.p_corrected)[:_MOST_PAIRS]:
-            ends, sign = pair.difference, board.sign
-            low, high = sorted((sign * ends.low, sign * ends.high))
-            better = {1: names[pair.first], -1: names[pair.second], 0: "open"}[pair.better]
-            rows.append([
-                Cell(f"{names[pair.first]} − {names[pair.second]}"), Cell(better),
-                Cell(p_text(pair.p_corrected), True),
-                Cell(with_interval(sign * ends.estimate, low, high), True),
-                Cell(f"{pair.wins} / {pair.ties} / {pair.losses}", True),
-                Cell(with_interval(pair.improvement, pair.improvement_low, pair.improvement_high),
-                     True),
-                Cell(number(ends.between, 2), True),
-            ])  # fmt: skip
-        left = len(board.pairs) - len(rows)
-        return Table(
-            "Pairs",
-            ["Pair", "Better", "p", f"Difference of {board.metric}", "Wins / ties / losses",
-             "Probability of improvement", "Between data sets"],
-            rows,
-            f"Better: settled if p is at most {board.alpha:g}. p: exact signed-rank test over"
-            " data sets, corrected for all pairs (Holm). Difference: mean over data sets like"
-            " these, with the data set as random effect, and its 95 % interval, each pair by"
-            " itself. Probability of improvement: that a run of the first beats one of the second"
-            " on a data set drawn at random, with its 95 % interval over data sets."
-            " Between data sets: standard deviation of the true difference; with seeds only."
-            + (f" {left:,} pairs with larger p are left out." if left else ""),
-            name="pairs-of-methods",
-        )  # fmt: skip
+        shown = sorted(self.board.pairs, key=lambda pair: pair.p_corrected)[:_MOST_PAIRS]
+        left = len(self.board.pairs) - len(shown)
+        note = f" {left:,} pairs with larger p are left out." if left else ""
+        return pair_table(self.board, shown, "Pairs", note, "pairs-of-methods")
 
     @property
     def heat(self) -> Table:
@@ -115,28 +98,29 @@ class BenchmarkView:
             means = scores.means[:, j]
             spread = means.max() - means.min()
             cells = [Cell(dataset)]
-            cells += [Cell(f"{n:,}", True) for n in sizes.get(dataset, ())] if sizes else []
             for mean, mark in zip(means, board.marks[j], strict=True):
                 place = (mean - means.min()) / spread if spread > 0.0 else 0.5
                 shade = min(int(place * _SHADES), _SHADES - 1)
-                text = f"{number(board.sign * float(mean), 4)} {_MARKS[mark]}".strip()
+                text = f"{number(board.sign * float(mean), 4)} {MARKS[mark]}".strip()
                 cells.append(Cell(text, True, tone=f"number heat-{shade}"))
             if simple:
                 score = simple[dataset][1] if dataset in simple else None
                 cells.append(number_cell(score, "none is for such data", 4))
+            if sizes:
+                examples, inputs, classes = sizes.get(dataset, ("–", "–", "–"))
+                known = examples, inputs, classes or "numbers"
+                cells += [Cell(f"{n:,}" if isinstance(n, int) else n, True) for n in known]
             rows.append(cells)
         marked = any(any(marks) for marks in board.marks)
         note = (
-            "★ best beyond the noise of seeds; ● among the best: the seeds do not tell it from the"
-            " highest mean (Welch's t test of all pairs of a data set, corrected by Holm, each data"
-            " set by itself)."
+            MARKS_IN_WORDS
             if marked
             else "No best is marked: without several seeds noise is unknown."
         )
         return Table(
             f"Mean {board.metric} by data set, darker is better within its line",
-            ["Data set", *(["Examples", "Inputs", "Classes"] if sizes else []), *scores.methods,
-             *(["Simple baseline"] if simple else [])],
+            ["Data set", *scores.methods, *(["Simple baseline"] if simple else []),
+             *(["Examples", "Inputs", "Classes"] if sizes else [])],
             rows,
             note,
             name="scores-by-data-set",
@@ -181,25 +165,46 @@ class BenchmarkView:
         return "; ".join(groups)
 
 
-def build_benchmark(board: Leaderboard, source: str, folder: Path) -> Path:
-    """Write `benchmark.html`, `benchmark.md` and the figures; the same scores give the same bytes.
+def method_links(board: Leaderboard, prefix: str = "") -> list[tuple[str, str]]:
+    """Name the methods and the page of each, in the order of the leaderboard."""
+    names = [one.method for one in board.standings]
+    return [(name, f"{prefix}{as_file_name(name)}.html") for name in names]
 
-    Args:
-        board: judged scores.
-        source: what the scores are from, for the reader.
-        folder: that gets them.
 
-    Returns:
-        The page.
-    """
-    view = BenchmarkView(board, source)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for picture in view.pictures:
-        files.append((f"{picture.name}.png", picture.png()))
-        svg = svg_file(picture.svgs(), picture.columns, picture.alt)
-        files.append((f"{picture.name}.svg", svg.encode()))
-    write_all(folder / "figures" / NAME, files, "*.*")
-    write(folder / f"{NAME}.md", benchmark_markdown(view).encode())
-    write(folder / f"{NAME}.html", benchmark_page(view).encode())
-    return folder / f"{NAME}.html"
+def place_text(one: Standing) -> str:
+    """Return the place of a method, or from which to which it can be."""
+    return str(one.place_low) if one.settled else f"{one.place_low} to {one.place_high}"
+
+
+def pair_table(
+    board: Leaderboard, pairs: Sequence[Pair], caption: str, note: str = "", name: str = ""
+) -> Table:
+    """Return pairs of methods as a table, in their order."""
+    names = [one.method for one in board.standings]
+    rows = []
+    for pair in pairs:
+        ends, sign = pair.difference, board.sign
+        low, high = sorted((sign * ends.low, sign * ends.high))
+        better = {1: names[pair.first], -1: names[pair.second], 0: "open"}[pair.better]
+        rows.append([
+            Cell(f"{names[pair.first]} − {names[pair.second]}"), Cell(better),
+            Cell(p_text(pair.p_corrected), True),
+            Cell(with_interval(sign * ends.estimate, low, high), True),
+            Cell(f"{pair.wins} / {pair.ties} / {pair.losses}", True),
+            Cell(with_interval(pair.improvement, pair.improvement_low, pair.improvement_high),
+                 True),
+            Cell(number(ends.between, 2), True),
+        ])  # fmt: skip
+    return Table(
+        caption,
+        ["Pair", "Better", "p", f"Difference of {board.metric}", "Wins / ties / losses",
+         "Probability of improvement", "Between data sets"],
+        rows,
+        f"Better: settled if p is at most {board.alpha:g}. p: exact signed-rank test over"
+        " data sets, corrected for all pairs (Holm). Difference: mean over data sets like"
+        " these, with the data set as random effect, and its 95 % interval, each pair by"
+        " itself. Probability of improvement: that a run of the first beats one of the second"
+        " on a data set drawn at random, with its 95 % interval over data sets."
+        f" Between data sets: standard deviation of the true difference; with seeds only.{note}",
+        name=name,
+    )  # fmt: skip

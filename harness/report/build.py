@@ -9,10 +9,22 @@ from html import escape
 from pathlib import Path
 
 from harness.integrity import digest_of, sealed
+from harness.ranking.leaderboard import Leaderboard
+from harness.report.benchmark import METHODS, BenchmarkView
+from harness.report.benchmark import NAME as BENCHMARK
 from harness.report.claims import FOLDER as CLAIMS
 from harness.report.claims import claim_files, claim_pages
 from harness.report.figure_data import data_files
-from harness.report.render import claim_page, markdown, page, trial_page
+from harness.report.method_pages import FOLDER, method_pages
+from harness.report.render import (
+    benchmark_markdown,
+    benchmark_page,
+    claim_page,
+    markdown,
+    method_page,
+    page,
+    trial_page,
+)
 from harness.report.svg import svg_file
 from harness.report.trials import FOLDER as TRIALS
 from harness.report.view import ProfileResult, ProfileView, views_of
@@ -34,8 +46,9 @@ def build_page(
         results: the newest execution of each profile of one study, judged; at least one.
         folder: gets `index.html` with the first profile, `profile-<name>.html` with each other
             one (none needs another file), `report.md`, `figures/<profile>/*` in PNG and SVG, and
-            `claims/<id>.html` for each claim with its data, figures and card, and `trials/*.html`
-            where the trials are too many for the page.
+            `claims/<id>.html` for each claim with its data, figures and card, `methods/*.html` for
+            each method of a benchmark, and `trials/*.html` where the trials are too many for the
+            page.
         lacking: profiles that could not be judged, in sentences.
         published: whether to write the small form that is kept with published records: `report.md`,
             and as SVG the figures that say so.
@@ -55,6 +68,7 @@ def build_page(
         view.complete()
         write_all(folder / "figures" / view.name, _figures(view), "*.*")
     write_all(folder / TRIALS, () if published else _trial_pages(views), "*.html")
+    write_all(folder / FOLDER, () if published else _method_pages(views), "*.html")
     write_all(folder / CLAIMS, () if published else _claim_files(views), "*.*")
     write(folder / "report.md", _rendered(views, lacking, "report.md", markdown).encode())
     if not published:
@@ -116,6 +130,50 @@ def _trial_pages(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:
     for view in views:
         for index in range(len(view.trials.tables) if view.trials.apart else 0):
             yield Path(view.trials.page_name(index)).name, trial_page(view, index).encode()
+
+
+def build_benchmark(board: Leaderboard, source: str, folder: Path) -> Path:
+    """Write `benchmark.html`, `benchmark.md` and the figures; the same scores give the same bytes.
+
+    Args:
+        board: judged scores.
+        source: what the scores are from, for the reader.
+        folder: that gets them, and the pages of the methods.
+
+    Returns:
+        The page.
+    """
+    view = BenchmarkView(board, source)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for picture in view.pictures:
+        files.append((f"{picture.name}.png", picture.png()))
+        svg = svg_file(picture.svgs(), picture.columns, picture.alt)
+        files.append((f"{picture.name}.svg", svg.encode()))
+        files += data_files(picture.name, picture)
+    write_all(folder / "figures" / BENCHMARK, files, "*.*")
+    pages = [(one.file, method_page(one, view, f"../{BENCHMARK}.html", source).encode())
+             for one in method_pages([board])]  # fmt: skip
+    write_all(folder / METHODS, pages, "*.html")
+    write(folder / f"{BENCHMARK}.md", benchmark_markdown(view).encode())
+    write(folder / f"{BENCHMARK}.html", benchmark_page(view).encode())
+    return folder / f"{BENCHMARK}.html"
+
+
+def _method_pages(views: Sequence[ProfileView]) -> Iterator[tuple[str, bytes]]:
+    """Make the page of each method of a benchmark."""
+    for view in views:
+        boards = view.result.leaderboards
+        made = view.part("the pages of the methods", _pages_of_methods, boards, view)
+        yield from made or ()
+
+
+def _pages_of_methods(boards: Sequence[Leaderboard], view: ProfileView) -> list[tuple[str, bytes]]:
+    back = f"../{view.page}#{view.name}-leaderboards"
+    return [
+        (one.file, method_page(one, view, back, view.result.study).encode())
+        for one in method_pages(boards, view.evidence, f"{view.name}-")
+    ]
 
 
 # --- files put in place whole ---------------------------------------------------------------------

@@ -134,7 +134,7 @@ def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
             numbers = [float(value) for value in numbers_per_seed(test, evidence, seeds)]
         except MissingEvidence:
             numbers = []
-        unit = "block" if part.unit == "block" else "seed"
+        unit = part.unit
         trials = list(_trials(view, test, seeds))
         arms = tuple(arm.name for arm in involved_arms(test, evidence.plan))
         twin = f"validation.{test.metric.partition('.')[2]}"

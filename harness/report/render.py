@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.report.card import Card
     from harness.report.claims import ClaimInProfile
     from harness.report.compare import ComparisonView
+    from harness.report.method_pages import MethodPage
     from harness.report.scoreboard import Board
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]#!|<>~$&@])")
@@ -80,6 +81,12 @@ def card_page(card: Card, text: str) -> str:
 def trial_page(view: ProfileView, number: int) -> str:
     """Return one page of the confirmation trials of a profile that has too many for its report."""
     return _whole_page("trials.html", {"view": view, "number": number})
+
+
+def method_page(page: MethodPage, view: Any, back: str, source: str) -> str:
+    """Return the page of one method of a benchmark, whose leaderboard stands at `back`."""
+    context = {"page": page, "view": view, "back": back, "source": source}
+    return _whole_page("method_page.html", context)
 
 
 def claim_page(stem: str, found: Sequence[ClaimInProfile]) -> str:

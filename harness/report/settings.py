@@ -48,6 +48,10 @@ def setting_in_short(evidence: Evidence) -> str:
     """Say in a line what a profile consists of: data, epochs, seeds."""
     study, imported = evidence.plan.study, evidence.execution.context.get("imported")
     trained = f"{study.workload.data.name}, {plural(study.workload.epochs, 'epoch')}"
+    if study.datasets is not None:
+        methods, datasets = (len(study.factors[name].levels)
+                             for name in (study.design.methods, study.datasets))  # fmt: skip
+        trained = f"{plural(methods, 'method')} on {plural(datasets, 'data set')}"
     if imported:
         trained = imported_from(evidence.execution.context).removeprefix("the ")
         trained = trained.replace("“", "").replace("”", "")

@@ -23,7 +23,7 @@ from harness.formatting import (
     with_interval,
     with_minus,
 )
-from harness.judged import Part, Verdict
+from harness.judged import OVER_DATA_SETS, Part, Verdict
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.stats.paired import PairedT
@@ -35,9 +35,10 @@ SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplet
 
 def measured(measures: str) -> str:
     """Put a measure in words: its metric by name, then what is compared."""
-    metric, colon, rest = measures.partition(": ")
+    quantity, colon, rest = measures.partition(": ")
+    metric, over, factor = quantity.partition(OVER_DATA_SETS)
     named = _METRIC.sub(lambda match: metric_name(match.group()), metric)
-    return capitalized(named) + colon + rest
+    return capitalized(named) + over + factor + colon + rest
 
 
 def tests(row: Verdict) -> Sequence[Verdict | Part]:
@@ -140,6 +141,8 @@ def forecast(verdict: Verdict) -> str:
         searches = plural(verdict.seeds_needed // one, "repeated search", "repeated searches")
         number = f"{searches} with {number} in all"
     told = f"About {number} would decide it, if effect and spread stay as they are."
+    if verdict.unit == "data set":
+        return f"{told} More seeds of the same data sets would not."
     if verdict.unit == "block":
         return f"{told} With another number of blocks all of them are timed anew."
     return told if verdict.exploratory else f"{told} {PRICE}"

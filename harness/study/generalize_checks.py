@@ -18,7 +18,9 @@ from harness.study.document import Document
 from harness.study.model import Study
 from harness.trial import canonical_json
 
-_WHICH = ("name", "source", "target", "function", "path", "column", "split_column")
+_WHICH = (
+    *("name", "source", "config", "id", "target", "function", "path", "column", "split_column"),
+)
 """Settings that say which data set it is; all others change it."""
 
 

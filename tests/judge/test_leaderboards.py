@@ -12,10 +12,12 @@ from harness import api
 from harness.cli.app import run
 from harness.cli.forms import forms
 from harness.errors import InputError
+from harness.figures._benchmark import by_metric
 from harness.judge.leaderboards import leaderboards, not_run
 from harness.ranking.pairs import signed_rank_p
 from harness.registry import DESIGNS
 from harness.report import export
+from harness.report.method_pages import method_pages
 from harness.study.search import Search
 from harness.study.timing import Timing
 
@@ -185,6 +187,11 @@ def test_page_document_python_and_export_say_the_same(done, monkeypatch, tmp_pat
     assert "Leaderboard over data sets" in page
     assert "Simple baseline" in page
     assert "Mean rank by kind of data set" in page
+    assert "Simple baseline, baseline arm and best arm" not in page  # of each data set
+    notebook, text = result._repr_html_(), str(result)
+    for shown in (notebook, text):
+        assert document["headline"] in shown
+    assert notebook.count("<tr>") == 1 + len(document["standings"])
     for name in ("critical-differences", "ranks", "profiles", "score-and-cost"):
         assert (folder / f"reports/bench/figures/default/{name}.png").is_file()
     assert "mathdefault" not in page  # an axis of powers of ten that nobody formats
@@ -199,6 +206,49 @@ def test_page_document_python_and_export_say_the_same(done, monkeypatch, tmp_pat
     assert (target / "tables/leaderboard-over-data-sets.tex").is_file()
     assert (target / "tables/scores-by-data-set.tex").is_file()
     assert (target / "figures/critical-differences.pdf").is_file()
+
+
+def test_each_method_has_a_page_of_its_own_that_the_leaderboard_points_to(done, evidence):
+    folder, result = done
+    report = folder / "reports" / "bench"
+    page = (report / "index.html").read_text()
+    for one in result.leaderboards[0]["standings"]:
+        file = f"methods/default-{one['method']}.html"
+        assert f'href="{file}"' in page
+        own = (report / file).read_text()
+        assert 'href="../index.html#default-leaderboards"' in own
+        assert f"{one['mean_rank']:.2f}"[:3] in own
+        for dataset in DATA:
+            assert f">{dataset}</th>" in own
+    space = {"model.neighbours": {"integer": [1, 9]}}
+    search = Search.model_validate({"space": space, "candidates": 2})
+    searched = changed(of_study(evidence, search=search), lambda t: t.insert(
+        0, "parameter.model.neighbours", t["arm"].map({"few-wine": 7}))
+    )  # fmt: skip
+    few = next(p for p in method_pages(leaderboards(searched), searched) if p.method == "few")
+    cells = {row[0].text: row[-1].text for row in few.blocks[2].rows}
+    assert cells["wine"] == "neighbours 7"
+    assert cells["iris"] == "nothing was searched"
+
+
+def test_several_metrics_are_drawn_in_one_picture(evidence):
+    design = DESIGNS.read({"name": "benchmark", "metrics": ["test.accuracy", "test.loss"]})
+    boards = leaderboards(of_study(evidence, design=design))
+    picture = by_metric(boards)
+    ranks = {(row["metric"], row["method"]): row["mean rank"] for row in picture.data}
+    for board in boards:
+        for one in board.standings:
+            assert ranks[board.metric, one.method] == one.mean_rank
+            assert one.method in picture.alt
+
+
+def test_the_plan_of_a_benchmark_says_a_line_for_each_method(tmp_path, capsys):
+    (tmp_path / "bench.yaml").write_text(json.dumps(STUDY))
+    assert run(["plan", "bench.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "each on 4 data sets: iris, wine, moons and hastie" in said
+    assert "simple baseline of each data set: logistic_regression (4)" in said
+    assert said.count("logistic") == 2
 
 
 def test_the_command_says_what_it_does_not_have(done, monkeypatch, capsys):

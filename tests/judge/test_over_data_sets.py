@@ -9,7 +9,10 @@ from harness import api
 from harness.errors import InputError
 from harness.judge import judge
 from harness.plan.power import power_of
+from harness.report.answers import certainty, sentence
+from harness.report.verdicts import forecast, measured
 from harness.stats.intervals import t_interval
+from harness.stats.power import Rule, seeds_needed
 
 DATA = {
     "digits": {"data": {"name": "digits", "limit": 200}},
@@ -70,8 +73,16 @@ def test_the_interval_is_that_of_the_data_sets_however_little_seeds_vary(evidenc
     assert (found.ci_low, found.ci_high) == pytest.approx(t_interval(shifts, found.level))
     assert found.verdict == "inconclusive"
     assert found.interval_over == "data sets"
-    assert found.seeds_needed is None
-    assert found.seeds == 5
+    assert (found.unit, found.counted) == ("data set", "5 data sets")
+    assert found.seeds_needed == seeds_needed(shifts.mean(), shifts.std(ddof=1), Rule(0.05, 1))
+    assert forecast(found) == (
+        f"About {found.seeds_needed} data sets would decide it, if effect and spread stay as they"
+        " are. More seeds of the same data sets would not."
+    )
+    assert measured(found.measures).startswith("Test accuracy over data sets (data): ")
+    said = sentence(found, evidence.plan.metric)
+    assert said.startswith("On average over the data sets, 2 is 9 percentage points above 1")
+    assert certainty(found, evidence.plan.metric).endswith("over 5 data sets")
     assert "each data set counts as one number" in found.reason
 
 

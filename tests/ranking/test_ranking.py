@@ -1,6 +1,7 @@
 """Ranks, pairs and aggregates against other packages and closed forms, on the same scores."""
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -24,6 +25,7 @@ from harness.ranking.pairs import (
     compare_pairs,
     fewest_datasets,
     improvement,
+    letters,
     mean_difference,
     places,
     signed_rank_p,
@@ -180,7 +182,8 @@ def test_the_interval_of_an_improvement_is_over_data_sets_and_within_what_it_can
     ]
     estimate, low, high = improvement(list(first), list(second))
     expected = scipy.stats.t.interval(0.95, 8, np.mean(shares), scipy.stats.sem(shares))
-    assert (low, high) == pytest.approx((max(expected[0], 0.0), min(expected[1], 1.0)))
+    one = 0.5 / 9  # a data set that is drawn in place of won
+    assert (low, high) == pytest.approx((max(expected[0] - one, 0), min(expected[1] + one, 1)))
     # whoever won everywhere so far need not win on each new data set (rule of three, two-sided)
     estimate, low, high = improvement([np.ones(3)] * 9, [np.zeros(3)] * 9)
     assert (estimate, high) == (1.0, 1.0)
@@ -222,10 +225,31 @@ def test_rank_intervals_are_t_intervals_within_what_ranks_can_be():
     values = np.array([1.0, 2.0, 2.0, 3.0, 1.0, 2.0])
     low, high = rank_interval(values, 4)
     expected = scipy.stats.t.interval(0.95, 5, values.mean(), scipy.stats.sem(values))
-    assert (low, high) == pytest.approx((max(expected[0], 1.0), expected[1]))
+    assert (low, high) == pytest.approx((max(expected[0] - 1 / 6, 1.0), expected[1] + 1 / 6))
     low, high = rank_interval(np.ones(10), 5)  # first everywhere: as for a rate of 0 in 10
     rate = scipy.stats.binomtest(0, 10).proportion_ci(0.95).high
     assert (low, high) == pytest.approx((1.0, 1.0 + 4 * rate))
+
+
+@pytest.mark.parametrize(("methods", "datasets"), [(2, 7), (2, 8), (3, 8), (4, 4), (5, 5), (6, 5)])
+def test_of_equal_methods_rank_intervals_seldom_miss(methods, datasets):
+    """Counted over all benchmarks that there can be; the plain t interval misses in 6 to 13 %."""
+    middle, missed = (methods + 1) / 2, 0
+    for counts in multisets(methods, datasets):
+        found = np.repeat(np.arange(1.0, methods + 1), counts)
+        low, high = rank_interval(found, methods)
+        ways = math.factorial(datasets) / math.prod(math.factorial(count) for count in counts)
+        missed += ways * (not low - 1e-9 <= middle <= high + 1e-9)
+    assert missed / methods**datasets <= 0.055
+
+
+def multisets(kinds, total):
+    """Yield how often each kind can occur in so many draws."""
+    if kinds == 1:
+        yield (total,)
+        return
+    for first in range(total + 1):
+        yield from ((first, *rest) for rest in multisets(kinds - 1, total - first))
 
 
 def test_places_follow_from_the_settled_pairs():
@@ -264,3 +288,17 @@ def test_scores_that_cannot_be_ranked_are_refused():
         Scores.of(np.ones((1, 3)))
     with pytest.raises(ValueError, match="finite"):
         Scores.of([[1.0, math.nan], [1.0, 2.0]])
+
+
+def test_two_methods_share_a_letter_unless_their_pair_is_settled():
+    rng = np.random.default_rng(1)
+    for methods in (2, 3, 6, 9):
+        template = compare_pairs(Scores.of(drawn(methods=methods, datasets=4)))
+        pairs = [replace(pair, better=int(rng.integers(-1, 2))) for pair in template]
+        found = letters(methods, pairs)
+        for pair in pairs:
+            assert bool(set(found[pair.first]) & set(found[pair.second])) == (pair.better == 0)
+    none = [replace(pair, better=0) for pair in template]
+    assert letters(9, none) == ["a"] * 9
+    chain = [replace(pair, better=int(pair.second - pair.first > 1)) for pair in template]
+    assert letters(9, chain)[:3] == ["a", "ab", "bc"]

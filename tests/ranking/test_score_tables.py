@@ -83,6 +83,41 @@ def test_a_file_that_is_not_there_is_said(tmp_path):
         read_scores(tmp_path / "none.csv", "accuracy")
 
 
+PAPER = """dataset,C4.5,C4.5+m,C4.5+cf,C4.5+m+cf
+adult,0.763,0.768,0.771,0.798
+breast cancer,0.599,0.591,0.590,0.569
+breast cancer wisconsin,0.954,0.971,0.968,0.967
+cmc,0.628,0.661,0.654,0.657
+ionosphere,0.882,0.888,0.886,0.898
+iris,0.936,0.931,0.916,0.931
+liver disorders,0.661,0.668,0.609,0.685
+lung cancer,0.583,0.583,0.563,0.625
+lymphography,0.775,0.838,0.866,0.875
+mushroom,1.000,1.000,1.000,1.000
+primary tumor,0.940,0.962,0.965,0.962
+rheum,0.619,0.666,0.614,0.669
+voting,0.972,0.981,0.9751,0.975
+wine,0.957,0.978,0.946,0.970
+"""
+"""Areas under the curve of table 6 of Demšar (JMLR 2006). Where it ranks two values of voting that
+are printed alike, as second and third, the second has one more digit here."""
+
+
+def test_the_table_of_a_paper_gives_its_ranks_and_its_tests(tmp_path):
+    board = judge_table(read(tmp_path, PAPER, "AUC"), "AUC", "maximize")
+    assert {one.method: round(one.mean_rank, 3) for one in board.standings} == {
+        "C4.5": 3.143, "C4.5+m": 2.0, "C4.5+cf": 2.893, "C4.5+m+cf": 1.964,
+    }  # fmt: skip
+    assert board.difference == pytest.approx(1.25, abs=5e-3)
+    # the paper does without the correction for ties: four that are equal, three pairs that are
+    lost = ((4**3 - 4) + 3 * (2**3 - 2)) / (14 * (4**3 - 4))
+    chi = board.friedman.chi_square * (1 - lost)
+    assert chi == pytest.approx(9.28, abs=5e-3)
+    assert 13 * chi / (14 * 3 - chi) == pytest.approx(3.69, abs=5e-3)
+    assert board.friedman.p_value < 0.05
+    assert any("without seeds" in text for text in board.unknown)
+
+
 GAPS = "dataset,a,b,c\nx,1,2,3\ny,1,-,3\nz,1,2,4\n"
 
 
@@ -177,6 +212,8 @@ def test_the_command_writes_pages_that_say_the_same_as_its_document(tmp_path, mo
     document = json.loads(capsys.readouterr().out)
     jsonschema.validate(document, forms()["benchmark"].json_schema())
     assert [s["places"] for s in document["standings"]] == [[1, 1], [2, 2], [3, 3]]
+    assert [s["letters"] for s in document["standings"]] == ["a", "b", "c"]
+    assert document["means"]["d0"]["c"] > document["means"]["d0"]["a"]
     page = (tmp_path / "reports" / "benchmark.html").read_bytes()
     text = (tmp_path / "reports" / "benchmark.md").read_text()
     assert document["headline"] in text
@@ -184,6 +221,14 @@ def test_the_command_writes_pages_that_say_the_same_as_its_document(tmp_path, mo
     assert b"c is first, and that is settled" in page
     assert page.count(b"<svg") == 3
     assert (tmp_path / "reports/figures/benchmark/critical-differences.png").exists()
+    ranks = json.loads((tmp_path / "reports/figures/benchmark/ranks.json").read_text())["rows"]
+    assert [row["mean rank"] for row in ranks] == [s["mean_rank"] for s in document["standings"]]
+    methods = tmp_path / "reports" / "benchmark-methods"
+    assert sorted(file.stem for file in methods.iterdir()) == ["a", "b", "c"]
+    own = (methods / "c.html").read_text()
+    assert 'href="../benchmark.html"' in own
+    assert own.count("c − ") == 2  # seen from itself, whichever stands first elsewhere
+    assert "12 / 0 / 0" in own
     assert run(call) == 0
     assert "  place 1        c, mean rank 1." in capsys.readouterr().out
     assert (tmp_path / "reports" / "benchmark.html").read_bytes() == page
@@ -204,4 +249,5 @@ def test_names_of_methods_are_shown_as_texts(tmp_path, monkeypatch):
     (tmp_path / "s.csv").write_text(benchmark(methods=("<b>a</b>", "$x$ | y", "c")))
     assert run(["benchmark", "s.csv", "--metric", "m", "--goal", "maximize"]) == 0
     assert "<b>a</b>" not in (tmp_path / "reports" / "benchmark.html").read_text()
+    assert "<b>a</b>" not in next((tmp_path / "reports/benchmark-methods").glob("*a*")).read_text()
     assert "$x$ | y" not in (tmp_path / "reports" / "benchmark.md").read_text()

@@ -50,7 +50,8 @@ CLAIMS = {
     "pretraining": 3,
     "word-vectors": 4,
     "tables-benchmark": 3,
-    "optimizers-benchmark": 2,
+    "optimizers-benchmark": 4,
+    "regularizers-benchmark": 4,
 }
 
 

@@ -30,7 +30,7 @@ def write(folder, suite, text=None):
 
 @pytest.mark.parametrize("name", bundled_suites())
 def test_every_bundled_suite_makes_a_sound_study(name, tmp_path):
-    model = "recurrent" if name == "sequences" else "mlp"
+    model = "recurrent" if name in ("sequences", "hub-texts") else "mlp"
     file = write(tmp_path, name)
     file.write_text(file.read_text().replace("model: mlp", f"model: {model}"))
     loaded = load_study(file)

@@ -48,7 +48,9 @@ class Arms(Panel):
 
     def blocks(self, report: ProfileView) -> Sequence[Block | None]:
         """See `Panel`."""
-        boards = report.part("the leaderboard", leaderboards, report.evidence) or []
+        ranked = report.evidence.plan.study.datasets is not None  # by the leaderboards over data
+        made = None if ranked else report.part("the leaderboard", leaderboards, report.evidence)
+        boards = made or []
         every = report.part("the table of all arms", all_arms, report.evidence)
         return (
             *report.figures(self.name),

@@ -6,16 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.figures._benchmark import by_metric
 from harness.formatting import as_file_name, capitalized, plural
 from harness.judge.leaderboards import not_run
 from harness.ranking.leaderboard import Leaderboard
-from harness.report.benchmark import BenchmarkView
-from harness.report.blocks import Block, Fold, Heading, Items, Text
+from harness.report.benchmark import BenchmarkView, method_links
+from harness.report.blocks import Block, Fold, Form, Heading, Items, Text
+from harness.report.method_pages import FOLDER
 from harness.report.panels.base import Panel
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
 
+_METHODS = """<p>Method by method, with every data set and every other method:
+{% for name, file in links %}<a href="{{ file }}">{{ name }}</a>{% if not loop.last %} · {% endif %}
+{% endfor %}</p>
+"""
 _PUBLISHED = ("critical-differences", "score-and-cost")
 
 
@@ -33,7 +39,15 @@ class Leaderboards(Panel):
         if missing := not_run(report.evidence):
             return (Text(f"There is none before {plural(missing, 'more trial')} have been run."),)
         boards = report.result.leaderboards
-        return [block for i, board in enumerate(boards) for block in _blocks(report, board, i)]
+        found: list[Block | None] = []
+        if len(boards) > 1:
+            drawn = report.part("the picture of all leaderboards", by_metric, boards)
+            found += [one for one in (drawn,) if one and report.encoded(one, one.svgs)]
+        found += [block for i, board in enumerate(boards) for block in _blocks(report, board, i)]
+        if boards and not report.published_only:
+            links = method_links(boards[0], f"{FOLDER}/{report.name}-")
+            found.append(Form(_METHODS, "", {"links": links}))
+        return found
 
 
 def _blocks(report: ProfileView, board: Leaderboard, place: int) -> Iterator[Block | None]:
