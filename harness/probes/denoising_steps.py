@@ -46,9 +46,8 @@ class DenoisingSteps(Probe):
         task: Any = fitted.task
         draws = torch.Generator().manual_seed(stream(fitted.seed, "sample_quality"))
         with torch.no_grad():
-            steps = list(task.trajectory(
-                at_rest(fitted.network), self.examples, draws, fitted.form.shape
-            ))  # fmt: skip
+            noise = torch.randn(self.examples, *fitted.form.shape, generator=draws)
+            steps = list(task.trajectory(at_rest(fitted.network), noise))
         places = numpy.linspace(0, len(steps) - 1, min(MOST, len(steps))).round().astype(int)
         ways = numpy.stack([drawn(fitted, steps[place]) for place in places], axis=1)
         return Measured(artifact={"ways": ways})
