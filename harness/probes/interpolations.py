@@ -12,7 +12,7 @@ from harness.lazy import functional, numpy, torch
 from harness.metrics import Metric
 from harness.probes._networks import as_array, at_rest, evenly, test_split
 from harness.probes._pictures import base, image_panels, left_out, rows_of_ways, whose, with_ways
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, other_targets
+from harness.probes.base import Fitted, Measured, Showing, Shown, other_targets
 from harness.probes.codes import no_code
 from harness.probes.reconstructions import drawn
 from harness.seeding import stream
@@ -29,7 +29,7 @@ MEASURED = 1000
 _SHARE = (0.0, 1.0)
 
 
-class Interpolations(Probe):
+class Interpolations(Showing):
     """How sure a classifier is of what is decoded half way between the codes of two examples.
 
     The classifier is a stage, `uses: {classifier: NAME}`. Pairs of test examples of different
@@ -44,7 +44,6 @@ class Interpolations(Probe):
     name: Literal["interpolations"]
     pairs: int = Field(500, ge=2, le=100_000, description="of test examples")
     shown: int = Field(4, ge=1, le=10, description="pairs in the picture")
-    seeds: Seeds = 1
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
@@ -52,8 +51,8 @@ class Interpolations(Probe):
             "largest probability of a classifier at decoded midpoints", _SHARE,
         ),
         Metric(
-            "endpoint_confidence", "maximize", "", "the same at the codes between which they lie",
-            _SHARE,
+            "endpoint_confidence", "maximize", "",
+            "largest probability of a classifier at the decoded codes on both sides", _SHARE,
         ),
         Metric(
             "midpoint_precision", "maximize", "", "share of decoded midpoints near test examples",
@@ -102,7 +101,7 @@ class Interpolations(Probe):
             "endpoint_confidence": confidence(decoded(torch.cat([one, other]))),
             "midpoint_precision": precision_and_recall(*features)[0],
         }
-        if fitted.seed >= self.seeds or len(fitted.form.shape) != 3:
+        if not self.shows(fitted) or len(fitted.form.shape) != 3:
             return Measured(metrics)
         shares = torch.linspace(0, 1, STEPS, device=one.device)[None, :, None]
         first, last = one[: self.shown, None], other[: self.shown, None]
