@@ -81,8 +81,8 @@ class Predictor:
             arrays = unpack_arrays((folder / ARRAYS).read_bytes())
             form = settings["form"]
             self.form = Form(**{**form, "shape": tuple(form["shape"])})
-            workload = {"model": settings["model"], "task": settings["task"], **_NO_MATTER}
-            self._pixels = settings["pixels"]
+            workload = {"model": settings["model"], "task": settings.get("task"), **_NO_MATTER}
+            self._pixels = settings.get("pixels", False)
             mean, scale = (
                 torch.tensor(arrays.pop(name), dtype=torch.float32) for name in ("mean", "scale")
             )
