@@ -65,11 +65,11 @@ def logged(tmp_path_factory):
 
 
 def test_every_arm_has_one(logged):
-    assert set(logged[0]) == {"restored", "variational", *GENERATORS,
+    assert set(logged[0]) == {"baseline", "restored", "variational", *GENERATORS,
                               "eight-bits", "cut", "two-tasks"}  # fmt: skip
 
 
-@pytest.mark.parametrize("arm", ["eight-bits", "cut", "two-tasks"])
+@pytest.mark.parametrize("arm", ["baseline", "eight-bits", "cut", "two-tasks"])
 def test_classes_are_told_as_recorded(logged, arm):
     (model, metrics), test = logged[0][arm], logged[1].test
     shares = model.predict(test.inputs)
