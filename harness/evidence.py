@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.formatting import listed
+from harness.identity import task_learned
 from harness.metrics import DIVERGED, GAPS
 from harness.plan import Plan, is_simple_baseline, make_plan
 from harness.plan.budgets import epochs_of
@@ -221,11 +222,16 @@ _OF_TRAINING = ("limit", "labels", "validation_fraction", "label_noise")
 
 
 def _tested_on(plan: Plan, arm: Arm, metric: str) -> dict[str, Any]:
-    """Return what decides whether results of two arms mean the same: test data, task and loss."""
+    """Return what decides whether results of two arms mean the same: test data, metric and loss.
+
+    Tasks that measure the same metric, such as one and another that quantizes, are alike.
+    """
     workload = Workload.model_validate_json(json.dumps(arm.workload), strict=True)
     shown = workload.model_dump(mode="json", include={"data", "task", "loss"})
     if is_simple_baseline(arm.name):  # has no task of its own
         shown |= plan.study.workload.model_dump(mode="json", include={"task"})
+    task = task_learned(shown)
+    shown["task"] = repr(task.measures.get(metric.partition(".")[2], task.name))
     if not metric.endswith(".loss"):
         shown["loss"] = None
     shown["data"] = {k: v for k, v in shown["data"].items() if k not in _OF_TRAINING}

@@ -27,8 +27,13 @@ def share_of_zeros(weights: list[Tensor]) -> float:
 
 
 def remove_smallest(weights: list[Tensor], share: float) -> None:
-    """Set this share of all weights together to zero in place, those of smallest size."""
-    sizes = torch.cat([weight.abs().flatten() for weight in weights])
+    """Set this share of all weights together to zero in place, those of smallest size.
+
+    A size is in units of the root mean square of its own matrix or kernel (Han et al. 2015), or
+    layers with small initial weights would lose all of theirs, and the network its answers.
+    """
+    scales = [weight.square().mean().sqrt().clamp(min=1e-12) for weight in weights]
+    sizes = torch.cat([(w.abs() / s).flatten() for w, s in zip(weights, scales, strict=True)])
     _set_to_zero(weights, sizes.argsort(stable=True)[: round(share * len(sizes))])
 
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.data_spec import Form
-from harness.lazy import torch
+from harness.models._linear_code import check_code, linear, restoring
 from harness.models.base import Fitted, SimpleModel
 
 if TYPE_CHECKING:
@@ -28,28 +28,13 @@ class PCA(SimpleModel):
     def fit(self, inputs: Tensor, targets: Tensor, form: Form, season: int | None) -> Fitted:
         """See `SimpleModel`; `form.outputs` is the number of components."""
         from sklearn import decomposition
-        from torch import nn
-
-        from harness.layers.autoencoder import Autoencoder
 
         rows = inputs.flatten(1).double().numpy()
-        most = min(rows.shape)
-        if form.outputs > most:
-            raise ValueError(
-                f"pca has at most {most} components here: {rows.shape[0]} training examples of "
-                f"{rows.shape[1]} numbers; `task.code` is {form.outputs}"
-            )
+        check_code("pca", form.outputs, min(rows.shape), rows)
         model = decomposition.PCA(form.outputs, svd_solver="full").fit(rows)
-        encoder, decoder = (nn.Linear(rows.shape[1], form.outputs),
-                            nn.Linear(form.outputs, rows.shape[1]))  # fmt: skip
-        axes, mean = torch.from_numpy(model.components_), torch.from_numpy(model.mean_)
-        with torch.no_grad():
-            encoder.weight.copy_(axes)
-            encoder.bias.copy_(-axes @ mean)
-            decoder.weight.copy_(axes.T)
-            decoder.bias.copy_(mean)
-        network = Autoencoder(nn.Sequential(nn.Flatten(), encoder), decoder, form.outputs)
-        return Fitted(model.components_.size + model.mean_.size, network=network)
+        axes, mean = model.components_, model.mean_
+        network = restoring(linear(axes, -axes @ mean), axes, mean)
+        return Fitted(axes.size + mean.size, network=network)
 
     def seconds(self, examples: int, form: Form) -> float:
         """See `SimpleModel`."""

@@ -13,7 +13,7 @@ from harness.own.package import code_version
 from harness.own.reach import source_version
 from harness.plan.space import SearchSpace, make_space
 from harness.pretrained import own_code
-from harness.probes import PROBES, CurveProbe, class_of
+from harness.probes import PROBES, CurveProbe, Showing, class_of
 from harness.seeding import PRETRAINING_SEED, confirmation_seeds, search_seeds
 from harness.study import (
     Arm,
@@ -313,7 +313,10 @@ class Plan:
                 continue
             if probe.on and arm not in select(self.arms, probe.on):
                 continue
-            probes.append(probe.for_trial(partial(with_settings, workload)))
+            kept = probe.for_trial(partial(with_settings, workload))
+            if isinstance(probe, Showing) and self.study.first_seed:
+                kept = {**kept, "first_seed": self.study.first_seed}
+            probes.append(kept)
         return tuple(probes)
 
     def trial_counts(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.probes.base import CurveProbe, Fitted, Measured, Probe
+from harness.probes.base import CurveProbe, Fitted, Measured, Probe, Showing
 from harness.registry import PROBES
 
 
@@ -15,4 +15,4 @@ def class_of(kept: Mapping[str, Any]) -> type[Probe]:
     return found
 
 
-__all__ = ["CurveProbe", "Fitted", "Measured", "PROBES", "Probe", "class_of"]
+__all__ = ["CurveProbe", "Fitted", "Measured", "PROBES", "Probe", "Showing", "class_of"]

@@ -11,7 +11,7 @@ from harness.formatting import number, plural, wrapped
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown
+from harness.probes.base import Fitted, Measured, Showing, Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,12 +27,11 @@ _SIDE = 3.2
 _SIGNS = {" ": "␣", "\n": "↵", "\t": "⇥", "": "·"}
 
 
-class AttentionMaps(Probe):
+class AttentionMaps(Showing):
     """How much each step attends to each other one, head by head, on one test example."""
 
     name: Literal["attention_maps"]
     steps: int = Field(32, ge=2, le=64, description="of the example, from its start")
-    seeds: Seeds = 1
 
     parts: ClassVar[tuple[str, ...]] = ("maps", "heads", "steps", "tokens")
     texts: ClassVar[tuple[str, ...]] = ("tokens",)
@@ -49,7 +48,7 @@ class AttentionMaps(Probe):
         """
         from harness.layers.sequences import lengths_of
 
-        if fitted.seed >= self.seeds:
+        if not self.shows(fitted):
             return Measured()
         inputs = test_split(self, fitted).inputs[:LOOKED_AT]
         with_tokens = fitted.form.vocabulary is not None

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from harness.components.base import Component
 from harness.lazy import numpy
@@ -37,8 +37,6 @@ Parts = Mapping[str, "NDArray[Any] | Sequence[str]"]
 
 POSITIVE = (0.0, math.inf)
 """Bounds of a metric that is never negative."""
-
-Seeds = Annotated[int, Field(ge=1, le=8, description="show so many confirmation seeds of an arm")]
 
 
 class Fitted(Protocol):
@@ -252,6 +250,25 @@ class Probe(Component):
         """Return the texts among the artifacts that a report shows."""
         del shown, evidence
         return ()
+
+
+class Showing(Probe):
+    """A probe that keeps an artifact of the first `seeds` confirmation seeds of each arm alone."""
+
+    seeds: int = Field(1, ge=1, le=8, description="show so many confirmation seeds of an arm")
+
+    _first_seed: int = PrivateAttr(0)
+
+    @classmethod
+    def of_trial(cls, kept: Mapping[str, Any]) -> Self:
+        """See `Probe`; a trial keeps the study's `first_seed` too, where it is not 0."""
+        found = cls.model_validate({k: v for k, v in kept.items() if k != "first_seed"})
+        found._first_seed = kept.get("first_seed", 0)
+        return found
+
+    def shows(self, fitted: Fitted) -> bool:
+        """Tell whether an artifact of this trial is kept."""
+        return fitted.seed < self._first_seed + self.seeds
 
 
 class CurveProbe(Probe):

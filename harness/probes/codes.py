@@ -13,7 +13,7 @@ from harness.lazy import numpy, torch
 from harness.metrics import Metric
 from harness.probes._networks import as_array, at_rest, evenly, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, other_targets
+from harness.probes.base import Fitted, Measured, Showing, Shown, other_targets
 from harness.probes.embedding import DRAWN, MEASURED, drawn_map, key_of, neighbour_purity
 from harness.seeding import stream
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SHARE = (0.0, 1.0)
 
 
-class Codes(Probe):
+class Codes(Showing):
     """How far the code of an autoencoder tells the classes apart, and what it looks like.
 
     A linear classifier is fitted to the codes of the training split (Alain and Bengio 2016):
@@ -40,13 +40,12 @@ class Codes(Probe):
     noise: float = Field(
         0.5, ge=0, le=100, description="deviation of the noise, where inputs have deviation 1"
     )
-    seeds: Seeds = 1
 
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("code_accuracy", "maximize", "", "of a linear classifier on codes", _SHARE),
+        Metric("code_accuracy", "maximize", "", "accuracy of a linear classifier on codes", _SHARE),
         Metric(
             "noisy_code_accuracy", "maximize", "",
-            "of the same classifier on codes of noisy inputs", _SHARE,
+            "accuracy of a linear classifier on codes of noisy inputs", _SHARE,
         ),
         Metric(
             "code_purity", "maximize", "", "share of the nearest codes of the same class", _SHARE
@@ -80,7 +79,7 @@ class Codes(Probe):
             "noisy_code_accuracy": float(classifier.score(noisy, classes)),
             "code_purity": purity,
         }
-        if fitted.seed >= self.seeds or known.shape[1] < 2:
+        if not self.shows(fitted) or known.shape[1] < 2:
             return Measured(metrics)
         index = evenly(len(classes), DRAWN).numpy()
         artifact = {

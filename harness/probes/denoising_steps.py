@@ -11,7 +11,7 @@ from harness.formatting import plural
 from harness.lazy import numpy, torch
 from harness.probes._networks import at_rest
 from harness.probes._pictures import base, image_panels, left_out, rows_of_ways, whose, with_ways
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images
+from harness.probes.base import Fitted, Measured, Showing, Shown, no_images
 from harness.probes.reconstructions import drawn
 from harness.seeding import stream
 
@@ -23,12 +23,11 @@ MOST = 8
 """Steps that are shown, evenly chosen from all."""
 
 
-class DenoisingSteps(Probe):
+class DenoisingSteps(Showing):
     """Examples that a diffusion model draws, as it sees them at its first, later and last step."""
 
     name: Literal["denoising_steps"]
     examples: int = Field(4, ge=1, le=10, description="to show")
-    seeds: Seeds = 1
 
     parts: ClassVar[tuple[str, ...]] = ("ways",)
     any_task: ClassVar[bool] = True
@@ -41,14 +40,13 @@ class DenoisingSteps(Probe):
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give the images of the seeds that are shown."""
-        if fitted.seed >= self.seeds:
+        if not self.shows(fitted):
             return Measured()
         task: Any = fitted.task
         draws = torch.Generator().manual_seed(stream(fitted.seed, "sample_quality"))
         with torch.no_grad():
-            steps = list(task.trajectory(
-                at_rest(fitted.network), self.examples, draws, fitted.form.shape
-            ))  # fmt: skip
+            noise = torch.randn(self.examples, *fitted.form.shape, generator=draws)
+            steps = list(task.trajectory(at_rest(fitted.network), noise))
         places = numpy.linspace(0, len(steps) - 1, min(MOST, len(steps))).round().astype(int)
         ways = numpy.stack([drawn(fitted, steps[place]) for place in places], axis=1)
         return Measured(artifact={"ways": ways})

@@ -12,7 +12,7 @@ from harness.lazy import numpy
 from harness.metrics import Metric
 from harness.probes._networks import as_array, at_rest, evenly, outputs_of, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, lines, style, whose
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, other_targets
+from harness.probes.base import Fitted, Measured, Showing, Shown, other_targets
 from harness.seeding import stream
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _NUMERAL_LENGTH = 2
 _SIDE = 4.2
 
 
-class Embedding(Probe):
+class Embedding(Showing):
     """The last hidden layer as a map (t-SNE), and how well it keeps classes apart.
 
     On the test split: `probe.neighbour_purity`, the share of the ten nearest neighbours that are of
@@ -43,7 +43,6 @@ class Embedding(Probe):
 
     name: Literal["embedding"]
     perplexity: float = Field(30.0, ge=2, le=200, description="neighbours that t-SNE thinks of")
-    seeds: Seeds = 1
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("neighbour_purity", bounds=(0, 1)),
@@ -75,7 +74,7 @@ class Embedding(Probe):
             from sklearn.metrics import silhouette_score
 
             metrics["silhouette"] = float(silhouette_score(features, classes))
-        if fitted.seed >= self.seeds:
+        if not self.shows(fitted):
             return Measured(metrics)
         predicted = as_array(outputs_of(network, test.inputs[index]).argmax(dim=-1))
         drawn = evenly(len(classes), DRAWN).numpy()

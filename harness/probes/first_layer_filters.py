@@ -12,7 +12,7 @@ from harness.formatting import number, plural, wrapped
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array
 from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images
+from harness.probes.base import Fitted, Measured, Showing, Shown, no_images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,12 +27,11 @@ _ACROSS = 6
 _FILTER = 0.6
 
 
-class FirstLayerFilters(Probe):
+class FirstLayerFilters(Showing):
     """The weights of the first layer as images: its kernels, or what each unit of an mlp sums."""
 
     name: Literal["first_layer_filters"]
     most: int = Field(24, ge=1, le=64, description="filters to show, those of largest norm")
-    seeds: Seeds = 1
 
     parts: ClassVar[tuple[str, ...]] = ("filters", "scale")
 
@@ -49,7 +48,7 @@ class FirstLayerFilters(Probe):
         Nothing is given of a network whose first layer does not read images.
         """
         filters = first_filters(fitted.network, fitted.form.shape)
-        if filters is None or fitted.seed >= self.seeds:
+        if filters is None or not self.shows(fitted):
             return Measured()
         count = max(1, min(self.most, LARGEST // filters[0].numel()))
         order = filters.flatten(1).norm(dim=1).argsort(descending=True, stable=True)[:count]

@@ -12,7 +12,7 @@ from pydantic import Field
 from harness.formatting import number
 from harness.lazy import functional, numpy, torch
 from harness.probes._networks import at_rest
-from harness.probes.base import Fitted, Measured, Probe, Sample, Seeds, Shown
+from harness.probes.base import Fitted, Measured, Sample, Showing, Shown
 from harness.seeding import stream
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FIRST = 2
 """Id of the first character: 0 is not used, and 1 is one that the vocabulary lacks."""
 
 
-class GeneratedText(Probe):
+class GeneratedText(Showing):
     """Text that a character model writes on from the start of the validation part."""
 
     name: Literal["generated_text"]
@@ -34,7 +34,6 @@ class GeneratedText(Probe):
         [0.5, 1.0], min_length=1, max_length=5, description="below 1: bolder; above 1: more daring"
     )
     characters: int = Field(300, ge=1, le=2000)
-    seeds: Seeds = 1
 
     parts: ClassVar[tuple[str, ...]] = ("temperatures", "texts")
     texts: ClassVar[tuple[str, ...]] = ("texts",)
@@ -49,7 +48,7 @@ class GeneratedText(Probe):
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give the start of the validation part, and how the network writes on, by temperature."""
-        if fitted.seed >= self.seeds:
+        if not self.shows(fitted):
             return Measured()
         network, known = at_rest(fitted.network), fitted.tokens
         prompt = fitted.splits.validation.inputs[0, :PROMPT].tolist()

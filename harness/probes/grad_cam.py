@@ -11,7 +11,7 @@ from harness.formatting import number, plural
 from harness.lazy import functional, numpy, torch
 from harness.probes._networks import as_array, at_rest, outputs_of, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images, other_targets
+from harness.probes.base import Fitted, Measured, Showing, Shown, no_images, other_targets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ _LINE = 16
 """Characters above an image."""
 
 
-class GradCAM(Probe):
+class GradCAM(Showing):
     """Where a convolutional network looks when it decides (Selvaraju et al. 2017).
 
     For the predicted class of test images that were taken rightly (of different classes) and
@@ -37,7 +37,6 @@ class GradCAM(Probe):
 
     name: Literal["grad_cam"]
     examples: int = Field(5, ge=1, le=10, description="right ones, and as many wrong ones")
-    seeds: Seeds = 1
 
     parts: ClassVar[tuple[str, ...]] = ("images", "maps", "classes", "predicted", "surety")
 
@@ -54,7 +53,7 @@ class GradCAM(Probe):
         """
         network = at_rest(fitted.network)
         layer = last_convolution(network)
-        if layer is None or fitted.seed >= self.seeds:
+        if layer is None or not self.shows(fitted):
             return Measured()
         test = test_split(self, fitted)
         outputs = outputs_of(network, test.inputs)

@@ -14,7 +14,7 @@ from harness.lazy import functional, numpy, torch
 from harness.metrics import Metric
 from harness.probes._networks import exact_twin, in_double, test_split
 from harness.probes._pictures import MOST_PANELS, base, left_out, style, whose
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown
+from harness.probes.base import Fitted, Measured, Showing, Shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ TINY = 1e-300
 """Norms below it count as this much: they have no logarithm."""
 
 
-class GradientOverTime(Probe):
+class GradientOverTime(Showing):
     """Norm of the gradient of the last loss with respect to the state so many steps before it.
 
     In double precision, of the last layer, averaged over test examples as logarithms. The state is
@@ -37,7 +37,6 @@ class GradientOverTime(Probe):
     name: Literal["gradient_over_time"]
     lags: int = Field(20, ge=2, le=1000, description="steps back, at most")
     examples: int = Field(32, ge=1, le=1000, description="of the test split, from its first")
-    seeds: Seeds = 1
 
     needs_initial: ClassVar[bool] = True
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -69,7 +68,7 @@ class GradientOverTime(Probe):
             lags = numpy.arange(len(logs))
             found[f"gradient_decay{when}"] = float(numpy.polyfit(lags, logs, 1)[0])
             kept.append(logs / math.log(10))
-        shown = {"norms": numpy.round(kept, 4)} if fitted.seed < self.seeds else {}
+        shown = {"norms": numpy.round(kept, 4)} if self.shows(fitted) else {}
         return Measured(found, shown)
 
     def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:

@@ -10,9 +10,9 @@ from pydantic import Field
 from harness.formatting import plural
 from harness.lazy import functional, numpy, torch
 from harness.metrics import Metric
-from harness.probes._networks import as_array, at_rest, test_split
+from harness.probes._networks import as_array, at_rest, evenly, test_split
 from harness.probes._pictures import base, image_panels, left_out, rows_of_ways, whose, with_ways
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, other_targets
+from harness.probes.base import Fitted, Measured, Showing, Shown, other_targets
 from harness.probes.codes import no_code
 from harness.probes.reconstructions import drawn
 from harness.seeding import stream
@@ -24,23 +24,26 @@ if TYPE_CHECKING:
     from harness.figures.base import Picture
 
 STEPS = 7
+MEASURED = 1000
+"""Test examples, at most, among which midpoints are looked for."""
 _SHARE = (0.0, 1.0)
 
 
-class Interpolations(Probe):
+class Interpolations(Showing):
     """How sure a classifier is of what is decoded half way between the codes of two examples.
 
     The classifier is a stage, `uses: {classifier: NAME}`. Pairs of test examples of different
     classes are drawn by the seed, the same for all arms; `probe.midpoint_confidence` is the mean of
     the classifier's largest probability at the midpoints of their codes,
-    `probe.endpoint_confidence` the same at the decoded codes themselves. The picture shows
-    the way from one code to the other.
+    `probe.endpoint_confidence` the same at the decoded codes themselves. `probe.midpoint_precision`
+    is the share of the midpoints that lie near test examples in the classifier's features
+    (Kynkäänniemi et al. 2019): a classifier may be sure of what looks like nothing. The picture
+    shows the way from one code to the other.
     """
 
     name: Literal["interpolations"]
     pairs: int = Field(500, ge=2, le=100_000, description="of test examples")
     shown: int = Field(4, ge=1, le=10, description="pairs in the picture")
-    seeds: Seeds = 1
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
@@ -48,7 +51,11 @@ class Interpolations(Probe):
             "largest probability of a classifier at decoded midpoints", _SHARE,
         ),
         Metric(
-            "endpoint_confidence", "maximize", "", "the same at the codes between which they lie",
+            "endpoint_confidence", "maximize", "",
+            "largest probability of a classifier at the decoded codes on both sides", _SHARE,
+        ),
+        Metric(
+            "midpoint_precision", "maximize", "", "share of decoded midpoints near test examples",
             _SHARE,
         ),
     )  # fmt: skip
@@ -66,6 +73,8 @@ class Interpolations(Probe):
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give both confidences, and the ways of the seeds that are shown."""
+        from harness.probes._samples import precision_and_recall
+
         network: Any = at_rest(fitted.network)
         test = test_split(self, fitted)
         left, right = unlike_pairs(
@@ -76,17 +85,23 @@ class Interpolations(Probe):
         one, other = codes[left], codes[right]
         classifier = fitted.given["classifier"]
 
-        def confidence(points: Any) -> float:
+        def decoded(points: Any) -> Any:
             with torch.no_grad():
-                decoded = network.decode(points).reshape(len(points), *fitted.form.shape)
-            shares = functional.softmax(classifier.predictions(decoded).double(), dim=1)
+                return network.decode(points).reshape(len(points), *fitted.form.shape)
+
+        def confidence(images: Any) -> float:
+            shares = functional.softmax(classifier.predictions(images).double(), dim=1)
             return float(shares.amax(dim=1).mean())
 
+        midpoints = decoded((one + other) / 2)
+        real = test.inputs[evenly(len(test), MEASURED).to(test.inputs.device)]
+        features = (classifier.embeddings(images) for images in (midpoints, real))
         metrics = {
-            "midpoint_confidence": confidence((one + other) / 2),
-            "endpoint_confidence": confidence(torch.cat([one, other])),
+            "midpoint_confidence": confidence(midpoints),
+            "endpoint_confidence": confidence(decoded(torch.cat([one, other]))),
+            "midpoint_precision": precision_and_recall(*features)[0],
         }
-        if fitted.seed >= self.seeds or len(fitted.form.shape) != 3:
+        if not self.shows(fitted) or len(fitted.form.shape) != 3:
             return Measured(metrics)
         shares = torch.linspace(0, 1, STEPS, device=one.device)[None, :, None]
         first, last = one[: self.shown, None], other[: self.shown, None]

@@ -36,6 +36,11 @@ class ONNXExport(Probe):
             "export_agreement", "maximize", "", "share of test examples with the same answer",
             (0.0, 1.0),
         ),
+        Metric(
+            "export_difference_by_lead", "minimize", "",
+            "largest difference of outputs, by half the lead of the most likely class, of the test"
+            " example where that is largest; below 1 no answer changes", POSITIVE,
+        ),
     )  # fmt: skip
 
     def refusal(self, workload: Any) -> str | None:
@@ -52,9 +57,13 @@ class ONNXExport(Probe):
         inputs = test.inputs.cpu()
         ours = as_array(outputs_of(network, inputs)).astype(numpy.float64)
         theirs = answers(exported(network, inputs[:2]), inputs)
+        difference = abs(ours - theirs).max(axis=-1)
+        second, first = numpy.sort(ours, axis=-1)[:, -2:].T
+        lead = (first - second).clip(min=1e-12)
         return Measured(
             {
-                "export_difference": float(abs(ours - theirs).max() / abs(ours).max()),
+                "export_difference": float(difference.max() / abs(ours).max()),
+                "export_difference_by_lead": float((2 * difference / lead).max()),
                 "export_agreement": float((ours.argmax(-1) == theirs.argmax(-1)).mean()),
             }
         )

@@ -32,11 +32,11 @@ def _metrics(percent: int) -> tuple[Metric, ...]:
         Metric(f"pruned_accuracy_{percent}", "maximize", "", f"test accuracy {what}", _SHARE),
         Metric(
             f"pruning_loss_of_accuracy_{percent}", "minimize", "",
-            f"what that lacks to the accuracy of the whole network {what}", _CHANGE,
+            f"test accuracy that is lost {what}", _CHANGE,
         ),
         Metric(
             f"pruning_advantage_{percent}", "maximize", "",
-            f"accuracy minus that {what} at random", _CHANGE,
+            f"test accuracy {what}, minus that where as many are removed at random", _CHANGE,
         ),
     )  # fmt: skip
 
@@ -44,9 +44,10 @@ def _metrics(percent: int) -> tuple[Metric, ...]:
 class Pruning(Probe):
     """Test accuracy of a trained network where its smallest weights are removed, without training.
 
-    Weights are compared over all matrices and kernels together (Blalock et al. 2020); biases and
-    norms stay. Beside it as many are removed at random, drawn by the seed. For training on with
-    the weights that are left, see the task pruned_classification.
+    Weights are compared over all matrices and kernels together, each in units of the root mean
+    square of its own (Han et al. 2015); biases and norms stay. Beside it as many are removed at
+    random, drawn by the seed. For training on with the weights that are left, see the task
+    pruned_classification.
     """
 
     name: Literal["pruning"]

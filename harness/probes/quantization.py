@@ -31,7 +31,10 @@ class Quantization(Probe):
             "quantized_difference", "minimize", "", "largest absolute difference of outputs",
             POSITIVE,
         ),
-        Metric("quantized_size_ratio", "maximize", "", "bytes in 32 bits by bytes in 8", POSITIVE),
+        Metric(
+            "quantized_size_ratio", "maximize", "", "bytes in 32 bits by bytes in 8", POSITIVE,
+            deterministic=True,
+        ),
     )  # fmt: skip
 
     def refusal(self, workload: Any) -> str | None:

@@ -11,7 +11,7 @@ from harness.formatting import plural
 from harness.lazy import numpy, torch
 from harness.probes._networks import as_array, at_rest, test_split
 from harness.probes._pictures import base, image_panels, images, left_out, whose
-from harness.probes.base import Fitted, Measured, Probe, Seeds, Shown, no_images
+from harness.probes.base import Fitted, Measured, Showing, Shown, no_images
 from harness.probes.codes import no_code
 from harness.probes.grad_cam import pixels
 
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from harness.figures.base import Picture
 
 
-class Reconstructions(Probe):
+class Reconstructions(Showing):
     """Test images, one of each class in turn, and what an autoencoder restores of their codes."""
 
     name: Literal["reconstructions"]
     examples: int = Field(10, ge=1, le=20, description="images to show")
-    seeds: Seeds = 1
 
     parts: ClassVar[tuple[str, ...]] = ("images", "restored")
     any_task: ClassVar[bool] = True
@@ -40,7 +39,7 @@ class Reconstructions(Probe):
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give the images of the seeds that are shown."""
-        if fitted.seed >= self.seeds:
+        if not self.shows(fitted):
             return Measured()
         test = test_split(self, fitted)
         index = in_turn(as_array(test.targets), self.examples)

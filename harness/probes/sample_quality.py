@@ -12,7 +12,7 @@ from harness.lazy import functional, torch
 from harness.metrics import Metric
 from harness.probes._networks import at_rest, evenly, test_split
 from harness.probes._pictures import base, image_panels, images, left_out, whose
-from harness.probes.base import POSITIVE, Fitted, Measured, Probe, Seeds, Shown, other_targets
+from harness.probes.base import POSITIVE, Fitted, Measured, Showing, Shown, other_targets
 from harness.seeding import stream
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SHARE = (0.0, 1.0)
 _OF_IMAGES = "sharpness_gap"
 
 
-class SampleQuality(Probe):
+class SampleQuality(Showing):
     """Generated examples beside as many of the test split, as a fixed classifier sees both.
 
     The classifier is a stage, `uses: {classifier: NAME}`, that never saw the test split; its
@@ -46,7 +46,6 @@ class SampleQuality(Probe):
         description="to generate, or as many as the test split has",
     )
     shown: int = Field(40, ge=1, le=100, description="samples in the picture")
-    seeds: Seeds = 1
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
@@ -98,7 +97,7 @@ class SampleQuality(Probe):
         from harness.probes._samples import sharpness_gap
 
         found |= {_OF_IMAGES: sharpness_gap(fitted.denormalized(drawn), fitted.denormalized(real))}
-        if fitted.seed >= self.seeds:
+        if not self.shows(fitted):
             return Measured(found)
         from harness.probes.reconstructions import drawn as pixels_of
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from harness.errors import nearest
 from harness.identity import selecting_metric
 from harness.metrics import metric_of
@@ -138,17 +140,24 @@ def _is_network(item: AssignedRecord) -> bool:
 
 
 def _best(records: Sequence[AssignedRecord]) -> str | None:
-    """Return the arm whose confirmation trials are best on average by the validation metric."""
+    """Return the arm whose confirmation trials are best on average by the validation metric.
+
+    None where arms have different ones, whose values cannot be compared.
+    """
     values: dict[str, list[float]] = {}
     workload: Mapping[str, Any] = {}
+    names = set()
     for item in records:
         assert item.record is not None
         workload = item.record.trial.workload
         name = selecting_metric(workload)
         if name in item.record.metrics:
+            names.add(name)
             values.setdefault(item.arm, []).append(item.record.metrics[name])
+    if len(names) != 1:
+        return None
     means = {arm: fmean(found) for arm, found in values.items()}
-    return metric_of(selecting_metric(workload), workload).best(means) if means else None
+    return metric_of(names.pop(), workload).best(means)
 
 
 def _log(
@@ -181,9 +190,13 @@ def _log(
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "network"
         save_network(folder, again, made_of.data)
+        predictor = Predictor(folder)
         example = made_of.data.examples.inputs[:EXAMPLES].copy()
+        if predictor.noise_shape is not None:
+            shape = EXAMPLES, *predictor.noise_shape
+            example = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
         params = {**item.parameters, "seed": item.seed}
-        model = NetworkModel(folder, example, Predictor(folder)(example), _results(record), params)
+        model = NetworkModel(folder, example, predictor(example), _results(record), params)
         logged = models.log(of, model, register=wanted.register)
     return LoggedNetwork(item.arm, logged, _note(record, again))
 

@@ -169,6 +169,17 @@ class Adversarial(Task):
         drawn: Tensor = network(read)
         return drawn.reshape(count, *shape), classes
 
+    def noise_shape(self, form: Form) -> tuple[int, ...]:
+        """Return the shape of what an example is made of: noise, and of a conditional one behind it
+        a number for each class, 1 for the class that is wanted and 0 else.
+        """
+        return (self.noise + (form.outputs if self.conditional else 0),)
+
+    def made_of(self, network: nn.Module, noise: Tensor, form: Form) -> Tensor:
+        """Return the examples that a trained generator makes of noise, (n, *shape), normalized."""
+        made: Tensor = network(noise)
+        return made.reshape(len(noise), *form.shape)
+
     def _draw(self, state: State, batch: Batch) -> Tensor:
         """Return as many generated examples as a batch has, of the same classes."""
         count = len(batch)

@@ -117,18 +117,31 @@ class Diffusion(Task):
             draws: of the noise that it begins with, on the CPU; the steps draw none (DDIM).
             shape: of an example.
         """
-        *_, drawn = self.trajectory(network, count, draws, shape)
+        *_, drawn = self.trajectory(network, torch.randn(count, *shape, generator=draws))
         return drawn
 
-    def trajectory(
-        self, network: nn.Module, count: int, draws: Generator, shape: tuple[int, ...]
-    ) -> Iterator[Tensor]:
+    def noise_shape(self, form: Form) -> tuple[int, ...]:
+        """Return the shape of the noise that an example is made of: that of an example."""
+        return form.shape
+
+    def made_of(self, network: nn.Module, noise: Tensor, form: Form) -> Tensor:
+        """Return the examples that a trained network makes of noise, (n, *shape), normalized."""
+        del form
+        *_, made = self.trajectory(network, noise)
+        return made
+
+    def trajectory(self, network: nn.Module, noise: Tensor) -> Iterator[Tensor]:
         """Yield what the network takes the examples for at each step, the last is the result.
 
-        Args are those of `sample`; each is of shape (count, *shape).
+        Args:
+            network: trained.
+            noise: standard normal, (n, *shape).
+
+        Yields:
+            Examples like `noise`, on the network's device.
         """
         device = next(network.parameters()).device
-        noisy = torch.randn(count, *shape, generator=draws).to(device)
+        noisy, count = noise.to(device), len(noise)
         levels = torch.linspace(1, 1 / self.levels, self.sampling_steps).tolist()
         for place, level in enumerate(levels):
             share = torch.full((count,), level, device=device)

@@ -22,7 +22,8 @@ class PrunedClassification(Classification):
     """Learn on with few weights: the smallest of a stage's are set to zero, and stay there.
 
     It starts as the network of a stage of the same `model` (`uses: {dense: NAME}`), its last layer
-    included. A `share` near 0 is an arm that only trains on.
+    included. A weight's size is in units of the root mean square of its matrix or kernel. A `share`
+    near 0 is an arm that only trains on.
     """
 
     name: Literal["pruned_classification"]  # type: ignore[assignment]

@@ -38,6 +38,19 @@ def test_one_data_set_is_one_group_whatever_its_training_examples(finished):
     assert len(replace(evidence, plan=plan).compared) == 1
 
 
+def test_tasks_that_measure_the_same_are_one_group(finished):
+    evidence = finished.evidence
+    assert evidence.primary_metric == "test.accuracy"
+    tasks = [{"name": "quantized_classification"}, {"name": "reconstruction"}]
+    arms = [
+        replace(arm, workload={**arm.workload, "task": task})
+        for arm, task in zip(evidence.plan.arms, tasks, strict=False)
+    ]
+    plan = replace(evidence.plan, arms=[*arms, *evidence.plan.arms[2:]])
+    groups = replace(evidence, plan=plan).compared
+    assert [len(group.arms) for group in groups] == [len(evidence.plan.all_arms) - 1, 1]
+
+
 def test_no_sentence_names_the_best_of_arms_on_different_data(finished):
     assert best_in_words(finished.evidence).startswith("Best by validation: ")
     mixed = with_other_data(finished.evidence)

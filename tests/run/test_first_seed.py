@@ -2,7 +2,9 @@
 
 import pytest
 
+from harness.evidence import shown_by
 from harness.plan import Winner, make_plan
+from harness.probes.first_layer_filters import FirstLayerFilters
 from harness.run.conductor import RunOptions, run_study
 from harness.run.prepare import count_done, prepare
 from harness.run.results import open_results
@@ -51,9 +53,11 @@ def test_seeds_follow_the_first_and_winners_take_turns():
 
 
 def test_they_are_judged_as_any_others_and_the_report_says_where_they_begin(tmp_path):
-    loaded = load_study(STUDY)
+    loaded = load_study({**STUDY, "probes": ["first_layer_filters"]})
     run_study(loaded, RunOptions(tmp_path / "results", tmp_path / "reports", in_process=True))
     [result] = open_results(tmp_path / "results").judged()
+    shown = shown_by(result.evidence, FirstLayerFilters)
+    assert [(one.arm, one.seed) for one in shown] == [("4", 20_000), ("16", 20_000)]
     [verdict] = result.verdicts
     assert (verdict.verdict, verdict.seeds) == ("supported", 5)
     assert verdict.ci_low < verdict.effect < verdict.ci_high < 5

@@ -13,7 +13,7 @@ STUDIES = sorted(Path("studies").glob("*.yaml"))
 CLAIMS = {
     "activation-cost": 4,
     "activations": 8,
-    "generators": 2,
+    "generators": 3,
     "optimizers": 6,
     "dropout": 5,
     "batchnorm": 5,
@@ -42,7 +42,7 @@ CLAIMS = {
     "data-parallel": 4,
     "autoencoders": 5,
     "compression": 4,
-    "generative": 7,
+    "generative": 5,
     "scaling": 4,
     "attention": 5,
     "sequence-training": 8,

@@ -7,17 +7,20 @@ import re
 import numpy as np
 import pytest
 import torch
-from sklearn.decomposition import PCA
+from pydantic import TypeAdapter
+from sklearn.decomposition import PCA, sparse_encode
 
 from harness.data_spec import Form
 from harness.figures._images import are_images, rows_of_images
 from harness.layers import last_hidden
+from harness.layers.codes import SparseCode
 from harness.models import build, pca
+from harness.probes._samples import precision_and_recall
 from harness.probes.base import Shown, artifact
 from harness.probes.codes import Codes, plane_of
 from harness.probes.interpolations import Interpolations, unlike_pairs
 from harness.probes.reconstructions import Reconstructions, in_turn
-from harness.registry import PROBES, TASKS
+from harness.registry import NETWORKS, PROBES, TASKS
 from harness.study import InputError, load_study
 from harness.study.workload import Workload
 from harness.tasks.base import Batch
@@ -219,6 +222,64 @@ def test_too_many_components_are_refused_when_they_are_fitted(tmp_path):
     assert "pca has at most 64 components here" in record.reason
 
 
+# --- other simple codes ---------------------------------------------------------------------------
+def simple(name, inputs, code, **settings):
+    """Return a simple model's network, fitted to inputs, with its codes and what it restores."""
+    rows = torch.from_numpy(inputs)
+    model = TypeAdapter(NETWORKS.find(name)).validate_python({"name": name, **settings})
+    network = model.fit(rows, rows, Form((inputs.shape[1],), code, "numbers"), None).network
+    with torch.no_grad():
+        return network.encode(rows).numpy(), network(rows).numpy()
+
+
+@pytest.mark.parametrize("name", ["ica", "kmeans", "sparse_coding"])
+def test_a_simple_code_is_measured_as_autoencoders_are(name, tmp_path):
+    record = train(make(model=name, probes=PROBED), tmp_path)
+    assert {"test.reconstruction_error", "probe.code_accuracy"} <= set(record.metrics)
+    assert record.metrics["test.reconstruction_error"] < 0.9  # 1: the mean alone
+    assert record.metrics["probe.code_accuracy"] > 0.3
+
+
+def test_independent_components_find_sources_that_principal_ones_mix():
+    draws = np.random.default_rng(0)
+    sources = draws.uniform(-1, 1, (2000, 2))
+    inputs = (sources @ [[1.0, 0.6], [0.4, 1.0]] + 3).astype(np.float32)
+    found = {name: simple(name, inputs, 2) for name in ("ica", "pca")}
+    agree = {
+        name: np.abs(np.corrcoef(codes.T, sources.T)[:2, 2:]).max(axis=1).min()
+        for name, (codes, _) in found.items()
+    }
+    assert agree["ica"] > 0.99 > agree["pca"]
+    for _, restored in found.values():
+        assert np.allclose(restored, inputs, atol=1e-4)
+
+
+def test_a_code_of_clusters_names_the_nearest_centre():
+    draws = np.random.default_rng(0)
+    groups = np.repeat([0, 1, 2], 50)
+    centres = np.array([[0, 0], [10, 0], [0, 10]])
+    inputs = (centres[groups] + draws.normal(size=(150, 2))).astype(np.float32)
+    codes, restored = simple("kmeans", inputs, 3)
+    assert set(codes.sum(axis=1)) == {1.0}
+    for group in range(3):
+        members = groups == group
+        assert len(np.unique(codes[members], axis=0)) == 1
+        assert np.allclose(restored[members], inputs[members].mean(axis=0), atol=1e-3)
+
+
+def test_a_sparse_code_is_the_one_that_scikit_learn_finds():
+    draws = np.random.default_rng(0)
+    inputs = draws.normal(size=(300, 12)).astype(np.float32)
+    atoms, mean = draws.normal(size=(20, 12)), inputs.mean(axis=0)
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    with torch.no_grad():
+        ours = SparseCode(atoms, mean, 0.5)(torch.from_numpy(inputs)).numpy()
+    theirs = sparse_encode(inputs - mean, atoms, algorithm="lasso_lars", alpha=0.5)
+    assert np.allclose(ours, theirs, atol=0.02)
+    weak, strong = (simple("sparse_coding", inputs, 20, penalty=p)[0] for p in (0.1, 1.0))
+    assert (strong == 0).mean() > (weak == 0).mean() > 0
+
+
 # --- probes ---------------------------------------------------------------------------------------
 def test_codes_tell_classes_apart_and_noise_costs_accuracy(tmp_path):
     found = train(make(probes=PROBED), tmp_path).metrics
@@ -254,7 +315,7 @@ def test_midpoints_of_a_straight_code_are_judged_by_the_classifier_itself(tmp_pa
     probe = {**PROBES.read("interpolations").for_trial(None), "pairs": 50}
     classifier = reader(tmp_path)
     trial = make(probes=[probe], uses={"classifier": "r"}, model="pca", task={**TASK, "code": 60})
-    found = train(trial, tmp_path, {"classifier": classifier}).metrics["probe.midpoint_confidence"]
+    found = train(trial, tmp_path, {"classifier": classifier}).metrics
     from harness.seeding import stream
     from harness.train.stage_products import StageNetwork
 
@@ -263,9 +324,12 @@ def test_midpoints_of_a_straight_code_are_judged_by_the_classifier_itself(tmp_pa
     raw = torch.from_numpy(test.inputs)
     stage = StageNetwork(classifier, torch.device("cpu"), lambda: None)
     division = classifier.products["normalization"]
-    inputs = ((raw[left] + raw[right]) / 2 - float(division["mean"])) * float(division["scale"])
+    every = (raw - float(division["mean"])) * float(division["scale"])
+    inputs = (every[left] + every[right]) / 2
     expected = stage.predictions(inputs).softmax(1).amax(1).mean()
-    assert found == pytest.approx(float(expected), abs=0.01)
+    assert found["probe.midpoint_confidence"] == pytest.approx(float(expected), abs=0.01)
+    near, *_ = precision_and_recall(stage.embeddings(inputs), stage.embeddings(every))
+    assert found["probe.midpoint_precision"] == pytest.approx(near, abs=0.05)
 
 
 def test_pairs_are_of_different_classes_and_images_one_of_each_class():
