@@ -42,8 +42,8 @@ CLAIMS = {
     "compression": 4,
     "generative": 7,
     "scaling": 4,
-    "attention": 5,
-    "sequence-training": 8,
+    "attention": 6,
+    "sequence-training": 10,
     "fine-tuning": 5,
     "tables-benchmark": 3,
     "optimizers-benchmark": 2,
@@ -54,7 +54,7 @@ def test_every_study_is_here_with_all_its_claims():
     found = {file.stem: load_study(file).study for file in STUDIES}
     assert {name: len(study.claims) for name, study in found.items()} == CLAIMS
     ids = [claim.id for study in found.values() for claim in study.claims]
-    assert len(ids) == len(set(ids)) == 155
+    assert len(ids) == len(set(ids)) == 158
     assert all(study.study == name for name, study in found.items())
 
 
@@ -81,23 +81,43 @@ def parameters(arm):
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def test_sizes_in_the_study_of_scaling_are_counted_right():
-    arms = {arm.name: arm for arm in load_study(Path("studies/scaling.yaml")).arms}
-    sizes = {arm.levels["parameters"]: parameters(arm) for arm in arms.values() if not arm.named}
-    assert len(sizes) == 6
+@pytest.mark.parametrize("profile, levels", [(None, 6), ("gpu", 8)])
+def test_sizes_in_the_study_of_scaling_are_counted_right(profile, levels):
+    arms = load_study(Path("studies/scaling.yaml"), profile).arms
+    sizes = {arm.levels["parameters"]: parameters(arm) for arm in arms if not arm.named}
+    assert len(sizes) == levels
     assert all(int(level) == count for level, count in sizes.items())
+
+
+def test_budgets_of_compute_are_those_that_the_study_of_scaling_says():
+    arms = {arm.name: arm for arm in load_study(Path("studies/scaling.yaml")).arms}
     for target in ("reverse", "sort"):
         pair = [parameters(arms[f"{kind}-{target}"]) for kind in ("decoder", "encoder")]
         assert pair == [30346, 30538]
-    arms |= {arm.name: arm for arm in load_study(Path("studies/sequence-training.yaml")).arms}
-    for one, other in (("right-both-ways", "right-one-way"), ("state-alone", "attending")):
-        assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.05)
-    budgets = {f"c{i}": 991e6 * 10 ** (i / 2 - 0.5) for i in range(1, 6)}
-    for name, arm in arms.items():
-        if name[:2] in budgets and arm.named:
-            windows = int(0.8 * arm.workload["data"]["limit"]) * arm.workload["epochs"]
-            spent = 6 * parameters(arm) * 64 * windows
-            assert spent == pytest.approx(budgets[name[:2]], rel=0.03), name
+    budgets = {f"c{i}": 5e8 * 10 ** (i / 2 - 0.5) for i in range(1, 6)}
+    counted = [arm for arm in arms.values() if arm.named and arm.name[:2] in budgets]
+    assert len(counted) == 16
+    for arm in counted:
+        data = data_of(arm.workload["data"])
+        fitted = data.limit - round(data.limit * data.validation_fraction)
+        spent = 6 * parameters(arm) * data.length * fitted * arm.workload["epochs"]
+        assert spent == pytest.approx(budgets[arm.name[:2]], rel=0.03), arm.name
+
+
+@pytest.mark.parametrize(
+    "study, one, other",
+    [
+        ("sequence-training", "right-both-ways", "right-one-way"),
+        ("sequence-training", "state-alone", "attending"),
+        ("sequence-training", "all-gates", "no-input-gate"),
+        ("attention", "whole", "no-attention"),
+        ("attention", "whole", "wide-no-feedforward"),
+        ("attention", "four-heads", "one-head"),
+    ],
+)
+def test_arms_that_are_compared_have_about_equally_many_parameters(study, one, other):
+    arms = {arm.name: arm for arm in load_study(Path(f"studies/{study}.yaml")).arms}
+    assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.05)
 
 
 def test_counting_of_tokens_is_no_baseline_where_classes_are_no_tokens():
