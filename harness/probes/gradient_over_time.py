@@ -41,8 +41,11 @@ class GradientOverTime(Showing):
     needs_initial: ClassVar[bool] = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("gradient_decay", None, "per step", "slope of the log gradient over the lag"),
-        Metric("gradient_decay_start", None, "per step", "the same before training"),
-    )
+        Metric(
+            "gradient_decay_start", None, "per step",
+            "slope of the log gradient over the lag before training",
+        ),
+    )  # fmt: skip
     parts: ClassVar[tuple[str, ...]] = ("norms",)
 
     def refusal(self, workload: Any) -> str | None:

@@ -49,6 +49,9 @@ CLAIMS = {
     "fine-tuning": 8,
     "pretraining": 3,
     "word-vectors": 4,
+    "attention": 6,
+    "sequence-training": 9,
+    "fine-tuning": 5,
     "tables-benchmark": 3,
     "optimizers-benchmark": 4,
     "regularizers-benchmark": 4,
@@ -86,25 +89,48 @@ def parameters(arm):
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def test_sizes_in_the_study_of_scaling_are_counted_right():
-    arms = {arm.name: arm for arm in load_study(Path("studies/scaling.yaml")).arms}
-    sizes = {arm.levels["parameters"]: parameters(arm) for arm in arms.values() if not arm.named}
-    assert len(sizes) == 6
+@pytest.mark.parametrize(("profile", "levels"), [(None, 6), ("gpu", 8)])
+def test_sizes_in_the_study_of_scaling_are_counted_right(profile, levels):
+    arms = load_study(Path("studies/scaling.yaml"), profile).arms
+    sizes = {arm.levels["parameters"]: parameters(arm) for arm in arms if not arm.named}
+    assert len(sizes) == levels
     assert all(int(level) == count for level, count in sizes.items())
+
+
+def test_budgets_of_compute_are_those_that_the_study_of_scaling_says():
+    arms = {arm.name: arm for arm in load_study(Path("studies/scaling.yaml")).arms}
     for target in ("reverse", "sort"):
         pair = [parameters(arms[f"{kind}-{target}"]) for kind in ("decoder", "encoder")]
         assert pair == [30346, 30538]
-    arms |= {arm.name: arm for arm in load_study(Path("studies/sequence-training.yaml")).arms}
-    for one, other in (("right-both-ways", "right-one-way"), ("state-alone", "attending")):
-        assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.05)
-    budgets = {f"c{i}": 991e6 * 10 ** (i / 2 - 0.5) for i in range(1, 6)}
-    for name, arm in arms.items():
-        if name[:2] in budgets and arm.named:
-            windows = int(0.8 * arm.workload["data"]["limit"]) * arm.workload["epochs"]
-            spent = 6 * parameters(arm) * 64 * windows
-            assert spent == pytest.approx(budgets[name[:2]], rel=0.03), name
+    budgets = {f"c{i}": 5e8 * 10 ** (i / 2 - 0.5) for i in range(1, 6)}
+    counted = [arm for arm in arms.values() if arm.named and arm.name[:2] in budgets]
+    assert len(counted) == 16
+    for arm in counted:
+        data = data_of(arm.workload["data"])
+        fitted = data.limit - round(data.limit * data.validation_fraction)
+        spent = 6 * parameters(arm) * data.length * fitted * arm.workload["epochs"]
+        assert spent == pytest.approx(budgets[arm.name[:2]], rel=0.03), arm.name
+
+
+@pytest.mark.parametrize(
+    ("study", "one", "other"),
+    [
+        ("sequence-training", "right-both-ways", "right-one-way"),
+        ("sequence-training", "state-alone", "attending"),
+        ("sequence-training", "all-gates", "no-input-gate"),
+        ("attention", "whole", "no-attention"),
+        ("attention", "whole", "wide-no-feedforward"),
+        ("attention", "four-heads", "one-head"),
+    ],
+)
+def test_arms_that_are_compared_have_about_equally_many_parameters(study, one, other):
+    arms = {arm.name: arm for arm in load_study(Path(f"studies/{study}.yaml")).arms}
+    assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.05)
 
 
 def test_counting_of_tokens_is_no_baseline_where_classes_are_no_tokens():
-    for name, simple in (("attention", None), ("scaling", "ngram")):
-        assert load_study(Path(f"studies/{name}.yaml")).study.simple_model == simple
+    assert load_study(Path("studies/scaling.yaml")).study.simple_model == "ngram"
+    claim = {"id": "writes", "says": "It writes", "metric": "test.accuracy", "of": {}, "above": 0.5}
+    workload = {"data": {"name": "pairs"}, "model": {"name": "transformer"}, "epochs": 1}
+    study = {"study": "pairs", "question": "?", "workload": workload, "claims": [claim]}
+    assert load_study(study).study.simple_model is None
