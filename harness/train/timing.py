@@ -180,9 +180,9 @@ class _Block:
                     f"timing.efficiency_{count}": speedup / count,
                     f"timing.loss_difference_{count}": _difference(steps[id_], one.steps),
                 }
-        for id_, one in steps.items():
+        for id_, alone in steps.items():
             seconds = self._metrics[id_]["timing.step_seconds"]
-            self._metrics[id_]["timing.example_seconds"] = seconds / one.size
+            self._metrics[id_]["timing.example_seconds"] = seconds / alone.size
 
     def _together(self, team: Team, counts: Sequence[int]) -> dict[tuple[str, int], _Together]:
         """Return what takes a step of each arm by each number of workers."""
@@ -355,7 +355,8 @@ class _UntilTarget:
 
                 def take(count: int = count, batches: Any = batches, step: int = step) -> None:
                     for number in range(count):
-                        pack.step(*next(batches), at_step(step + number, horizon))
+                        inputs, targets = next(batches)
+                        pack.step(inputs, targets, at_step(step + number, horizon))
 
                 seconds += timed(take)
                 step += count
