@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.evidence import Evidence
 from harness.formatting import (
@@ -141,7 +141,14 @@ def _chosen(evidence: Evidence) -> dict[tuple[str, str], str]:
                 mine[f"parameter.{path}"].dropna().unique() if f"parameter.{path}" in mine else ()
             )
             if len(values):
-                texts = [number(v) if isinstance(v, int | float) else str(v) for v in values]
+                texts = [_value(value) for value in values]
                 said.append(f"{parameter_name(path)} {' or '.join(texts)}")
         found[key] = ", ".join(said) or "nothing was searched"
     return found
+
+
+def _value(value: Any) -> str:
+    """Write a value of a setting; whole numbers are floats where other arms have none."""
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if value == round(value) else number(value)
+    return str(value)
