@@ -95,11 +95,11 @@ class Interpolations(Showing):
 
         midpoints = decoded((one + other) / 2)
         real = test.inputs[evenly(len(test), MEASURED).to(test.inputs.device)]
-        features = (classifier.embeddings(images) for images in (midpoints, real))
+        features = [classifier.embeddings(images) for images in (midpoints, real)]
         metrics = {
             "midpoint_confidence": confidence(midpoints),
             "endpoint_confidence": confidence(decoded(torch.cat([one, other]))),
-            "midpoint_precision": precision_and_recall(*features)[0],
+            "midpoint_precision": precision_and_recall(features[0], features[1])[0],
         }
         if not self.shows(fitted) or len(fitted.form.shape) != 3:
             return Measured(metrics)
