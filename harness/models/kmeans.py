@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy
-
 from harness.data_spec import Form
+from harness.lazy import numpy
 from harness.models._linear_code import check_code, restoring
 from harness.models.base import Fitted, SimpleModel
 

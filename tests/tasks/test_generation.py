@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from harness.probes._samples import (
 )
 from harness.probes.base import Shown, artifact
 from harness.probes.denoising_steps import DenoisingSteps
+from harness.probes.mode_coverage import ModeCoverage
 from harness.probes.sample_quality import SampleQuality
 from harness.registry import PROBES, TASKS
 from harness.study import InputError, load_study
@@ -203,6 +205,26 @@ def test_diffusion_learns_the_clouds_of_a_ring(tmp_path):
     assert record.metrics["probe.covered_modes"] == 1
     assert record.metrics["probe.missed_a_mode"] == 0
     assert record.metrics["probe.near_a_mode"] > 0.5
+
+
+def test_a_mode_is_covered_by_a_tenth_of_its_share_and_not_by_one_stray_example():
+    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
+    draws = torch.Generator().manual_seed(0)
+    targets = torch.arange(200) % 2
+    train = SimpleNamespace(
+        inputs=centres[targets] + torch.randn(200, 2, generator=draws), targets=targets
+    )
+    for strays, covered in ((1, 0.5), (4, 0.5), (5, 1.0)):
+        drawn = centres[(torch.arange(100) < strays).long()]
+        fitted = SimpleNamespace(
+            task=SimpleNamespace(sample=lambda *_, drawn=drawn: drawn), seed=0,
+            network=torch.nn.Identity(), splits=SimpleNamespace(train=train),
+            form=Form((2,), 2),
+        )  # fmt: skip
+        found = ModeCoverage(name="mode_coverage", samples=100).measure(fitted).metrics
+        assert found["covered_modes"] == covered
+        assert found["missed_a_mode"] == (covered < 1)
+        assert found["near_a_mode"] == 1
 
 
 def test_a_resumed_diffusion_is_the_one_that_was_never_interrupted(tmp_path):
