@@ -172,13 +172,13 @@ class _Block:
             with Team(counts, _taking_part, self._subjects, self._threads) as team:
                 together = self._together(team, counts)
                 self._time("step", {**steps, **together}, *times)
-            for (id_, count), one in together.items():
+            for (id_, count), several in together.items():
                 seconds = float(np.median(self._details[id_][f"timing.step_{count}.seconds"]))
                 speedup = self._metrics[id_]["timing.step_seconds"] / seconds
                 self._metrics[id_] |= {
                     f"timing.speedup_{count}": speedup,
                     f"timing.efficiency_{count}": speedup / count,
-                    f"timing.loss_difference_{count}": _difference(steps[id_], one.steps),
+                    f"timing.loss_difference_{count}": _difference(steps[id_], several.steps),
                 }
         for id_, one in steps.items():
             seconds = self._metrics[id_]["timing.step_seconds"]
@@ -355,7 +355,8 @@ class _UntilTarget:
 
                 def take(count: int = count, batches: Any = batches, step: int = step) -> None:
                     for number in range(count):
-                        pack.step(*next(batches), at_step(step + number, horizon))
+                        inputs, targets = next(batches)
+                        pack.step(inputs, targets, at_step(step + number, horizon))
 
                 seconds += timed(take)
                 step += count
