@@ -172,13 +172,13 @@ class _Block:
             with Team(counts, _taking_part, self._subjects, self._threads) as team:
                 together = self._together(team, counts)
                 self._time("step", {**steps, **together}, *times)
-            for (id_, count), one in together.items():
+            for (id_, count), several in together.items():
                 seconds = float(np.median(self._details[id_][f"timing.step_{count}.seconds"]))
                 speedup = self._metrics[id_]["timing.step_seconds"] / seconds
                 self._metrics[id_] |= {
                     f"timing.speedup_{count}": speedup,
                     f"timing.efficiency_{count}": speedup / count,
-                    f"timing.loss_difference_{count}": _difference(steps[id_], one.steps),
+                    f"timing.loss_difference_{count}": _difference(steps[id_], several.steps),
                 }
         for id_, alone in steps.items():
             seconds = self._metrics[id_]["timing.step_seconds"]
