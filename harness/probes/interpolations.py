@@ -95,19 +95,11 @@ class Interpolations(Showing):
 
         midpoints = decoded((one + other) / 2)
         real = test.inputs[evenly(len(test), MEASURED).to(test.inputs.device)]
-<<<<<<< HEAD
-        between, found = classifier.embeddings(midpoints), classifier.embeddings(real)
-        metrics = {
-            "midpoint_confidence": confidence(midpoints),
-            "endpoint_confidence": confidence(decoded(torch.cat([one, other]))),
-            "midpoint_precision": precision_and_recall(between, found)[0],
-=======
         features = [classifier.embeddings(images) for images in (midpoints, real)]
         metrics = {
             "midpoint_confidence": confidence(midpoints),
             "endpoint_confidence": confidence(decoded(torch.cat([one, other]))),
             "midpoint_precision": precision_and_recall(features[0], features[1])[0],
->>>>>>> h-gen
         }
         if not self.shows(fitted) or len(fitted.form.shape) != 3:
             return Measured(metrics)
