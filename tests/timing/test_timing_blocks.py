@@ -317,7 +317,7 @@ UNTIL = "timing: {measure: [target], target: {value: 0.8}, blocks: 5}"
 
 
 def test_steps_are_timed_until_a_metric_reaches_a_target(tmp_path, digits):
-    more = ("workload.epochs=40", "arms.wide.model.width=64")
+    more = ("workload.epochs=40", "workload.optimizer.lr=0.01", "arms.wide.model.width=64")
     low, high = (
         time_block(subjects_of(blocks_of(found)[0], digits), 1)
         for value in (0.3, 0.8)
