@@ -204,7 +204,7 @@ def test_the_probe_of_the_documentation_works(installed, capsys):
     (installed / "site" / "acme_probes.py").write_text(code)
     (name,) = re.findall(r'name: Literal\["(\w+)"\]', code)
     (given,) = re.findall(r'Metric\("(\w+)"', code)
-    (kind,) = re.findall(r"class (\w+)\(Probe\)", code)
+    (kind,) = re.findall(r"class (\w+)\(Showing\)", code)
     points = f"[harness.probes]\n{name} = acme_probes:{kind}\n"
     (installed / "site" / "acme_surety-1.0.dist-info" / "entry_points.txt").write_text(points)
     study = STUDY.replace("{name: surety, bins: 4}", name).replace("mean_log_surety", given)
