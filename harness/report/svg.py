@@ -49,7 +49,7 @@ _OF_FILES = re.compile(
 """What a document needs and a part of a page does not; the page has the rule for all of them."""
 _PATH = re.compile(r' d="([^"]*)"')
 _COMMAND = re.compile(r" ?([A-Za-z]) ?")
-_LINES = re.compile(r"((?:M|L)?-?[\d.]+ -?[\d.]+(?: -?[\d.]+ -?[\d.]+)*)L(?=-?\d)")
+_STEP = re.compile(r"([A-Za-z])([^A-Za-z]*)")
 _DATA = re.compile(r'(?<= d=")[^"]*')
 _ALIKE = re.compile(
     r'(<path d=")([^"]*)("(?: clip-path="[^"]*")? style="fill: ?none;(?![^"]*opacity)[^"]*"/>)'
@@ -83,10 +83,12 @@ def inline_svg(svg: str, prefix: str, label: str) -> Markup:
 
 def _tight(path: str) -> str:
     """Write the data of a path without the spaces and letters that it can do without."""
-    short = _COMMAND.sub(r"\1", path)
-    while (shorter := _LINES.sub(r"\1 ", short)) != short:
-        short = shorter
-    return short.replace(" -", "-")
+    parts, before = [], ""
+    for command, numbers in _STEP.findall(_COMMAND.sub(r"\1", path)):
+        goes_on = command == "L" and before in ("M", "L")  # more points are lines by themselves
+        parts.append(f" {numbers}" if goes_on else f"{command}{numbers}")
+        before = command
+    return "".join(parts).replace(" -", "-")
 
 
 def _joined(text: str) -> str:
