@@ -9,8 +9,7 @@ import pytest
 from harness.figures._lines import Facet, Frame, Line, draw_facets
 from harness.figures.base import Picture
 from harness.report.render import page
-from harness.report.svg import _tight
-from harness.report.svg import drawn_once, inline_svg, svg_file
+from harness.report.svg import _tight, drawn_once, inline_svg, svg_file
 from harness.report.view import views_of
 from harness.run.results import open_any
 
@@ -62,4 +61,4 @@ def test_the_largest_published_study_keeps_within_the_budget():
 def test_paths_lose_only_letters_that_say_nothing():
     assert _tight("M 1 2 L 3 4 L -5 6 z M 5 6 L 7 8") == "M1 2 3 4-5 6zM5 6 7 8"
     # after a curve a line is named, or its points would be those of a curve
-    assert _tight("M 1 2 C 1 2 3 4 5 6 L 7 8 L 9 1") == "M1 2C1 2 3 4 5 6L7 8L9 1"
+    assert _tight("M 1 2 C 1 2 3 4 5 6 L 7 8 L 9 1") == "M1 2C1 2 3 4 5 6L7 8 9 1"
