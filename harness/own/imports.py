@@ -48,6 +48,8 @@ _covered: dict[str, Module] = {}
 _loaded: dict[str, Module] = {}
 """The modules of the user's own that this process holds, as they were imported."""
 _hidden: dict[str, ModuleType] = {}
+_entered: list[object] = []
+"""The trials' own imports that are watched now, one within another."""
 _in_use: set[str] = set()
 """The functions that are imported or trained now, whose modules are admitted already."""
 
@@ -190,6 +192,7 @@ class OwnImports:
         modules = {name: module for one in found for name, module in one.modules.items()}
         self._packages = sorted({name for one in found for name in one.packages})
         _in_use.update(self._names)
+        _entered.append(self)
         self._outside = dict(_covered)
         _covered.clear()
         _admit(modules)
@@ -207,7 +210,8 @@ class OwnImports:
         _in_use.difference_update(self._names)
         for name, module in self._outside.items():
             _covered.setdefault(name, module)
-        for name in list(_hidden):
+        _entered.remove(self)
+        for name in [] if _entered else list(_hidden):  # what is around it is still to lack them
             sys.modules.setdefault(name, _hidden.pop(name))
 
     def fault(self) -> str:
