@@ -10,8 +10,9 @@ from pydantic import Field
 from harness.formatting import plural
 from harness.lazy import numpy, torch
 from harness.metrics import Metric
+from harness.probes._by_layer import by_arm, metrics_by_layer, panels_by_layer
 from harness.probes._networks import BATCH, as_array, at_rest, evenly, test_split
-from harness.probes._pictures import MOST_PANELS, base, left_out, style
+from harness.probes._pictures import base, left_out
 from harness.probes.base import Fitted, Measured, Probe, Shown, other_targets
 from harness.seeding import stream
 
@@ -68,47 +69,27 @@ class LinearProbe(Probe):
         for rows, others in zip(known, unknown, strict=True):
             matrix = generator.standard_normal((rows.shape[1], self.dimensions))
             found.append(read_out(rows @ matrix, others @ matrix, classes))
-        layers = found[1:]
-        metrics = {
-            "linear_probe_inputs": found[0],
-            "linear_probe_first": layers[0],
-            "linear_probe_last": layers[-1],
-        }
-        if len(layers) > 1:
-            slope = numpy.polyfit(numpy.arange(len(layers)), layers, 1)[0]
-            metrics["linear_probe_rise"] = float(slope)
+        metrics = metrics_by_layer("linear_probe", found)
         return Measured(metrics, {"accuracies": numpy.round(found, 4)})
 
     def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:
         """Draw the accuracy by layer, a panel for each arm, a line for each seed."""
         del evidence
-        arms: dict[str, list[NDArray[Any]]] = {}
-        for one in shown:
-            if one.parts["accuracies"].ndim == 1:
-                arms.setdefault(one.arm, []).append(one.parts["accuracies"])
+        arms = by_arm(shown, "accuracies")
         if not arms:
             return None
-        low = min(float(values.min()) for every in arms.values() for values in every)
-        panels = []
-        with style.theme():
-            for arm, every in list(arms.items())[:MOST_PANELS]:
-                figure = style.new_figure(3.3, 2.35)
-                axes = style.new_axes(figure, (0.62, 0.12, 0.46, 0.3))
-                for values in every:
-                    axes.plot(values, color=style.SERIES[0], linewidth=0.9, alpha=0.6, marker=".")
-                axes.set_ylim(max(0.0, low - 0.05), 1.02)
-                axes.set_xticks(range(max(map(len, every))))
-                axes.set_title(arm)
-                axes.set_xlabel("Hidden layer; 0: the inputs")
-                axes.set_ylabel("Accuracy of a linear probe")
-                panels.append(figure)
+        panels = panels_by_layer(
+            arms,
+            "Accuracy of a linear probe",
+            lambda found: (max(0.0, float(found.min()) - 0.05), 1.02),
+        )
         return base.Picture(
             self.name,
             "What each layer tells a linear classifier",
             "Test accuracy of a logistic regression on a random projection of each layer's outputs,"
             f" of equal dimension; a line for each seed.{left_out(len(arms))}",
             f"Accuracy of linear probes by layer in {plural(len(panels), 'arm')}.",
-            tuple(panels),
+            panels,
             columns=min(3, len(panels)),
         )
 

@@ -10,8 +10,9 @@ from pydantic import Field
 from harness.formatting import plural
 from harness.lazy import numpy, torch
 from harness.metrics import Metric
+from harness.probes._by_layer import by_arm, metrics_by_layer, panels_by_layer
 from harness.probes._networks import at_rest, evenly, test_split
-from harness.probes._pictures import MOST_PANELS, base, left_out, style
+from harness.probes._pictures import base, left_out
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe, Shown, no_images, other_targets
 from harness.probes.corruption import corrupted, pixels
 from harness.probes.linear_probe import layer_outputs
@@ -70,40 +71,18 @@ class ShiftSensitivity(Probe):
         classes = targets[index.to(targets.device)].cpu().numpy()
         pairs = other_classes(classes, stream(fitted.seed, f"{self.name} pairs"))
         shares = [share(rows, away, pairs) for rows, away in zip(plain, other, strict=True)]
-        layers = shares[1:]
-        metrics = {
-            "shift_sensitivity_inputs": shares[0],
-            "shift_sensitivity_first": layers[0],
-            "shift_sensitivity_last": layers[-1],
-        }
-        if len(layers) > 1:
-            slope = numpy.polyfit(numpy.arange(len(layers)), layers, 1)[0]
-            metrics["shift_sensitivity_rise"] = float(slope)
+        metrics = metrics_by_layer("shift_sensitivity", shares)
         return Measured(metrics, {"shares": numpy.round(shares, 4)})
 
     def draw(self, shown: Sequence[Shown], evidence: Evidence) -> Picture | None:
         """Draw the shares by layer, a panel for each arm, a line for each seed."""
         del evidence
-        arms: dict[str, list[NDArray[Any]]] = {}
-        for one in shown:
-            if one.parts["shares"].ndim == 1 and one.parts["shares"].size:
-                arms.setdefault(one.arm, []).append(one.parts["shares"])
+        arms = by_arm(shown, "shares")
         if not arms:
             return None
-        high = max(float(values.max()) for every in arms.values() for values in every)
-        panels = []
-        with style.theme():
-            for arm, every in list(arms.items())[:MOST_PANELS]:
-                figure = style.new_figure(3.3, 2.35)
-                axes = style.new_axes(figure, (0.62, 0.12, 0.46, 0.3))
-                for values in every:
-                    axes.plot(values, color=style.SERIES[0], linewidth=0.9, alpha=0.6, marker=".")
-                axes.set_ylim(0.0, 1.05 * high)
-                axes.set_xticks(range(max(map(len, every))))
-                axes.set_title(arm)
-                axes.set_xlabel("Hidden layer; 0: the inputs")
-                axes.set_ylabel("Shift over class")
-                panels.append(figure)
+        panels = panels_by_layer(
+            arms, "Shift over class", lambda found: (0.0, 1.05 * float(found.max()))
+        )
         return base.Picture(
             self.name,
             "What each layer notices of a shift",
@@ -111,7 +90,7 @@ class ShiftSensitivity(Probe):
             " distance between images of two classes; a line for each seed."
             f"{left_out(len(arms))}",
             f"Sensitivity to shifts by layer in {plural(len(panels), 'arm')}.",
-            tuple(panels),
+            panels,
             columns=min(3, len(panels)),
         )
 
