@@ -10,6 +10,7 @@ from pandas import DataFrame
 
 from harness.evidence import Evidence
 from harness.formatting import listed_some, plural, settings_text
+from harness.integrity.learnt import alike_without_learning
 from harness.integrity.lone_seeds import lone_seeds
 from harness.integrity.provenance import Provenance
 from harness.integrity.registration import told_of
@@ -61,6 +62,7 @@ def check(
         _seeds(verdicts),
         _lone_seeds(evidence),
         *_timing(evidence),
+        *_learnt(evidence),
         _duplicates(evidence),
         _same_arms(evidence),
     ]
@@ -354,6 +356,12 @@ def _duplicates(evidence: Evidence) -> Check:
         f"No test input of {listed_some(list(counts))} is among those of training and validation."
     )
     return _made("duplicates", title, noted, fine)
+
+
+def _learnt(evidence: Evidence) -> list[Check]:
+    """Say which arms that a claim calls alike are no better than a simple model."""
+    noted = tuple(alike_without_learning(evidence))
+    return [Check("learnt", "Alike without having learnt", NOTED, noted)] if noted else []
 
 
 def _same_arms(evidence: Evidence) -> Check:

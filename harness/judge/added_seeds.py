@@ -24,14 +24,14 @@ from harness.judge.examples import variation_of_examples
 from harness.judge.interim import judge
 from harness.judge.measures import Numbers, numbers_per_seed
 from harness.judge.repeats import independent, searches_behind, seeds_of_one, words
-from harness.judge.result import SEEDS, SEEDS_AND_EXAMPLES
+from harness.judge.result import SEEDS, SEEDS_AND_EXAMPLES, deciding, outcome_of
 from harness.judge.verdicts import possible_effects, refutation_of, shown_ends
 from harness.judged import Verdict
 from harness.measures.base import MissingEvidence
 from harness.stats.anytime import confidence_sequence, critical_t, outcome, unspent
 from harness.stats.arrays import halved
 from harness.stats.crossed import over_seeds_and_examples
-from harness.stats.hypotheses import Alternative, Assessment, assess, combine
+from harness.stats.hypotheses import Alternative, Assessment, assess
 from harness.study import Study
 from harness.study.claims import Claim, Test
 
@@ -154,7 +154,7 @@ def _judge(added: _Added, then: Verdict, today: Verdict) -> Verdict:
             found = [_part(added, test, seeds) for test in added.claim.tests]
         except MissingEvidence:
             break
-        if combine(part.outcome for part in found) in DECIDED:
+        if outcome_of(found) in DECIDED:
             break
     return today if found is None else _verdict(added, found, today)
 
@@ -181,8 +181,8 @@ def _part(added: _Added, test: Test, seeds: int) -> _Part:
 
 
 def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
-    lead = min(parts, key=lambda part: (_RANK[part.outcome], -_p_value(part)))
-    found = combine(part.outcome for part in parts)
+    lead = min(deciding(parts), key=lambda part: (_RANK[part.outcome], -_p_value(part)))
+    found = outcome_of(parts)
     p = max(_p_value(part) for part in parts)
     alpha = added.evidence.plan.study.alpha
     says = {

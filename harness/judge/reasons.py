@@ -25,6 +25,11 @@ def reason_of(outcome: str, parts: Sequence[TestResult], lead: TestResult, alpha
     """
     if outcome == "incomplete":
         return next(part.missing for part in parts if part.missing)
+    if lead.test.premise and lead.outcome != "supported":
+        return (
+            f"a premise is not shown, {lead.measures} {lead.expected}, so the other parts"
+            " decide nothing"
+        )
     found, unit = lead.assessment, unit_of_test(lead.test)
     assert found is not None
     if found.deviation is None and math.isinf(found.low):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.judge.examples import Variation
-from harness.stats.hypotheses import Alternative, Assessment, decide
+from harness.stats.hypotheses import Alternative, Assessment, combine_given, decide
 from harness.study.claims import Test
 
 SEEDS, SEEDS_AND_EXAMPLES, BLOCKS = "seeds", "seeds and test examples", "blocks"
@@ -48,7 +50,8 @@ class TestResult:
     @property
     def expected(self) -> str:
         """What the test expects, such as "> 0.05"."""
-        return self.test.hypothesis.words(self.test.measure.log)
+        says = self.test.hypothesis.words(self.test.measure.log)
+        return f"{says} (premise)" if self.test.premise else says
 
     @property
     def of_mean(self) -> bool:
@@ -69,3 +72,31 @@ class TestResult:
     def shown(self, number: float) -> float:
         """Bring a number from the scale of the test to the scale of the claim."""
         return self.test.measure.shown(number)
+
+
+class Judged(Protocol):
+    """A part of a claim: what it asks, and what its interval says."""
+
+    @property
+    def test(self) -> Test:
+        """What it asks."""
+
+    @property
+    def outcome(self) -> str:
+        """What its interval says."""
+
+
+_Judged = TypeVar("_Judged", bound=Judged)
+
+
+def outcome_of(parts: Sequence[Judged]) -> str:
+    """Return what all parts of a claim say together."""
+    return combine_given(
+        (part.outcome for part in parts if part.test.premise),
+        (part.outcome for part in parts if not part.test.premise),
+    )
+
+
+def deciding(parts: Sequence[_Judged]) -> Sequence[_Judged]:
+    """Return the parts that the verdict can turn on: premises that are not shown, or else all."""
+    return [part for part in parts if part.test.premise and part.outcome != "supported"] or parts

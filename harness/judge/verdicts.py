@@ -28,7 +28,15 @@ from harness.judge.measures import (
 )
 from harness.judge.reasons import reason_of
 from harness.judge.repeats import independent, searches_behind, seeds_of_one
-from harness.judge.result import BLOCKS, DATASETS, SEEDS, SEEDS_AND_EXAMPLES, TestResult
+from harness.judge.result import (
+    BLOCKS,
+    DATASETS,
+    SEEDS,
+    SEEDS_AND_EXAMPLES,
+    TestResult,
+    deciding,
+    outcome_of,
+)
 from harness.judge.scope import scope_of
 from harness.judged import Part, Verdict
 from harness.measures.base import ACROSS, MissingEvidence
@@ -41,7 +49,6 @@ from harness.stats.forecast import seeds_to_decide
 from harness.stats.hypotheses import (
     Assessment,
     assess,
-    combine,
     decide,
     refutation,
     sign_flip_check,
@@ -92,7 +99,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
     for claim in study.claims:
         parts = results[claim.id]
         arms = {a.name for part in parts for a in involved_arms(part.test, evidence.plan)}
-        outcome = combine(part.outcome for part in parts)
+        outcome = outcome_of(parts)
         lead = _lead(parts)
         p, p_corrected, p_sign_flip = _p_values(parts)
         verdicts.append(
@@ -118,7 +125,7 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 scope=scope_of(evidence, arms, rules.seeds, planned, timed=_of_blocks(parts)),
                 changed_after_evidence=claim.id in changed,
                 parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
-                **_numbers(lead),
+                **_numbers(lead, outcome),
             )
         )
     return verdicts
@@ -258,17 +265,25 @@ def _p_values(
 
 
 def _lead(parts: Sequence[TestResult]) -> TestResult:
-    """Return the part that the verdict turns on: the one farthest from being supported."""
+    """Return the part that the verdict turns on: the one farthest from being supported.
+
+    That is a premise where one is not.
+    """
     rank = {"refuted": 0, "incomplete": 1, "inconclusive": 2, "supported": 3}
 
     def distance(part: TestResult) -> tuple[int, float]:
         return rank[part.outcome], -(part.assessment.p_value if part.assessment else 1.0)
 
-    return min(parts, key=distance)
+    return min(deciding(parts), key=distance)
 
 
-def _numbers(part: TestResult) -> dict[str, Any]:
-    """Return the fields that a verdict and its parts share: the interval, and what is claimed."""
+def _numbers(part: TestResult, outcome: str = "") -> dict[str, Any]:
+    """Return the fields that a verdict and its parts share: the interval, and what is claimed.
+
+    Args:
+        part: that the numbers are of.
+        outcome: of the whole claim, if they stand for it.
+    """
     test, found = part.test, part.assessment
     log, neutral = test.measure.log, test.measure.neutral
     claimed = {"claimed": test.hypothesis.ranges(log), "neutral": neutral}
@@ -284,7 +299,7 @@ def _numbers(part: TestResult) -> dict[str, Any]:
         "interval_over": part.interval_over,
         "over_seeds": one and shown_ends(test, one.low, one.high, part.possible),
         "over_seeds_and_examples": both and shown_ends(test, both.low, both.high, part.possible),
-        "refutation": refutation_of(test, part.outcome, low, high),
+        "refutation": refutation_of(test, outcome or part.outcome, low, high),
         **claimed,
     }
 

@@ -384,3 +384,25 @@ def combine(outcomes: Iterable[str]) -> str:
         if decisive in parts:
             return decisive
     return "supported"
+
+
+def combine_given(premises: Iterable[str], parts: Iterable[str]) -> str:
+    """Outcome of a composite claim that asks something only where its premises hold.
+
+    Two networks of which neither has learnt anything are equally good, which says nothing about
+    them: a trial that shows two treatments to be alike shows something only if it could have told
+    them apart (assay sensitivity: ICH guideline E10, 2000). Where a premise is not supported,
+    the other parts decide nothing.
+
+    Args:
+        premises: outcomes of the parts that the question presupposes, perhaps none.
+        parts: outcomes of the others.
+
+    Raises:
+        ValueError: when there are no parts.
+    """
+    presupposed = set(premises) - {"supported"}
+    if not presupposed:
+        return combine(parts)
+    missing = "incomplete" in presupposed and "refuted" not in presupposed
+    return "incomplete" if missing else "inconclusive"

@@ -103,6 +103,11 @@ class Test(_Parts):
     diverged: float | None = Field(
         None, description="value that stands for a diverged trial; else it is missing evidence"
     )
+    premise: bool = Field(
+        False,
+        description="whether this part of `all_of` is what the others presuppose, as that a "
+        "network has learnt something; where it is not shown, the claim stays inconclusive",
+    )
 
     @model_validator(mode="after")
     def _one_measure_one_hypothesis(self) -> Test:
@@ -196,6 +201,12 @@ class Statement(Component):
 class SingleClaim(Statement, Test):
     """A sentence that one test decides."""
 
+    @model_validator(mode="after")
+    def _asks_something(self) -> SingleClaim:
+        if self.premise:
+            raise ValueError("a premise is one of several parts, in `all_of`")
+        return self
+
     @property
     def tests(self) -> list[Test]:
         """The one test."""
@@ -206,6 +217,12 @@ class CompositeClaim(Statement):
     """A sentence that several tests decide together: supported only if every part is."""
 
     all_of: list[Part] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> CompositeClaim:
+        if all(part.premise for part in self.all_of):
+            raise ValueError("every part of `all_of` is a premise, so that nothing is asked")
+        return self
 
     @property
     def tests(self) -> list[Test]:

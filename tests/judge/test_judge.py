@@ -14,7 +14,7 @@ from harness.integrity import Provenance, check
 from harness.judge import Peek, declared_claims, describe_measure, judge, judge_after_peeks
 from harness.plan import make_plan
 from harness.store import Execution
-from harness.study import load_study
+from harness.study import InputError, load_study
 
 HEAD = """\
 study: made
@@ -287,6 +287,33 @@ def test_a_part_is_corrected_though_its_sibling_is_missing(made):
     (verdict,) = judge(made(text, accuracy, {("linear", 3): "failed"}))
     assert verdict.verdict == "incomplete"
     assert verdict.parts[0].p_corrected == 2 * verdict.parts[0].p_value
+
+
+def test_arms_that_have_learnt_nothing_are_not_said_to_be_equal(made):
+    part = "{metric: test.accuracy, %s}"
+    equal = part % "contrast: {activation: [relu, tanh]}, within: 0.2"
+    worse = part % "contrast: {activation: [relu, tanh]}, less_by: 0.05"
+    learnt = part % "of: {activation: tanh}, above: %s, premise: true"
+    text = "\n  - {id: c, says: s, all_of: [%s, %s]}\n"
+    (shown,) = judge(made(text % (learnt % 0.5, equal), accuracy))
+    assert (shown.verdict, shown.parts[0].expected) == ("supported", "> 0.5 (premise)")
+    for question in (equal, worse):
+        (verdict,) = judge(made(text % (question, learnt % 0.95), accuracy))
+        assert (verdict.verdict, verdict.refutation) == ("inconclusive", "")
+        assert [p.verdict for p in verdict.parts][1] == "refuted"
+        assert verdict.reason.startswith("a premise is not shown, ")
+        assert "> 0.95" in verdict.reason
+    gone = part % "of: {arm: linear}, above: 0.5, premise: true"
+    (verdict,) = judge(made(text % (gone, worse), accuracy, {("linear", 3): "failed"}))
+    assert verdict.verdict == "incomplete"
+
+
+def test_a_premise_stands_beside_a_question(made):
+    part = "{metric: test.accuracy, of: {activation: tanh}, above: 0.5, premise: true}"
+    with pytest.raises(InputError, match="every part of `all_of` is a premise"):
+        made(f"\n  - {{id: c, says: s, all_of: [{part}]}}\n", accuracy)
+    with pytest.raises(InputError, match="one of several parts, in `all_of`"):
+        made(f"\n  - {{id: c, says: s, {part[1:]}\n", accuracy)
 
 
 def test_equal_numbers_decide_only_where_no_seed_can_change_them(made):

@@ -7,6 +7,7 @@ from report_examples import without_trials
 
 from harness.integrity import Provenance, changed_claims, check
 from harness.plan import make_plan
+from harness.study import study_from_dict
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def changed(evidence, mask, **columns):
 
 def test_a_whole_study_has_nothing_but_its_diverged_arm(checked):
     checks = checked()
-    assert noted(checks) == {"outcomes"}
+    assert noted(checks) == {"learnt", "outcomes"}
     assert "5 trials diverged" in says(checks, "outcomes")
     assert "spent 6 epochs" in says(checks, "budgets")
     assert "Not searched" in says(checks, "budgets")
@@ -141,3 +142,17 @@ def test_arms_of_equal_results_cannot_be_told_apart(checked, finished):
     assert f"{one} and {other} cannot be told apart" in says(checks, "same-arms")
     trials.loc[mine[0], "test.loss"] += 1e-12
     assert checked(replace(evidence, trials=trials))["same-arms"].outcome == "fine"
+
+
+def test_arms_that_are_alike_because_they_have_learnt_nothing_are_noted(checked, finished):
+    evidence = finished.evidence
+    claim = {"id": "alike", "says": "s", "metric": "test.accuracy", "within": 0.9,
+             "contrast": {"activation": ["relu", "softmax"]}}  # fmt: skip
+    study = evidence.plan.study.model_dump(mode="json", exclude_unset=True) | {"claims": [claim]}
+    evidence = replace(evidence, plan=make_plan(*study_from_dict(study)))
+    for simple, said in ((0.0, False), (1.0, True)):
+        mine = changed(
+            evidence, lambda t: t["arm"] == "simple-baseline", **{"test.accuracy": simple}
+        )
+        assert ("learnt" in checked(mine)) == said
+    assert "No arm of alike has a better mean test.accuracy" in says(checked(mine), "learnt")
