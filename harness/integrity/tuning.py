@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
+from scipy.stats import binom
 
 from harness.evidence import Evidence, expected_best_of
 from harness.formatting import listed_some, parameter_name
@@ -16,32 +19,77 @@ from harness.measures.base import MissingEvidence
 from harness.samplers.base import kind_of
 from harness.study import Arm
 from harness.study.claims import Claim, Test
+from harness.study.search_space import candidate_workload
 from harness.trial import Phase
 
 EDGE = 0.05
 """The share of a range, on its own scale, that counts as its edge at either end."""
+ALPHA = 0.05
+"""Of the test whether more winners lie at an edge than chance alone would put there."""
 FEWEST_LISTED = 3
 """A list of two values has nothing between its ends."""
 
 
 def optima_at_edges(evidence: Evidence) -> list[str]:
-    """Say for which arms a search chose a value at the edge of what it was given."""
-    confirmed = evidence.confirmation
+    """Say for which arms a search chose a value at the edge of what it was given.
+
+    An end beyond which a setting has no values, as a dropout rate of 0, is no edge. Of a search
+    that was repeated, it is told where more winners are there than chance alone would put there
+    (one-sided binomial test at 5 %, were all values equally good).
+    """
+    search, confirmed = evidence.plan.study.search, evidence.confirmation
     found: dict[tuple[str, str], list[str]] = {}
     for arm in evidence.plan.arms:
         space, mine = evidence.plan.space(arm), confirmed[confirmed["arm"] == arm.name]
         for path, dimension in space.dimensions.items() if space else ():
             column = f"parameter.{path}"
-            chosen = mine[column].dropna().unique() if column in mine else ()
-            ends = {end for value in chosen if (end := edge(dimension, value))}
-            for end in sorted(ends):
-                found.setdefault((path, end), []).append(arm.name)
+            chosen = [] if column not in mine else mine[column].dropna().tolist()
+            at = Counter(end for value in chosen if (end := edge(dimension, value)))
+            for end, count in sorted(at.items()):
+                searches = min(search.repeats if search else 1, len(chosen))
+                winners = round(count * searches / len(chosen))
+                by_chance = not _more_than_chance(winners, searches, dimension)
+                if not by_chance and _goes_on(arm, path, dimension, end):
+                    found.setdefault((path, end), []).append(arm.name)
     return [
         f"The search chose {parameter_name(path)} at the {end} end of what it was given, beyond"
         f" which better values may lie, for {len(arms)} of {_searched(evidence, path)} arms:"
         f" {listed_some(arms)}."
         for (path, end), arms in found.items()
     ]
+
+
+def _more_than_chance(winners: int, searches: int, dimension: Mapping[str, Any]) -> bool:
+    kind, values = kind_of(dimension)
+    chance = 1.0 / len(values) if kind == "choice" else EDGE
+    if searches == 1:
+        return winners == 1
+    return float(binom.sf(winners - 1, searches, chance)) <= ALPHA
+
+
+def _goes_on(arm: Arm, path: str, dimension: Mapping[str, Any], end: str) -> bool:
+    """Whether a setting has values beyond an end of its range, by the rules of study files."""
+    kind, values = kind_of(dimension)
+    ends = sorted(values)
+    last, other = (ends[0], ends[-1]) if end == "lower" else (ends[-1], ends[0])
+    if kind == "choice":
+        other = ends[1] if end == "lower" else ends[-2]
+    if kind == "log" or (kind == "choice" and ends[0] > 0):
+        beyond = last * (last / other) ** (1.0 if kind == "choice" else EDGE)
+    else:
+        beyond = last + (last - other) * (1.0 if kind == "choice" else EDGE)
+    if kind == "integer":
+        beyond = last - 1 if end == "lower" else last + 1
+    elif all(isinstance(value, int) for value in values):
+        beyond = math.floor(beyond) if end == "lower" else math.ceil(beyond)
+    try:
+        candidate_workload(arm, {path: beyond})
+    except ValidationError as error:
+        outside = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+        return not any(problem["type"] in outside for problem in error.errors())
+    except (KeyError, AttributeError):  # a setting of something else that the search chose
+        return True
+    return True
 
 
 def _searched(evidence: Evidence, path: str) -> int:

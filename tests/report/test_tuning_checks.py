@@ -80,6 +80,40 @@ def test_optima_at_edges_are_told_by_arm(made):
     assert said.endswith("for 1 of 2 arms: relu.")
 
 
+@pytest.mark.parametrize(
+    ("path", "dimension", "chosen", "told"),
+    [
+        ("model.dropout", "{uniform: [0.0, 0.5]}", 0.0, False),
+        ("model.dropout", "{uniform: [0.0, 0.5]}", 0.5, True),
+        ("model.dropout", "{uniform: [0.1, 0.5]}", 0.1, True),
+        ("model.dropout", "{choice: [0.0, 0.2, 0.4]}", 0.0, False),
+        ("model.width", "{integer: [1, 64]}", 1.0, False),
+        ("model.width", "{integer: [2, 64]}", 2.0, True),
+        ("batch_size", "{choice: [16, 32, 64]}", 16.0, True),
+        ("optimizer.weight_decay", "{uniform: [0.0, 0.1]}", 0.0, False),
+    ],
+)
+def test_an_end_beyond_which_a_setting_has_no_values_is_no_edge(
+    made, monkeypatch, path, dimension, chosen, told
+):
+    text = STUDY.replace("optimizer.lr: {log: [0.001, 0.1]}", f"{path}: {dimension}")
+    monkeypatch.setitem(globals(), "STUDY", text)
+    evidence = made({"relu": [0.5] * 4, "tanh": [0.5] * 4}, {"relu": 0.01, "tanh": 0.01})
+    evidence.trials[f"parameter.{path}"] = chosen
+    assert bool(optima_at_edges(evidence)) == told
+
+
+@pytest.mark.parametrize(("at_edge", "told"), [(1, False), (3, False), (4, True)])
+def test_of_repeated_searches_some_end_at_an_edge_by_chance(made, monkeypatch, at_edge, told):
+    text = STUDY.replace("candidates: 4", "candidates: 4, repeats: 20").replace("s: 5", "s: 20")
+    monkeypatch.setitem(globals(), "STUDY", text)
+    evidence = made({"relu": [0.5] * 4, "tanh": [0.5] * 4}, {"relu": 0.01, "tanh": 0.01})
+    row = evidence.trials[evidence.trials["phase"] == "confirmation"].iloc[:1]
+    rows = pd.concat([row] * 20, ignore_index=True)
+    rows["parameter.optimizer.lr"] = [0.1] * at_edge + [0.01] * (20 - at_edge)
+    assert bool(optima_at_edges(replace(evidence, trials=rows))) == told
+
+
 def test_a_comparison_that_turns_with_the_budget_is_told(made):
     rates = {"relu": 0.01, "tanh": 0.01}
     one_lucky = {"relu": [0.1, 0.1, 0.1, 0.9], "tanh": [0.8] * 4}  # best of two: 0.5
