@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pandas import DataFrame
 from pydantic import ValidationError
 from scipy.stats import binom
 
@@ -34,22 +35,24 @@ def optima_at_edges(evidence: Evidence) -> list[str]:
     """Say for which arms a search chose a value at the edge of what it was given.
 
     An end beyond which a setting has no values, as a dropout rate of 0, is no edge. Of a search
-    that was repeated, it is told where more winners are there than chance alone would put there
-    (one-sided binomial test at 5 %, were all values equally good).
+    that was repeated, it is told where the share of winners there is larger than that of all
+    candidates, of which a grid has many at its ends (one-sided binomial test at 5 %).
     """
     search, confirmed = evidence.plan.study.search, evidence.confirmation
+    searched = evidence.trials[evidence.trials["phase"] == Phase.SEARCH.value]
     found: dict[tuple[str, str], list[str]] = {}
     for arm in evidence.plan.arms:
         space, mine = evidence.plan.space(arm), confirmed[confirmed["arm"] == arm.name]
         for path, dimension in space.dimensions.items() if space else ():
-            column = f"parameter.{path}"
-            chosen = [] if column not in mine else mine[column].dropna().tolist()
+            chosen = _values(mine, path)
             at = Counter(end for value in chosen if (end := edge(dimension, value)))
             for end, count in sorted(at.items()):
                 searches = min(search.repeats if search else 1, len(chosen))
                 winners = round(count * searches / len(chosen))
-                by_chance = not _more_than_chance(winners, searches, dimension)
-                if not by_chance and _goes_on(arm, path, dimension, end):
+                tried = _values(searched[searched["arm"] == arm.name], path)
+                chance = float(np.mean([edge(dimension, one) == end for one in tried or chosen]))
+                told = winners if searches == 1 else _above_chance(winners, searches, chance)
+                if told and _goes_on(arm, path, dimension, end):
                     found.setdefault((path, end), []).append(arm.name)
     return [
         f"The search chose {parameter_name(path)} at the {end} end of what it was given, beyond"
@@ -59,11 +62,12 @@ def optima_at_edges(evidence: Evidence) -> list[str]:
     ]
 
 
-def _more_than_chance(winners: int, searches: int, dimension: Mapping[str, Any]) -> bool:
-    kind, values = kind_of(dimension)
-    chance = 1.0 / len(values) if kind == "choice" else EDGE
-    if searches == 1:
-        return winners == 1
+def _values(rows: DataFrame, path: str) -> list[Any]:
+    column = f"parameter.{path}"
+    return rows[column].dropna().tolist() if column in rows else []
+
+
+def _above_chance(winners: int, searches: int, chance: float) -> bool:
     return float(binom.sf(winners - 1, searches, chance)) <= ALPHA
 
 

@@ -103,14 +103,24 @@ def test_an_end_beyond_which_a_setting_has_no_values_is_no_edge(
     assert bool(optima_at_edges(evidence)) == told
 
 
-@pytest.mark.parametrize(("at_edge", "told"), [(1, False), (3, False), (4, True)])
-def test_of_repeated_searches_some_end_at_an_edge_by_chance(made, monkeypatch, at_edge, told):
+@pytest.mark.parametrize(
+    ("at_edge", "tried_there", "told"),
+    [(1, 1, False), (3, 1, False), (4, 1, True), (10, 10, False), (15, 10, True)],
+)
+def test_of_repeated_searches_some_end_at_an_edge_by_chance(
+    made, monkeypatch, at_edge, tried_there, told
+):
     text = STUDY.replace("candidates: 4", "candidates: 4, repeats: 20").replace("s: 5", "s: 20")
     monkeypatch.setitem(globals(), "STUDY", text)
     evidence = made({"relu": [0.5] * 4, "tanh": [0.5] * 4}, {"relu": 0.01, "tanh": 0.01})
     row = evidence.trials[evidence.trials["phase"] == "confirmation"].iloc[:1]
-    rows = pd.concat([row] * 20, ignore_index=True)
-    rows["parameter.optimizer.lr"] = [0.1] * at_edge + [0.01] * (20 - at_edge)
+    tried = evidence.trials[evidence.trials["phase"] == "search"].iloc[:1]
+    rows = pd.concat([row] * 20 + [tried] * 20, ignore_index=True)
+    rows["parameter.optimizer.lr"] = (
+        [0.1] * at_edge
+        + [0.01] * (20 - at_edge)
+        + [0.1 if place < tried_there else 0.01 for place in range(20)]
+    )
     assert bool(optima_at_edges(replace(evidence, trials=rows))) == told
 
 
