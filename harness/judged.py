@@ -156,7 +156,6 @@ class Part(Judged):
     refutation: str = ""
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
-    in_units: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
@@ -175,8 +174,7 @@ class Verdict(Judged):
     is a key of `REFUTATIONS`, or empty; `scope` says at which scale it was tested. `searches` says
     how often the arms were searched, 0 if never; of two or more, each counts as one number, the
     average over its seeds. What only drawings show is in no document: `claimed`, the ranges where
-    the claim puts the effect, whose ends may be infinite; `in_units`, whether the effect has the
-    unit of the metric, as a ratio has not; `neutral`, no effect (0, or 1 for a
+    the claim puts the effect, whose ends may be infinite; `neutral`, no effect (0, or 1 for a
     ratio; None for a value).
     """
 
@@ -210,7 +208,6 @@ class Verdict(Judged):
     over_seeds_and_examples: list[float | None] | None = None
     claimed: tuple[tuple[float, float], ...] = field(default=(), compare=False)
     neutral: float | None = field(default=None, compare=False)
-    in_units: bool = field(default=True, compare=False)
 
     @property
     def counted(self) -> str:
@@ -228,7 +225,7 @@ class Verdict(Judged):
         """Return the fields as plain JSON-able values, without what only drawings show."""
         fields = asdict(self)
         for row in (fields, *fields["parts"]):
-            del row["claimed"], row["neutral"], row["in_units"]
+            del row["claimed"], row["neutral"]
         return fields | {"scope": self.scope.to_dict()}
 
     @classmethod

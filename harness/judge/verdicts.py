@@ -286,10 +286,7 @@ def _numbers(part: TestResult, outcome: str = "") -> dict[str, Any]:
     """
     test, found = part.test, part.assessment
     log, neutral = test.measure.log, test.measure.neutral
-    claimed = {
-        "claimed": test.hypothesis.ranges(log), "neutral": neutral,
-        "in_units": test.measure.in_units,
-    }  # fmt: skip
+    claimed = {"claimed": test.hypothesis.ranges(log), "neutral": neutral}
     if found is None:
         return {"effect": None, "ci_low": None, "ci_high": None, **claimed}
     low, high = shown_ends(test, found.low, found.high, part.possible)

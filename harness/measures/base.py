@@ -76,7 +76,6 @@ class Measure:
     neutral: ClassVar[float | None] = 0.0
     """No effect, on the scale of the claim: a line in the figure. None for a value, which has no
     such point."""
-
     linear: ClassVar[bool] = False
     """Whether the number is a sum of the sides, each weighted by a number of its own: then it is
     also the mean of the same sums of single test examples."""
@@ -131,11 +130,6 @@ class Measure:
             MissingEvidence: if these numbers give none.
         """
         raise NotImplementedError
-
-    @property
-    def in_units(self) -> bool:
-        """Whether the number has the unit of the metric: a difference has it, a ratio has not."""
-        return not self.log
 
     def words(self, arms: Comparison) -> str:
         """Say what is compared, such as "relu − sigmoid (depth 8, 16)"."""

@@ -86,7 +86,7 @@ class Crossing(Axis):
         over, at = str(self.over), dict(self.at)
         pair = "the first arm overtakes the second"
         if self.points is not None:
-            over = f"place from {min(self.points):g} to {max(self.points):g}"
+            over = ", ".join(f"{place:g}" for place in sorted(self.points))
         elif self.contrast is not None:
             pair, more = pair_in_words(self.contrast, "overtakes", arms)
             at |= more

@@ -82,11 +82,6 @@ class Trend(Axis):
         return f"{kind}{of} over {self.over}{where_in_words(arms, at)}"
 
     @property
-    def in_units(self) -> bool:
-        """Whether it is a slope in the metric's unit, and no exponent."""
-        return not self.needs_logarithm
-
-    @property
     def needs_logarithm(self) -> bool:
         """An exponential or power law is fitted to logarithms."""
         return self.scale in ("log", "power")

@@ -118,7 +118,7 @@ def _factor(row: Verdict | Part, known: Known) -> tuple[float, str]:
     """Return by what a number is multiplied for reading, and its unit."""
     name, rest = _quantity(row)
     pair = _PAIR.fullmatch(rest)
-    if not _METRIC.fullmatch(name) or not row.in_units:
+    if not _METRIC.fullmatch(name) or (pair and pair[2] == "÷"):
         return 1.0, ""
     unit = known(name).unit
     if unit.partition(" ")[0] == "share" or unit == _OF_ONE:
@@ -137,7 +137,7 @@ def _plain(row: Verdict | Part, known: Known) -> str:
     name, rest = _quantity(row)
     factor, unit = _factor(row, known)
     shown = f"{_shown(row, factor)[0]} {unit}".strip()
-    if _METRIC.fullmatch(name) and _SINGLE.fullmatch(rest) and row.in_units:
+    if _METRIC.fullmatch(name) and _SINGLE.fullmatch(rest):
         return f"The {metric_name(name)} of {rest} is {shown}."
     return f"{measured(row.measures)}: {shown}."
 

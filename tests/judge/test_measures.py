@@ -295,24 +295,3 @@ def test_effects_that_multiply_have_a_ratio_of_ratios_of_one(evidence, monkeypat
         np.testing.assert_allclose(np.exp(numbers(made)), ratio)
         (claim,) = made.plan.study.claims
         assert claim.measure.words(Comparison(())).startswith("(0.1 / 0.2) with loss 4 / the same")
-
-
-@pytest.mark.parametrize(
-    ("claim", "expected"),
-    [
-        ("of: {arm: linear}\nbelow: 1", True),
-        ("contrast: [{arm: wide}, {arm: narrow}]\nbelow: 1", True),
-        ("ratio: [{arm: wide}, {arm: narrow}]\nbelow: 1", False),
-        ("trend: {over: depth, scale: doubling}\nbelow: 1", True),
-        ("trend: {over: depth, scale: power}\nbelow: 1", False),
-        (
-            "extrapolation: {points: {1: {arm: linear}, 9: {depth: 2}, 90: {depth: 4}, 900: {depth:"
-            " 8}}}\nbetween: [0.5, 1.5]",
-            False,
-        ),
-    ],
-)
-def test_an_effect_has_the_unit_of_the_metric_or_none(evidence, claim, expected):
-    made = evidence(claim, lambda arm, seed: 0.5 + 0.001 * seed)
-    (verdict,) = judge(made)
-    assert verdict.in_units == expected

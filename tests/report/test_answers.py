@@ -66,17 +66,6 @@ def test_a_number_in_words(measures, numbers, expected):
     assert sentence(part(measures, *numbers), metric_of) == expected
 
 
-def test_a_number_without_the_unit_of_the_metric_is_given_without_it():
-    law = "test.loss: measured / predicted by a power law: the largest examples, 1 level held out"
-    row = part(law, 1.121, 1.05, 1.197, in_units=False)
-    assert sentence(row, metric_of) == (
-        "Test loss: measured / predicted by a power law: the largest examples, 1 level held out:"
-        " 1.121."
-    )
-    crossing = "test.loss: place from 10 to 1000 at which the first arm overtakes the second"
-    assert "nats" not in sentence(part(crossing, 100.0, 50.0, 200.0, in_units=False), metric_of)
-
-
 def test_nothing_is_said_of_a_number_that_is_not_there():
     row = replace(part("test.accuracy: a − b", None, None, None), missing="a has no trial")
     assert sentence(row, metric_of) == "A has no trial."
