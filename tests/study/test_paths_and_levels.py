@@ -121,3 +121,17 @@ def test_a_claim_can_name_the_simple_baseline(tmp_path):
     other = make_plan(without.study, without.arms)
     trials = [p.confirmation_trials(p.all_arms[-1], [FIXED])[0].trial.id for p in (plan, other)]
     assert trials[0] == trials[1]
+
+
+def test_every_arm_is_named_as_the_plan_names_it(tmp_path):
+    factor = (
+        "factors:\n  width: {path: model.width, levels: [8, 16]}\n",
+        "arms: {wide: {model.width: 99}}\n",
+    )
+    of_design = ("contrast: {width: [8, 16]}", 'contrast: [{arm: "8"}, {arm: "16"}]')
+    assert [arm.name for arm in load(tmp_path, of_design).arms] == ["8", "16"]
+    alone = ("contrast: {width: [8, 16]}", "contrast: [{arm: wide}, {arm: baseline}]")
+    assert [arm.name for arm in load(tmp_path, factor, alone).arms] == ["baseline", "wide"]
+    other = ("contrast: {width: [8, 16]}", "contrast: [{arm: wide}, {arm: mine}]")
+    with pytest.raises(InputError, match=r"no arm is called 'mine' \(there are: baseline, wide\)"):
+        load(tmp_path, factor, other)
