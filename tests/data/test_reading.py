@@ -51,7 +51,7 @@ def test_rows_against_the_order_of_time_are_told(tmp_path, form, warned):
 
 
 COLUMNS = {
-    "id": (range(60), "'id' counts the rows, and is read as a feature"),
+    "id": (range(60), "is read as a feature; list the other columns under `features`"),
     "customer": ([random.Random(i).randrange(10**9) for i in range(60)],
                  "'customer' is another whole number in every row"),
     "big": ([2**24 + i % 7 for i in range(60)], "'big' has whole numbers beyond 16,777,216"),
