@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.cli.app import run
 from harness.plan import FIXED, make_plan
 from harness.study import InputError, load_study
 
@@ -91,6 +92,14 @@ def test_a_design_of_too_many_arms_is_refused_before_they_are_made(tmp_path):
     width = ("levels: [8, 16]", f"levels: {list(range(8, 1008))}")
     with pytest.raises(InputError, match=r"factors: 1,000,000 combinations of levels, more than"):
         load(tmp_path, width, ("seeds: 8", f"{depth}seeds: 8"))
+
+
+def test_a_plan_of_very_many_arms_asks_whether_they_are_meant(tmp_path, capsys, monkeypatch):
+    load(tmp_path)
+    for most, told in ((2, False), (1, True)):
+        monkeypatch.setattr("harness.cli.plan_view.MANY_ARMS", most)
+        assert run(["plan", str(tmp_path / "made.yaml"), "--results", str(tmp_path / "r")]) == 0
+        assert ("warning: 2 arms; is each combination" in capsys.readouterr().out) is told
 
 
 def test_what_never_acts_is_found_where_it_is_looked_for(tmp_path):
