@@ -79,6 +79,20 @@ def test_what_about_a_column_is_not_meant_is_told(tmp_path, name):
     assert not [line for line in warnings if "fine" in line]
 
 
+def test_texts_that_are_cut_off_are_told(tmp_path):
+    rows = [(" ".join(["word"] * (30 if i < 6 else 5)), "ab"[i % 2]) for i in range(60)]
+    write(tmp_path / "t.csv", ["text", "label"], rows)
+    texts = {"name": "texts", "path": "t.csv"}
+    lines = read(tmp_path, **texts, length=20)
+    assert lines == [
+        "t.csv: 60 texts of 2 kinds; 38 to train, 10 to validate, 12 to test",
+        "warning: 6 of 60 texts have more than 20 tokens, and the rest of them is not read;"
+        " `length` says how many",
+    ]
+    assert read(tmp_path, **texts, length=4)[1].startswith("warning: 60 of 60")
+    assert len(read(tmp_path, **texts, length=30)) == 1
+
+
 def test_another_separator_is_suggested_and_can_be_said(tmp_path):
     rows = [(f"{i / 4}".replace(".", ","), "ab"[i % 2]) for i in range(40)]
     write(tmp_path / "t.csv", ["x", "kind"], rows, ";")
