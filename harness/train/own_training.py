@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+from torch import distributed
 
 from harness.components.training import OwnTraining
 from harness.metrics import BUILT_IN, metric_of
@@ -235,10 +236,15 @@ def _together(run: _Run, event: str, found: Metrics) -> Metrics:
     """Return what the first of several workers reports, once all of them have come here.
 
     Raises:
-        OwnCodeError: if they have not reported equally often.
+        OwnCodeError: if they have not reported equally often, or their group was ended.
     """
     if run.ranks is None:
         return found
+    if not distributed.is_initialized():
+        raise OwnCodeError(
+            f"{run.training.name} ended PyTorch's process group, which other trials need; leave out"
+            " destroy_process_group()"
+        )
     every_one = "every worker has to call `report` after each epoch; what the first one says counts"
     try:
         said = run.ranks.gathered((event, found))

@@ -29,6 +29,14 @@ def silent(config, report):
             report({"validation.accuracy": 0.5})
 
 
+def ending(config, report):
+    """End the process group, as a script does that has set it up."""
+    for _ in range(config["epochs"]):
+        step(distributed.get_rank())
+        report({"validation.accuracy": 0.5})
+    distributed.destroy_process_group()
+
+
 def dying(config, report):
     """Kill the second worker once, while the first one waits for it."""
     mark = Path(config["folder"]) / "died"
@@ -38,3 +46,10 @@ def dying(config, report):
             os.kill(os.getpid(), signal.SIGKILL)
         step(distributed.get_rank())
         report({"validation.accuracy": 0.25 + distributed.get_rank()})
+
+
+def faulty(config, report):
+    """Go wrong as the settings say for this seed."""
+    {"raising": raising, "silent": silent, "ending": ending, "dying": dying}[
+        config["faults"][config["seed"]]
+    ](config, report)

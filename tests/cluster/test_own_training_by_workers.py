@@ -22,27 +22,26 @@ question: Do two workers train a network of a user's own as one does?
 workload:
   data: {{name: digits, limit: 300}}
   training: {{name: "parallel:train", settings: {{parallel: ddp, width: 15, lr: 0.01}}}}
-  epochs: 3
+  epochs: 2
 design: explicit
 arms:
   ddp: {{}}
   fsdp: {{training.settings.parallel: fsdp}}
-  raising: {{training: {{name: "own_parallel:raising"}}, data: none}}
-  silent: {{training: {{name: "own_parallel:silent"}}, data: none}}
-  dying: {{training: {{name: "own_parallel:dying", settings: {{folder: {folder}}}}}, data: none}}
+  failing: {{training: {{name: "own_parallel:faulty", settings: {{faults: [raising, silent]}}}}, data: none}}
+  ended: {{training: {{name: "own_parallel:faulty", settings: {{faults: [ending, dying], folder: {folder}}}}}, data: none}}
 simple_baseline: none
 seeds: 2
-"""
+"""  # noqa: E501
 SOUND = ("ddp", "fsdp")
 
 
 def found(folder):
-    """Return the records of an execution by arm and seed, and the arms of lost attempts."""
+    """Return the records of an execution by arm and seed, and (trial, cause) of lost attempts."""
     store = open_store(folder / "results")
     (execution,) = store.executions()
     rows = list(store.assigned_records(execution.id))
-    arms = {row.trial_id: row.arm for row in rows}
-    lost = {(arms[trial_id], cause) for trial_id, _, cause in store.lost_attempts(arms)}
+    trials = {row.trial_id: (row.arm, row.seed) for row in rows}
+    lost = {(trials[trial_id], cause) for trial_id, _, cause in store.lost_attempts(trials)}
     return {(row.arm, row.seed): row.record for row in rows}, lost
 
 
@@ -60,7 +59,7 @@ def both(tmp_path_factory):
         text=True,
         check=False,
     )
-    assert done.returncode == 1, done.stdout + done.stderr  # two arms fail, and no more
+    assert done.returncode == 1, done.stdout + done.stderr  # three trials fail, and no more
     alone = folder / "alone"
     file.write_text("".join(line for line in file.open() if "own_parallel" not in line))
     with pytest.MonkeyPatch.context() as patch:
@@ -86,24 +85,28 @@ def test_two_workers_train_as_one(both, arm):
         assert not record.environment.get("left")
 
 
-def test_what_fails_on_one_worker_fails_the_trial(both):
+@pytest.mark.parametrize(
+    ("trial", "reason"),
+    [
+        (("failing", 0), "OSError: the second worker has no disk"),
+        (("failing", 1), "every worker has to call `report` after each epoch"),
+        (("ended", 0), "leave out destroy_process_group()"),
+    ],
+)
+def test_what_fails_on_one_worker_fails_the_trial(both, trial, reason):
     (together, lost), _ = both
-    for arm, reason in [
-        ("raising", "OSError: the second worker has no disk"),
-        ("silent", "every worker has to call `report` after each epoch"),
-    ]:
-        records = [record for (name, _), record in together.items() if name == arm]
-        assert [record.state for record in records] == [State.FAILED] * 2
-        assert all(reason in record.reason for record in records), records[0].reason
-        assert arm not in {name for name, _ in lost}
+    assert together[trial].state is State.FAILED
+    assert reason in together[trial].reason
+    assert trial not in {one for one, _ in lost}
 
 
 def test_a_worker_that_dies_is_no_fault_of_the_training(both):
     (together, lost), _ = both
-    assert [cause.partition(":")[0] for arm, cause in lost if arm == "dying"] == ["worker crashed"]
-    records = [record for (arm, _), record in together.items() if arm == "dying"]
-    assert [record.state for record in records] == [State.COMPLETE] * 2
-    assert all(record.metrics["validation.accuracy"] == 0.25 for record in records)  # the first's
+    trial = ("ended", 1)
+    assert [cause.partition(":")[0] for one, cause in lost if one == trial] == ["worker crashed"]
+    record = together[trial]
+    assert record.state is State.COMPLETE, record.reason
+    assert record.metrics["validation.accuracy"] == 0.25  # what the first one said
 
 
 def test_it_needs_ray(tmp_path):
