@@ -32,6 +32,15 @@ class InputError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+def in_main(function: str) -> str:
+    """Say what to do with code of a notebook or of the script that runs."""
+    return (
+        f"'{function}' is code of this notebook or script, which other processes cannot import; put"
+        " it into a file (in a notebook: a cell that begins with `%%writefile my_code.py`) and name"
+        f" it 'my_code:{function}'"
+    )
+
+
 def returned(method: str, name: str, found: object, expected: str) -> str:
     """Say that a method of a thing that has a name returned something else than it should."""
     return f"`{method}` of {name} returned {type(found).__name__}, expected {expected}"

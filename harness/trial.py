@@ -66,6 +66,11 @@ OWN_SEEDS = "seeds"
 """The part of a trial's workload that gives some sources of randomness another seed than the
 trial's own. No study file can say it."""
 
+WORKERS = "workers"
+"""The part of the workload of a trial that a training of the user's own runs on several workers:
+how many. Nobody knows what such a function makes of them, so that it is another trial with others.
+No study file can say it."""
+
 TIMED_BY = "timing"
 """The part of the workload of a trial of `Phase.TIMING` that says how it is timed: what, how often,
 beside which other arms, with how many threads, on which machine."""
@@ -153,6 +158,11 @@ class Trial:
     def has_own_training(self) -> bool:
         """Whether other code than the harness trains it: a function of the user's own."""
         return bool(self.workload.get("training"))
+
+    @property
+    def workers(self) -> int:
+        """How many workers a training of the user's own has to be run by together."""
+        return int(self.workload.get(WORKERS, 1))
 
     @property
     def source(self) -> str | None:

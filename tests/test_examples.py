@@ -18,6 +18,7 @@ VERDICTS = {
     "tabular": {"refuted", "inconclusive"},
     "lightning": {"refuted", "inconclusive"},
     "trainer": {"refuted", "inconclusive"},
+    "parallel": {"supported", "inconclusive"},
 }
 MODULES = {file.stem for file in FOLDER.glob("*.py")}
 

@@ -318,6 +318,16 @@ def test_after_a_run_the_user_imports_what_they_like():
     sys.modules.pop("pack.plots")
 
 
+def test_after_a_run_the_user_changes_a_module_and_imports_it():
+    """In a notebook: a cell that writes the module anew, one that imports it, and another run."""
+    write(net="from helper import value" + NET, helper="def value(): return 0.5")
+    assert train_all() == {0.5}
+    write(helper="def value(): return 0.25")
+    sys.modules.pop("helper", None)
+    assert importlib.import_module("helper").value() == 0.25
+    assert train_all() == {0.25}
+
+
 # --- whole runs ----------------------------------------------------------------------------------
 LOOK_ALIKES = (
     "click", "fastapi", "jax", "json", "mlflow", "numpy", "pandas", "random", "ray", "scipy",

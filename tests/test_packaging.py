@@ -47,7 +47,7 @@ def call(command, folder, **variables):
 def wheel(tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("harness", "studies", "docs"):
+    for name in ("harness", "studies", "docs", "examples"):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -62,7 +62,9 @@ def test_the_wheel_holds_what_a_user_needs(wheel):
     templates = {f"harness/{file.relative_to(ROOT / 'harness')}"
                  for file in (ROOT / "harness/report/templates").iterdir()}  # fmt: skip
     pages = {f"harness/pages/{file.name}" for file in (ROOT / "docs").glob("*.md")}
-    assert studies | templates | pages | {"harness/py.typed"} <= names
+    examples = {f"harness/examples/{file.name}" for file in (ROOT / "examples").iterdir()
+                if file.suffix in (".py", ".yaml")}  # fmt: skip
+    assert studies | templates | pages | examples | {"harness/py.typed"} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -195,29 +195,39 @@ PAGES: Mapping[str, Callable[[], str]] = {
 """Pages that are made from the code, by name."""
 FOLDER = Path(__file__).parent.parent / "pages"
 """The pages that were written by hand: a link to `docs/`; files in an installed package."""
+EXAMPLES_FOLDER = FOLDER.with_name("examples")
+"""Studies of other people's code: likewise, of `examples/`."""
 
 
 def pages() -> dict[str, str]:
     """Return the title of every page by its name."""
-    written = {file.stem: _title(file.read_text(encoding="utf-8")) for file in sorted(_written())}
+    written = {
+        name: _title(file.read_text(encoding="utf-8")) for name, file in sorted(_written().items())
+    }
     return {**written, **{name: _title(write()) for name, write in PAGES.items()}}
 
 
 def page(name: str) -> str:
-    """Return the text of a page in Markdown.
+    """Return the text of a page in Markdown, or that of an example.
 
     Raises:
         KeyError: if there is none of this name.
     """
     if name in PAGES:
         return PAGES[name]()
-    return {file.stem: file for file in _written()}[name].read_text(encoding="utf-8")
+    return _written()[name].read_text(encoding="utf-8")
 
 
-def _written() -> list[Path]:
-    return list(FOLDER.glob("*.md"))
+def _written() -> dict[str, Path]:
+    found = {file.stem: file for file in FOLDER.glob("*.md")}
+    suffixes = (".py", ".yaml")
+    examples = (file for file in EXAMPLES_FOLDER.glob("*") if file.suffix in suffixes)
+    return found | {f"examples/{file.name}": file for file in examples}
 
 
 def _title(text: str) -> str:
-    first = next((line for line in text.splitlines() if line.startswith("# ")), "")
-    return first.removeprefix("# ")
+    """Return the heading of a page, the first line of a module, or the question of a study."""
+    marks = ("# ", '"""', "question: ")
+    said = (line.removeprefix(mark) for line in text.splitlines() for mark in marks
+            if line.startswith(mark) and not line.startswith("# yaml-"))  # fmt: skip
+    return next(said, "").rstrip('"')

@@ -364,7 +364,7 @@ def docs(
         str | None, typer.Argument(help="its name; without one, all are listed")
     ] = None,
 ) -> int:
-    """Print a page of the documentation; no network is needed."""
+    """Print a page of the documentation, or an example; no network is needed."""
     from harness.cli import reference
 
     known = reference.pages()

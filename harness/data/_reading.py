@@ -27,6 +27,8 @@ _THOUSANDS = re.compile(r"[-+]?\d{1,3}([ ,.'\u00a0\u202f]\d{3})+([.,]\d+)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 _DATES = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y")
 
+OTHERS = "list the other columns under `features`"
+
 
 def column_in_words(name: str, values: pa.ChunkedArray, *, kinds: bool) -> str:
     """Say how a feature is read: as numbers between two, or as so many kinds."""
@@ -59,16 +61,16 @@ def column_warnings(name: str, values: pa.ChunkedArray, *, kinds: bool) -> Itera
         return
     steps = set(np.diff(np.array(whole, dtype=np.float64)).tolist())
     if every and steps in ({1.0}, {-1.0}):
-        yield f"'{name}' counts the rows, and is read as a feature; leave it out of `features`"
+        yield f"'{name}' counts the rows, and is read as a feature; {OTHERS}"
     elif every and max(whole) - min(whole) > 10 * len(whole):
         yield (
             f"'{name}' is another whole number in every row, such as the number of a customer, and"
-            " is read as a feature; leave it out of `features` if it names rows"
+            f" is read as a feature; if it names rows, {OTHERS}"
         )
     if max(abs(value) for value in whole) > EXACT:
         yield (
             f"'{name}' has whole numbers beyond {EXACT:,}, which single precision rounds; if they"
-            " are names, say `categorical` or leave them out of `features`"
+            f" are names, say `categorical`, or {OTHERS}"
         )
 
 

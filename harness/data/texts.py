@@ -8,13 +8,17 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from harness.data._dataset import Dataset
+from harness.data._dataset import Dataset, split
 from harness.data._divide import Labelled, OwnData, divide
 from harness.data._files import TABLES, Columns, whole_column
 from harness.data._pictures import folder_labels
-from harness.data._words import Words
+from harness.data._reading import WARNING
+from harness.data._words import PADDING, Words
 from harness.data.base import DataMissingError
 from harness.data_spec import Form
+
+MANY_CUT = 0.05
+"""Share of texts that may be cut off before a plan warns of it."""
 
 
 class OwnTexts(Words, OwnData):
@@ -42,6 +46,22 @@ class TextFiles(OwnTexts, Columns):
         """See `Data`."""
         found = self.below(root)
         return [*found, *self.tokenizer_files()] if found else [self.place(root)]
+
+    def reading(self, root: Path) -> list[str]:
+        """See `Data`."""
+        data = self.model_copy(update={"length": self.length + 1}).load(root)
+        train, validation = split(data.examples.targets, self.validation_fraction, 0, data.handling)
+        whole = len(data.examples) + len(data.test)
+        cut = sum(int((part.inputs[:, -1] != PADDING).sum()) for part in (data.examples, data.test))
+        lines = [
+            f"{self.path}: {whole:,} texts of {data.form.outputs} kinds; {len(train):,} to train,"
+            f" {len(validation):,} to validate, {len(data.test):,} to test"
+        ]
+        if cut:
+            said = f"{cut:,} of {whole:,} texts have more than {self.length} tokens"
+            mark = WARNING if cut > MANY_CUT * whole else "  "
+            lines.append(f"{mark}{said}, and the rest of them is not read; `length` says how many")
+        return lines
 
     def load(self, root: Path) -> Dataset:
         """Read texts and turn them into token ids."""

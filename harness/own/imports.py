@@ -86,9 +86,12 @@ class _Loader(SourceFileLoader):
         """See `importlib.abc.InspectLoader`."""
         source = self.get_data(self.path)
         module = _covered.get(fullname)
-        if module is None or read_source(source, self.path).digest != module.digest:
+        if module is not None and read_source(source, self.path).digest == module.digest:
+            _loaded[fullname] = module
+        elif _in_use or _entered:
             raise ChangedCodeError(changed([self.path]), name=fullname)
-        _loaded[fullname] = module
+        else:  # between runs a user imports what is there now
+            _loaded.pop(fullname, None)
         return self.source_to_code(source, self.path)
 
 

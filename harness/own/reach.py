@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness.errors import in_main
 from harness.own.lookup import (
     STANDARD,
     CodeMissingError,
@@ -127,6 +128,8 @@ def reach(name: str) -> Reach:
     if top in packages or top in STANDARD:
         if top != "harness" and (own := own_module(top)):
             raise CodeMissingError(shadowed(name, top, own))
+    elif module == "__main__":
+        raise CodeMissingError(in_main(name.partition(":")[2]))
     elif module not in modules:
         parts = module.split(".")
         above = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]

@@ -28,7 +28,7 @@ from harness.study import (
 from harness.study.design import SIMPLE_BASELINE, is_simple_baseline, simple_arms
 from harness.study.timing import timed_metric
 from harness.study.timing_checks import timed_arms
-from harness.trial import TIMED_BY, Phase, Trial, digest, with_sources
+from harness.trial import TIMED_BY, WORKERS, Phase, Trial, digest, with_sources
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,9 @@ class Plan:
         version = training_version(workload, self.own_version, probes)
         fingerprint = self.fingerprints.get(data_key(workload), "")
         own = {name: self.own_version(name) for name in own_code(workload, probes)}
-        kept = deciding(workload)
+        kept, workers = deciding(workload), self.study.resources.workers
+        if workload.get("training") and workers > 1:
+            kept = {**kept, WORKERS: workers}
         return [Trial(kept, seed, phase, fingerprint, version, probes, own) for seed in seeds]
 
     def own_version(self, name: str) -> str:

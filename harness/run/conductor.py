@@ -20,7 +20,14 @@ from harness.run.finished import reuse
 from harness.run.limits import Meter
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import Costs, Ledger, RunOptions, RunResult
-from harness.run.prepare import REUSABLE, Walk, data_configs, is_usable, prepare
+from harness.run.prepare import (
+    REUSABLE,
+    Walk,
+    check_workers,
+    data_configs,
+    is_usable,
+    prepare,
+)
 from harness.run.reports import check_writable
 from harness.run.schedule import Schedule
 from harness.run.sequential_confirmation import deciding_from
@@ -51,6 +58,7 @@ def run_study(
         KeyboardInterrupt: passed on after everything recorded is safe.
     """
     begin = time.monotonic()
+    check_workers(loaded, in_process=options.in_process)
     plan = prepare(loaded, data_root(options.data))
     found = reuse(plan, loaded.file, options, observers)
     if found is not None:

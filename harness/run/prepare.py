@@ -60,6 +60,21 @@ def is_usable(store: Store, trial_id: str, phase: Phase, state: State | None) ->
     return state in REUSABLE
 
 
+def check_workers(loaded: LoadedStudy, *, in_process: bool) -> None:
+    """Refuse trainings of the user's own by several workers where there is one process.
+
+    Raises:
+        InputError: naming what to write.
+    """
+    workers = loaded.study.resources.workers
+    if in_process and workers > 1 and any(arm.workload.get("training") for arm in loaded.arms):
+        message = (
+            f"{workers} workers for a training of your own need Ray: leave out --in-process, or add"
+            " --set resources.workers=1"
+        )
+        raise InputError([Problem(message, loaded.file, path="resources.workers")])
+
+
 def timing_machine(study: Study, *, in_process: bool = False) -> Mapping[str, Any]:
     """Return what tells this machine from others, as far as blocks of a study may use it."""
     return machine(uses_gpu(study, in_process))

@@ -95,7 +95,8 @@ def training_inputs(record: Record, store: Store | None, root: Path | None) -> T
 
     Raises:
         DataMissingError: if the data are not at hand.
-        InputError: if other code trained it, or it is of a timing block.
+        InputError: if other code trained it, or several workers did by a function of the user's
+            own, or it is of a timing block.
     """
     trial = record.trial
     if store is not None and not beside():
@@ -106,6 +107,8 @@ def training_inputs(record: Record, store: Store | None, root: Path | None) -> T
         raise InputError(
             f"{trial.id} is the run '{name}'{where}: other code trained it, which is not at hand"
         )
+    if trial.workers > 1:
+        raise InputError(f"{trial.id} was trained by {trial.workers} workers; this is one process")
     if trial.phase is Phase.TIMING:
         raise InputError(
             f"{trial.id} is one arm in a timing block, whose times nobody can repeat; with another"

@@ -209,6 +209,8 @@ def _why_not(entry: ShownExecution, item: AssignedRecord) -> str:
     trial = item.record.trial
     if trained_elsewhere(trial.workload):
         return "other code trained them"
+    if trial.workers > 1:
+        return "several workers trained them together, and this is one process"
     if not isinstance(entry.source, PublishedFile):
         return ""
     if ":" in trial.workload["data"]["name"] or own_code(trial.workload, trial.probes):

@@ -236,7 +236,6 @@ BATCH_NORM = (
     "batch normalization would see only its worker's part of each batch; use norm: layer or group,"
     " or resources.workers: 1"
 )
-OWN_TRAINING = "a training of your own runs in one process; use resources.workers: 1"
 
 
 def check_running(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
@@ -248,11 +247,6 @@ def check_running(study: Study, arms: Sequence[Arm], document: Document) -> list
         document.problem(where, f"arm {arm.name}: {BATCH_NORM}")
         for arm in arms
         if arm.workload["model"].get("norm") == "batch"
-    ]
-    problems += [
-        document.problem(where, f"arm {arm.name}: {OWN_TRAINING}")
-        for arm in arms
-        if arm.workload.get("training")
     ]
     for i, probe in enumerate(study.probes):
         if probe.one_worker:

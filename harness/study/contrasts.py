@@ -135,8 +135,8 @@ def selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[A
         return f"arms that are selected by name have no level of '{other}'; leave one of them out"
     for key, wanted in selector.items():
         if key == "arm":
-            known: list[Any] = [arm.name for arm in arms if arm.named]
-            what = "no arm is called '{}'"
+            known: list[Any] = [arm.name for arm in arms]
+            what = f"no arm is called '{{}}' (there are: {_some(known)})"
         elif key in study.factors:
             known = list(study.factors[key].levels)
             levels = ", ".join(map(level_text, known))
@@ -153,6 +153,10 @@ def selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[A
                     return f"{said}; write {json.dumps(alike, ensure_ascii=False)}"
                 return what.format(level_text(value)) + nearest(level_text(value), known)
     return None if select(arms, dict(selector)) else missing_arm(dict(selector), study)
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 # --- which arms are compared --------------------------------------------------------------------

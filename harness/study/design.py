@@ -361,13 +361,14 @@ def with_settings(workload: Mapping[str, Any], settings: Mapping[str, Any]) -> d
 
 # --- selectors ----------------------------------------------------------------------------------
 def select(arms: Sequence[Arm], selector: Selector) -> list[Arm]:
-    """Return the arms whose levels (or name, under the key `arm`) match a selector.
+    """Return the arms whose levels match a selector, or whose name does, under the key `arm`.
 
-    Arms that were named in the study file are found by their name only.
+    Arms that were named in the study file are found by their name only; those of the design by
+    either, the one without factors, which is called `baseline`, among them.
     """
     wanted = {key: value if isinstance(value, list) else [value] for key, value in selector.items()}
     if "arm" in wanted:
-        return [arm for arm in arms if arm.named and arm.name in wanted["arm"]]
+        return [arm for arm in arms if arm.name in wanted["arm"]]
     keys = {factor: [level_key(value) for value in values] for factor, values in wanted.items()}
     return [arm for arm in arms if not arm.named and all(arm.keys.get(f) in keys[f] for f in keys)]
 

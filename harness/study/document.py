@@ -8,6 +8,7 @@ refused, so that a file from a stranger is nothing worse than an error message.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from harness.errors import InputError, Problem
+from harness.errors import InputError, Problem, in_main
 
 Path_ = tuple[str | int, ...]
 LARGEST_FILE = 1_000_000
@@ -119,17 +120,38 @@ def read_yaml(file: Path) -> Document:
 def document_of(data: Mapping[str, Any]) -> Document:
     """Take a study that is plain data already; its values have no place in a file.
 
+    Numbers of NumPy, paths, and functions or classes that lie in a module, are taken for what a
+    file would say.
+
     Raises:
-        InputError: if it holds more than mappings, lists, texts, numbers, true, false and None.
+        InputError: if it holds more than that, mappings, lists, texts, numbers, true, false, None.
     """
     try:
-        text = json.dumps(data, allow_nan=False)
+        text = json.dumps(data, allow_nan=False, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"the study is not plain data: {error}") from None
     plain = json.loads(text)
     if not isinstance(plain, dict):
         raise InputError("a study is a mapping that has `study`, its name")
     return Document(plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return what a study file would say in place of a value of Python.
+
+    Raises:
+        TypeError: if there is no such thing.
+    """
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return value.item()
+    module, name = getattr(value, "__module__", ""), getattr(value, "__qualname__", "")
+    if callable(value) and module and name.isidentifier():
+        if module == "__main__":
+            raise TypeError(in_main(name))
+        return f"{module}:{name}"
+    raise TypeError(f"{value!r} is of type {type(value).__name__}")
 
 
 def parse_document(text: str, file: str = "") -> Document:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, distributed, nn
 
 from harness.data_spec import IGNORED
+
+WAIT = timedelta(minutes=30)
 
 
 class Ranks(Protocol):
@@ -28,9 +31,16 @@ class Ranks(Protocol):
     def all_agree(self, number: int) -> bool:
         """Tell whether all processes have the same number."""
 
+    def gathered(self, value: Any) -> list[Any]:
+        """Return what each process gives, by rank; it can be pickled."""
+
 
 class RankLostError(BaseException):
     """Another rank is gone. Not an `Exception`, since those are failures of the trial."""
+
+
+class UnmetError(Exception):
+    """A process waited for the others until its time was up."""
 
 
 class TorchRanks:
@@ -39,6 +49,9 @@ class TorchRanks:
     Raises:
         RankLostError: by all that needs the other processes, if one of them is gone.
     """
+
+    _talk: Any = None
+    """A group beside the default one, for what is no tensor; over CPUs, and made when needed."""
 
     def __init__(self, device: torch.device):
         self.rank, self.world_size = distributed.get_rank(), distributed.get_world_size()
@@ -58,11 +71,35 @@ class TorchRanks:
         self.all_reduce_max(bounds)
         return bool(bounds[0] == -bounds[1])
 
+    def gathered(self, value: Any) -> list[Any]:
+        """See `Ranks`.
+
+        Raises:
+            UnmetError: if not all processes come within half an hour.
+        """
+        found = [None] * self.world_size
+        try:
+            self._talk = self._talk or distributed.new_group(backend="gloo", timeout=WAIT)
+            distributed.all_gather_object(found, value, group=self._talk)
+        except RuntimeError as error:
+            message = str(error).partition("\n")[0]
+            raise (UnmetError if "imed out" in message else RankLostError)(message) from error
+        return found
+
     def _reduce(self, values: Tensor, operation: Any) -> None:
         try:
             distributed.all_reduce(values, op=operation)
         except RuntimeError as error:
             raise RankLostError(str(error).partition("\n")[0]) from error
+
+
+def is_of_a_lost_rank(error: BaseException) -> bool:
+    """Tell whether an error says that another process of a group is gone.
+
+    Of gloo that is a plain RuntimeError, which names the file that raised it.
+    """
+    lost = isinstance(error, RankLostError | distributed.DistError)
+    return lost or (isinstance(error, RuntimeError) and "gloo/transport" in str(error))
 
 
 def own_shard(ranks: Ranks, targets: Tensor) -> tuple[slice, float]:

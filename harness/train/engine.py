@@ -238,8 +238,10 @@ class _Session:
     def train_own(self, trial: Trial) -> Generator[Progress | Record, None, str | None]:
         """Let a user's own function train."""
         how: dict[str, object] = {"size": 1, "reason": "alone: a training of your own"}
+        setting = self.setting
         try:
-            for event in fit_own(trial, self.data, self.setting.threads, self.setting.given):
+            events = fit_own(trial, self.data, setting.threads, setting.given, setting.ranks)
+            for event in events:
                 told = self._told(trial, event, how)
                 if told is not None:
                     yield told

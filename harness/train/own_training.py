@@ -1,7 +1,8 @@
 """Trials that a user's own function trains; it reports every epoch, and may be pruned.
 
 The function runs in a thread of its own and knows only `config` and `report`. What it reports comes
-back through a queue while it trains.
+back through a queue while it trains. Of several workers that train a trial together each calls the
+function; what the first one reports counts in all of them, so that they go on, or end, alike.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+from torch import distributed
 
 from harness.components.training import OwnTraining
 from harness.metrics import BUILT_IN, metric_of
 from harness.own.imports import own_function
 from harness.probes import CurveProbe, class_of
 from harness.seeding import stream
+from harness.train.data_parallel import RankLostError, Ranks, UnmetError, is_of_a_lost_rank
 from harness.train.device_data import DeviceData, Normalization, Splits, splits_of
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
 from harness.train.pack import Point
@@ -54,6 +57,7 @@ class _Run:
     trial: Trial
     settings: TrialSettings
     training: OwnTraining
+    ranks: Ranks | None = None
     events: queue.Queue[Point | None] = field(default_factory=queue.Queue)
     curve: list[Point] = field(default_factory=list)
     tests: list[Metrics] = field(default_factory=list)
@@ -74,19 +78,21 @@ class OwnFit:
 
 
 def fit_own(
-    trial: Trial, data: TrialData, threads: int, given: StagesByRole
+    trial: Trial, data: TrialData, threads: int, given: StagesByRole, ranks: Ranks | None = None
 ) -> Iterator[Point | Diverged | Pruned | OwnFit]:
     """Call a trial's own function; tell what each epoch gave, and how it ended.
 
     Raises:
         OwnCodeError: if it reports or returns something else than numbers.
+        RankLostError: if another of several workers is gone.
         Exception: whatever the function raises.
     """
     settings = read_settings(trial.workload)
     assert settings.training is not None
-    run, begin = _Run(trial, settings, settings.training), time.perf_counter()
+    run, begin = _Run(trial, settings, settings.training, ranks), time.perf_counter()
+    device = torch.cuda.current_device() if ranks and torch.cuda.is_available() else None
     worker = threading.Thread(
-        target=_call, args=(run, data, threads, given), name="own training", daemon=True
+        target=_call, args=(run, data, threads, given, device), name="own training", daemon=True
     )
     worker.start()
     try:
@@ -115,10 +121,14 @@ def fit_own(
     yield OwnFit(outcome, run.products)
 
 
-def _call(run: _Run, data: TrialData, threads: int, given: StagesByRole) -> None:
+def _call(
+    run: _Run, data: TrialData, threads: int, given: StagesByRole, device: int | None
+) -> None:
     """Call the function in this thread; None in the queue of events marks its end."""
     trial, name, process = run.trial, run.training.name, os.getpid()
     torch.set_num_threads(threads)  # of this thread: PyTorch keeps them for each
+    if device is not None:
+        torch.cuda.set_device(device)  # likewise
     try:
         function = own_function(name)
         seed = stream(trial.seed, "training")
@@ -132,14 +142,16 @@ def _call(run: _Run, data: TrialData, threads: int, given: StagesByRole) -> None
             run.products = {**run.products, **products} if products else {}
             returned = {k: v for k, v in returned.items() if k not in PRODUCTS}
         run.returned = _final(returned, name, trial)
+        _together(run, "end", {})
     except StopTraining:
         pass
     except BaseException as error:  # SystemExit as well: it is the function's outcome
-        run.error = (
-            error
-            if isinstance(error, Exception)
-            else OwnCodeError(f"{name} ended with {type(error).__name__}: {error}")
-        )
+        if run.ranks is not None and is_of_a_lost_rank(error):
+            run.error = RankLostError(str(error).partition("\n")[0])
+        elif isinstance(error, Exception):
+            run.error = error
+        else:
+            run.error = OwnCodeError(f"{name} ended with {type(error).__name__}: {error}")
     finally:
         torch.set_num_threads(threads)  # those of the linear algebra are not of this thread alone
         if os.getpid() != process:  # a child that the function forked came back: it ends here
@@ -192,6 +204,7 @@ def _reporter(run: _Run) -> Callable[..., None]:
         if run.closed or run.pruned or run.diverged:
             raise StopTraining
         found = _numbers({**(metrics or {}), **more}, f"{name} reported")
+        found = _together(run, "report", found)
         epoch = len(run.curve) + 1
         if epoch > epochs:
             raise OwnCodeError(
@@ -217,6 +230,35 @@ def _reporter(run: _Run) -> Callable[..., None]:
                 raise StopTraining
 
     return report
+
+
+def _together(run: _Run, event: str, found: Metrics) -> Metrics:
+    """Return what the first of several workers reports, once all of them have come here.
+
+    Raises:
+        OwnCodeError: if they have not reported equally often, or their group was ended.
+    """
+    if run.ranks is None:
+        return found
+    if not distributed.is_initialized():
+        raise OwnCodeError(
+            f"{run.training.name} ended PyTorch's process group, which other trials need; leave out"
+            " destroy_process_group()"
+        )
+    every_one = "every worker has to call `report` after each epoch; what the first one says counts"
+    try:
+        said = run.ranks.gathered((event, found))
+    except UnmetError:
+        message = f"{run.training.name}: not all workers called `report` within half an hour"
+        raise OwnCodeError(f"{message}; {every_one}") from None
+    ended = [rank for rank, (what, _) in enumerate(said) if what == "end"]
+    if 0 < len(ended) < len(said):
+        raise OwnCodeError(
+            f"{run.training.name} ended on worker {ended[0]} after {len(run.curve)} reports, and"
+            f" goes on elsewhere; {every_one}"
+        )
+    first: Metrics = said[0][1]
+    return first
 
 
 def _divergence(point: Metrics, metric: str, epoch: int) -> str | None:

@@ -5,12 +5,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from sharing import TINY
 
 from harness import api
 from harness.cli.app import run as command
+from harness.own.lookup import CodeMissingError
 
 FAST = {"workload.epochs": 1, "search.candidates": 2, "seeds": 6}
 
@@ -18,6 +20,16 @@ FAST = {"workload.epochs": 1, "search.candidates": 2, "seeds": 6}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("api")
+
+
+def in_notebook():
+    """Return a function as a cell of a notebook defines it."""
+
+    def network(shape, outputs):
+        raise AssertionError("nothing calls it")
+
+    network.__module__, network.__qualname__ = "__main__", "network"
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +100,8 @@ def test_a_notebook_shows_text_and_never_markup(ran):
     [
         ("activation", "did you mean 'activations'"),
         ({"study": "x"}, "question: is missing"),
-        ({"study": object()}, "not plain data"),
+        ({"study": object()}, "not plain data: .* is of type object"),
+        ({"study": "x", "workload": {"model": in_notebook()}}, "%%writefile my_code"),
         ({"study": "x", "alpha": float("nan")}, "not plain data"),
         ({"study": "x", "extends": "nowhere"}, "neither a .yaml file nor a bundled study"),
         ({"study": "x", "matrix": {"a": {"b": 1}}}, "must be a mapping of path: value"),
@@ -97,6 +110,25 @@ def test_a_notebook_shows_text_and_never_markup(ran):
 def test_wrong_input_is_said(study, message):
     with pytest.raises(api.InputError, match=message):
         api.load(study)
+
+
+def test_values_of_python_are_what_a_file_would_say():
+    workload = {
+        "data": "digits",
+        "model": {"name": in_notebook, "settings": {"width": np.int64(8)}},
+    }
+    loaded = api.load({"study": "own", "question": "q", "workload": workload, "seeds": np.int32(5)})
+    (arm,) = loaded.arms
+    assert arm.workload["model"]["name"] == f"{in_notebook.__module__}:in_notebook"
+    assert arm.workload["model"]["settings"] == {"width": 8}
+    assert loaded.study.seeds == 5
+
+
+def test_code_of_a_notebook_is_told_where_to_go():
+    named = {"study": "own", "question": "q", "seeds": 5}
+    named["workload"] = {"data": "digits", "model": "__main__:network"}
+    with pytest.raises(CodeMissingError, match=r"'network' is code of this notebook .*writefile"):
+        api.run(named, in_process=True)
 
 
 def test_a_loaded_study_has_its_settings():

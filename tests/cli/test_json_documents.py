@@ -89,9 +89,13 @@ def test_schemas_and_pages_are_printed(capsys):
     assert run(["schema", "plna"]) == 2
     assert "did you mean 'plan'" in capsys.readouterr().err
     assert run(["docs"]) == 0
-    assert "own-code" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "own-code" in listed
+    assert "examples/hf_trainer.py" in listed
+    assert "Does a hidden layer pay" in listed
     for page, says in (("own-code", "# Your own code"), ("commands", "harness merge"),
-                       ("study-file", "batch_size"), ("documents", "plan_hash")):  # fmt: skip
+                       ("study-file", "batch_size"), ("documents", "plan_hash"),
+                       ("examples/trainer.yaml", "hf_trainer:train")):  # fmt: skip
         assert run(["docs", page]) == 0
         assert says in capsys.readouterr().out
     assert run(["docs", "own-cod"]) == 2

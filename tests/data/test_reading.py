@@ -51,7 +51,7 @@ def test_rows_against_the_order_of_time_are_told(tmp_path, form, warned):
 
 
 COLUMNS = {
-    "id": (range(60), "'id' counts the rows, and is read as a feature"),
+    "id": (range(60), "is read as a feature; list the other columns under `features`"),
     "customer": ([random.Random(i).randrange(10**9) for i in range(60)],
                  "'customer' is another whole number in every row"),
     "big": ([2**24 + i % 7 for i in range(60)], "'big' has whole numbers beyond 16,777,216"),
@@ -77,6 +77,20 @@ def test_what_about_a_column_is_not_meant_is_told(tmp_path, name):
     warnings = [line for line in lines if line.startswith("warning: ")]
     assert any(warning in line for line in warnings)
     assert not [line for line in warnings if "fine" in line]
+
+
+def test_texts_that_are_cut_off_are_told(tmp_path):
+    rows = [(" ".join(["word"] * (30 if i < 6 else 5)), "ab"[i % 2]) for i in range(60)]
+    write(tmp_path / "t.csv", ["text", "label"], rows)
+    texts = {"name": "texts", "path": "t.csv"}
+    lines = read(tmp_path, **texts, length=20)
+    assert lines == [
+        "t.csv: 60 texts of 2 kinds; 38 to train, 10 to validate, 12 to test",
+        "warning: 6 of 60 texts have more than 20 tokens, and the rest of them is not read;"
+        " `length` says how many",
+    ]
+    assert read(tmp_path, **texts, length=4)[1].startswith("warning: 60 of 60")
+    assert len(read(tmp_path, **texts, length=30)) == 1
 
 
 def test_another_separator_is_suggested_and_can_be_said(tmp_path):

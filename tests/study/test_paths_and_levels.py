@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.cli.app import run
 from harness.plan import FIXED, make_plan
 from harness.study import InputError, load_study
 
@@ -93,6 +94,14 @@ def test_a_design_of_too_many_arms_is_refused_before_they_are_made(tmp_path):
         load(tmp_path, width, ("seeds: 8", f"{depth}seeds: 8"))
 
 
+def test_a_plan_of_very_many_arms_asks_whether_they_are_meant(tmp_path, capsys, monkeypatch):
+    load(tmp_path)
+    for most, told in ((2, False), (1, True)):
+        monkeypatch.setattr("harness.cli.plan_view.MANY_ARMS", most)
+        assert run(["plan", str(tmp_path / "made.yaml"), "--results", str(tmp_path / "r")]) == 0
+        assert ("warning: 2 arms; is each combination" in capsys.readouterr().out) is told
+
+
 def test_what_never_acts_is_found_where_it_is_looked_for(tmp_path):
     both = ("seeds: 8", "  size: {levels: {a: {model.width: 4}, b: {model.width: 5}}}\nseeds: 8")
     with pytest.raises(InputError, match=r"model\.width never acts: factor 'size' overwrites it"):
@@ -121,3 +130,17 @@ def test_a_claim_can_name_the_simple_baseline(tmp_path):
     other = make_plan(without.study, without.arms)
     trials = [p.confirmation_trials(p.all_arms[-1], [FIXED])[0].trial.id for p in (plan, other)]
     assert trials[0] == trials[1]
+
+
+def test_every_arm_is_named_as_the_plan_names_it(tmp_path):
+    factor = (
+        "factors:\n  width: {path: model.width, levels: [8, 16]}\n",
+        "arms: {wide: {model.width: 99}}\n",
+    )
+    of_design = ("contrast: {width: [8, 16]}", 'contrast: [{arm: "8"}, {arm: "16"}]')
+    assert [arm.name for arm in load(tmp_path, of_design).arms] == ["8", "16"]
+    alone = ("contrast: {width: [8, 16]}", "contrast: [{arm: wide}, {arm: baseline}]")
+    assert [arm.name for arm in load(tmp_path, factor, alone).arms] == ["baseline", "wide"]
+    other = ("contrast: {width: [8, 16]}", "contrast: [{arm: wide}, {arm: mine}]")
+    with pytest.raises(InputError, match=r"no arm is called 'mine' \(there are: baseline, wide\)"):
+        load(tmp_path, factor, other)

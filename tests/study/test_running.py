@@ -6,9 +6,11 @@ import pytest
 
 from harness.cli.running_view import running_lines
 from harness.plan import make_plan
+from harness.run.stages import training_inputs
 from harness.run.workers import needs_of
 from harness.study import InputError, load_study
 from harness.study.running import interval, seconds, size_in_bytes
+from harness.trial import Record, State
 
 TEXT = """\
 study: running
@@ -76,6 +78,23 @@ def test_how_a_study_is_run_is_no_part_of_what_it_declares(load):
     assert len({plan.hash for plan in plans}) == 1
     ids = {plan.confirmation_trials(plan.arms[0], [_fixed()])[0].trial.id for plan in plans}
     assert len(ids) == 1
+
+
+def test_a_training_of_your_own_on_more_workers_is_another_trial(tmp_path, monkeypatch):
+    (tmp_path / "own_loop.py").write_text("def train(config, report): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = TEXT.replace("model: {name: mlp, depth: 1, width: 8}", 'training: "own_loop:train"')
+    trials = []
+    for needs in ("{workers: 1}", "{workers: 2}", "{cpus: 2}"):
+        (tmp_path / "own.yaml").write_text(f"{text}resources: {needs}\n")
+        loaded = load_study(tmp_path / "own.yaml")
+        plan = make_plan(loaded.study, loaded.arms)
+        trials.append(plan.confirmation_trials(plan.arms[0], [_fixed()])[0].trial)
+    one, two, more = trials
+    assert (one.workers, two.workers) == (1, 2)
+    assert one.id == more.id != two.id
+    with pytest.raises(InputError, match="was trained by 2 workers; this is one process"):
+        training_inputs(Record(two, State.COMPLETE), None, None)
 
 
 def _fixed():
