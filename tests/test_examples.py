@@ -18,6 +18,10 @@ VERDICTS = {
     "tabular": {"refuted", "inconclusive"},
     "lightning": {"refuted", "inconclusive"},
     "trainer": {"refuted", "inconclusive"},
+    "segmentation": {"supported"},
+    "ratings": {"supported"},
+    "attribution": {"supported"},
+    "grid_world": {"supported"},
 }
 MODULES = {file.stem for file in FOLDER.glob("*.py")}
 

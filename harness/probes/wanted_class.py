@@ -81,7 +81,9 @@ class WantedClass(Showing):
         classes = min(MOST, len(each))
         across = min(ACROSS, self.samples // fitted.form.outputs)
         index = [
-            label + fitted.form.outputs * place for label in range(classes) for place in range(across)
+            label + fitted.form.outputs * place
+            for label in range(classes)
+            for place in range(across)
         ]
         pictures = pixels_of(fitted, drawn[torch.tensor(index, device=drawn.device)])
         ways = pictures.reshape(classes, across, *pictures.shape[1:])

@@ -89,7 +89,9 @@ def reader(tmp_path_factory):
 
 
 def test_samples_are_of_the_class_that_was_asked_for(reader, tmp_path):
-    trial = make(probes=["wanted_class", "sample_quality"], uses={"classifier": "reader"}, epochs=40)
+    trial = make(
+        probes=["wanted_class", "sample_quality"], uses={"classifier": "reader"}, epochs=40
+    )
     record = train(trial, tmp_path, {"classifier": reader})
     assert record.metrics["probe.wanted_class"] > 0.8
     assert record.metrics["probe.wanted_class_lowest"] <= record.metrics["probe.wanted_class"]
