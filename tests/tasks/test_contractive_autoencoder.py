@@ -80,8 +80,9 @@ def test_a_tied_decoder_has_the_transposed_matrices_and_no_others():
         one.biases[1].fill_(0.5)
         expected = (codes @ last + 0.5).tanh() @ first
         assert torch.allclose(one.decode(codes), expected)
-    assert [name for name, p in one.named_parameters() if p.ndim == 2] == [
-        name for name, p in one.named_parameters() if name.startswith("encoder") and p.ndim == 2]  # fmt: skip
+    matrices = [name for name, parameter in one.named_parameters() if parameter.ndim == 2]
+    assert len(matrices) == 2
+    assert all(name.startswith("encoder.") for name in matrices)
 
 
 def test_a_heavier_penalty_contracts_the_code_and_costs_accuracy_of_restored_inputs(tmp_path):
