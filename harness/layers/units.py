@@ -74,7 +74,8 @@ def without_units(network: nn.Module, kept: list[Tensor]) -> nn.Module:
         places = reader.weight.shape[1] // before
         read = (units[:, None] * places + torch.arange(places, device=units.device)).flatten()
     _cut(small[-1], None, read)
-    return small
+    found: nn.Module = small
+    return found
 
 
 def _cut(layer: Any, rows: Tensor | None, columns: Tensor | None) -> None:

@@ -19,7 +19,7 @@ from harness.tasks._unsupervised import unused_part
 from harness.tasks.base import Batch, Builder, State, Task
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
     from harness.layers.boltzmann import BoltzmannStack
     from harness.workloads.settings import TrialSettings
@@ -47,6 +47,11 @@ class BoltzmannMachine(Task):
         "need `data.normalize: false`",
     )
 
+    sampling_steps: int = Field(
+        200, ge=1, le=100_000, description="of Gibbs sampling from noise, for a generated example"
+    )
+
+    only_measures: ClassVar[tuple[str, ...]] = ("sampling_steps",)
     targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
@@ -57,7 +62,7 @@ class BoltzmannMachine(Task):
     selects: ClassVar[str] = "reconstruction_error"
     takes: ClassVar[Mapping[str, str]] = {"below": "weights", "classifier": "predictions"}
     of_inputs: ClassVar[tuple[str, ...]] = ("reconstruction_error",)
-    gives: ClassVar[tuple[str, ...]] = ("weights", "embeddings")
+    gives: ClassVar[tuple[str, ...]] = ("weights", "embeddings", "samples")
     model_at: ClassVar[str] = "network."
 
     @property
@@ -123,6 +128,27 @@ class BoltzmannMachine(Task):
         restored = _stack(state)(split.inputs)
         error = (restored - split.inputs.flatten(1)).square().mean()
         return {"reconstruction_error": float(error)}
+
+    def sample(
+        self, network: BoltzmannStack, count: int, draws: Generator, shape: tuple[int, ...]
+    ) -> Tensor:
+        """Return the means of generated examples, (count, *shape), normalized as the data are.
+
+        Chains begin at noise in what the uppermost machine reads; its last state goes down.
+
+        Args:
+            network: trained.
+            count: how many.
+            draws: on the CPU.
+            shape: of an example.
+        """
+        place = len(network.visible) - 1
+        machine, device = network.machine(place), network.visible[0].device
+        sizes = count, len(network.visible[place])
+        noise = torch.randn(sizes, generator=draws)
+        noise = noise if machine.normal else (noise > 0).float()
+        drawn = machine.sampled(noise.to(device), self.sampling_steps, draws)
+        return network.decode(machine.up(drawn)).reshape(count, *shape)
 
     def _check(self, batch: Batch) -> None:
         if self.inputs == "binary" and (batch.inputs.amin() < 0 or batch.inputs.amax() > 1):

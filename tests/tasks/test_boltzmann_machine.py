@@ -10,10 +10,12 @@ import torch
 
 from harness.data_spec import Form
 from harness.layers.boltzmann import Machine
-from harness.registry import PROBES
+from harness.registry import PROBES, TASKS
 from harness.study import InputError, load_study
 from harness.study.workload import Workload
+from harness.tasks.adversarial import energy_distance
 from harness.train import Setting, train_in
+from harness.train.stage_products import StageNetwork
 from harness.trial import Given, Phase, Record, State, Trial
 from harness.workloads import load
 
@@ -124,6 +126,23 @@ def test_a_machine_learns_to_give_its_inputs_back_and_replays(tmp_path):
     assert errors[-1] < 0.6 * errors[0]
     assert record.metrics["probe.code_accuracy"] > 0.7
     assert record.deterministic_part() == train(trial, tmp_path).deterministic_part()
+
+
+def test_chains_from_noise_draw_examples_nearer_to_the_data_than_noise(tmp_path):
+    shares = {**WORKLOAD["data"], "normalize": False}
+    task = {"name": "boltzmann_machine", "inputs": "binary", "sampling_steps": 50}
+    found = {}
+    for epochs in (1, 15):
+        trial = make(Phase.PRETRAINING, task=task, data=shares, epochs=epochs)
+        given = Given(trial, FORM, train(trial, tmp_path).products)
+        stage = StageNetwork(given, torch.device("cpu"), lambda: None)
+        with torch.no_grad():
+            drawn = TASKS.read(task).sample(
+                stage.network, 200, torch.Generator().manual_seed(0), (1, 8, 8))  # fmt: skip
+        assert drawn.shape == (200, 1, 8, 8)
+        real = torch.from_numpy(load(shares, tmp_path).test.inputs[:200])
+        found[epochs] = energy_distance(drawn, real)
+    assert found[15] < 0.8 * found[1]
 
 
 def test_shares_are_learned_as_chances_and_other_inputs_are_refused(tmp_path):
