@@ -39,6 +39,8 @@ class ContractiveAutoencoder(Task):
     code: int = Field(16, ge=1, le=10_000, description="numbers that an input becomes")
     contraction: float = Field(0.1, ge=0, description="weight of the Jacobian's squared norm")
 
+    restores: ClassVar[bool] = True
+    """That its network gives inputs, normalized as the data are."""
     targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
