@@ -63,10 +63,11 @@ def test_layers_of_the_discriminator_have_norm_one_and_keep_it_in_training(judge
 
 
 def test_it_learns_and_replays(tmp_path):
-    record = train(tmp_path)
+    longer = {"epochs": 120, "optimizer": {"name": "adam", "lr": 5e-3, "beta1": 0.5}}
+    record = train(tmp_path, **longer)
     distances = [point["validation.energy_distance"] for point in record.curve]
-    assert distances[-1] < distances[0]
-    assert record.deterministic_part() == train(tmp_path).deterministic_part()
+    assert distances[-1] < 0.8 * distances[0]
+    assert record.deterministic_part() == train(tmp_path, **longer).deterministic_part()
 
 
 def test_norms_in_the_discriminator_are_refused():
