@@ -19,7 +19,7 @@ VERDICTS = {
     "lightning": {"refuted", "inconclusive"},
     "trainer": {"refuted", "inconclusive"},
     "segmentation": {"supported"},
-    "ratings": {"supported"},
+    "ratings": {"refuted", "inconclusive"},
     "attribution": {"supported"},
     "grid_world": {"supported"},
 }
