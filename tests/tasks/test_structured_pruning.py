@@ -102,8 +102,8 @@ def test_it_starts_as_its_stage_trains_on_and_answers_with_a_small_network(name,
     assert whole.metrics["probe.served_bytes"] > 2.5 * record.metrics["probe.served_bytes"]
     weights = train(make(Phase.PRETRAINING, **changes), tmp_path, given).weights
     network = build(model, FORM, 0)
-    for name, value in network.state_dict().items():
-        value.copy_(torch.from_numpy(weights[name].copy()))
+    for key, value in network.state_dict().items():
+        value.copy_(torch.from_numpy(weights[key].copy()))
     assert are_removed(network, kept_units(network, 0.75))
 
 
