@@ -19,6 +19,10 @@ VERDICTS = {
     "lightning": {"refuted", "inconclusive"},
     "trainer": {"refuted", "inconclusive"},
     "parallel": {"supported", "inconclusive"},
+    "segmentation": {"supported"},
+    "ratings": {"refuted", "inconclusive"},
+    "attribution": {"supported"},
+    "grid_world": {"supported"},
 }
 MODULES = {file.stem for file in FOLDER.glob("*.py")}
 

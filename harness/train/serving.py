@@ -138,7 +138,8 @@ class Predictor:
         outputs: torch.Tensor = self._network(inputs)
         if isinstance(self._task, Supervised):
             return outputs if self.form.kind == "numbers" else outputs.softmax(dim=-1)
-        return self._as_data(outputs) if "samples" in self._task.gives else outputs
+        of_data = "samples" in self._task.gives or getattr(self._task, "restores", False)
+        return self._as_data(outputs) if of_data else outputs
 
     def _as_data(self, examples: torch.Tensor) -> torch.Tensor:
         found = examples.reshape(len(examples), *self.form.shape) / self._scale + self._mean

@@ -23,11 +23,15 @@ stages:
 arms:
   restored: {task: {name: reconstruction, code: 8}}
   variational: {task: {name: reconstruction, code: 8, beta: 1.0}}
+  contracted: {task: {name: contractive_autoencoder, code: 8}, model.activation: sigmoid}
+  boltzmann: {task: boltzmann_machine, model.activation: sigmoid}
+  vae-by-class: {task: {name: conditional_vae, latent: 8}}
   gan: {task: {name: adversarial, noise: 8}, keep: last}
   gan-by-class: {task: {name: adversarial, noise: 8, conditional: true}, keep: last}
   diffusion: {task: {name: diffusion, levels: 50, sampling_steps: 5}, epochs: 20}
   eight-bits: {task: quantized_classification}
   cut: {task: {name: pruned_classification, share: 0.8}, uses: {dense: whole}}
+  thin: {task: {name: structured_pruned_classification, share: 0.25}, uses: {dense: whole}}
   two-tasks: {task: multitask}
 seeds: 5
 claims:
@@ -38,7 +42,10 @@ claims:
     contrast: [{arm: cut}, {arm: eight-bits}]
     within: 0.5
 """
-GENERATORS = {"gan": (8,), "gan-by-class": (18,), "diffusion": (1, 8, 8)}
+GENERATORS = {
+    "gan": (8,), "gan-by-class": (18,), "vae-by-class": (18,), "diffusion": (1, 8, 8),
+}  # fmt: skip
+RESTORING = ["restored", "variational", "contracted", "boltzmann"]
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +72,11 @@ def logged(tmp_path_factory):
 
 
 def test_every_arm_has_one(logged):
-    assert set(logged[0]) == {"baseline", "restored", "variational", *GENERATORS,
-                              "eight-bits", "cut", "two-tasks"}  # fmt: skip
+    assert set(logged[0]) == {"baseline", *RESTORING, *GENERATORS,
+                              "eight-bits", "cut", "thin", "two-tasks"}  # fmt: skip
 
 
-@pytest.mark.parametrize("arm", ["baseline", "eight-bits", "cut", "two-tasks"])
+@pytest.mark.parametrize("arm", ["baseline", "eight-bits", "cut", "thin", "two-tasks"])
 def test_classes_are_told_as_recorded(logged, arm):
     (model, metrics), test = logged[0][arm], logged[1].test
     shares = model.predict(test.inputs)
@@ -78,7 +85,7 @@ def test_classes_are_told_as_recorded(logged, arm):
     assert loss == pytest.approx(metrics["test/loss"], rel=1e-4)
 
 
-@pytest.mark.parametrize("arm", ["restored", "variational"])
+@pytest.mark.parametrize("arm", RESTORING)
 def test_inputs_are_restored_as_recorded(logged, arm):
     (model, metrics), data = logged[0][arm], logged[1]
     restored = model.predict(data.test.inputs)
@@ -93,7 +100,7 @@ def test_examples_are_made_of_noise(logged, arm):
     (model, metrics), data = logged[0][arm], logged[1]
     noise = np.random.default_rng(3).standard_normal((len(data.test.inputs), *GENERATORS[arm]),
                                                      dtype=np.float32)  # fmt: skip
-    if arm == "gan-by-class":
+    if arm.endswith("-by-class"):
         noise[:, 8:] = np.eye(10)[data.test.targets]
     made = model.predict(noise)
     assert made.shape == data.test.inputs.shape
