@@ -16,7 +16,6 @@ from harness.formatting import (
     capitalized,
     estimate,
     listed,
-    listed_some,
     number,
     p_text,
     plural,
@@ -188,6 +187,10 @@ def weight(verdict: Verdict) -> float:
     return abs(effect - (verdict.neutral or 0.0)) / (high - low)
 
 
+_MOST_NAMED = 3
+"""Test sets that a sentence names."""
+
+
 def best_in_words(evidence: Evidence) -> str:
     """Name the best arm and its test result, beside the simple baseline's, in a sentence.
 
@@ -195,8 +198,9 @@ def best_in_words(evidence: Evidence) -> str:
     """
     metric = evidence.primary_metric
     if len(evidence.compared) > 1:
-        labels = listed_some([group.label for group in evidence.compared])
-        return f"Its arms are tested on different data and compared within each: {labels}."
+        labels = [group.label for group in evidence.compared]
+        said = listed(labels) if len(labels) <= _MOST_NAMED else f"{len(labels)} test sets"
+        return f"Its arms are tested on different data and compared within each: {said}."
     values, best = evidence.values_by_arm(metric), evidence.best_arm
     if best is None or best not in values:
         return ""
