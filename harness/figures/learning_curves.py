@@ -43,9 +43,7 @@ def learning_curves(
     assigned = evidence.confirmation["arm"].value_counts()
 
     def line(member: Member) -> Callable[[], Line] | None:
-        table = evidence.once(
-            ("curves", member.arm, metric), lambda: _table(evidence, member.arm, metric)
-        )
+        table = curve_table(evidence, member.arm, metric)
         return None if table is None or table.empty else partial(drawn, member, table)
 
     def drawn(member: Member, table: pd.DataFrame) -> Line:
@@ -78,12 +76,17 @@ def learning_curves(
     )
 
 
-def _table(evidence: Evidence, arm: str, metric: str) -> pd.DataFrame | None:
+def curve_table(evidence: Evidence, arm: str, metric: str) -> pd.DataFrame | None:
     """Return a metric of an arm by seed and epoch, of the epochs that all seeds have."""
     rows = evidence.finished_curves.get(arm)
     if rows is None:
         return None
-    return rows.pivot_table(index="seed", columns="epoch", values=metric).dropna(axis="columns")
+
+    def made() -> pd.DataFrame:
+        table = rows.pivot_table(index="seed", columns="epoch", values=metric)
+        return table.dropna(axis="columns")
+
+    return evidence.once(("curves", arm, metric), made)
 
 
 def _band(table: pd.DataFrame, name: str) -> Band:

@@ -112,7 +112,8 @@ def sentence(row: Verdict | Part, known: Known) -> str:
 
 def certainty(row: Verdict, known: Known) -> str:
     """Say how sure it is: the interval, its confidence, the seeds, and what it allows for."""
-    count = plural(row.seeds, row.unit) if row.seeds else ""
+    unit = "timing block" if row.unit == "block" else row.unit
+    count = plural(row.seeds, unit) if row.seeds else ""
     if row.effect is None or row.ci_low is None or row.ci_high is None:
         return capitalized(count)
     factor, unit = _factor(row, known)
