@@ -80,7 +80,8 @@ def _seeds(view: ProfileView) -> dict[str, Any]:
     """Return the trial of each arm and seed, and where it stands, as seen from the page."""
     if not view.arm_values or len(view.evidence.confirmation) > _MOST_TRIALS:
         return {}
-    rows, found = view.evidence.confirmation, {}
+    rows = view.evidence.confirmation
+    found: dict[str, dict[str, list[str]]] = {}
     for arm, seed, trial in zip(rows["arm"], rows["seed"], rows["trial_id"], strict=True):
         place = view.trials.addresses.get(trial, "")
         found.setdefault(str(arm), {})[str(int(seed))] = [str(trial)[:12], place]
