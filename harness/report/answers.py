@@ -188,7 +188,10 @@ def _plain(row: Verdict | Part, known: Known) -> str:
     if not _METRIC.fullmatch(name) or not _is_value(rest):
         return f"{measured(row.measures)}: {shown}."
     if known(name).binary:
-        return f"{capitalized(_seeds_that(known(name)))}: {shown} of the seeds of {rest}."
+        clause = _clause(known(name))
+        if clause:
+            return f"{capitalized(clause)} on {shown} of the seeds of {rest}."
+        return f"Of the seeds of {rest}, {shown} are {metric_name(known(name))}."
     said = metric_name(known(name))
     if _is_long(said):
         return f"For {rest}, the {said} is {shown}."
@@ -254,11 +257,14 @@ def _difference(row: Verdict | Part, metric: Metric, pair: re.Match[str]) -> str
 def _more_seeds(row: Verdict | Part, metric: Metric, pair: re.Match[str]) -> str:
     """Say a difference of what is 0 or 1 for each seed."""
     assert row.effect is not None
-    size = _shown(row, 100.0)[0].lstrip("−")
+    size, clause = _shown(row, 100.0)[0].lstrip("−"), _clause(metric)
     at = f" ({pair[4]})" if pair[4] else ""
-    more = "more" if row.effect > 0 else "fewer"
-    text = f"{capitalized(_seeds_that(metric))}: {size} percentage points {more} of {pair[1]} than"
-    text = f"{text} of {pair[3]}{at}"
+    amount = f"{size} percentage points {'more' if row.effect > 0 else 'fewer'}"
+    if clause:
+        text = f"{capitalized(clause)} on {amount} seeds of {pair[1]} than of {pair[3]}{at}"
+    else:
+        name = capitalized(metric_name(metric))
+        text = f"{name} are {amount} with {pair[1]} than with {pair[3]}{at}"
     if not _excludes(row, 0.0):
         return f"{text}; they may be equal."
     if metric.goal is None:
@@ -266,13 +272,12 @@ def _more_seeds(row: Verdict | Part, metric: Metric, pair: re.Match[str]) -> str
     return f"{text}, which is {'better' if row.effect * metric.sign > 0 else 'worse'}."
 
 
-def _seeds_that(metric: Metric) -> str:
-    """Name the seeds for which a metric is 1, such as "trainings that diverged"."""
+def _clause(metric: Metric) -> str:
+    """Say what holds on the seeds for which a metric is 1; empty where its name says it."""
     part = metric.name.partition(".")[0]
     if not metric.meaning.startswith("whether "):
-        return metric_name(metric)
-    said = metric.meaning.removeprefix("whether ").replace("of the split", f"of the {part} split")
-    return f"seeds on which {said}"
+        return ""
+    return metric.meaning.removeprefix("whether ").replace("of the split", f"of the {part} split")
 
 
 def _excludes(row: Verdict | Part, neutral: float) -> bool:

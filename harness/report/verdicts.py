@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.evidence import Evidence
-from harness.figures._labels import metric_name
+from harness.figures._labels import measure_in_words, metric_name
 from harness.formatting import (
     ABSENT,
     capitalized,
@@ -22,22 +21,18 @@ from harness.formatting import (
     with_interval,
     with_minus,
 )
-from harness.judged import OVER_DATA_SETS, Part, Verdict
+from harness.judged import Part, Verdict
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.stats.paired import PairedT
 
-_METRIC = re.compile(r"\b[a-z]+\.[\w.]+$")
 ORDER = ("supported", "refuted", "inconclusive", "incomplete")
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplete": "…"}
 
 
 def measured(measures: str) -> str:
     """Put a measure in words: its metric by name, then what is compared."""
-    quantity, colon, rest = measures.partition(": ")
-    metric, over, factor = quantity.partition(OVER_DATA_SETS)
-    named = _METRIC.sub(lambda match: metric_name(match.group()), metric)
-    return capitalized(named) + over + factor + colon + rest
+    return capitalized(measure_in_words(measures))
 
 
 def tests(row: Verdict) -> Sequence[Verdict | Part]:

@@ -105,22 +105,26 @@ def part(measures, effect, low, high, **more):
         ),
         (
             "test.solved: relu − tanh", (-0.28, -0.5, -0.1),
-            "Seeds on which every example of the test split is right: 28 percentage points fewer of"
-            " relu than of tanh, which is worse.",
+            "Every example of the test split is right on 28 percentage points fewer seeds of relu"
+            " than of tanh, which is worse.",
         ),
         (
             "test.solved: relu − tanh", (0.03, -0.1, 0.2),
-            "Seeds on which every example of the test split is right: 3 percentage points more of"
-            " relu than of tanh; they may be equal.",
+            "Every example of the test split is right on 3 percentage points more seeds of relu"
+            " than of tanh; they may be equal.",
         ),
         (
             "test.solved: or", (1.0, 0.9, 1.0),
-            "Seeds on which every example of the test split is right: 100.0 % of the seeds of or.",
+            "Every example of the test split is right on 100.0 % of the seeds of or.",
         ),
         (
             "outcome.diverged: hot − cold", (0.5, 0.3, 0.7),
-            "Trainings that diverged: 50 percentage points more of hot than of cold, which is"
-            " worse.",
+            "Trainings that diverged are 50 percentage points more with hot than with cold, which"
+            " is worse.",
+        ),
+        (
+            "outcome.diverged: hot", (0.5, 0.3, 0.7),
+            "Of the seeds of hot, 50 % are trainings that diverged.",
         ),
         (
             "test.accuracy: a − b", (0.1, None, None),
