@@ -68,11 +68,15 @@ def _curves(view: ProfileView) -> dict[str, Any]:
     few = np.unique(np.linspace(0, len(epochs) - 1, _MOST_POINTS).round().astype(int))
     shown = epochs[few].tolist()
     known = evidence.plan.metric(metric)
-    best = sorted(means, key=lambda arm: -known.sign * means[arm].iloc[-1]) if known.goal else means
+    best = (
+        sorted(means, key=lambda arm: -known.sign * means[arm].iloc[-1])
+        if known.goal
+        else list(means)
+    )
     return {
         "metric": axis_label(known),
         "epochs": shown,
-        "arms": {a: [_short(means[a].get(e)) for e in shown] for a in list(best)[:_MOST_ARMS]},
+        "arms": {a: [_short(means[a].get(e)) for e in shown] for a in best[:_MOST_ARMS]},
     }
 
 
