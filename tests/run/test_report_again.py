@@ -113,10 +113,13 @@ def test_other_records_draw_it_again(draw):
 
 
 def test_a_page_that_lacks_something_is_drawn_again(draw, monkeypatch):
-    from harness.run import reports
+    def fail(*_):
+        raise KeyError("level.c")
 
-    monkeypatch.setattr(reports, "left_out", lambda judged: ["a picture could not be drawn"])
-    results = open_results(Path("clone"))
-    for _ in range(2):
-        assert build_reports(results, ["drawn"], Path("reports")).folders
-    assert json.loads(Path("reports", pages.NOTES).read_text()) == {}
+    with monkeypatch.context() as patch:
+        patch.setattr(Curves, "blocks", fail)
+        made = build_reports(open_results(Path("clone")), ["drawn"], Path("reports"))
+        assert "could not be drawn" in str(made.faults[0])
+        assert json.loads(Path("reports", pages.NOTES).read_text()) == {}
+    assert draw()
+    assert not draw()
