@@ -9,6 +9,7 @@ import pytest
 
 from harness.publish import write_file
 from harness.report import build_page
+from harness.report.panels.curves import Curves
 from harness.run import pages
 from harness.run.conductor import RunOptions, run_study
 from harness.run.reports import build_reports
