@@ -102,12 +102,17 @@ def sentence(row: Verdict | Part, known: Known) -> str:
         text = _more_seeds(row, known(name), pair)
     else:
         text = _difference(row, known(name), pair)
-    if row.unit == "data set":
-        text = f"On average over the data sets, {_going_on(text)}"
-    elif average:
-        text = f"In the {average} over seeds, {_going_on(text)}"
+    arm = pair[1] if pair else crossing[2] if crossing else ""
     parts = row.parts if isinstance(row, Verdict) else []
-    return f"Of its {len(parts)} parts this one decides: {_going_on(text)}" if parts else text
+    before = [f"Of its {len(parts)} parts this one decides: "] if parts else []
+    if row.unit == "data set":
+        before.append("On average over the data sets, ")
+    elif average and _METRIC.fullmatch(name):
+        before.append(f"In the {average} over seeds, ")
+    for start in reversed(before):  # what goes on begins with a small letter, but for a name
+        begins = text if arm and text.startswith(arm) else text[:1].lower() + text[1:]
+        text = start + begins
+    return text
 
 
 def certainty(row: Verdict, known: Known) -> str:
@@ -132,11 +137,6 @@ def _is_value(rest: str) -> bool:
     """Tell whether the values of some arms were taken as they are."""
     other = any(kind.fullmatch(rest) for kind in (_TREND, _CROSSING, _LAW))
     return not other and bool(_SINGLE.fullmatch(rest))
-
-
-def _going_on(text: str) -> str:
-    """Return a sentence as it stands after the beginning of one."""
-    return re.sub("^(The|In|On|For|With) ", lambda found: found[0].lower(), text)
 
 
 def _quantity(row: Verdict | Part) -> tuple[str, str, str]:

@@ -136,6 +136,16 @@ def test_a_number_in_words(measures, numbers, expected):
     assert sentence(part(measures, *numbers), known) == expected
 
 
+def test_a_sentence_goes_on_after_what_comes_first():
+    row = part("test.accuracy over data sets (data): ReLU − tanh", 0.1, 0.05, 0.15)
+    assert sentence(row, known) == (
+        "On average over the data sets, ReLU is 10.0 percentage points better than tanh in test"
+        " accuracy."
+    )
+    row = part("median over seeds of test.solved: a − b", 0.5, 0.3, 0.7)
+    assert sentence(row, known).startswith("In the median over seeds, every example of the test")
+
+
 def test_nothing_is_said_of_a_number_that_is_not_there():
     row = replace(part("test.accuracy: a − b", None, None, None), missing="a has no trial")
     assert sentence(row, metric_of) == "A has no trial."
