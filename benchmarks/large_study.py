@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ lines = open("/proc/self/status").read().splitlines()
 print(next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")))
 sys.exit(status)
 """
-COMMANDS = ("run again", "plan", "report")
+COMMANDS = ("run again", "plan", "report", "report again")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def rows(quick: bool) -> list[Row]:
     repeats, sizes = (1, SIZES[:3]) if quick else (3, SIZES)
     found = [measure(size, repeats) for size in sizes]
     last = found[-1]
-    targets = {"run again": "≤ 3 s", "plan": "≤ 0.5 s", "report": "≤ 20 s"}
+    targets = dict(zip(COMMANDS, ("≤ 3 s", "≤ 0.5 s", "≤ 20 s", "–"), strict=True))
     return [
         Row(
             f"a finished study of {last.trials:,} trials: {name}",
@@ -103,10 +104,13 @@ def measure(size: Size, repeats: int) -> Measured:
             "run again": run_again,
             "plan": ("plan", str(file), "--results", str(results), "--json"),
             "report": ("report", *at),
+            "report again": ("report", *at),  # nothing differs, so that no page is drawn
         }
         times: dict[str, list[Ran]] = {way: [] for way in ways}
         for _ in range(repeats):
             for way, arguments in ways.items():
+                if way == "report":
+                    shutil.rmtree(folder / "reports")
                 times[way].append(python("-c", _MEASURED, *arguments))
         reused = json.loads(times["run again"][-1].output.splitlines()[0])["trials"]["reused"]
         if reused != count:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,8 @@ from harness.trial import (
     State,
     cost_of,
 )
+
+Made = TypeVar("Made")
 
 
 class RecordSource(Protocol):
@@ -205,6 +207,25 @@ class Evidence:
             f" Some seeds diverged: {arms}. Means of these arms are of the other seeds alone, so"
             " they flatter."
         )
+
+    @cached_property
+    def finished_curves(self) -> dict[str, pd.DataFrame]:
+        """The rows of `curves` whose trials trained to the end, by arm."""
+        rows = self.confirmation
+        ended = rows.loc[rows["state"] == State.COMPLETE.value, ["arm", "seed"]].drop_duplicates()
+        curves = self.curves.merge(ended, on=["arm", "seed"])
+        return {str(arm): mine for arm, mine in curves.groupby("arm")}
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what `make` gives, which is made once for this evidence and key."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: Made = self._made[key]
+        return found
 
     def values_by_arm(self, metric: str) -> dict[str, NDArray[np.float64]]:
         """Return a metric's values on the confirmation seeds of every arm that has any."""

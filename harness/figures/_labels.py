@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.formatting import capitalized
+from harness.judged import OVER_DATA_SETS
 from harness.metrics import Metric, metric_of
 from harness.study.timing import timed_metric
 
 _PARTS = {"test": "test", "validation": "validation", "train": "training"}
+_METRIC = re.compile(r"\b[a-z]+\.[\w.]+$")
 _SHORT = 30
 """Letters of a label that fit beside an axis."""
 
@@ -19,6 +23,14 @@ def metric_name(metric: str | Metric) -> str:
     if part in _PARTS:
         return f"{_PARTS[part]} {name}"
     return known.meaning or name or known.name
+
+
+def measure_in_words(measures: str) -> str:
+    """Put a measure in words: its metric by name, then what is compared."""
+    quantity, colon, rest = measures.partition(": ")
+    metric, over, factor = quantity.partition(OVER_DATA_SETS)
+    named = _METRIC.sub(lambda match: metric_name(match.group()), metric)
+    return named + over + factor + colon + rest
 
 
 def metric_unit(metric: str | Metric) -> str:

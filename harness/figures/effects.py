@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from harness.evidence import Evidence
-from harness.figures._labels import metric_name
+from harness.figures._labels import measure_in_words
 from harness.figures._style import (
     FAINT,
     INK,
@@ -29,6 +29,8 @@ from harness.study import Study
 WIDTH = 6.4
 _STRIP, _TICKS, _LINE, _TITLE, _GAP = 0.2, 0.2, 0.145, 0.16, 0.14
 _WORDS, _INDENT = 1.95, 0.14
+_MOST_LETTERS = 22
+"""Of an effect with its interval that fit in one line."""
 Row = Verdict | Part
 
 
@@ -95,8 +97,8 @@ def _draw(rows: Sequence[tuple[Row, str, str, str]]) -> Drawing:
 
 def _texts(row: Row, whole: Verdict) -> tuple[str, str, str]:
     """Return title, measure, and the verdict of a claim of several parts, with its first part."""
-    name, _, rest = row.measures.partition(": ")
-    measured = wrapped(with_minus(f"{metric_name(name)}: {rest}, claimed {row.expected}"), 96)
+    said = f"{measure_in_words(row.measures)}, claimed {row.expected}"
+    measured = wrapped(with_minus(said), 96)
     if row is whole:
         return wrapped(whole.says, 76), measured, ""
     first = row is whole.parts[0]
@@ -180,5 +182,6 @@ def _draw_words(figure: Drawing, row: Row, y: float) -> None:
         return
     mean, low, high = estimate(row.effect, row.ci_low, row.ci_high)
     gap = 0.012 / float(figure.get_size_inches()[1])
-    figure.text(x, y + gap, f"{mean}  [{low}, {high}]", va="bottom", fontsize=8)
+    line = "\n" if len(f"{mean}{low}{high}") > _MOST_LETTERS else "  "
+    figure.text(x, y + gap, f"{mean}{line}[{low}, {high}]", va="bottom", fontsize=8)
     figure.text(x, y - gap, row.verdict, va="top", fontsize=8, weight="bold", color=colour)

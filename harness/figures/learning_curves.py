@@ -17,7 +17,7 @@ from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized
 from harness.judged import Verdict
 from harness.seeding import stream
-from harness.stats.intervals import bootstrap_band
+from harness.stats.intervals import Band, bootstrap_band
 
 
 class LearningCurves(Figure):
@@ -40,22 +40,16 @@ def learning_curves(
     curves = evidence.curves
     if metric not in curves or curves.empty:
         return None
-    complete = evidence.confirmation.query("state == 'complete'")
-    finished = set(zip(complete["arm"], complete["seed"], strict=True))
-    mine = [key in finished for key in zip(curves["arm"], curves["seed"], strict=True)]
-    tables = {
-        arm: rows.pivot_table(index="seed", columns="epoch", values=metric).dropna(axis="columns")
-        for arm, rows in curves[mine].groupby("arm")
-    }
     assigned = evidence.confirmation["arm"].value_counts()
 
     def line(member: Member) -> Callable[[], Line] | None:
-        table = tables.get(member.arm)
+        table = curve_table(evidence, member.arm, metric)
         return None if table is None or table.empty else partial(drawn, member, table)
 
     def drawn(member: Member, table: pd.DataFrame) -> Line:
-        generator = np.random.default_rng(stream(0, f"band:{member.arm}:{metric}"))
-        band = bootstrap_band(table.to_numpy(), generator, resamples=1_999)
+        band = evidence.once(
+            ("band", member.arm, metric), lambda: _band(table, f"{member.arm}:{metric}")
+        )
         planned = max(evidence.plan.study.first_seeds, assigned[member.arm])
         short = "" if len(table) == planned else f" ({len(table)}/{planned})"
         epochs = table.columns.to_numpy(dtype=float)
@@ -80,3 +74,21 @@ def learning_curves(
         columns=columns(len(panels)),
         data=numbers_of(facets, frame),
     )
+
+
+def curve_table(evidence: Evidence, arm: str, metric: str) -> pd.DataFrame | None:
+    """Return a metric of an arm by seed and epoch, of the epochs that all seeds have."""
+    rows = evidence.finished_curves.get(arm)
+    if rows is None:
+        return None
+
+    def made() -> pd.DataFrame:
+        table = rows.pivot_table(index="seed", columns="epoch", values=metric)
+        return table.dropna(axis="columns")
+
+    return evidence.once(("curves", arm, metric), made)
+
+
+def _band(table: pd.DataFrame, name: str) -> Band:
+    generator = np.random.default_rng(stream(0, f"band:{name}"))
+    return bootstrap_band(table.to_numpy(), generator, resamples=1_999)

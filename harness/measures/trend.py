@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from harness.stats.fits import Law
     from harness.study.contrasts import Comparison
 
-_WORDS = {
+WORDS = {
     "linear": "slope",
     "doubling": "change per doubling",
     "log": "log-slope",
     "power": "exponent",
 }
+"""What a trend is called, by its scale."""
 _LAWS: dict[str, Law] = {
     "linear": "linear", "doubling": "linear", "log": "exponential", "power": "power",
 }  # fmt: skip
@@ -71,7 +72,7 @@ class Trend(Axis):
 
     def words(self, arms: Comparison) -> str:
         """Say which slope, of what, over which levels."""
-        kind = _WORDS[self.scale]
+        kind = WORDS[self.scale]
         if self.points is not None:
             places = ", ".join(f"{place:g}" for place in sorted(self.points))
             return f"{kind} over {places}{where_in_words(arms)}"

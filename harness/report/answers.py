@@ -13,6 +13,7 @@ from harness.figures._labels import metric_name
 from harness.figures.common_axis import on_one_axis
 from harness.formatting import capitalized, estimate, plural
 from harness.judged import OVER_DATA_SETS, Part, Verdict
+from harness.measures.trend import WORDS as TRENDS
 from harness.metrics import Metric
 from harness.report.effect_drawing import common_strip
 from harness.report.verdicts import ORDER, level, measured, reason, weight
@@ -20,6 +21,15 @@ from harness.report.verdicts import ORDER, level, measured, reason, weight
 _METRIC = re.compile(r"[a-z]+\.[\w.]+")
 _PAIR = re.compile(r"([^−÷()]+) ([−÷]) ([^−÷()]+?)(?: \(([^()]*)\))?")
 _SINGLE = re.compile(r"[^−÷()]+(?: \([^()]*\))?")
+_TREND = re.compile(
+    rf"({'|'.join(TRENDS.values())})(?: of ([^−÷()]+ − [^−÷()]+?))?"
+    r" over ([^()]+?)(?: \(([^()]*)\))?"
+)
+_CROSSING = re.compile(r"([^()]+) at which ([^()]+) overtakes ([^()]+?)(?: \(([^()]*)\))?")
+_LAW = re.compile(r"measured / predicted .*")
+_LONG_NAME = 6
+"""Words of a metric's name that no sentence holds together with "of"."""
+_OVER_SEEDS = re.compile(r"(.+) over seeds of ([a-z]+\.[\w.]+)")
 _OF_ONE = "0 to 1"
 _MOST_TOLD = 2
 Known = Callable[[str], Metric]
@@ -76,23 +86,39 @@ def sentence(row: Verdict | Part, known: Known) -> str:
     """
     if row.effect is None:
         return _without_number(row)
-    name, rest = _quantity(row)
-    pair = _PAIR.fullmatch(rest)
-    if not _METRIC.fullmatch(name) or pair is None:
+    average, name, rest = _quantity(row)
+    pair, trend, crossing = _pair(rest), _TREND.fullmatch(rest), _CROSSING.fullmatch(rest)
+    if not _METRIC.fullmatch(name):
+        text = _plain(row, known)
+    elif trend is not None:
+        text = _trend(row, known(name), trend)
+    elif crossing is not None:
+        text = _crossing(row, known(name), crossing)
+    elif pair is None:
         text = _plain(row, known)
     elif pair[2] == "÷":
         text = _ratio(row, name, pair)
+    elif known(name).binary:
+        text = _more_seeds(row, known(name), pair)
     else:
         text = _difference(row, known(name), pair)
-    if row.unit == "data set":
-        text = f"On average over the data sets, {re.sub('^The ', 'the ', text)}"
+    arm = pair[1] if pair else crossing[2] if crossing else ""
     parts = row.parts if isinstance(row, Verdict) else []
-    return f"Of its {len(parts)} parts this one decides: {text}" if parts else text
+    before = [f"Of its {len(parts)} parts this one decides: "] if parts else []
+    if row.unit == "data set":
+        before.append("On average over the data sets, ")
+    elif average and _METRIC.fullmatch(name):
+        before.append(f"In the {average} over seeds, ")
+    for start in reversed(before):  # what goes on begins with a small letter, but for a name
+        begins = text if arm and text.startswith(arm) else text[:1].lower() + text[1:]
+        text = start + begins
+    return text
 
 
 def certainty(row: Verdict, known: Known) -> str:
     """Say how sure it is: the interval, its confidence, the seeds, and what it allows for."""
-    count = plural(row.seeds, row.unit) if row.seeds else ""
+    unit = "timing block" if row.unit == "block" else row.unit
+    count = plural(row.seeds, unit) if row.seeds else ""
     if row.effect is None or row.ci_low is None or row.ci_high is None:
         return capitalized(count)
     factor, unit = _factor(row, known)
@@ -102,10 +128,23 @@ def certainty(row: Verdict, known: Known) -> str:
     return f"{what}, over {count}{allowed}" if count else what
 
 
-def _quantity(row: Verdict | Part) -> tuple[str, str]:
-    """Return the metric that was measured, and what was compared."""
+def _pair(rest: str) -> re.Match[str] | None:
+    """Find the two arms, or groups of arms, whose difference or ratio was taken, if it was."""
+    return None if _TREND.fullmatch(rest) or _LAW.fullmatch(rest) else _PAIR.fullmatch(rest)
+
+
+def _is_value(rest: str) -> bool:
+    """Tell whether the values of some arms were taken as they are."""
+    other = any(kind.fullmatch(rest) for kind in (_TREND, _CROSSING, _LAW))
+    return not other and bool(_SINGLE.fullmatch(rest))
+
+
+def _quantity(row: Verdict | Part) -> tuple[str, str, str]:
+    """Return an average other than the mean, the metric, and what was compared."""
     name, _, rest = row.measures.partition(": ")
-    return name.partition(OVER_DATA_SETS)[0], rest
+    name = name.partition(OVER_DATA_SETS)[0]
+    found = _OVER_SEEDS.fullmatch(name)
+    return (found[1], found[2], rest) if found else ("", name, rest)
 
 
 def _without_number(row: Verdict | Part) -> str:
@@ -116,15 +155,24 @@ def _without_number(row: Verdict | Part) -> str:
 
 def _factor(row: Verdict | Part, known: Known) -> tuple[float, str]:
     """Return by what a number is multiplied for reading, and its unit."""
-    name, rest = _quantity(row)
-    pair = _PAIR.fullmatch(rest)
+    _, name, rest = _quantity(row)
+    pair, trend = _pair(rest), _TREND.fullmatch(rest)
     if not _METRIC.fullmatch(name) or (pair and pair[2] == "÷"):
         return 1.0, ""
-    unit = known(name).unit
-    if unit.partition(" ")[0] == "share" or unit == _OF_ONE:
-        single = _SINGLE.fullmatch(rest)
-        return (100.0, "percentage points" if pair else "%") if pair or single else (1.0, "")
-    return 1.0, unit
+    if trend and trend[1] not in (TRENDS["linear"], TRENDS["doubling"]):
+        return 1.0, ""
+    if _CROSSING.fullmatch(rest) or _LAW.fullmatch(rest):
+        return 1.0, ""
+    metric = known(name)
+    if _is_share(metric):
+        found = "percentage points" if pair or trend else "%" if _is_value(rest) else ""
+        return (100.0, found) if found else (1.0, "")
+    return 1.0, metric.unit
+
+
+def _is_share(metric: Metric) -> bool:
+    told = metric.unit or metric.meaning
+    return told.partition(" ")[0] == "share" or metric.unit == _OF_ONE or metric.binary
 
 
 def _shown(row: Verdict | Part, factor: float) -> tuple[str, str, str]:
@@ -134,12 +182,46 @@ def _shown(row: Verdict | Part, factor: float) -> tuple[str, str, str]:
 
 def _plain(row: Verdict | Part, known: Known) -> str:
     """Say a value, or any other measure by its name."""
-    name, rest = _quantity(row)
+    _, name, rest = _quantity(row)
     factor, unit = _factor(row, known)
     shown = f"{_shown(row, factor)[0]} {unit}".strip()
-    if _METRIC.fullmatch(name) and _SINGLE.fullmatch(rest):
-        return f"The {metric_name(name)} of {rest} is {shown}."
-    return f"{measured(row.measures)}: {shown}."
+    if not _METRIC.fullmatch(name) or not _is_value(rest):
+        return f"{measured(row.measures)}: {shown}."
+    if known(name).binary:
+        clause = _clause(known(name))
+        if clause:
+            return f"{capitalized(clause)} on {shown} of the seeds of {rest}."
+        return f"Of the seeds of {rest}, {shown} are {metric_name(known(name))}."
+    said = metric_name(known(name))
+    if _is_long(said):
+        return f"For {rest}, the {said} is {shown}."
+    return f"The {said} of {rest} is {shown}."
+
+
+def _is_long(name: str) -> bool:
+    return len(name.split()) >= _LONG_NAME
+
+
+def _trend(row: Verdict | Part, metric: Metric, trend: re.Match[str]) -> str:
+    kind, pair, over, at = trend.groups()
+    if kind not in (TRENDS["linear"], TRENDS["doubling"]):
+        return f"{measured(row.measures)}: {_shown(row, 1.0)[0]}."
+    assert row.effect is not None
+    factor, unit = _factor(row, lambda _: metric)
+    amount = f"{_shown(row, factor)[0].lstrip('−')} {unit}".strip()
+    step = "doubling" if kind == TRENDS["doubling"] else "unit"
+    along = f"{step} over {over}" if over[:1].isdigit() else f"{step} of {over}"
+    what = f"the difference {pair} in {metric_name(metric)}" if pair else metric_name(metric)
+    way = "rises" if row.effect > 0 else "falls"
+    text = f"With each {along}, {what} {way} by {amount}{f' ({at})' if at else ''}"
+    return f"{text}." if _excludes(row, 0.0) else f"{text}; it may not change."
+
+
+def _crossing(row: Verdict | Part, metric: Metric, found: re.Match[str]) -> str:
+    over, one, other, at = found.groups()
+    place = _shown(row, 1.0)[0]
+    where = f"at {place}" if over[:1].isdigit() else f"at {over} {place}"
+    return f"{one} overtakes {other} in {metric_name(metric)} {where}{f' ({at})' if at else ''}."
 
 
 def _ratio(row: Verdict | Part, metric: str, pair: re.Match[str]) -> str:
@@ -167,7 +249,35 @@ def _difference(row: Verdict | Part, metric: Metric, pair: re.Match[str]) -> str
         if metric.goal is None
         else ", which is " + ("better" if row.effect * metric.sign > 0 else "worse")
     )
+    if _is_long(name):
+        return f"For {pair[1]}, the {name} is {amount} {way} than for {pair[3]}{at}{good}."
     return f"The {name} of {pair[1]} is {amount} {way} than that of {pair[3]}{at}{good}."
+
+
+def _more_seeds(row: Verdict | Part, metric: Metric, pair: re.Match[str]) -> str:
+    """Say a difference of what is 0 or 1 for each seed."""
+    assert row.effect is not None
+    size, clause = _shown(row, 100.0)[0].lstrip("−"), _clause(metric)
+    at = f" ({pair[4]})" if pair[4] else ""
+    amount = f"{size} percentage points {'more' if row.effect > 0 else 'fewer'}"
+    if clause:
+        text = f"{capitalized(clause)} on {amount} seeds of {pair[1]} than of {pair[3]}{at}"
+    else:
+        name = capitalized(metric_name(metric))
+        text = f"{name} are {amount} with {pair[1]} than with {pair[3]}{at}"
+    if not _excludes(row, 0.0):
+        return f"{text}; they may be equal."
+    if metric.goal is None:
+        return f"{text}."
+    return f"{text}, which is {'better' if row.effect * metric.sign > 0 else 'worse'}."
+
+
+def _clause(metric: Metric) -> str:
+    """Say what holds on the seeds for which a metric is 1; empty where its name says it."""
+    part = metric.name.partition(".")[0]
+    if not metric.meaning.startswith("whether "):
+        return ""
+    return metric.meaning.removeprefix("whether ").replace("of the split", f"of the {part} split")
 
 
 def _excludes(row: Verdict | Part, neutral: float) -> bool:

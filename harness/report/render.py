@@ -14,6 +14,7 @@ from markupsafe import Markup
 from harness.figures import Picture
 from harness.formatting import as_file_name
 from harness.report.blocks import Form
+from harness.report.charts import with_charts
 from harness.report.sources import known_sources
 from harness.report.svg import drawn_once, inline_svg, shared_styles
 from harness.report.verdicts import FILTERS, ORDER
@@ -38,7 +39,8 @@ def page(views: Sequence[ProfileView], lacking: Sequence[str] = (), place: int =
 
     `lacking` says which profiles could not be judged.
     """
-    return _whole_page("page.html", _context(views, lacking) | {"view": views[place]})
+    view = views[place]
+    return with_charts(_whole_page("page.html", _context(views, lacking) | {"view": view}), view)
 
 
 def markdown(views: Sequence[ProfileView], lacking: Sequence[str] = ()) -> str:

@@ -203,6 +203,10 @@ class Board:
         titles = {key: about["title"] for key, about in self.known.works.items() if key in works}
         return [(key, titles.get(key, "Other sources"), rows) for key, rows in works.items()]
 
+    def verdicts_of(self, rows: Sequence[tuple[str, str, Any]]) -> list[str]:
+        """Return the verdicts that any claim of some chapters has, in their order."""
+        return [word for word in words.ORDER if any(claims[word] for *_, claims in rows)]
+
     @property
     def sources(self) -> dict[str, list[str]]:
         """The sources by the work that they are a part of, in the order of their numbers."""

@@ -30,12 +30,7 @@ def origin(evidence: Evidence, published: bool) -> str:
     if execution.context.get("imported"):
         origin_ = imported_from(execution.context).partition(" experiment")[0].removeprefix("the ")
         return f"Runs trained elsewhere, imported from {origin_} on {day(execution.ended)}"
-    if not published:
-        return ""
-    code = execution.context.get("environment", {}).get("code", "not recorded")
-    return (
-        f"Published records: run on {day(execution.ended)} by version {code} of the training code"
-    )
+    return f"Published records: run on {day(execution.ended)}" if published else ""
 
 
 def imported_from(context: Mapping[str, Any]) -> str:

@@ -173,7 +173,7 @@ def _small(svg: str, prefix: str) -> str:
     names = {name: f"{prefix}{i}" for i, name in enumerate(_referenced(text))}
     text = _ID.sub(lambda m: f' id="{names[m.group(1)]}"' if m.group(1) in names else "", text)
     text = _REFERENCE.sub(lambda m: m.group(1) + names[m.group(2)], text)
-    return _without_empty_groups(re.sub(r">\s+<", "><", text).strip())
+    return _without_empty_groups(re.sub(r">\s+<", "><", text).replace("<g/>", "").strip())
 
 
 @lru_cache(maxsize=128)  # of each panel, once for its file and once for the page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,35 +9,30 @@ from typing import Any
 import numpy as np
 
 from harness.evidence import Evidence
-from harness.figures._labels import metric_name
+from harness.figures._labels import measure_in_words, metric_name
 from harness.formatting import (
     ABSENT,
     capitalized,
     estimate,
     listed,
-    listed_some,
     number,
     p_text,
     plural,
     with_interval,
     with_minus,
 )
-from harness.judged import OVER_DATA_SETS, Part, Verdict
+from harness.judged import Part, Verdict
 from harness.plan import SIMPLE_BASELINE
 from harness.stats.intervals import t_interval
 from harness.stats.paired import PairedT
 
-_METRIC = re.compile(r"\b[a-z]+\.[\w.]+$")
 ORDER = ("supported", "refuted", "inconclusive", "incomplete")
 SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "incomplete": "…"}
 
 
 def measured(measures: str) -> str:
     """Put a measure in words: its metric by name, then what is compared."""
-    quantity, colon, rest = measures.partition(": ")
-    metric, over, factor = quantity.partition(OVER_DATA_SETS)
-    named = _METRIC.sub(lambda match: metric_name(match.group()), metric)
-    return capitalized(named) + over + factor + colon + rest
+    return capitalized(measure_in_words(measures))
 
 
 def tests(row: Verdict) -> Sequence[Verdict | Part]:
@@ -188,6 +182,10 @@ def weight(verdict: Verdict) -> float:
     return abs(effect - (verdict.neutral or 0.0)) / (high - low)
 
 
+_MOST_NAMED = 3
+"""Test sets that a sentence names."""
+
+
 def best_in_words(evidence: Evidence) -> str:
     """Name the best arm and its test result, beside the simple baseline's, in a sentence.
 
@@ -195,8 +193,9 @@ def best_in_words(evidence: Evidence) -> str:
     """
     metric = evidence.primary_metric
     if len(evidence.compared) > 1:
-        labels = listed_some([group.label for group in evidence.compared])
-        return f"Its arms are tested on different data and compared within each: {labels}."
+        labels = [group.label for group in evidence.compared]
+        said = listed(labels) if len(labels) <= _MOST_NAMED else f"{len(labels)} test sets"
+        return f"Its arms are tested on different data and compared within each: {said}."
     values, best = evidence.values_by_arm(metric), evidence.best_arm
     if best is None or best not in values:
         return ""

@@ -4,12 +4,12 @@ Verdicts come first: whatever goes wrong while reports are drawn or written is t
 nothing else. A page is decided by the executions that it shows and their records, the study files
 of today, the published files and the code. It stands if all of them are as they were when it was
 written, and if nobody has touched its files since; then it is not made again. What judges and
-draws is imported only where something is made.
+draws is imported only where something is made. Where all has to be judged anyway,
+`harness.run.pages` says which reports need not be drawn.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +20,9 @@ from harness.formatting import why
 from harness.provenance import package_version
 from harness.publish import FOLDER
 from harness.run.outcome import Fault, RunResult
-from harness.store import CachedReport, Execution, Store, open_store
-from harness.study import InputError, files_of
+from harness.run.pages import STUDIES, Drawn, content, contents, drawn_from, study_files
+from harness.store import CachedReport, Store, open_store
+from harness.study import InputError
 from harness.study.bundled import SOURCES
 from harness.trial import digest
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from harness.report import ProfileResult
     from harness.run.results import Results
 
-STUDIES = Path("studies")  # where `harness.integrity` looks for a study file of today
 BOARD = ("index.html", "index.md")
 """The files of the scoreboard, which lie beside the folders of the reports."""
 
@@ -41,9 +41,9 @@ def made_from(store: Store, study: str | None = None) -> str:
     return digest(
         [
             package_version(),
-            _content(STUDIES / SOURCES),
-            [[e.id, e.status, e.ended, store.marks(e.id), _study_files(e)] for e in shown],
-            [[file.name, _content(file)] for file in published],
+            content(STUDIES / SOURCES),
+            [[e.id, e.status, e.ended, store.marks(e.id), study_files(e)] for e in shown],
+            [[file.name, content(file)] for file in published],
         ]
     )
 
@@ -53,7 +53,7 @@ def cached_report(store: Store, folder: Path, key: str) -> CachedReport | None:
     page = store.report_cache.find(_name(folder))
     if page is None or page.made_from != key:
         return None
-    same = all(_content(folder / name) == content for name, content in page.files.items())
+    same = all(content(folder / name) == mark for name, mark in page.files.items())
     return page if same else None
 
 
@@ -61,7 +61,7 @@ def edited_files(store: Store, folder: Path) -> list[str]:
     """Return the files of a report that are not as they were when it was written."""
     page = store.report_cache.find(_name(folder))
     files = page.files if page is not None else {}
-    return [name for name, content in files.items() if _content(folder / name) != content]
+    return [name for name, mark in files.items() if content(folder / name) != mark]
 
 
 def keep_page(
@@ -80,11 +80,8 @@ def keep_page(
         outcomes: what came of each profile that it shows, as plain data.
         files: that belong to it; all in the folder if not given.
     """
-    if files is None:
-        inside = sorted(file for file in folder.rglob("*") if file.is_file())
-        files = [file.relative_to(folder).as_posix() for file in inside]
-    contents = {name: _content(folder / name) for name in files}
-    store.report_cache.keep(_name(folder), CachedReport(key, contents, outcomes))
+    found = contents(folder) if files is None else {n: content(folder / n) for n in files}
+    store.report_cache.keep(_name(folder), CachedReport(key, found, outcomes))
 
 
 def check_writable(folder: Path, study: str = "") -> None:
@@ -163,7 +160,7 @@ def conclude(
 def build_reports(
     results: Results, studies: Sequence[str], reports: Path, *, published: bool = False
 ) -> Reports:
-    """Write the reports of these studies, and the scoreboard of all.
+    """Write the reports of these studies, unless they stand, and the scoreboard of all.
 
     Args:
         results: all that are at hand.
@@ -178,7 +175,9 @@ def build_reports(
     for study in studies:
         mine = [result for result in judged if result.study == study]
         if mine:
-            folder = _write_report(results, mine, reports / study, keys[study], faults, published)
+            folder = _write_report(
+                results, mine, reports / study, keys[study], faults, published=published
+            )
             folders |= {study: folder} if folder is not None else {}
     from harness.report import build_scoreboard
 
@@ -204,15 +203,23 @@ def _write_report(
     folder: Path,
     key: str,
     faults: list[Fault],
+    *,
     published: bool = False,
 ) -> Path | None:
-    """Write the report of a study, and add to the faults what could not be drawn or written."""
+    """Write the report of a study, and add to the faults what could not be drawn or written.
+
+    One that stands is left as it is. Published pages, which are small, are always written.
+    """
     from harness.report import build_page
 
-    study = judged[0].study
+    study, notes = judged[0].study, Drawn(folder.parent)
     try:
         lacking = [str(fault) for fault in results.faults_of({study})]
-        build_page(judged, folder, lacking, published=published)
+        origin = "" if published else drawn_from(results, judged, lacking)
+        if not notes.stands(study, origin):
+            build_page(judged, folder, lacking, published=published)
+            if not published:
+                notes.keep(study, "" if left_out(judged) else origin)
         faults += left_out(judged)
         if results.store is not None:
             says = [str(fault) for fault in faults if fault.study == study]
@@ -254,18 +261,3 @@ def refresh_scoreboard(results: Path, reports: Path) -> Sequence[Fault]:
 
 def _name(folder: Path) -> str:
     return str(folder.resolve())
-
-
-def _study_files(execution: Execution) -> list[str]:
-    """Digest the files that may be the study's file of today, and those that they extend."""
-    named = Path(str(execution.context.get("file", "")))
-    today = [named, STUDIES / f"{execution.study}.yaml"]
-    return [_content(file) for start in today for file in files_of(start)]
-
-
-def _content(file: Path) -> str:
-    """Digest a file; empty for one that is not there."""
-    if not file.is_file():
-        return ""
-    with open(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16]

@@ -3,6 +3,7 @@
 import io
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ from harness.figures._layout import NEUTRAL, lay_out
 from harness.figures._lines import Facet, Frame, Line, draw_facets, padded
 from harness.figures.arms import arms_compared
 from harness.figures.at_a_glance import at_a_glance
+from harness.figures.effects import WIDTH, _draw_row, _texts
 from harness.figures.inside import picture_of
 from harness.figures.interactions import interactions
 from harness.figures.quality_and_cost import quality_and_cost
 from harness.judge import judge
+from harness.judged import Part
 from harness.metrics import Metric, metric_of
 from harness.probes.embedding import Embedding
 from harness.probes.first_layer_filters import FirstLayerFilters
@@ -181,3 +184,26 @@ def test_letters_that_the_font_lacks_are_spelt_out_in_png_and_pdf_only():
         axes.set_title("annyeong")
         assert style.png_bytes([figure], 1) == spelt
     assert Image.open(io.BytesIO(spelt)).size == (320, 320)
+
+
+def effect_row(measures, effect, low, high):
+    part = Part(measures, "> 0.1", "supported", None, "", effect, low, high)
+    return replace(part, claimed=((0.1, math.inf),))
+
+
+def drawn_texts(row):
+    figure = style.new_figure(WIDTH, 1.0)
+    _draw_row(figure, row, _texts(row, SimpleNamespace(parts=[None])), 1.0)
+    return figure, {text.get_text(): text for text in figure.texts}
+
+
+def test_an_effect_says_which_average_was_taken_of_which_metric():
+    row = effect_row("median over seeds of test.loss: a − b", 5.0, 4.8, 5.1)
+    assert "median over seeds of test loss: a − b, claimed > 0.1" in drawn_texts(row)[1]
+
+
+def test_no_number_beside_an_effect_leaves_the_picture():
+    row = effect_row("test.loss: a", 6.7187e-05, 6.7187e-05, 6.7187e-05)
+    figure, texts = drawn_texts(row)
+    (shown,) = [text for said, text in texts.items() if "[" in said]
+    assert shown.get_window_extent(figure.canvas.get_renderer()).x1 <= figure.bbox.x1

@@ -6,8 +6,16 @@ from dataclasses import replace
 import pytest
 
 from harness.judged import Part
-from harness.metrics import metric_of
+from harness.metrics import Metric, metric_of
 from harness.report.answers import answers, certainty, sentence, told
+
+SOLVED = Metric(
+    "test.solved", "maximize", "0 or 1", "whether every example of the split is right", binary=True
+)
+
+
+def known(name):
+    return SOLVED if name == SOLVED.name else metric_of(name)
 
 
 def part(measures, effect, low, high, **more):
@@ -54,7 +62,69 @@ def part(measures, effect, low, high, **more):
         ),
         (
             "median over seeds of test.accuracy: a − b", (0.1, 0.05, 0.15),
-            "Median over seeds of test accuracy: a − b: 0.100.",
+            "In the median over seeds, a is 10.0 percentage points better than b in test accuracy.",
+        ),
+        (
+            "median over seeds of test.loss: a − b", (5.02, 4.1, 6.3),
+            "In the median over seeds, the test loss of a is 5.0 nats higher than that of b, which"
+            " is worse.",
+        ),
+        (
+            "test.accuracy: change per doubling over 144, 480, 1437", (0.0038, -0.0054, 0.0129),
+            "With each doubling over 144, 480, 1437, test accuracy rises by 0.38 percentage points;"
+            " it may not change.",
+        ),
+        (
+            "test.accuracy: change per doubling of tuned − scratch over labels (rate 1)",
+            (-0.0072, -0.0121, -0.0022),
+            "With each doubling of labels, the difference tuned − scratch in test accuracy falls by"
+            " 0.72 percentage points (rate 1).",
+        ),
+        (
+            "test.loss: exponent over parameters", (-0.31, -0.4, -0.2),
+            "Test loss: exponent over parameters: −0.31.",
+        ),
+        (
+            "test.accuracy: examples at which cnn overtakes mlp", (812.0, 700.0, 930.0),
+            "cnn overtakes mlp in test accuracy at examples 812.",
+        ),
+        (
+            "test.loss: measured / predicted by a power law: the largest width, 1 level held out",
+            (1.02, 0.9, 1.1),
+            "Test loss: measured / predicted by a power law: the largest width, 1 level held out:"
+            " 1.02.",
+        ),
+        (
+            "probe.covered_modes: standard", (0.6, 0.5, 0.7),
+            "For standard, the share of classes with enough examples near is 60 %.",
+        ),
+        (
+            "probe.covered_modes: standard − wasserstein", (-0.4, -0.5, -0.3),
+            "standard is 40 percentage points worse than wasserstein in share of classes with"
+            " enough examples near.",
+        ),
+        (
+            "test.solved: relu − tanh", (-0.28, -0.5, -0.1),
+            "Every example of the test split is right on 28 percentage points fewer seeds of relu"
+            " than of tanh, which is worse.",
+        ),
+        (
+            "test.solved: relu − tanh", (0.03, -0.1, 0.2),
+            "Every example of the test split is right on 3 percentage points more seeds of relu"
+            " than of tanh; they may be equal.",
+        ),
+        (
+            "test.solved: or", (1.0, 0.9, 1.0),
+            "Every example of the test split is right on 100.0 % of the seeds of or.",
+        ),
+        (
+            "outcome.diverged: hot − cold", (0.5, 0.3, 0.7),
+            "Trainings that diverged are 50 percentage points more with hot than with cold, which"
+            " is worse.",
+        ),
+        (
+            "outcome.diverged: hot", (0.5, 0.3, 0.7),
+            "Of the seeds of hot, 50 % are trainings that diverged.",
         ),
         (
             "test.accuracy: a − b", (0.1, None, None),
@@ -63,7 +133,17 @@ def part(measures, effect, low, high, **more):
     ],
 )  # fmt: skip
 def test_a_number_in_words(measures, numbers, expected):
-    assert sentence(part(measures, *numbers), metric_of) == expected
+    assert sentence(part(measures, *numbers), known) == expected
+
+
+def test_a_sentence_goes_on_after_what_comes_first():
+    row = part("test.accuracy over data sets (data): ReLU − tanh", 0.1, 0.05, 0.15)
+    assert sentence(row, known) == (
+        "On average over the data sets, ReLU is 10.0 percentage points better than tanh in test"
+        " accuracy."
+    )
+    row = part("median over seeds of test.solved: a − b", 0.5, 0.3, 0.7)
+    assert sentence(row, known).startswith("In the median over seeds, every example of the test")
 
 
 def test_nothing_is_said_of_a_number_that_is_not_there():

@@ -8,6 +8,8 @@ from browsing import needs_chromium
 from scipy import stats
 
 from harness.report import build_page
+from harness.report.charts import MOST_BYTES, PLACE, with_charts
+from harness.report.view import views_of
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
@@ -116,6 +118,56 @@ def test_any_two_arms_can_be_compared_by_seed(reader, finished):
     assert form.locator("output").inner_text() == ""
     page.go_forward()
     assert "6 shared seeds" in form.locator("output").inner_text()
+
+
+def test_the_curves_show_their_numbers_and_arms_can_be_hidden(reader, finished):
+    page = reader()
+    box = page.locator("details.chart")
+    box.locator("summary").click()
+    legend = box.locator(".u-series")
+    names = [text.rstrip(":") for text in legend.locator("th").all_inner_texts()]
+    assert names[0] == "Epoch"
+    assert "relu-1" in names
+    box.locator(".u-over").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    curves = finished.profiles["more"].evidence.curves
+    mine = curves[(curves["arm"] == "relu-1") & (curves["epoch"] == 2)]
+    shown = float(legend.nth(names.index("relu-1")).locator("td").inner_text())
+    assert shown == pytest.approx(mine["validation.accuracy"].mean(), rel=1e-3)
+    first = legend.nth(1).locator("th")
+    first.focus()
+    page.keyboard.press("Enter")
+    assert first.get_attribute("aria-pressed") == "false"
+    assert box.get_by_label("logarithmic axis").is_enabled()
+    box.get_by_label("logarithmic axis").check()
+    assert box.locator(".u-series th").nth(1).get_attribute("aria-pressed") == "false"
+    assert box.locator(".u-over").count() == 1
+    page.emulate_media(media="print")
+    assert not box.is_visible()
+
+
+def test_two_arms_stand_seed_by_seed_and_lead_to_their_trials(reader, finished):
+    page = reader("index.html#a=relu-1&b=softmax-1")
+    box = page.locator("#two-arms")
+    box.locator(".u-over").hover(position={"x": 5, "y": 5})
+    told = box.locator(".u-series td").all_inner_texts()
+    rows = finished.profiles["more"].evidence.confirmation
+    mine = rows[(rows["arm"] == "relu-1") & (rows["seed"] == int(told[0]))].iloc[0]
+    value, trial = re.fullmatch(r"([\d.]+), trial (\w+)", told[1]).groups()
+    assert float(value) == pytest.approx(mine["test.accuracy"], rel=1e-4)
+    assert mine["trial_id"].startswith(trial)
+    box.locator(".u-over").click(position={"x": 5, "y": 5})
+    page.wait_for_url("**#more-trial-*")
+    named = page.url.partition("#more-trial-")[2]
+    assert named in set(rows[rows["arm"].isin(["relu-1", "softmax-1"])]["trial_id"])
+
+
+def test_a_page_that_would_be_too_large_goes_without_charts(finished):
+    view = views_of([finished.profiles["more"]])[0]
+    assert "uPlot" in with_charts(f"<p>{PLACE}</p>", view)
+    large = f"{'a' * (MOST_BYTES - 1_000)}{PLACE}"
+    assert with_charts(large, view) == large.removesuffix(PLACE)
 
 
 def test_hundreds_of_arms_show_their_first_and_last(reader, study):
