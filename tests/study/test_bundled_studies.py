@@ -20,7 +20,7 @@ CLAIMS = {
     "depth-vs-width": 4,
     "lstm-vs-transformer": 3,
     "text-models": 3,
-    "memory": 4,
+    "memory": 5,
     "forecasting": 3,
     "transfer-vs-scratch": 6,
     "distillation": 1,
