@@ -18,7 +18,10 @@ CLAIMS = {
     "dropout": 5,
     "batchnorm": 5,
     "depth-vs-width": 4,
-    "lstm-vs-transformer": 8,
+    "lstm-vs-transformer": 3,
+    "text-models": 3,
+    "memory": 5,
+    "forecasting": 3,
     "transfer-vs-scratch": 6,
     "distillation": 1,
     "inside-image-networks": 2,
@@ -59,7 +62,7 @@ def test_every_study_is_here_with_all_its_claims():
     found = {file.stem: load_study(file).study for file in STUDIES}
     assert {name: len(study.claims) for name, study in found.items()} == CLAIMS
     ids = [claim.id for study in found.values() for claim in study.claims]
-    assert len(ids) == len(set(ids)) == 183
+    assert len(ids) == len(set(ids)) == 188
     assert all(study.study == name for name, study in found.items())
 
 
@@ -123,6 +126,39 @@ def test_budgets_of_compute_are_those_that_the_study_of_scaling_says():
 def test_arms_that_are_compared_have_about_equally_many_parameters(study, one, other):
     arms = {arm.name: arm for arm in load_study(Path(f"studies/{study}.yaml")).arms}
     assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.05)
+
+
+@pytest.mark.parametrize("profile", ["quick", "full", "gpu"])
+@pytest.mark.parametrize(
+    ("study", "pairs"),
+    [
+        (
+            "text-models",
+            [(f"lstm-{size}", f"transformer-{size}") for size in ("small", "middle", "large")],
+        ),
+        ("memory", [("lstm-far-many", "transformer-far-many"), ("lstm-near-few", "rnn-near-few")]),
+        ("forecasting", [("lstm-all", "transformer-all")]),
+    ],
+)
+def test_families_are_compared_at_equal_size_in_every_profile(study, pairs, profile):
+    arms = {arm.name: arm for arm in load_study(Path(f"studies/{study}.yaml"), profile).arms}
+    for one, other in pairs:
+        assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.06)
+        for same in ("epochs", "batch_size", "optimizer", "schedule"):
+            assert arms[one].workload[same] == arms[other].workload[same]
+
+
+@pytest.mark.parametrize(("profile", "middle", "large"), [("quick", 8, 58), ("full", 8, 58)])
+def test_compute_of_text_models_grows_as_their_trend_says(profile, middle, large):
+    arms = {arm.name: arm for arm in load_study(Path("studies/text-models.yaml"), profile).arms}
+    for family in ("lstm", "transformer"):
+        spent = []
+        for size in ("small", "middle", "large"):
+            arm = arms[f"{family}-{size}"]
+            data = data_of(arm.workload["data"])
+            fitted = data.limit - round(data.limit * data.validation_fraction)
+            spent.append(parameters(arm) * fitted * arm.workload["epochs"])
+        assert [s / spent[0] for s in spent[1:]] == pytest.approx([middle, large], rel=0.08)
 
 
 def test_counting_of_tokens_is_no_baseline_where_classes_are_no_tokens():
