@@ -62,7 +62,7 @@ def test_every_study_is_here_with_all_its_claims():
     found = {file.stem: load_study(file).study for file in STUDIES}
     assert {name: len(study.claims) for name, study in found.items()} == CLAIMS
     ids = [claim.id for study in found.values() for claim in study.claims]
-    assert len(ids) == len(set(ids)) == 188
+    assert len(ids) == len(set(ids)) == 189
     assert all(study.study == name for name, study in found.items())
 
 
