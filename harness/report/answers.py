@@ -11,7 +11,7 @@ from markupsafe import Markup
 from harness.evidence import Evidence
 from harness.figures._labels import metric_name
 from harness.figures.common_axis import on_one_axis
-from harness.formatting import capitalized, estimate, plural
+from harness.formatting import capitalized, estimate, number, plural
 from harness.judged import OVER_DATA_SETS, Part, Verdict
 from harness.measures.trend import WORDS as TRENDS
 from harness.metrics import Metric
@@ -219,9 +219,18 @@ def _trend(row: Verdict | Part, metric: Metric, trend: re.Match[str]) -> str:
 
 def _crossing(row: Verdict | Part, metric: Metric, found: re.Match[str]) -> str:
     over, one, other, at = found.groups()
-    place = _shown(row, 1.0)[0]
-    where = f"at {place}" if over[:1].isdigit() else f"at {over} {place}"
-    return f"{one} overtakes {other} in {metric_name(metric)} {where}{f' ({at})' if at else ''}."
+    where = "at" if over[:1].isdigit() else f"at {over}"
+    name, more = metric_name(metric), f" ({at})" if at else ""
+    told = capitalized(one) if one.startswith("the ") else one
+    if row.ci_low is not None and row.ci_high is not None:
+        return f"{told} overtakes {other} in {name} {where} {_shown(row, 1.0)[0]}{more}."
+    if row.ci_low is not None:
+        behind = f"{where} {number(row.ci_low)} it is still behind"
+        return f"{told} is not shown to overtake {other} in {name}: {behind}{more}."
+    if row.ci_high is not None:
+        ahead = f"{where} {number(row.ci_high)} it is ahead"
+        return f"{told} is not shown to be behind {other} in {name}, and {ahead}{more}."
+    return f"Where {one} overtakes {other} in {name} is not shown{more}."
 
 
 def _ratio(row: Verdict | Part, metric: str, pair: re.Match[str]) -> str:

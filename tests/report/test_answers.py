@@ -85,6 +85,15 @@ def part(measures, effect, low, high, **more):
             "Test loss: exponent over parameters: −0.31.",
         ),
         (
+            "test.bits: 1, 8, 58 at which the first arm overtakes the second", (58.0, 58.0, None),
+            "The first arm is not shown to overtake the second in test bits: at 58.0 it is still"
+            " behind.",
+        ),
+        (
+            "test.accuracy: examples at which cnn overtakes mlp", (60.0, None, 60.0),
+            "cnn is not shown to be behind mlp in test accuracy, and at examples 60.0 it is ahead.",
+        ),
+        (
             "test.accuracy: examples at which cnn overtakes mlp", (812.0, 700.0, 930.0),
             "cnn overtakes mlp in test accuracy at examples 812.",
         ),
