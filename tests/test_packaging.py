@@ -60,7 +60,8 @@ def test_the_wheel_holds_what_a_user_needs(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     studies = {f"harness/bundled/{file.name}" for file in (ROOT / "studies").iterdir()}
     templates = {f"harness/{file.relative_to(ROOT / 'harness')}"
-                 for file in (ROOT / "harness/report/templates").iterdir()}  # fmt: skip
+                 for file in (ROOT / "harness/report/templates").rglob("*")
+                 if file.is_file()}  # fmt: skip
     pages = {f"harness/pages/{file.name}" for file in (ROOT / "docs").glob("*.md")}
     examples = {f"harness/examples/{file.name}" for file in (ROOT / "examples").iterdir()
                 if file.suffix in (".py", ".yaml")}  # fmt: skip
