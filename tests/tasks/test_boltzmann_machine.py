@@ -1,22 +1,21 @@
 """Restricted Boltzmann machines: energies and gradients against sums over all states, stacks."""
 
 import itertools
-import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from one_trial import train, trial_of
 
 from harness.data_spec import Form
 from harness.layers.boltzmann import Machine
-from harness.registry import PROBES, TASKS
+from harness.registry import TASKS
 from harness.study import InputError, load_study
-from harness.study.workload import Workload
 from harness.tasks.adversarial import energy_distance
-from harness.train import Setting, train_in
 from harness.train.stage_products import StageNetwork
-from harness.trial import Given, Phase, Record, State, Trial
+from harness.trial import Given, Phase, State
 from harness.workloads import load
 
 MLP = {"name": "mlp", "depth": 1, "width": 48, "activation": "sigmoid"}
@@ -30,20 +29,7 @@ WORKLOAD = {
     "keep": "last",
 }
 FORM = Form((1, 8, 8), 10)
-
-
-def make(phase=Phase.CONFIRMATION, probes=(), **changes):
-    settings = Workload.model_validate_json(json.dumps({**WORKLOAD, **changes}), strict=True)
-    kept = tuple(PROBES.read(probe).for_trial(None) for probe in probes)
-    return Trial(settings.model_dump(mode="json"), 0, phase, "f", "c", kept)
-
-
-def train(trial, tmp_path, given=None, state=State.COMPLETE):
-    data = load(trial.workload["data"], tmp_path).for_phase(trial.phase)
-    events = list(train_in(Setting(given=given or {}), [trial], data))
-    (record,) = [event for event in events if isinstance(event, Record)]
-    assert record.state is state, record.reason
-    return record
+make = partial(trial_of, WORKLOAD)
 
 
 def states(units):

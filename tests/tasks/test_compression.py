@@ -2,10 +2,12 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from one_trial import train, trial_of
 from torch import nn
 
 from harness.data_spec import Form
@@ -23,10 +25,8 @@ from harness.probes.onnx_export import answers, exported
 from harness.probes.pruning import Pruning
 from harness.registry import PROBES
 from harness.study import InputError, load_study
-from harness.study.workload import Workload
-from harness.train import Setting, train_in
 from harness.train.timing import Subject, time_block
-from harness.trial import TIMED_BY, Given, Phase, Record, State, Trial
+from harness.trial import TIMED_BY, Given, Phase, State, Trial
 from harness.workloads import load
 
 WORKLOAD = {
@@ -37,19 +37,7 @@ WORKLOAD = {
     "epochs": 6,
 }
 FORM = Form((1, 8, 8), 10)
-
-
-def make(phase=Phase.CONFIRMATION, seed=0, probes=(), **changes):
-    settings = Workload.model_validate_json(json.dumps({**WORKLOAD, **changes}), strict=True)
-    return Trial(settings.model_dump(mode="json"), seed, phase, "f", "c", tuple(probes))
-
-
-def train(trial, tmp_path, given=None, state=State.COMPLETE):
-    data = load(trial.workload["data"], tmp_path).for_phase(trial.phase)
-    events = list(train_in(Setting(given=given or {}), [trial], data))
-    (record,) = [event for event in events if isinstance(event, Record)]
-    assert record.state is state, record.reason
-    return record
+make = partial(trial_of, WORKLOAD)
 
 
 def network_of(record):

@@ -1,11 +1,12 @@
 """A variational autoencoder that knows classes: its bound, and samples of a class asked for."""
 
-import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from one_trial import train, trial_of
 
 from harness.data_spec import Form
 from harness.models import build
@@ -15,9 +16,8 @@ from harness.registry import PROBES, TASKS
 from harness.study import InputError, load_study
 from harness.study.workload import Workload
 from harness.tasks.base import Batch
-from harness.train import Setting, train_in
 from harness.train.stage_products import data_of
-from harness.trial import Given, Phase, Record, State, Trial
+from harness.trial import Given, Phase
 from harness.workloads import load
 
 CVAE = {
@@ -32,20 +32,7 @@ CVAE = {
 }  # fmt: skip
 GAN = {"name": "adversarial", "noise": 8, "conditional": True}
 FORM = Form((1, 8, 8), 10)
-
-
-def make(phase=Phase.CONFIRMATION, probes=(), **changes):
-    settings = Workload.model_validate_json(json.dumps({**CVAE, **changes}), strict=True)
-    kept = tuple(PROBES.read(probe).for_trial(None) for probe in probes)
-    return Trial(settings.model_dump(mode="json"), 0, phase, "f", "c", kept)
-
-
-def train(trial, tmp_path, given=None):
-    data = load(trial.workload["data"], tmp_path).for_phase(trial.phase)
-    events = list(train_in(Setting(given=given or {}), [trial], data))
-    (record,) = [event for event in events if isinstance(event, Record)]
-    assert record.state is State.COMPLETE, record.reason
-    return record
+make = partial(trial_of, CVAE)
 
 
 class Alone:

@@ -1,22 +1,19 @@
 """Contractive autoencoders: the penalty against closed forms, and what it does to a code."""
 
-import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from one_trial import train, trial_of
 
 from harness.data_spec import Form
 from harness.layers.tied import TiedAutoencoder
 from harness.models import build
-from harness.registry import PROBES
 from harness.study import InputError, load_study
-from harness.study.workload import Workload
 from harness.tasks.contractive_autoencoder import jacobian_norms
-from harness.train import Setting, train_in
-from harness.trial import Given, Phase, Record, State, Trial
-from harness.workloads import load
+from harness.trial import Given, Phase
 
 WORKLOAD = {
     "data": {"name": "digits", "limit": 400},
@@ -27,20 +24,7 @@ WORKLOAD = {
     "epochs": 8,
 }
 FORM = Form((1, 8, 8), 10)
-
-
-def make(phase=Phase.CONFIRMATION, probes=(), **changes):
-    settings = Workload.model_validate_json(json.dumps({**WORKLOAD, **changes}), strict=True)
-    kept = tuple(PROBES.read(probe).for_trial(None) for probe in probes)
-    return Trial(settings.model_dump(mode="json"), 0, phase, "f", "c", kept)
-
-
-def train(trial, tmp_path, given=None):
-    data = load(trial.workload["data"], tmp_path).for_phase(trial.phase)
-    events = list(train_in(Setting(given=given or {}), [trial], data))
-    (record,) = [event for event in events if isinstance(event, Record)]
-    assert record.state is State.COMPLETE, record.reason
-    return record
+make = partial(trial_of, WORKLOAD)
 
 
 def network(depth, activation, code=5):

@@ -1,6 +1,5 @@
 """Tasks that generate, and how what they draw is measured: against references, and end to end."""
 
-import json
 import math
 import re
 from types import SimpleNamespace
@@ -8,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from one_trial import train
+from one_trial import trial_of as make
 from scipy.linalg import sqrtm
 from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
@@ -28,11 +29,10 @@ from harness.probes.mode_coverage import ModeCoverage
 from harness.probes.sample_quality import SampleQuality
 from harness.registry import PROBES, TASKS
 from harness.study import InputError, load_study
-from harness.study.workload import Workload
 from harness.tasks.diffusion import LEAST, signal, with_level
 from harness.train import Checkpoints, Setting, train_in
 from harness.train.stage_products import data_of
-from harness.trial import Given, Phase, Record, State, Trial
+from harness.trial import Given, Phase
 from harness.workloads import load
 
 GAN = {
@@ -46,20 +46,6 @@ GAN = {
 }
 DIFFUSION = {**GAN, "task": {"name": "diffusion", "levels": 100, "sampling_steps": 10}}
 FORM = Form((1, 8, 8), 10)
-
-
-def make(workload, phase=Phase.CONFIRMATION, seed=0, probes=(), **changes):
-    settings = Workload.model_validate_json(json.dumps({**workload, **changes}), strict=True)
-    kept = tuple(PROBES.read(probe).for_trial(None) for probe in probes)
-    return Trial(settings.model_dump(mode="json"), seed, phase, "f", "c", kept)
-
-
-def train(trial, tmp_path, given=None, **options):
-    data = load(trial.workload["data"], tmp_path).for_phase(trial.phase)
-    events = list(train_in(Setting(given=given or {}, **options), [trial], data))
-    (record,) = [event for event in events if isinstance(event, Record)]
-    assert record.state is State.COMPLETE, record.reason
-    return record
 
 
 @pytest.fixture(scope="module")

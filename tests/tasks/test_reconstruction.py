@@ -3,10 +3,12 @@
 import json
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from one_trial import train, trial_of
 from pydantic import TypeAdapter
 from sklearn.decomposition import PCA, sparse_encode
 
@@ -25,7 +27,7 @@ from harness.study import InputError, load_study
 from harness.study.workload import Workload
 from harness.tasks.base import Batch
 from harness.train import Setting, train_in
-from harness.trial import Given, Phase, Record, State, Trial
+from harness.trial import Given, Phase, Record, State
 from harness.workloads import load
 
 TASK = {"name": "reconstruction", "code": 8, "decoder": {"name": "mlp", "depth": 1, "width": 32}}
@@ -40,19 +42,7 @@ AUTOENCODER = {
 READER = {**AUTOENCODER, "task": None, "epochs": 4}
 PROBED = [PROBES.read(name).for_trial(None) for name in ("codes", "reconstructions")]
 FORM = Form((1, 8, 8), 10)
-
-
-def make(phase=Phase.CONFIRMATION, seed=0, probes=(), **changes):
-    settings = Workload.model_validate_json(json.dumps({**AUTOENCODER, **changes}), strict=True)
-    return Trial(settings.model_dump(mode="json"), seed, phase, "f", "c", tuple(probes))
-
-
-def train(trial, tmp_path, given=None):
-    data = load(trial.workload["data"], tmp_path).for_phase(trial.phase)
-    events = list(train_in(Setting(given=given or {}), [trial], data))
-    (record,) = [event for event in events if isinstance(event, Record)]
-    assert record.state is State.COMPLETE, record.reason
-    return record
+make = partial(trial_of, AUTOENCODER)
 
 
 def error(tmp_path, **changes):

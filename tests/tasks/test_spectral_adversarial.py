@@ -1,19 +1,17 @@
 """Discriminators whose layers have the largest singular value 1."""
 
-import json
 import re
 
 import pytest
 import torch
+from one_trial import train, trial_of
 
 from harness.data_spec import Form
 from harness.models import build
 from harness.registry import TASKS
 from harness.study import InputError, load_study
 from harness.study.workload import Workload
-from harness.train import Setting, train_in
-from harness.trial import Phase, Record, State, Trial
-from harness.workloads import load
+from harness.trial import Phase
 
 JUDGE = {"name": "mlp", "depth": 2, "width": 32}
 WORKLOAD = {
@@ -28,19 +26,10 @@ WORKLOAD = {
 CNN = {"name": "cnn", "channels": [4, 8], "dense": 0, "norm": "none"}
 
 
-def train(tmp_path, phase=Phase.CONFIRMATION, **changes):
-    settings = Workload.model_validate_json(json.dumps({**WORKLOAD, **changes}), strict=True)
-    trial = Trial(settings.model_dump(mode="json"), 0, phase, "f", "c", ())
-    data = load(trial.workload["data"], tmp_path).for_phase(trial.phase)
-    (record,) = [e for e in train_in(Setting(), [trial], data) if isinstance(e, Record)]
-    assert record.state is State.COMPLETE, record.reason
-    return record
-
-
 @pytest.mark.parametrize("judge", [JUDGE, CNN], ids=["mlp", "cnn"])
 def test_layers_of_the_discriminator_have_norm_one_and_keep_it_in_training(judge, tmp_path):
     task = {**WORKLOAD["task"], "discriminator": judge}
-    record = train(tmp_path, Phase.PRETRAINING, task=task)
+    record = train(trial_of(WORKLOAD, Phase.PRETRAINING, task=task), tmp_path)
     settings = Workload.model_validate({**WORKLOAD, "task": task})
     networks = TASKS.read(task).build(
         settings, Form((1, 8, 8), 10), lambda model, form, part: build(model, form, 0)
@@ -64,10 +53,11 @@ def test_layers_of_the_discriminator_have_norm_one_and_keep_it_in_training(judge
 
 def test_it_learns_and_replays(tmp_path):
     longer = {"epochs": 120, "optimizer": {"name": "adam", "lr": 5e-3, "beta1": 0.5}}
-    record = train(tmp_path, **longer)
+    trial = trial_of(WORKLOAD, **longer)
+    record = train(trial, tmp_path)
     distances = [point["validation.energy_distance"] for point in record.curve]
     assert distances[-1] < 0.8 * distances[0]
-    assert record.deterministic_part() == train(tmp_path, **longer).deterministic_part()
+    assert record.deterministic_part() == train(trial, tmp_path).deterministic_part()
 
 
 def test_norms_in_the_discriminator_are_refused():

@@ -1,21 +1,19 @@
 """Whole units and channels removed: what is left answers as the masked network, and is smaller."""
 
-import json
 import re
+from functools import partial
 
 import pytest
 import torch
+from one_trial import train, trial_of
 
 from harness.data_spec import Form
 from harness.layers.blocks import BatchNorm
 from harness.layers.units import are_removed, kept_units, remove_units, without_units
 from harness.models import build
-from harness.registry import PROBES
 from harness.study import InputError, load_study
-from harness.study.workload import Workload
-from harness.train import Setting, train_in
 from harness.train.timing import Subject, time_block
-from harness.trial import TIMED_BY, Given, Phase, Record, State, Trial
+from harness.trial import TIMED_BY, Given, Phase, State, Trial
 from harness.workloads import load
 
 WORKLOAD = {
@@ -33,20 +31,7 @@ NETWORKS = {
     "cnn": {"name": "cnn", "channels": [8, 12], "dense": 20},
     "cnn without dense layer": {"name": "cnn", "channels": [8], "dense": 0, "norm": "none"},
 }
-
-
-def make(phase=Phase.CONFIRMATION, probes=(), **changes):
-    settings = Workload.model_validate_json(json.dumps({**WORKLOAD, **changes}), strict=True)
-    kept = tuple(PROBES.read(probe).for_trial(None) for probe in probes)
-    return Trial(settings.model_dump(mode="json"), 0, phase, "f", "c", kept)
-
-
-def train(trial, tmp_path, given=None, state=State.COMPLETE):
-    data = load(trial.workload["data"], tmp_path).for_phase(trial.phase)
-    events = list(train_in(Setting(given=given or {}), [trial], data))
-    (record,) = [event for event in events if isinstance(event, Record)]
-    assert record.state is state, record.reason
-    return record
+make = partial(trial_of, WORKLOAD)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
