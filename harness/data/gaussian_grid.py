@@ -7,7 +7,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.data._dataset import LOCKED_SEED, Dataset, Examples, Handling
+from harness.data._clouds import draw_clouds
+from harness.data._dataset import Dataset
 from harness.data.base import Data
 from harness.data_spec import Form
 from harness.lazy import numpy as np
@@ -53,11 +54,6 @@ class GaussianGrid(Data):
     def load(self, root: Path) -> Dataset:
         """Draw the points; the middle of the grid is at zero."""
         del root
-        generator = np.random.default_rng(LOCKED_SEED)
-        parts = []
-        for count in self.sizes():
-            modes = np.arange(count) % self.side**2
-            places = np.stack(np.divmod(modes, self.side), axis=1) - (self.side - 1) / 2
-            points = self.spacing * places + self.deviation * generator.standard_normal((count, 2))
-            parts.append(Examples(points.astype(np.float32), modes.astype(np.int64)))
-        return Dataset(self.name, self.form, parts[0], parts[1], Handling(normalization="none"))
+        places = np.stack(np.divmod(np.arange(self.side**2), self.side), axis=1)
+        centres = self.spacing * (places - (self.side - 1) / 2)
+        return draw_clouds(self, centres, self.deviation)

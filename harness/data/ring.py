@@ -7,7 +7,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.data._dataset import LOCKED_SEED, Dataset, Examples, Handling
+from harness.data._clouds import draw_clouds
+from harness.data._dataset import Dataset
 from harness.data.base import Data
 from harness.data_spec import Form
 from harness.lazy import numpy as np
@@ -51,12 +52,6 @@ class Ring(Data):
     def load(self, root: Path) -> Dataset:
         """Draw the points."""
         del root
-        generator = np.random.default_rng(LOCKED_SEED)
-        parts = []
-        for count in self.sizes():
-            modes = np.arange(count) % self.modes
-            angles = 2 * np.pi * modes / self.modes
-            centres = self.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-            points = centres + self.deviation * generator.standard_normal((count, 2))
-            parts.append(Examples(points.astype(np.float32), modes.astype(np.int64)))
-        return Dataset("ring", self.form, parts[0], parts[1], Handling(normalization="none"))
+        angles = 2 * np.pi * np.arange(self.modes) / self.modes
+        centres = self.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        return draw_clouds(self, centres, self.deviation)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from harness.metrics import Metric
-from harness.probes._networks import at_rest, outputs_of, test_split
+from harness.probes._eight_bits import compared
+from harness.probes._networks import at_rest, test_split
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe, other_targets
 
 
@@ -47,19 +48,15 @@ class Quantization(Probe):
         Raises:
             ValueError: if no layer is linear.
         """
-        from harness.layers.eight_bits import bytes_of, difference, quantized
+        from harness.layers.eight_bits import quantized
 
         test, network = test_split(self, fitted), at_rest(fitted.network).cpu()
-        small = quantized(network)
-        inputs, targets = test.inputs.cpu(), test.targets.cpu()
-        ours, theirs = outputs_of(network, inputs), outputs_of(small, inputs)
-        said, after = ours.argmax(dim=-1), theirs.argmax(dim=-1)
-        right = (said == targets).double().mean() - (after == targets).double().mean()
+        found = compared(network, quantized(network), test)
         return Measured(
             {
-                "quantization_loss_of_accuracy": float(right),
-                "quantized_agreement": float((said == after).double().mean()),
-                "quantized_difference": difference(ours, theirs),
-                "quantized_size_ratio": bytes_of(network) / bytes_of(small),
+                "quantization_loss_of_accuracy": found.loss_of_accuracy,
+                "quantized_agreement": found.agreement,
+                "quantized_difference": found.difference,
+                "quantized_size_ratio": found.size_ratio,
             }
         )

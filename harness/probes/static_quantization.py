@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from harness.metrics import Metric
-from harness.probes._networks import at_rest, evenly, outputs_of, test_split
+from harness.probes._eight_bits import compared
+from harness.probes._networks import at_rest, evenly, test_split
 from harness.probes.base import POSITIVE, Fitted, Measured, Probe, other_targets
 
 _TRACED = ("mlp", "cnn")
@@ -53,22 +54,17 @@ class StaticQuantization(Probe):
 
     def measure(self, fitted: Fitted) -> Measured:
         """Give what both networks say, and their sizes."""
-        from harness.layers.eight_bits import bytes_of, difference
         from harness.layers.static_eight_bits import statically_quantized
 
         test, network = test_split(self, fitted), at_rest(fitted.network).cpu()
         known = fitted.splits.train.inputs
         index = evenly(len(known), self.examples).to(known.device)
-        small = statically_quantized(network, known[index].cpu())
-        inputs, targets = test.inputs.cpu(), test.targets.cpu()
-        ours, theirs = outputs_of(network, inputs), outputs_of(small, inputs)
-        said, after = ours.argmax(dim=-1), theirs.argmax(dim=-1)
-        right = (said == targets).double().mean() - (after == targets).double().mean()
+        found = compared(network, statically_quantized(network, known[index].cpu()), test)
         return Measured(
             {
-                "static_quantization_loss_of_accuracy": float(right),
-                "statically_quantized_agreement": float((said == after).double().mean()),
-                "statically_quantized_difference": difference(ours, theirs),
-                "statically_quantized_size_ratio": bytes_of(network) / bytes_of(small),
+                "static_quantization_loss_of_accuracy": found.loss_of_accuracy,
+                "statically_quantized_agreement": found.agreement,
+                "statically_quantized_difference": found.difference,
+                "statically_quantized_size_ratio": found.size_ratio,
             }
         )
