@@ -197,7 +197,9 @@ def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
         p_corrected=min(1.0, p * alpha / added.left),
         p_sign_flip=None,
         seeds=lead.seeds,
-        reason=f"the interval for seeds that were added after a look {says[found]}"
+        reason="with the seeds that were added a premise is not shown, and nothing else decides"
+        if lead.test.premise and lead.outcome != "supported"
+        else f"the interval for seeds that were added after a look {says[found]}"
         + words(found, lead.searches),
         seeds_needed=_seeds_needed(lead, added.left) if found == "inconclusive" else None,
         level=1.0 - added.left,
@@ -208,12 +210,17 @@ def _verdict(added: _Added, parts: Sequence[_Part], today: Verdict) -> Verdict:
             )
             for shown, part in zip(today.parts, parts, strict=bool(today.parts))
         ],
-        **_numbers(lead),
+        **_numbers(lead, found),
     )  # fmt: skip
 
 
-def _numbers(part: _Part) -> dict[str, Any]:
-    """Return effect and interval on the scale of the claim, and how it is refuted."""
+def _numbers(part: _Part, outcome: str = "") -> dict[str, Any]:
+    """Return effect and interval on the scale of the claim, and how it is refuted.
+
+    Args:
+        part: that the numbers are of.
+        outcome: of the whole claim, if they stand for it.
+    """
     low, high = shown_ends(part.test, part.low, part.high, part.possible)
     with_examples = part.with_examples is not None
     return {
@@ -223,7 +230,7 @@ def _numbers(part: _Part) -> dict[str, Any]:
         "interval_over": SEEDS_AND_EXAMPLES if with_examples else SEEDS,
         "over_seeds": shown_ends(part.test, *part.over_seeds, part.possible),
         "over_seeds_and_examples": [low, high] if with_examples else None,
-        "refutation": refutation_of(part.test, part.outcome, low, high),
+        "refutation": refutation_of(part.test, outcome or part.outcome, low, high),
     }
 
 

@@ -308,6 +308,17 @@ def test_arms_that_have_learnt_nothing_are_not_said_to_be_equal(made):
     assert verdict.verdict == "incomplete"
 
 
+def test_a_premise_that_added_seeds_do_not_show_leaves_the_claim_open(made):
+    part = "{metric: test.accuracy, %s}"
+    asked = part % "contrast: {activation: [relu, tanh]}, greater_by: 0.03"
+    learnt = part % "of: {activation: tanh}, above: 0.95, premise: true"
+    evidence = made(f"\n  - {{id: c, says: s, all_of: [{asked}, {learnt}]}}\n", accuracy)
+    (added,) = judge_after_peeks(evidence, (), 0, {"c": Peek(5, (10,))})
+    assert (added.verdict, added.refutation) == ("inconclusive", "")
+    assert added.parts[1].verdict == "refuted"
+    assert added.reason.startswith("with the seeds that were added a premise is not shown")
+
+
 def test_a_premise_stands_beside_a_question(made):
     part = "{metric: test.accuracy, of: {activation: tanh}, above: 0.5, premise: true}"
     with pytest.raises(InputError, match="every part of `all_of` is a premise"):
