@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -45,13 +44,14 @@ def optima_at_edges(evidence: Evidence) -> list[str]:
         space, mine = evidence.plan.space(arm), confirmed[confirmed["arm"] == arm.name]
         for path, dimension in space.dimensions.items() if space else ():
             chosen = _values(mine, path)
-            at = Counter(end for value in chosen if (end := edge(dimension, value)))
-            for end, count in sorted(at.items()):
-                searches = min(search.repeats if search else 1, len(chosen))
-                winners = round(count * searches / len(chosen))
-                tried = _values(searched[searched["arm"] == arm.name], path)
-                chance = float(np.mean([edge(dimension, one) == end for one in tried or chosen]))
-                told = winners if searches == 1 else _above_chance(winners, searches, chance)
+            if not chosen:
+                continue
+            tried = _values(searched[searched["arm"] == arm.name], path)
+            searches = min(search.repeats if search else 1, len(chosen))
+            for end in ("lower", "upper"):
+                share, by_chance = (_share_at(end, dimension, v) for v in (chosen, tried or chosen))
+                winners = round(share * searches)
+                told = winners if searches == 1 else _above_chance(winners, searches, by_chance)
                 if told and _goes_on(arm, path, dimension, end):
                     found.setdefault((path, end), []).append(arm.name)
     return [
@@ -67,21 +67,24 @@ def _values(rows: DataFrame, path: str) -> list[Any]:
     return rows[column].dropna().tolist() if column in rows else []
 
 
+def _share_at(end: str, dimension: Mapping[str, Any], values: Sequence[Any]) -> float:
+    return float(np.mean([edge(dimension, value) == end for value in values]))
+
+
 def _above_chance(winners: int, searches: int, chance: float) -> bool:
-    return float(binom.sf(winners - 1, searches, chance)) <= ALPHA
+    return winners > 0 and float(binom.sf(winners - 1, searches, chance)) <= ALPHA
 
 
 def _goes_on(arm: Arm, path: str, dimension: Mapping[str, Any], end: str) -> bool:
     """Whether a setting has values beyond an end of its range, by the rules of study files."""
     kind, values = kind_of(dimension)
-    ends = sorted(values)
-    last, other = (ends[0], ends[-1]) if end == "lower" else (ends[-1], ends[0])
-    if kind == "choice":
-        other = ends[1] if end == "lower" else ends[-2]
-    if kind == "log" or (kind == "choice" and ends[0] > 0):
-        beyond = last * (last / other) ** (1.0 if kind == "choice" else EDGE)
+    last, *others = sorted(values, reverse=end == "upper")
+    # As far beyond a list as its last step, and beyond a range as its edge is wide.
+    near, share = (others[0], 1.0) if kind == "choice" else (others[-1], EDGE)
+    if kind == "log" or (kind == "choice" and min(values) > 0):
+        beyond = last * (last / near) ** share
     else:
-        beyond = last + (last - other) * (1.0 if kind == "choice" else EDGE)
+        beyond = last + (last - near) * share
     if kind == "integer":
         beyond = last - 1 if end == "lower" else last + 1
     elif all(isinstance(value, int) for value in values):

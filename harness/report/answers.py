@@ -82,7 +82,7 @@ def sentence(row: Verdict | Part, known: Known) -> str:
 
     "relu is 45.0 percentage points better than sigmoid in test accuracy (depth 8, 16)." Better and
     worse are said only where the metric has a goal; a difference whose interval includes none is
-    never called one. What has no plain sentence, such as a trend, is given by name and number.
+    never called one. What has no plain sentence, such as a law, is given by name and number.
     """
     if row.effect is None:
         return _without_number(row)

@@ -165,7 +165,7 @@ class Adversarial(Task):
         device = next(network.parameters()).device
         noise = torch.randn(count, self.noise, generator=draws).to(device)
         classes = torch.arange(count, device=device) % network.classes if self.conditional else None
-        read = noise if classes is None else _with_one_hot(noise, classes, network.classes)
+        read = noise if classes is None else with_one_hot(noise, classes, network.classes)
         drawn: Tensor = network(read)
         return drawn.reshape(count, *shape), classes
 
@@ -185,14 +185,14 @@ class Adversarial(Task):
         count = len(batch)
         noise = torch.randn(count, self.noise, generator=state.generator).to(state.device)
         if self.conditional:
-            noise = _with_one_hot(noise, batch.targets, state.form.outputs)
+            noise = with_one_hot(noise, batch.targets, state.form.outputs)
         return state.outputs("model", noise).reshape(count, *state.form.shape)
 
     def _seen(self, state: State, inputs: Tensor, batch: Batch) -> Tensor:
         """Return examples as the discriminator reads them: of a conditional one with classes."""
         if not self.conditional:
             return inputs
-        return _with_one_hot(inputs, batch.targets, state.form.outputs)
+        return with_one_hot(inputs, batch.targets, state.form.outputs)
 
     def _apart(self, state: State, batch: Batch, fake: Tensor) -> Tensor:
         """Return the discriminator's loss."""
@@ -217,7 +217,7 @@ class Adversarial(Task):
         return steepness
 
 
-def _with_one_hot(rows: Tensor, classes: Tensor, count: int) -> Tensor:
+def with_one_hot(rows: Tensor, classes: Tensor, count: int) -> Tensor:
     """Return rows (n, channels, ...) with a further channel for each class: 1 for a row's own."""
     said = functional.one_hot(classes, count).to(rows.dtype)
     planes = said.reshape(*said.shape, *[1] * (rows.ndim - 2)).expand(-1, -1, *rows.shape[2:])

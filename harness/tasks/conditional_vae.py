@@ -18,9 +18,9 @@ from harness.metrics import Metric
 from harness.models import Model, NoModel, SimpleModel
 from harness.models.mlp import MLP
 from harness.tasks._unsupervised import unused_part
-from harness.tasks.adversarial import _with_one_hot
+from harness.tasks.adversarial import with_one_hot
 from harness.tasks.base import Batch, Builder, State, Task
-from harness.tasks.reconstruction import _bound, _draws
+from harness.tasks.reconstruction import gaussian_bound, normal_draws
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
@@ -100,14 +100,14 @@ class ConditionalVAE(Task):
     def step(self, state: State, batch: Batch) -> Mapping[str, Tensor]:
         """Take one step down the bound; the curve shows the divergence too."""
         error, divergence = self._parts(state, batch, drawn=True)
-        loss = _bound(error, math.prod(state.form.shape)) + self.beta * divergence
+        loss = gaussian_bound(error, math.prod(state.form.shape)) + self.beta * divergence
         state.update("model", loss)
         return {"loss": loss.detach(), "divergence": divergence.detach()}
 
     def evaluate(self, state: State, split: Batch) -> Mapping[str, float]:
         """Return the bound with one drawn code each, and the error of the codes' means."""
         error, divergence = self._parts(state, split, drawn=True)
-        bound = _bound(error, math.prod(state.form.shape)) + divergence
+        bound = gaussian_bound(error, math.prod(state.form.shape)) + divergence
         return {
             "conditional_negative_elbo": float(bound),
             "reconstruction_error": float(self._parts(state, split, drawn=False)[0]),
@@ -127,7 +127,7 @@ class ConditionalVAE(Task):
         device = next(network.parameters()).device
         codes = torch.randn(count, self.latent, generator=draws).to(device)
         classes = torch.arange(count, device=device) % network.classes
-        made: Tensor = network.decode(_with_one_hot(codes, classes, network.classes))
+        made: Tensor = network.decode(with_one_hot(codes, classes, network.classes))
         return made.reshape(count, *shape), classes
 
     def noise_shape(self, form: Form) -> tuple[int, ...]:
@@ -145,10 +145,10 @@ class ConditionalVAE(Task):
         """Return the error of the restored inputs, and the divergence in nats, both ()."""
         network: Any = state.networks["model"]
         classes = state.form.outputs
-        read = _with_one_hot(batch.inputs, batch.targets, classes)
+        read = with_one_hot(batch.inputs, batch.targets, classes)
         codes, log_variance = network.distribution(read)
         each = 0.5 * (codes.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
         if drawn:
-            codes = codes + (0.5 * log_variance).exp() * _draws(codes, state)
-        restored = network.decode(_with_one_hot(codes, batch.targets, classes))
+            codes = codes + (0.5 * log_variance).exp() * normal_draws(codes, state)
+        restored = network.decode(with_one_hot(codes, batch.targets, classes))
         return (restored - batch.inputs.flatten(1)).square().mean(), each.mean()

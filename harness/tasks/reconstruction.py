@@ -124,10 +124,10 @@ class Reconstruction(Task):
         network = _autoencoder(state)
         inputs = batch.inputs
         if self.noise:
-            inputs = inputs + self.noise * _draws(inputs, state)
+            inputs = inputs + self.noise * normal_draws(inputs, state)
         if self.beta is not None:
             error, divergence = _drawn(network, inputs, batch.inputs, state)
-            loss = _bound(error, math.prod(state.form.shape)) + self.beta * divergence
+            loss = gaussian_bound(error, math.prod(state.form.shape)) + self.beta * divergence
             state.update("model", loss)
             return {"loss": loss.detach(), "divergence": divergence.detach()}
         codes = network.encode(inputs)
@@ -143,7 +143,7 @@ class Reconstruction(Task):
         if self.beta is None:
             return found
         error, divergence = _drawn(network, split.inputs, split.inputs, state)
-        bound = _bound(error, math.prod(state.form.shape)) + divergence
+        bound = gaussian_bound(error, math.prod(state.form.shape)) + divergence
         return {**found, "negative_elbo": float(bound), "divergence": float(divergence)}
 
     def sample(
@@ -167,7 +167,7 @@ def _autoencoder(state: State) -> Autoencoder:
     return found
 
 
-def _draws(like: Tensor, state: State) -> Tensor:
+def normal_draws(like: Tensor, state: State) -> Tensor:
     """Return standard normal numbers of the trial's own, of the shape of a tensor."""
     return torch.randn(like.shape, generator=state.generator).to(like.device)
 
@@ -183,12 +183,12 @@ def _drawn(
 ) -> tuple[Tensor, Tensor]:
     """Restore inputs from one drawn code each; return the error, and the divergence in nats."""
     mean, log_variance = network.distribution(inputs)
-    codes = mean + (0.5 * log_variance).exp() * _draws(mean, state)
+    codes = mean + (0.5 * log_variance).exp() * normal_draws(mean, state)
     each = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
     return _error(network.decode(codes), wanted), each.mean()
 
 
-def _bound(error: Tensor, numbers: int) -> Tensor:
+def gaussian_bound(error: Tensor, numbers: int) -> Tensor:
     """Return the negative log likelihood of an input under a normal decoder, in nats.
 
     Its deviation is the one under which these inputs are most likely: the root of their mean
