@@ -28,6 +28,7 @@ from harness.probes.base import Shown, artifact
 from harness.probes.denoising_steps import DenoisingSteps
 from harness.probes.mode_coverage import ModeCoverage
 from harness.probes.sample_quality import SampleQuality
+from harness.probes.sampling_steps import SamplingSteps
 from harness.registry import PROBES, TASKS
 from harness.study import InputError, load_study
 from harness.tasks.diffusion import LEAST, signal, with_level
@@ -256,6 +257,23 @@ def test_diffusion_learns_the_clouds_of_a_ring(tmp_path):
     assert record.metrics["probe.near_a_mode"] > 0.5
 
 
+def test_examples_are_measured_by_the_number_of_steps(reader, tmp_path):
+    probe = {"name": "sampling_steps", "steps": [1, 4, 20], "samples": 200}
+    whole = {"name": "sample_quality", "samples": 200}
+    kept = [PROBES.read(one).for_trial(None) for one in (probe, whole)]
+    task = {**DIFFUSION["task"], "sampling_steps": 4}
+    trial = make(DIFFUSION, probes=kept, uses={"classifier": "reader"}, epochs=10, task=task)
+    record = train(trial, tmp_path, {"classifier": reader})
+    parts = artifact(SamplingSteps, record.details)
+    one, four, twenty = parts["distances"]
+    found = {name.removeprefix("probe."): value for name, value in record.metrics.items()}
+    assert four == pytest.approx(found["frechet_distance"])  # of the task's own steps
+    assert found["steps_ratio"] == pytest.approx(max(four / one, twenty / four))
+    assert (found["frechet_in_fewest_steps"], found["frechet_in_most_steps"]) == (one, twenty)
+    assert parts["samples"].shape == (3, 10, 1, 8, 8)
+    assert SamplingSteps(name="sampling_steps").draw([Shown("arm", 0, parts)], None)
+
+
 def test_a_mode_is_covered_by_a_tenth_of_its_share_and_not_by_one_stray_example():
     centres = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
     draws = torch.Generator().manual_seed(0)
@@ -376,6 +394,13 @@ def test_the_saturating_loss_starves_a_generator_whose_judge_is_sure(tmp_path):
         ({**GAN, "task": None}, "sample_quality", "needs a task that generates"),
         (GAN, "sample_quality", "needs a classifier"),
         (GAN, "denoising_steps", "needs the task diffusion"),
+        (GAN, "sampling_steps", "needs the task diffusion"),
+        (DIFFUSION, "sampling_steps", "needs a classifier"),
+        (
+            {**DIFFUSION, "task": {"name": "diffusion", "levels": 20, "sampling_steps": 5}},
+            "sampling_steps",
+            "`steps` (50) are more than the task's `levels` (20)",
+        ),
         (DIFFUSION, "generator_gradient", "needs the task adversarial"),
         (conditional(), "generator_gradient", "reads no classes"),
         ({**DIFFUSION, "loss": "cross_entropy"}, None, "`loss` is of no use with the task diffus"),
