@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from harness.evidence import Evidence, gather
 from harness.formatting import plural, why
 from harness.integrity import changed_claims, merged, provenance_of, published_looks, read_ledger
 from harness.judge import declared_claims, judge, judge_after_peeks
+from harness.judged import Verdict
 from harness.plan import SearchSpace
 from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
 from harness.report import ProfileResult
@@ -112,9 +113,9 @@ class Results:
         evidence = gather(entry.source, execution)
         provenance = provenance_of(evidence, published=entry.published)
         declared = declared_claims(evidence.plan.study)
-        history = self._history(execution.study, execution.profile)
-        known = sorted(changed_claims(history, declared) | provenance.changed)
-        verdicts = judge(evidence, known)
+        verdicts = judge(evidence)
+        known = sorted(self._changed(entry, verdicts, declared) | provenance.changed)
+        verdicts = [replace(v, changed_after_evidence=v.id in known) for v in verdicts]
         ledger = read_ledger(evidence, verdicts, self._looks(evidence, entry.source))
         if isinstance(entry.source, PublishedFile) and entry.source.looks_before is None:
             ledger = replace(ledger, unknown=NOT_WRITTEN)
@@ -136,6 +137,30 @@ class Results:
                 self.faults.append(Fault(execution.study, execution.profile, says, error))
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
         return ProfileResult(evidence, verdicts, lost, replace(provenance, ledger=ledger))
+
+    def _changed(
+        self, entry: ShownExecution, verdicts: Sequence[Verdict], declared: Mapping[str, str]
+    ) -> set[str]:
+        """Return the claims that were another when what they rest on now was first judged.
+
+        A claim that was changed and asked anew, of trials that began later, is not among them.
+        """
+        execution = entry.execution
+        history = self._history(execution.study, execution.profile)
+        if not (suspects := changed_claims(history, declared)):
+            return set()
+        began = {
+            item.trial_id: item.record.started
+            for item in entry.source.assigned_records(execution.id)
+            if item.record is not None
+        }
+        found = set()
+        for verdict in verdicts:
+            first = min((began[id_] for id_ in verdict.trials if id_ in began), default=0.0)
+            seen = [met for met in history if met[0] == verdict.id and met[2] >= first]
+            if verdict.id in suspects and changed_claims(seen, {verdict.id: declared[verdict.id]}):
+                found.add(verdict.id)
+        return found
 
     def _looks(self, evidence: Evidence, source: Store | PublishedFile) -> list[Look]:
         """Return the earlier looks at the confirmation trials, here and in published files."""
