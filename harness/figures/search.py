@@ -131,8 +131,8 @@ def _search(
         f"Search: {metric_name(metric)} over {name}",
         f"Every candidate of each arm's {_which(evidence)}, on search seeds; the ring marks the"
         " winner, dotted lines the ends of the declared range. Points are joined where nothing else"
-        f" was searched.{_few(facets)} These trials choose hyperparameters and are no evidence for a"
-        " claim. "
+        f" was searched.{_few(facets)} These trials choose hyperparameters and are no evidence for"
+        " a claim. "
         f"{GREY if len(facets) > 1 else ''}{left_out}{unit_in_words(known)}",
         f"Search results of {counted(facets)}: {metric_name(metric)} against {name}.",
         draw_facets(facets, frame),
