@@ -119,8 +119,14 @@ def test_of_very_many_candidates_some_are_drawn_and_all_are_in_the_data(searched
     assert "300" not in picture.caption
     assert "more than 100 candidates" in picture.caption
     assert len(picture.data) == 2 * len(tried)
-    assert picture.data[7] == {"arm": evidence.plan.arms[0].name, "candidate": 7, "optimizer.lr": tried[7][0],
-                               "batch_size": 32, "validation.accuracy": 0.507, "won": True}  # fmt: skip
+    assert picture.data[7] == {
+        "arm": evidence.plan.arms[0].name,
+        "candidate": 7,
+        "optimizer.lr": tried[7][0],
+        "batch_size": 32,
+        "validation.accuracy": 0.507,
+        "won": True,
+    }
     dots = searches(evidence, "validation.accuracy")[0]
     own = [line for line in dots.panels[0].axes[0].lines if line.get_linestyle() == "None"]
     assert max(len(line.get_xdata()) for line in own) <= 121
