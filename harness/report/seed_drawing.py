@@ -14,12 +14,12 @@ from harness.formatting import number, with_minus
 from harness.judge import MissingEvidence
 from harness.judge.measures import compared_arms, sides_per_seed
 from harness.measures.base import pair_in_words
+from harness.measures.contrast import Contrast
 from harness.study.claims import Test
 
 _WIDTH, _HEIGHT, _SCALE, _ROOM = 640.0, 44.0, 20.0, 24.0
 _ROW, _LEFT = 16.0, 60.0
 _MOST_ROWS = 40
-_PAIRED = ("contrast", "ratio")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Pairs:
 
 def pairs_of(test: Test, evidence: Evidence, seeds: int) -> Pairs | None:
     """Draw both sides that a test compares; None where it compares no two, or seeds are lacking."""
-    if test.measure.name not in _PAIRED or test.generalize_over or test.spread_over_seeds:
+    measure = test.measure
+    if not isinstance(measure, Contrast) or test.generalize_over or test.spread_over_seeds:
         return None
     try:
         arms = compared_arms(test, evidence.plan)
@@ -43,8 +44,7 @@ def pairs_of(test: Test, evidence: Evidence, seeds: int) -> Pairs | None:
         return None
     if not 0 < len(first) <= _MOST_ROWS:
         return None
-    sign = test.measure.sign
-    names = pair_in_words(test.measure.root, sign, arms)[0].split(f" {sign} ", 1)
+    names = pair_in_words(measure.root, measure.sign, arms)[0].split(f" {measure.sign} ", 1)
     label = axis_label(evidence.plan.metric(test.metric))
     rows, _ = evidence.sample(test.metric, seeds)
     shared = rows[rows["arm"].isin([arm.name for side in arms.sides for arm in side])]["seed"]

@@ -124,7 +124,10 @@
     place.before(form);
     const kept = JSON.parse(document.getElementById("example-values")?.textContent ?? '{"groups":[]}');
     const apart = made("div", "", { id: "only-one", hidden: true });
-    apart.setAttribute("aria-live", "polite");
+    const lines = made("div", "");
+    lines.setAttribute("aria-live", "polite");
+    const listed = made("div", "");
+    apart.append(lines, listed);
     form.after(apart);
     const unpacked = async (text, kind) => {
       const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -212,7 +215,9 @@
       const shown = await examples(a, b).catch(() => [
         made("p", "This browser cannot unpack which test examples they get right."),
       ]);
-      if (mine === asked) apart.replaceChildren(...shown);
+      if (mine !== asked) return;
+      lines.replaceChildren(...shown.filter((part) => part.tagName === "P"));
+      listed.replaceChildren(...shown.filter((part) => part.tagName !== "P"));
     };
     const digits = (value, width) => {
       const places = Math.min(8, Math.max(0, width > 0 ? 1 - Math.floor(Math.log10(width)) : 4));
