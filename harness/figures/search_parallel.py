@@ -86,12 +86,14 @@ class SearchParallel(Figure):
 
 def _numbers(arm: str, rows: pd.DataFrame, won: int | None) -> list[dict[str, Any]]:
     """Return every candidate in a row: its settings, its value, and whether it won."""
-    settings = [{key: None if pd.isna(value) else value for key, value in row.items()}
-                for row in rows.rename(columns=lambda c: str(c).removeprefix("parameter."))
-                .to_dict("records")]  # fmt: skip
+    named = rows.rename(columns=lambda name: str(name).removeprefix("parameter."))
+    settings = [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in named.to_dict("records")
+    ]
     return [
-        {"arm": arm, "candidate": int(number), **row, "won": int(number) == won}
-        for number, row in zip(rows.index, settings, strict=True)
+        {"arm": arm, "candidate": int(place), **row, "won": int(place) == won}
+        for place, row in zip(rows.index.tolist(), settings, strict=True)
     ]
 
 

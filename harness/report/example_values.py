@@ -35,11 +35,11 @@ def outcomes_right(arm: Arm, evidence: Evidence) -> list[Outcomes] | None:
 
 def labels_of(found: Sequence[Outcomes]) -> NDArray[np.int64] | None:
     """Return the class of each example, (examples,); None if trials do not say the same."""
-    labels = [one.get(LABEL) for one in found]
-    first = labels[0] if labels else None
-    if first is None or not all(np.array_equal(first, one) for one in labels):  # type: ignore[arg-type]
+    labels = [one[LABEL] for one in found if one.get(LABEL) is not None]
+    same = all(np.array_equal(labels[0], one) for one in labels)
+    if not labels or len(labels) != len(found) or not same:
         return None
-    return first.astype(np.int64)
+    return labels[0].astype(np.int64)
 
 
 def example_values(evidence: Evidence) -> dict[str, Any]:

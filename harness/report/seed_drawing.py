@@ -49,6 +49,8 @@ def pairs_of(test: Test, evidence: Evidence, seeds: int) -> Pairs | None:
     rows, _ = evidence.sample(test.metric, seeds)
     shared = rows[rows["arm"].isin([arm.name for side in arms.sides for arm in side])]["seed"]
     numbers = sorted(int(seed) for seed in shared.unique())
+    if len(numbers) != len(first):
+        return None
     drawn = _paired(list(zip(numbers, first, second, strict=True)), names, label)
     return Pairs(names[0], names[-1], label, drawn)
 
