@@ -132,7 +132,8 @@ def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
     for place, (test, part) in enumerate(zip(claim.tests, parts, strict=True), 1):
         seeds = row.seeds or evidence.plan.study.first_seeds
         try:
-            numbers = [float(value) for value in numbers_per_seed(test, evidence, seeds)]
+            found = numbers_per_seed(test, evidence, seeds)
+            numbers = [test.measure.shown(float(value)) for value in found]
         except MissingEvidence:
             numbers = []
         unit = part.unit

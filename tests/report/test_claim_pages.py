@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,12 @@ from browsing import needs_chromium
 
 from harness.judge import numbers_per_seed
 from harness.judge.measures import sides_per_seed
+from harness.publish import read_file
 from harness.report import build_page
+from harness.report.claims import _tests
 from harness.report.seed_drawing import pairs_of
+from harness.report.view import views_of
+from harness.run.results import Results
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +94,15 @@ def test_both_sides_stand_on_each_seed_with_the_data_under_every_figure(finished
     assert pairs_of(claim.tests[0], finished.evidence, 99) is None  # seeds that nobody ran
     level = finished.evidence.plan.study.claims[3].tests[0]
     assert pairs_of(level, finished.evidence, 5) is None  # it compares no two
+
+
+def test_the_dots_of_a_ratio_are_ratios_as_the_claim_is():
+    files = Path(__file__).parents[2] / "results" / "published"
+    published = [read_file(files / "activation-cost.quick.json.gz")]
+    (view,) = views_of(Results(None, published).judged())
+    answer = next(one for one in view.answers if one.row.id == "gelu-tanh-is-cheaper")
+    (tested,) = _tests(view, answer)
+    assert np.exp(np.mean(np.log(tested.numbers))) == pytest.approx(answer.row.effect, rel=1e-6)
 
 
 def test_the_page_says_how_to_read_and_cite_it_and_shows_its_card_elsewhere(study):
