@@ -43,7 +43,7 @@ def trial(
     """
     from harness.run.results import open_results
 
-    at_hand = open_results(results)
+    at_hand = open_results(results, trial_id)
     record = _find(at_hand, trial_id)
     if replay:
         return _replay(record, at_hand.store, data_root, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,6 +38,10 @@ _MOST_SHOWN = 8
 _NOISE = 1e-12
 """Differences of this share, and values this small, are rounding errors."""
 _MOST_GREY_POINTS = 40
+_MOST_POINTS = 240
+"""Points of a line that are drawn; more lie closer together than a picture shows."""
+_MOST_DOTS = 120
+"""Of points that are not joined."""
 _LONGEST_NAME = 16
 
 
@@ -71,6 +75,37 @@ def line_of_means(label: str, style: int, x: Floats, curves: Floats, metric: Met
     ends = np.array([metric.interval(column) for column in curves.T]) if len(curves) > 1 else None
     low, high = (None, None) if ends is None else ends.T
     return Line(label, style, x, curves.mean(axis=0), low, high)
+
+
+def thinned(line: Line) -> Line:
+    """Return the points that are drawn of a line that has very many.
+
+    Of a joined line the lowest and the highest of each of many equal stretches, so that no peak
+    is lost; of other points an even choice by their height, with the lowest, the highest and the
+    marked one.
+    """
+    count = len(line.x)
+    if count <= (_MOST_POINTS if line.joined else _MOST_DOTS):
+        return line
+    if line.joined:
+        stretches = np.array_split(np.arange(count), _MOST_POINTS // 2)
+        known = [part[np.isfinite(line.y[part])] for part in stretches]
+        kept = {int(part[place]) for part in known if len(part)
+                for place in (line.y[part].argmin(), line.y[part].argmax())}  # fmt: skip
+        kept |= {int(part[0]) for part, found in zip(stretches, known, strict=True)
+                 if not len(found)} | {0, count - 1}  # fmt: skip
+    else:
+        order = np.argsort(line.y, kind="stable")
+        kept = set(order[np.linspace(0, count - 1, _MOST_DOTS).round().astype(int)].tolist())
+    chosen = sorted(kept | ({line.marked} if line.marked is not None else set()))
+    return replace(
+        line,
+        x=line.x[chosen],
+        y=line.y[chosen],
+        low=None if line.low is None else line.low[chosen],
+        high=None if line.high is None else line.high[chosen],
+        marked=None if line.marked is None else chosen.index(line.marked),
+    )
 
 
 @dataclass(frozen=True)
@@ -116,12 +151,9 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
     axes = new_axes(figure, (_LEFT, right, _bottom(frame), 0.3))
     _scale(axes, everything, frame)
     if len(everything) > len(facet.lines):  # the same in all panels, which a page holds once
-        for line in everything:
-            few = np.unique(np.linspace(0, len(line.x) - 1, _MOST_GREY_POINTS).astype(int))
-            look = {"linewidth": 0.6} if line.joined else {"linestyle": "", "marker": "."}
-            axes.plot(line.x[few], line.y[few], color=FAINT, zorder=1, **look)
+        _grey(axes, everything)
     for line in facet.lines:
-        _line(axes, line, frame)
+        _line(axes, thinned(line), frame)
     _label_ends(axes, facet.lines)
     axes.set_title(wrapped(facet.title, 34, 1), pad=6)
     axes.set_xlabel(frame.x_label, labelpad=2)
@@ -130,6 +162,26 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
     if facet.note:
         axes.annotate(facet.note, (0.02, 0.03), xycoords="axes fraction", fontsize=7.5, color=MUTED)
     return figure
+
+
+def _grey(axes: Axes, lines: Sequence[Line]) -> None:
+    """Draw all lines in the background, and all points that are not joined as one path of dots."""
+    dots = [np.zeros((0, 2))]
+    for line in lines:
+        few = np.unique(np.linspace(0, len(line.x) - 1, _MOST_GREY_POINTS).astype(int))
+        if line.joined:
+            axes.plot(line.x[few], line.y[few], color=FAINT, zorder=1, linewidth=0.6)
+        else:
+            dots.append(np.column_stack([line.x[few], line.y[few]]))
+    found = np.concatenate(dots)
+    found = found[np.isfinite(found).all(axis=1)]
+    if len(found):
+        x, y = (axes.transData + axes.transAxes.inverted()).transform(found).T
+        gap = np.full(len(x), np.nan)
+        axes.plot(
+            np.column_stack([x, x + 1e-3, gap]).ravel(), np.column_stack([y, y, gap]).ravel(),
+            color=FAINT, linewidth=2.4, solid_capstyle="round", transform=axes.transAxes, zorder=1,
+        )  # fmt: skip
 
 
 def _turned(frame: Frame) -> bool:

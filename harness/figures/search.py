@@ -11,7 +11,7 @@ from harness.evidence import Evidence, candidate_values
 from harness.figures._facets import GREY, columns, counted, facets_of, numbers_of
 from harness.figures._labels import metric_name, short_label, unit_in_words
 from harness.figures._layout import Layout, Member, lay_out
-from harness.figures._lines import Frame, Line, draw_facets
+from harness.figures._lines import Facet, Frame, Line, draw_facets, thinned
 from harness.figures.base import Figure, Picture
 from harness.formatting import capitalized, parameter_name
 from harness.judged import Verdict
@@ -87,6 +87,11 @@ def _which(evidence: Evidence) -> str:
     return "search" if repeats == 1 else f"first search, of {repeats}"
 
 
+def _few(facets: Sequence[Facet]) -> str:
+    thin = any(len(thinned(line).x) < len(line.x) for facet in facets for line in facet.lines)
+    return " Of very many points an even choice is drawn; the CSV has all." if thin else ""
+
+
 def _search(
     evidence: Evidence,
     rows: pd.DataFrame,
@@ -126,7 +131,8 @@ def _search(
         f"Search: {metric_name(metric)} over {name}",
         f"Every candidate of each arm's {_which(evidence)}, on search seeds; the ring marks the"
         " winner, dotted lines the ends of the declared range. Points are joined where nothing else"
-        " was searched. These trials choose hyperparameters and are no evidence for a claim. "
+        f" was searched.{_few(facets)} These trials choose hyperparameters and are no evidence for"
+        " a claim. "
         f"{GREY if len(facets) > 1 else ''}{left_out}{unit_in_words(known)}",
         f"Search results of {counted(facets)}: {metric_name(metric)} against {name}.",
         draw_facets(facets, frame),

@@ -27,6 +27,9 @@ from harness.trial import Phase
 Floats = NDArray[np.float64]
 _ROOM = 0.62
 """Inches on either side of the outer axes."""
+_MOST_LINES = 100
+"""Candidates that are drawn of an arm; more cover each other."""
+_MOST_DOTTED = 40
 
 
 class SearchParallel(Figure):
@@ -40,7 +43,8 @@ class SearchParallel(Figure):
         """See `Figure`."""
         del verdicts
         panels: list[Drawing] = []
-        left = 0
+        data: list[dict[str, Any]] = []
+        left = most = 0
         for arm in evidence.plan.arms:
             space = evidence.plan.space(arm)
             if space is None or len(space.dimensions) < 2:
@@ -51,23 +55,46 @@ class SearchParallel(Figure):
             if len(panels) == MOST_PANELS:
                 left += 1
                 continue
-            panels.append(_panel(arm.name, rows, space, chosen(evidence, arm.name)))
+            won = chosen(evidence, arm.name)
+            panels.append(_panel(arm.name, rows, space, won))
+            data += _numbers(arm.name, rows, won)
+            most = max(most, len(rows))
         if not panels:
             return None
         known = evidence.plan.metric(evidence.plan.search_metric(evidence.plan.baseline))
         note = f" {plural(left, 'more panel')} left out." if left else ""
+        few = (
+            f" Of more than {_MOST_LINES} candidates of an arm {_MOST_LINES} are drawn, evenly from"
+            " the best to the worst."
+            if most > _MOST_LINES
+            else ""
+        )
         return Picture(
             "search-parallel",
             "Search: candidates across all searched settings",
             "Each line is a candidate of an arm's first search: its settings, each between the ends"
             f" of its declared range, and at the right its {metric_name(known.name)} on search"
             " seeds, the mean of those that completed. Darker is better; the thick line is the"
-            f" winner. Gaps are settings that a candidate did not have.{note}"
+            f" winner. Gaps are settings that a candidate did not have.{few}{note}"
             f"{unit_in_words(known)}",
             f"Parallel coordinates of the candidates of {plural(len(panels), 'arm')}.",
             tuple(panels),
             columns=min(columns(len(panels)), 2),
+            data=data,
         )
+
+
+def _numbers(arm: str, rows: pd.DataFrame, won: int | None) -> list[dict[str, Any]]:
+    """Return every candidate in a row: its settings, its value, and whether it won."""
+    named = rows.rename(columns=lambda name: str(name).removeprefix("parameter."))
+    settings = [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in named.to_dict("records")
+    ]
+    return [
+        {"arm": arm, "candidate": int(place), **row, "won": int(place) == won}
+        for place, row in zip(rows.index.tolist(), settings, strict=True)
+    ]
 
 
 def _candidates(evidence: Evidence, arm: str, space: SearchSpace) -> pd.DataFrame:
@@ -96,10 +123,13 @@ def _panel(arm: str, rows: pd.DataFrame, space: SearchSpace, won: int | None) ->
         figure = new_figure(max(3.3, 2 * _ROOM + 0.85 * len(paths)), 2.6)
         axes = new_axes(figure, (_ROOM, _ROOM, 0.5, 0.5))
         shades = mpl.colormaps["viridis_r"](0.1 + 0.9 * ranks)
-        for place in np.argsort(ranks, kind="stable"):
+        order = np.argsort(ranks, kind="stable")
+        drawn = order[np.linspace(0, len(order) - 1, min(len(order), _MOST_LINES)).astype(int)]
+        marker = "." if len(drawn) <= _MOST_DOTTED else ""
+        for place in order[np.isin(order, drawn) | (rows.index.to_numpy()[order] == won)]:
             best = int(rows.index[place]) == won
             axes.plot(
-                lines[place], color=shades[place], marker=".", markersize=3,
+                lines[place], color=shades[place], marker=marker, markersize=3,
                 alpha=1 if best else 0.75, linewidth=2.4 if best else 0.8, zorder=4 if best else 2,
             )  # fmt: skip
         for place, path in enumerate(paths):

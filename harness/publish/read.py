@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.publish.curves import to_points
-from harness.publish.unpack import PublishedError, load_document
+from harness.publish.unpack import PublishedError, load_document, mentions
 from harness.publish.write import FORMAT, SUFFIX, VERSION, file_name
 from harness.store import AssignedRecord, Execution, Look
 from harness.store.outcomes import unpack_outcomes
@@ -72,8 +72,13 @@ class PublishedFile:
         return {id_: self.by_example[id_] for id_ in trial_ids if id_ in self.by_example}
 
 
-def read_all(folder: Path) -> tuple[list[PublishedFile], list[PublishedError]]:
+def read_all(folder: Path, about: str = "") -> tuple[list[PublishedFile], list[PublishedError]]:
     """Read every published file of a folder, in the order of their names.
+
+    Args:
+        folder: that holds them.
+        about: a text, such as the beginning of a trial's id; files without it are left out, which
+            is much quicker than reading them.
 
     Returns:
         The files, and what is wrong with each that cannot be used.
@@ -81,6 +86,8 @@ def read_all(folder: Path) -> tuple[list[PublishedFile], list[PublishedError]]:
     files, errors = [], []
     for file in sorted(folder.glob(f"*{SUFFIX}")):
         try:
+            if about and not mentions(file, about):
+                continue
             files.append(read_file(file))
         except PublishedError as error:
             error.file = file

@@ -38,14 +38,7 @@ def load_document(file: Path) -> Any:
     Raises:
         PublishedError: if it is damaged, changed, or holds more than a file of its size can.
     """
-    try:
-        size = file.stat().st_size
-        if size > LARGEST_FILE:
-            raise PublishedError(f"'{file}' is larger than {LARGEST_FILE >> 20} MiB")
-        with gzip.open(file) as stream:
-            text = b"".join(_bounded(file, size, stream))
-    except (OSError, EOFError, zlib.error) as error:
-        raise PublishedError(f"'{file}' cannot be unpacked: {error}; restore it") from None
+    text = _unpacked(file)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -60,6 +53,26 @@ def load_document(file: Path) -> Any:
             " it again"
         )
     return document  # of older versions without a digest, which only gzip's checksum protects
+
+
+def mentions(file: Path, text: str) -> bool:
+    """Whether a file has a text anywhere, told sooner than by reading what it holds.
+
+    Raises:
+        PublishedError: if it cannot be unpacked.
+    """
+    return text.encode() in _unpacked(file)
+
+
+def _unpacked(file: Path) -> bytes:
+    try:
+        size = file.stat().st_size
+        if size > LARGEST_FILE:
+            raise PublishedError(f"'{file}' is larger than {LARGEST_FILE >> 20} MiB")
+        with gzip.open(file) as stream:
+            return b"".join(_bounded(file, size, stream))
+    except (OSError, EOFError, zlib.error) as error:
+        raise PublishedError(f"'{file}' cannot be unpacked: {error}; restore it") from None
 
 
 def _bounded(file: Path, size: int, stream: gzip.GzipFile) -> Iterator[bytes]:

@@ -17,35 +17,53 @@ import numpy as np
 
 from harness.figures._labels import axis_label
 from harness.figures.learning_curves import curve_table
+from harness.report.example_values import LEFT_OUT
+from harness.report.page_size import MOST_BYTES
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
 
 PLACE = "<!--charts-->"
 """What the template of a page has in their place."""
-MOST_BYTES = 600_000
-"""A page that would be larger goes without them."""
+EXAMPLES = "<!--examples-->"
+"""What it has in the place of the test examples."""
 _MOST_ARMS = 60
 _MOST_POINTS = 80
 _MOST_TRIALS = 2_000
 
 
-def with_charts(page: str, view: ProfileView) -> str:
-    """Put the charts of a profile into its page, if it stays small enough."""
-    made = view.part("the charts", _charts, view) or ""
+def charts_of(view: ProfileView) -> str:
+    """Return the charts of a profile, as a part of its page."""
+    return view.part("the charts", _charts, view) or ""
+
+
+def with_charts(page: str, view: ProfileView, charts: str) -> str:
+    """Put the charts and the test examples of a profile into its page, if it stays small enough."""
+    page = _placed(page, PLACE, charts)
+    if not view.example_values:
+        return page.replace(EXAMPLES, "", 1)
+    large = _stored("example-values", LEFT_OUT)
+    return _placed(page, EXAMPLES, _stored("example-values", view.example_values), large)
+
+
+def _placed(page: str, place: str, made: str, otherwise: str = "") -> str:
     fits = len(page.encode()) + len(made.encode()) <= MOST_BYTES
-    return page.replace(PLACE, made if fits else "", 1)
+    return page.replace(place, made if fits else otherwise, 1)
+
+
+def _stored(name: str, data: dict[str, Any]) -> str:
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def _charts(view: ProfileView) -> str:
     data = {"profile": view.name, "curves": _curves(view), "seeds": _seeds(view)}
     if not any((data["curves"], data["seeds"])):
         return ""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     style, library, script = map(_file, ("uplot/uPlot.min.css", "uplot/uPlot.iife.min.js",
                                          "charts.js"))  # fmt: skip
     return (
-        f'<script type="application/json" id="charts">{text}</script>\n<style>{style}</style>\n'
+        f"{_stored('charts', data)}\n<style>{style}</style>\n"
         f"<script>{library}</script>\n<script>\n{script}</script>"
     )
 

@@ -11,16 +11,17 @@ from markupsafe import Markup
 
 from harness.evidence import Evidence
 from harness.figures import Picture
-from harness.figures._labels import axis_label, round_values
+from harness.figures._labels import axis_label
 from harness.figures._layout import MOST_SERIES, Group, Layout, Member
 from harness.figures.learning_curves import learning_curves
 from harness.figures.search import searches
-from harness.formatting import as_file_name, number, with_minus
+from harness.formatting import as_file_name, number
 from harness.judge import MissingEvidence, numbers_per_seed
 from harness.judge.measures import involved_arms
 from harness.report.answer_card import AnswerCard
 from harness.report.answers import Answer
 from harness.report.figure_data import csv_text, data_files, json_text
+from harness.report.seed_drawing import Pairs, dots, pairs_of
 from harness.report.svg import svg_file
 from harness.report.verdicts import tests
 from harness.report.view import ProfileView
@@ -29,7 +30,6 @@ from harness.study.claims import Test
 FOLDER = "claims"
 _MOST_ARMS = 2 * MOST_SERIES
 """Arms whose curves the page of a claim shows; more stand in the report."""
-_WIDTH, _HEIGHT, _SCALE, _ROOM = 640.0, 44.0, 20.0, 24.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Tested:
     numbers: Sequence[float]
     trials: Sequence[TrialLine]
     drawing: Markup
+    pairs: Pairs | None = None
     pictures: Sequence[Picture] = ()
     """Learning curves and search of the arms concerned alone."""
 
@@ -131,7 +132,8 @@ def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
     for place, (test, part) in enumerate(zip(claim.tests, parts, strict=True), 1):
         seeds = row.seeds or evidence.plan.study.first_seeds
         try:
-            numbers = [float(value) for value in numbers_per_seed(test, evidence, seeds)]
+            found = numbers_per_seed(test, evidence, seeds)
+            numbers = [test.measure.shown(float(value)) for value in found]
         except MissingEvidence:
             numbers = []
         unit = part.unit
@@ -146,7 +148,7 @@ def _tests(view: ProfileView, answer: Answer) -> list[Tested]:
         made.append(
             Tested(
                 part.measures, axis_label(evidence.plan.metric(test.metric)), unit, numbers,
-                trials, _dots(numbers, part.claimed), pictures,
+                trials, dots(numbers, part.claimed), pairs_of(test, evidence, seeds), pictures,
             )
         )  # fmt: skip
     return made
@@ -181,42 +183,3 @@ def _trials(view: ProfileView, test: Test, seeds: int) -> Iterator[TrialLine]:
             address = view.trials.addresses.get(trial, "")
             page = f"../{view.page if address.startswith('#') else ''}{address}" if address else ""
             yield TrialLine(arm.name, int(seed), str(trial), float(value), page)
-
-
-def _dots(numbers: Sequence[float], claimed: Sequence[tuple[float, float]]) -> Markup:
-    """Draw a dot for each number on an axis, beside where the claim puts their mean."""
-    finite = [value for value in numbers if math.isfinite(value)]
-    if not finite:
-        return Markup("")
-    ends = [end for pair in claimed for end in pair if math.isfinite(end)]
-    low, high = min([*finite, *ends]), max([*finite, *ends])
-    width = (high - low) or abs(high) or 1.0
-
-    def at(value: float) -> float:
-        share = min(max((value - low) / width, -0.02), 1.02)
-        return _ROOM + share * (_WIDTH - 2 * _ROOM)
-
-    shapes = [
-        f'<rect class="claimed" x="{at(a):.1f}" y="2" width="{max(at(b) - at(a), 1):.1f}"'
-        f' height="{_HEIGHT - 4:g}"/>'
-        for a, b in claimed
-    ]
-    shapes.append(
-        f'<line class="axis" x1="{_ROOM:g}" x2="{_WIDTH - _ROOM:g}" y1="{_HEIGHT:g}"'
-        f' y2="{_HEIGHT:g}"/>'
-    )
-    for value in round_values(low, high):
-        place, label = f"{at(value):.1f}", with_minus(f"{value:.6g}")
-        shapes.append(
-            f'<line class="axis" x1="{place}" x2="{place}" y1="{_HEIGHT:g}"'
-            f' y2="{_HEIGHT + 4:g}"/><text x="{place}" y="{_HEIGHT + 16:g}">{label}</text>'
-        )
-    shapes += [
-        f'<circle class="mark" cx="{at(v):.1f}" cy="{12 + 10 * (i % 3):g}" r="4.5"/>'
-        for i, v in enumerate(finite)
-    ]
-    shown = f"from {number(min(finite), 4)} to {number(max(finite), 4)}"
-    return Markup(
-        f'<svg class="strip dots" viewBox="0 0 {_WIDTH:g} {_HEIGHT + _SCALE:g}" role="img"'
-        f' aria-label="{len(finite)} numbers {shown}">{"".join(shapes)}</svg>'
-    )

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from harness.figures import Picture
 from harness.formatting import as_file_name
 from harness.report.blocks import Form
-from harness.report.charts import with_charts
+from harness.report.charts import charts_of, with_charts
+from harness.report.page_size import MOST_BYTES, with_pictures_apart
 from harness.report.sources import known_sources
 from harness.report.svg import drawn_once, inline_svg, shared_styles
 from harness.report.verdicts import FILTERS, ORDER
@@ -40,7 +41,12 @@ def page(views: Sequence[ProfileView], lacking: Sequence[str] = (), place: int =
     `lacking` says which profiles could not be judged.
     """
     view = views[place]
-    return with_charts(_whole_page("page.html", _context(views, lacking) | {"view": view}), view)
+    context = _context(views, lacking) | {"view": view}
+    text = _environment(html=True).get_template("page.html").render(context)
+    charts = charts_of(view)
+    return with_charts(
+        with_pictures_apart(text, MOST_BYTES - len(charts.encode()), _finished), view, charts
+    )
 
 
 def markdown(views: Sequence[ProfileView], lacking: Sequence[str] = ()) -> str:
@@ -124,7 +130,10 @@ def benchmark_markdown(view: BenchmarkView) -> str:
 
 
 def _whole_page(template: str, context: dict[str, Any]) -> str:
-    text = _environment(html=True).get_template(template).render(context)
+    return _finished(_environment(html=True).get_template(template).render(context))
+
+
+def _finished(text: str) -> str:
     text, rules = shared_styles(text)
     text = text.replace("</style>", f"{rules}</style>", 1)
     return _PERCENT.sub("\\1\u00a0%", text)  # no line ends between a number and its sign

@@ -23,6 +23,7 @@ from harness.report import verdicts as words
 from harness.report.answers import Answer, answers, told
 from harness.report.arm_values import arm_values
 from harness.report.blocks import Block, flat
+from harness.report.example_values import example_values
 from harness.report.settings import origin, setting_in_short, when
 from harness.report.trials import TrialList
 
@@ -258,11 +259,19 @@ class ProfileView:
         """Make every part, so that the page can begin with those that are left out."""
         _ = self.setting, self.finished, self.origin, self.best, self.answers, self.sections
         _ = self.pictures, self.result.checks, self.arm_values
+        if not self.published_only:
+            _ = self.example_values
 
     @cached_property
     def arm_values(self) -> dict[str, Any]:
         """What the page needs to compare any two arms: the primary metric by arm and seed."""
         return self.part("the comparison of two arms", arm_values, self.evidence) or {}
+
+    @cached_property
+    def example_values(self) -> dict[str, Any]:
+        """Which test examples each arm gets right, for the same comparison."""
+        title = "the test examples of any two arms"
+        return self.part(title, example_values, self.evidence) or {}
 
     @cached_property
     def training_seconds(self) -> float:

@@ -174,14 +174,19 @@ class Results:
         return [*here, *(file.judged if file is not None else ())]
 
 
-def open_results(folder: Path) -> Results:
+def open_results(folder: Path, about: str = "") -> Results:
     """Open the results of a folder, to be read.
+
+    Args:
+        folder: of the results.
+        about: where given, published files that do not have this text are left out.
 
     Raises:
         StoreError: if there are none, or they cannot be used.
     """
-    published, broken = read_all(folder / FOLDER)
-    if not (folder / DATABASE).is_file() and (published or broken):
+    published, broken = read_all(folder / FOLDER, about)
+    here = published or broken or (about and (folder / FOLDER).is_dir())
+    if not (folder / DATABASE).is_file() and here:
         return Results(None, published, broken)
     return Results(open_store(folder, create=False), published, broken)
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,24 @@ def test_a_published_trial_is_shown_without_results_of_its_own(capsys):
     assert len(said.splitlines()) < 20
     assert run(["trial", "no-such-trial", "--results", str(ROOT / "results")]) == 2
     assert "no trial 'no-such-trial' is recorded" in capsys.readouterr().err
+
+
+def test_only_published_files_that_mention_a_trial_are_read(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "published"
+    folder.mkdir()
+    for name in ("mnist.quick", "activation-cost.quick"):
+        shutil.copy(ROOT / "results" / "published" / f"{name}.json.gz", folder)
+    files, _ = read_all(folder)
+    wanted = next(file for file in files if file.execution.study == "mnist").items[0].trial_id
+    assert [file.execution.study for file in read_all(folder, wanted)[0]] == ["mnist"]
+    (folder / "broken.quick.json.gz").write_bytes(b"nothing")
+    assert [error.file.name for error in read_all(folder, wanted)[1]] == ["broken.quick.json.gz"]
+    read = []
+    monkeypatch.setattr("harness.publish.read.read_file", lambda file: read.append(file.name))
+    read_all(folder, wanted)
+    assert read == ["mnist.quick.json.gz"]
+    assert run(["trial", wanted, "--results", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err
 
 
 def on_a_terminal(*arguments, columns=80):

@@ -36,17 +36,21 @@ TRIED = [(0.1, 16, 0.75), (0.01, 32, 0.9), (0.001, 32, 0.9)]
 def searched(finished, tmp_path):
     """Make evidence of the study, of a candidate's settings beside the learning rate or not."""
 
-    def make(batch=False, winner=None):
+    def make(batch=False, winner=None, tried=TRIED):
         file = tmp_path / "searched.yaml"
         more = ", batch_size: {choice: [16, 32, 64]}}" if batch else "}"
-        file.write_text(STUDY.replace("[0.0001, 1.0]}}", "[0.0001, 1.0]}" + more))
+        file.write_text(
+            STUDY.replace("[0.0001, 1.0]}}", "[0.0001, 1.0]}" + more).replace(
+                "candidates: 3", f"candidates: {len(tried)}"
+            )
+        )
         loaded = load_study(file)
         plan = make_plan(loaded.study, loaded.arms)
         rows = [
             {"arm": arm.name, "phase": "search", "state": "complete", "candidate": n,
              "seed": 1_000_000, "parameter.optimizer.lr": lr, "validation.accuracy": value,
              **({"parameter.batch_size": size} if batch else {})}
-            for arm in plan.arms for n, (lr, size, value) in enumerate(TRIED)
+            for arm in plan.arms for n, (lr, size, value) in enumerate(tried)
         ]  # fmt: skip
         confirmed = {"phase": "confirmation", "state": "complete", "seed": 0, "candidate": winner}
         if winner is not None:
@@ -101,3 +105,36 @@ def test_parallel_coordinates_are_drawn_of_several_settings_and_mark_the_winner(
     texts = [text.get_text() for text in axes.texts]
     assert {"0.0001", "1.0", "16", "64", "0.750", "0.900"} <= set(texts)
     assert np.isfinite(best.get_ydata()).all()
+
+
+def test_of_very_many_candidates_some_are_drawn_and_all_are_in_the_data(searched):
+    tried = [(0.0001 + n / 400, (16, 32, 64)[n % 3], 0.5 + n / 1000) for n in range(300)]
+    evidence = searched(batch=True, winner=7, tried=tried)
+    picture = SearchParallel().draw(evidence, [])
+    lines = [line for line in picture.panels[0].axes[0].lines if len(line.get_ydata()) == 3]
+    assert 100 <= len(lines) <= 101
+    [best] = [line for line in lines if line.get_linewidth() > 2]
+    assert best.get_ydata()[2] == pytest.approx(7 / 299)
+    assert {line.get_ydata()[2] for line in lines} >= {0.0, 1.0}
+    assert "300" not in picture.caption
+    assert "more than 100 candidates" in picture.caption
+    assert len(picture.data) == 2 * len(tried)
+    assert picture.data[7] == {
+        "arm": evidence.plan.arms[0].name,
+        "candidate": 7,
+        "optimizer.lr": tried[7][0],
+        "batch_size": 32,
+        "validation.accuracy": 0.507,
+        "won": True,
+    }
+    dots = searches(evidence, "validation.accuracy")[0]
+    own = [line for line in dots.panels[0].axes[0].lines if line.get_linestyle() == "None"]
+    assert max(len(line.get_xdata()) for line in own) <= 121
+    assert "the CSV has all" in dots.caption
+    assert len(dots.data) == 2 * len(tried)
+
+
+def test_of_few_candidates_all_are_drawn_and_nothing_is_said_of_it(searched):
+    evidence = searched(batch=True, winner=2)
+    assert "are drawn" not in SearchParallel().draw(evidence, []).caption
+    assert "the CSV has all" not in searches(evidence, "validation.accuracy")[0].caption

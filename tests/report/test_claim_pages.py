@@ -2,13 +2,21 @@
 
 import csv
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from browsing import needs_chromium
 
 from harness.judge import numbers_per_seed
+from harness.judge.measures import sides_per_seed
+from harness.publish import read_file
 from harness.report import build_page
+from harness.report.claims import _tests
+from harness.report.seed_drawing import pairs_of
+from harness.report.view import views_of
+from harness.run.results import Results
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +68,41 @@ def test_curves_and_search_are_those_of_the_arms_concerned_alone(study):
     page = (study / "claims" / "relu-beats-softmax.html").read_text()
     assert f'href="{name}.json"' in page
     assert "Grey: all other arms" not in page
+
+
+def test_both_sides_stand_on_each_seed_with_the_data_under_every_figure(finished, study):
+    claim = finished.evidence.plan.study.claims[0]
+    first, second = sides_per_seed(claim.tests[0], finished.evidence, finished.verdicts[0].seeds)
+    pairs = pairs_of(claim.tests[0], finished.evidence, finished.verdicts[0].seeds)
+    assert (pairs.first, pairs.second) == ("relu", "softmax")
+    rows = re.findall(
+        r'<text class="row"[^>]*>(\d+)</text>.*?<circle class="one" cx="([\d.]+)".*?'
+        r'<rect class="other" x="([\d.]+)"',
+        pairs.drawing,
+    )
+    assert [int(row[0]) for row in rows] == list(range(5))
+    places = np.array([[float(row[1]), float(row[2]) + 4] for row in rows])
+    values = np.column_stack([first, second])
+    slope, start = np.polyfit(values.ravel(), places.ravel(), 1)
+    np.testing.assert_allclose(places, slope * values + start, atol=0.2)
+    page = (study / "claims" / "relu-beats-softmax.html").read_text()
+    figures = re.findall(r"<figcaption>.*?</figcaption>", page, re.DOTALL)
+    assert len(figures) >= 3
+    for caption in figures:
+        assert re.search(r'href="[^"]*\.csv"', caption)
+        assert re.search(r'href="[^"]*\.json"', caption)
+    assert pairs_of(claim.tests[0], finished.evidence, 99) is None  # seeds that nobody ran
+    level = finished.evidence.plan.study.claims[3].tests[0]
+    assert pairs_of(level, finished.evidence, 5) is None  # it compares no two
+
+
+def test_the_dots_of_a_ratio_are_ratios_as_the_claim_is():
+    files = Path(__file__).parents[2] / "results" / "published"
+    published = [read_file(files / "activation-cost.quick.json.gz")]
+    (view,) = views_of(Results(None, published).judged())
+    answer = next(one for one in view.answers if one.row.id == "gelu-tanh-is-cheaper")
+    (tested,) = _tests(view, answer)
+    assert np.exp(np.mean(np.log(tested.numbers))) == pytest.approx(answer.row.effect, rel=1e-6)
 
 
 def test_the_page_says_how_to_read_and_cite_it_and_shows_its_card_elsewhere(study):

@@ -1,11 +1,15 @@
 """Which test examples only one of two arms gets right."""
 
+import zlib
+from base64 import b64decode
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from harness.evidence import Evidence
 from harness.plan import make_plan
+from harness.report.example_values import example_values
 from harness.report.panels.examples import crossed, pairs, single
 from harness.store import Execution
 from harness.study import load_study
@@ -76,3 +80,22 @@ def test_without_labels_or_without_outcomes(evidence):
     assert pair.label(4) == "–"
     del evidence.outcomes["tanh-1"]
     assert list(pairs(evidence)) == []
+
+
+def unpacked(text, dtype):
+    return np.frombuffer(zlib.decompress(b64decode(text)), dtype)
+
+
+def test_a_page_gets_how_many_trainings_of_each_arm_are_right_on_each_example(evidence):
+    (group,) = example_values(evidence)["groups"]
+    assert group["arms"] == {"relu": 5, "tanh": 5}  # nothing is known of sigmoid
+    counts = unpacked(group["right"], np.uint8).reshape(5, 2)
+    rows = {arm: [RIGHT[arm][seed % 3] for seed in range(5)] for arm in RIGHT}
+    np.testing.assert_array_equal(counts, np.column_stack([np.sum(rows[a], 0) for a in RIGHT]))
+    assert unpacked(group["labels"], "<u2").tolist() == LABELS.tolist()
+    assert group["classes"] == ["malignant", "benign"]
+
+
+def test_a_page_gets_nothing_of_arms_whose_records_keep_nothing(evidence):
+    del evidence.outcomes["tanh-1"]
+    assert example_values(evidence) == {"groups": []}

@@ -8,7 +8,7 @@ from browsing import needs_chromium
 from scipy import stats
 
 from harness.report import build_page
-from harness.report.charts import MOST_BYTES, PLACE, with_charts
+from harness.report.charts import EXAMPLES, MOST_BYTES, PLACE, charts_of, with_charts
 from harness.report.view import views_of
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -163,11 +163,56 @@ def test_two_arms_stand_seed_by_seed_and_lead_to_their_trials(reader, finished):
     assert named in set(rows[rows["arm"].isin(["relu-1", "softmax-1"])]["trial_id"])
 
 
+def right(evidence, arm):
+    rows = evidence.confirmation
+    ids = rows[rows["arm"] == arm]["trial_id"]
+    return np.mean([evidence.outcomes[id_]["test.accuracy"] for id_ in ids], axis=0)
+
+
+def test_any_two_arms_show_the_test_examples_that_only_one_gets_right(reader, finished):
+    page = reader("index.html#a=tanh-1&b=softmax-3")  # no claim compares these
+    evidence = finished.profiles["more"].evidence
+    first, second = right(evidence, "tanh-1"), right(evidence, "softmax-3")
+    only, other = (first > 0.5) & (second <= 0.5), (second > 0.5) & (first <= 0.5)
+    told = page.locator("#only-one p")
+    told.nth(2).wait_for()
+    both = int(((first > 0.5) & (second > 0.5)).sum())
+    neither = len(first) - both - int(only.sum()) - int(other.sum())
+    assert f"both arms get {both} right and neither {neither}." in told.nth(0).inner_text()
+    assert told.nth(1).inner_text().startswith(f"Only tanh-1: {int(only.sum())}.")
+    assert told.nth(2).inner_text().startswith(f"Only softmax-3: {int(other.sum())}.")
+    page.locator("#only-one summary").click()
+    cells = page.locator("#only-one tbody tr").first.locator("th, td").all_inner_texts()
+    place = int(cells[0])
+    gaps = np.where(only, first - second, -1)
+    assert gaps[place] == pytest.approx(gaps.max())
+    assert only[place]
+    assert cells[2:] == [f"{round(6 * share[place])} of 6" for share in (first, second)]
+    page.locator("form#compare select").nth(1).select_option("")
+    assert not page.locator("#only-one").is_visible()
+
+
+def test_a_page_says_that_records_keep_no_test_examples(reader, study):
+    text = (study / "index.html").read_text()
+    bare = re.sub(r'(id="example-values">)[^<]*', r'\1{"groups":[]}', text)
+    assert bare != text
+    (study / "profile-bare.html").write_text(bare)
+    page = reader("profile-bare.html#a=tanh-1&b=softmax-3")
+    page.locator("#only-one p").wait_for()
+    assert "The records do not keep" in page.locator("#only-one").inner_text()
+
+
 def test_a_page_that_would_be_too_large_goes_without_charts(finished):
     view = views_of([finished.profiles["more"]])[0]
-    assert "uPlot" in with_charts(f"<p>{PLACE}</p>", view)
-    large = f"{'a' * (MOST_BYTES - 1_000)}{PLACE}"
-    assert with_charts(large, view) == large.removesuffix(PLACE)
+    charts = charts_of(view)
+    whole = with_charts(f"<p>{EXAMPLES}{PLACE}</p>", view, charts)
+    assert "uPlot" in whole
+    assert '"right":' in whole
+    large = f"{EXAMPLES}{'a' * (MOST_BYTES - 100)}{PLACE}"
+    found = with_charts(large, view, charts)
+    assert "uPlot" not in found
+    assert '"large":true' in found
+    assert '"right":' not in found
 
 
 def test_hundreds_of_arms_show_their_first_and_last(reader, study):

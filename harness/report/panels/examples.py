@@ -13,18 +13,16 @@ from numpy.typing import NDArray
 from harness.data import data_of
 from harness.evidence import Evidence
 from harness.formatting import ABSENT, listed_some
-from harness.judge.examples import outcomes_of_arm
 from harness.judge.measures import compared_arms
 from harness.measures.base import MissingEvidence
 from harness.report.blocks import Block, Cell, Fold, Table, Text
+from harness.report.example_values import METRIC, labels_of, outcomes_right
 from harness.report.panels.base import Panel
 from harness.study import Arm
-from harness.trial import LABEL
 
 if TYPE_CHECKING:
     from harness.report.view import ProfileView
 
-METRIC = "test.accuracy"
 MEASURES = ("contrast", "ratio")
 MOST_EXAMPLES = 10
 """Listed of each arm of a pair."""
@@ -171,22 +169,15 @@ def single(found: Sequence[Pair]) -> Table:
 
 
 def _pair(words: str, sides: Sequence[Sequence[Arm]], evidence: Evidence) -> Pair | None:
-    shares, labels = [], []
+    shares, trials = [], []
     for side in sides:
-        right = []
-        for arm in side:
-            seeds = int((evidence.confirmation["arm"] == arm.name).sum())
-            trials = outcomes_of_arm(arm, METRIC, evidence, seeds) if seeds else None
-            if trials is None:
-                return None
-            right += [trial[METRIC] for trial in trials]
-            labels += [trial.get(LABEL) for trial in trials]
-        if len({len(one) for one in right}) != 1 or not np.isin(right, (0, 1)).all():
-            return None  # such as shares of the positions of a sequence
-        shares.append(np.mean(right, axis=0))
+        mine = [outcomes_right(arm, evidence) for arm in side]
+        found = [one for trials_of_arm in mine for one in trials_of_arm or ()]
+        if None in mine or len({len(one[METRIC]) for one in found}) != 1:
+            return None
+        shares.append(np.mean([one[METRIC] for one in found], axis=0))
+        trials += found
     if len(shares) != 2 or len(shares[0]) != len(shares[1]):
         return None
-    known = [label for label in labels if label is not None]
-    told = len(known) == len(labels) and all(np.array_equal(known[0], one) for one in known)
     names = data_of(sides[0][0].workload["data"]).class_names
-    return Pair(words, np.array(shares), known[0].astype(np.int64) if told else None, names)
+    return Pair(words, np.array(shares), labels_of(trials), names)

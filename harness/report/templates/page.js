@@ -122,6 +122,103 @@
     form.addEventListener("submit", (event) => event.preventDefault());
     const place = board ? board.closest("details") ?? board.closest(".scroll") : stored;
     place.before(form);
+    const kept = JSON.parse(document.getElementById("example-values")?.textContent ?? '{"groups":[]}');
+    const apart = made("div", "", { id: "only-one", hidden: true });
+    const lines = made("div", "");
+    lines.setAttribute("aria-live", "polite");
+    const listed = made("div", "");
+    apart.append(lines, listed);
+    form.after(apart);
+    const unpacked = async (text, kind) => {
+      const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+      return new kind(await new Response(stream).arrayBuffer());
+    };
+    const MOST_EXAMPLES = 10;
+    // Which test examples most trainings of one arm get right, and most of the other do not.
+    const examples = async (a, b) => {
+      const set = kept.groups.find((one) => a in one.arms && b in one.arms);
+      if (!set)
+        return [made("p", kept.large
+          ? "Which test examples only one of them gets right is not told here: the page would be too large."
+          : "The records do not keep for both of these arms which test examples they get right.")];
+      set.ready ??= Promise.all([
+        unpacked(set.right, set.bytes === 1 ? Uint8Array : Uint16Array),
+        set.labels && unpacked(set.labels, Uint16Array),
+      ]);
+      const [right, labels] = await set.ready;
+      const names = Object.keys(set.arms);
+      const count = right.length / names.length;
+      const called = (example) => set.classes[labels[example]] ?? String(labels[example]);
+      const both = [a, b].map((arm) => ({ arm, at: names.indexOf(arm), of: set.arms[arm], only: [] }));
+      const told = (example, { at, of }) => `${right[example * names.length + at]} of ${of}`;
+      let all = 0;
+      for (let example = 0; example < count; example += 1) {
+        const shares = both.map(({ at, of }) => right[example * names.length + at] / of);
+        const good = shares.map((share) => share > 0.5);
+        if (good[0] && good[1]) all += 1;
+        else if (good[0] || good[1]) both[good[0] ? 0 : 1].only.push([Math.abs(shares[0] - shares[1]), example]);
+      }
+      const neither = count - all - both[0].only.length - both[1].only.length;
+      const whole = (n) => n.toLocaleString("en");
+      const shown = [
+        made(
+          "p",
+          `Of ${whole(count)} test examples, both arms get ${whole(all)} right and neither ${whole(neither)}. ` +
+            "An arm gets an example right here if most of its trainings do.",
+        ),
+      ];
+      const rows = [];
+      both.forEach((one, place) => {
+        const line = made("p", `: ${whole(one.only.length)}.`);
+        line.prepend(made("b", `Only ${one.arm}`));
+        if (one.only.length && labels) {
+          const classes = new Map();
+          for (const [, example] of one.only) classes.set(called(example), (classes.get(called(example)) ?? 0) + 1);
+          const most = [...classes].sort((x, y) => y[1] - x[1]);
+          const rest = most.length > 5 ? " and others" : "";
+          line.append(` By class: ${most.slice(0, 5).map(([name, n]) => `${name} (${whole(n)})`).join(", ")}${rest}.`);
+        }
+        shown.push(line);
+        const clear = one.only.sort((x, y) => y[0] - x[0] || x[1] - y[1]).slice(0, MOST_EXAMPLES);
+        for (const [, example] of clear)
+          rows.push([String(example), ...(labels ? [called(example)] : []), ...both.map((arm) => told(example, arm))]);
+      });
+      if (rows.length) {
+        const table = made("table", "");
+        table.append(made("caption", "The examples that set the two arms apart most, by their place in the test split, from 0"));
+        const head = made("tr", "");
+        for (const text of ["Example", ...(labels ? ["Class"] : []), ...both.map(({ arm }) => `${arm} right`)])
+          head.append(made("th", text, { scope: "col" }));
+        table.append(made("thead", ""), made("tbody", ""));
+        table.tHead.append(head);
+        for (const texts of rows) {
+          const row = made("tr", "");
+          texts.forEach((text, at) => row.append(made(at ? "td" : "th", text, at ? { className: "number" } : { scope: "row" })));
+          table.tBodies[0].append(row);
+        }
+        const region = made("div", "", { className: "scroll", tabIndex: 0 });
+        region.setAttribute("role", "region");
+        region.setAttribute("aria-label", "Test examples that set the two arms apart");
+        region.append(table);
+        const fold = made("details", "");
+        fold.append(made("summary", `${rows.length} test examples that set them apart most`), region);
+        shown.push(fold);
+      }
+      return shown;
+    };
+    let asked = 0;
+    const tellExamples = async (a, b) => {
+      const mine = (asked += 1);
+      apart.hidden = !a;
+      if (!a) return;
+      const shown = await examples(a, b).catch(() => [
+        made("p", "This browser cannot unpack which test examples they get right."),
+      ]);
+      if (mine !== asked) return;
+      lines.replaceChildren(...shown.filter((part) => part.tagName === "P"));
+      listed.replaceChildren(...shown.filter((part) => part.tagName !== "P"));
+    };
     const digits = (value, width) => {
       const places = Math.min(8, Math.max(0, width > 0 ? 1 - Math.floor(Math.log10(width)) : 4));
       return value.toFixed(places).replace("-", "\u2212");
@@ -131,6 +228,8 @@
       for (const pick of picks) pick.value = asked.get(pick.name) ?? "";
       const [a, b] = picks.map((pick) => pick.value);
       const group = groups.find((one) => a in one && b in one);
+      if (group && a !== b) tellExamples(a, b);
+      else tellExamples("", "");
       if (!a || !b) said.textContent = "";
       else if (a === b) said.textContent = "Choose two different arms.";
       else if (!group) said.textContent = "These arms are tested on different data and cannot be compared.";
