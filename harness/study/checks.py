@@ -24,7 +24,7 @@ from harness.study.workload import Workload
 from harness.tasks import Supervised
 from harness.trial import trained_elsewhere
 
-MOST_ARMS = 200_000
+MOST_ARMS = 50_000
 """Combinations of levels, beyond which a study is taken for a mistake."""
 
 

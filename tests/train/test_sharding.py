@@ -13,9 +13,10 @@ from harness.data_spec import IGNORED, Form
 from harness.models import network_class
 from harness.train import Checkpoints, Setting, train_in
 from harness.train.data_parallel import TorchRanks
-from harness.train.sharding import shard
+from harness.train.sharding import shard, sharding_refusal
 from harness.trial import Record, State
 from harness.workloads import Examples, Handling, TrialData
+from harness.workloads.settings import read_settings
 
 TOLERANCE = 1e-4  # relative, of losses: sums of parts are rounded otherwise than sums of wholes
 WORKERS = 2
@@ -77,6 +78,21 @@ def tokens():
     targets = np.where(np.arange(6) < generator.integers(1, 7, (65, 1)), inputs, IGNORED)
     examples = Examples(inputs, targets)
     return TrialData("tokens", Form((6,), 5, "sequence", 5), examples, examples, Handling("random"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"optimizer": {"name": "torch.optim:Rprop", "settings": {}}}, "every number of a weight"),
+        ({"transfer": {"freeze": 1, "unfreeze_every": 1}}, "layers would be unfrozen"),
+        ({"task": {"name": "adversarial"}}, "takes steps of its own"),
+        ({}, None),
+    ],
+)
+def test_what_cannot_be_shared_out_is_said(make_trial, changes, why):
+    settings = read_settings(make_trial(**changes).workload)
+    found = sharding_refusal(settings.learns("class"), settings)
+    assert (found is None) if why is None else (why in found)
 
 
 @pytest.mark.slow
