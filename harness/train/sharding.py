@@ -32,6 +32,9 @@ from harness.workloads.settings import TrialSettings, read_settings
 LISTS = (nn.ModuleList, nn.Sequential)
 """Modules whose children are blocks, each gathered by itself."""
 
+PARTS_OF_A_TASK = ("build", "step", "served")
+"""What must be as in every supervised task: others look at weights that no rank has as a whole."""
+
 
 def shard(network: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
     """Leave each rank its share of a network that all of them have built alike, on the device."""
@@ -61,7 +64,7 @@ def _owned(network: nn.Module) -> Iterator[int]:
 
 def sharding_refusal(task: Task, settings: TrialSettings) -> str | None:
     """Say why a network cannot be trained in shares, or None if it can, as far as settings tell."""
-    if not isinstance(task, Supervised):
+    if any(getattr(type(task), part) is not getattr(Supervised, part) for part in PARTS_OF_A_TASK):
         return f"the task {task.name} takes steps of its own"
     if not settings.optimizer.packable:
         return f"{settings.optimizer.name} does not treat every number of a weight by itself"

@@ -83,9 +83,13 @@ def tokens():
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"optimizer": {"name": "torch.optim:Rprop", "settings": {}}}, "every number of a weight"),
+        (
+            {"optimizer": {"name": "torch.optim:Rprop", "lr": 0.1, "settings": {}}},
+            "every number of a weight",
+        ),
         ({"transfer": {"freeze": 1, "unfreeze_every": 1}}, "layers would be unfrozen"),
         ({"task": {"name": "adversarial"}}, "takes steps of its own"),
+        ({"task": {"name": "pruned_classification"}}, "takes steps of its own"),
         ({}, None),
     ],
 )
