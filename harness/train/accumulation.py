@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from harness.tasks.base import Batch, State
@@ -59,7 +60,8 @@ def step_in_parts(
 
         found: Any = step(state(add), Batch(inputs, targets))
         for name, value in found.items():
-            losses[name] = losses.get(name, 0.0) + (value.detach() * weight if weight else 0.0)
+            counts = value.detach() * weight if weight else torch.zeros_like(value)
+            losses[name] = losses.get(name, 0.0) + counts
     for part, gradients in sums.items():
         follow(part, gradients)
     return losses
