@@ -74,9 +74,9 @@ class Checkpoints:
         files, _ = self._place(trial_id)
         damaged = 0
         for file in self._files(trial_id):
-            if int(file.rpartition("/")[2].removesuffix(".pt")) > latest:
-                continue
             try:
+                if int(file.rpartition("/")[2].removesuffix(".pt")) > latest:
+                    continue
                 return _read(files.cat_file(file)), damaged
             except Exception:  # whatever is wrong with it, the one before may be sound
                 damaged += 1
