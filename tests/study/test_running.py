@@ -114,7 +114,6 @@ def test_several_workers_refuse_what_they_would_change(load):
     own = (
         "workload.training={name: 'own:train'}",
         "workload.model=none",
-        "workload.optimizer=null",
     )
     with pytest.raises(InputError, match=r"resources\.strategy: arm .*a training of your own"):
         load("resources: {workers: 2, strategy: fsdp}\nsimple_baseline: none", *own)
