@@ -67,6 +67,7 @@ def train(config, report):
             TrainingArguments(
                 folder, num_train_epochs=config["epochs"],
                 per_device_train_batch_size=32 // workers,
+                average_tokens_across_devices=False,  # else the loss counts once for each worker
                 learning_rate=5e-3, warmup_steps=config["warmup"], eval_strategy="epoch",
                 save_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True,
                 use_cpu=True, seed=config["seed"],
