@@ -58,7 +58,8 @@ def train(config, report):
     model = BertForSequenceClassification(
         BertConfig(vocab_size=config["vocabulary"], hidden_size=16, num_hidden_layers=1,
                    num_attention_heads=2, intermediate_size=32, max_position_embeddings=16,
-                   hidden_dropout_prob=config["dropout"])
+                   hidden_dropout_prob=config["dropout"],
+                   attention_probs_dropout_prob=config["dropout"])
     )  # fmt: skip
     callback = Report(report, data["test"])
     with tempfile.TemporaryDirectory() as folder:
