@@ -44,7 +44,8 @@ def _resources(study: Study) -> str:
         text += f" on a node with {labels}"
     if given.workers > 1:
         text = (
-            f"{given.workers} workers, each with {text}; they share each batch, no packs are"
+            f"{given.workers} workers, each with {text}; they share each batch"
+            f"{' and the weights (FSDP)' if given.strategy == 'fsdp' else ''}, no packs are"
             " formed, and dropout draws other masks than on one worker"
         )
     return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,11 +110,18 @@ def data_setting(data: str, target: str | None, ask: Callable[[str], str] | None
         InputError: if something is missing and nobody can be asked.
         DataMissingError: if a table cannot be read.
     """
+    from harness.formatting import listed
     from harness.registry import DATA
 
     name, _, place = data.partition(":")
     if name not in DATA.own():
         _unused(target, data)
+        plain = data != "none" and ":" not in data
+        own = Path(data if plain else place)
+        if (plain or {".", "/"}.intersection(place)) and own.exists():
+            kinds = ["image_folder", "texts"] if own.is_dir() else ["table_file", "series", "texts"]
+            message = f"say what {own} is: {listed([f'{kind}:{own}' for kind in kinds], 'or')}"
+            raise InputError([Problem(message, "--data")])
         return data
     fields = DATA.find(name).model_fields
     key = next((key for key in ("path", "source") if key in fields), None)
@@ -124,11 +131,13 @@ def data_setting(data: str, target: str | None, ask: Callable[[str], str] | None
         if ask is None:
             raise InputError([Problem(f"needs its {key}, such as {name}:my_{key}", "--data")])
         place = ask(f"The {key} of {name}")
-    settings = {key: place} if key and place else {}
+    settings: dict[str, Any] = {key: place} if key and place else {}
     if name == "table_file":
-        settings |= _target(place, target, ask)
+        how = _how_written(place)
+        settings |= how | _target(place, target, ask, how)
     elif name == "series" and place:
-        settings |= _predicted(place, target, ask)
+        how = _how_written(place)
+        settings |= how | _predicted(place, target, ask, how)
     else:
         _unused(target, name)
     if not settings:
@@ -145,13 +154,35 @@ FEWEST_NUMBERS = 20
 """Different whole numbers in a column from which on it is taken for a number, not a class."""
 
 
-def _predicted(source: str, target: str | None, ask: Callable[[str], str] | None) -> dict[str, str]:
+def _how_written(place: str) -> dict[str, str]:
+    """Return by what the columns of a CSV file are divided, and what stands before its decimals.
+
+    Only what is not a comma, and not a point.
+    """
+    from harness.data._files import likely_separator
+
+    file = Path(place)
+    if file.suffix.lower() != ".csv" or not file.is_file():
+        return {}
+    with file.open(encoding="utf-8-sig", errors="replace") as lines:
+        first = [line.strip() for _, line in zip(range(20), lines, strict=False)]
+    divider = likely_separator(first[0]) if first and "," not in first[0] else None
+    if divider is None:
+        return {}
+    cells = [cell for line in first[1:] for cell in line.split(divider)]
+    comma = any(re.fullmatch(r"-?\d+,\d+", cell.strip()) for cell in cells)
+    return {"separator": divider} | ({"decimal": ","} if comma else {})
+
+
+def _predicted(
+    source: str, target: str | None, ask: Callable[[str], str] | None, how: Mapping[str, str]
+) -> dict[str, str]:
     """Return the column of a series that is to be predicted, where there are several."""
     from harness.data.base import DataMissingError
     from harness.data.series import Series
     from harness.workloads import data_root
 
-    series = Series(name="series", source=source, column=target)
+    series = Series.model_validate({"name": "series", "source": source, "column": target, **how})
     try:
         series.reading(data_root(None))
     except DataMissingError as missing:
@@ -159,14 +190,16 @@ def _predicted(source: str, target: str | None, ask: Callable[[str], str] | None
             raise
         if ask is None:
             raise InputError([Problem(str(missing), "--target")]) from None
-        return _predicted(source, ask(f"The column to be predicted ({missing})"), None)
+        return _predicted(source, ask(f"The column to be predicted ({missing})"), None, how)
     return {"column": target} if target else {}
 
 
-def _target(path: str, target: str | None, ask: Callable[[str], str] | None) -> dict[str, str]:
+def _target(
+    path: str, target: str | None, ask: Callable[[str], str] | None, how: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the column of a table that is to be predicted, and what has to be said of the table.
 
-    That is whether the column holds numbers, and that gaps are to be filled.
+    That is whether the column holds numbers, that dates are no features, and that gaps are filled.
     """
     import pyarrow as pa
 
@@ -174,7 +207,8 @@ def _target(path: str, target: str | None, ask: Callable[[str], str] | None) -> 
     from harness.data.table_file import TableFile
     from harness.workloads import data_root
 
-    file = TableFile(name="table_file", target=target or "?", path=path)
+    said = {"name": "table_file", "target": target or "?", "path": path, **how}
+    file = TableFile.model_validate(said)
     table, _ = file.read_tables(data_root(None))
     names = ", ".join(table.column_names)
     if target is None and ask is None:
@@ -185,10 +219,13 @@ def _target(path: str, target: str | None, ask: Callable[[str], str] | None) -> 
     number = pa.types.is_floating(values.type) or (
         pa.types.is_integer(values.type) and len(values.unique()) >= FEWEST_NUMBERS
     )
-    gaps = any(table.column(name).null_count for name in table.column_names if name != target)
+    others = [name for name in table.column_names if name != target]
+    used = [name for name in others if not pa.types.is_temporal(table.column(name).type)]
+    gaps = any(table.column(name).null_count for name in used)
     return (
         {"target": target}
         | ({"targets": "numbers"} if number else {})
+        | ({"features": used} if used and used != others else {})
         | ({"missing": "impute"} if gaps else {})
     )
 

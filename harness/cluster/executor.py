@@ -46,6 +46,7 @@ class Needs:
         custom: amounts of a cluster's own resources, by name.
         labels: of the node, in Ray's language (`value`, `!value`, `in(a, b)`).
         workers: that train a trial together.
+        strategy: whether each of them holds the whole network (ddp) or a share of it (fsdp).
         time_limit: seconds that an attempt may take; None for no limit.
         checkpoints: where trials are saved while they train; None for nowhere.
     """
@@ -56,6 +57,7 @@ class Needs:
     custom: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
+    strategy: str = "ddp"
     time_limit: float | None = None
     checkpoints: Checkpoints | None = None
 

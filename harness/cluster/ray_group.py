@@ -152,7 +152,8 @@ def train_together(config: Mapping[str, Any]) -> None:
     from harness.train.data_parallel import RankLostError, TorchRanks
 
     group, needs = config["group"], config["needs"]
-    ranks = TorchRanks(torch.device("cuda" if needs.gpus else "cpu"))
+    device = torch.device("cuda" if needs.gpus else "cpu")
+    ranks = TorchRanks(device, sharded=needs.strategy == "fsdp")
     worker = Worker(needs.cpus, config["interval"], needs.checkpoints, ranks, config["luggage"])
     for number in count(config["first"]):
         while (job := ray.get(group.job.remote(number))) is None:

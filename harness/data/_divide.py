@@ -186,6 +186,14 @@ def _open_and_test(
     return np.sort(np.concatenate([open_part[kept], declared])), open_part[test]
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _targets(
     labels: NDArray[Any], rest: Index, where: str, kind: str
 ) -> tuple[NDArray[Any], Sequence[Any]]:
@@ -196,8 +204,12 @@ def _targets(
         try:
             numbers = labels.astype(np.float64).reshape(len(labels), -1)
         except (TypeError, ValueError):
+            first = next((text for text in map(str, labels.ravel()) if not _is_number(text)), "")
+            hint = "say `targets: class` if they are classes"
+            if _is_number(first.replace(",", ".", 1)):
+                hint = 'where they have a comma before the decimals, say `decimal: ","`'
             raise DataMissingError(
-                f"{where}: the targets are no numbers; say `targets: class` if they are classes"
+                f"{where}: the targets are no numbers, such as {first[:40]!r}; {hint}"
             ) from None
         if not np.isfinite(numbers).all():
             row = int(np.flatnonzero(~np.isfinite(numbers).all(axis=1))[0])

@@ -277,11 +277,17 @@ def first_line(file: Path) -> str:
 
 def other_separator(header: str, separator: str | None) -> str:
     """Say by what columns seem to be divided, where it is not what they were read by."""
-    counted = {one: header.count(one) for one in ";\t|," if one != (separator or ",")}
-    likely = max(counted, key=lambda one: counted[one])
-    if not counted[likely]:
+    likely = likely_separator(header, separator or ",")
+    if likely is None:
         return ""
     return f"; columns seem to be divided by {likely!r}: say `separator: {json.dumps(likely)}`"
+
+
+def likely_separator(header: str, used: str = ",") -> str | None:
+    """Return what divides the columns of a header most often, but for what was used."""
+    counted = {one: header.count(one) for one in ";\t|," if one != used}
+    likely = max(counted, key=lambda one: counted[one])
+    return likely if counted[likely] else None
 
 
 def column(table: pa.Table, name: str, where: str) -> pa.ChunkedArray:

@@ -161,6 +161,7 @@ def needs_of(study: Study, results: Path) -> Needs:
         custom=dict(resources.custom),
         labels=dict(resources.labels),
         workers=resources.workers,
+        strategy=resources.strategy,
         time_limit=None if limit is None else seconds(limit),
         checkpoints=checkpoints_of(study, results),
     )

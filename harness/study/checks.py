@@ -24,7 +24,7 @@ from harness.study.workload import Workload
 from harness.tasks import Supervised
 from harness.trial import trained_elsewhere
 
-MOST_ARMS = 200_000
+MOST_ARMS = 50_000
 """Combinations of levels, beyond which a study is taken for a mistake."""
 
 
@@ -248,6 +248,16 @@ def check_running(study: Study, arms: Sequence[Arm], document: Document) -> list
         for arm in arms
         if arm.workload["model"].get("norm") == "batch"
     ]
+    if study.resources.strategy == "fsdp":
+        problems += [
+            document.problem(
+                ("resources", "strategy"),
+                f"arm {arm.name}: a training of your own shares its network out itself, by"
+                " `fully_shard`; leave `strategy` out",
+            )
+            for arm in arms
+            if arm.workload.get("training")
+        ]
     for i, probe in enumerate(study.probes):
         if probe.one_worker:
             message = (

@@ -141,11 +141,18 @@ class Resources(Component):
     workers: int = Field(
         1, ge=1, le=1024, description="that train one trial together, each on a part of a batch"
     )
+    strategy: Literal["ddp", "fsdp"] = Field(
+        "ddp", description="each worker holds the whole network (ddp), or a share of it (fsdp)"
+    )
 
     @model_validator(mode="after")
     def _can_be_given(self) -> Self:
         if self.gpus > 1 and self.gpus != int(self.gpus):
             raise ValueError(f"`gpus` ({self.gpus:g}) is a fraction of one, or a whole number")
+        if self.strategy == "fsdp" and self.workers == 1:
+            raise ValueError("`strategy: fsdp` shares a network out to `workers`: say how many")
+        if self.strategy == "fsdp" and 0 < self.gpus < 1:
+            raise ValueError(f"`strategy: fsdp` needs whole GPUs, not {self.gpus:g}, or none")
         for name in self.custom:
             if name in _RESERVED:
                 raise ValueError(f"`custom` cannot hold {name}; write cpus, gpus or memory")

@@ -64,12 +64,19 @@ class Checkpoints:
         for old in self._files(trial_id)[KEPT:]:
             files.rm(old)
 
-    def load(self, trial_id: str) -> tuple[dict[str, Any] | None, int]:
-        """Return the state in the newest sound checkpoint, if any, and how many were damaged."""
+    def load(
+        self, trial_id: str, latest: float = float("inf")
+    ) -> tuple[dict[str, Any] | None, int]:
+        """Return the state in the newest sound checkpoint, if any, and how many were damaged.
+
+        Only those are looked at that were saved by the epoch `latest`.
+        """
         files, _ = self._place(trial_id)
         damaged = 0
         for file in self._files(trial_id):
             try:
+                if int(file.rpartition("/")[2].removesuffix(".pt")) > latest:
+                    continue
                 return _read(files.cat_file(file)), damaged
             except Exception:  # whatever is wrong with it, the one before may be sound
                 damaged += 1

@@ -15,12 +15,14 @@ WAIT = timedelta(minutes=30)
 
 
 class Ranks(Protocol):
-    """The processes that train a network together; each holds all of it, and all its data."""
+    """The processes that train a network together; each holds all its data."""
 
     rank: int
     """Of this process, from 0."""
     world_size: int
     """Of all processes."""
+    sharded: bool
+    """Whether each holds a share of the network's weights only."""
 
     def all_reduce_sum(self, values: Tensor) -> None:
         """Replace values by their sums over all processes: the same bits in each."""
@@ -53,7 +55,10 @@ class TorchRanks:
     _talk: Any = None
     """A group beside the default one, for what is no tensor; over CPUs, and made when needed."""
 
-    def __init__(self, device: torch.device):
+    sharded = False
+
+    def __init__(self, device: torch.device, *, sharded: bool = False):
+        self.sharded = sharded
         self.rank, self.world_size = distributed.get_rank(), distributed.get_world_size()
         self._device = device
 
@@ -125,7 +130,7 @@ def mean_over_ranks(ranks: Ranks, values: Sequence[Tensor], weight: float) -> li
     """
     flat = torch.cat([value.flatten() for value in values])
     total = torch.tensor([weight], dtype=torch.float64, device=flat.device)
-    flat.mul_(weight)
+    flat = flat.mul_(weight) if weight else flat.zero_()  # a mean of nothing is no number
     ranks.all_reduce_sum(total)
     ranks.all_reduce_sum(flat)
     flat.div_(total[0].to(flat.dtype))

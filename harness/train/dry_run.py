@@ -42,6 +42,7 @@ from harness.train.packed_program import (
     uses_bfloat16,
 )
 from harness.train.probing import run_probes
+from harness.train.sharding import sharded_program, sharding_refusal
 from harness.train.single_program import SingleProgram, build_template
 from harness.train.stack import Stack, state_names, state_of
 from harness.train.stage_products import data_of, mistake_in, own_functions
@@ -130,6 +131,7 @@ class _Check:
             return
         task = self.settings.learns(self.data.form.kind)
         if not isinstance(task, Supervised):
+            self._shard(task)
             self._step_of(task)
             self._run_probes()
             return
@@ -139,6 +141,7 @@ class _Check:
                 objective = task.objective(self.data.form, self.settings.loss)
         if network is not None and not self._is_wrong("loss"):
             self._step(task, network, objective)
+        self._shard(task)
         self._run_probes()
 
     def _run_probes(self) -> None:
@@ -157,6 +160,23 @@ class _Check:
                 pack = Pack([trial], context)
                 fitted = Fitted(Outcome({}), trial, context, [], pack.best, pack.initial, 0)
                 run_probes(trial, fitted)
+
+    def _shard(self, task: Task) -> None:
+        """Take a step of the network in shares, where several processes have one each."""
+        ranks = self.setting.ranks
+        if ranks is None or not ranks.sharded or self.mistakes:
+            return
+        with self._at("model", "it cannot be shared out (strategy: fsdp): "):
+            form, given = self.data.form, self.setting.given
+            if (refusal := sharding_refusal(task, self.settings)) is not None:
+                raise WrongError(refusal)
+            workload = {**self.trial.workload, "transfer": None}  # stages are not trained yet
+            trial = replace(self.trial, workload=workload)
+            program = sharded_program(trial, form, self.device, ranks, given)
+            data = on_device(self.data.examples, self.device, self.data.handling)
+            pack = Pack([trial], PackContext(data, None, form, program, given, ranks=ranks))
+            rows = torch.from_numpy(pack.members[0].division.train[:EXAMPLES])
+            pack.step(*data.gather(rows[None].to(self.device), pack.normalization, axis=0))
 
     def _use_stages(self) -> bool:
         """Check the networks of stages against the data; add their samples and features."""

@@ -24,10 +24,11 @@ from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
 from harness.train.pack import PackContext
 from harness.train.pack_autotuning import choose_pack_size
-from harness.train.packed_program import forget_programs, program_for
+from harness.train.packed_program import Program, forget_programs, program_for
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probing import known_at_start, run_probes
 from harness.train.records import Recorder, with_changes
+from harness.train.sharding import sharded_program
 from harness.train.stage_products import StagesByRole, data_of, own_functions
 from harness.trial import Phase, Progress, Record, State, Trial, canonical_json
 from harness.workloads import TrialData
@@ -251,10 +252,14 @@ class _Session:
 
     def train_alike(self, trials: Sequence[Trial], largest: int) -> Iterator[Progress | Record]:
         """Train trials of one shape: choose a size, and halve it when memory runs out."""
+        ranks = self.setting.ranks
         try:
             ordered = sorted(trials, key=_optimizer_of)
-            choice = choose_pack_size(ordered, self._context(trials[0]), largest)
-            size, reason = choice.size, choice.reason
+            if ranks is not None and ranks.sharded:
+                size, reason = 1, f"alone: its weights are sharded over {ranks.world_size} workers"
+            else:
+                choice = choose_pack_size(ordered, self._context(trials[0]), largest)
+                size, reason = choice.size, choice.reason
         except Exception:
             ordered, size, reason = list(trials), 1, "alone: no pack could be formed"
         made_ready = self._restore()
@@ -342,8 +347,11 @@ class _Session:
         known = self._data_for(trial)
         data = on_device(known.examples, self.device, known.handling)
         test = None if known.test is None else DeviceData(known.test, self.device)
-        program = program_for(trial, known.form, self.device)
         given, ranks = self.setting.given, self.setting.ranks
+        if ranks is not None and ranks.sharded:
+            program: Program = sharded_program(trial, known.form, self.device, ranks, given)
+        else:
+            program = program_for(trial, known.form, self.device)
         checkpoints, names = self.setting.checkpoints, (known.tokens, known.columns)
         return PackContext(data, test, known.form, program, given, *names, checkpoints, ranks)
 

@@ -57,12 +57,13 @@ def supervised_metrics(
     whole = objective.of_whole
     if own or whole or (ranks is not None and count < ranks.world_size):
         ranks = None  # each process evaluates the whole split
+    most = count
     if ranks is not None:
-        index = index[:, ranks.rank :: ranks.world_size]
+        index, most = index[:, ranks.rank :: ranks.world_size], math.ceil(count / ranks.world_size)
     shape = (len(objective.reductions), len(stack))
     totals = torch.zeros(shape, dtype=torch.float64, device=data.device)
     seen, answers = [], []
-    for examples in _batches(data, index, len(stack)):
+    for examples in _batches(data, index, len(stack), most):
         inputs, targets = data.gather(examples, split.normalization, axis=0)
         scores = program.scores(stack, inputs, targets)
         for total, reduction, found in zip(totals, objective.reductions, scores, strict=True):
@@ -88,11 +89,19 @@ def supervised_metrics(
     return metrics
 
 
-def _batches(data: DeviceData, index: NDArray[Any], members: int) -> tuple[Tensor, ...]:
-    """Divide examples, (members, n) or (1, n), into as few batches as there can be, as equal."""
+def _batches(
+    data: DeviceData, index: NDArray[Any], members: int, most: int | None = None
+) -> tuple[Tensor, ...]:
+    """Divide examples, (members, n) or (1, n), into as few batches as there can be, as equal.
+
+    `most` is the largest number of examples that any of several processes has, this one among them:
+    they make as many batches, for to gather shares of weights takes all of them.
+    """
     rows = torch.from_numpy(index).to(data.device).expand(members, -1)
     limit = EVALUATION_BATCH.get(data.device.type, EVALUATION_BATCH["cpu"])
     n = rows.shape[1]
+    if most not in (None, n):
+        return rows.tensor_split(math.ceil(most / math.ceil(most / math.ceil(most / limit))), dim=1)
     parts: tuple[Tensor, ...] = rows.split(math.ceil(n / math.ceil(n / limit)), dim=1)
     return parts
 

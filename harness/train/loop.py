@@ -21,6 +21,7 @@ from harness.train.device_data import Normalization, Splits, splits_of
 from harness.train.pack import Member, Pack, PackContext, Point
 from harness.train.probing import timed_step
 from harness.train.resume import resume, save
+from harness.train.sharding import ShardedProgram
 from harness.train.single_program import networks_of
 from harness.train.stack import Stack, state_of
 from harness.train.stage_products import normalization_arrays, stages_of
@@ -86,13 +87,19 @@ class Fitted:
         """The main network before the first step, where a probe needs it."""
         if self.initial_weights is None:
             return None
-        program = self.context.program
-        template = self.initial_weights.network(program.template, self.row)
-        return networks_of(template, program.task)[program.task.main]
+        task = self.context.program.task
+        return networks_of(self._network_of(self.initial_weights), task)[task.main]
 
     @cached_property
     def _template(self) -> nn.Module:
-        return self.best.network(self.context.program.template, self.row)
+        return self._network_of(self.best)
+
+    def _network_of(self, stack: Stack) -> nn.Module:
+        program, context = self.context.program, self.context
+        if isinstance(program, ShardedProgram):
+            whole = program.network(stack, self.trial, context.form)
+            return whole.to(context.data.device) if self.trial.probes else whole
+        return stack.network(program.template, self.row)
 
     @property
     def task(self) -> Task:

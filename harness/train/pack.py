@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness.data_spec import Form
 from harness.errors import returned
-from harness.layers import layer_groups, seed_dropout
+from harness.layers import layer_groups
 from harness.optimizers.base import Rate, Scheduled, Update, begin, unchanged
 from harness.probes import class_of
 from harness.schedules.base import Horizon
@@ -23,7 +23,7 @@ from harness.tasks import Batch, Supervised
 from harness.train.accumulation import step_in_parts
 from harness.train.augmentation import augmented
 from harness.train.checkpoints import Checkpoints
-from harness.train.data_parallel import Ranks, data_parallel_refusal, mean_over_ranks, own_shard
+from harness.train.data_parallel import Ranks, mean_over_ranks, own_shard
 from harness.train.device_data import DeviceData, Division, Normalization
 from harness.train.evaluation import (
     IndexedSplit,
@@ -32,12 +32,14 @@ from harness.train.evaluation import (
     supervised_metrics,
     task_metrics,
 )
+from harness.train.initial import initial_network
 from harness.train.packed_program import PackedProgram, Program, program_for
-from harness.train.single_program import SingleProgram, TrialState, build_template
+from harness.train.sharding import ShardedProgram
+from harness.train.single_program import SingleProgram, TrialState
 from harness.train.soft_targets import soft_targets_of
 from harness.train.stack import Stack, state_names
 from harness.train.stage_products import StagesByRole, stages_of
-from harness.train.transfer import freeze, frozen_groups, initial_weights, load_weights
+from harness.train.transfer import frozen_groups
 from harness.train.updates import (
     LayerwiseUpdate,
     SummedGradients,
@@ -189,17 +191,21 @@ class Pack:
         A pack of several members computes at once what the step of their task would do for each.
         """
         program, ranks, weight = self.context.program, self.context.ranks, 1.0
+        weigh = None
         if ranks is not None:
             part, weight = own_shard(ranks, targets)
             inputs, targets = inputs[:, part], targets[:, part]
+        if isinstance(program, ShardedProgram):
+            weigh = program.weighing(weight)
 
         def follow(part: str, gradients: list[Tensor]) -> None:
-            if ranks is not None:
+            if ranks is not None and weigh is None:
                 gradients = mean_over_ranks(ranks, gradients, weight)
             if self.summed is not None:
                 gradients = self.summed.add(part, gradients)
             if self.limits is not None:
-                gradients = clipped(gradients, self.limits)
+                together = ranks.all_reduce_sum if ranks is not None and weigh else None
+                gradients = clipped(gradients, self.limits, together)
             if part not in self.updates:
                 raise ValueError(f"part '{part}' has no optimizer: return one from `optimizers`")
             self.updates[part].step(gradients, rate)
@@ -217,7 +223,7 @@ class Pack:
             if parts > 1:
                 found = step_in_parts(
                     program.task.step, partial(self._state, program, self.generator), batch, parts,
-                    follow,
+                    follow, weigh,
                 )  # fmt: skip
             else:
                 found = program.task.step(self._state(program, self.generator, follow), batch)
@@ -300,8 +306,8 @@ class Pack:
 
     def sizes(self) -> dict[str, float]:
         """Return the number of parameters, and of those that are trained where some are not."""
-        trained = sum(parameter[0].numel() for parameter in self.stack.parameters)
         template = self.context.program.template
+        trained = sum(value.numel() for value in template.parameters() if value.requires_grad)
         kept = sum(value.numel() for value in template.parameters() if not value.requires_grad)
         if not (self.transfer or kept):
             return {"parameters": float(trained)}
@@ -374,24 +380,11 @@ def initial_stack(trials: Sequence[Trial], context: PackContext) -> Stack:
     Raises:
         ValueError: if transferred weights are missing or fit no layer, or nothing would train.
     """
-    transfer = read_settings(trials[0].workload).transfer
-    networks = []
-    for trial in trials:
-        network = build_template(context.program.task, trial, context.form)
-        if transfer is not None and transfer.source is not None:
-            source = context.given.get("initial")
-            if source is None or "weights" not in source.products:
-                raise ValueError(f"the weights of {transfer.source} are not here")
-            load_weights(network, initial_weights(source))
-        if context.ranks is not None or read_settings(trial.workload).accumulate > 1:
-            refusal = data_parallel_refusal(network)
-            if refusal is not None:
-                raise ValueError(refusal)
-        if context.ranks is not None and context.ranks.rank > 0:  # with other masks in each
-            seed_dropout(network, stream(trial.seed_of("order"), f"rank {context.ranks.rank}"))
-        if transfer:
-            freeze(network, frozen_groups(transfer, len(layer_groups(network))))
-        networks.append(network)
+    program = context.program
+    if isinstance(program, ShardedProgram):
+        return program.stack()
+    task, form, given, ranks = program.task, context.form, context.given, context.ranks
+    networks = [initial_network(task, trial, form, given, ranks) for trial in trials]
     stack = Stack.of(networks)
     device = context.data.device
     return Stack(

@@ -207,8 +207,7 @@ def program_for(
         return _programs[key]
     task = settings.learns(form.kind)
     objective = task.objective(form, settings.loss) if isinstance(task, Supervised) else None
-    for name, function in settings.metrics.items():
-        _check_goal(function, metric_of(f"validation.{name}", trial.workload))
+    check_goals(settings, trial)
     template = build_template(task, trial, form).to(device)
     if kept:
         if frozen is None:
@@ -237,6 +236,16 @@ def packing_refusal(settings: TrialSettings, task: Task, template: nn.Module) ->
     if settings.metrics:
         return "metrics of your own see the predictions of one network"
     return None if settings.loss.packable else "the loss does not declare itself packable"
+
+
+def check_goals(settings: TrialSettings, trial: Trial) -> None:
+    """Compare the goals of the user's own metrics with what the study says.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    for name, function in settings.metrics.items():
+        _check_goal(function, metric_of(f"validation.{name}", trial.workload))
 
 
 def _check_goal(function: str, metric: Metric) -> None:

@@ -18,8 +18,14 @@ def resume(pack: Pack) -> int:
     checkpoints, ranks = pack.context.checkpoints, pack.context.ranks
     if checkpoints is None or len(pack.members) > 1:
         return 0
-    state, damaged = checkpoints.load(pack.members[0].trial.id)
+    state, damaged = checkpoints.load(_place(pack))
     epoch: int = 0 if state is None else state["epoch"]
+    if ranks is not None and ranks.sharded:  # some may have saved one more than others
+        common = torch.tensor([-epoch], device=pack.context.data.device)
+        ranks.all_reduce_max(common)
+        if epoch > -int(common):
+            state, _ = checkpoints.load(_place(pack), -int(common))
+            epoch = 0 if state is None else state["epoch"]
     if damaged:
         pack.noted["damaged_checkpoints"] = float(damaged)
     if ranks is not None and not ranks.all_agree(epoch):
@@ -33,12 +39,20 @@ def resume(pack: Pack) -> int:
 def save(pack: Pack, epoch: int) -> None:
     """Save a trial that trains alone; a checkpoint that cannot be written is only counted."""
     checkpoints, ranks = pack.context.checkpoints, pack.context.ranks
-    if checkpoints is None or (ranks is not None and ranks.rank > 0):
+    if checkpoints is None or (ranks is not None and ranks.rank > 0 and not ranks.sharded):
         return
     try:
-        checkpoints.save(pack.members[0].trial.id, epoch, _state(pack, epoch))
+        checkpoints.save(_place(pack), epoch, _state(pack, epoch))
     except Exception:  # the storage may raise anything, and training goes on without it
         pack.noted["failed_checkpoints"] = pack.noted.get("failed_checkpoints", 0.0) + 1
+
+
+def _place(pack: Pack) -> str:
+    """Return what a trial's checkpoints are called: each worker's own where it has a share."""
+    trial, ranks = pack.members[0].trial.id, pack.context.ranks
+    if ranks is None or not ranks.sharded:
+        return trial
+    return f"{trial}/share-{ranks.rank + 1}-of-{ranks.world_size}"
 
 
 def _state(pack: Pack, epoch: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,16 +161,21 @@ class SummedGradients:
             self.sums[part] = [one[list(rows)] for one in sums]
 
 
-def clipped(gradients: Sequence[Tensor], limits: Tensor) -> list[Tensor]:
+def clipped(
+    gradients: Sequence[Tensor], limits: Tensor, together: Callable[[Tensor], None] | None = None
+) -> list[Tensor]:
     """Scale each member's gradient down to a norm of at most its limit (Pascanu et al. 2013).
 
     Args:
         gradients: of each parameter, each (members, ...).
         limits: of the Euclidean norm over all parameters of a member, (members,).
+        together: adds up in place what other processes have, where each has a share of a gradient.
     """
     squares = torch.zeros(len(gradients[0]), device=gradients[0].device)
     for gradient in gradients:
         squares += _norms(gradient).square()
+    if together is not None:
+        together(squares)
     factors = (limits / (squares.sqrt() + _CLIP_EPSILON)).clamp(max=1.0)
     return [
         gradient * factors.view(-1, *[1] * (gradient.ndim - 1)).to(gradient.dtype)

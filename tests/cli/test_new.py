@@ -46,6 +46,8 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "gaps.csv").write_text(f"years,price,kind\n,1,a\n{rows}\n")
     days = "\n".join(f"2020-01-{1 + i % 30:02},{i},{-i}" for i in range(90))
     (tmp_path / "sales.csv").write_text(f"day,sales,visitors\n{days}\n")
+    days = "\n".join(f"2020-01-{1 + i % 30:02};{i},5;{'ab'[i % 2]}" for i in range(60))
+    (tmp_path / "halves.csv").write_text(f"day;height;kind\n{days}\n")
     (tmp_path / "alone.csv").write_text("sales\n" + "\n".join(map(str, range(90))))
     return tmp_path
 
@@ -57,6 +59,10 @@ def place(tmp_path, monkeypatch):
         (["texts:mails"], {"name": "texts", "path": "mails"}, "transformer"),
         (["series:alone.csv"], {"name": "series", "source": "alone.csv"}, "mlp"),
         (["series:sales.csv", "--target", "sales"], {"column": "sales"}, "mlp"),
+        (["table_file:halves.csv", "--target", "height"],
+         {"separator": ";", "decimal": ",", "targets": "numbers",
+          "features": ["kind"]}, "mlp"),
+        (["series:halves.csv", "--target", "height"], {"separator": ";", "decimal": ","}, "mlp"),
         (["table_file:gaps.csv", "--target", "kind"], {"missing": "impute"}, "mlp"),
         (["table_file:rows.csv", "--target", "kind"], {"target": "kind", "targets": "class"},
          "mlp"),
@@ -81,6 +87,9 @@ def test_data_of_ones_own_are_named_by_their_path(place, flags, data, model):
         (["table_file:row.csv", "--target", "price"], "no data in 'row.csv'"),
         (["series:sales.csv"], "--target: say which column .* has: sales, visitors"),
         (["series:sales.csv", "--target", "sale"], "did you mean 'sales'"),
+        (["rows.csv"], "say what rows.csv is: table_file:rows.csv, series:rows.csv or texts:"),
+        (["csv:rows.csv"], "say what rows.csv is: table_file:rows.csv"),
+        (["."], "say what . is: image_folder:. or texts:."),
         (["digits:mine"], "digits has neither a path nor a source"),
         (["digits", "--target", "price"], "--target: is for table_file"),
     ],

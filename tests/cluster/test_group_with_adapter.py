@@ -1,4 +1,4 @@
-"""A language model with an adapter, trained by two workers through Ray Train, as by one."""
+"""A language model with an adapter, by two workers of Ray Train (DDP, FSDP) as by one."""
 
 import os
 import subprocess
@@ -44,13 +44,21 @@ def records(folder, *options):
     return {(row.phase, row.seed): row.record for row in rows}
 
 
-def test_two_workers_tune_an_adapter_as_one(tmp_path):
-    alone = records(tmp_path / "alone", "--in-process")
-    together = records(tmp_path / "together", "--set", "resources.workers=2")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    return records(tmp_path_factory.mktemp("alone") / "study", "--in-process")
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_workers_tune_an_adapter_as_one(alone, tmp_path, strategy):
+    two = [f"resources.{one}" for one in ("workers=2", f"strategy={strategy}")]
+    together = records(tmp_path / "together", "--set", two[0], "--set", two[1])
     assert {phase for phase, _ in alone} == {Phase.PRETRAINING, Phase.CONFIRMATION}
     for key, expected in alone.items():
         record = together[key]
         assert record.state is State.COMPLETE, record.reason
+        assert record.trial_id == expected.trial_id
+        assert ("sharded" in record.environment["packing"]) == (strategy == "fsdp")
         assert record.metrics == pytest.approx(expected.metrics, rel=1e-3, abs=1e-5)
         trained = record.cost.get("trained_parameters")
         assert trained == expected.cost.get("trained_parameters")

@@ -44,6 +44,9 @@ def test_amounts_are_read_with_their_units():
         ("resources: {memory: 2gb}", "5:21: resources.memory: '2gb' is not a size such as"),
         ("resources: {cpu: 2}", "did you mean 'cpus'"),
         ("resources: {gpus: 1.5}", "a fraction of one, or a whole number"),
+        ("resources: {strategy: fsdp}", "`strategy: fsdp` shares a network out to `workers`"),
+        ("resources: {strategy: fsdp, workers: 2, gpus: 0.5}", "needs whole GPUs, not 0.5"),
+        ("resources: {strategy: fsdpp, workers: 2}", "did you mean 'fsdp'"),
         ("resources: {custom: {CPU: 1}}", "write cpus, gpus or memory"),
         ("resources: {labels: {zone: 'in('}}", "is not a label, !label, in(one, other)"),
         ("faults: {retry_on: [crsh]}", "did you mean 'crash'"),
@@ -108,6 +111,12 @@ def test_several_workers_refuse_what_they_would_change(load):
     with pytest.raises(InputError, match=r"resources\.workers: arm baseline: batch normalization"):
         load("resources: {workers: 2}", batch)
     assert load("", batch)
+    own = (
+        "workload.training={name: 'own:train'}",
+        "workload.model=none",
+    )
+    with pytest.raises(InputError, match=r"resources\.strategy: arm .*a training of your own"):
+        load("resources: {workers: 2, strategy: fsdp}\nsimple_baseline: none", *own)
     with pytest.raises(InputError, match=r"probes\[0\]: step_time is measured on one worker"):
         load("resources: {workers: 2}\nprobes: [{name: step_time}]")
 
@@ -122,6 +131,10 @@ def test_the_plan_says_how_it_is_run(load):
     text += "faults: {retries: 0, time_limit: 1 h}\ncheckpoints: {every: 5 epochs}"
     shown = "\n".join(running_lines(load(text).study))
     assert "4 workers, each with 2 CPUs, 0.25 GPU on a node with zone: a" in shown
+    assert "they share each batch, no packs are formed" in shown
+    whole = "resources: {workers: 4, strategy: fsdp}"
+    shown_too = "\n".join(running_lines(load(whole).study))
+    assert "they share each batch and the weights (FSDP), no packs are formed" in shown_too
     assert "never for faults of its own" in shown
     assert "it may take 1 h" in shown
     assert "every 5 epochs in a folder beside the results" in shown
