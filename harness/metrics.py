@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness.data_spec import RANGES
-from harness.registry import PROBES, TASKS
+from harness.registry import DATA, PROBES, TASKS
 from harness.trial import ELSEWHERE, TRAINED_PARAMETERS
 
 if TYPE_CHECKING:
@@ -198,17 +198,30 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
         (found[last] for w in workloads if last in (found := declared(w))), {}
     )
     known = BUILT_IN.get(last, Metric(name))
-    elsewhere = any(w.get("training") for w in workloads)  # its loss may be in any unit
+    in_nats = last != "loss" or all(_has_loss_in_nats(workload) for workload in workloads)
     return Metric(
         name,
         known.goal or said.get("goal"),
-        said.get("unit") or ("" if elsewhere and last == "loss" else known.unit),
+        said.get("unit") or (known.unit if in_nats else ""),
         said.get("meaning") or known.meaning,
         root=known.root or bool(said.get("root")),
         bounds=_bounds(last, workloads),
         binary=bool(said.get("binary")),
         lifted=bool(said.get("lifted")),
     )
+
+
+def _has_loss_in_nats(workload: Mapping[str, Any]) -> bool:
+    """Whether a workload's loss is a cross entropy, as far as it is known."""
+    loss = workload.get("loss") or "auto"
+    named = loss if isinstance(loss, str) else loss["name"]
+    if workload.get("training") or named not in ("auto", "cross_entropy"):
+        return False  # in any unit
+    if (task := workload.get("task")) is not None:
+        said = TASKS.read(task).measures.get("loss")
+        return said is None or said.unit == "nats"
+    data = workload.get("data")
+    return named != "auto" or data is None or DATA.read(data).kind != "numbers"
 
 
 def _bounds(name: str, workloads: Sequence[Mapping[str, Any]]) -> tuple[float, float]:

@@ -86,6 +86,11 @@ def test_where_it_decides_nothing_or_is_known_it_is_not(data):
 
 KNOWN = [
     ("validation.loss", {}, "minimize", "nats"),
+    ("test.loss", {"data": {"name": "digits"}, "loss": {"name": "auto"}}, "minimize", "nats"),
+    ("test.loss", {"data": {"name": "series", "source": "sunspots"}}, "minimize", ""),
+    ("test.loss", {"data": {"name": "digits"}, "loss": {"name": "mean_squared_error"}},
+     "minimize", ""),
+    ("test.loss", {"task": {"name": "regression"}}, "minimize", ""),
     ("test.accuracy", {}, "maximize", "share correct"),
     ("test.my_loss", {}, None, ""),
     ("test.mse", study()["workload"], None, ""),
