@@ -62,7 +62,7 @@ class DataConformance:
                 assert part.targets.dtype == np.float32
                 assert np.isfinite(part.targets).all()
             else:
-                steps = form.shape if form.kind == "sequence" else ()
+                steps = form.shape[:1] if form.kind == "sequence" else ()
                 assert part.targets.shape == (len(part), *steps)
                 assert part.targets.dtype == np.int64
                 counted = part.targets[part.targets != IGNORED]

@@ -92,7 +92,8 @@ def cases_of(name: str) -> list[Case]:
     except ValidationError:
         return []
     if "class" not in network.targets and "sequence" in network.targets:
-        return [(name, Form((8,), 3, "sequence", 20))]
+        steps = {"numbers": Form((8, 11), 3, "sequence"), "tokens": Form((8,), 3, "sequence", 20)}
+        return [(name, steps[inputs]) for inputs in network.reads]
     forms = {"numbers": Form((1, 8, 8), 3), "tokens": Form((9,), 3, vocabulary=20)}
     if network.targets == ("numbers",):  # one from images to images, perhaps
         forms = {"numbers": Form((1, 8, 8), 64, "numbers")}

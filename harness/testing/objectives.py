@@ -150,4 +150,4 @@ def answers(targets: Tensor, form: Form) -> Tensor:
 
 
 def _places(form: Form) -> tuple[int, ...]:
-    return (EXAMPLES, *(form.shape if form.kind == "sequence" else ()))
+    return (EXAMPLES, *(form.shape[:1] if form.kind == "sequence" else ()))

@@ -313,7 +313,7 @@ class _Check:
             found: Any = program.outputs(program.task.main, inputs)
             if not isinstance(found, Tensor):
                 raise WrongError(f"{name} gives {type(found).__name__}, expected a tensor")
-            steps = form.shape if form.kind == "sequence" else ()
+            steps = form.shape[:1] if form.kind == "sequence" else ()
             expected = (len(inputs), *steps, form.outputs)
             # a loss of one's own may make use of more outputs than there are classes
             spare = not self._built_in_loss and form.kind != "numbers"

@@ -15,6 +15,7 @@ from torchmetrics.image.kid import poly_mmd
 
 from harness.data_spec import Form
 from harness.models import build
+from harness.models.transformer import Transformer
 from harness.probes._samples import (
     frechet_distance,
     high_frequency_energy,
@@ -27,6 +28,7 @@ from harness.probes.base import Shown, artifact
 from harness.probes.denoising_steps import DenoisingSteps
 from harness.probes.mode_coverage import ModeCoverage
 from harness.probes.sample_quality import SampleQuality
+from harness.probes.sampling_steps import SamplingSteps
 from harness.registry import PROBES, TASKS
 from harness.study import InputError, load_study
 from harness.tasks.diffusion import LEAST, signal, with_level
@@ -45,6 +47,8 @@ GAN = {
     "keep": "last",
 }
 DIFFUSION = {**GAN, "task": {"name": "diffusion", "levels": 100, "sampling_steps": 10}}
+WRITING = {**GAN, "task": {"name": "autoregressive", "levels": 8}, "batch_size": 32,
+           "model": {"name": "recurrent", "cell": "gru", "width": 16, "embedding": 8}}  # fmt: skip
 FORM = Form((1, 8, 8), 10)
 
 
@@ -128,7 +132,9 @@ def test_repeated_training_examples_are_seen():
     assert nearest_distance(known[:2500] + 10, known[2500:]) > 5
 
 
-@pytest.mark.parametrize("workload", [GAN, DIFFUSION], ids=["adversarial", "diffusion"])
+@pytest.mark.parametrize(
+    "workload", [GAN, DIFFUSION, WRITING], ids=["adversarial", "diffusion", "autoregressive"]
+)
 def test_the_probe_measures_samples_and_keeps_some(workload, reader, tmp_path):
     trial = make(workload, probes=["sample_quality"], uses={"classifier": "reader"})
     record = train(trial, tmp_path, {"classifier": reader})
@@ -140,6 +146,64 @@ def test_the_probe_measures_samples_and_keeps_some(workload, reader, tmp_path):
     assert again.deterministic_part() == record.deterministic_part()
     parts = artifact(SampleQuality, record.details)
     assert PROBES.read("sample_quality").draw([Shown("arm", 0, parts)], None)
+
+
+# --- number by number -----------------------------------------------------------------------------
+def test_numbers_are_written_as_their_distribution_says():
+    """Of a network that gives each level its share, whatever came before, the shares are drawn."""
+    shares = torch.tensor([0.5, 0.0, 0.3, 0.2])
+
+    class Known(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.shares = torch.nn.Parameter(shares.log())
+
+        def forward(self, tokens):
+            return self.shares.expand(*tokens.shape, 4)
+
+    task = TASKS.read({"name": "autoregressive", "levels": 4, "low": 0.0, "high": 4.0})
+    with torch.no_grad():
+        drawn = task.sample(Known(), 2000, torch.Generator().manual_seed(0), (1, 2, 3))
+    assert drawn.shape == (2000, 1, 2, 3)
+    assert set(drawn.unique().tolist()) == {0.5, 2.5, 3.5}
+    found = torch.stack([(drawn == level + 0.5).double().mean() for level in range(4)])
+    assert torch.allclose(found, shares.double(), atol=0.02)
+
+
+def test_bits_fall_below_those_of_each_pixel_alone(tmp_path):
+    record = train(make(WRITING, epochs=15, optimizer={"name": "adam", "lr": 0.01}), tmp_path)
+    data = load(WRITING["data"], tmp_path).examples
+    pixels = data.inputs.reshape(len(data), -1).astype(float)
+    low, high = pixels.mean() - pixels.std(), pixels.mean() + 3 * pixels.std()
+    levels = np.clip((pixels - low) / (high - low) * 8, 0, 7).astype(int)
+    shares = np.bincount(levels.ravel()) / levels.size
+    alone = -(shares[shares > 0] * np.log2(shares[shares > 0])).sum()
+    assert record.metrics["test.bits"] < alone - 0.1
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{"name": "transformer", "causal": False}, {"name": "recurrent", "bidirectional": True}],
+    ids=lambda model: model["name"],
+)
+def test_a_network_that_sees_what_comes_is_refused(model):
+    study = {"study": "s", "question": "?", "workload": {**WRITING, "model": model}, "seeds": 5}
+    with pytest.raises(InputError, match="sees the numbers that it is to predict"):
+        load_study(study)
+
+
+def test_a_network_that_turns_out_to_see_what_comes_is_refused():
+    """Its outputs say so: a network of one's own declares nothing."""
+    settings = SimpleNamespace(model=Transformer(name="transformer"))
+    task = TASKS.read(WRITING["task"])
+
+    def seeing(model, form, part):
+        return build({"name": "transformer", "causal": part != "model"}, form, 0)
+
+    with pytest.raises(ValueError, match="transformer sees the numbers"):
+        task.build(settings, FORM, seeing)
+    assert task.build(settings, FORM, lambda model, form, part: build(
+        {"name": "transformer"}, form, 0))  # fmt: skip
 
 
 # --- diffusion ------------------------------------------------------------------------------------
@@ -191,6 +255,23 @@ def test_diffusion_learns_the_clouds_of_a_ring(tmp_path):
     assert record.metrics["probe.covered_modes"] == 1
     assert record.metrics["probe.missed_a_mode"] == 0
     assert record.metrics["probe.near_a_mode"] > 0.5
+
+
+def test_examples_are_measured_by_the_number_of_steps(reader, tmp_path):
+    probe = {"name": "sampling_steps", "steps": [1, 4, 20], "samples": 200}
+    whole = {"name": "sample_quality", "samples": 200}
+    kept = [PROBES.read(one).for_trial(None) for one in (probe, whole)]
+    task = {**DIFFUSION["task"], "sampling_steps": 4}
+    trial = make(DIFFUSION, probes=kept, uses={"classifier": "reader"}, epochs=10, task=task)
+    record = train(trial, tmp_path, {"classifier": reader})
+    parts = artifact(SamplingSteps, record.details)
+    one, four, twenty = parts["distances"]
+    found = {name.removeprefix("probe."): value for name, value in record.metrics.items()}
+    assert four == pytest.approx(found["frechet_distance"])  # of the task's own steps
+    assert found["steps_ratio"] == pytest.approx(max(four / one, twenty / four))
+    assert (found["frechet_in_fewest_steps"], found["frechet_in_most_steps"]) == (one, twenty)
+    assert parts["samples"].shape == (3, 10, 1, 8, 8)
+    assert SamplingSteps(name="sampling_steps").draw([Shown("arm", 0, parts)], None)
 
 
 def test_a_mode_is_covered_by_a_tenth_of_its_share_and_not_by_one_stray_example():
@@ -313,6 +394,13 @@ def test_the_saturating_loss_starves_a_generator_whose_judge_is_sure(tmp_path):
         ({**GAN, "task": None}, "sample_quality", "needs a task that generates"),
         (GAN, "sample_quality", "needs a classifier"),
         (GAN, "denoising_steps", "needs the task diffusion"),
+        (GAN, "sampling_steps", "needs the task diffusion"),
+        (DIFFUSION, "sampling_steps", "needs a classifier"),
+        (
+            {**DIFFUSION, "task": {"name": "diffusion", "levels": 20, "sampling_steps": 5}},
+            "sampling_steps",
+            "`steps` (50) are more than the task's `levels` (20)",
+        ),
         (DIFFUSION, "generator_gradient", "needs the task adversarial"),
         (conditional(), "generator_gradient", "reads no classes"),
         ({**DIFFUSION, "loss": "cross_entropy"}, None, "`loss` is of no use with the task diffus"),

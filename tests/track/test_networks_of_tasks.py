@@ -29,6 +29,7 @@ arms:
   gan: {task: {name: adversarial, noise: 8}, keep: last}
   gan-by-class: {task: {name: adversarial, noise: 8, conditional: true}, keep: last}
   diffusion: {task: {name: diffusion, levels: 50, sampling_steps: 5}, epochs: 20}
+  written: {task: {name: autoregressive, levels: 8}, model: {name: recurrent, cell: gru, width: 8}}
   eight-bits: {task: quantized_classification}
   cut: {task: {name: pruned_classification, share: 0.8}, uses: {dense: whole}}
   thin: {task: {name: structured_pruned_classification, share: 0.25}, uses: {dense: whole}}
@@ -44,6 +45,7 @@ claims:
 """
 GENERATORS = {
     "gan": (8,), "gan-by-class": (18,), "vae-by-class": (18,), "diffusion": (1, 8, 8),
+    "written": (1, 8, 8),
 }  # fmt: skip
 RESTORING = ["restored", "variational", "contracted", "boltzmann"]
 
