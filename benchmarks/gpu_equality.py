@@ -39,6 +39,7 @@ IMAGES = Form((1, 6, 6), 2)
 NUMBERS = Form((3,), 2, "numbers")
 SEQUENCES = Form((7,), 2, "sequence", 9)
 TEXTS = Form((7,), 3, "class", 9)
+GRAPHS = {"name": "communities", "nodes": 6, "communities": 2, "examples": 120, "test": 40}
 PAIRS = {"name": "pairs", "length": 4, "symbols": 6, "examples": 120, "test": 40}
 BERT = {"vocab_size": 9, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
         "intermediate_size": 32, "max_position_embeddings": 16}  # fmt: skip
@@ -71,6 +72,7 @@ MODELS: Mapping[str, tuple[Case, ...]] = {
     "column_transformer": ((NUMBERS, {"layers": 1, "width": 8, "heads": 2}),),
     "lstm_gates": ((SEQUENCES, {"width": 6}),),
     "encoder_decoder": ((PAIRS, {"width": 8, "embedding": 8}),),
+    "graph_convolution": ((GRAPHS, {"width": 8}),),
     "transformer": (
         (SEQUENCES, {"width": 8, "attention": "plain", "dropout": 0.1}),
         (SEQUENCES, {"width": 8, "attention": "fused"}),

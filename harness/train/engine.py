@@ -20,11 +20,12 @@ from harness.seeding import stream
 from harness.train.checkpoints import Checkpoints
 from harness.train.data_parallel import Ranks
 from harness.train.device_data import DeviceData, on_device
+from harness.train.frozen_features import with_features
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
 from harness.train.pack import PackContext
 from harness.train.pack_autotuning import choose_pack_size
-from harness.train.packed_program import forget_programs, program_for
+from harness.train.packed_program import Program, forget_programs, program_for
 from harness.train.packing_key import LARGEST_PACK, by_key
 from harness.train.probing import known_at_start, run_probes
 from harness.train.records import Recorder, with_changes
@@ -49,6 +50,8 @@ class Setting:
         ranks: the processes that train each trial together, this one among them.
         replaceable: whether another process takes over the other trials where own code changed
             this one in a way that cannot be undone.
+        shares_features: whether what a frozen encoder says of the data is computed once for all
+            trials; not where the time of a training is measured.
     """
 
     threads: int = 1
@@ -58,6 +61,7 @@ class Setting:
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
     replaceable: bool = False
+    shares_features: bool = True
 
 
 def train(
@@ -302,6 +306,11 @@ class _Session:
         if self.surroundings is not None:
             seed_generators(stream(pack[0].seed_of("order"), "own code"))
         context = self._context(pack[0])
+        if self.setting.shares_features and self.setting.ranks is None:
+            known = with_features(pack[0], context.program, self._data_for(pack[0]))
+            if known is not None:
+                context = self._placed(known, context.program)
+                how["data"] = "features of the frozen encoder, computed once"
         how["precision"] = context.program.precision
         if context.data.streamed:
             how["data"] = "streamed from the host: too large for the device's memory"
@@ -340,9 +349,11 @@ class _Session:
 
     def _context(self, trial: Trial) -> PackContext:
         known = self._data_for(trial)
+        return self._placed(known, program_for(trial, known.form, self.device))
+
+    def _placed(self, known: TrialData, program: Program) -> PackContext:
         data = on_device(known.examples, self.device, known.handling)
         test = None if known.test is None else DeviceData(known.test, self.device)
-        program = program_for(trial, known.form, self.device)
         given, ranks = self.setting.given, self.setting.ranks
         checkpoints, names = self.setting.checkpoints, (known.tokens, known.columns)
         return PackContext(data, test, known.form, program, given, *names, checkpoints, ranks)
