@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from harness.run.conductor import RunOptions, run_study
 from harness.store import open_store
+from harness.study import load_study
 from harness.trial import Phase, State
 
 pytestmark = pytest.mark.slow
@@ -31,22 +33,41 @@ seeds: 2
 """  # noqa: E501
 
 
-def records(folder, *options):
+def study_in(folder):
     folder.mkdir()
-    (folder / "devices.yaml").write_text(STUDY)
-    command = [sys.executable, "-m", "harness", "run", "devices.yaml", *options]
-    done = subprocess.run(command, cwd=folder, env=dict(os.environ), capture_output=True, text=True,
-                          check=False)  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    file = folder / "devices.yaml"
+    file.write_text(STUDY)
+    return file
+
+
+def records(folder):
     store = open_store(folder / "results")
     (execution,) = store.executions()
     rows = list(store.assigned_records(execution.id))
     return {(row.phase, row.seed): row.record for row in rows}
 
 
+def by_one(folder):
+    """Train in this process."""
+    plan = load_study(study_in(folder))
+    run_study(plan, RunOptions(folder / "results", folder / "reports", in_process=True))
+    return records(folder)
+
+
+def by_two(folder):
+    study_in(folder)
+    command = [sys.executable, "-m", "harness", "run", "devices.yaml"]
+    done = subprocess.run(
+        [*command, "--set", "resources.workers=2"],
+        cwd=folder, env=dict(os.environ), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return records(folder)
+
+
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_two_workers_tune_an_adapter_as_one(tmp_path):
-    alone = records(tmp_path / "alone", "--in-process")
-    together = records(tmp_path / "together", "--set", "resources.workers=2")
+    alone, together = by_one(tmp_path / "alone"), by_two(tmp_path / "together")
     assert {phase for phase, _ in alone} == {Phase.PRETRAINING, Phase.CONFIRMATION}
     for key, expected in alone.items():
         record = together[key]
