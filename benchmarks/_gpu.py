@@ -143,13 +143,28 @@ def optimizer(name: str, **settings: Any) -> dict[str, Any]:
 
 
 def trials_of(
-    network: Mapping[str, Any], steps: Mapping[str, Any], count: int, *, epochs: int, **more: Any
+    network: Mapping[str, Any],
+    steps: Mapping[str, Any],
+    count: int,
+    *,
+    epochs: int,
+    rates: int = 1,
+    **more: Any,
 ) -> list[Trial]:
-    """Return trials that differ in seed and learning rate, so that a pack may hold all of them."""
+    """Return trials that differ in their seed, so that a pack may hold all of them.
+
+    Args:
+        network: settings.
+        steps: settings of the optimizer.
+        count: of trials.
+        epochs: of each.
+        rates: how many learning rates they have among them, equal ones side by side.
+        more: other parts of the workload.
+    """
     batch_size = more.pop("batch_size", 64)
     found = []
     for seed in range(count):
-        own = {**steps, "lr": steps["lr"] * (1 + seed / 100)}
+        own = {**steps, "lr": steps["lr"] * (1 + seed * rates // count / 10)}
         trial = make_trial(
             "made-up", seed, model=network, optimizer=own, epochs=epochs, batch_size=batch_size
         )

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +26,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 NEEDED = ("torch", "numpy", "pydantic")
 MARK = "\x1eline "
+ALL_SECONDS = 590
+LEAST_SECONDS = 15  # that a part is begun with
 GRACE = 15  # seconds that a part may take longer before it is ended
 QUICK_SECONDS = 900  # on a processor that others use as well
 
@@ -87,15 +89,27 @@ def main() -> None:
         for line in _measured(options.part, options, options.seconds):
             print(MARK + json.dumps(line), flush=True)
         return
-    if options.device == "cuda" and not _has_gpu():
+    machine, sees_gpu = _machine()
+    if options.device == "cuda" and not sees_gpu:
         parser.exit(2, "PyTorch sees no GPU here; `--device cpu --quick` tries the same without\n")
+    options.machine = machine
     sys.exit(_all(names, options))
 
 
-def _has_gpu() -> bool:
-    import torch
+def _machine() -> tuple[str, bool]:
+    """Return what machine this is, and whether PyTorch sees a GPU.
 
-    return torch.cuda.is_available()
+    Another process asks: energy is counted only where a single process holds the GPU.
+    """
+    code = (
+        "import torch; from benchmarks.measure import machine; "
+        "print(machine()); print(torch.cuda.is_available())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    machine, sees_gpu = done.stdout.splitlines()[-2:]
+    return f"{machine}; Python {platform.python_version()}", sees_gpu == "True"
 
 
 def _how_to_get(absent: Sequence[str]) -> str:
@@ -111,27 +125,39 @@ def _how_to_get(absent: Sequence[str]) -> str:
 def _all(names: Sequence[str], options: Any) -> int:
     """Measure parts, print and write what is known after each; return how many lines failed."""
     begin, found = time.monotonic(), dict[str, list[dict[str, Any]]]()
-    print(_machine(), flush=True)
+    print(options.machine, flush=True)
     for name in names:
         print(f"\n## {PARTS[name].title}\n\n{_HEAD}", flush=True)
-        seconds = QUICK_SECONDS if options.quick else PARTS[name].seconds
-        lines = found[name] = []
-        source = (
-            _measured(name, options, seconds)
-            if options.here
-            else _elsewhere(name, options, seconds)
-        )
-        for line in source:
-            lines.append(line)
+        left = ALL_SECONDS - GRACE - (time.monotonic() - begin)
+        seconds = QUICK_SECONDS if options.quick else min(PARTS[name].seconds, left)
+        found[name] = []
+        for line in _lines(name, options, seconds):
+            found[name].append(line)
             print(_row(line), flush=True)
         print(f"({name}: {time.monotonic() - begin:.0f} s since the start)", flush=True)
-        options.out.write_text(_page(found, options, time.monotonic() - begin), encoding="utf-8")
+        page = _page(found, options, time.monotonic() - begin)
+        options.out.write_text(page, encoding="utf-8")
     every = [line for lines in found.values() for line in lines]
     print(f"\n{_counts(every)}\nwritten to {options.out}", flush=True)
     return int(any(line["result"] == "FAILED" for line in every))
 
 
-def _measured(name: str, options: Any, seconds: float) -> Any:
+def _lines(name: str, options: Any, seconds: float) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a part as they become known."""
+    if seconds < LEAST_SECONDS:
+        yield _line(name, "not measured", None, "the ten minutes were over")
+    elif options.here:
+        yield from _measured(name, options, seconds)
+    else:
+        yield from _elsewhere(name, options, seconds)
+
+
+def _line(what: str, result: str, met: bool | None, detail: str) -> dict[str, Any]:
+    return {"what": what, "against": "–", "result": result, "target": "–", "met": met,
+            "detail": detail, "trace": ""}  # fmt: skip
+
+
+def _measured(name: str, options: Any, seconds: float) -> Iterator[dict[str, Any]]:
     """Yield the lines of a part, measured in this process."""
     import torch
 
@@ -147,7 +173,7 @@ def _measured(name: str, options: Any, seconds: float) -> Any:
         yield vars(failed(name, error))
 
 
-def _elsewhere(name: str, options: Any, seconds: float) -> Any:
+def _elsewhere(name: str, options: Any, seconds: float) -> Iterator[dict[str, Any]]:
     """Yield the lines of a part, measured in a process of its own that is ended when it hangs."""
     command = [sys.executable, "-m", "benchmarks.gpu", "--part", name, "--device", options.device]
     command += ["--seconds", str(seconds), *(["--quick"] if options.quick else [])]
@@ -167,27 +193,10 @@ def _elsewhere(name: str, options: Any, seconds: float) -> Any:
         timer.cancel()
     if code:
         took = time.monotonic() - begin
-        hung = took >= seconds + GRACE - 1
-        said = (
-            f"ended after {took:.0f} s, more than it has"
-            if hung
-            else f"its process ended with {code}"
-        )
-        yield {"what": f"the rest of {name}", "against": "–", "result": "FAILED", "target": "–",
-               "met": False, "detail": said, "trace": ""}  # fmt: skip
-
-
-def _machine() -> str:
-    import torch
-
-    device = "no GPU"
-    if torch.cuda.is_available():
-        own = torch.cuda.get_device_properties(0)
-        device = f"{own.name} with {own.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"
-    return (
-        f"{device}; {os.cpu_count()} cores; PyTorch {torch.__version__}; "
-        f"Python {platform.python_version()}"
-    )
+        said = f"its process ended with {code}"
+        if took >= seconds + GRACE - 1:
+            said = f"ended after {took:.0f} s, more than it has"
+        yield _line(f"the rest of {name}", "FAILED", False, said)
 
 
 _HEAD = "| what | against | result | target | met | measured |\n|---|---|---|---|---|---|"
@@ -215,7 +224,7 @@ def _page(found: dict[str, list[dict[str, Any]]], options: Any, seconds: float) 
         date=datetime.date.today().isoformat(),
         minutes=seconds / 60,
         shortened=" (shortened: `--quick`)" if options.quick else "",
-        machine=_machine(),
+        machine=options.machine,
         counts=_counts(every),
     )
     for name, lines in found.items():

@@ -102,17 +102,20 @@ def rows(bench: Bench) -> Iterator[Line]:
 
 
 def _items(bench: Bench, folder: Path) -> Iterator[Item]:
-    """Take the first case of everything before the second of anything, as long as time lasts."""
-    networks = [(name, case) for name, cases in MODELS.items() for case in cases]
-    steppers = [(name, case) for name, cases in OPTIMIZERS.items() for case in cases]
-    if bench.quick:
-        networks = [(name, cases[0]) for name, cases in MODELS.items()]
-    for name, settings in steppers:
-        said = f"optimizer {name} {_words(settings)}".rstrip()
-        yield said, partial(_optimizer, bench, said, name, settings)
-    for name, (given, settings) in networks:
-        said = f"network {name} {_words(settings)}".rstrip()
-        yield said, partial(_network, bench, said, (name, given, settings), folder)
+    """Give the first case of everything before the second of anything: time may be over."""
+    cases: list[tuple[int, str, Item]] = []
+    for name, settings in OPTIMIZERS.items():
+        for place, one in enumerate(settings):
+            said = f"optimizer {name} {_words(one)}".rstrip()
+            cases.append((place, said, (said, partial(_optimizer, bench, said, name, one))))
+    for name, described in MODELS.items():
+        for place, (given, one) in enumerate(described):
+            said = f"network {name} {_words(one)}".rstrip()
+            measure = partial(_network, bench, said, (name, given, one), folder)
+            cases.append((place, said, (said, measure)))
+    for place, _, item in sorted(cases, key=lambda case: case[:2]):
+        if not (bench.quick and place):
+            yield item
 
 
 def _optimizer(bench: Bench, what: str, name: str, settings: Mapping[str, Any]) -> Iterator[Line]:
@@ -137,7 +140,7 @@ def _network(
 def _compared(
     bench: Bench, what: str, network: Mapping[str, Any], steps: Mapping[str, Any], data: TrialData
 ) -> Line:
-    trials = trials_of(network, steps, 4, epochs=3, batch_size=32)
+    trials = trials_of(network, steps, 4, epochs=3, rates=4, batch_size=32)
     alone = records_on(bench.device, trials, data, 1)
     packed = records_on(bench.device, trials, data, 64)
     size = int(packed[0].cost["pack_size"])

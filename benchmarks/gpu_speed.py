@@ -205,7 +205,8 @@ def packs(bench: Bench) -> Iterator[Line]:
         bench,
         [
             ("packs of small MLPs", partial(_small_packs, bench)),
-            ("64 trials on digits", partial(_digits_study, bench)),
+            ("whole trials in packs", partial(_whole_trials, bench, 1)),
+            ("whole trials of many rates in packs", partial(_whole_trials, bench, 64)),
             ("packs of CNNs", partial(_other_packs, bench, "CNN of handbook 7.4")),
             ("packs of LSTMs", partial(_other_packs, bench, "LSTM of handbook 8.4")),
         ],
@@ -252,11 +253,13 @@ def _small_packs(bench: Bench) -> Iterator[Line]:
     )
 
 
-def _digits_study(bench: Bench) -> Iterator[Line]:
+def _whole_trials(bench: Bench, rates: int) -> Iterator[Line]:
+    """Measure trials of a small network, of one learning rate or of several."""
     data = made_up(Form((64,), 10), 300 if bench.quick else 1_800)
-    count = 4 if bench.quick else 64
+    count, epochs = (4, 2) if bench.quick else (64, 10)
+    rates = min(rates, count)
     trials = trials_of(
-        model("mlp", depth=2, width=64), optimizer("adam"), count, epochs=2 if bench.quick else 10
+        model("mlp", depth=2, width=64), optimizer("adam"), count, epochs=epochs, rates=rates
     )
     seconds, chosen = {}, {}
     for way, largest in (("unpacked", 1), ("packed", 512)):
@@ -268,10 +271,10 @@ def _digits_study(bench: Bench) -> Iterator[Line]:
                 bench.device,
             )
     yield ratio_line(
-        f"{count} whole trials of a small MLP, packed",
+        f"{count} whole trials of a small MLP, {rates} learning rates, packed",
         "the same engine, one trial after another",
         seconds["unpacked"] / seconds["packed"],
-        PACKED if bench.on_gpu else None,
+        PACKED if bench.on_gpu and rates == 1 else None,
         f"unpacked {seconds['unpacked']:.2f} s, packed {seconds['packed']:.2f} s, evaluation and "
         f"records included; {chosen['packed'].environment['packing']}",
     )

@@ -386,5 +386,6 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _release_memory(device: torch.device) -> None:
+    forget_programs()  # a CUDA graph holds the memory of the pack that it was made for
     if device.type == "cuda":
         torch.cuda.empty_cache()
