@@ -365,9 +365,9 @@ def _whole(bench: Bench, name: str) -> Iterator[Line]:
     else:
         case = single.images_of_random_pixels(name, 200 if bench.quick else 2_844)
     least = {"mlp": HANDBOOK}.get(name, 1.5)
-    for row, target in zip(
-        single.measured(case, 1 if bench.quick else 2, bench.on_gpu), (least, AS_GOOD), strict=True
-    ):
+    repeats, epochs = (1, 1) if bench.quick else (2, single.EPOCHS)
+    found = single.measured(case, repeats, bench.on_gpu, epochs)
+    for row, target in zip(found, (least, AS_GOOD), strict=True):
         ratio = float(str(row.ratio).split()[0])
         yield ratio_line(row.name, row.against, ratio, target, row.detail)
 

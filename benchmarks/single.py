@@ -55,11 +55,11 @@ def rows(repeats: int, quick: bool) -> list[Row]:
     return found
 
 
-def measured(case: Case, repeats: int, gpu: bool) -> list[Row]:
+def measured(case: Case, repeats: int, gpu: bool, epochs: int = EPOCHS) -> list[Row]:
     """Measure one network: the handbook's way, the best loop by hand, and the engine in turn."""
     device = torch.device("cuda" if gpu else "cpu")
     trial = make_trial(
-        case.dataset.name, 0, model=case.model, optimizer=adam(1e-3), epochs=EPOCHS,
+        case.dataset.name, 0, model=case.model, optimizer=adam(1e-3), epochs=epochs,
         fraction=0.1,
     )  # fmt: skip
     data = case.dataset.for_phase(Phase.CONFIRMATION)
@@ -67,8 +67,8 @@ def measured(case: Case, repeats: int, gpu: bool) -> list[Row]:
     placed = [_placed(part, case.scale, device) for part in parts]
     times = in_turn(
         {
-            "handbook": partial(_silent, handbook_loop, case.sets, case.printed, EPOCHS),
-            "hand": partial(_silent, loop_by_hand, *placed, case.by_hand, EPOCHS),
+            "handbook": partial(_silent, handbook_loop, case.sets, case.printed, epochs),
+            "hand": partial(_silent, loop_by_hand, *placed, case.by_hand, epochs),
             "engine": partial(_silent, run, [trial], data),
         },
         repeats,
@@ -76,7 +76,7 @@ def measured(case: Case, repeats: int, gpu: bool) -> list[Row]:
     where = "one GPU" if gpu else "one CPU thread"
     count = len(case.dataset.examples)
     detail = (
-        f"{where}; {count - count // 10:,} examples to train on, {EPOCHS} epochs, batch 64; "
+        f"{where}; {count - count // 10:,} examples to train on, {epochs} epochs, batch 64; "
         "seconds: " + ", ".join(f"{way} {value.seconds:.2f}" for way, value in times.items())
     )
     return [

@@ -20,7 +20,7 @@ def encoder(tmp_path):
     """A small encoder on disk, drawn anew; it counts as pretrained."""
     transformers = pytest.importorskip("transformers")
     config = transformers.BertConfig(
-        vocab_size=9, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=9, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
         intermediate_size=16, max_position_embeddings=7,
     )  # fmt: skip
     torch.manual_seed(0)
