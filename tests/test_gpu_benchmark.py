@@ -70,7 +70,7 @@ def test_every_network_and_every_optimizer_is_compared(gpu):
 
 
 def test_the_parts_take_ten_minutes_at_most(gpu):
-    assert gpu.ALL_SECONDS < 600
+    assert gpu.ALL_SECONDS + 3 * gpu.GRACE <= 605  # with what comes before the first part
     starts = 5 * len(gpu.PARTS)
     assert starts + sum(part.seconds for part in gpu.PARTS.values()) <= gpu.ALL_SECONDS
     late = gpu._lines("packs", options(), gpu.LEAST_SECONDS - 1)
