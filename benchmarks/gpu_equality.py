@@ -18,6 +18,7 @@ from benchmarks._gpu import (
     Bench,
     Item,
     Line,
+    complete,
     difference,
     each,
     made_up,
@@ -28,7 +29,9 @@ from benchmarks._gpu import (
     records_on,
     trials_of,
 )
+from harness import registry
 from harness.data_spec import Form
+from harness.registry import setting
 from harness.train.engine import Setting, context_of
 from harness.train.packed_program import PackedProgram
 from harness.trial import Phase
@@ -93,6 +96,37 @@ OPTIMIZERS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "radam": ({"weight_decay": 0.01},),
     "torch.optim.Adadelta": ({"lr": 0.1},),
 }
+MLP: Mapping[str, Any] = {"name": "mlp", "depth": 1, "width": 32}
+SMALL_IMAGES = Form((1, 8, 8), 10)
+TASKS: Mapping[str, tuple[Form | Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]] = {
+    "adversarial": (SMALL_IMAGES, MLP, {"noise": 8, "discriminator": MLP}),
+    "spectral_adversarial": (SMALL_IMAGES, MLP, {"noise": 8, "discriminator": MLP}),
+    "autoregressive": (
+        SMALL_IMAGES,
+        {"name": "recurrent", "cell": "gru", "width": 16, "embedding": 8},
+        {"levels": 8},
+    ),
+    "boltzmann_machine": (SMALL_IMAGES, {**MLP, "activation": "sigmoid"}, {}),
+    "conditional_vae": (SMALL_IMAGES, MLP, {"latent": 8, "decoder": MLP}),
+    "contractive_autoencoder": (
+        SMALL_IMAGES, {"name": "mlp", "depth": 0, "activation": "sigmoid"}, {"code": 16},
+    ),
+    "diffusion": (SMALL_IMAGES, MLP, {"levels": 100, "sampling_steps": 10}),
+    "reconstruction": (SMALL_IMAGES, MLP, {"code": 8, "decoder": MLP, "beta": 1.0}),
+    "multitask": (SMALL_IMAGES, MLP, {}),
+    "quantized_classification": (SMALL_IMAGES, MLP, {}),
+    "binned_regression": (NUMBERS, MLP, {"bins": 8, "low": -4.0, "high": 4.0}),
+    "skip_gram": (TEXTS, {"name": "bag_of_embeddings", "width": 16}, {"window": 3}),
+    "sequence_to_sequence": (
+        PAIRS, {"name": "encoder_decoder", "width": 8, "embedding": 8}, {},
+    ),
+}  # fmt: skip
+"""Of each task that has steps of its own: data, network, settings."""
+USUAL = {"classification", "regression", "token_classification"}
+"""Tasks that the networks above learn."""
+OF_STAGES = {"distillation", "pruned_classification", "structured_pruned_classification"}
+"""Tasks that begin with another network, and are not tried here."""
+TASK_TOLERANCE = 5e-2  # of what a task reports after two epochs, beside a CPU
 
 
 def rows(bench: Bench) -> Iterator[Line]:
@@ -113,6 +147,10 @@ def _items(bench: Bench, folder: Path) -> Iterator[Item]:
             said = f"network {name} {_words(one)}".rstrip()
             measure = partial(_network, bench, said, (name, given, one), folder)
             cases.append((place, said, (said, measure)))
+    for name, (given, network, settings) in TASKS.items():
+        said = f"task {name}"
+        measure = partial(_task, bench, said, (name, given, network, settings), folder)
+        cases.append((0, said, (said, measure)))
     for place, _, item in sorted(cases, key=lambda case: case[:2]):
         if not (bench.quick and place):
             yield item
@@ -130,11 +168,40 @@ def _network(
     name, given, settings = case
     if name == "transformers":
         settings = {**settings, "source": str(_encoder(folder))}
-    if isinstance(given, Form):
-        data = made_up(given, 110)
-    else:
-        data = load(dict(given), folder).for_phase(Phase.CONFIRMATION)
+    data = _data(given, folder)
     yield _compared(bench, what, model(name, **settings), optimizer("adam"), data)
+
+
+def _data(given: Form | Mapping[str, Any], folder: Path) -> TrialData:
+    if isinstance(given, Form):
+        return made_up(given, 120)
+    return load(dict(given), folder).for_phase(Phase.CONFIRMATION)
+
+
+def _task(
+    bench: Bench, what: str, case: tuple[str, Any, Mapping[str, Any], Any], folder: Path
+) -> Iterator[Line]:
+    """Compare what a task reports of its last epoch: of training and of validation."""
+    name, given, network, settings = case
+    task = complete(setting(registry.TASKS), name, settings)
+    trials = trials_of(
+        model(**network), optimizer("adam"), 1, epochs=2, batch_size=32, task=task, keep="last"
+    )
+    data = _data(given, folder)
+    here, other = (
+        records_on(device, trials, data, 1)[0].curve[-1]
+        for device in (bench.device, torch.device("cpu"))
+    )
+    shares = {key: abs(here[key] - other[key]) / max(abs(other[key]), 0.01) for key in other}
+    worst = max(shares, key=lambda key: shares[key])
+    yield Line(
+        what,
+        "the same trial on the CPU",
+        f"{shares[worst]:.1e}",
+        f"≤ {TASK_TOLERANCE:g}",
+        shares[worst] <= TASK_TOLERANCE,
+        f"{worst}: {here[worst]:.5g} against {other[worst]:.5g}",
+    )
 
 
 def _compared(

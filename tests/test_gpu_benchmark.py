@@ -52,7 +52,7 @@ def test_all_of_it_runs_where_ray_mlflow_and_optuna_are_absent(tmp_path, gpu):
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert not [line for line in lines if "not measured" in line]
     equal = text.partition("## Does it")[2].partition("\n## ")[0]
-    assert equal.count("| yes |") >= 30
+    assert equal.count("| yes |") >= 40
     assert "**no**" not in equal
     for what in ("out of memory halves a pack", "streamed data"):
         (line,) = [line for line in lines if line.startswith(f"| {what} |")]
@@ -60,13 +60,15 @@ def test_all_of_it_runs_where_ray_mlflow_and_optuna_are_absent(tmp_path, gpu):
     assert str(ROOT) not in text
 
 
-def test_every_network_and_every_optimizer_is_compared(gpu):
+def test_every_network_optimizer_and_task_is_compared(gpu):
     from benchmarks import gpu_equality
     from harness.models import simple_models
-    from harness.registry import NETWORKS, OPTIMIZERS
+    from harness.registry import NETWORKS, OPTIMIZERS, TASKS
 
     assert set(gpu_equality.MODELS) == set(NETWORKS.own()) - set(simple_models())
     assert set(gpu_equality.OPTIMIZERS) >= set(OPTIMIZERS.own())
+    known = {*gpu_equality.TASKS, *gpu_equality.USUAL, *gpu_equality.OF_STAGES}
+    assert known == set(TASKS.own())
 
 
 def test_the_parts_take_ten_minutes_at_most(gpu):
