@@ -79,11 +79,12 @@ def meeting(shape, classes, folder):
 
 
 def sharing(shape, classes, folder):
-    """Say which GPUs this process sees, then wait until four processes have said so."""
+    """Say which GPUs this process sees, then wait a while until four processes have said so."""
 
     def fault():
         (Path(folder) / f"gpus-{os.getpid()}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
-        while len(list(Path(folder).glob("gpus-*"))) < 4:
+        end = time.monotonic() + 300
+        while len(list(Path(folder).glob("gpus-*"))) < 4 and time.monotonic() < end:
             time.sleep(0.05)
 
     return linear(shape, classes, fault)
