@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -49,8 +48,9 @@ def with_features(trial: Trial, program: Program, data: TrialData) -> TrialData 
     if not _is_still(trial, program, data):
         return None
     assert isinstance(program, SingleProgram)
+    template: Any = program.template
     steps = data.form.shape[0] if data.form.kind == "sequence" else 1
-    if len(data.examples) * steps * program.template.width * 4 > LARGEST:
+    if len(data.examples) * steps * template.width * 4 > LARGEST:
         return None
     examples = _remembered(trial, program, data.examples)
     test = None if data.test is None else _read(program, data.test)
@@ -97,11 +97,11 @@ def _remembered(trial: Trial, program: SingleProgram, examples: Examples) -> Exa
 def _read(program: SingleProgram, examples: Examples) -> Examples:
     """Return examples whose inputs are features, (n, features) or (n, steps, features)."""
     device = next(program.template.parameters()).device
-    features: Callable[[Any], Any] = program.template.features
-    set_mode(program.template, False)
+    template: Any = program.template
+    set_mode(template, False)
     parts: list[NDArray[np.float32]] = []
     low = program.precision == "bfloat16"
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=low):
         for part in torch.from_numpy(np.array(examples.inputs)).split(BATCH):
-            parts.append(features(part.to(device)).float().cpu().numpy())
+            parts.append(template.features(part.to(device)).float().cpu().numpy())
     return replace(examples, inputs=np.concatenate(parts))
