@@ -114,7 +114,9 @@ def test_what_fails_is_a_line_and_the_next_goes_on(gpu, tmp_path):
     bench = Bench(torch.device("cpu"), True, float("inf"))
     lines = list(each(bench, [("two", breaks), ("three", works)]))
     assert [line.what for line in lines] == ["one", "two", "three"]
-    assert lines[1].detail == "OutOfMemoryError: CUDA out of memory"
+    told, _, place = lines[1].detail.partition(" (")
+    assert told == "OutOfMemoryError: CUDA out of memory"
+    assert place.startswith("test_gpu_benchmark.py:")
     page = gpu._page({"packs": [vars(line) for line in lines]}, options(), 60.0)
     assert "1 meet their target and 2 do not, of which 1 failed" in page
     assert "raise torch.OutOfMemoryError" in page

@@ -58,8 +58,8 @@ def test_packs_are_as_large_as_the_free_memory_says(answers, make_trial, blobs):
         assert free_memory(GPU) == free
         assert memory_for_packs(GPU) == MEMORY_SHARE["cuda"] * free
         fitting[free] = members_that_fit(on_gpu, trial)
-    assert fitting[8e9] == pytest.approx(8 * fitting[1e9], rel=0.1)
-    assert fitting[80e9] == pytest.approx(80 * fitting[1e9], rel=0.1)
+    assert 1 < fitting[1e9] <= fitting[8e9] / 8  # whole members only
+    assert fitting[80e9] == pytest.approx(10 * fitting[8e9], rel=0.1)
     parameters = sum(p.numel() for p in context.program.template.parameters())
     # at least weights, gradient, two moments, the best and the initial weights of each
     assert fitting[1e9] < 0.8e9 / (6 * 4 * parameters)
