@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench chaos scale calibration schema docs lock ui clean
+.PHONY: demo test check bench gpu chaos scale calibration schema docs lock ui clean
 
 demo: $(STAMP)  ## set up, then run the activations study on bundled data
 	$(BIN)/harness run studies/activations.yaml --profile quick
@@ -19,6 +19,9 @@ check: $(STAMP)  ## lint, types, and the contracts between the layers
 
 bench: $(STAMP)  ## measure speed against other ways to do the same; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
+
+gpu:  ## prove and measure the path on one GPU, by the Python that is there; writes docs/gpu.md
+	$(PYTHON) -m benchmarks.gpu
 
 chaos: $(STAMP)  ## 20 rounds of a study while workers, nodes, conductor and MLflow are killed
 	$(BIN)/python tests/chaos/chaos_rounds.py --rounds 20

@@ -9,7 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Subset
 
 from benchmarks import networks
@@ -21,7 +24,7 @@ from harness.data.docstrings import families
 from harness.data_spec import Form
 from harness.models import build
 from harness.trial import Phase
-from harness.workloads import Dataset, data_root, load
+from harness.workloads import Dataset, Examples, data_root, load
 
 EPOCHS = 10  # as the handbook has it, of fewer examples
 SENTENCE = 40  # tokens
@@ -48,14 +51,15 @@ def rows(repeats: int, quick: bool) -> list[Row]:
     found = []
     for make in (_mlp, _cnn, _lstm):
         case = make(root, gpu, quick)
-        found += [] if case is None else _measured(case, repeats, gpu)
+        found += [] if case is None else measured(case, repeats, gpu)
     return found
 
 
-def _measured(case: Case, repeats: int, gpu: bool) -> list[Row]:
+def measured(case: Case, repeats: int, gpu: bool, epochs: int = EPOCHS) -> list[Row]:
+    """Measure one network: the handbook's way, the best loop by hand, and the engine in turn."""
     device = torch.device("cuda" if gpu else "cpu")
     trial = make_trial(
-        case.dataset.name, 0, model=case.model, optimizer=adam(1e-3), epochs=EPOCHS,
+        case.dataset.name, 0, model=case.model, optimizer=adam(1e-3), epochs=epochs,
         fraction=0.1,
     )  # fmt: skip
     data = case.dataset.for_phase(Phase.CONFIRMATION)
@@ -63,8 +67,8 @@ def _measured(case: Case, repeats: int, gpu: bool) -> list[Row]:
     placed = [_placed(part, case.scale, device) for part in parts]
     times = in_turn(
         {
-            "handbook": partial(_silent, handbook_loop, case.sets, case.printed, EPOCHS),
-            "hand": partial(_silent, loop_by_hand, *placed, case.by_hand, EPOCHS),
+            "handbook": partial(_silent, handbook_loop, case.sets, case.printed, epochs),
+            "hand": partial(_silent, loop_by_hand, *placed, case.by_hand, epochs),
             "engine": partial(_silent, run, [trial], data),
         },
         repeats,
@@ -72,7 +76,7 @@ def _measured(case: Case, repeats: int, gpu: bool) -> list[Row]:
     where = "one GPU" if gpu else "one CPU thread"
     count = len(case.dataset.examples)
     detail = (
-        f"{where}; {count - count // 10:,} examples to train on, {EPOCHS} epochs, batch 64; "
+        f"{where}; {count - count // 10:,} examples to train on, {epochs} epochs, batch 64; "
         "seconds: " + ", ".join(f"{way} {value.seconds:.2f}" for way, value in times.items())
     )
     return [
@@ -93,32 +97,84 @@ def _measured(case: Case, repeats: int, gpu: bool) -> list[Row]:
 
 
 def _mlp(root: Path, gpu: bool, quick: bool) -> Case | None:
+    return _mnist(root, 711 if quick else 2_844, **_digits_mlp(gpu))
+
+
+def _digits_mlp(gpu: bool) -> dict[str, Any]:
     own = "benchmarks.networks:with_own_dropout"
-    return _mnist(
-        "MNIST MLP (handbook 6.2)", root, 711 if quick else 2_844,
-        printed=lambda: networks.digit_classifier((1, 28, 28), 10),
-        by_hand=lambda: networks.digit_classifier((1, 28, 28), 10),
-        model={"name": own, "settings": {}},
-        goal="≥ 10" if gpu else "≥ 4",
-    )  # fmt: skip
+    return {
+        "title": "MNIST MLP (handbook 6.2)",
+        "printed": lambda: networks.digit_classifier((1, 28, 28), 10),
+        "by_hand": lambda: networks.digit_classifier((1, 28, 28), 10),
+        "model": {"name": own, "settings": {}},
+        "goal": "≥ 10" if gpu else "≥ 4",
+    }
 
 
 def _cnn(root: Path, gpu: bool, quick: bool) -> Case | None:
-    model = {
-        "name": "cnn", "channels": [32, 64, 128], "kernel": 3, "pooling": "max", "norm": "batch",
-        "groups": 8, "dense": 256, "dropout_conv": 0.0, "dropout": 0.5, "activation": "relu",
-        "initialization": "torch",
+    del gpu
+    return _mnist(root, 355 if quick else 711, **_digits_cnn())
+
+
+def _digits_cnn() -> dict[str, Any]:
+    return {
+        "title": "MNIST CNN (handbook 7.4)",
+        "printed": lambda: networks.cnn_classifier((1, 28, 28), 10),
+        "by_hand": lambda: networks.cnn_classifier((1, 28, 28), 10),
+        "model": {
+            "name": "cnn", "channels": [32, 64, 128], "kernel": 3, "pooling": "max",
+            "norm": "batch", "groups": 8, "dense": 256, "dropout_conv": 0.0, "dropout": 0.5,
+            "activation": "relu", "initialization": "torch",
+        },
+        "goal": "≥ 1.5",
     }  # fmt: skip
-    return _mnist(
-        "MNIST CNN (handbook 7.4)", root, 355 if quick else 711,
-        printed=lambda: networks.cnn_classifier((1, 28, 28), 10),
-        by_hand=lambda: networks.cnn_classifier((1, 28, 28), 10),
-        model=model,
-        goal="≥ 1.5",
-    )  # fmt: skip
 
 
-def _mnist(title: str, root: Path, images: int, **case: Any) -> Case | None:
+class _Pictures(TorchDataset[tuple[torch.Tensor, int]]):
+    """Images that are transformed one by one, as torchvision's MNIST does it."""
+
+    def __init__(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64], transform: Any):
+        self._pixels, self._labels, self._transform = pixels, labels, transform
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        from PIL import Image
+
+        return self._transform(Image.fromarray(self._pixels[index])), int(self._labels[index])
+
+
+def images_of_random_pixels(network: str, images: int) -> Case:
+    """Return the case of a network, `mlp` or `cnn`, with images of MNIST's shape but no files."""
+    from torchvision import transforms
+
+    generator = np.random.default_rng(0)
+
+    def part(count: int) -> Examples:
+        pixels = generator.integers(0, 256, (count, 1, 28, 28)).astype(np.uint8)
+        return Examples((pixels / 255).astype(np.float32), np.arange(count) % 10)
+
+    def pictures(examples: Examples) -> _Pictures:
+        pixels = (examples.inputs[:, 0] * 255).round().astype(np.uint8)
+        steps = [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
+        return _Pictures(pixels, examples.targets, transforms.Compose(steps))
+
+    examples, test = part(images), part(images // 10)
+    whole, cut = pictures(examples), images - images // 10
+    sets = Sets(Subset(whole, range(cut)), Subset(whole, range(cut, images)), pictures(test))
+    dataset = Dataset("made-up", Form((1, 28, 28), 10), examples, test)
+    case = _digits_mlp(True) if network == "mlp" else _digits_cnn()
+    case["title"] = f"{case['title'].replace('MNIST ', '')}, images of random pixels"
+    return Case(sets=sets, dataset=dataset, scale=(0.1307, 0.3081), **case)
+
+
+def sentences(quick: bool) -> Case:
+    """Return the case of the LSTM, which needs no files."""
+    return _lstm(Path(), torch.cuda.is_available(), quick)
+
+
+def _mnist(root: Path, images: int, title: str, **case: Any) -> Case | None:
     from torchvision import datasets, transforms
 
     if not (root / "MNIST").is_dir():

@@ -20,6 +20,7 @@ from harness.seeding import stream
 from harness.train.checkpoints import Checkpoints
 from harness.train.data_parallel import Ranks
 from harness.train.device_data import DeviceData, on_device
+from harness.train.frozen_features import with_features
 from harness.train.loop import Diverged, Event, Fitted, Outcome, Pruned, fit
 from harness.train.own_training import OwnFit, fit_own
 from harness.train.pack import PackContext
@@ -50,6 +51,8 @@ class Setting:
         ranks: the processes that train each trial together, this one among them.
         replaceable: whether another process takes over the other trials where own code changed
             this one in a way that cannot be undone.
+        shares_features: whether what a frozen encoder says of the data is computed once for all
+            trials; not where the time of a training is measured.
     """
 
     threads: int = 1
@@ -59,6 +62,7 @@ class Setting:
     checkpoints: Checkpoints | None = None
     ranks: Ranks | None = None
     replaceable: bool = False
+    shares_features: bool = True
 
 
 def train(
@@ -307,6 +311,11 @@ class _Session:
         if self.surroundings is not None:
             seed_generators(stream(pack[0].seed_of("order"), "own code"))
         context = self._context(pack[0])
+        if self.setting.shares_features and self.setting.ranks is None:
+            known = with_features(pack[0], context.program, self._data_for(pack[0]))
+            if known is not None:
+                context = self._placed(known, context.program)
+                how["data"] = "features of the frozen encoder, computed once"
         how["precision"] = context.program.precision
         if context.data.streamed:
             how["data"] = "streamed from the host: too large for the device's memory"
@@ -345,6 +354,9 @@ class _Session:
 
     def _context(self, trial: Trial) -> PackContext:
         known = self._data_for(trial)
+        return self._placed(known, program_for(trial, known.form, self.device))
+
+    def _placed(self, known: TrialData, program: Program) -> PackContext:
         data = on_device(known.examples, self.device, known.handling)
         test = None if known.test is None else DeviceData(known.test, self.device)
         given, ranks = self.setting.given, self.setting.ranks
@@ -383,5 +395,6 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _release_memory(device: torch.device) -> None:
+    forget_programs()  # a CUDA graph holds the memory of the pack that it was made for
     if device.type == "cuda":
         torch.cuda.empty_cache()

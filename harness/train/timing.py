@@ -397,7 +397,7 @@ class _Training:
 
     def __init__(self, subject: Subject, threads: int):
         self._subject = subject
-        self._setting = Setting(threads, largest_pack=1, given=subject.given)
+        self._setting = Setting(threads, largest_pack=1, given=subject.given, shares_features=False)
         if not subject.plain.has_own_training and not is_simple(subject.trial.workload["model"]):
             _Steps(subject, threads)()  # what only the first step costs falls on none of them
 

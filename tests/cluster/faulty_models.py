@@ -76,3 +76,15 @@ def meeting(shape, classes, folder):
             time.sleep(0.05)
 
     return linear(shape, classes, fault)
+
+
+def sharing(shape, classes, folder):
+    """Say which GPUs this process sees, then wait a while until four processes have said so."""
+
+    def fault():
+        (Path(folder) / f"gpus-{os.getpid()}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+        end = time.monotonic() + 300
+        while len(list(Path(folder).glob("gpus-*"))) < 4 and time.monotonic() < end:
+            time.sleep(0.05)
+
+    return linear(shape, classes, fault)

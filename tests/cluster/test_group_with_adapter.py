@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from harness.run.conductor import RunOptions, run_study
 from harness.store import open_store
+from harness.study import load_study
 from harness.trial import Phase, State
 
 pytestmark = pytest.mark.slow
@@ -31,36 +33,51 @@ seeds: 2
 """  # noqa: E501
 
 
-def records(folder, *options):
+def study_in(folder):
     folder.mkdir()
-    (folder / "devices.yaml").write_text(STUDY)
-    command = [sys.executable, "-m", "harness", "run", "devices.yaml", *options]
-    done = subprocess.run(command, cwd=folder, env=dict(os.environ), capture_output=True, text=True,
-                          check=False)  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    file = folder / "devices.yaml"
+    file.write_text(STUDY)
+    return file
+
+
+def records(folder):
     store = open_store(folder / "results")
     (execution,) = store.executions()
     rows = list(store.assigned_records(execution.id))
     return {(row.phase, row.seed): row.record for row in rows}
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    return records(tmp_path_factory.mktemp("alone") / "study", "--in-process")
+def by_one(folder):
+    """Train in this process."""
+    plan = load_study(study_in(folder))
+    run_study(plan, RunOptions(folder / "results", folder / "reports", in_process=True))
+    return records(folder)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_workers_tune_an_adapter_as_one(alone, tmp_path, strategy):
-    two = [f"resources.{one}" for one in ("workers=2", f"strategy={strategy}")]
-    together = records(tmp_path / "together", "--set", two[0], "--set", two[1])
+def by_two(folder, strategy):
+    study_in(folder)
+    command = [sys.executable, "-m", "harness", "run", "devices.yaml"]
+    done = subprocess.run(
+        [*command, "--set", "resources.workers=2", "--set", f"resources.strategy={strategy}"],
+        cwd=folder, env=dict(os.environ), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return records(folder)
+
+
+@pytest.mark.usefixtures("unmirrored", "undrawn")
+def test_two_workers_tune_an_adapter_as_one(tmp_path):
+    alone = by_one(tmp_path / "alone")
     assert {phase for phase, _ in alone} == {Phase.PRETRAINING, Phase.CONFIRMATION}
-    for key, expected in alone.items():
-        record = together[key]
-        assert record.state is State.COMPLETE, record.reason
-        assert record.trial_id == expected.trial_id
-        assert ("sharded" in record.environment["packing"]) == (strategy == "fsdp")
-        assert record.metrics == pytest.approx(expected.metrics, rel=1e-3, abs=1e-5)
-        trained = record.cost.get("trained_parameters")
-        assert trained == expected.cost.get("trained_parameters")
-        assert (trained is None) == (key[0] is Phase.PRETRAINING)
-        assert trained is None or trained < record.cost["parameters"] / 4
+    for strategy in ("ddp", "fsdp"):
+        together = by_two(tmp_path / strategy, strategy)
+        for key, expected in alone.items():
+            record = together[key]
+            assert record.state is State.COMPLETE, record.reason
+            assert record.trial_id == expected.trial_id
+            assert ("sharded" in record.environment["packing"]) == (strategy == "fsdp")
+            assert record.metrics == pytest.approx(expected.metrics, rel=1e-3, abs=1e-5)
+            trained = record.cost.get("trained_parameters")
+            assert trained == expected.cost.get("trained_parameters")
+            assert (trained is None) == (key[0] is Phase.PRETRAINING)
+            assert trained is None or trained < record.cost["parameters"] / 4

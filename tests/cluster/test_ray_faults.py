@@ -40,6 +40,19 @@ arms:
 seeds: 2
 faults: {{retries: 1, retry_on: [crash, exception]}}
 """
+SHARED = """\
+study: shared
+question: Do two trials share a GPU?
+workload:
+  data: {{name: digits, limit: 200}}
+  model: {{name: "faulty_models:sharing", settings: {{folder: {folder}}}}}
+  optimizer: sgd
+  epochs: 2
+simple_baseline: none
+factors: {{rate: {{levels: {{low: {{optimizer.lr: 0.01}}, high: {{optimizer.lr: 0.1}}}}}}}}
+seeds: 2
+resources: {{gpus: 0.5}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +196,23 @@ def test_what_no_node_can_give_is_told_at_once(outcome, cluster):
     )  # fmt: skip
     assert run.returncode == 2
     assert "no node of the cluster has room for a trial with 1 CPUs and 4 GPUs" in run.stderr
+
+
+def test_two_trials_share_each_gpu_and_see_no_other(outcome, cluster):
+    """Ray counts GPUs that the node is said to have; the trials compute on the CPU."""
+    *_, folder = outcome
+    cluster.add_node(num_cpus=4, num_gpus=2)
+    (folder / "shared.yaml").write_text(SHARED.format(folder=folder))
+    run = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "shared.yaml", "--results", "shared",
+         "--address", cluster.address],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    seen = sorted(path.read_text() for path in folder.glob("gpus-*"))
+    assert seen == ["0", "0", "1", "1"]

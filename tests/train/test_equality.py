@@ -56,6 +56,7 @@ MODEL_CASES = {
     "column_transformer": [(None, "numbers", {"layers": 1, "width": 8, "heads": 2})],
     "lstm_gates": [(None, "sequences", {"width": 6})],
     "encoder_decoder": [],  # reads pairs alone; tests/models/test_encoder_decoder.py trains it
+    "graph_convolution": [],  # reads graphs alone; its own tests train it
     "transformer": [
         (ALONE, "sequences", {"width": 8, "attention": "plain", "dropout": 0.1}),
         (ALONE, "images", {"width": 8, "attention": "plain", "norm": "post", "patch": 2}),

@@ -23,7 +23,14 @@ _DROPOUTS = (
 
 
 class Encoder(OwnDraws):
-    """Token ids → states of an encoder → their mean, or the first one → a linear layer."""
+    """Token ids → states of an encoder → their mean, or the first one → a linear layer.
+
+    `width` is the number of features that the linear layer reads; `draws` says whether anything is
+    drawn on the way to them in training.
+    """
+
+    reads_features = True
+    """Whether it takes features in place of token ids (`harness.train.frozen_features`)."""
 
     def __init__(self, encoder: nn.Module, form: Form, settings: TransformersEncoder):
         super().__init__()
@@ -31,18 +38,31 @@ class Encoder(OwnDraws):
         self.pooling = settings.pooling
         self.sequence = form.kind == "sequence"
         self.dropout = Dropout(settings.dropout) if settings.dropout else None
-        self.last = nn.Linear(encoder.config.hidden_size, form.outputs)  # type: ignore[union-attr, arg-type]
+        config: Any = encoder.config
+        self.width: int = config.hidden_size
+        self.draws = bool(settings.dropout) or drops(config)
+        self.last = nn.Linear(self.width, form.outputs)
         nn.init.normal_(self.last.weight, std=0.02)  # as the encoders' own (Devlin et al. 2019)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Map token ids (batch, steps) to (batch, outputs), or to one row a step."""
+    def features(self, inputs: Tensor) -> Tensor:
+        """Map token ids (batch, steps) to (batch, width), or to one row a step."""
         real = inputs != PADDING
         real[:, 0] = True  # an empty text has no step to look at
         with self.drawing():
-            states = self.encoder(input_ids=inputs, attention_mask=real.long()).last_hidden_state
+            states: Tensor = self.encoder(
+                input_ids=inputs, attention_mask=real.long()
+            ).last_hidden_state
         if not self.sequence:
             states = states[:, 0] if self.pooling == "first" else mean_state(states, real.sum(1))
+        return states
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map token ids (batch, steps), or their features, to (batch, outputs), or one row a step.
+
+        Features are numbers, and token ids are whole numbers.
+        """
+        states = inputs if inputs.is_floating_point() else self.features(inputs)
         if self.dropout is not None:
             states = self.dropout(states)
         outputs: Tensor = self.last(states)
@@ -91,6 +111,12 @@ def set_dropout(config: Any, rate: float) -> None:
     for name in _DROPOUTS:
         if isinstance(getattr(config, name, None), int | float):
             setattr(config, name, rate)
+
+
+def drops(config: Any) -> bool:
+    """Tell whether an architecture drops anything in training, by what its configuration says."""
+    shares = [value for name, value in config.to_dict().items() if "drop" in name]
+    return any(value for value in shares if isinstance(value, int | float))
 
 
 def check_tokens(form: Form, source: str, config: Any) -> None:
