@@ -158,7 +158,7 @@ def _do(kind: str, world: World, process: Any, disk: Disk | None, draw: random.R
         "silence": world.silence_node,
         "partition": world.cut_node,
         "memory": world.fill_memory,
-        "clock": world.clock.jump,
+        "clock": world.jump_clock,
     }
     if kind in alone:
         return alone[kind](draw)
@@ -297,7 +297,7 @@ def main() -> None:
     lost: Counter[str] = Counter()
     differences = 0
     apart = "partition" in options.kinds and leave_the_network()
-    with World(apart=apart) as world:
+    with World(apart=apart, jumping="clock" in options.kinds) as world:
         peace = world.folder / "peace"
         peace.mkdir()
         expected = undisturbed(peace)

@@ -132,15 +132,17 @@ class World:
 
     Args:
         apart: whether each node has a network of its own; see `chaos_means.leave_the_network`.
+        jumping: whether all that runs here is to see a time of day that can jump.
     """
 
-    def __init__(self, *, apart: bool = False) -> None:
+    def __init__(self, *, apart: bool = False, jumping: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="harness-chaos-", dir="/tmp"))
         (self.folder / "ray").mkdir()  # Ray writes an address file there before it makes it
         self._environment = dict(os.environ)
-        self.clock = Clock(self.folder)
-        path = os.pathsep.join([str(self.clock.folder), str(Path(__file__).parents[2])])
+        path = str(Path(__file__).parents[2])
         os.environ.update(ENVIRONMENT, RAY_TMPDIR=str(self.folder), PYTHONPATH=path)
+        self._clock = Clock(self.folder) if jumping else None
+        os.environ.update(self._clock.environment if self._clock else {})
         results = self.folder / "server"
         results.mkdir()
         self.server = Server(results)
@@ -202,6 +204,10 @@ class World:
         """Let the memory of a node on which a worker trains run out."""
         machines = [machine for machine in self._machines if machine.trains()]
         return bool(machines) and draw.choice(machines).memory.run_out()
+
+    def jump_clock(self, draw: random.Random) -> bool:
+        """Let the time of day of all that runs here jump, by an hour or a day."""
+        return self._clock is not None and self._clock.jump(draw.choice(Clock.JUMPS))
 
     def kill_node(self, draw: random.Random) -> bool:
         """Kill a node with all that runs on it, and bring another in its place."""
