@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import random
 import shutil
 import struct
 import subprocess

@@ -146,6 +146,14 @@ POD = {
     "required": ["containers"],
     "properties": {
         "terminationGracePeriodSeconds": {"type": "integer"},
+        "securityContext": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "fsGroup": {"type": "integer"},
+                "fsGroupChangePolicy": {"type": "string"},
+            },
+        },
         "volumes": {"type": "array", "items": {"type": "object", "required": ["name"]}},
         "containers": {
             "type": "array",
@@ -251,6 +259,8 @@ def test_a_manifest_is_what_the_operator_reads(here, capfd):
     (pod,) = workers["template"]["spec"]["containers"]
     assert pod["resources"]["limits"]["nvidia.com/gpu"] == "2"
     assert workers["maxReplicas"] == 8
+    group = head["template"]["spec"]["securityContext"]["fsGroup"]
+    assert f"USER {group}\n" in (ROOT / "Containerfile").read_text()  # who may write to the volume
     volumes = {one["name"] for one in head["template"]["spec"]["volumes"]}
     (container,) = head["template"]["spec"]["containers"]
     assert {one["name"] for one in container["volumeMounts"]} == volumes
