@@ -35,8 +35,8 @@ def test_a_job_of_ray_runs_the_study(folder, monkeypatch):
     ports = (f"--dashboard-port={page}", f"--dashboard-agent-listen-port={agent}")
     with running_head(free_port(), folder, "--include-dashboard=true", *ports) as (_, joined):
         done = subprocess.run(
-            ["bash", str(project / "results/launch/tiny.sh")], capture_output=True, text=True, check=False,
-            env={**os.environ, **joined}, cwd=folder,
+            ["bash", str(project / "results/launch/tiny.sh")], capture_output=True, text=True,
+            check=False, env={**os.environ, **joined}, cwd=folder,
         )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     store = open_store(project / "results")
