@@ -34,6 +34,7 @@ AGENTS = {
 }  # fmt: skip
 """Options of Ray's command that name a port, and the names of the files that tell of them."""
 KILL_WAIT = 10.0  # seconds that a scheduler leaves between asking a job to end and killing it
+TRAINS_WAIT = 60.0  # seconds until a worker is up, on a busy machine
 NODES = 2  # beside the head, which trains nothing; one CPU each
 TRIES = 5
 ENVIRONMENT = {
@@ -201,9 +202,13 @@ class World:
         return bool(workers)
 
     def fill_memory(self, draw: random.Random) -> bool:
-        """Let the memory of a node on which a worker trains run out."""
-        machines = [machine for machine in self._machines if machine.trains()]
-        return bool(machines) and draw.choice(machines).memory.run_out()
+        """Let the memory of a node run out on which a worker trains, once there is one."""
+        end = time.monotonic() + TRAINS_WAIT
+        while not (machines := [machine for machine in self._machines if machine.trains()]):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return draw.choice(machines).memory.run_out()
 
     def jump_clock(self, draw: random.Random) -> bool:
         """Let the time of day of all that runs here jump, by an hour or a day."""

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ray_heads import free_port, running_head
+from ray_heads import free_port, running_head, wait_for_port
 from sharing import TINY
 
 from harness.cli.app import run
@@ -34,6 +34,8 @@ def test_a_job_of_ray_runs_the_study(folder, monkeypatch):
     assert run(["launch", "ray-job", "tiny.yaml", *place]) == 0
     ports = (f"--dashboard-port={page}", f"--dashboard-agent-listen-port={agent}")
     with running_head(free_port(), folder, "--include-dashboard=true", *ports) as (_, joined):
+        for port in (page, agent):
+            wait_for_port(port)
         done = subprocess.run(
             ["bash", str(project / "results/launch/tiny.sh")], capture_output=True, text=True,
             check=False, env={**os.environ, **joined}, cwd=folder,
