@@ -122,6 +122,10 @@ def test_a_run_that_is_stopped_is_judged_and_goes_on(tiny, tmp_path, limit):
     page = (tmp_path / "reports" / "tiny" / "report.md").read_text()
     assert "All its trials cost" in page
     assert "at 36 EUR for an hour of a device" in page
+    places = ["--results", str(there.results), "--out", str(there.reports)]
+    assert run(["card", "tiny", *places]) == 0
+    (card,) = (tmp_path / "reports" / "tiny").glob("card-*.md")
+    assert "at 36 EUR for an hour of a device" in card.read_text()
 
 
 def test_a_job_that_goes_on_has_one_limit_and_not_one_each_time(tiny, tmp_path):
