@@ -34,7 +34,7 @@ AGENTS = {
 }  # fmt: skip
 """Options of Ray's command that name a port, and the names of the files that tell of them."""
 KILL_WAIT = 10.0  # seconds that a scheduler leaves between asking a job to end and killing it
-TRAINS_WAIT = 60.0  # seconds until a worker is up, on a busy machine
+TRAINS_WAIT = 240.0  # seconds until a worker is up, on a busy machine
 NODES = 2  # beside the head, which trains nothing; one CPU each
 TRIES = 5
 ENVIRONMENT = {
