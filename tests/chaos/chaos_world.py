@@ -152,8 +152,8 @@ class World:
         self._away: list[Machine] = []
         self._returns: list[threading.Timer] = []
         try:
-            _again(self.server.start)
-            _again(self._start_cluster)
+            again(self.server.start)
+            again(self._start_cluster)
             client(self.server.uri).search_experiments()
         except BaseException:
             self.close()
@@ -219,7 +219,7 @@ class World:
         node = self._some(draw)
         self._machines.remove(node)
         node.kill()
-        _again(self._add_node)
+        again(self._add_node)
         return True
 
     def kill_server(self, draw: random.Random) -> bool:
@@ -228,14 +228,14 @@ class World:
         if self.server.process is None or self.server.process.poll() is not None:
             return False
         self.server.kill()
-        self._returning = threading.Thread(target=_again, args=[self.server.start])
+        self._returning = threading.Thread(target=again, args=[self.server.start])
         self._returning.start()
         return True
 
     def kill_head(self, draw: random.Random) -> bool:
         """Kill the head of the cluster and all its nodes; another cluster takes its place."""
         del draw
-        _again(self._start_cluster)
+        again(self._start_cluster)
         return True
 
     def requeue(self, process: subprocess.Popen[str]) -> bool:
@@ -251,7 +251,7 @@ class World:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        _again(self._start_cluster)
+        again(self._start_cluster)
         return True
 
     def silence_node(self, draw: random.Random) -> bool:
@@ -283,7 +283,7 @@ class World:
         timer = threading.Timer(draw.uniform(3, 60), back)
         timer.start()
         self._returns.append(timer)
-        _again(self._add_node)
+        again(self._add_node)
 
     def hear_again(self) -> None:
         """Wait until the nodes that were stopped or cut off go on."""
@@ -324,8 +324,8 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _again(start: Callable[[], Any]) -> Any:
-    """Start something; on a busy machine Ray and MLflow run out of time, so try again."""
+def again(start: Callable[[], Any]) -> Any:
+    """Do something; on a busy machine Ray and MLflow run out of time, so try again."""
     for attempt in range(TRIES):
         try:
             return start()
@@ -380,6 +380,6 @@ def _is_worker(process: psutil.Process) -> bool:
 
 
 __all__ = [
-    "Disk", "World", "client", "end_conductor", "kill_conductor", "leave_the_network",
+    "Disk", "World", "again", "client", "end_conductor", "kill_conductor", "leave_the_network",
     "pause_conductor", "until",
 ]  # fmt: skip
