@@ -28,7 +28,6 @@ from harness.errors import InputError
 from harness.study.bundled import find_study
 
 if TYPE_CHECKING:
-    from harness.run.limits import Limits
     from harness.run.observer import Observer
     from harness.run.outcome import Fault, RunOptions, RunResult
     from harness.study import LoadedStudy
@@ -103,6 +102,7 @@ def run(
     models: Literal["log", "register"] | None = None,
     max_time: str | None = None,
     max_cost: float | None = None,
+    since: str | None = None,
     live: bool = False,
     observers: Sequence[Observer] = (),
 ) -> Result:
@@ -122,6 +122,8 @@ def run(
         max_time: such as `8 h`, after which no trial is started; what has been decided by then is
             judged and reported, and `stopped` of the result says so.
         max_cost: the same, in the currency of the study's prices.
+        since: a moment such as `2026-11-30T12:00`; what the study's trials have cost since then
+            counts for `max_cost` as well.
         live: let the page of `harness live` show the run: what runs now, and provisional effects.
         observers: told of everything that happens (see `harness.run.observer`).
 
@@ -142,6 +144,7 @@ def run(
         models=models,
         max_time=max_time,
         max_cost=max_cost,
+        since=since,
         live=live,
         observers=lambda: observers,
     )[0]
@@ -160,6 +163,7 @@ def run_all(
     models: Literal["log", "register"] | None = None,
     max_time: str | None = None,
     max_cost: float | None = None,
+    since: str | None = None,
     live: bool = False,
     observers: Callable[[], Sequence[Observer]] = tuple,
 ) -> list[Result]:
@@ -172,13 +176,14 @@ def run_all(
     if models not in (None, *MODELS):
         raise InputError(f"models: '{models}' is not one of {', '.join(MODELS)}")
     loaded = [load(study) for study in studies]
-    limits = _limits(max_time, max_cost, loaded)
     from harness.run.conductor import run_study
+    from harness.run.limits import limits_of
     from harness.run.live import LiveObserver
     from harness.run.mirroring import MirrorObserver
     from harness.run.outcome import RunOptions
     from harness.run.reports import refresh_scoreboard
 
+    limits = limits_of(max_time, max_cost, since, [study.study for study in loaded])
     folder, out = Path(results), Path(reports)
     options = RunOptions(
         folder,
@@ -201,26 +206,6 @@ def run_all(
             break
     tell(f"not begun: {study.study.study} ({study.profile})" for study in loaded[len(done) :])
     return _with_faults(done, refresh_scoreboard(folder, out))
-
-
-def _limits(
-    max_time: str | None, max_cost: float | None, loaded: Sequence[LoadedStudy]
-) -> Limits | None:
-    """Return what a command may take, checked for every study; None for as much as it takes."""
-    if max_time is None and max_cost is None:
-        return None
-    from harness.run.limits import Limits
-    from harness.study.running import seconds
-
-    try:
-        limits = Limits(None if max_time is None else seconds(max_time), max_cost)
-    except ValueError as error:
-        raise InputError(f"--max-time: {error}") from None
-    if max_cost is not None and not 0 < max_cost < float("inf"):
-        raise InputError(f"--max-cost: {max_cost:g} is not an amount of money above 0")
-    for study in loaded:
-        limits.check(study.study)
-    return limits
 
 
 def import_runs(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from harness.launch import Job, Launcher
+    from harness.study import Study
 
 
 class _Places(TyperGroup):
@@ -106,6 +109,10 @@ def _shared(
     out: options.Reports = REPORTS,
     data_root: options.DataRoot = None,
     tracking_uri: options.TrackingUri = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(help="start no trial beyond it, however often the job goes on; see run"),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option(help="what to write; default: in launch/ of the results")
     ] = None,
@@ -120,14 +127,18 @@ def _launch(name: str, settings: dict[str, Any], **given: Any) -> int:
 
     place = launcher(name, settings)
     overrides = tuple(given["overrides"] or ())
+    loaded = load_study(given["study"], given["profile"], overrides)
+    limit, priced = _limit(given["max_cost"], loaded.study)
+    overrides += priced
     job = job_of(
-        load_study(given["study"], given["profile"], overrides),
+        loaded,
         folder=Path.cwd(),
         results=given["results"],
         options={
             "--out": given["out"],
             "--data-root": given["data_root"],
             "--tracking-uri": given["tracking_uri"],
+            **limit,
         },
         overrides=overrides,
     )
@@ -139,6 +150,24 @@ def _launch(name: str, settings: dict[str, Any], **given: Any) -> int:
         return _submit(place.submission(file))
     typer.echo(f"read it, then: {shlex.join(place.submission(file))}")
     return 0
+
+
+def _limit(max_cost: float | None, study: Study) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the options that limit a job's cost from now on, and the prices as an override.
+
+    The prices of whoever asks go along, for there may be none where the job runs.
+
+    Raises:
+        InputError: if it is no amount, or no price is known.
+    """
+    from harness.run.limits import limits_of, plain_prices
+
+    if max_cost is None:
+        return {}, ()
+    limits_of(None, max_cost, None, [study])
+    priced = () if study.prices else (f"prices={json.dumps(plain_prices(study))}",)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"--max-cost": f"{max_cost:g}", "--since": now}, priced
 
 
 def _write(place: Launcher, job: Job, wanted: Path | None) -> Path:

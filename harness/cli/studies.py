@@ -180,6 +180,10 @@ def run(
     max_cost: Annotated[
         float | None, typer.Option(help="the same, in the money of the study's prices")
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="count for --max-cost what trials cost since then: 2026-11-30T12:00"),
+    ] = None,
     log: Annotated[
         list[str] | None,
         typer.Option(help="log trials also to tensorboard:FOLDER, or wandb:FOLDER (offline)"),
@@ -216,6 +220,7 @@ def run(
             models="register" if register else "log" if models else None,
             max_time=max_time,
             max_cost=max_cost,
+            since=since,
             live=live,
             observers=lambda: [*([] if as_json else [_display(results, tracking_uri)]), *loggers],
         )

@@ -22,6 +22,7 @@ _IMAGE = re.compile(r"[\w./:@-]+")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _MOST = 900_000  # bytes of a ConfigMap, which may hold 1 MiB
 _STUDY, _RESULTS = Path("/harness-study"), Path("/harness-results")
+_GROUP = 1000  # of the user in the container file
 _SHUTDOWN = 60  # seconds that a pod gets to end in order
 _HEAD = {"cpu": "2", "memory": "8Gi"}
 
@@ -155,6 +156,8 @@ class Kubernetes(Launcher):
         container["volumeMounts"] = mounts
         return {
             "terminationGracePeriodSeconds": _SHUTDOWN,
+            # a new volume is root's; the user of an image who is not gets to write by this group
+            "securityContext": {"fsGroup": _GROUP, "fsGroupChangePolicy": "OnRootMismatch"},
             "containers": [container],
             "volumes": volumes,
         }

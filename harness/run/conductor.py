@@ -293,6 +293,8 @@ class Conductor:
                 assert record is not None
                 if walk is not None and walk.wants(item):
                     walk.measure(record)
+                if self._meter is not None:
+                    self._meter.add_earlier(record)
                 self.counts["reused"] += 1
                 self.tell("finished", record, [item], True)
                 todo.extend(self._schedule.completed(record))

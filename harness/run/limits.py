@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from harness.errors import InputError
 from harness.formatting import seconds
 from harness.study import Study
 from harness.study.prices import Bill, Prices, user_prices
+from harness.study.running import seconds as in_seconds
 from harness.trial import SECONDS, Record, cost_of
 
 
@@ -50,12 +52,15 @@ class Limits:
     Attributes:
         seconds: from the beginning of the command; None for as long as it takes.
         money: in the currency of the studies' prices; None for what it costs.
+        since: a moment (seconds of the epoch) since when earlier commands' trials are charged as
+            well, so that a job that is queued again has one limit; None for this command's alone.
         spent: by the trials that have ended so far.
         clock: seconds that only grow.
     """
 
     seconds: float | None = None
     money: float | None = None
+    since: float | None = None
     clock: Callable[[], float] = time.monotonic
     spent: float = 0.0
     begin: float = field(init=False)
@@ -81,6 +86,40 @@ class Limits:
             )
 
 
+def limits_of(
+    max_time: str | None, max_cost: float | None, since: str | None, studies: Iterable[Study]
+) -> Limits | None:
+    """Return what a command may take, as it was asked for; None for as much as it takes.
+
+    Args:
+        max_time: such as `8 h`.
+        max_cost: in the currency of the studies' prices.
+        since: the moment from which on money counts, such as `2026-11-30T12:00`.
+        studies: all of the command.
+
+    Raises:
+        InputError: if one of them is wrong, or no price is known.
+    """
+    if since is not None and max_cost is None:
+        raise InputError("--since goes with --max-cost")
+    if max_time is None and max_cost is None:
+        return None
+    limits = Limits(money=max_cost)
+    try:
+        limits.seconds = None if max_time is None else in_seconds(max_time)
+    except ValueError as error:
+        raise InputError(f"--max-time: {error}") from None
+    try:
+        limits.since = None if since is None else datetime.fromisoformat(since).timestamp()
+    except ValueError:
+        raise InputError(f"--since: '{since}' is not a moment such as 2026-11-30T12:00") from None
+    if max_cost is not None and not 0 < max_cost < float("inf"):
+        raise InputError(f"--max-cost: {max_cost:g} is not an amount of money above 0")
+    for study in studies:
+        limits.check(study)
+    return limits
+
+
 class Meter:
     """Watches the limits for one study.
 
@@ -94,6 +133,14 @@ class Meter:
         self._resources = study.resources
         self._prices = prices_of(study)
         self._ended, self._seconds = 0, 0.0
+        self._earlier: set[str] = set()
+
+    def add_earlier(self, record: Record) -> None:
+        """Charge a trial that an earlier command ran, once, if it began late enough."""
+        since = self._limits.since
+        if since is not None and record.started >= since and record.trial_id not in self._earlier:
+            self._earlier.add(record.trial_id)
+            self.add(record)
 
     def add(self, record: Record) -> None:
         """Charge a trial that was run."""

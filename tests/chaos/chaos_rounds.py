@@ -21,6 +21,7 @@ from typing import Any
 from chaos_world import (
     Disk,
     World,
+    again,
     client,
     end_conductor,
     kill_conductor,
@@ -133,8 +134,8 @@ def play(world: World, expected: Outcome, seed: int, kinds_of: Sequence[str] = U
         disk.empty()
     played.differences += _differences(expected, home, said)
     played.lost.update(_lost(home))
-    again = {id_ for id_, at in _begun(home) if id_ in known and known[id_] != at}
-    played.differences += [f"{id_} was trained again" for id_ in sorted(again)]
+    twice = {id_ for id_, at in _begun(home) if id_ in known and known[id_] != at}
+    played.differences += [f"{id_} was trained again" for id_ in sorted(twice)]
     played.differences += _mirror_differences(world.server.uri, name, set(expected.records))
     if disk is not None:
         disk.remove()
@@ -158,7 +159,7 @@ def _do(kind: str, world: World, process: Any, disk: Disk | None, draw: random.R
         "silence": world.silence_node,
         "partition": world.cut_node,
         "memory": world.fill_memory,
-        "clock": world.clock.jump,
+        "clock": world.jump_clock,
     }
     if kind in alone:
         return alone[kind](draw)
@@ -270,8 +271,9 @@ def _differences(expected: Outcome, home: Path, said: Any) -> Iterator[str]:
 def _mirror_differences(uri: str, study: str, trial_ids: set[str]) -> Iterator[str]:
     """Say where MLflow has other than one finished run for each record, or a run still running."""
     store = client(uri)
-    experiment = store.get_experiment_by_name(study)
-    runs = store.search_runs([experiment.experiment_id], "tags.role != ''", max_results=5000)
+    experiment = again(lambda: store.get_experiment_by_name(study))
+    ids = [experiment.experiment_id]
+    runs = again(lambda: store.search_runs(ids, "tags.role != ''", max_results=5000))
     finished: dict[str, int] = defaultdict(int)
     for run in runs:
         if run.info.status == "RUNNING":
@@ -297,7 +299,7 @@ def main() -> None:
     lost: Counter[str] = Counter()
     differences = 0
     apart = "partition" in options.kinds and leave_the_network()
-    with World(apart=apart) as world:
+    with World(apart=apart, jumping="clock" in options.kinds) as world:
         peace = world.folder / "peace"
         peace.mkdir()
         expected = undisturbed(peace)

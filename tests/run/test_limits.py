@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -66,6 +67,11 @@ def test_prices_change_no_plan_and_no_trial(tiny):
         (["--max-time", "0 h"], "--max-time: '0 h' is not"),
         (["--max-cost", "-1", "--set", PRICES], "--max-cost: -1 is not an amount"),
         (["--max-cost", "nan", "--set", PRICES], "--max-cost: nan is not an amount"),
+        (["--since", "2026-11-30"], "--since goes with --max-cost"),
+        (
+            ["--max-cost", "5", "--since", "noon", "--set", PRICES],
+            "--since: 'noon' is not a moment",
+        ),
         (["--max-cost", "5"], "--max-cost: no price is known for tiny"),
         (["--max-cost", "5", "--set", "prices={watts: 3}"], "no price is known for tiny"),
     ],
@@ -116,6 +122,28 @@ def test_a_run_that_is_stopped_is_judged_and_goes_on(tiny, tmp_path, limit):
     page = (tmp_path / "reports" / "tiny" / "report.md").read_text()
     assert "All its trials cost" in page
     assert "at 36 EUR for an hour of a device" in page
+    places = ["--results", str(there.results), "--out", str(there.reports)]
+    assert run(["card", "tiny", *places]) == 0
+    (card,) = (tmp_path / "reports" / "tiny").glob("card-*.md")
+    assert "at 36 EUR for an hour of a device" in card.read_text()
+
+
+def test_a_job_that_goes_on_has_one_limit_and_not_one_each_time(tiny, tmp_path):
+    """What was spent before the moment is not counted, and what was spent after it is."""
+    settings = {name: json.loads(value) for name, _, value in (s.partition("=") for s in TINY)}
+    loaded = api.load(tiny, None, {**settings, "prices": {"device_hour": 3.6e6}})
+    places = {"results": tmp_path / "results", "reports": tmp_path / "reports"}
+    first = api.run(loaded, in_process=True, max_cost=1e-3, **places)
+    began = datetime.now(UTC)
+    before = sum(first.counts.values())
+    assert before > 0
+    other = {**places, "in_process": True, "max_cost": 1e-3}
+    again = api.run(loaded, since=began.isoformat(), **other)
+    after = sum(again.counts.values())
+    assert (again.counts["reused"], after > before) == (before, True)
+    none = api.run(loaded, since=began.isoformat(), **other)
+    assert none.counts["reused"] == sum(none.counts.values()) == after
+    assert none.stopped.startswith("--max-cost ")
 
 
 def test_the_command_says_that_it_is_not_done_and_begins_no_other_study(tiny, tmp_path, capfd):
