@@ -29,10 +29,11 @@ class GraphNetwork(nn.Module):
             *[settings.width] * (settings.layers - 1),
             form.outputs,
         ]
-        self.maps = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        for place, layer in enumerate(self.maps):
-            last = place == len(self.maps) - 1
-            initialize(layer, "auto", "identity" if last else settings.activation)
+        maps = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        for layer in maps[:-1]:
+            initialize(layer, "auto", settings.activation)
+        initialize(maps[-1], "auto", "identity")
+        self.maps = nn.ModuleList(maps)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (batch, nodes, nodes + features) to (batch, nodes, classes)."""

@@ -139,13 +139,15 @@ class Autoregressive(Task):
                 tokens[:, place + 1] = level + 2
             chance[:, place] = level.float()
         step = (self.high - self.low) / self.levels
-        return (self.low + (chance + 0.5) * step).reshape(noise.shape)
+        written: Tensor = self.low + (chance + 0.5) * step
+        return written.reshape(noise.shape)
 
     def _loss(self, state: State, inputs: Tensor) -> Tensor:
         levels = self._levels(inputs)
         begin = torch.full_like(levels[:, :1], BEGIN)
         outputs = state.outputs("model", torch.cat([begin, levels[:, :-1] + 2], dim=1))
-        return functional.cross_entropy(outputs.flatten(0, 1), levels.flatten())
+        loss: Tensor = functional.cross_entropy(outputs.flatten(0, 1), levels.flatten())
+        return loss
 
     def _levels(self, inputs: Tensor) -> Tensor:
         """Return the level of each number, (n, numbers), from 0."""

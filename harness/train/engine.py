@@ -353,17 +353,17 @@ class _Session:
         return record
 
     def _context(self, trial: Trial) -> PackContext:
-        known = self._data_for(trial)
-        return self._placed(known, program_for(trial, known.form, self.device))
+        known, ranks = self._data_for(trial), self.setting.ranks
+        if ranks is None or not ranks.sharded:
+            return self._placed(known, program_for(trial, known.form, self.device))
+        given = self.setting.given
+        program = sharded_program(trial, known.form, self.device, ranks, given)
+        return self._placed(known, program)
 
     def _placed(self, known: TrialData, program: Program) -> PackContext:
         data = on_device(known.examples, self.device, known.handling)
         test = None if known.test is None else DeviceData(known.test, self.device)
         given, ranks = self.setting.given, self.setting.ranks
-        if ranks is not None and ranks.sharded:
-            program: Program = sharded_program(trial, known.form, self.device, ranks, given)
-        else:
-            program = program_for(trial, known.form, self.device)
         checkpoints, names = self.setting.checkpoints, (known.tokens, known.columns)
         return PackContext(data, test, known.form, program, given, *names, checkpoints, ranks)
 

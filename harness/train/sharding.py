@@ -42,7 +42,8 @@ def shard(network: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
     for block in list(_blocks(network))[::-1]:  # inner ones first
         fully_shard(block, mesh=mesh)
     # else all weights would stay together after an evaluation, and not follow the next step
-    return fully_shard(network, mesh=mesh, reshard_after_forward=True)
+    fully_shard(network, mesh=mesh, reshard_after_forward=True)
+    return network
 
 
 def _blocks(network: nn.Module) -> Iterator[nn.Module]:
