@@ -92,7 +92,7 @@ def cases_of(name: str) -> list[Case]:
     except ValidationError:
         return []
     if "class" not in network.targets and "sequence" in network.targets:
-        steps = {"numbers": Form((8, 11), 3, "sequence"), "tokens": Form((8,), 3, "sequence", 20)}
+        steps = {"numbers": Form((8, 40), 3, "sequence"), "tokens": Form((8,), 3, "sequence", 20)}
         return [(name, steps[inputs]) for inputs in network.reads]
     forms = {"numbers": Form((1, 8, 8), 3), "tokens": Form((9,), 3, vocabulary=20)}
     if network.targets == ("numbers",):  # one from images to images, perhaps
@@ -127,5 +127,5 @@ def loss(outputs: Tensor, form: Form) -> Tensor:
 
 
 def _shape(form: Form) -> tuple[int, ...]:
-    steps = form.shape if form.kind == "sequence" else ()
+    steps = form.shape[:1] if form.kind == "sequence" else ()
     return (BATCH, *steps, form.outputs)
