@@ -221,7 +221,9 @@ def _has_loss_in_nats(workload: Mapping[str, Any]) -> bool:
         said = TASKS.read(task).measures.get("loss")
         return said is None or said.unit == "nats"
     data = workload.get("data")
-    return named != "auto" or data is None or DATA.read(data).kind != "numbers"
+    if named != "auto" or data is None or ":" in data["name"]:  # of your own: its kind is not known
+        return True
+    return bool(DATA.read(data).kind != "numbers")
 
 
 def _bounds(name: str, workloads: Sequence[Mapping[str, Any]]) -> tuple[float, float]:

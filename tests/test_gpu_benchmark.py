@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ABSENT = ("ray", "mlflow", "optuna", "seaborn", "jinja2", "typer", "rich", "statsmodels")
+ABSENT = ("ray", "mlflow", "optuna", "seaborn", "typer", "rich", "statsmodels")
 BLOCK = f"""
 import sys
 

@@ -13,9 +13,6 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor
 
 from harness.data_spec import Form
 from harness.layers import set_mode
@@ -38,6 +35,9 @@ PARTS_OF_A_TASK = ("build", "step", "served")
 
 def shard(network: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
     """Leave each rank its share of a network that all of them have built alike, on the device."""
+    from torch.distributed.device_mesh import init_device_mesh  # what these import is slow to load
+    from torch.distributed.fsdp import fully_shard
+
     mesh = init_device_mesh(device.type, (ranks.world_size,))
     for block in list(_blocks(network))[::-1]:  # inner ones first
         fully_shard(block, mesh=mesh)
@@ -177,6 +177,8 @@ def _local(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _own(value: Tensor) -> Tensor:
+    from torch.distributed.tensor import DTensor
+
     return value.to_local() if isinstance(value, DTensor) else value
 
 
@@ -188,6 +190,8 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
 
 def _gathered(like: Tensor, own: Tensor) -> Tensor:
     """Return the whole tensor of which each rank has a share, on the CPU."""
+    from torch.distributed.tensor import DTensor
+
     if not isinstance(like, DTensor):
         return own.cpu()
     mesh, shape, stride = like.device_mesh, like.shape, like.stride()

@@ -143,7 +143,7 @@ def test_the_page_in_a_browser(browser, study, width, scheme):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto((study / "index.html").as_uri())
     page.get_by_role("link", name="relu-beats-softmax: seed by seed").click()
-    assert page.locator("svg.dots circle").count() == 6 + 5  # a seed each, of both profiles
+    assert page.locator("svg.dots circle").count() == 2 * (6 + 5)  # both sides of each seed
     for summary in page.locator("summary").all():
         summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -109,7 +109,7 @@ def test_it_says_why_a_trial_is_alone(choose, make_trial, blobs):
 
 
 def test_memory_is_estimated_from_a_recorded_step(make_trial, blobs):
-    trial = make_trial(0, model={"width": 512})
+    trial = make_trial(0, model={"width": 509})  # a shape that no other test measures
     data = DeviceData(blobs.examples, torch.device("cpu"))
     context = PackContext(data, None, blobs.form, program_for(trial, blobs.form, data.device))
     before = pack_autotuning.members_that_fit(context, trial)
