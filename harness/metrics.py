@@ -6,13 +6,14 @@ it (`harness.components.measured`). Every other part asks `metric_of`.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from harness.data_spec import RANGES
+from harness.data_spec import RANGES, Kind
 from harness.registry import DATA, PROBES, TASKS
 from harness.trial import ELSEWHERE, TRAINED_PARAMETERS
 
@@ -223,7 +224,14 @@ def _has_loss_in_nats(workload: Mapping[str, Any]) -> bool:
     data = workload.get("data")
     if named != "auto" or data is None or ":" in data["name"]:  # of your own: its kind is not known
         return True
-    return bool(DATA.read(data).kind != "numbers")
+    return _kind_of_targets(json.dumps(data)) != "numbers"
+
+
+@cache
+def _kind_of_targets(data: str) -> Kind:
+    """Return the kind of a data set's targets, from its settings as JSON, which many arms share."""
+    kind: Kind = DATA.read(json.loads(data)).kind
+    return kind
 
 
 def _bounds(name: str, workloads: Sequence[Mapping[str, Any]]) -> tuple[float, float]:

@@ -131,8 +131,18 @@ class Plan:
             return self.study.search.metric
         return selecting_metric(arm.workload)
 
+    @cached_property
+    def _metrics(self) -> dict[str, Metric]:
+        """Those that were asked for, since every arm has a say in each."""
+        return {}
+
     def metric(self, name: str) -> Metric:
         """Return what is known of a metric: by the harness, or by what arms and probes declare."""
+        if name not in self._metrics:
+            self._metrics[name] = self._known_metric(name)
+        return self._metrics[name]
+
+    def _known_metric(self, name: str) -> Metric:
         if name == "search.best":
             chooses = self.metric(self.search_metric(self.baseline))
             meaning = f"best {chooses.name} that a search found"
