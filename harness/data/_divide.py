@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from harness.data._dataset import LOCKED_SEED, Examples, Handling, split
+from harness.data._reading import is_number
 from harness.data._selection import Index, drawn
 from harness.data.base import Data, DataMissingError, Fraction, Limit
 from harness.data_spec import Form
@@ -186,14 +187,6 @@ def _open_and_test(
     return np.sort(np.concatenate([open_part[kept], declared])), open_part[test]
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _targets(
     labels: NDArray[Any], rest: Index, where: str, kind: str
 ) -> tuple[NDArray[Any], Sequence[Any]]:
@@ -204,9 +197,9 @@ def _targets(
         try:
             numbers = labels.astype(np.float64).reshape(len(labels), -1)
         except (TypeError, ValueError):
-            first = next((text for text in map(str, labels.ravel()) if not _is_number(text)), "")
+            first = next((text for text in map(str, labels.ravel()) if not is_number(text)), "")
             hint = "say `targets: class` if they are classes"
-            if _is_number(first.replace(",", ".", 1)):
+            if is_number(first.replace(",", ".", 1)):
                 hint = 'where they have a comma before the decimals, say `decimal: ","`'
             raise DataMissingError(
                 f"{where}: the targets are no numbers, such as {first[:40]!r}; {hint}"

@@ -80,7 +80,7 @@ def _like_numbers(name: str, texts: Sequence[str]) -> Iterator[str]:
         return
     thousands = [text for text in texts if _THOUSANDS.fullmatch(text)]
     comma = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
-    plain = [text for text in texts if _is_number(text)]
+    plain = [text for text in texts if is_number(text)]
     if len(thousands) + len(plain) >= NEARLY * len(texts) and thousands:
         yield (
             f"'{name}' is read as kinds, because numbers such as '{thousands[0]}' are written with"
@@ -99,7 +99,8 @@ def _like_numbers(name: str, texts: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell's text is a number, as Python reads it."""
     try:
         float(text)
     except ValueError:

@@ -53,25 +53,22 @@ class Peek:
     looks: tuple[int, ...]
 
 
-def judge_after_peeks(
-    evidence: Evidence, changed: Sequence[str], dropped: int, peeks: Mapping[str, Peek]
-) -> list[Verdict]:
+def judge_after_peeks(evidence: Evidence, dropped: int, peeks: Mapping[str, Peek]) -> list[Verdict]:
     """Return the verdict of every claim; see `harness.judge.judge`.
 
     Args:
         evidence: of one execution.
-        changed: ids of claims that were changed after their evidence had been seen.
         dropped: claims that are declared no longer.
         peeks: of the claims whose numbers of seeds are not those of the first look, by id.
     """
-    today = judge(evidence, changed, dropped)
+    today = judge(evidence, dropped)
     if not peeks:
         return today
     study = evidence.plan.study
     planned: dict[str, dict[str, Verdict]] = {}
     for peek in peeks.values():
         if str(peek.seeds) not in planned:
-            verdicts = judge(_as_planned(evidence, peek.seeds), changed, dropped)
+            verdicts = judge(_as_planned(evidence, peek.seeds), dropped)
             planned[str(peek.seeds)] = {verdict.id: verdict for verdict in verdicts}
     claims = {claim.id: claim for claim in study.claims}
     return [

@@ -24,19 +24,18 @@ FINAL = {"supported", "refuted", "incomplete"}
 look would miss it as well."""
 
 
-def judge(evidence: Evidence, changed: Sequence[str] = (), dropped: int = 0) -> list[Verdict]:
+def judge(evidence: Evidence, dropped: int = 0) -> list[Verdict]:
     """Return the verdict of every claim of a study, at the look that decided it.
 
     Args:
         evidence: of one execution.
-        changed: ids of claims that were changed after their evidence had been seen.
         dropped: claims that were judged on this evidence before and are declared no longer; the
             correction counts each as one that is not supported.
     """
     study = evidence.plan.study
     if len(study.looks) == 1:
-        return judge_by(Rules(study.most_seeds, lambda end: end, dropped), evidence, changed)
-    return _walk(evidence, study.looks, changed, dropped)
+        return judge_by(Rules(study.most_seeds, lambda end: end, dropped), evidence)
+    return _walk(evidence, study.looks, dropped)
 
 
 def arms_to_continue(evidence: Evidence, seeds: int) -> set[str]:
@@ -51,7 +50,7 @@ def arms_to_continue(evidence: Evidence, seeds: int) -> set[str]:
     """
     study = evidence.plan.study
     looks = [look for look in study.looks if look <= seeds]
-    verdicts = _walk(evidence, looks, ()) if study.claims else []
+    verdicts = _walk(evidence, looks) if study.claims else []
     undecided = {verdict.id for verdict in verdicts if verdict.verdict not in FINAL}
     undecided -= claims_on_blocks(study)
     return {
@@ -63,16 +62,14 @@ def arms_to_continue(evidence: Evidence, seeds: int) -> set[str]:
     }
 
 
-def _walk(
-    evidence: Evidence, looks: Sequence[int], changed: Sequence[str], dropped: int = 0
-) -> list[Verdict]:
+def _walk(evidence: Evidence, looks: Sequence[int], dropped: int = 0) -> list[Verdict]:
     """Judge look after look; a claim keeps the verdict that decided it, else has the last one."""
     study = evidence.plan.study
     timed = claims_on_blocks(study)  # which do not wait for seeds
     latest: dict[str, Verdict] = {}
     for look, seeds in enumerate(looks):
         rules = _rules_at(study, look, dropped)
-        for verdict in judge_by(rules, evidence, changed):
+        for verdict in judge_by(rules, evidence):
             before = latest.get(verdict.id)
             if before is None or not (before.verdict in FINAL or before.id in timed):
                 found = verdict if verdict.id in timed else _about_look(verdict, seeds, study)

@@ -80,13 +80,12 @@ class Rules:
     dropped: int = 0
 
 
-def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> list[Verdict]:
+def judge_by(rules: Rules, evidence: Evidence) -> list[Verdict]:
     """Return the verdict of every claim of a study.
 
     Args:
         rules: what the claims are judged by.
         evidence: of one execution.
-        changed: ids of claims that were changed after their evidence had been seen.
     """
     study = evidence.plan.study
     if not study.claims:
@@ -123,7 +122,6 @@ def judge_by(rules: Rules, evidence: Evidence, changed: Sequence[str] = ()) -> l
                 else None,
                 searches=lead.searches,
                 scope=scope_of(evidence, arms, rules.seeds, planned, timed=_of_blocks(parts)),
-                changed_after_evidence=claim.id in changed,
                 parts=[] if isinstance(claim, SingleClaim) else [_part(part) for part in parts],
                 **_numbers(lead, outcome),
             )

@@ -65,8 +65,7 @@ def _paired(rows: Sequence[tuple[int, float, float]], names: Sequence[str], labe
         return _LEFT + (value - low) / width * (_WIDTH - _LEFT - _ROOM)
 
     shapes = [_axis_line(_LEFT, _WIDTH - _ROOM, bottom, bottom)]
-    for value in round_values(low, high):
-        shapes.append(_tick(at(value), bottom, with_minus(f"{value:.6g}")))
+    shapes += [_tick(at(value), bottom, value) for value in round_values(low, high)]
     for place, (seed, one, other) in enumerate(rows):
         y = _ROW * place + _ROW / 2 + 2
         shapes += [
@@ -85,7 +84,8 @@ def _axis_line(x1: float, x2: float, y1: float, y2: float) -> str:
     return f'<line class="axis" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:g}" y2="{y2:g}"/>'
 
 
-def _tick(x: float, y: float, label: str) -> str:
+def _tick(x: float, y: float, value: float) -> str:
+    label = with_minus(f"{value:.6g}")
     return f'{_axis_line(x, x, y, y + 4)}<text x="{x:.1f}" y="{y + 16:g}">{label}</text>'
 
 
@@ -107,16 +107,8 @@ def dots(numbers: Sequence[float], claimed: Sequence[tuple[float, float]]) -> Ma
         f' height="{_HEIGHT - 4:g}"/>'
         for a, b in claimed
     ]
-    shapes.append(
-        f'<line class="axis" x1="{_ROOM:g}" x2="{_WIDTH - _ROOM:g}" y1="{_HEIGHT:g}"'
-        f' y2="{_HEIGHT:g}"/>'
-    )
-    for value in round_values(low, high):
-        place, label = f"{at(value):.1f}", with_minus(f"{value:.6g}")
-        shapes.append(
-            f'<line class="axis" x1="{place}" x2="{place}" y1="{_HEIGHT:g}"'
-            f' y2="{_HEIGHT + 4:g}"/><text x="{place}" y="{_HEIGHT + 16:g}">{label}</text>'
-        )
+    shapes.append(_axis_line(_ROOM, _WIDTH - _ROOM, _HEIGHT, _HEIGHT))
+    shapes += [_tick(at(value), _HEIGHT, value) for value in round_values(low, high)]
     shapes += [
         f'<circle class="mark" cx="{at(v):.1f}" cy="{12 + 10 * (i % 3):g}" r="4.5"/>'
         for i, v in enumerate(finite)

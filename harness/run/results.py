@@ -114,8 +114,7 @@ class Results:
         provenance = provenance_of(evidence, published=entry.published)
         declared = declared_claims(evidence.plan.study)
         verdicts = judge(evidence)
-        known = sorted(self._changed(entry, verdicts, declared) | provenance.changed)
-        verdicts = [replace(v, changed_after_evidence=v.id in known) for v in verdicts]
+        changed = self._changed(entry, verdicts, declared) | provenance.changed
         ledger = read_ledger(evidence, verdicts, self._looks(evidence, entry.source))
         if isinstance(entry.source, PublishedFile) and entry.source.looks_before is None:
             ledger = replace(ledger, unknown=NOT_WRITTEN)
@@ -125,9 +124,15 @@ class Results:
             note = TIMED_BEFORE.format(plural(others, "earlier execution"))
             ledger = replace(ledger, notes=(*ledger.notes, note))
         if ledger.dropped or ledger.peeks:
-            verdicts = judge_after_peeks(evidence, known, len(ledger.dropped), ledger.peeks)
-        exploratory = ledger.exploratory
-        verdicts = [replace(v, exploratory=exploratory.get(v.id, v.exploratory)) for v in verdicts]
+            verdicts = judge_after_peeks(evidence, len(ledger.dropped), ledger.peeks)
+        verdicts = [
+            replace(
+                verdict,
+                changed_after_evidence=verdict.id in changed,
+                exploratory=ledger.exploratory.get(verdict.id, verdict.exploratory),
+            )
+            for verdict in verdicts
+        ]
         if self.store is not None and not entry.published:
             decided = {v.id: declared[v.id] for v in verdicts if v.verdict != "incomplete"}
             try:

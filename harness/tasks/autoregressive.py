@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.data_spec import Form, Kind
+from harness.data_spec import Form
 from harness.lazy import functional, torch
 from harness.metrics import Metric
-from harness.models import NoModel, SimpleModel
-from harness.tasks._unsupervised import unused_part
-from harness.tasks.base import Batch, Builder, State, Task
+from harness.tasks._from_noise import FromNoise
+from harness.tasks.base import Batch, Builder, State
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
     from harness.workloads.settings import TrialSettings
 
@@ -33,7 +32,7 @@ SEES = (
 )
 
 
-class Autoregressive(Task):
+class Autoregressive(FromNoise):
     """Predict each number of an example from those before it; draw examples number by number.
 
     Numbers become `levels`, evenly from `low` to `high`, where inputs have mean 0 and deviation 1;
@@ -50,10 +49,7 @@ class Autoregressive(Task):
         Metric("bits", "minimize", "bits", "of each number's level, given those before it"),
     )
     selects: ClassVar[str] = "bits"
-    targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
-    takes: ClassVar[Mapping[str, str]] = {"classifier": "predictions"}
     of_inputs: ClassVar[tuple[str, ...]] = ("bits",)
-    gives: ClassVar[tuple[str, ...]] = ("weights", "samples")
 
     @model_validator(mode="after")
     def _levels_lie_between(self) -> Self:
@@ -63,14 +59,9 @@ class Autoregressive(Task):
 
     def refusal(self, workload: Any) -> str | None:
         """Say what is of no use where examples are generated, and who would see the answer."""
-        if (said := unused_part(workload, self.name)) is not None:
+        if (said := super().refusal(workload)) is not None:
             return said
-        model = workload.model
-        if isinstance(model, SimpleModel | NoModel):
-            return f"{model.name} is no network that the task autoregressive could train"
-        if model.sees_later:
-            return f"{model.name} {SEES}"
-        return None
+        return f"{workload.model.name} {SEES}" if workload.model.sees_later else None
 
     def build(
         self, settings: TrialSettings, form: Form, network: Builder
@@ -105,29 +96,7 @@ class Autoregressive(Task):
         nats = sum(float(self._loss(state, part)) * len(part) for part in parts)
         return {"bits": nats / len(split) / math.log(2)}
 
-    def sample(
-        self, network: nn.Module, count: int, draws: Generator, shape: tuple[int, ...]
-    ) -> Tensor:
-        """Return generated examples, (count, *shape), normalized as the data are.
-
-        Args:
-            network: trained.
-            count: how many.
-            draws: of the numbers that decide the levels, on the CPU.
-            shape: of an example.
-        """
-        return self._written(network, torch.randn(count, *shape, generator=draws))
-
-    def noise_shape(self, form: Form) -> tuple[int, ...]:
-        """Return the shape of the noise that an example is made of: that of an example."""
-        return form.shape
-
-    def made_of(self, network: nn.Module, noise: Tensor, form: Form) -> Tensor:
-        """Return the examples that a trained network makes of noise, (n, *shape), normalized."""
-        del form
-        return self._written(network, noise)
-
-    def _written(self, network: nn.Module, noise: Tensor) -> Tensor:
+    def drawn_from(self, network: nn.Module, noise: Tensor) -> Tensor:
         """Choose level after level, each where its distribution reaches that of the noise."""
         device = next(network.parameters()).device
         chance = torch.special.ndtr(noise.flatten(1)).to(device)

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.data_spec import Form, Kind
+from harness.data_spec import Form
 from harness.lazy import torch
 from harness.metrics import Metric
-from harness.models import NoModel, SimpleModel
-from harness.tasks._unsupervised import unused_part
-from harness.tasks.base import Batch, Builder, State, Task
+from harness.tasks._from_noise import FromNoise
+from harness.tasks.base import Batch, Builder, State
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
     from harness.workloads.settings import TrialSettings
 
@@ -33,7 +32,7 @@ LEAST = 1e-3
 """Share of an example's variance that is left at the highest noise: it is divided by."""
 
 
-class Diffusion(Task):
+class Diffusion(FromNoise):
     """Learn which noise was added to an example; draw examples by taking noise off in steps.
 
     `model` reads a noisy example, and how noisy it is: as further channels of an image, or further
@@ -61,10 +60,7 @@ class Diffusion(Task):
         Metric("noise_error", "minimize", "", "mean squared error of the noise that is told"),
     )
     selects: ClassVar[str] = "noise_error"
-    targets: ClassVar[tuple[Kind, ...]] = ("class", "numbers")
-    takes: ClassVar[Mapping[str, str]] = {"classifier": "predictions"}
     of_inputs: ClassVar[tuple[str, ...]] = ("noise_error",)
-    gives: ClassVar[tuple[str, ...]] = ("weights", "samples")
 
     @model_validator(mode="after")
     def _no_more_steps_than_levels(self) -> Self:
@@ -73,14 +69,6 @@ class Diffusion(Task):
                 f"`sampling_steps` ({self.sampling_steps}) are more than `levels` ({self.levels})"
             )
         return self
-
-    def refusal(self, workload: Any) -> str | None:
-        """Say what is of no use where examples are generated."""
-        if (said := unused_part(workload, self.name)) is not None:
-            return said
-        if isinstance(workload.model, SimpleModel | NoModel):
-            return f"{workload.model.name} is no network that the task diffusion could train"
-        return None
 
     def build(
         self, settings: TrialSettings, form: Form, network: Builder
@@ -106,29 +94,10 @@ class Diffusion(Task):
         """Return the error of the noise, with levels and noise that are the same each time."""
         return {"noise_error": float(self._errors(state, split.inputs)[1])}
 
-    def sample(
-        self, network: nn.Module, count: int, draws: Generator, shape: tuple[int, ...]
-    ) -> Tensor:
-        """Return generated examples, (count, *shape), normalized as the data are.
-
-        Args:
-            network: trained.
-            count: how many.
-            draws: of the noise that it begins with, on the CPU; the steps draw none (DDIM).
-            shape: of an example.
-        """
-        *_, drawn = self.trajectory(network, torch.randn(count, *shape, generator=draws))
+    def drawn_from(self, network: nn.Module, noise: Tensor) -> Tensor:
+        """Return what the network takes the examples for at the last step (DDIM)."""
+        *_, drawn = self.trajectory(network, noise)
         return drawn
-
-    def noise_shape(self, form: Form) -> tuple[int, ...]:
-        """Return the shape of the noise that an example is made of: that of an example."""
-        return form.shape
-
-    def made_of(self, network: nn.Module, noise: Tensor, form: Form) -> Tensor:
-        """Return the examples that a trained network makes of noise, (n, *shape), normalized."""
-        del form
-        *_, made = self.trajectory(network, noise)
-        return made
 
     def trajectory(self, network: nn.Module, noise: Tensor) -> Iterator[Tensor]:
         """Yield what the network takes the examples for at each step, the last is the result.

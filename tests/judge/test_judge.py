@@ -313,7 +313,7 @@ def test_a_premise_that_added_seeds_do_not_show_leaves_the_claim_open(made):
     asked = part % "contrast: {activation: [relu, tanh]}, greater_by: 0.03"
     learnt = part % "of: {activation: tanh}, above: 0.95, premise: true"
     evidence = made(f"\n  - {{id: c, says: s, all_of: [{asked}, {learnt}]}}\n", accuracy)
-    (added,) = judge_after_peeks(evidence, (), 0, {"c": Peek(5, (10,))})
+    (added,) = judge_after_peeks(evidence, 0, {"c": Peek(5, (10,))})
     assert (added.verdict, added.refutation) == ("inconclusive", "")
     assert added.parts[1].verdict == "refuted"
     assert added.reason.startswith("with the seeds that were added a premise is not shown")
@@ -429,9 +429,9 @@ def test_how_a_claim_is_refuted_is_said_of_the_interval_that_decides(made):
     evidence = made(GREATER.replace("greater_by: 0.05", f"greater_by: {high + 1e-4}"), accuracy)
     (ordinary,) = judge(evidence)
     assert ordinary.words == "refuted: smaller than claimed"
-    (added,) = judge_after_peeks(evidence, (), 0, {"c": Peek(5, (10,))})
+    (added,) = judge_after_peeks(evidence, 0, {"c": Peek(5, (10,))})
     assert (added.verdict, added.refutation, added.words) == ("inconclusive", "", "inconclusive")
     assert added.ci_low < ordinary.ci_low
     far = made(GREATER.replace("greater_by: 0.05", "greater_by: 0.2"), accuracy)
-    (added,) = judge_after_peeks(far, (), 0, {"c": Peek(5, (10,))})
+    (added,) = judge_after_peeks(far, 0, {"c": Peek(5, (10,))})
     assert added.words == "refuted: smaller than claimed"

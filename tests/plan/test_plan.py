@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from harness.plan import SIMPLE_BASELINE, Winner, estimate_seconds, make_plan
+from harness.plan import plan as plan_module
 from harness.study import load_study
 from harness.trial import Phase
 
@@ -72,3 +73,16 @@ def test_planning_imports_nothing_heavy():
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_metric_is_looked_up_once_however_many_arms_there_are(tiny, monkeypatch):
+    """Each of them has a say in it, so that asking for each arm would take the square of them."""
+    loaded = load_study(tiny, None, ["search.metric=validation.loss"])
+    made, asked = make_plan(loaded.study, loaded.arms), []
+    known = plan_module.metric_of
+    monkeypatch.setattr(
+        plan_module, "metric_of", lambda *given: asked.append(given[0]) or known(*given)
+    )
+    assert len(made.arms) > 2
+    assert all(made.space(arm) for arm in made.arms)
+    assert asked == ["validation.loss"]
