@@ -11,6 +11,7 @@ from harness.data import data_of
 from harness.formatting import level_text, listed
 from harness.identity import selecting_metric, task_learned
 from harness.losses import loss_of
+from harness.metrics import SPLITS
 from harness.models import is_simple
 from harness.probes import CurveProbe, Probe
 from harness.study.design import Arm, select
@@ -101,6 +102,41 @@ def other_scales(metric: str, looked_at: Sequence[Arm]) -> str | None:
         f"{metric} is in the unit of the inputs, which the arm '{no}' reads as they are"
         f" (`data.normalize: false`) and the arm '{yes}' with deviation 1"
     )
+
+
+def definition(metric: str, workload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the task's settings that decide what a metric counts; none for most.
+
+    Args:
+        metric: such as `test.bits`.
+        workload: resolved.
+    """
+    split, _, name = metric.partition(".")
+    if split not in SPLITS or workload["training"] is not None or is_simple(workload["model"]):
+        return {}
+    task = task_learned(workload)
+    return {f"task.{one}": getattr(task, one) for one in task.defined_by.get(name, ())}
+
+
+def other_definitions(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that a metric of two arms counts different things, by a setting of their task; or None.
+
+    Args:
+        metric: of the claim, or what it is made of.
+        looked_at: the arms that the claim compares.
+    """
+    found = {arm.name: definition(metric, arm.workload) for arm in looked_at}
+    first = next(iter(found))
+    for name, one in found.items():
+        unlike = [path for path, value in one.items() if found[first].get(path, value) != value]
+        if unlike:
+            values = " and ".join(level_text(found[arm][unlike[0]]) for arm in (first, name))
+            return (
+                f"{metric} is not the same number in the arms '{first}' and '{name}':"
+                f" `{unlike[0]}` decides what it counts ({values}); compare arms that have it"
+                " alike, or by what a probe measures of both"
+            )
+    return None
 
 
 def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:

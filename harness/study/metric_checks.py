@@ -29,6 +29,7 @@ from harness.study.loss_checks import (
     incomparable_losses,
     measured_otherwise,
     other_classes,
+    other_definitions,
     other_labels,
     other_scales,
     other_tokens,
@@ -90,6 +91,7 @@ def _unlike(metric: str, sides: _Sides, study: Study) -> str | None:
         incomparable_losses(metric, followed, looked_at)
         or other_labels(followed, looked_at)
         or other_scales(metric, looked_at)
+        or other_definitions(followed, looked_at)
         or other_tokens(followed, looked_at)
         or other_classes(followed, sides)
         or measured_otherwise(metric, looked_at, study.probes)

@@ -16,7 +16,7 @@ from harness.samplers.base import Space, kind_of
 from harness.study.design import Arm, is_within, value_at
 from harness.study.document import Document, Path_
 from harness.study.explain import explain
-from harness.study.loss_checks import loss_measured
+from harness.study.loss_checks import definition, loss_measured
 from harness.study.model import Study
 from harness.study.sampler_checks import unequal_searches
 from harness.study.search import Dimension, Search
@@ -259,16 +259,17 @@ def _why_unlike(search: Search, arm: Arm, path: str, values: Sequence[Any]) -> s
             "decides on which examples and labels a candidate is validated, so that the easiest"
             " would win; vary it by a factor"
         )
-    if path.partition(".")[0] not in ("data", "loss"):
+    if path.partition(".")[0] not in ("data", "loss", "task"):
         return None
     metric = search.metric or selecting_metric(arm.workload)
-    scores = set[Any]()
+    scores: list[Any] = []
     for value in values:
         with suppress(ValidationError, KeyError, AttributeError):
             workload = candidate_workload(arm, {path: value})
             loss = loss_measured(metric, workload) if metric.endswith(".loss") else None
-            scores.add((loss, data_of(workload["data"]).form.outputs))
-    if len(scores) > 1:
+            outputs = data_of(workload["data"]).form.outputs
+            scores.append((loss, outputs, definition(metric, workload)))
+    if any(score != scores[0] for score in scores):
         return (
             f"changes what {metric} means, by which candidates are compared; vary it by a factor,"
             " or search by a metric that all report alike"

@@ -50,6 +50,7 @@ class Autoregressive(FromNoise):
     )
     selects: ClassVar[str] = "bits"
     of_inputs: ClassVar[tuple[str, ...]] = ("bits",)
+    defined_by: ClassVar[Mapping[str, tuple[str, ...]]] = {"bits": ("levels", "low", "high")}
 
     @model_validator(mode="after")
     def _levels_lie_between(self) -> Self:

@@ -122,6 +122,9 @@ class Task(Component):
     of_inputs: ClassVar[tuple[str, ...]] = ()
     """Those of its metrics that are in the unit of the inputs: arms that scale them in another way
     are not compared by them."""
+    defined_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Settings that decide what a metric counts, by the metric: arms in which they differ are not
+    compared by it, and no search chooses them by it."""
     only_measures: ClassVar[tuple[str, ...]] = ()
     """Settings that change what is measured, and nothing of what is learned."""
     packable: ClassVar[bool] = False

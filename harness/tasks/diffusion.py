@@ -61,6 +61,7 @@ class Diffusion(FromNoise):
     )
     selects: ClassVar[str] = "noise_error"
     of_inputs: ClassVar[tuple[str, ...]] = ("noise_error",)
+    defined_by: ClassVar[Mapping[str, tuple[str, ...]]] = {"noise_error": ("levels",)}
 
     @model_validator(mode="after")
     def _no_more_steps_than_levels(self) -> Self:

@@ -42,6 +42,7 @@ class SkipGram(Task):
         Metric("loss", "minimize", "nats", "mean cross entropy of a word, given one near it"),
     )
     selects: ClassVar[str] = "loss"
+    defined_by: ClassVar[Mapping[str, tuple[str, ...]]] = {"loss": ("window",)}
     gives: ClassVar[tuple[str, ...]] = ("weights", "embeddings")
 
     def refusal(self, workload: Any) -> str | None:

@@ -206,6 +206,33 @@ def test_a_network_that_turns_out_to_see_what_comes_is_refused():
         {"name": "transformer"}, form, 0))  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("workload", "path", "levels", "metric"),
+    [
+        (WRITING, "task.levels", [4, 16], "test.bits"),
+        (WRITING, "task.high", [2.0, 3.0], "test.bits"),
+        (DIFFUSION, "task.levels", [10, 100], "test.noise_error"),
+    ],
+)
+def test_a_setting_that_decides_what_a_metric_counts_is_no_factor_of_it(
+    workload, path, levels, metric
+):
+    study = {
+        "study": "s", "question": "?", "workload": workload, "seeds": 5,
+        "factors": {"size": {"path": path, "levels": levels}},
+        "claims": [{"id": "c", "says": "x", "metric": metric, "less_by": 0.1,
+                    "contrast": {"size": levels}}],
+    }  # fmt: skip
+    with pytest.raises(InputError, match=f"`{path}` decides what it counts"):
+        load_study(study)
+    rates = {"size": {"path": "optimizer.lr", "levels": [0.001, 0.01]}}
+    study["claims"][0]["contrast"] = {"size": [0.001, 0.01]}
+    assert load_study({**study, "factors": rates})
+    search = {"space": {path: {"choice": levels}}, "candidates": 2}
+    with pytest.raises(InputError, match="changes what validation"):
+        load_study({**study, "factors": rates, "search": search})
+
+
 # --- diffusion ------------------------------------------------------------------------------------
 def test_the_signal_falls_from_all_to_almost_nothing():
     levels = signal(torch.linspace(0, 1, 50))
