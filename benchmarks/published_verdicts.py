@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.evidence import gather
 from harness.judge import judge
-from harness.publish.read import read_all
+from harness.publish import Published
 
 FIELDS = ("verdict", "p_corrected", "effect", "ci_low", "ci_high", "reason")
 
@@ -20,7 +20,7 @@ FIELDS = ("verdict", "p_corrected", "effect", "ci_low", "ci_high", "reason")
 def verdicts(folder: Path) -> dict[str, dict[str, Any]]:
     """Verdicts of all published records, by study, profile and claim."""
     found = {}
-    for file in read_all(folder)[0]:
+    for file in Published(folder).of():
         for verdict in judge(gather(file, file.execution)):
             key = f"{verdict.study} ({verdict.profile}): {verdict.id}"
             found[key] = {name: getattr(verdict, name) for name in FIELDS}

@@ -107,7 +107,7 @@ def _find(results: Results, prefix: str) -> Record:
     own = set(store.find_trials(prefix)) if store is not None else set()
     published = {
         item.trial_id: item.record
-        for file in results.published
+        for file in results.published.of()
         for item in file.items
         if item.record is not None and item.trial_id.startswith(prefix)
     }

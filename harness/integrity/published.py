@@ -6,19 +6,17 @@ that a claim which is written now comes after its evidence, though nothing ran o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from harness.evidence import Evidence, RecordSource
 from harness.pretrained import own_code
-from harness.publish import PublishedFile
+from harness.publish import Published, PublishedFile
 from harness.store import Look
 from harness.trial import EVIDENCE, Trial, digest
 
 
-def published_looks(
-    evidence: Evidence, source: RecordSource, files: Sequence[PublishedFile]
-) -> list[Look]:
+def published_looks(evidence: Evidence, source: RecordSource, published: Published) -> list[Look]:
     """Return the looks at an execution's confirmation trials that published files tell of.
 
     A file counts if its execution had ended before this one began: as a look of its own, and with
@@ -27,18 +25,16 @@ def published_looks(
     Args:
         evidence: of the execution.
         source: of its records.
-        files: all that are at hand.
+        published: all files that are at hand.
 
     Returns:
         The looks, the oldest first; their trials have the ids of this execution's.
     """
     execution = evidence.execution
-    data = set(evidence.plan.fingerprints.values())
     earlier = [
         file
-        for file in files
+        for file in published.with_data(set(evidence.plan.fingerprints.values()))
         if (file.execution.ended or file.execution.started) < execution.started
-        and not data.isdisjoint(file.execution.context.get("fingerprints", {}).values())
     ]
     if not earlier:
         return []

@@ -4,7 +4,8 @@ A published file holds everything that verdicts and reports rest on, so that the
 on a fresh clone. A run never takes a record from it.
 """
 
-from harness.publish.read import PublishedFile, read_all, read_file, read_for
+from harness.publish.folder import Published
+from harness.publish.read import PublishedFile, read_file
 from harness.publish.unpack import PublishedError
 from harness.publish.write import publishable, write_file
 
@@ -13,11 +14,10 @@ FOLDER = "published"
 
 __all__ = [
     "FOLDER",
+    "Published",
     "PublishedError",
     "PublishedFile",
     "publishable",
-    "read_all",
     "read_file",
-    "read_for",
     "write_file",
 ]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.publish.curves import to_points
-from harness.publish.unpack import PublishedError, load_document, mentions
-from harness.publish.write import FORMAT, SUFFIX, VERSION, file_name
+from harness.publish.unpack import PublishedError, load_beginning, load_document
+from harness.publish.write import FORMAT, VERSION, file_name
 from harness.store import AssignedRecord, Execution, Look
 from harness.store.outcomes import unpack_outcomes
 from harness.study import study_from_dict
@@ -50,6 +50,11 @@ class PublishedFile:
     by_example: Mapping[str, Outcomes] = field(default_factory=dict, compare=False, repr=False)
     others: int = 0
 
+    @property
+    def data(self) -> set[str]:
+        """The fingerprints of the data sets that it is about."""
+        return set(map(str, self.execution.context.get("fingerprints", {}).values()))
+
     def timed_otherwise(self, execution: int) -> int:
         """Return how many earlier executions had other timing blocks, where it ran."""
         return self.others if execution == self.execution.id else 0
@@ -72,40 +77,16 @@ class PublishedFile:
         return {id_: self.by_example[id_] for id_ in trial_ids if id_ in self.by_example}
 
 
-def read_all(folder: Path, about: str = "") -> tuple[list[PublishedFile], list[PublishedError]]:
-    """Read every published file of a folder, in the order of their names.
-
-    Args:
-        folder: that holds them.
-        about: a text, such as the beginning of a trial's id; files without it are left out, which
-            is much quicker than reading them.
-
-    Returns:
-        The files, and what is wrong with each that cannot be used.
-    """
-    files, errors = [], []
-    for file in sorted(folder.glob(f"*{SUFFIX}")):
-        try:
-            if about and not mentions(file, about):
-                continue
-            files.append(read_file(file))
-        except PublishedError as error:
-            error.file = file
-            errors.append(error)
-    return files, errors
-
-
-def read_for(study: str, folder: Path) -> list[PublishedFile]:
-    """Read the published files of a folder for the use of one study.
+def data_of(file: Path) -> set[str]:
+    """Return the fingerprints of the data sets that a file is about, without reading its records.
 
     Raises:
-        PublishedError: if one of this study cannot be used; those of others are no matter here.
+        PublishedError: if it cannot be unpacked, or is damaged where they stand.
     """
-    files, errors = read_all(folder)
-    for error in errors:
-        if error.names[0] == study:
-            raise error
-    return files
+    match load_beginning(file, "execution"):
+        case {"context": {"fingerprints": {**fingerprints}}}:
+            return set(map(str, fingerprints.values()))
+    return read_file(file).data
 
 
 def read_file(file: Path) -> PublishedFile:

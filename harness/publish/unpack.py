@@ -15,6 +15,7 @@ from harness.store import StoreError
 LARGEST_FILE = 64 * 2**20
 LARGEST_TEXT = 1024 * 2**20
 _CHUNK = 2**20
+_BEGINNING = 200  # characters, of which ours use 70
 _UNPACKED, _VALUES = (2**20, 50), (100_000, 2)
 """What a file may unpack to, and how many values it may hold: so many, and so many more for each
 byte. Ours unpack to at most 8 times as much, with at most 0.8 values a byte; a bomb to 1,000."""
@@ -28,8 +29,13 @@ class PublishedError(StoreError):
     @property
     def names(self) -> tuple[str, str]:
         """The study and the profile that the file is about, as its name says."""
-        study, _, profile = self.file.name.removesuffix(SUFFIX).partition(".")
-        return study, profile
+        return names_in(self.file)
+
+
+def names_in(file: Path) -> tuple[str, str]:
+    """Return the study and the profile that a published file is about, as its name says."""
+    study, _, profile = file.name.removesuffix(SUFFIX).partition(".")
+    return study, profile
 
 
 def load_document(file: Path) -> Any:
@@ -53,6 +59,22 @@ def load_document(file: Path) -> Any:
             " it again"
         )
     return document  # of older versions without a digest, which only gzip's checksum protects
+
+
+def load_beginning(file: Path, name: str) -> Any:
+    """Return a value that stands at the beginning of a file; None if it is not there.
+
+    Raises:
+        PublishedError: if the file cannot be unpacked.
+    """
+    text, key = _unpacked(file).decode(errors="replace"), f'"{name}":'
+    start = text.find(key, 0, _BEGINNING)
+    if start < 0:
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(text, start + len(key))[0]
+    except (ValueError, RecursionError):
+        return None
 
 
 def mentions(file: Path, text: str) -> bool:

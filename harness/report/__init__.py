@@ -3,11 +3,13 @@
 from harness.report.build import build_benchmark, build_page
 from harness.report.compare import build_comparison, compare
 from harness.report.export import export
-from harness.report.scoreboard import build_scoreboard, make_board
+from harness.report.scoreboard import StudyBoard, arranged, build_scoreboard, make_board
 from harness.report.view import ProfileResult
 
 __all__ = [
     "ProfileResult",
+    "StudyBoard",
+    "arranged",
     "build_benchmark",
     "build_comparison",
     "build_page",

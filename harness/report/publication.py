@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,38 +52,59 @@ class Changes:
         return f"Of the verdicts, {told or 'none is other than then'}; {self.same} are the same."
 
 
-def changes_since(results: Sequence[ProfileResult], folder: Path) -> Changes | None:
-    """Compare results with the publication in a folder; None where there is none to compare with.
+def changes_since(
+    now: Mapping[str, str], folder: Path, waiting: Set[str] = frozenset()
+) -> Changes | None:
+    """Compare verdicts with the publication in a folder; None where there is none to compare with.
 
     Of verdicts that are just what was published last, what the publication before had is told.
+
+    Args:
+        now: the verdicts, as of `verdicts_of`.
+        folder: of the publication.
+        waiting: the studies that nobody has judged here, of which nothing can be told.
     """
     stored = _read(folder / NAME)
     if not stored:
         return None
-    now = _verdicts(results)
-    last = stored["now"] if stored["now"]["verdicts"] != now else stored.get("before") or {}
-    return _compared(last, now) if last else None
+    last, before = _without(stored["now"], waiting), _without(stored.get("before") or {}, waiting)
+    then = last if last["verdicts"] != now else before
+    return _compared(then, now) if then else None
 
 
-def keep_verdicts(results: Sequence[ProfileResult], folder: Path) -> bytes:
-    """Return what the file of a publication holds; written twice, it stays as it is."""
-    stored, now = _read(folder / NAME), _verdicts(results)
-    ended = [e for r in results if (e := r.evidence.execution.ended) is not None]
-    current = {"day": day(max(ended, default=None)), "verdicts": now}
+def keep_verdicts(now: Mapping[str, str], ended: float | None, folder: Path) -> bytes:
+    """Return what the file of a publication holds; written twice, it stays as it is.
+
+    Args:
+        now: the verdicts, as of `verdicts_of`.
+        ended: when the last of the executions did (seconds since 1970).
+        folder: of the publication.
+    """
+    stored = _read(folder / NAME)
     before: Any = None
     if stored:
         same = stored["now"]["verdicts"] == now
         before = stored.get("before") if same else stored["now"]
-    document = {"now": current, "before": before}
+    document = {"now": {"day": day(ended), "verdicts": now}, "before": before}
     return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _verdicts(results: Iterable[ProfileResult]) -> dict[str, str]:
+def verdicts_of(results: Iterable[ProfileResult]) -> dict[str, str]:
+    """Return every verdict in words, with its effect, by `study/profile/claim`."""
     return {
         f"{v.study}/{v.profile}/{v.id}": f"{v.words}, {effect(v)}"
         for result in results
         for v in result.verdicts
     }
+
+
+def _without(publication: Mapping[str, Any], studies: Set[str]) -> dict[str, Any]:
+    """Leave some studies out of what a publication held."""
+    if not publication:
+        return {}
+    verdicts = publication["verdicts"]
+    left = {key: says for key, says in verdicts.items() if _parts(key)[0] not in studies}
+    return {**publication, "verdicts": left}
 
 
 def _compared(last: Mapping[str, Any], now: Mapping[str, str]) -> Changes:

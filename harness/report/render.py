@@ -167,7 +167,7 @@ def _environment(*, html: bool) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(FILTERS)
-    environment.filters["panels"] = _panels
+    environment.filters["panels"] = drawn_panels
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["form"] = partial(_form, html=html)
     environment.filters["file_name"] = as_file_name
@@ -186,7 +186,7 @@ def _form(form: Form, view: ProfileView, *, html: bool) -> str:
     return Markup(text) if html else text
 
 
-def _panels(picture: Picture, profile: str) -> list[Markup]:
+def drawn_panels(picture: Picture, profile: str) -> list[Markup]:
     """Return the panels of a picture as parts of the page."""
     prefix = f"{profile}_{picture.name}"  # no profile has an underline
     panels = [  # the first panel carries the description of all; the others are silent

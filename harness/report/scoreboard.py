@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,16 @@ from harness.report.build import write
 from harness.report.effect_drawing import alike_strips
 from harness.report.panels.cost import of_claim
 from harness.report.publication import NAME as VERDICTS
-from harness.report.publication import Changes, changes_since, keep_verdicts
-from harness.report.render import scoreboard_markdown, scoreboard_page, syllabus_markdown
+from harness.report.publication import Changes, changes_since, keep_verdicts, verdicts_of
+from harness.report.render import (
+    drawn_panels,
+    scoreboard_markdown,
+    scoreboard_page,
+    syllabus_markdown,
+)
 from harness.report.settings import day
 from harness.report.sources import Sources, known_sources
-from harness.report.view import ProfileResult, views_of
+from harness.report.view import ProfileResult, ProfileView, views_of
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -77,53 +82,135 @@ class ProfileLine:
     link: str
 
 
+@dataclass(frozen=True)
+class Glance:
+    """The picture of a study: its name, what it shows in words, and its panels as drawings."""
+
+    name: str
+    alt: str
+    panels: Sequence[Markup]
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The profile of a study that has most examples, and sums it up."""
+
+    name: str
+    headline: str
+    best: str
+    setting: str
+    glance: Glance | None
+
+
+@dataclass(frozen=True)
 class StudyBoard:
-    """The claims of one study."""
+    """What the scoreboard shows of one study: texts, numbers and drawings, without its records.
 
-    def __init__(
-        self, results: Sequence[ProfileResult], known: Sources, *, published: bool = False
-    ):
-        self._known = known
-        self.views = views_of(results, published_only=published)
-        self.name = results[0].study
-        self.leader = self.views[0]  # has most examples, and sums the study up
-        self.question = self.leader.evidence.plan.study.question
+    Attributes:
+        name: of the study.
+        question: that it asks.
+        leader: the profile that sums it up.
+        lines: the claims, in the order of the study file.
+        profiles: with their counts.
+        verdicts: of every claim in every profile, in words, by `study/profile/claim`.
+        ended: when the last of its executions did (seconds since 1970).
+        shortest: the profile that took least training time, and how much (seconds).
+    """
 
-    @cached_property
-    def lines(self) -> list[ClaimLine]:
-        """The claims, in the order of the study file."""
-        ids = dict.fromkeys(id_ for view in self.views for id_ in view.by_claim)
-        return [self._line(id_) for id_ in ids]
+    name: str
+    question: str
+    leader: Leader
+    lines: Sequence[ClaimLine]
+    profiles: Sequence[ProfileLine]
+    verdicts: Mapping[str, str]
+    ended: float | None
+    shortest: tuple[str, float]
 
-    @cached_property
-    def profiles(self) -> list[ProfileLine]:
-        """The profiles with their counts."""
-        return [
-            ProfileLine(
-                self.name,
-                view.name,
-                Counter(verdict.verdict for verdict in view.result.verdicts),
-                seconds(view.training_seconds),
-                _origin(view.result),
-                day(view.evidence.execution.ended),
-                _integrity(view.result.checks),
-                f"{self.name}/{view.page}#{view.name}",
-            )
-            for view in self.views
-        ]
+    @classmethod
+    def of(
+        cls, results: Sequence[ProfileResult], known: Sources, *, published: bool = False
+    ) -> StudyBoard:
+        """Arrange the results of a study; `published` leaves out what published pages have not."""
+        views = views_of(results, published_only=published)
+        first = views[0]
+        ids = dict.fromkeys(id_ for view in views for id_ in view.by_claim)
+        shortest = min(views, key=lambda view: view.training_seconds)
+        ended = [end for r in results if (end := r.evidence.execution.ended) is not None]
+        return cls(
+            first.result.study,
+            first.evidence.plan.study.question,
+            Leader(first.name, first.headline, first.best, first.setting, _glance(first)),
+            [_line(views, id_, known) for id_ in ids],
+            [_profile(view) for view in views],
+            verdicts_of(results),
+            max(ended, default=None),
+            (shortest.name, shortest.training_seconds),
+        )
 
     @property
     def leading(self) -> list[Verdict]:
         """One verdict a claim: by the profile with most examples."""
         return [line.claim for line in self.lines]
 
-    def _line(self, id_: str) -> ClaimLine:
-        views = [view for view in self.views if id_ in view.by_claim]
-        verdicts = [view.by_claim[id_] for view in views]
-        costs = [of_claim(view.evidence, view.by_claim[id_].trials) for view in views]
-        pages = [view.page for view in views]
-        lines = list(zip(verdicts, alike_strips(verdicts), costs, pages, strict=True))
-        return ClaimLine(lines, self._known)
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON-able values."""
+        lines = [
+            [[verdict.to_dict(), *rest] for verdict, *rest in line.results] for line in self.lines
+        ]
+        return asdict(replace(self, lines=[])) | {"lines": lines}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any], known: Sources) -> StudyBoard:
+        """Rebuild it from `to_dict`; `known` says what is known of sources today."""
+        leader = dict(fields["leader"])
+        if glance := leader["glance"]:
+            panels = [Markup(panel) for panel in glance["panels"]]
+            leader["glance"] = Glance(**glance | {"panels": panels})
+        lines = [
+            [
+                (Verdict.from_dict(verdict), Markup(strip), (cost, energy), page)
+                for verdict, strip, (cost, energy), page in line
+            ]
+            for line in fields["lines"]
+        ]
+        name, least = fields["shortest"]
+        rebuilt = {
+            "leader": Leader(**leader),
+            "lines": [ClaimLine(row, known) for row in lines],
+            "profiles": [ProfileLine(**row) for row in fields["profiles"]],
+            "shortest": (name, least),
+        }
+        return cls(**{**fields, **rebuilt})
+
+
+def _glance(view: ProfileView) -> Glance | None:
+    picture = view.glance
+    if picture is None:
+        return None
+    return Glance(picture.name, picture.alt, drawn_panels(picture, view.result.study))
+
+
+def _line(all_views: Sequence[ProfileView], id_: str, known: Sources) -> ClaimLine:
+    views = [view for view in all_views if id_ in view.by_claim]
+    verdicts = [view.by_claim[id_] for view in views]
+    costs = [of_claim(view.evidence, view.by_claim[id_].trials) for view in views]
+    pages = [view.page for view in views]
+    return ClaimLine(list(zip(verdicts, alike_strips(verdicts), costs, pages, strict=True)), known)
+
+
+def _profile(view: ProfileView) -> ProfileLine:
+    study = view.result.study
+    counted = Counter(verdict.verdict for verdict in view.result.verdicts)
+    return ProfileLine(
+        study,
+        view.name,
+        {word: counted[word] for word in words.ORDER},
+        seconds(view.training_seconds),
+        _origin(view.result),
+        day(view.evidence.execution.ended),
+        _integrity(view.result.checks),
+        f"{study}/{view.page}#{view.name}",
+    )
 
 
 def _origin(result: ProfileResult) -> str:
@@ -140,18 +227,33 @@ def _integrity(checks: Sequence[Check]) -> str:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything that the scoreboard shows; `left_out` says what it cannot show, and why."""
+    """Everything that the scoreboard shows.
+
+    `left_out` says what it cannot show, and why; `waiting` names published studies that it does not
+    show yet, since nobody has judged their records here.
+    """
 
     studies: Sequence[StudyBoard]
     left_out: Sequence[str] = ()
     published: bool = False
     known: Sources = field(default_factory=Sources)
     changes: Changes | None = None
+    waiting: Sequence[str] = ()
 
     @property
     def claims(self) -> int:
         """How many claims there are."""
         return sum(len(study.lines) for study in self.studies)
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """Every verdict in words, by `study/profile/claim`."""
+        return {key: says for study in self.studies for key, says in study.verdicts.items()}
+
+    @property
+    def ended(self) -> float | None:
+        """When the last execution ended (seconds since 1970)."""
+        return max((s.ended for s in self.studies if s.ended is not None), default=None)
 
     @property
     def headline(self) -> str:
@@ -224,18 +326,20 @@ class Board:
 
 
 def build_scoreboard(
-    results: Sequence[ProfileResult],
+    studies: Sequence[StudyBoard],
     folder: Path,
     lacking: Sequence[str] = (),
+    waiting: Sequence[str] = (),
     *,
     published: bool = False,
 ) -> Path:
     """Write `index.html` and `index.md` over all studies; the same results give the same bytes.
 
     Args:
-        results: every profile of every study that is at hand, judged.
+        studies: every study that is at hand; see `arranged`.
         folder: the folder of the reports.
-        lacking: what could not be judged, in sentences.
+        lacking: what could not be judged or drawn, in sentences.
+        waiting: the published studies whose records nobody has judged here.
         published: whether it is about published pages, which are Markdown only; they get a
             `syllabus.md` as well.
 
@@ -244,53 +348,49 @@ def build_scoreboard(
     """
     folder.mkdir(parents=True, exist_ok=True)
     last = folder if published else folder / FOLDER
-    board = make_board(results, lacking, published=published, last=last)
+    board = make_board(studies, lacking, waiting, published=published, last=last)
     write(folder / "index.md", scoreboard_markdown(board).encode())
     if published:
         write(folder / "syllabus.md", syllabus_markdown(board).encode())
-        write(folder / VERDICTS, keep_verdicts(results, folder))
+        write(folder / VERDICTS, keep_verdicts(board.verdicts, board.ended, folder))
         return folder / "index.md"
     write(folder / "index.html", scoreboard_page(board).encode())
     return folder / "index.html"
 
 
 def make_board(
-    results: Sequence[ProfileResult],
+    studies: Sequence[StudyBoard],
     lacking: Sequence[str] = (),
+    waiting: Sequence[str] = (),
     *,
     published: bool = False,
     last: Path | None = None,
 ) -> Board:
-    """Arrange results by study; a study that cannot be shown is left out.
+    """Put the studies on one board, in the order of their names.
 
     `last` is the folder of the last publication, with which the verdicts are compared.
     """
+    known = known_sources()
+    problems = [*lacking, *([known.problem] if known.problem else [])]
+    shown = sorted(studies, key=lambda study: study.name)
+    board = Board(shown, problems, published, known, None, sorted(waiting))
+    if last is None:
+        return board
+    return replace(board, changes=changes_since(board.verdicts, last, set(waiting)))
+
+
+def arranged(results: Sequence[ProfileResult], *, published: bool = False) -> list[StudyBoard]:
+    """Arrange results by study; one that cannot be shown is left out, as its results say then."""
     known = known_sources()
     by_study: dict[str, list[ProfileResult]] = {}
     for result in results:
         by_study.setdefault(result.study, []).append(result)
     title = "its part of the scoreboard"
     made = [
-        mine[0].attempt(title, partial(_study_board, mine, known, published), None)
+        mine[0].attempt(title, partial(StudyBoard.of, mine, known, published=published), None)
         for _, mine in sorted(by_study.items())
     ]
-    left_out = [
-        f"{result.study} ({result.profile}): {says}"
-        for result in results
-        for says in result.left_out.values()
-    ]
-    shown = [study for study in made if study is not None]
-    problems = [*lacking, *sorted(left_out), *([known.problem] if known.problem else [])]
-    changes = changes_since(results, last) if last is not None else None
-    return Board(shown, problems, published, known, changes)
-
-
-def _study_board(results: Sequence[ProfileResult], known: Sources, published: bool) -> StudyBoard:
-    """Arrange the results of a study, with all that the scoreboard shows of it."""
-    study = StudyBoard(results, known, published=published)
-    leader = study.leader
-    _ = study.lines, study.profiles, leader.glance, leader.headline, leader.best, leader.setting
-    return study
+    return [study for study in made if study is not None]
 
 
 def work_of(source: str) -> str:

@@ -23,13 +23,12 @@ class Experiment:
     @property
     def command(self) -> str:
         """How to run it, in the profile that took least."""
-        leader = min(self.study.views, key=lambda view: view.training_seconds)
-        return f"harness run studies/{self.study.name}.yaml --profile {leader.name}"
+        return f"harness run studies/{self.study.name}.yaml --profile {self.study.shortest[0]}"
 
     @property
     def takes(self) -> str:
         """The training time of that profile."""
-        return seconds(min(view.training_seconds for view in self.study.views))
+        return seconds(self.study.shortest[1])
 
 
 @dataclass(frozen=True)

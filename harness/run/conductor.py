@@ -13,7 +13,7 @@ from typing import Any
 from harness.cluster import Event, Executor, Loss, Lost, Notice, Pack
 from harness.formatting import plural
 from harness.plan import Assignment, Plan
-from harness.publish import FOLDER, PublishedFile, read_for
+from harness.publish import FOLDER, Published
 from harness.run.beginning import begin_execution
 from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.finished import reuse
@@ -93,7 +93,8 @@ def _run_anew(plan: Plan, session: _Session) -> RunResult:
         store.check()
         if options.retrain_damaged:
             store.searches.drop_damaged()
-        published = read_for(plan.study.study, options.results / FOLDER)
+        published = Published(options.results / FOLDER)
+        published.check(plan.study.study)
         workers = Workers(plan, store, options, list(datasets.values()))
         with closing(workers):
             conductor = Conductor(plan, store, session, workers)
@@ -105,7 +106,7 @@ def _run_anew(plan: Plan, session: _Session) -> RunResult:
             return _train_and_judge(conductor, published)
 
 
-def _train_and_judge(conductor: Conductor, published: Sequence[PublishedFile]) -> RunResult:
+def _train_and_judge(conductor: Conductor, published: Published) -> RunResult:
     store, session = conductor.store, conductor.session
     try:
         conductor.run()
@@ -134,7 +135,7 @@ def _close_early(conductor: Conductor, status: str) -> None:
             observer.closed(ending)
 
 
-def _judge(conductor: Conductor, status: str, published: Sequence[PublishedFile]) -> RunResult:
+def _judge(conductor: Conductor, status: str, published: Published) -> RunResult:
     """Judge what has been trained, write the report and tell everyone."""
     from harness.run.reports import conclude
     from harness.run.results import Results

@@ -21,7 +21,7 @@ from harness.judged import FEWEST
 from harness.metrics import BUILT_IN, logged_names
 from harness.plan import Plan, make_plan
 from harness.provenance import environment
-from harness.publish import FOLDER, read_for
+from harness.publish import FOLDER, Published
 from harness.run.finished import shown_path
 from harness.run.logged_runs import Match, match_runs
 from harness.run.outcome import RunOptions, RunResult
@@ -74,7 +74,8 @@ def import_runs(loaded: LoadedStudy, tracking_uri: str | None, options: RunOptio
     }
     with conductor_lock(options.results), closing(open_store(options.results)) as store:
         store.check()
-        published = read_for(plan.study.study, options.results / FOLDER)
+        published = Published(options.results / FOLDER)
+        published.check(plan.study.study)
         counts = _store(plan, store, records, context, begin)
         names = (plan.study.study, plan.profile)
         result = conclude(Results(store, published), names, options.reports)

@@ -23,7 +23,7 @@ from harness.trial import digest
 if TYPE_CHECKING:
     from harness.report import ProfileResult
     from harness.run.results import Results, ShownExecution
-    from harness.store import Execution
+    from harness.store import Execution, Store
 
 NOTES = ".drawn.json"
 """The file, in the folder of the reports."""
@@ -52,6 +52,18 @@ def study_files(execution: Execution) -> list[str]:
     return [content(file) for start in today for file in files_of(start)]
 
 
+def code() -> list[Any]:
+    """Tell the code that judges and draws from that of another version, with what it reads."""
+    libraries = [version(library) for library in _LIBRARIES]
+    return [package_version(), libraries, content(STUDIES / SOURCES)]
+
+
+def execution_mark(store: Store, execution: Execution) -> list[Any]:
+    """Tell the records and study files of an execution from those of another one or time."""
+    marks = store.marks(execution.id)
+    return [execution.id, execution.status, execution.ended, marks, study_files(execution)]
+
+
 def drawn_from(results: Results, judged: Sequence[ProfileResult], lacking: Sequence[str]) -> str:
     """Digest all that decides the report of a study; empty where other packages draw in it, too.
 
@@ -65,9 +77,7 @@ def drawn_from(results: Results, judged: Sequence[ProfileResult], lacking: Seque
     entries = results.entries({judged[0].study})
     return digest(
         [
-            package_version(),
-            [version(library) for library in _LIBRARIES],
-            content(STUDIES / SOURCES),
+            code(),
             [[_records(entry), study_files(entry.execution)] for entry in entries],
             [_plain([r.profile, r.verdicts, r.provenance, list(r.lost)]) for r in judged],
             list(lacking),

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any
 from harness.formatting import why
 from harness.provenance import package_version
 from harness.publish import FOLDER
+from harness.run.boards import Boards
 from harness.run.outcome import Fault, RunResult
-from harness.run.pages import STUDIES, Drawn, content, contents, drawn_from, study_files
+from harness.run.pages import STUDIES, Drawn, content, contents, drawn_from, execution_mark
 from harness.store import CachedReport, Store, open_store
 from harness.study import InputError
 from harness.study.bundled import SOURCES
 from harness.trial import digest
 
 if TYPE_CHECKING:
-    from harness.report import ProfileResult
+    from harness.report import ProfileResult, StudyBoard
     from harness.run.results import Results
 
 BOARD = ("index.html", "index.md")
@@ -42,7 +43,7 @@ def made_from(store: Store, study: str | None = None) -> str:
         [
             package_version(),
             content(STUDIES / SOURCES),
-            [[e.id, e.status, e.ended, store.marks(e.id), study_files(e)] for e in shown],
+            [execution_mark(store, execution) for execution in shown],
             [[file.name, content(file)] for file in published],
         ]
     )
@@ -168,29 +169,84 @@ def build_reports(
         reports: the folder that gets them.
         published: whether they are the small pages that are kept with published records.
     """
-    keys = {study: _made_from(results, study) for study in (*studies, None)}
-    judged = results.judged()
-    faults = list(results.faults)
+    board = _Board(results, reports, published=published)
     folders: dict[str, Path] = {}
-    for study in studies:
-        mine = [result for result in judged if result.study == study]
-        if mine:
-            folder = _write_report(
-                results, mine, reports / study, keys[study], faults, published=published
-            )
+    judged: list[ProfileResult] = []
+    faults: list[Fault] = []
+    for study in sorted(results.studies):
+        if study not in studies and board.has(study):
+            continue
+        key = _made_from(results, study)
+        mine = results.judged({study})
+        if study in studies and mine:
+            folder = _write_report(results, mine, reports / study, key, faults, published=published)
             folders |= {study: folder} if folder is not None else {}
-    from harness.report import build_scoreboard
+            judged += mine
+        board.add(study, mine)
+        faults += left_out(mine)
+    faults += board.write()
+    return Reports(judged, folders, _once([*results.faults, *faults]))
 
-    try:
-        lacking = [str(fault) for fault in results.faults]
-        build_scoreboard(judged, reports, lacking, published=published)
-        if results.store is not None and not faults and not left_out(judged):
-            keep_page(results.store, reports, keys[None], {}, BOARD)
-    except Exception as error:
-        faults.append(Fault("", "", f"the scoreboard could not be written ({why(error)})", error))
-    told = {(fault.study, fault.profile, fault.says) for fault in faults}
-    faults += [f for f in left_out(judged) if (f.study, f.profile, f.says) not in told]
-    return Reports(judged, folders, faults)
+
+class _Board:
+    """The scoreboard while it is put together, study by study; those that stand are not judged.
+
+    Args:
+        results: all that are at hand.
+        reports: the folder that gets it.
+        published: whether it is that of published pages, for which everything is judged.
+    """
+
+    def __init__(self, results: Results, reports: Path, *, published: bool = False):
+        self._results, self._reports, self._published = results, reports, published
+        self._key = _made_from(results, None)
+        self._notes = Boards(reports, results)
+        self._studies: list[StudyBoard] = []
+        self._lacking: list[str] = []
+        self._waiting: list[str] = []
+
+    def has(self, study: str) -> bool:
+        """Put a study on the board as it was judged before; tell whether that still holds."""
+        found = None if self._published else self._notes.find(study)
+        self._studies += [] if found is None else [found]
+        return found is not None
+
+    def add(self, study: str, judged: Sequence[ProfileResult]) -> None:
+        """Put a study on the board that was judged."""
+        from harness.report import arranged
+
+        made = arranged(judged, published=self._published)
+        self._studies += made
+        problems = [
+            f"{r.study} ({r.profile}): {says}" for r in judged for says in r.left_out.values()
+        ]
+        self._lacking += sorted(problems)
+        if not self._published:
+            whole = made and not problems and not self._results.faults_of({study})
+            self._notes.keep(study, made[0] if whole else None)
+
+    def await_(self, study: str) -> None:
+        """Say of a published study that nobody has judged it here."""
+        self._waiting.append(study)
+
+    def write(self) -> list[Fault]:
+        """Write it; return what went wrong in this."""
+        from harness.report import build_scoreboard
+
+        lacking = [*map(str, self._results.faults), *self._lacking]
+        store = self._results.store
+        try:
+            build_scoreboard(
+                self._studies, self._reports, lacking, self._waiting, published=self._published
+            )
+            if not self._published:
+                self._notes.write()
+            if store is not None and not lacking:
+                keep_page(store, self._reports, self._key, {}, BOARD)
+        except Exception as error:
+            says = f"the scoreboard could not be written ({why(error)})"
+            return [Fault("", "", says, error)]
+        return []
 
 
 def _made_from(results: Results, study: str | None) -> str:
@@ -244,6 +300,10 @@ def left_out(judged: Sequence[ProfileResult]) -> list[Fault]:
 def refresh_scoreboard(results: Path, reports: Path) -> Sequence[Fault]:
     """Write the scoreboard over all studies again, unless it would come out the same.
 
+    Published records of studies that were not run here are not judged for it, which would take
+    longer than many a run: the scoreboard says that they are at hand, or shows them as they were
+    judged when the reports of all were written.
+
     Args:
         results: the folder of the records.
         reports: the folder that holds the scoreboard.
@@ -256,7 +316,24 @@ def refresh_scoreboard(results: Path, reports: Path) -> Sequence[Fault]:
         return []
     from harness.run.results import open_results  # what judges is slow to import
 
-    return build_reports(open_results(results), (), reports).faults
+    at_hand = open_results(results)
+    board = _Board(at_hand, reports)
+    faults: list[Fault] = []
+    for study in sorted(at_hand.studies):
+        if board.has(study):
+            continue
+        if study in at_hand.own:
+            judged = at_hand.judged({study})
+            board.add(study, judged)
+            faults += left_out(judged)
+        else:
+            board.await_(study)
+    faults += board.write()
+    return _once([*at_hand.faults, *faults])
+
+
+def _once(faults: Iterable[Fault]) -> list[Fault]:
+    return list({(fault.study, fault.profile, fault.says): fault for fault in faults}.values())
 
 
 def _name(folder: Path) -> str:

@@ -15,7 +15,7 @@ from harness.integrity import changed_claims, merged, provenance_of, published_l
 from harness.judge import declared_claims, judge, judge_after_peeks
 from harness.judged import Verdict
 from harness.plan import SearchSpace
-from harness.publish import FOLDER, PublishedError, PublishedFile, read_all
+from harness.publish import FOLDER, Published, PublishedFile
 from harness.report import ProfileResult
 from harness.run.outcome import Fault
 from harness.search import Tried
@@ -55,21 +55,24 @@ class Results:
     another one: `faults` says what and why.
     """
 
-    def __init__(
-        self,
-        store: Store | None,
-        published: Sequence[PublishedFile] = (),
-        broken: Iterable[PublishedError] = (),
-    ):
+    def __init__(self, store: Store | None, published: Published | None = None):
         self.store = store
-        self._published = {(p.execution.study, p.execution.profile): p for p in published}
-        self.faults = [Fault(*error.names, str(error), error) for error in broken]
+        self.published = published or Published()
+        self._faults: list[Fault] = []
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What could not be read or judged so far."""
+        broken = [Fault(*error.names, str(error), error) for error in self.published.errors]
+        return [*broken, *self._faults]
 
     def entries(self, studies: Collection[str] | None = None) -> list[ShownExecution]:
         """Return what stands for each study and profile, by name; `studies` names those wanted."""
         found = {
-            key: ShownExecution(file.execution, file, published=True)
-            for key, file in self._published.items()
+            (file.execution.study, file.execution.profile): ShownExecution(
+                file.execution, file, published=True
+            )
+            for file in self.published.of(studies)
         }
         if self.store is not None:
             for execution in self.store.latest_executions():
@@ -78,9 +81,15 @@ class Results:
         return [found[key] for key in sorted(found) if studies is None or key[0] in studies]
 
     @property
-    def published(self) -> Sequence[PublishedFile]:
-        """The published files, shown or not."""
-        return list(self._published.values())
+    def own(self) -> set[str]:
+        """The studies that were run here."""
+        here = self.store.latest_executions() if self.store is not None else ()
+        return {execution.study for execution in here}
+
+    @property
+    def studies(self) -> set[str]:
+        """All studies, run here or published."""
+        return self.own | self.published.studies
 
     def named(self, studies: Iterable[str] | None = None) -> list[str]:
         """Return the studies that are named, or all, in the order of their names.
@@ -88,8 +97,7 @@ class Results:
         Raises:
             InputError: if there are no results of one that is named.
         """
-        known = {entry.execution.study for entry in self.entries()}
-        return known_studies(known | {fault.study for fault in self.faults}, studies)
+        return known_studies(self.studies, studies)
 
     def judged(self, studies: Collection[str] | None = None) -> list[ProfileResult]:
         """Judge each entry from its records; nothing is trained."""
@@ -100,7 +108,7 @@ class Results:
                 found.append(self._judged(entry))
             except Exception as error:  # whatever it is, it is about this study alone
                 says = f"cannot be judged ({why(error)})"
-                self.faults.append(Fault(execution.study, execution.profile, says, error))
+                self._faults.append(Fault(execution.study, execution.profile, says, error))
         return found
 
     def faults_of(self, studies: Collection[str]) -> list[Fault]:
@@ -139,7 +147,7 @@ class Results:
                 self.store.mark_judged(execution.study, execution.profile, decided)
             except StoreError as error:  # such as a full disk; the verdicts stand
                 says = f"when its claims met their evidence could not be noted ({error})"
-                self.faults.append(Fault(execution.study, execution.profile, says, error))
+                self._faults.append(Fault(execution.study, execution.profile, says, error))
         lost = entry.source.lost_attempts(evidence.trials["trial_id"])
         return ProfileResult(evidence, verdicts, lost, replace(provenance, ledger=ledger))
 
@@ -175,8 +183,8 @@ class Results:
     def _history(self, study: str, profile: str) -> list[tuple[str, str, float]]:
         """Return when each claim met evidence, here and where the records were published."""
         here = self.store.judged(study, profile) if self.store is not None else []
-        file = self._published.get((study, profile))
-        return [*here, *(file.judged if file is not None else ())]
+        files = [f for f in self.published.of({study}) if f.execution.profile == profile]
+        return [*here, *(met for file in files for met in file.judged)]
 
 
 def open_results(folder: Path, about: str = "") -> Results:
@@ -189,11 +197,12 @@ def open_results(folder: Path, about: str = "") -> Results:
     Raises:
         StoreError: if there are none, or they cannot be used.
     """
-    published, broken = read_all(folder / FOLDER, about)
-    here = published or broken or (about and (folder / FOLDER).is_dir())
+    published = Published(folder / FOLDER)
+    published = published.mentioning(about) if about else published
+    here = published or published.errors or (about and (folder / FOLDER).is_dir())
     if not (folder / DATABASE).is_file() and here:
-        return Results(None, published, broken)
-    return Results(open_store(folder, create=False), published, broken)
+        return Results(None, published)
+    return Results(open_store(folder, create=False), published)
 
 
 def open_any(folder: Path) -> Results:
@@ -203,8 +212,8 @@ def open_any(folder: Path) -> Results:
         StoreError: if it is neither, or cannot be used.
     """
     has_database = (folder / DATABASE).is_file() or (folder / FOLDER).is_dir()
-    published, broken = ([], []) if has_database else read_all(folder)
-    return Results(None, published, broken) if published or broken else open_results(folder)
+    published = Published(None if has_database else folder)
+    return Results(None, published) if published else open_results(folder)
 
 
 def known_studies(known: Collection[str], named: Iterable[str] | None = None) -> list[str]:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import run
-from harness.publish import read_all
+from harness.publish import Published
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_published_trial_is_shown_without_results_of_its_own(capsys):
-    files, _ = read_all(ROOT / "results" / "published")
+    files = Published(ROOT / "results" / "published").of({"activations"})
     item = next(item for item in files[0].items if item.phase.value == "confirmation")
     assert run(["trial", item.trial_id, "--results", str(ROOT / "results")]) == 0
     said = capsys.readouterr().out
@@ -33,14 +33,17 @@ def test_only_published_files_that_mention_a_trial_are_read(tmp_path, capsys, mo
     folder.mkdir()
     for name in ("mnist.quick", "activation-cost.quick"):
         shutil.copy(ROOT / "results" / "published" / f"{name}.json.gz", folder)
-    files, _ = read_all(folder)
+    files = Published(folder).of()
     wanted = next(file for file in files if file.execution.study == "mnist").items[0].trial_id
-    assert [file.execution.study for file in read_all(folder, wanted)[0]] == ["mnist"]
+    found = Published(folder).mentioning(wanted).of()
+    assert [file.execution.study for file in found] == ["mnist"]
     (folder / "broken.quick.json.gz").write_bytes(b"nothing")
-    assert [error.file.name for error in read_all(folder, wanted)[1]] == ["broken.quick.json.gz"]
+    assert [error.file.name for error in Published(folder).mentioning(wanted).errors] == [
+        "broken.quick.json.gz"
+    ]
     read = []
-    monkeypatch.setattr("harness.publish.read.read_file", lambda file: read.append(file.name))
-    read_all(folder, wanted)
+    monkeypatch.setattr("harness.publish.folder.read_file", lambda file: read.append(file.name))
+    Published(folder).mentioning(wanted).of()
     assert read == ["mnist.quick.json.gz"]
     assert run(["trial", wanted, "--results", str(tmp_path / "nowhere")]) == 2
     assert "nowhere" in capsys.readouterr().err

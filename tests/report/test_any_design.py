@@ -15,7 +15,7 @@ from harness.figures import Picture
 from harness.judge import judge
 from harness.judged import Verdict
 from harness.plan import SIMPLE_BASELINE, Winner, make_plan
-from harness.report import ProfileResult, build_page, build_scoreboard, export
+from harness.report import ProfileResult, arranged, build_page, build_scoreboard, export
 from harness.store import AssignedRecord, Execution
 from harness.study import InputError, load_study
 from harness.trial import Phase, Record, State
@@ -60,7 +60,7 @@ def check(number, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # as matplotlib's, of a text without a glyph
         folder = build_page(results, tmp_path / "report")
-        build_scoreboard(results, tmp_path / "board")
+        build_scoreboard(arranged(results), tmp_path / "board")
         if number % 5 == 0:  # to embed fonts in a PDF takes longer than all else
             export(results[:1], tmp_path / "export")
     assert [result.left_out for result in results] == [{}] * len(results)

@@ -11,7 +11,7 @@ from browsing import needs_chromium
 
 from harness.judge import numbers_per_seed
 from harness.judge.measures import sides_per_seed
-from harness.publish import read_file
+from harness.publish import Published, read_file
 from harness.report import build_page
 from harness.report.claims import _tests
 from harness.report.seed_drawing import pairs_of
@@ -99,7 +99,7 @@ def test_both_sides_stand_on_each_seed_with_the_data_under_every_figure(finished
 def test_the_dots_of_a_ratio_are_ratios_as_the_claim_is():
     files = Path(__file__).parents[2] / "results" / "published"
     published = [read_file(files / "activation-cost.quick.json.gz")]
-    (view,) = views_of(Results(None, published).judged())
+    (view,) = views_of(Results(None, Published(files=published)).judged())
     answer = next(one for one in view.answers if one.row.id == "gelu-tanh-is-cheaper")
     (tested,) = _tests(view, answer)
     assert np.exp(np.mean(np.log(tested.numbers))) == pytest.approx(answer.row.effect, rel=1e-6)

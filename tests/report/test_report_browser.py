@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from browsing import needs_chromium
 
-from harness.report import build_comparison, build_page, build_scoreboard, compare, trials
+from harness.report import arranged, build_comparison, build_page, build_scoreboard, compare, trials
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
@@ -53,7 +53,7 @@ def site(finished, tmp_path_factory):
     """All kinds of pages as `harness report` lays them out, and one with its trials apart."""
     folder = tmp_path_factory.mktemp("site")
     results = list(finished.profiles.values())
-    build_scoreboard(results, folder)
+    build_scoreboard(arranged(results), folder)
     build_page(results, folder / "odd-words")
     build_comparison(compare(results, results, ("one", "other")), folder)
     with pytest.MonkeyPatch.context() as patch:

@@ -12,7 +12,7 @@ from test_report_build import read
 
 from harness.integrity import Provenance
 from harness.judged import Part
-from harness.report import build_scoreboard, make_board
+from harness.report import arranged, build_scoreboard, make_board
 from harness.report.effect_drawing import WIDTH, strips
 from harness.report.sources import known_sources
 from harness.study.bundled import bundled_studies
@@ -43,7 +43,7 @@ def results(finished):
 @pytest.fixture(scope="module")
 def folder(results, tmp_path_factory):
     folder = tmp_path_factory.mktemp("board")
-    build_scoreboard(results, folder)
+    build_scoreboard(arranged(results), folder)
     return folder
 
 
@@ -65,7 +65,7 @@ def test_every_claim_stands_there_once_with_every_profile(folder, finished):
 
 
 def test_the_counts_are_those_of_the_verdicts(results, finished):
-    board = make_board(results)
+    board = make_board(arranged(results))
     supported = sum(v.verdict == "supported" for v in finished.verdicts)
     assert board.totals["default"]["supported"] == 2 * supported
     assert sum(board.totals["more"].values()) == 4
@@ -93,15 +93,15 @@ def test_the_markdown_tables_are_whole(folder):
 
 
 def test_the_same_results_give_the_same_bytes(results, folder, tmp_path):
-    build_scoreboard(results[::-1], tmp_path)
+    build_scoreboard(arranged(results[::-1]), tmp_path)
     for name in ("index.html", "index.md"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_no_results_and_no_claims_are_still_pages(finished, tmp_path):
-    build_scoreboard([], tmp_path)
+    build_scoreboard(arranged([]), tmp_path)
     assert "0 claims of 0 studies" in (tmp_path / "index.html").read_text()
-    build_scoreboard([replace(finished.profiles["default"], verdicts=[])], tmp_path)
+    build_scoreboard(arranged([replace(finished.profiles["default"], verdicts=[])]), tmp_path)
     assert "The study makes no claims." in (tmp_path / "index.html").read_text()
 
 
@@ -127,14 +127,14 @@ def with_sources(finished, tmp_path, monkeypatch):
 
 
 def test_the_map_has_a_row_for_each_chapter_and_a_mark_for_each_claim(with_sources, tmp_path):
-    board = make_board(with_sources)
+    board = make_board(arranged(with_sources))
     chapters = {chapter: claims for chapter, _, claims in board.chapters}
     assert list(chapters) == ["a 1", "B and C 2020"]
     counts = {word: len(found) for word, found in chapters["a 1"].items()}
     verdicts = [v.verdict for v in with_sources[0].verdicts]
     assert counts == {word: verdicts.count(word) for word in counts}
     assert sum(map(len, chapters["B and C 2020"].values())) == 1
-    build_scoreboard(with_sources, tmp_path)
+    build_scoreboard(arranged(with_sources), tmp_path)
     page = (tmp_path / "index.html").read_text()
     assert page.count('class="tile"') == len(verdicts) + 1
     assert "a, chapter 1.2: ReLU is better than softmax." in page
@@ -144,9 +144,9 @@ def test_the_map_has_a_row_for_each_chapter_and_a_mark_for_each_claim(with_sourc
 
 def test_the_syllabus_has_each_chapter_with_its_claims_and_pictures(with_sources, tmp_path):
     other = under_another_name(with_sources[0], "another-study")
-    build_scoreboard([*with_sources, other], tmp_path / "own")
+    build_scoreboard(arranged([*with_sources, other]), tmp_path / "own")
     assert not (tmp_path / "own" / "syllabus.md").exists()
-    build_scoreboard([*with_sources, other], tmp_path, published=True)
+    build_scoreboard(arranged([*with_sources, other]), tmp_path, published=True)
     text = (tmp_path / "syllabus.md").read_text()
     assert re.findall(r"^#+ .*", text, re.M)[1:] == ["## A book on depth", "### a, chapter 1"]
     assert text.count("> ReLU is better than softmax.") == 1
@@ -160,29 +160,29 @@ def test_the_syllabus_has_each_chapter_with_its_claims_and_pictures(with_sources
 @pytest.mark.parametrize("text", ["works = 3", "[works.a]\ntitle = 'no part'", "[says"])
 def test_a_broken_file_of_sources_is_told_and_costs_nothing(with_sources, tmp_path, text):
     (tmp_path / "studies" / "sources.toml").write_text(text)
-    board = make_board(with_sources)
+    board = make_board(arranged(with_sources))
     assert board.claims == 4
     assert any("sources.toml" in said for said in board.left_out)
 
 
 def test_what_changed_since_the_last_publication_is_told(with_sources, tmp_path):
     published = tmp_path / "published"
-    build_scoreboard(with_sources, published, published=True)
+    build_scoreboard(arranged(with_sources), published, published=True)
     assert "Since the last publication" not in (published / "index.md").read_text()
     first = (published / "index.md").read_bytes()
-    build_scoreboard(with_sources, published, published=True)
+    build_scoreboard(arranged(with_sources), published, published=True)
     assert (published / "index.md").read_bytes() == first  # the same, however often
     one, two, *rest = with_sources[0].verdicts
     other = replace(one, verdict="inconclusive", refutation="", effect=0.5, ci_low=0.1, ci_high=0.9)
     new = replace(two, id="brand-new")
     today = [replace(with_sources[0], verdicts=[other, new, *rest])]
-    build_scoreboard(today, tmp_path)
+    build_scoreboard(arranged(today), tmp_path)
     page = (tmp_path / "index.html").read_text()
     assert "1 other than then, 1 new, 1 gone; 2 are the same." in page
-    build_scoreboard(today, published, published=True)
+    build_scoreboard(arranged(today), published, published=True)
     told = (published / "index.md").read_text()
     assert "1 other than then, 1 new, 1 gone; 2 are the same." in told
-    build_scoreboard(today, published, published=True)
+    build_scoreboard(arranged(today), published, published=True)
     assert (published / "index.md").read_text() == told
 
 

@@ -258,7 +258,7 @@ PAGES, BOARD = ("bad/index.html", "bad/report.md"), ("index.html", "index.md")
         (view, "check", "the checks of integrity", PAGES + BOARD),
         (build, "page", "the page index.html", PAGES[:1]),
         (build, "markdown", "the page report.md", PAGES),
-        (scoreboard, "StudyBoard", "its part of the scoreboard", BOARD),
+        (scoreboard.StudyBoard, "of", "its part of the scoreboard", BOARD),
     ],
 )
 def test_what_cannot_be_drawn_is_left_out_and_told(

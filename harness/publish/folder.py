@@ -1,0 +1,96 @@
+"""The published files of a folder, each of which is read when it is asked for, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from harness.publish.read import PublishedFile, data_of, read_file
+from harness.publish.unpack import PublishedError, mentions, names_in
+from harness.publish.write import SUFFIX
+
+
+class Published:
+    """The published files of a folder, in the order of their names.
+
+    What names a study can be told from the names of the files. To read all of them takes a hundred
+    times as long as one, and most questions are about one study, and about those that share its
+    data.
+
+    Attributes:
+        files: where they lie.
+        errors: what is wrong with each file that was to be read and cannot be used.
+    """
+
+    def __init__(self, folder: Path | None = None, files: Iterable[PublishedFile] = ()):
+        self.errors: list[PublishedError] = []
+        self._read: dict[Path, PublishedFile | None] = {file.file: file for file in files}
+        found = sorted(folder.glob(f"*{SUFFIX}")) if folder is not None else []
+        self.files = [*self._read, *found]
+
+    def __bool__(self) -> bool:
+        return bool(self.files)
+
+    @property
+    def studies(self) -> set[str]:
+        """The studies that there are files of, as their names say."""
+        return {names_in(file)[0] for file in self.files}
+
+    def of(self, studies: Collection[str] | None = None) -> list[PublishedFile]:
+        """Return the files of some studies, or all."""
+        wanted = [f for f in self.files if studies is None or names_in(f)[0] in studies]
+        return [read for file in wanted if (read := self._find(file)) is not None]
+
+    def with_data(self, fingerprints: Collection[str]) -> list[PublishedFile]:
+        """Return the files of the trainings on any of these data sets."""
+        found = []
+        for file in self.files:
+            if file not in self._read and set(fingerprints).isdisjoint(self._data_of(file)):
+                continue
+            read = self._find(file)
+            if read is not None and not set(fingerprints).isdisjoint(read.data):
+                found.append(read)
+        return found
+
+    def mentioning(self, text: str) -> Published:
+        """Return those that have a text anywhere, such as the beginning of a trial's id."""
+        some = Published()
+        for file in self.files:
+            try:
+                if mentions(file, text):
+                    some.files.append(file)
+            except PublishedError as error:
+                error.file = file
+                some.errors.append(error)
+        return some
+
+    def check(self, study: str) -> None:
+        """Read the files of a study.
+
+        Raises:
+            PublishedError: if one cannot be used; those of others are no matter here.
+        """
+        self.of({study})
+        for error in self.errors:
+            if error.names[0] == study:
+                raise error
+
+    def _find(self, file: Path) -> PublishedFile | None:
+        if file not in self._read:
+            try:
+                self._read[file] = read_file(file)
+            except PublishedError as error:
+                self._broken(file, error)
+        return self._read[file]
+
+    def _data_of(self, file: Path) -> set[str]:
+        try:
+            return data_of(file)
+        except PublishedError as error:
+            self._broken(file, error)
+            return set()
+
+    def _broken(self, file: Path, error: PublishedError) -> None:
+        error.file = file
+        self.errors.append(error)
+        self._read[file] = None

@@ -1,0 +1,108 @@
+"""The scoreboard and studies that only others ran: judged when asked for, and once."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.api import run
+from harness.publish import Published, folder
+from harness.report import StudyBoard, build_scoreboard
+from harness.report.sources import known_sources
+from harness.run import reports
+from harness.run.boards import NOTES
+from harness.run.results import Results, open_results
+
+FILES = Path(__file__).parents[2] / "results" / "published"
+OTHER = "activation-cost"
+STUDY = {
+    "study": "mine", "question": "Which?", "seeds": 5,
+    "workload": {"data": {"name": "digits", "limit": 300}, "epochs": 1,
+                 "model": {"name": "mlp", "width": 8, "depth": 1}},
+    "factors": {"width": {"path": "model.width", "levels": [4, 8]}},
+    "claims": [{"id": "wider", "says": "s", "metric": "test.accuracy",
+                "contrast": {"width": [8, 4]}, "greater_by": 0.01}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch, undrawn, unmirrored):
+    """A folder with the published records of another study; tell which files are read."""
+    monkeypatch.chdir(tmp_path)
+    for name in (f"{OTHER}.quick.json.gz", "xor.quick.json.gz"):
+        (tmp_path / "results" / "published").mkdir(parents=True, exist_ok=True)
+        shutil.copy(FILES / name, tmp_path / "results" / "published")
+    found, really = [], folder.read_file
+
+    def noted(file):
+        found.append(file.name.partition(".")[0])
+        return really(file)
+
+    monkeypatch.setattr(folder, "read_file", noted)
+    return found
+
+
+def on_the_board():
+    """The studies whose claims the scoreboard shows, and whether some are waiting."""
+    page = Path("reports/index.html").read_text()
+    shown = {name for name in ("mine", OTHER, "xor") if f'data-study="{name}"' in page}
+    return shown, "Nobody has judged them here yet" in page
+
+
+def test_a_run_judges_no_records_of_others(read):
+    run(STUDY, in_process=True)
+    assert read == []
+    assert on_the_board() == ({"mine"}, True)
+    assert "Published records of 2 more studies" in Path("reports/index.md").read_text()
+    reports.build_reports(open_results(Path("results")), ["mine"], Path("reports"))
+    assert set(read) == {OTHER, "xor"}
+    assert on_the_board() == ({"mine", OTHER, "xor"}, False)
+    read.clear()
+    first = Path("reports/index.html").read_bytes()
+    run({**STUDY, "seeds": 6}, in_process=True)
+    assert read == []  # they are shown as they were judged before
+    assert on_the_board() == ({"mine", OTHER, "xor"}, False)
+    assert Path("reports/index.html").read_bytes() != first
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"xor": 3}', '{"xor": ["x", {}]}'])
+def test_damaged_notes_count_as_none(read, text):
+    run(STUDY, in_process=True)
+    Path("reports", NOTES).write_text(text)
+    reports.build_reports(open_results(Path("results")), [], Path("reports"))
+    assert on_the_board() == ({"mine", OTHER, "xor"}, False)
+
+
+def test_a_published_file_that_changed_is_judged_again(read):
+    at_hand = open_results(Path("results"))
+    reports.build_reports(at_hand, [], Path("reports"))
+    read.clear()
+    shutil.copy(FILES / "memory.quick.json.gz", "results/published")
+    reports.build_reports(open_results(Path("results")), [], Path("reports"))
+    assert set(read) == {OTHER, "xor", "memory"}
+
+
+def test_what_is_kept_of_a_study_gives_the_same_page(tmp_path):
+    from harness.report import arranged
+
+    for name in (OTHER, "xor"):
+        files = Published(files=[folder.read_file(FILES / f"{name}.quick.json.gz")])
+        (board,) = arranged(Results(None, files).judged())
+        kept = json.loads(json.dumps(board.to_dict()))
+        for place, shown in (("a", board), ("b", StudyBoard.from_dict(kept, known_sources()))):
+            build_scoreboard([shown], tmp_path / place)
+        for page in ("index.html", "index.md"):
+            assert (tmp_path / "a" / page).read_bytes() == (tmp_path / "b" / page).read_bytes()
+
+
+def test_only_files_on_the_same_data_are_read(read):
+    published = Published(Path("results/published"))
+    (xor,) = published.of({"xor"})
+    read.clear()
+    assert [file.execution.study for file in published.with_data(xor.data)] == ["xor"]
+    assert published.with_data({"nothing"}) == []
+    assert read == []
+    other = Published(Path("results/published"))
+    assert [file.execution.study for file in other.with_data(xor.data)] == ["xor"]
+    assert read == ["xor"]
