@@ -32,6 +32,7 @@ from harness.report.settings import day
 from harness.report.sources import Sources, known_sources
 from harness.report.view import ProfileResult, ProfileView, views_of
 
+_MOST_OPEN = 4  # studies whose claims and pictures stand open on the page
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -259,6 +260,11 @@ class Board:
     def headline(self) -> str:
         """The counts in a sentence, one verdict a claim."""
         return words.headline([v for study in self.studies for v in study.leading])
+
+    @property
+    def folded(self) -> bool:
+        """Whether the claims of a study are shown only when they are asked for."""
+        return len(self.studies) > _MOST_OPEN
 
     @property
     def size(self) -> str:

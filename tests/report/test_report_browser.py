@@ -1,5 +1,6 @@
 """The page in a real browser: at phone, laptop and print size, light and dark."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -225,3 +226,42 @@ def test_it_prints_on_a4(open_page, tmp_path):
     content = file.read_bytes()
     assert content.startswith(b"%PDF")
     assert b"/MediaBox [0 0 594.95" in content or b"/MediaBox [0 0 595" in content
+
+
+@pytest.fixture(scope="module")
+def full_board(finished, tmp_path_factory):
+    """A scoreboard of so many studies that their claims are folded away."""
+    folder = tmp_path_factory.mktemp("board")
+    default = finished.profiles["default"]
+    (one,) = arranged([default])
+    build_scoreboard([replace(one, name=f"study-{number}") for number in range(6)], folder)
+    return (folder / "index.html").as_uri()
+
+
+def test_a_scoreboard_of_many_studies_is_folded_and_opens_where_one_looks(open_page, full_board):
+    page = open_page(1280, 800, full_board)
+    folds = page.locator("details.fold")
+    shut = page.evaluate("document.documentElement.scrollHeight")
+    assert (folds.count(), page.locator("details.fold[open]").count()) == (6, 0)
+    page.get_by_role("button", name="Open all").click()
+    assert page.locator("details.fold[open]").count() == 6
+    assert page.evaluate("document.documentElement.scrollHeight") > 2 * shut
+    page.get_by_role("button", name="Close all").click()
+    assert page.locator("details.fold[open]").count() == 0
+    page.locator("a.tile").nth(1).click()  # of the map, to its claim
+    assert page.locator("details.fold[open]").count() == 1
+    assert page.locator(f"[id='{page.url.partition('#')[2]}']").is_visible()
+    page.goto(full_board + "#study=study-4&verdict=")
+    assert page.locator("section.study:visible").count() == 1
+    assert page.locator("#study-study-4 ~ details").get_attribute("open") is not None
+    page.emulate_media(media="print")
+    assert page.locator("tr.result:visible").count() > 0
+
+
+def test_a_folded_scoreboard_can_be_read_without_scripts_and_on_paper(open_page, full_board):
+    page = open_page(390, 844, full_board, java_script_enabled=False)
+    assert page.get_by_role("button", name="Open all").count() == 0
+    page.locator("details.fold > summary").first.click()
+    assert page.locator("details.fold").first.locator("tr.result").first.is_visible()
+    page.emulate_media(media="print")
+    assert page.locator("details.fold").last.locator("tr.result").first.is_visible()

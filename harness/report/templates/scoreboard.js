@@ -28,6 +28,7 @@
     const filtered = fields.some((name) => wanted[name]);
     for (const study of document.querySelectorAll(".study")) {
       study.hidden = filtered && !study.querySelector("tr.result:not([hidden])");
+      if (filtered && !study.hidden) study.querySelector("details").open = true;
     }
     const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
     form.querySelector("output").textContent = shown
@@ -52,6 +53,8 @@
       for (const name of fields) form.elements[name].value = "";
       show();
       const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      const fold = target?.closest("details") ?? target?.closest(".study")?.querySelector("details");
+      if (fold) fold.open = true;
       if (target) target.scrollIntoView();
       return;
     }
@@ -61,6 +64,21 @@
     form.scrollIntoView();
     form.elements[fields[0]].focus({ preventScroll: true });
   };
+
+  const folds = [...document.querySelectorAll("details.fold")];
+  const unfold = form.elements.unfold;
+  const allOpen = () => folds.every((fold) => fold.open);
+  const named = () => {
+    if (unfold) unfold.textContent = allOpen() ? "Close all" : "Open all";
+  };
+  for (const fold of folds) fold.addEventListener("toggle", named);
+  unfold?.addEventListener("click", () => {
+    const open = !allOpen();
+    for (const fold of folds) fold.open = open;
+  });
+  addEventListener("beforeprint", () => {
+    for (const fold of folds) fold.open = true;
+  });
 
   form.hidden = false;
   form.addEventListener("input", changed);
