@@ -75,3 +75,8 @@ def _tables_of_texts(found: Any) -> bool:
     return isinstance(found, dict) and all(
         _texts(table) and {"title", "part"} <= table.keys() for table in found.values()
     )
+
+
+def work_of(source: str) -> str:
+    """Return the work that a source is a part of: "insights" for "insights 2"."""
+    return source.strip().partition(" ")[0]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.formatting import seconds
-from harness.report.scoreboard import Board, ClaimLine, StudyBoard, natural
+from harness.report.scoreboard import Board, natural
+from harness.report.study_board import ClaimLine, StudyBoard
 
 
 @dataclass(frozen=True)

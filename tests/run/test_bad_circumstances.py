@@ -18,7 +18,7 @@ import pytest
 from harness.cli.app import run
 from harness.figures.at_a_glance import AtAGlance
 from harness.figures.learning_curves import LearningCurves
-from harness.report import build, scoreboard, view
+from harness.report import StudyBoard, build, view
 from harness.report.panels import arms
 from harness.report.panels.plan import Plan
 from harness.run import mirroring, results
@@ -258,7 +258,7 @@ PAGES, BOARD = ("bad/index.html", "bad/report.md"), ("index.html", "index.md")
         (view, "check", "the checks of integrity", PAGES + BOARD),
         (build, "page", "the page index.html", PAGES[:1]),
         (build, "markdown", "the page report.md", PAGES),
-        (scoreboard.StudyBoard, "of", "its part of the scoreboard", BOARD),
+        (StudyBoard, "of", "its part of the scoreboard", BOARD),
     ],
 )
 def test_what_cannot_be_drawn_is_left_out_and_told(
