@@ -1,6 +1,6 @@
 """How fast a GPU is used: what is chosen by measurement, packs, and loops written by hand."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -307,26 +307,49 @@ def _other_packs(bench: Bench, name: str) -> Iterator[Line]:
             f"packs of {name}", NOTHING, "alone", NOTHING, None, str(one.context.program.refusal)
         )
         return
-    alone, found = seconds["engine"], {1: seconds["engine"]}
-    why = ""
-    for size in _sizes(bench, 128)[1:]:
-        if bench.left < 0:
-            break
-        try:
-            way = Stepper(trials_of(network, adam, size, epochs=1), data)
-            found[size] = step_seconds({"pack": way}, bench, 0.1)["pack"] / size
-        except torch.OutOfMemoryError:
-            why = f"; out of memory at {size}"
-            break
-        del way
+    alone = seconds["engine"]
+    found, why, _ = _by_size(
+        bench,
+        _sizes(bench, 128)[1:],
+        lambda size: Stepper(trials_of(network, adam, size, epochs=1), data),
+        0.1,
+    )
+    found = {1: alone} | found
     size = min(found, key=lambda size: found[size])
     yield ratio_line(
         f"step and member of {name} in packs of {size}",
         "the same engine, one trial after another",
         alone / found[size],
         1.0,
-        ", ".join(f"{size}: {micro(value)}" for size, value in found.items()) + why,
+        _sized(found) + why,
     )
+
+
+def _by_size(
+    bench: Bench, sizes: Sequence[int], make: Callable[[int], Stepper], seconds: float
+) -> tuple[dict[int, float], str, str]:
+    """Time packs of several sizes, for `seconds` each and while there is time.
+
+    Returns:
+        The seconds of a step and member by size, why it ended early, and why nothing is packed.
+    """
+    found: dict[int, float] = {}
+    for size in sizes:
+        if bench.left < 0:
+            break
+        try:
+            way = make(size)
+            found[size] = step_seconds({"pack": way}, bench, seconds)["pack"] / size
+        except torch.OutOfMemoryError:
+            return found, f"; out of memory at {size}", ""
+        if way.context.program.largest == 1:
+            return found, "", str(way.context.program.refusal)
+        del way
+    return found, "", ""
+
+
+def _sized(found: Mapping[int, float]) -> str:
+    return ", ".join(f"{size}: {micro(value)}" for size, value in found.items())
 
 
 def _add_graph(bench: Bench, steps: dict[str, Step], make: Callable[[], Step]) -> None:
@@ -475,28 +498,21 @@ def _decoder_packs(bench: Bench) -> Iterator[Line]:
     one = Stepper(trials, data)
     alone = step_seconds({"alone": one}, bench, 0.15)["alone"]
     del one
-    found: dict[str, float] = {}
-    for size in _sizes(bench, 16):
-        if bench.left < 0:
-            break
-        trials, data = _decoder_trials(bench, "plain", size, "bfloat16")
-        try:
-            way = Stepper(trials, data)
-            found[f"{size}"] = step_seconds({"pack": way}, bench, 0.15)["pack"] / size
-        except torch.OutOfMemoryError:
-            found.setdefault("1", float("inf"))
-            break
-        if way.context.program.largest == 1:
-            said = str(way.context.program.refusal)
-            yield Line("packs of decoders", NOTHING, "alone", NOTHING, None, said)
-            return
-        del way
+    found, why, refusal = _by_size(
+        bench,
+        _sizes(bench, 16),
+        lambda size: Stepper(*_decoder_trials(bench, "plain", size, "bfloat16")),
+        0.15,
+    )
+    if refusal or not found:
+        said = refusal or why.removeprefix("; ") or "no time was left"
+        yield Line("packs of decoders", NOTHING, "alone", NOTHING, None, said)
+        return
     size = min(found, key=lambda size: found[size])
     yield ratio_line(
         f"step and member of decoders in packs of {size}, attention written out",
         "one after another, fused attention",
         alone / found[size],
         None,
-        f"alone {micro(alone)}; "
-        + ", ".join(f"{size}: {micro(value)}" for size, value in found.items()),
+        f"alone {micro(alone)}; {_sized(found)}{why}",
     )

@@ -21,7 +21,7 @@ from harness.integrity import (
     read_seal,
 )
 from harness.pretrained import own_code
-from harness.publish import FOLDER, Published, PublishedFile
+from harness.publish import FOLDER, PublishedFile
 from harness.run.replay import FARTHEST, spread, train_again
 from harness.run.reports import edited_files
 from harness.run.results import Results, ShownExecution
@@ -58,10 +58,11 @@ def verify(at_hand: Results, wanted: Sequence[str], reports: Path) -> Iterator[F
         except StoreError as error:
             yield Finding("", str(error), differs=True)
     shown = at_hand.judged(wanted)
-    published = Results(None, Published(files=at_hand.published.of(wanted)))
+    published = Results(None, at_hand.published)
     files = published.judged(wanted) if at_hand.store is not None else shown
-    for fault in [*at_hand.faults_of(wanted), *published.faults_of(wanted)]:
-        yield Finding(fault.study, str(fault), differs=True)
+    faults = [*at_hand.faults_of(wanted), *published.faults_of(wanted)]
+    for says, fault in {str(fault): fault for fault in faults}.items():
+        yield Finding(fault.study, says, differs=True)
     for result in shown:
         yield from _profile(result)
     local = {(result.study, result.profile): result for result in shown}
