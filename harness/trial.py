@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -253,13 +254,17 @@ class Record:
 
     def __post_init__(self) -> None:
         """Leave out what is not finite, and list it in the details."""
+        points = chain.from_iterable(point.values() for point in self.curve)
+        numbers = chain(self.metrics.values(), self.cost.values(), points)
+        lists = [name for name, values in self.details.items() if _has_not_finite(values)]
+        if not lists and _all_finite(numbers):
+            return
         told = [f"{k}: {v}" for part in (self.metrics, self.cost) for k, v in _not_finite(part)]
         told += [
             f"{name}: {value} in epoch {point.get('epoch', number)}"
             for number, point in enumerate(self.curve, 1)
             for name, value in _not_finite(point)
         ]
-        lists = [name for name, values in self.details.items() if _has_not_finite(values)]
         told += [f"{name}: holds numbers that are not finite" for name in lists]
         if not told:
             return
@@ -315,6 +320,14 @@ class Record:
                 "curve": tuple(fields["curve"]),
             }
         )
+
+
+def _all_finite(values: Iterable[float]) -> bool:
+    """Whether all numbers can be evidence, told sooner than by looking at each of them."""
+    try:
+        return sum(map(abs, values)) < LARGEST  # then each of them is, too
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def _not_finite(values: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 SINGLE = "float32"
+_NUMBERS = {int, float, type(None)}
 
 
 def to_columns(curve: Sequence[Mapping[str, float]]) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def to_points(columns: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
     if len({len(values) for values in unpacked.values()}) > 1:
         raise ValueError("its columns differ in length")
     rows = zip(*unpacked.values(), strict=True)
+    if not any(None in values for values in unpacked.values()):
+        return tuple(dict(zip(unpacked, row, strict=True)) for row in rows)
     return tuple(
         {name: value for name, value in zip(unpacked, row, strict=True) if value is not None}
         for row in rows
@@ -54,11 +57,12 @@ def _is_single(value: float) -> bool:
 def _unpacked(values: Any) -> list[float | None]:
     single = isinstance(values, Mapping) and list(values) == [SINGLE]
     found = values[SINGLE] if single else values
-    if not isinstance(found, list) or not all(
-        value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-        for value in found
-    ):
+    if not isinstance(found, list) or not (kinds := set(map(type, found))) <= _NUMBERS:
         raise ValueError("a column is no list of numbers")
     if not single:
         return found
-    return [None if value is None else float(np.float32(value)) for value in found]
+    if type(None) in kinds:
+        return [None if value is None else float(np.float32(value)) for value in found]
+    with np.errstate(over="ignore"):
+        doubles: list[float | None] = np.array(found, np.float64).astype(np.float32).tolist()
+    return doubles
