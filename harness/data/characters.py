@@ -1,7 +1,8 @@
 """Texts, character by character, cut into windows whose next characters are to be predicted.
 
 Id 0 is not used, id 1 is a character that the vocabulary lacks; then come the commonest characters
-of the part that is not for testing, or all bytes. Or a tokenizer of transformers says the ids.
+of the part that is not for testing, or all bytes. Words can stand in the place of characters; or a
+tokenizer of transformers says the ids.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 import ast
 import math
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.components.base import unsaid
 from harness.data._dataset import Dataset, Examples, Handling, blocks
 from harness.data._files import found_at
-from harness.data._words import files_of_tokenizer, load_tokenizer
+from harness.data._words import count_vocabulary, files_of_tokenizer, load_tokenizer
+from harness.data._words import tokens as words
 from harness.data.base import Data, DataMissingError, Fraction, Limit, bundled, missing
 from harness.data_spec import Form
 from harness.errors import nearest
@@ -50,6 +51,9 @@ _GUESS = 10**6
 class Characters(Data):
     """A text, character by character: the next one is to be predicted at each position.
 
+    Or word by word, where a word is a run of letters, digits and apostrophes in lower case, or a
+    single other sign.
+
     Cut into windows that share nothing; the last part is for testing, the part before it for
     validation.
     """
@@ -66,6 +70,11 @@ class Characters(Data):
         100,
         description="character ids: unused, unknown, commonest characters; bytes: those of UTF-8, "
         "which are the same for every text",
+    )
+    unit: Literal["characters", "words"] = Field(
+        "characters",
+        exclude_if=lambda unit: unit == "characters",
+        description="what is predicted; with words, set `vocabulary` to some thousands",
     )
     tokenizer: str | None = Field(
         None,
@@ -87,7 +96,15 @@ class Characters(Data):
         {"limit": 50, "test_limit": 9, "length": 20},
         {"source": "tinyshakespeare", "limit": 200, "test_limit": 50},
         {"source": "library", "vocabulary": "bytes", "limit": 200, "test_limit": 50},
+        {"unit": "words", "vocabulary": 500, "length": 20, "limit": 200, "test_limit": 50},
     )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.unit == "words" and (self.tokenizer or self.vocabulary == "bytes"):
+            what = "a tokenizer" if self.tokenizer else "vocabulary: bytes"
+            raise ValueError(f"unit: words does not go with {what}, which cuts the text itself")
+        return self
 
     @property
     def form(self) -> Form:
@@ -110,7 +127,8 @@ class Characters(Data):
         here = self._files(Path())[0]
         guess = here.stat().st_size if here.is_file() else _GUESS
         characters = _LENGTHS.get(self.source, guess)
-        return self._counts(characters // 3 if self.tokenizer else characters)
+        shorter = 3 if self.tokenizer else 5 if self.unit == "words" else 1
+        return self._counts(characters // shorter)
 
     def decides(self) -> dict[str, Any]:
         """See `Data`; where the text lies is of no matter."""
@@ -130,10 +148,12 @@ class Characters(Data):
             form = self._form(len(tokenizer))
         elif self.vocabulary == "bytes":
             units = text.encode()
+        elif self.unit == "words":
+            units = words(text)
         sizes = self._counts(len(units))
         if min(sizes) < 1 or sizes[0] < 4:
             raise DataMissingError(
-                f"the text '{self.source}' has {len(units)} characters, too few for windows of "
+                f"the text '{self.source}' has {len(units)} {self.unit}, too few for windows of "
                 f"{self.length}"
             )
         windows = len(units) // size
@@ -146,11 +166,10 @@ class Characters(Data):
             encoded = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + _OFFSET
             tokens = ("", NO_CHARACTER, *map(chr, range(128)), *[NO_CHARACTER] * 128)
         else:
-            known = Counter(text[first * size : first_test * size])
-            ranked = sorted(known, key=lambda character: (-known[character], character))
-            ids = {one: i for i, one in enumerate(ranked[: form.outputs - 2], start=2)}
-            encoded = np.array([ids.get(character, UNKNOWN) for character in text], dtype=np.int64)
-            tokens = ("", NO_CHARACTER, *ids)
+            ids = count_vocabulary([units[first * size : first_test * size]], form.outputs)
+            encoded = np.array([ids.get(unit, UNKNOWN) for unit in units], dtype=np.int64)
+            after = " " if self.unit == "words" else ""
+            tokens = ("", NO_CHARACTER + after, *(unit + after for unit in ids))
         parts = [
             _windows(encoded[begin * size : (begin + count) * size], size)
             for begin, count in ((first, sizes[0]), (first_test, sizes[1]))

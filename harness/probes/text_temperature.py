@@ -59,7 +59,11 @@ class TextTemperature(Probe):
         return {name: found for name in names if (found := self.metric_called(name))}
 
     def refusal(self, workload: Any) -> str | None:
-        """As of generated text."""
+        """As of generated text; a network that writes whole words cannot misspell any."""
+        if getattr(workload.data, "unit", "") == "words":
+            return (
+                "needs a text, character by character; of words, each that is written is a real one"
+            )
         return GeneratedText(name="generated_text").refusal(workload)
 
     def measure(self, fitted: Fitted) -> Measured:

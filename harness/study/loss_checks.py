@@ -22,6 +22,8 @@ OF_BATCHES = "the training loss"
 """That of training batches whose examples are not mixed, as probes differentiate it."""
 OF_TOKENS = ("loss", "bits", "accuracy")
 """Metrics that are means over tokens where the next one is predicted."""
+_CUTS = ("tokenizer", "unit", "vocabulary")
+"""Settings of a text that decide what a token is."""
 IN_TRAINING = ("train.loss", "gap.loss")
 """Measured during training, where targets may be smoothed, weighted or mixed."""
 
@@ -151,7 +153,7 @@ def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
     if metric.partition(".")[0] == "cost" or metric.rpartition(".")[2] not in OF_TOKENS:
         return None
     cut = {
-        arm.name: [arm.workload["data"].get(name) for name in ("tokenizer", "vocabulary")]
+        arm.name: [arm.workload["data"].get(name) for name in _CUTS]
         for arm in looked_at
         if arm.workload["data"]["name"] == "characters"
     }
@@ -160,7 +162,8 @@ def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
         if one != cut[first]:
             return (
                 f"{metric} is of other tokens in the arms '{first}' and '{name}', whose"
-                " `data.vocabulary` or `data.tokenizer` differ; compare arms that predict the same"
+                " `data.vocabulary`, `data.unit` or `data.tokenizer` differ; compare arms that"
+                " predict the same"
             )
     return None
 

@@ -215,9 +215,10 @@ def test_what_is_in_the_unit_of_a_loss_is_not_compared_over_losses(probe, metric
 def test_a_cross_entropy_over_other_classes_is_not_compared():
     text = {"name": "characters", "source": "python", "length": 16, "limit": 50}
     more = {"model": "transformer"}
-    for metric in ("test.loss", "test.bits", "validation.loss"):
-        (said,) = problems(metric, {"data.vocabulary": 20}, text, workload=more)
-        assert f"{metric} is of other tokens in the arms 'one' and 'other'" in said
+    for metric in ("test.loss", "test.bits", "validation.loss", "test.accuracy"):
+        for changed in ({"data.vocabulary": 20}, {"data.unit": "words"}):
+            (said,) = problems(metric, changed, text, workload=more)
+            assert f"{metric} is of other tokens in the arms 'one' and 'other'" in said
     (said,) = problems("test.loss", {"data.classes": [0, 1]})
     assert "test.loss is of 10 classes in the arm 'one' and of 2 in 'other'" in said
     assert problems("test.loss", {"data.limit": 200}) == []
