@@ -24,7 +24,7 @@ from harness.cli import (
     trials,
 )
 from harness.cli.documents import documents_alone
-from harness.cli.interruptions import Interruptions, is_interruption
+from harness.cli.interruptions import INTERRUPTIONS, is_interruption
 from harness.cli.width import in_width
 from harness.errors import InputError
 
@@ -53,14 +53,11 @@ launching.register(app)
 live.register(app)
 
 
-_signals = Interruptions()
-
-
 def main() -> None:
     """Run the command line and end with its exit status."""
-    _signals.install()
+    INTERRUPTIONS.install()
     status = run(sys.argv[1:])
-    _signals.ignore()
+    INTERRUPTIONS.ignore()
     if status > INTERRUPTED:
         # Ray's core crashes at times where Python clears away what was half started; and Python
         # ends by SIGINT, whatever the status, if the interruption came while it ran a string.
@@ -75,13 +72,13 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; say what is wrong on standard error."""
-    _signals.over = False
+    INTERRUPTIONS.over = False
     try:
         try:
             with documents_alone(arguments):
                 status = app(arguments, standalone_mode=False)
         finally:
-            _signals.over = True
+            INTERRUPTIONS.over = True
     except (KeyboardInterrupt, typer.Abort):
         status = _CTRL_C
     except Exception as error:
@@ -92,7 +89,7 @@ def run(arguments: list[str]) -> int:
             for line in _said(error).splitlines():
                 sys.stderr.write(in_width(f"harness: {line}", stream=sys.stderr) + "\n")
     if status == _CTRL_C:
-        status = INTERRUPTED + _signals.received
+        status = INTERRUPTED + INTERRUPTIONS.received
         with suppress(OSError):  # the terminal may be gone
             sys.stderr.write(f"harness: {_INTERRUPTED}\n")
     return status if isinstance(status, int) else DONE

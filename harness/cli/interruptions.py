@@ -26,7 +26,7 @@ class Interruptions:
 
     def __init__(self) -> None:
         self.received = signal.SIGINT
-        self.over = False  # whether the command has come to its end
+        self.over = False  # whether the command has come to its end, or has no other end
         self._asked = 0.0  # when the first signal came
 
     def install(self) -> None:
@@ -71,6 +71,10 @@ class Interruptions:
         while frame is not None and frame.f_code.co_filename not in _HOLDING:
             frame = frame.f_back
         return frame is not None
+
+
+INTERRUPTIONS = Interruptions()
+"""Those of this process."""
 
 
 def _say_what_was_dropped(lost: sys.UnraisableHookArgs) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.documents import emit
+from harness.cli.interruptions import INTERRUPTIONS
 from harness.cli.live import LivePort, live_page
 from harness.cli.options import REPORTS, RESULTS
 from harness.errors import InputError
@@ -290,6 +291,10 @@ def ui(
     """
     from harness.track import serve_ui
 
-    with live_page(results, live_port, stays=False) as page:
-        typer.echo(f"live page of runs: {page}")
-        return serve_ui(None, host, port, results=str(results))
+    try:
+        with live_page(results, live_port, stays=False) as page:
+            typer.echo(f"live page of runs: {page}")
+            return serve_ui(None, host, port, results=str(results))
+    except KeyboardInterrupt:  # which is how it ends
+        INTERRUPTIONS.over = True
+        return 0

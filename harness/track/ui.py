@@ -57,7 +57,10 @@ def serve_ui(
         results: the results folder, whose artifacts are served from any working directory.
 
     Returns:
-        Exit status: 0 ended as asked, 1 the server failed, 2 the input is wrong.
+        Exit status: 0 there is nothing to serve, 1 the server failed, 2 the input is wrong.
+
+    Raises:
+        KeyboardInterrupt: when it is ended so; the server has ended by then.
     """
     try:
         uri = resolve_uri(tracking_uri, results)
@@ -78,12 +81,9 @@ def serve_ui(
             stderr=log,
         )
         try:
-            try:
-                return _attend(process, host, port, log)
-            finally:
-                _end(process)
-        except KeyboardInterrupt:
-            return 0
+            return _attend(process, host, port, log)
+        finally:
+            _end(process)
 
 
 def _find_artifacts(uri: str, results: Path | str) -> None:

@@ -14,7 +14,7 @@ import psutil
 import ray
 from cluster_models import custom
 
-from harness.cli.interruptions import Interruptions
+from harness.cli.interruptions import INTERRUPTIONS
 from harness.cluster import Lost, Needs, Pack, open_executor
 from harness.study import load_study
 from harness.trial import Phase, Record, Trial
@@ -49,8 +49,7 @@ def main():
         gc.disable()
     if options.pop("public ray", False):
         leave_out_what_is_private()
-    interruptions = Interruptions()
-    interruptions.install()  # as the command does: one that a callback of Ray's drops comes again
+    INTERRUPTIONS.install()  # as the command does: one that a callback of Ray's drops comes again
     executor = open_executor(needs=Needs(**options.pop("needs", {})), **options)
     try:
         started = [child.pid for child in psutil.Process().children(recursive=True)]
@@ -70,7 +69,7 @@ def main():
                 while True:
                     executor.events(60.0)
     except KeyboardInterrupt:
-        interruptions.over = True
+        INTERRUPTIONS.over = True
         tell(interrupted=True)
     finally:
         executor.close()

@@ -194,6 +194,48 @@ def test_the_ui_ends_quietly(tmp_path):
         assert psutil.wait_procs(family, timeout=600)[1] == []
 
 
+SLOW_TO_END = """
+import sys, time
+from contextlib import contextmanager
+import harness.cli.results as results
+import harness.track
+from harness.cli.app import main
+
+@contextmanager
+def live_page(*arguments, **more):
+    try:
+        yield "http://127.0.0.1:1/"
+    finally:
+        time.sleep(2)
+        print("the live page has ended", flush=True)
+
+def serve_ui(*arguments, **more):
+    print("serving", flush=True)
+    while True:
+        time.sleep(60)
+
+results.live_page, harness.track.serve_ui = live_page, serve_ui
+sys.argv = ["harness", "ui"]
+main()
+"""
+
+
+def test_the_ui_ends_quietly_however_long_its_parts_take_to_end(tmp_path):
+    """The signal is sent again and again meanwhile, in case that it was lost."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_TO_END],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline().startswith("live page of runs: ")
+    assert process.stdout.readline() == "serving\n"
+    process.terminate()
+    assert process.communicate() == ("the live page has ended\n", "")
+    assert process.returncode == 0
+
+
 DEAF = """\
 import os, signal
 from torch import nn

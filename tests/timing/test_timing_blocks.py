@@ -14,7 +14,9 @@ from harness.errors import InputError
 from harness.machine import machine
 from harness.plan import FIXED, Winner, make_plan
 from harness.study import load_study
+from harness.train import timing as train_timing
 from harness.train.timing import Subject, time_block
+from harness.train.updates import at_step
 from harness.trial import TIMED_BY, Phase, State
 
 STUDY = """
@@ -316,17 +318,26 @@ def test_workers_that_drop_other_units_end_elsewhere(tmp_path, digits):
 UNTIL = "timing: {measure: [target], target: {value: 0.8}, blocks: 5}"
 
 
-def test_steps_are_timed_until_a_metric_reaches_a_target(tmp_path, digits):
+def test_steps_are_timed_until_a_metric_reaches_a_target(tmp_path, digits, monkeypatch):
     more = ("workload.epochs=40", "workload.optimizer.lr=0.01", "arms.wide.model.width=64")
-    low, high = (
-        time_block(subjects_of(blocks_of(found)[0], digits), 1)
-        for value in (0.3, 0.8)
-        for found in [loaded(tmp_path, UNTIL, *more, f"timing.target.value={value}")]
-    )
-    assert [record.reason for record in (*low, *high)] == [""] * 6
-    for sooner, later in zip(low, high, strict=True):
-        assert 0 < sooner.metrics["timing.target_seconds"] < later.metrics["timing.target_seconds"]
-        assert len(later.details["timing.target.seconds"]) == 1
+    taken = []
+
+    def counted(number, horizon):
+        taken[-1] += 1
+        return at_step(number, horizon)
+
+    monkeypatch.setattr(train_timing, "at_step", counted)
+    for value in (0.3, 0.8):
+        taken.append(0)
+        found = loaded(tmp_path, UNTIL, *more, f"timing.target.value={value}")
+        records = time_block(subjects_of(blocks_of(found)[0], digits), 1)
+        assert [record.reason for record in records] == [""] * 3
+        for record in records:
+            assert record.details["timing.target.seconds"] == [
+                record.metrics["timing.target_seconds"]
+            ]
+            assert record.metrics["timing.target_seconds"] > 0
+    assert 0 < taken[0] < taken[1]
 
 
 def test_a_target_that_is_not_reached_fails_the_block_and_says_so(tmp_path, digits):
