@@ -191,9 +191,9 @@ class Server:
 
     def start(self) -> Server:
         code = (
-            "import sys; from harness.track import serve_ui;"
-            f"sys.exit(serve_ui({self.database!r}, '127.0.0.1', {self.port},"
-            f" results={str(self.results)!r}))"
+            "import sys\nfrom harness.track import serve_ui\ntry:\n"
+            f"    sys.exit(serve_ui({self.database!r}, '127.0.0.1', {self.port},"
+            f" results={str(self.results)!r}))\nexcept KeyboardInterrupt:\n    pass"
         )
         elsewhere = self.results.parent / "elsewhere"
         elsewhere.mkdir(exist_ok=True)
