@@ -26,7 +26,7 @@ class Interruptions:
 
     def __init__(self) -> None:
         self.received = signal.SIGINT
-        self.over = False  # whether the command has come to its end, or has no other end
+        self.over = False  # whether signals change nothing any more: the command ends by itself
         self._asked = 0.0  # when the first signal came
 
     def install(self) -> None:

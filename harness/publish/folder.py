@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from pathlib import Path
 
 from harness.publish.read import PublishedFile, data_of, read_file
@@ -25,6 +25,7 @@ class Published:
     def __init__(self, folder: Path | None = None, files: Iterable[PublishedFile] = ()):
         self.errors: list[PublishedError] = []
         self._read: dict[Path, PublishedFile | None] = {file.file: file for file in files}
+        self._data: dict[Path, set[str]] = {}
         found = sorted(folder.glob(f"*{SUFFIX}")) if folder is not None else []
         self.files = [*self._read, *found]
 
@@ -41,16 +42,10 @@ class Published:
         wanted = [f for f in self.files if studies is None or names_in(f)[0] in studies]
         return [read for file in wanted if (read := self._find(file)) is not None]
 
-    def with_data(self, fingerprints: Collection[str]) -> list[PublishedFile]:
+    def with_data(self, fingerprints: Set[str]) -> list[PublishedFile]:
         """Return the files of the trainings on any of these data sets."""
-        found = []
-        for file in self.files:
-            if file not in self._read and set(fingerprints).isdisjoint(self._data_of(file)):
-                continue
-            read = self._find(file)
-            if read is not None and not set(fingerprints).isdisjoint(read.data):
-                found.append(read)
-        return found
+        wanted = [file for file in self.files if not fingerprints.isdisjoint(self._data_of(file))]
+        return [read for file in wanted if (read := self._find(file)) is not None]
 
     def mentioning(self, text: str) -> Published:
         """Return those that have a text anywhere, such as the beginning of a trial's id."""
@@ -84,13 +79,15 @@ class Published:
         return self._read[file]
 
     def _data_of(self, file: Path) -> set[str]:
-        try:
-            return data_of(file)
-        except PublishedError as error:
-            self._broken(file, error)
-            return set()
+        if file not in self._data:
+            read = self._read.get(file)
+            try:
+                self._data[file] = data_of(file) if read is None else read.data
+            except PublishedError as error:
+                self._broken(file, error)
+        return self._data[file]
 
     def _broken(self, file: Path, error: PublishedError) -> None:
         error.file = file
         self.errors.append(error)
-        self._read[file] = None
+        self._read[file], self._data[file] = None, set()

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.plugins import GROUPS, plugins
-from harness.run.pages import code, content, execution_mark
-from harness.trial import digest
+from harness.run.pages import Origins
 
 if TYPE_CHECKING:
     from harness.report import StudyBoard
-    from harness.run.results import Results
 
 NOTES = ".scoreboard.json"
 """The file, in the folder of the reports."""
@@ -25,11 +23,10 @@ NOTES = ".scoreboard.json"
 class Boards:
     """The notes on the studies in a folder of reports; damaged ones count as none."""
 
-    def __init__(self, folder: Path, results: Results):
+    def __init__(self, folder: Path, origins: Origins):
         self._file = folder / NOTES
-        self._results = results
+        self._origins = origins
         self._plain = not any(plugins(kind) for kind in GROUPS)  # others draw, too
-        self._shared = [code(), [[f.name, content(f)] for f in results.published.files]]
         try:
             found = json.loads(self._file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -44,7 +41,7 @@ class Boards:
         from harness.report.sources import known_sources
 
         note = self._notes[study]
-        if not isinstance(note, list) or note[:1] != [self._made_from(study)]:
+        if not isinstance(note, list) or note[:1] != [self._origins.of(study)]:
             return None
         return StudyBoard.from_dict(note[1], known_sources())
 
@@ -52,15 +49,10 @@ class Boards:
         """Note what the scoreboard shows of a study; nothing, where that is not whole."""
         self._notes.pop(study, None)
         if board is not None and self._plain:
-            self._notes[study] = [self._made_from(study), board.to_dict()]
+            self._notes[study] = [self._origins.of(study), board.to_dict()]
 
     def write(self) -> None:
         """Write the notes."""
         from harness.report.build import write
 
         write(self._file, json.dumps(self._notes).encode())
-
-    def _made_from(self, study: str) -> str:
-        store = self._results.store
-        own = [e for e in store.latest_executions() if e.study == study] if store else []
-        return digest([self._shared, [execution_mark(store, e) for e in own if store]])

@@ -20,7 +20,7 @@ from harness.registry import NETWORKS
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import RunOptions, RunResult
 from harness.run.prepare import Outlook, count_done, data_configs, is_usable
-from harness.run.reports import cached_report, made_from
+from harness.run.reports import cached_report, origins_in
 from harness.store import DATABASE, Execution, Store, conductor_lock, open_store
 from harness.trial import SECONDS, digest
 
@@ -110,7 +110,7 @@ def reuse(
             if execution is None:
                 return None
             folder = options.reports / plan.study.study
-            page = cached_report(store, folder, made_from(store, plan.study.study))
+            page = cached_report(store, folder, origins_in(store).of(plan.study.study))
             assigned = store.assigned_states(execution.id)
         finally:
             store.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -58,10 +58,25 @@ def code() -> list[Any]:
     return [package_version(), libraries, content(STUDIES / SOURCES)]
 
 
-def execution_mark(store: Store, execution: Execution) -> list[Any]:
-    """Tell the records and study files of an execution from those of another one or time."""
-    marks = store.marks(execution.id)
-    return [execution.id, execution.status, execution.ended, marks, study_files(execution)]
+class Origins:
+    """Digests of everything that decides reports and the scoreboard; files are read once for all.
+
+    Args:
+        store: of the records that were made here, if there are any.
+        published: the published files.
+    """
+
+    def __init__(self, store: Store | None, published: Iterable[Path]):
+        self._store = store
+        self._shared = [code(), [[file.name, content(file)] for file in published]]
+
+    def of(self, study: str | None = None) -> str:
+        """Digest what decides the report of a study, or the scoreboard over all of them."""
+        store = self._store
+        latest = store.latest_executions() if store is not None else []
+        shown = [e for e in latest if study in (None, e.study)]
+        marks = [[*_execution(e, store), study_files(e)] for e in shown if store is not None]
+        return digest([self._shared, marks])
 
 
 def drawn_from(results: Results, judged: Sequence[ProfileResult], lacking: Sequence[str]) -> str:
@@ -92,7 +107,11 @@ def _records(entry: ShownExecution) -> list[Any]:
     execution, source = entry.execution, entry.source
     if isinstance(source, PublishedFile):
         return [content(source.file)]
-    return [execution.id, execution.status, execution.ended, source.marks(execution.id)]
+    return _execution(execution, source)
+
+
+def _execution(execution: Execution, store: Store) -> list[Any]:
+    return [execution.id, execution.status, execution.ended, store.marks(execution.id)]
 
 
 def _plain(found: Any) -> str:

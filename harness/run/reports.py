@@ -17,15 +17,12 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from harness.formatting import why
-from harness.provenance import package_version
 from harness.publish import FOLDER
 from harness.run.boards import Boards
 from harness.run.outcome import Fault, RunResult
-from harness.run.pages import STUDIES, Drawn, content, contents, drawn_from, execution_mark
+from harness.run.pages import Drawn, Origins, content, contents, drawn_from
 from harness.store import CachedReport, Store, open_store
 from harness.study import InputError
-from harness.study.bundled import SOURCES
-from harness.trial import digest
 
 if TYPE_CHECKING:
     from harness.report import ProfileResult, StudyBoard
@@ -35,22 +32,13 @@ BOARD = ("index.html", "index.md")
 """The files of the scoreboard, which lie beside the folders of the reports."""
 
 
-def made_from(store: Store, study: str | None = None) -> str:
-    """Digest everything that decides the report of a study, or the scoreboard over all of them."""
-    shown = [e for e in store.latest_executions() if study in (None, e.study)]
-    published = sorted((store.folder / FOLDER).glob("*"))
-    return digest(
-        [
-            package_version(),
-            content(STUDIES / SOURCES),
-            [execution_mark(store, execution) for execution in shown],
-            [[file.name, content(file)] for file in published],
-        ]
-    )
+def origins_in(store: Store) -> Origins:
+    """Return what decides the reports on a folder of results."""
+    return Origins(store, sorted((store.folder / FOLDER).glob("*")))
 
 
 def cached_report(store: Store, folder: Path, key: str) -> CachedReport | None:
-    """Return what was written to a folder, if it stands; see `made_from` for the key."""
+    """Return what was written to a folder, if it stands; see `Origins` for the key."""
     page = store.report_cache.find(_name(folder))
     if page is None or page.made_from != key:
         return None
@@ -143,7 +131,7 @@ def conclude(
     from harness.run.arm_summaries import arm_summaries
 
     study, profile = names
-    key = _made_from(results, study)
+    key = _origins(results).of(study)
     judged = results.judged({study})
     mine = next((result for result in judged if result.profile == profile), None)
     if mine is None:
@@ -159,7 +147,12 @@ def conclude(
 
 
 def build_reports(
-    results: Results, studies: Sequence[str], reports: Path, *, published: bool = False
+    results: Results,
+    studies: Sequence[str],
+    reports: Path,
+    *,
+    published: bool = False,
+    only_own: bool = False,
 ) -> Reports:
     """Write the reports of these studies, unless they stand, and the scoreboard of all.
 
@@ -168,15 +161,20 @@ def build_reports(
         studies: those whose report is written.
         reports: the folder that gets them.
         published: whether they are the small pages that are kept with published records.
+        only_own: whether other studies, that were not run here, are not judged for the scoreboard.
     """
-    board = _Board(results, reports, published=published)
+    origins, own = _origins(results), results.own
+    board = _Board(results, reports, origins, published=published)
     folders: dict[str, Path] = {}
     judged: list[ProfileResult] = []
     faults: list[Fault] = []
     for study in sorted(results.studies):
         if study not in studies and board.has(study):
             continue
-        key = _made_from(results, study)
+        if only_own and study not in {*studies, *own}:
+            board.leave_waiting(study)
+            continue
+        key = origins.of(study) if study in studies else ""
         mine = results.judged({study})
         if study in studies and mine:
             folder = _write_report(results, mine, reports / study, key, faults, published=published)
@@ -185,7 +183,8 @@ def build_reports(
         board.add(study, mine)
         faults += left_out(mine)
     faults += board.write()
-    return Reports(judged, folders, _once([*results.faults, *faults]))
+    told = {(f.study, f.profile, f.says): f for f in (*results.faults, *faults)}
+    return Reports(judged, folders, list(told.values()))
 
 
 class _Board:
@@ -194,13 +193,14 @@ class _Board:
     Args:
         results: all that are at hand.
         reports: the folder that gets it.
+        origins: what decides it.
         published: whether it is that of published pages, for which everything is judged.
     """
 
-    def __init__(self, results: Results, reports: Path, *, published: bool = False):
+    def __init__(self, results: Results, reports: Path, origins: Origins, *, published: bool):
         self._results, self._reports, self._published = results, reports, published
-        self._key = _made_from(results, None)
-        self._notes = Boards(reports, results)
+        self._key = origins.of()
+        self._notes = Boards(reports, origins)
         self._studies: list[StudyBoard] = []
         self._lacking: list[str] = []
         self._waiting: list[str] = []
@@ -225,7 +225,7 @@ class _Board:
             whole = made and not problems and not self._results.faults_of({study})
             self._notes.keep(study, made[0] if whole else None)
 
-    def await_(self, study: str) -> None:
+    def leave_waiting(self, study: str) -> None:
         """Say of a published study that nobody has judged it here."""
         self._waiting.append(study)
 
@@ -249,8 +249,10 @@ class _Board:
         return []
 
 
-def _made_from(results: Results, study: str | None) -> str:
-    return made_from(results.store, study) if results.store is not None else ""
+def _origins(results: Results) -> Origins:
+    if results.store is not None:
+        return origins_in(results.store)
+    return Origins(None, results.published.files)
 
 
 def _write_report(
@@ -312,28 +314,11 @@ def refresh_scoreboard(results: Path, reports: Path) -> Sequence[Fault]:
         What could not be judged, drawn or written.
     """
     store = open_store(results)
-    if cached_report(store, reports, made_from(store)) is not None:
+    if cached_report(store, reports, origins_in(store).of()) is not None:
         return []
     from harness.run.results import open_results  # what judges is slow to import
 
-    at_hand = open_results(results)
-    board = _Board(at_hand, reports)
-    faults: list[Fault] = []
-    for study in sorted(at_hand.studies):
-        if board.has(study):
-            continue
-        if study in at_hand.own:
-            judged = at_hand.judged({study})
-            board.add(study, judged)
-            faults += left_out(judged)
-        else:
-            board.await_(study)
-    faults += board.write()
-    return _once([*at_hand.faults, *faults])
-
-
-def _once(faults: Iterable[Fault]) -> list[Fault]:
-    return list({(fault.study, fault.profile, fault.says): fault for fault in faults}.values())
+    return build_reports(open_results(results), (), reports, only_own=True).faults
 
 
 def _name(folder: Path) -> str:

@@ -331,7 +331,8 @@ class Store:
         """Return what tells the records of an execution from those of another time.
 
         Outcomes are final, so that their numbers by state do; a failed record gives way to a later
-        one, so that it stands here itself; and so does what was lost.
+        one, so that it stands here itself; and so does what was lost. Executions that began before
+        it are counted: a merge may bring one more, which has shown its trials.
         """
         assigned = f"{_STATES} WHERE a.execution = ?"
         counts = self._db.execute(
@@ -342,8 +343,13 @@ class Store:
             f"SELECT DISTINCT 'failed', r.record, 0 {assigned} AND r.state = 'failed'", (execution,)
         )
         lost = self._db.execute("SELECT 'lost', coalesce(max(at), ''), count(*) FROM attempts")
+        earlier = self._db.execute(
+            "SELECT 'earlier', study, count(*) FROM executions"
+            " WHERE started < (SELECT started FROM executions WHERE id = ?) GROUP BY study",
+            (execution,),
+        )
         return sorted(
-            (str(a), str(b), int(c)) for rows in (counts, failed, lost) for a, b, c in rows
+            (str(a), str(b), int(c)) for rows in (counts, failed, lost, earlier) for a, b, c in rows
         )
 
     # --- claims ----------------------------------------------------------------------------

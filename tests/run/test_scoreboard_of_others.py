@@ -2,17 +2,21 @@
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from harness.api import run
 from harness.publish import Published, folder
+from harness.publish.read import data_of
 from harness.report import StudyBoard, build_scoreboard
 from harness.report.sources import known_sources
 from harness.run import reports
 from harness.run.boards import NOTES
+from harness.run.reports import origins_in
 from harness.run.results import Results, open_results
+from harness.store import DATABASE, open_store
 
 FILES = Path(__file__).parents[2] / "results" / "published"
 OTHER = "activation-cost"
@@ -94,6 +98,36 @@ def test_what_is_kept_of_a_study_gives_the_same_page(tmp_path):
             build_scoreboard([shown], tmp_path / place)
         for page in ("index.html", "index.md"):
             assert (tmp_path / "a" / page).read_bytes() == (tmp_path / "b" / page).read_bytes()
+
+
+def test_what_a_file_is_about_is_found_out_once(read, monkeypatch):
+    looked = []
+
+    def noted(file):
+        looked.append(file.name)
+        return data_of(file)
+
+    monkeypatch.setattr(folder, "data_of", noted)
+    published = Published(Path("results/published"))
+    for _ in range(3):
+        assert published.with_data({"nothing"}) == []
+    assert sorted(looked) == [f"{OTHER}.quick.json.gz", "xor.quick.json.gz"]
+
+
+def test_an_earlier_execution_that_a_merge_brings_is_told(read):
+    run(STUDY, in_process=True)
+    store = open_store(Path("results"))
+    (mine,) = store.latest_executions()
+    before = origins_in(store).of("mine")
+    with sqlite3.connect(store.folder / DATABASE) as other:
+        other.execute(
+            "INSERT INTO executions (study, profile, plan_hash, declaration, context, started,"
+            " status, checksum) SELECT 'other', profile, plan_hash, declaration, context,"
+            " started - 1, status, checksum FROM executions WHERE id = ?",
+            (mine.id,),
+        )
+    assert origins_in(store).of("mine") != before
+    store.close()
 
 
 def test_only_files_on_the_same_data_are_read(read):
