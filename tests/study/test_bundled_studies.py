@@ -46,7 +46,8 @@ CLAIMS = {
     "autoencoders": 5,
     "compression": 4,
     "generative": 5,
-    "scaling": 5,
+    "scaling": 3,
+    "encoder-decoder": 2,
     "attention": 6,
     "sequence-training": 9,
     "fine-tuning": 8,
@@ -100,9 +101,6 @@ def test_sizes_in_the_study_of_scaling_are_counted_right(profile, levels):
 
 def test_budgets_of_compute_are_those_that_the_study_of_scaling_says():
     arms = {arm.name: arm for arm in load_study(Path("studies/scaling.yaml")).arms}
-    for length in ("12", "24", "soon"):
-        pair = [parameters(arms[f"{kind}-{length}"]) for kind in ("decoder", "encoder")]
-        assert pair == [30346, 30538]
     budgets = {f"c{i}": 5e8 * 10 ** (i / 2 - 0.5) for i in range(1, 6)}
     counted = [arm for arm in arms.values() if arm.named and arm.name[:2] in budgets]
     assert len(counted) == 16
@@ -123,6 +121,8 @@ def test_budgets_of_compute_are_those_that_the_study_of_scaling_says():
         ("attention", "whole", "wide-no-feedforward"),
         ("attention", "four-heads", "one-head"),
         ("memory", "lstm-far", "transformer-far"),
+        ("encoder-decoder", "decoder-short", "encoder-short"),
+        ("encoder-decoder", "decoder-long", "encoder-long"),
     ],
 )
 def test_arms_that_are_compared_have_about_equally_many_parameters(study, one, other):
