@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-import torch
+from harness.lazy import torch
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks._processes import ROOT, load_average, python
 from benchmarks.measure import machine
-from benchmarks.scale_page import page
+from benchmarks.scale_page import RATE, crowd_table, page
 
 NODES, CPUS = 4, 2
 SLOTS = NODES * CPUS
@@ -28,17 +28,25 @@ SLOTS = NODES * CPUS
 
 @dataclass(frozen=True)
 class Sizes:
-    """Arms and candidates (as many seeds) of each study, and how long Ray Tune may take."""
+    """Arms and candidates (as many seeds) of each study, and how long Ray Tune may take.
+
+    Of each crowd: simulated workers, nodes, trials.
+    """
 
     idle: tuple[int, int]
     second: tuple[int, int]
     search: tuple[int, int]
+    crowds: tuple[tuple[int, int, int], ...]
     tune_trials: int
     tune_seconds: tuple[float, float]
 
 
-FULL = Sizes((100, 50), (10, 50), (2, 1000), 10_000, (240.0, 150.0))
-QUICK = Sizes((10, 10), (4, 5), (2, 100), 200, (60.0, 60.0))
+FULL = Sizes(
+    (100, 50), (10, 50), (2, 1000),
+    ((64, 4, 2000), (256, 8, 2400), (1024, 8, 5000)),
+    10_000, (240.0, 150.0),
+)  # fmt: skip
+QUICK = Sizes((10, 10), (4, 5), (2, 100), ((16, 2, 400),), 200, (60.0, 60.0))
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Measured:
     search: dict[str, Any]
     tune: dict[str, Any]
     tune_second: dict[str, Any]
+    crowds: list[dict[str, Any]]
     slots: int
     machine: str
     load: str
@@ -57,7 +66,7 @@ class Measured:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
+def cluster(nodes: int = NODES, cpus: int = CPUS, **environment: str) -> Iterator[str]:
     """Start a simulated cluster on loopback, whose head trains nothing; yield its address."""
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(
@@ -71,18 +80,19 @@ def cluster() -> Iterator[str]:
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
             "RAY_USAGE_STATS_ENABLED": "0",
             "PYTHONPATH": str(ROOT),
+            **environment,
         }
         from ray.cluster_utils import Cluster
 
-        nodes = Cluster()
+        started = Cluster()
         try:
-            nodes.add_node(num_cpus=0, include_dashboard=False, node_ip_address="127.0.0.1")
-            for _ in range(NODES):
-                nodes.add_node(wait=False, num_cpus=CPUS, node_ip_address="127.0.0.1")
-            nodes.wait_for_nodes(120)
-            yield str(nodes.address)
+            started.add_node(num_cpus=0, include_dashboard=False, node_ip_address="127.0.0.1")
+            for _ in range(nodes):
+                started.add_node(wait=False, num_cpus=cpus, node_ip_address="127.0.0.1")
+            started.wait_for_nodes(120)
+            yield str(started.address)
         finally:
-            nodes.shutdown()
+            started.shutdown()
             os.environ.clear()
             os.environ.update(before)
 
@@ -96,8 +106,20 @@ def measure(sizes: Sizes) -> Measured:
         tune = _tune(sizes.tune_trials, address, idle_budget)
         tune_second = _tune(second["trials"], address, second_budget, seconds=1.0)
     search = _ours(sizes.search, None)
+    crowds = [said for size in sizes.crowds for said in crowd(*size)]
     date = datetime.date.today().isoformat()
-    return Measured(idle, second, search, tune, tune_second, SLOTS, machine(), load_average(), date)
+    return Measured(
+        idle, second, search, tune, tune_second, crowds, SLOTS, machine(), load_average(), date
+    )
+
+
+def crowd(workers: int, nodes: int, trials: int) -> Iterator[dict[str, Any]]:
+    """Measure so many simulated workers at `RATE` records a second, with foremen and without."""
+    seconds = str(workers / RATE)
+    size = ("--workers", str(workers), "--trials", str(trials))
+    with cluster(nodes, workers // nodes, CROWD_SECONDS=seconds) as address:
+        for flags in (("--foremen",), ()):
+            yield _said("benchmarks._scale_crowd", *size, "--address", address, *flags)
 
 
 def _ours(size: tuple[int, int], address: str | None, *more: str) -> dict[str, Any]:
@@ -126,14 +148,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the page, and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes; writes nothing")
+    parser.add_argument("--crowds", action="store_true", help="only the simulated workers")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "scale.md")
     parser.add_argument("--keep", type=Path, help="keep what was measured in this file")
     parser.add_argument("--again", type=Path, help="write the page from what was kept")
     options = parser.parse_args(arguments)
+    sizes = QUICK if options.quick else FULL
     if options.again:
         found = Measured(**json.loads(options.again.read_text()))
+    elif options.crowds:
+        print(crowd_table([said for size in sizes.crowds for said in crowd(*size)]))
+        return
     else:
-        found = measure(QUICK if options.quick else FULL)
+        found = measure(sizes)
     if options.keep:
         options.keep.write_text(json.dumps(vars(found)))
     text = page(found)

@@ -18,7 +18,8 @@ RATE = 67
 
 def page(found: Measured) -> str:
     """Return the page."""
-    return "\n".join([_head(found), _table(found), _growth(found), _million(found)])
+    parts = [_head(found), _table(found), _growth(found), _crowd(found), _million(found)]
+    return "\n".join(parts)
 
 
 def _head(found: Measured) -> str:
@@ -101,6 +102,42 @@ def _growth(found: Measured) -> str:
     return "\n".join(lines)
 
 
+def _crowd(found: Measured) -> str:
+    return f"""## Many workers
+
+Simulated workers, a hundred or so in one process, sleep instead of training, each so long that
+{RATE} trials end in a second; they are hired, fed, heard and mirrored as any other. From 64
+workers on each node has a foreman ([Clusters](cluster.md#many-workers)); the lines without one
+are the same run with one stream for each worker. A worker waits from the end of a trial to the
+start of its next one.
+
+{crowd_table(found.crowds)}
+"""
+
+
+def crowd_table(crowds: Sequence[Run]) -> str:
+    """Return the table of what many simulated workers took."""
+    head = (
+        "workers", "foremen", "trials/s", "conductor: a core", "a trial",
+        "a worker waits: median, 99 %, most", "memory: first, later",
+    )  # fmt: skip
+    rows = []
+    for run in crowds:
+        waits = ", ".join(f"{1e3 * wait:,.0f}" for wait in run["wait"])
+        rows.append(
+            (
+                f"{run['workers']:,}",
+                "yes" if run["foremen"] else "no",
+                f"{run['rate']:.1f}",
+                f"{100 * run['share']:.0f} %",
+                f"{1e3 * run['cpu']:.1f} ms",
+                f"{waits} ms",
+                f"{run['memory'][0]:,.0f}, {run['memory'][1]:,.0f} MB",
+            )
+        )
+    return _lines(head, rows)
+
+
 def _million(found: Measured) -> str:
     return f"""## The same figures at a million trials on 1,000 GPUs
 
@@ -146,13 +183,8 @@ def _at_size(idle: Run, slots: int) -> list[tuple[str, ...]]:
             f"{report * 1000 / 60:.0f} minutes, once",
             "slow",
         ),
-        (
-            "waiting for workers",
-            f"one `ray.wait` over {slots} streams",
-            "each message looks at 4,000",
-            "**breaks first**",
-        ),
-        ("starting workers", f"{slots} actors", "4,000 actors at once", "slow"),
+        ("waiting for workers", "a stream from each node's foreman", "125 to 250 streams", "yes"),
+        ("starting workers", f"{slots} actors", "4,000 actors, by 125 to 250 foremen", "slow"),
         ("data", "one copy a node", "125 to 250 copies, passed from node to node", "yes"),
     ]
 

@@ -40,7 +40,7 @@ def nodes() -> list[Node]:
 
 def room(cluster: Sequence[Node], needs: Needs) -> int:
     """Count the trials that fit a cluster at once, when nothing else runs there."""
-    return sum(_fitting(node, needs) for node in cluster) // needs.workers
+    return sum(fitting(node, needs) for node in cluster) // needs.workers
 
 
 def is_autoscaled() -> bool:
@@ -70,7 +70,7 @@ def why_none(cluster: Sequence[Node], needs: Needs) -> str:
     labelled = [node for node in cluster if _has_labels(node, needs.labels)]
     wanted = [f"{amount:g} {_named(name)}" for name, amount in _amounts(needs).items()]
     wanted += [f"the label {name}: {value}" for name, value in needs.labels.items()]
-    if needs.workers > 1 and any(_fitting(node, needs) > 0 for node in cluster):
+    if needs.workers > 1 and any(fitting(node, needs) > 0 for node in cluster):
         return f"the cluster has no room for {some}{listed(wanted)}"
     text = f"no node of the cluster has room for {some or 'a trial with '}{listed(wanted)}"
     if needs.labels and not labelled:
@@ -83,7 +83,8 @@ def why_none(cluster: Sequence[Node], needs: Needs) -> str:
     return f"{text} ({'; '.join(lacking)} on a node)" if lacking else text
 
 
-def _fitting(node: Node, needs: Needs) -> int:
+def fitting(node: Node, needs: Needs) -> int:
+    """Count the workers that fit a node, when nothing else runs there."""
     if not _has_labels(node, needs.labels):
         return 0
     fits = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import ray
 
 from harness.cluster.executor import Pack
 from harness.cluster.ray_killed import Place
+from harness.trial import Trial
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Slot:
     stream: Any = None
     place: Place | None = None
     pack: Pack | None = None
+    references: Sequence[Any] = ()
     finished: set[str] = field(default_factory=set)
     since: float = 0.0
     heard: float = 0.0
@@ -34,6 +37,12 @@ class Slot:
     def idle(self) -> bool:
         """Whether the worker is up and has nothing to do."""
         return self.starting is None and self.pack is None
+
+    @property
+    def rest(self) -> tuple[Trial, ...]:
+        """The trials of its pack that have no record yet."""
+        trials = () if self.pack is None else self.pack.trials
+        return tuple(trial for trial in trials if trial.id not in self.finished)
 
     @property
     def awaited(self) -> Any:
@@ -52,6 +61,11 @@ class Slot:
         return now - self.since > limit * left or now - self.heard > limit
 
     def fire(self) -> None:
-        """Kill the worker; one that is gone, or whose cluster is, needs no killing."""
-        with suppress(ray.exceptions.RayError, RuntimeError, ValueError):
-            ray.kill(self.actor)
+        """Kill the worker."""
+        kill(self.actor)
+
+
+def kill(actor: Any) -> None:
+    """Kill an actor; one that is gone, or whose cluster is, needs no killing."""
+    with suppress(ray.exceptions.RayError, RuntimeError, ValueError):
+        ray.kill(actor)

@@ -341,8 +341,10 @@ class Conductor:
             self._room = executor.slots
             self.tell("room", self._room)
         most = executor.slots * (2 if self._meter is None else 1)  # what is handed over is run
-        while self._queue and len({id(p) for p in self._in_flight.values()}) < most:
+        running = len({id(pack) for pack in self._in_flight.values()})
+        while self._queue and running < most:
             pack = self._queue.next_pack(executor.slots)
+            running += 1
             self._in_flight |= dict.fromkeys((trial.id for trial in pack.trials), pack)
             self._workers.submit(pack)
             for trial in pack.trials:

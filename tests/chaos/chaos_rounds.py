@@ -62,6 +62,7 @@ TRIALS = 1 + 3 * (4 + 6) + 6  # pretraining, three arms, and the simple baseline
 USUAL = ("worker", "node", "conductor", "server")
 KINDS = (
     *USUAL, "signal", "pause", "head", "silence", "disk", "clock", "memory", "partition", "requeue",
+    "foreman",
 )  # fmt: skip
 KILLS = 3  # in a round
 PAUSE = 60.0  # seconds for which a conductor is stopped
@@ -299,7 +300,8 @@ def main() -> None:
     lost: Counter[str] = Counter()
     differences = 0
     apart = "partition" in options.kinds and leave_the_network()
-    with World(apart=apart, jumping="clock" in options.kinds) as world:
+    foremen = "foreman" in options.kinds
+    with World(apart=apart, jumping="clock" in options.kinds, foremen=foremen) as world:
         peace = world.folder / "peace"
         peace.mkdir()
         expected = undisturbed(peace)

@@ -114,7 +114,7 @@ class Machine:
 
     def trains(self) -> list[psutil.Process]:
         """Return the workers in it that train."""
-        return [process for process in self.family() if _is_worker(process)]
+        return [process for process in self.family() if _is(process, "ray::Worker")]
 
     def kill(self) -> None:
         """End it, as where the power is cut."""
@@ -134,14 +134,18 @@ class World:
     Args:
         apart: whether each node has a network of its own; see `chaos_means.leave_the_network`.
         jumping: whether all that runs here is to see a time of day that can jump.
+        foremen: whether each node has a foreman, as where there are many.
     """
 
-    def __init__(self, *, apart: bool = False, jumping: bool = False) -> None:
+    def __init__(
+        self, *, apart: bool = False, jumping: bool = False, foremen: bool = False
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="harness-chaos-", dir="/tmp"))
         (self.folder / "ray").mkdir()  # Ray writes an address file there before it makes it
         self._environment = dict(os.environ)
         path = str(Path(__file__).parents[2])
         os.environ.update(ENVIRONMENT, RAY_TMPDIR=str(self.folder), PYTHONPATH=path)
+        os.environ.update({"HARNESS_FOREMEN_FROM": "2"} if foremen else {})
         self._clock = Clock(self.folder) if jumping else None
         os.environ.update(self._clock.environment if self._clock else {})
         results = self.folder / "server"
@@ -209,6 +213,15 @@ class World:
                 return False
             time.sleep(0.1)
         return draw.choice(machines).memory.run_out()
+
+    def kill_foreman(self, draw: random.Random) -> bool:
+        """Kill the foreman of a node, if there is one; its workers end with it."""
+        family = [process for machine in self._machines for process in machine.family()]
+        foremen = [process for process in family if _is(process, "ray::Foreman")]
+        if foremen:
+            with suppress(psutil.NoSuchProcess):
+                draw.choice(foremen).kill()
+        return bool(foremen)
 
     def jump_clock(self, draw: random.Random) -> bool:
         """Let the time of day of all that runs here jump, by an hour or a day."""
@@ -372,9 +385,9 @@ def _signal(family: list[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
 
 
-def _is_worker(process: psutil.Process) -> bool:
+def _is(process: psutil.Process, name: str) -> bool:
     try:
-        return process.name().startswith("ray::Worker")
+        return process.name().startswith(name)
     except psutil.NoSuchProcess:
         return False
 

@@ -164,7 +164,7 @@ def test_a_network_and_a_training_that_hang_are_ended_at_the_time_limit(
     ray_executor, make_trial, collect, monkeypatch
 ):
     limited = replace(ray_executor.needs, time_limit=2.0)
-    monkeypatch.setattr(ray_executor, "needs", limited)
+    monkeypatch.setattr(ray_executor._hands, "needs", limited)
     training = {"name": "cluster_models:hanging", "settings": {}, "metric": "validation.accuracy"}
     packs = [
         Pack((make_trial(0, model=custom("hanging")),)),
