@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.whole_study import study_text
-from harness.cluster import DryRun, Event, Pack
+from harness.cluster import DryRun, Event, Executor, Pack
 from harness.run import workers
 from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
@@ -56,6 +56,7 @@ class NullExecutor:
     """Returns the records of a pack at once."""
 
     slots = 2
+    crowd = ""
 
     def __init__(self) -> None:
         self._ready: list[Event] = []
@@ -81,6 +82,9 @@ class NullExecutor:
 
     def close(self) -> None:
         """Have nothing to wait for."""
+
+
+_: Executor = NullExecutor()  # whatever an executor has to offer, this one does
 
 
 class NullWorker:

@@ -24,6 +24,7 @@ from benchmarks.scale_page import RATE, crowd_table, page
 
 NODES, CPUS = 4, 2
 SLOTS = NODES * CPUS
+TOKEN = os.urandom(32).hex()  # Ray reads it once, when it is first used
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def cluster(nodes: int = NODES, cpus: int = CPUS, **environment: str) -> Iterato
         os.environ |= {
             "RAY_TMPDIR": name,
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": os.urandom(32).hex(),
+            "RAY_AUTH_TOKEN": TOKEN,
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
             "RAY_USAGE_STATS_ENABLED": "0",
             "PYTHONPATH": str(ROOT),
