@@ -21,7 +21,7 @@ class Sets:
     test: Dataset[Any]
 
 
-def handbook_loop(sets: Sets, fresh: Fresh, epochs: int) -> float:
+def handbook_loop(sets: Sets, fresh: Fresh, epochs: int, lr: float = 0.001) -> float:
     """Train as handbook 6.2 does: transforms one by one, DataLoader, plain loop.
 
     After each epoch the validation examples are evaluated, after the last the test examples.
@@ -29,7 +29,7 @@ def handbook_loop(sets: Sets, fresh: Fresh, epochs: int) -> float:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = fresh().to(device)
     criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     train_loader = DataLoader(sets.train, batch_size=64, shuffle=True)
     validation = DataLoader(sets.validation, batch_size=1000)
     test = DataLoader(sets.test, batch_size=1000)

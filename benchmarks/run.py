@@ -28,6 +28,7 @@ GROUPS: dict[str, Measured] = {
     "engine": lambda repeats, _: overhead.rows(repeats),
     "startup": lambda _, quick: import_module("benchmarks.startup").rows(quick),
     "overhead": lambda _, quick: import_module("benchmarks.study_overhead").rows(quick),
+    "short": lambda _, quick: import_module("benchmarks.short_study").rows(quick),
     "study": lambda _, quick: import_module("benchmarks.whole_study").rows(quick),
     "large": lambda _, quick: import_module("benchmarks.large_study").rows(quick),
     "growth": growth.rows,
