@@ -85,6 +85,13 @@ class Characters(Data):
     limit: Limit | None = Field(
         None, description="use only so many windows for training and validation"
     )
+    spread: bool = Field(
+        False,
+        exclude_if=lambda spread: not spread,
+        description="take the windows of `limit` evenly from the whole text, with the vocabulary "
+        "of all of it, instead of the last ones before the test split: then more windows are more "
+        "of the same",
+    )
     test_limit: Limit | None = Field(None, description="test on only so many windows")
 
     rule: ClassVar[str] = "windows-1"
@@ -95,6 +102,7 @@ class Characters(Data):
         {},
         {"limit": 50, "test_limit": 9, "length": 20},
         {"source": "tinyshakespeare", "limit": 200, "test_limit": 50},
+        {"limit": 50, "test_limit": 9, "length": 20, "spread": True},
         {"source": "library", "vocabulary": "bytes", "limit": 200, "test_limit": 50},
         {"unit": "words", "vocabulary": 500, "length": 20, "limit": 200, "test_limit": 50},
     )
@@ -120,7 +128,9 @@ class Characters(Data):
         """See `Data`."""
         if self.tokenizer or self.vocabulary == "bytes":
             return ["tokenizer", self.tokenizer] if self.tokenizer else ["bytes"]
-        return self.model_dump(mode="json", exclude={"length", "test_limit", "validation_fraction"})
+        no_matter = {"length", "test_limit", "validation_fraction"}
+        no_matter |= {"limit"} if self.spread else set()
+        return self.model_dump(mode="json", exclude=no_matter)
 
     def sizes(self) -> tuple[int, int]:
         """See `Data`."""
@@ -158,7 +168,7 @@ class Characters(Data):
             )
         windows = len(units) // size
         first_test = windows - _test_windows(windows)
-        first = first_test - sizes[0]
+        first = 0 if self.spread else first_test - sizes[0]
         tokens: tuple[str, ...] = ()
         if self.tokenizer:
             encoded = np.asarray(units, dtype=np.int64)
@@ -170,9 +180,9 @@ class Characters(Data):
             encoded = np.array([ids.get(unit, UNKNOWN) for unit in units], dtype=np.int64)
             after = " " if self.unit == "words" else ""
             tokens = ("", NO_CHARACTER + after, *(unit + after for unit in ids))
+        taken = first + np.arange(sizes[0]) * (first_test - first) // sizes[0]
         parts = [
-            _windows(encoded[begin * size : (begin + count) * size], size)
-            for begin, count in ((first, sizes[0]), (first_test, sizes[1]))
+            _windows(encoded, size, which) for which in (taken, first_test + np.arange(sizes[1]))
         ]
         # a text stays with a matter for more than one window: as long blocks as there is an
         # optimum for (Kuensch, Annals of Statistics 17, 1989)
@@ -220,9 +230,9 @@ class Characters(Data):
         return min(limits[0], windows - test), min(limits[1], test)
 
 
-def _windows(encoded: NDArray[np.int64], size: int) -> Examples:
-    """Return windows that share no token, as inputs and as the tokens that follow."""
-    rows = encoded.reshape(-1, size)
+def _windows(encoded: NDArray[np.int64], size: int, which: NDArray[np.int64]) -> Examples:
+    """Return some of the windows, which share no token: inputs, and the tokens that follow."""
+    rows = encoded[: len(encoded) // size * size].reshape(-1, size)[which]
     return Examples(np.ascontiguousarray(rows[:, :-1]), np.ascontiguousarray(rows[:, 1:]))
 
 

@@ -55,7 +55,7 @@ class Series(Data):
 
     The end of the series is for testing, the part before it for validation, and no window reaches
     from one part into another. Values are in standard deviations from the mean of the training
-    part.
+    part as it is without `limit`, so that errors have one unit whatever the limit.
     """
 
     name: Literal["series"]
@@ -83,7 +83,7 @@ class Series(Data):
     separator: Separator = None
     decimal: Decimal = None
 
-    rule: ClassVar[str] = "windows-1"
+    rule: ClassVar[str] = "windows-2"
     clustered: ClassVar[bool] = True
     cases: ClassVar = (
         *({"source": source} for source in _SERIES),
@@ -175,7 +175,9 @@ class Series(Data):
             )
         boundary = len(table) - _test_points(len(table))
         first = boundary - (count + window + horizon - 1)
-        seen = table[first : first + len(train) + window + horizon - 1]
+        whole = boundary - window - horizon + 1
+        learned, _ = split(np.empty(whole), self.validation_fraction, 0, handling)
+        seen = table[: len(learned) + window + horizon - 1]
         deviation = seen.std(axis=0)
         table = (table - seen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
         open_part, held = (

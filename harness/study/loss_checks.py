@@ -165,6 +165,31 @@ def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
                 " `data.vocabulary`, `data.unit` or `data.tokenizer` differ; compare arms that"
                 " predict the same"
             )
+    return _other_vocabularies(metric, looked_at)
+
+
+def _other_vocabularies(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that the vocabularies of two arms were counted on other parts of a text, or None."""
+    counted = {
+        arm.name: data.get("limit")
+        for arm in looked_at
+        if (data := arm.workload["data"])["name"] == "characters"
+        and data.get("tokenizer") is None
+        and data["vocabulary"] != "bytes"
+        and not data.get("spread")
+    }
+    first = next(iter(counted), "")
+    for name, limit in counted.items():
+        if limit != counted[first]:
+            sizes = " and ".join(
+                "all of it" if one is None else f"{one:,}" for one in (counted[first], limit)
+            )
+            return (
+                f"{metric} is of other tokens in the arms '{first}' and '{name}': vocabularies are"
+                f" counted on the last windows before the test split (`data.limit`: {sizes});"
+                " set `data.spread: true`, with which windows come from the whole text and the"
+                " vocabulary is that of all of it"
+            )
     return None
 
 
