@@ -271,3 +271,22 @@ claims: [{id: c, says: s, metric: METRIC, contrast: {cut: [bytes, 100]}, above: 
             load_study(file)
     file.write_text(text.replace("METRIC", "cost.parameters"))
     assert load_study(file)
+
+
+def test_losses_over_vocabularies_of_other_windows_are_not_compared(tmp_path):
+    """With `limit` alone, fewer windows are the nearest ones, and know fewer characters."""
+    text = """
+study: more
+question: q
+workload: {data: {name: characters, SPREAD}, model: recurrent, epochs: 1}
+factors: {windows: {path: data.limit, levels: [400, 100, 40]}}
+seeds: 5
+claims: [{id: c, says: s, metric: test.loss, trend: {over: windows}, above: 0}]
+"""
+    file = tmp_path / "more.yaml"
+    file.write_text(text.replace("SPREAD", "source: python"))
+    with pytest.raises(InputError, match=r"`data.limit`: 40 and 100.*`data.spread: true`"):
+        load_study(file)
+    for fine in ("spread: true", "vocabulary: bytes"):
+        file.write_text(text.replace("SPREAD", fine))
+        assert load_study(file)

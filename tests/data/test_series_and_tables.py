@@ -45,10 +45,20 @@ def test_no_window_reaches_from_one_part_into_another(counting, more):
     ends = [reach(dataset.examples, train), reach(dataset.examples, validation),
             reach(dataset.test, everything)]  # fmt: skip
     assert ends[0][1] < ends[1][0] <= ends[1][1] < ends[2][0]
-    span = ends[0][1] - ends[0][0] + 1
-    values = np.arange(span, dtype=np.float64)
-    known = (values - values.mean()) / values.std()
-    assert dataset.examples.inputs[train[0], :2, 0] == pytest.approx(known[:2], abs=1e-4)
+    whole = load({**config, "limit": None}, counting)  # its training part gives the unit
+    learned, _ = split(whole.examples.targets, 0.2, 0, whole.handling)
+    values = np.arange(len(learned) + config["window"] + config["horizon"] - 1, dtype=np.float64)
+    start = len(whole.examples) - len(dataset.examples)
+    known = (start + np.arange(2) - values.mean()) / values.std()
+    assert dataset.examples.inputs[train[0], :2, 0] == pytest.approx(known, abs=1e-4)
+
+
+def test_an_error_has_one_unit_whatever_the_limit(tmp_path):
+    """A rising series, whose last windows have a small deviation of their own."""
+    every, last = (load({"name": "series", "limit": limit}, tmp_path) for limit in (None, 40))
+    assert len(last.examples) == 40
+    assert np.array_equal(every.test.targets, last.test.targets)
+    assert np.array_equal(every.examples.inputs[-40:], last.examples.inputs)
 
 
 def test_only_neighbouring_clusters_of_windows_share_values(counting):

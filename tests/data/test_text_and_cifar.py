@@ -141,3 +141,17 @@ def test_the_real_files_have_the_sizes_that_are_declared(config, folder):
     if known.form.vocabulary:
         assert dataset.examples.inputs.max() == known.form.vocabulary - 1
         assert dataset.test.inputs.max() < known.form.vocabulary
+
+
+def test_windows_that_are_spread_come_from_the_whole_text(tmp_path):
+    every = load({"name": "characters"}, tmp_path)
+    few, more = (
+        load({"name": "characters", "limit": n, "spread": True}, tmp_path) for n in (9, 99)
+    )
+    for one in (few, more):
+        assert np.array_equal(one.test.targets, every.test.targets)  # one vocabulary
+        rows = {row.tobytes(): place for place, row in enumerate(every.examples.inputs)}
+        places = np.array([rows[row.tobytes()] for row in one.examples.inputs])
+        assert (np.diff(places) > 0).all()
+        assert places[0] == 0
+        assert places[-1] >= len(rows) * (1 - 1.5 / len(places))
