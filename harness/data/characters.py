@@ -128,8 +128,8 @@ class Characters(Data):
         """See `Data`."""
         if self.tokenizer or self.vocabulary == "bytes":
             return ["tokenizer", self.tokenizer] if self.tokenizer else ["bytes"]
-        no_matter = {"length", "test_limit", "validation_fraction"}
-        no_matter |= {"limit"} if self.spread else set()
+        no_matter = {"test_limit", "validation_fraction"}
+        no_matter |= {"limit", "length"} if self.spread or self.limit is None else set()
         return self.model_dump(mode="json", exclude=no_matter)
 
     def sizes(self) -> tuple[int, int]:

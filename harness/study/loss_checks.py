@@ -24,6 +24,8 @@ OF_TOKENS = ("loss", "bits", "accuracy")
 """Metrics that are means over tokens where the next one is predicted."""
 _CUTS = ("tokenizer", "unit", "vocabulary")
 """Settings of a text that decide what a token is."""
+_SCALE = ("limit", "labels", "classes", "validation_fraction")
+"""Settings that decide which inputs an arm learns from, and so how they are scaled."""
 IN_TRAINING = ("train.loss", "gap.loss")
 """Measured during training, where targets may be smoothed, weighted or mixed."""
 
@@ -94,6 +96,16 @@ def other_scales(metric: str, looked_at: Sequence[Arm]) -> str | None:
     """
     name = metric.rpartition(".")[2]
     own = [arm for arm in looked_at if name in task_learned(arm.workload).of_inputs]
+    for arm in own[1:]:
+        for key in _SCALE:
+            one, two = (each.workload["data"].get(key) for each in (own[0], arm))
+            if one != two and arm.workload["data"].get("normalize", True):
+                return (
+                    f"{metric} is in deviations of the inputs that an arm learns from, which are"
+                    f" others in '{own[0].name}' and '{arm.name}' (`data.{key}`: {level_text(one)}"
+                    f" and {level_text(two)}); set `data.normalize: false`, or compare what a"
+                    " probe measures of both"
+                )
     scaled = {arm.name: bool(arm.workload["data"].get("normalize", True)) for arm in own}
     if len(set(scaled.values())) < 2:
         return None
@@ -169,28 +181,37 @@ def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
 
 
 def _other_vocabularies(metric: str, looked_at: Sequence[Arm]) -> str | None:
-    """Say that the vocabularies of two arms were counted on other parts of a text, or None."""
-    counted = {
-        arm.name: data.get("limit")
-        for arm in looked_at
-        if (data := arm.workload["data"])["name"] == "characters"
-        and data.get("tokenizer") is None
-        and data["vocabulary"] != "bytes"
-        and not data.get("spread")
-    }
-    first = next(iter(counted), "")
-    for name, limit in counted.items():
-        if limit != counted[first]:
-            sizes = " and ".join(
-                "all of it" if one is None else f"{one:,}" for one in (counted[first], limit)
-            )
-            return (
-                f"{metric} is of other tokens in the arms '{first}' and '{name}': vocabularies are"
-                f" counted on the last windows before the test split (`data.limit`: {sizes});"
-                " set `data.spread: true`, with which windows come from the whole text and the"
+    """Say that the vocabularies of two arms are counted on other texts or parts of one, or None."""
+    meant = {arm.name: one for arm in looked_at if (one := _counted(arm)) is not None}
+    first = next(iter(meant), "")
+    for name, one in meant.items():
+        unlike = [key for key in one if one[key] != meant[first].get(key)]
+        if not unlike:
+            continue
+        key = unlike[0]
+        values = " and ".join(level_text(meant[arm].get(key)) for arm in (first, name))
+        text = one["name"] == "characters"
+        if text and key in ("limit", "length"):
+            advice = (
+                "set `data.spread: true`, with which windows come from the whole text and the"
                 " vocabulary is that of all of it"
             )
+        else:
+            advice = f"take equal texts{', or `vocabulary: bytes`' if text else ''}"
+        return (
+            f"{metric} is of other tokens in the arms '{first}' and '{name}': vocabularies are"
+            f" counted on what an arm learns from (`data.{key}`: {values}); {advice}"
+        )
     return None
+
+
+def _counted(arm: Arm) -> Mapping[str, Any] | None:
+    """Return what decides the vocabulary that an arm predicts, if it is counted on a text."""
+    data = data_of(arm.workload["data"])
+    if data.name != "characters" and task_learned(arm.workload).name != "skip_gram":
+        return None
+    meaning = data.token_meaning
+    return meaning if isinstance(meaning, Mapping) else None
 
 
 def other_classes(metric: str, sides: Sequence[Sequence[Arm]]) -> str | None:

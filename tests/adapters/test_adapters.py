@@ -279,14 +279,35 @@ def test_losses_over_vocabularies_of_other_windows_are_not_compared(tmp_path):
 study: more
 question: q
 workload: {data: {name: characters, SPREAD}, model: recurrent, epochs: 1}
-factors: {windows: {path: data.limit, levels: [400, 100, 40]}}
+factors: {windows: {path: data.LEVELS}}
 seeds: 5
 claims: [{id: c, says: s, metric: test.loss, trend: {over: windows}, above: 0}]
 """
     file = tmp_path / "more.yaml"
-    file.write_text(text.replace("SPREAD", "source: python"))
-    with pytest.raises(InputError, match=r"`data.limit`: 40 and 100.*`data.spread: true`"):
+    for data, levels, why in (
+        ("source: python", "limit, levels: [400, 100, 40]", r"limit`: 40 and 100.*spread: true"),
+        ("limit: 40", "length, levels: [64, 32, 16]", r"length`: 16 and 32.*spread: true"),
+    ):
+        said = text.replace("LEVELS", levels)
+        file.write_text(said.replace("SPREAD", data))
+        with pytest.raises(InputError, match=why):
+            load_study(file)
+        for fine in ("spread: true", "vocabulary: bytes"):
+            file.write_text(said.replace("SPREAD", f"{data}, {fine}"))
+            assert load_study(file)
+
+
+def test_losses_of_word_vectors_over_other_vocabularies_are_not_compared(tmp_path):
+    file = tmp_path / "words.yaml"
+    file.write_text(
+        """
+study: words
+question: q
+workload: {data: docstrings, model: {name: bag_of_embeddings}, task: skip_gram, epochs: 1}
+factors: {sentences: {path: data.limit, levels: [400, 100]}}
+seeds: 5
+claims: [{id: c, says: s, metric: test.loss, contrast: {sentences: [400, 100]}, less_by: 0}]
+"""
+    )
+    with pytest.raises(InputError, match=r"limit`: 400 and 100.*take equal texts"):
         load_study(file)
-    for fine in ("spread: true", "vocabulary: bytes"):
-        file.write_text(text.replace("SPREAD", fine))
-        assert load_study(file)
