@@ -417,5 +417,9 @@ def test_errors_of_inputs_on_other_scales_are_not_compared():
     }  # fmt: skip
     with pytest.raises(InputError, match=re.escape("in the unit of the inputs")):
         load_study(study)
+    for path, value in (("limit", 90), ("validation_fraction", 0.4)):
+        study["factors"] = {"scale": {"levels": {"one": {}, "own": {f"data.{path}": value}}}}
+        with pytest.raises(InputError, match=f"in deviations of the inputs .*data.{path}"):
+            load_study(study)
     study["factors"] = {"scale": {"levels": {"one": {}, "own": {"task.code": 4}}}}
     assert load_study(study)
