@@ -109,7 +109,10 @@ class Foremen:
             if not self._waiting and not any(site.held for site in self._sites.values()):
                 break
             streams = {site.stream: site for site in self._sites.values()}
-            done = first_of([*streams], max(0.0, deadline - time.monotonic()))
+            left = max(0.0, deadline - time.monotonic())
+            if not streams:  # until a node joins, nothing is told
+                time.sleep(left)
+            done = first_of([*streams], left)
             for stream in done:
                 self._hear(streams[stream])
             if not done:

@@ -10,10 +10,11 @@ from ray.cluster_utils import Cluster
 from test_conformance import *  # noqa: F403 (the same suite again, on the executor below)
 
 from harness.cluster import ClusterError, Lost, Pack, open_executor
-from harness.cluster.executor import Loss, Notice
+from harness.cluster.executor import Loss, Needs, Notice
 from harness.cluster.ray_executor import _foremen_from
 from harness.cluster.ray_foreman import Batch, Hopeless, Staffed
 from harness.cluster.ray_foremen import Foremen
+from harness.own.imports import Luggage
 from harness.trial import Progress, Record, State
 
 pytestmark = pytest.mark.slow
@@ -118,6 +119,15 @@ def test_a_node_on_which_workers_only_die_is_given_up(joined, make_trial, collec
         hands._given_up.clear()
         joined._look()
         joined._staff()
+
+
+def test_without_a_node_it_is_waited_for_one(make_trial):
+    hands = Foremen(Needs(), Luggage())
+    hands.submit(Pack((make_trial(0),)), ())
+    begin = time.monotonic()
+    assert hands.events(0.3) == []
+    assert time.monotonic() - begin >= 0.3
+    assert hands.waiting == 1
 
 
 def test_a_wrong_number_is_told(monkeypatch):
