@@ -229,8 +229,12 @@ def _last_line(text: str) -> str:
 @contextmanager
 def packs_as_large_as_asked() -> Iterator[None]:
     """Pack whatever can be packed, without a measurement."""
-    patched = {"AFFORDABLE": 0.0, "UNMEASURED_BELOW": float("inf"), "HEAVY": float("inf"),
-               "UNMEASURED_SIZE": 4096}  # fmt: skip
+    patched: dict[str, Any] = {
+        "AFFORDABLE": 0.0,
+        "UNMEASURED_BELOW": float("inf"),
+        "HEAVY": float("inf"),
+        "UNMEASURED_SIZE": 4096,
+    }
     with mock.patch.multiple(pack_autotuning, **patched):
         yield
 

@@ -31,8 +31,9 @@ from harness.cluster.ray_crew import Crew
 from harness.cluster.ray_foreman import Foreman
 from harness.cluster.ray_killed import place_of
 from harness.cluster.ray_slot import Slot
-from harness.run.conductor import RunOptions, run_study
+from harness.run.conductor import run_study
 from harness.run.mirroring import MirrorObserver
+from harness.run.outcome import RunOptions
 from harness.study import load_study
 from harness.trial import Checked, Record
 

@@ -17,14 +17,15 @@ from unittest.mock import patch
 
 import psutil
 
-from benchmarks._null_study import NullExecutor, NullWorker, Watch, nothing
+from benchmarks._null_study import NullExecutor, NullWorker, Watch, answer
 from benchmarks._synthetic import STUDY
-from harness.cluster import Pack
+from harness.cluster import DryRun, Pack
 from harness.run import workers
-from harness.run.conductor import RunOptions, run_study
+from harness.run.conductor import run_study
 from harness.run.mirroring import MirrorObserver
+from harness.run.outcome import RunOptions
 from harness.study import load_study
-from harness.trial import Progress, Record
+from harness.trial import Checked, Record
 
 PARTS = 10
 
@@ -32,12 +33,12 @@ PARTS = 10
 class SleepingWorker(NullWorker):
     """Its trials take a second each."""
 
-    def run(self, pack: Pack, *data: Any) -> Iterator[list[Progress | Record]]:
+    def run(self, pack: Pack, *data: Any) -> Iterator[list[Checked | Record]]:
         """Sleep for each trial, and say so one by one as training does."""
         del data
         for trial in pack.trials:
-            time.sleep(1.0)
-            yield [nothing(trial, pack.attempt)]
+            time.sleep(0.0 if isinstance(pack, DryRun) else 1.0)
+            yield [answer(trial, pack)]
 
 
 class Growth(Watch):

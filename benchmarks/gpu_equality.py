@@ -44,8 +44,10 @@ SEQUENCES = Form((7,), 2, "sequence", 9)
 TEXTS = Form((7,), 3, "class", 9)
 GRAPHS = {"name": "communities", "nodes": 6, "communities": 2, "examples": 120, "test": 40}
 PAIRS = {"name": "pairs", "length": 4, "symbols": 6, "examples": 120, "test": 40}
-BERT = {"vocab_size": 9, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-        "intermediate_size": 32, "max_position_embeddings": 16}  # fmt: skip
+BERT: dict[str, Any] = {
+    "vocab_size": 9, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "intermediate_size": 32, "max_position_embeddings": 16,
+}  # fmt: skip
 LLAMA = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32,
          "num_hidden_layers": 1, "num_attention_heads": 2}  # fmt: skip
 Case = tuple[Form | Mapping[str, Any], Mapping[str, Any]]
@@ -143,13 +145,13 @@ def _items(bench: Bench, folder: Path) -> Iterator[Item]:
             said = f"optimizer {name} {_words(one)}".rstrip()
             cases.append((place, said, (said, partial(_optimizer, bench, said, name, one))))
     for name, described in MODELS.items():
-        for place, (given, one) in enumerate(described):
-            said = f"network {name} {_words(one)}".rstrip()
-            measure = partial(_network, bench, said, (name, given, one), folder)
+        for place, (given, network) in enumerate(described):
+            said = f"network {name} {_words(network)}".rstrip()
+            measure = partial(_network, bench, said, (name, given, network), folder)
             cases.append((place, said, (said, measure)))
-    for name, (given, network, settings) in TASKS.items():
+    for name, (given, learner, one) in TASKS.items():
         said = f"task {name}"
-        measure = partial(_task, bench, said, (name, given, network, settings), folder)
+        measure = partial(_task, bench, said, (name, given, learner, one), folder)
         cases.append((0, said, (said, measure)))
     for place, _, item in sorted(cases, key=lambda case: case[:2]):
         if not (bench.quick and place):

@@ -27,6 +27,8 @@ from benchmarks.gpu_equality import TOLERANCE
 from harness.data_spec import Form
 from harness.train import device_data, engine
 from harness.train.energy import sensors
+from harness.train.loop import fit
+from harness.train.packed_program import forget_programs
 
 MEMBERS = 16
 LOAD_SECONDS = 4.0
@@ -72,7 +74,7 @@ def _in_little_memory(bench: Bench, trials: Any, data: Any) -> tuple[list[Any], 
     before = torch.cuda.memory_allocated()
     records_on(bench.device, trials[:2], data, 2)
     member = (torch.cuda.max_memory_allocated() - before) / 2
-    engine.forget_programs()
+    forget_programs()
     torch.cuda.empty_cache()
     limit = torch.cuda.memory_allocated() + 6 * member
     whole = torch.cuda.get_device_properties(bench.device).total_memory
@@ -88,8 +90,6 @@ def _in_little_memory(bench: Bench, trials: Any, data: Any) -> tuple[list[Any], 
 
 
 def _too_large_for(most: int) -> Any:
-    fit = engine.fit
-
     def limited(trials: Any, context: Any) -> Any:
         if len(trials) > most:
             raise torch.OutOfMemoryError("CUDA out of memory (raised by hand)")
@@ -111,7 +111,7 @@ def _streamed(bench: Bench) -> Iterator[Line]:
     chunk = {"cpu": 1 << 20, "cuda": 16 << 20}
     seconds, records = {}, {}
     for way in ("resident", "streamed"):
-        free = {"free_memory": lambda _: 0.0} if way == "streamed" else {}
+        free: dict[str, Any] = {"free_memory": lambda _: 0.0} if way == "streamed" else {}
         with mock.patch.multiple(device_data, _kept=[], CHUNK_BYTES=chunk, **free):
             records_on(bench.device, trials, data, 1)  # which chooses kernels
             begin = time.perf_counter()

@@ -56,7 +56,7 @@ def _make_ready(network: nn.Module) -> None:
     """Lay weights out as the quickest kernels read them."""
     network.train()
     if any(isinstance(layer, nn.Conv2d) for layer in network.modules()):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
     for layer in network.modules():
         if isinstance(layer, nn.RNNBase):
             layer.flatten_parameters()

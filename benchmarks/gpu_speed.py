@@ -417,8 +417,10 @@ def _decoder_trials(bench: Bench, attention: str, count: int, precision: str) ->
         sizes, steps, vocabulary, batch = {"layers": 6, "width": 320, "heads": 5}, 256, 4096, 64
     network = model("transformer", **sizes, attention=attention, activation="gelu")
     data = made_up(Form((steps,), vocabulary, "sequence", vocabulary), 6 * batch)
-    more = {"batch_size": batch, "precision": precision}
-    return trials_of(network, optimizer("adam"), count, epochs=1, **more), data
+    trials = trials_of(
+        network, optimizer("adam"), count, epochs=1, batch_size=batch, precision=precision
+    )
+    return trials, data
 
 
 def _decoder(bench: Bench) -> Iterator[Line]:

@@ -130,7 +130,7 @@ def _alone(trials: Sequence[Trial], data: TrialData) -> float:
     """Return the seconds of a step of trials that no pack can hold, in the whole training loop."""
     seconds = []
     for epochs in (2, 2, EPOCHS):  # the first warms up
-        longer = [replace(one, workload=one.workload | {"epochs": epochs}) for one in trials]
+        longer = [replace(one, workload={**one.workload, "epochs": epochs}) for one in trials]
         begin = time.perf_counter()
         run(longer, data, largest_pack=1)
         seconds.append(time.perf_counter() - begin)

@@ -87,7 +87,7 @@ def _work_by_hand(trials: Sequence[Trial]) -> float:
     begin = time.process_time()
     for trial in trials:
         model, rate = trial.workload["model"], trial.workload["optimizer"]["lr"]
-        loop_by_hand(*parts, partial(build, model, data.form, 0), EPOCHS, rate)
+        loop_by_hand(parts[0], parts[1], partial(build, model, data.form, 0), EPOCHS, rate)
     return time.process_time() - begin
 
 
