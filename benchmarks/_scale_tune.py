@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import resource
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from benchmarks._quiet_tune import be_quiet
 
 MARKS = 20
 
@@ -39,9 +39,7 @@ def main() -> None:
     parser.add_argument("--address", required=True)
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    os.environ |= {"RAY_AIR_NEW_OUTPUT": "1", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
+    be_quiet()
     import ray
     from ray import tune
     from ray.tune.search.optuna import OptunaSearch

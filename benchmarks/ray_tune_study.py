@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from benchmarks._quiet_tune import be_quiet
 
 BEGAN = time.time()
 LOOPS = ("handbook", "engine", "nothing")
@@ -38,16 +38,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
     folder = options.folder.resolve()
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
-    os.environ |= {
-        "OMP_NUM_THREADS": "1",
-        "RAY_AIR_NEW_OUTPUT": "1",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    }
+    be_quiet()
     import ray
     from ray import tune
     from ray.air.integrations.mlflow import MLflowLoggerCallback
