@@ -35,6 +35,8 @@ from harness.trial import Phase, Record, Trial
 from harness.workloads import Dataset
 
 FOLDER = "checkpoints"
+SHORT = 1000
+"""Trials after which a second at the end is not worth the memory until then (about 100 MB)."""
 
 
 class Workers:
@@ -125,7 +127,8 @@ class Workers:
 
     def _open(self) -> Executor:
         options = self._options
-        if not options.in_process:  # two imports at once, of which one is PyTorch's, can collide
+        short = sum(self._plan.trial_counts().values()) <= SHORT
+        if short and not options.in_process:  # two imports at once can collide if one is PyTorch's
             Thread(target=_import_what_judges).start()
         try:
             return open_executor(
