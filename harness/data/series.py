@@ -73,6 +73,14 @@ class Series(Data):
     window: int | None = Field(
         None, ge=1, le=10_000, description="steps; two seasons, but at least 8, unless given"
     )
+    longest_window: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        exclude_if=lambda steps: steps is None,
+        description="of the windows that are compared: all are then tested on the same values, "
+        "which begin after so many steps of each part",
+    )
     horizon: int = Field(1, ge=1, le=10_000, description="values to be predicted")
     season: int | None = Field(
         None, ge=1, le=10_000, description="steps; known for the named series, else 1"
@@ -99,6 +107,10 @@ class Series(Data):
                 f"`window` ({self.window}) is shorter than a season ({self.period}); set "
                 "`season: 1` if that is meant"
             )
+        if self.longest_window is not None and self.longest_window < self.steps:
+            raise ValueError(
+                f"`longest_window` ({self.longest_window}) is shorter than `window` ({self.steps})"
+            )
         return self
 
     @property
@@ -111,6 +123,11 @@ class Series(Data):
     def steps(self) -> int:
         """The steps that a network sees: as given, else two seasons, but at least eight."""
         return self.window or max(SHORTEST_WINDOW, 2 * self.period)
+
+    @property
+    def reach(self) -> int:
+        """The steps before the first value of a part that is predicted."""
+        return max(self.steps, self.longest_window or 0)
 
     @property
     def form(self) -> Form:
@@ -147,7 +164,7 @@ class Series(Data):
         parts = [
             ("training", first + int(train[0]), first + int(train[-1]) + span + 1, len(train)),
             ("validation", first + int(validation[0]), boundary, len(validation)),
-            ("test", boundary, len(table), len(data.test)),
+            ("test", boundary + self.reach - self.steps, len(table), len(data.test)),
         ]
         _, rows = self._rows(root)
         dated = dates_of(rows)
@@ -164,32 +181,31 @@ class Series(Data):
     def load(self, root: Path) -> Dataset:
         """Read the series and cut it into windows."""
         table = self._table(root)
-        window, horizon = self.steps, self.horizon
+        window, span, late = self.steps, self.reach + self.horizon, self.reach - self.steps
         count, test = self._counts(len(table))
-        handling = Handling("ordered", window + horizon - 1, "none")
+        handling = Handling("ordered", span - 1, "none")
         train, validation = split(np.empty(max(count, 0)), self.validation_fraction, 0, handling)
         if len(train) < 2 or test < 1 or len(validation) < 1:
             raise DataMissingError(
                 f"the series '{self.source}' has {len(table)} points, too few for windows of "
-                f"{window} and a horizon of {horizon}; make them shorter"
+                f"{self.reach} and a horizon of {self.horizon}; make them shorter"
             )
         boundary = len(table) - _test_points(len(table))
-        first = boundary - (count + window + horizon - 1)
-        whole = boundary - window - horizon + 1
-        learned, _ = split(np.empty(whole), self.validation_fraction, 0, handling)
-        seen = table[: len(learned) + window + horizon - 1]
+        first = boundary - (count + span - 1)
+        learned, _ = split(np.empty(boundary - span + 1), self.validation_fraction, 0, handling)
+        seen = table[: len(learned) + span - 1]
         deviation = seen.std(axis=0)
         table = (table - seen.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
         open_part, held = (
-            _windows(part, window, horizon) for part in (table[first:boundary], table[boundary:])
+            _windows(part, window, self.horizon)
+            for part in (table[first + late : boundary], table[boundary + late :])
         )
-        # only neighbouring blocks share values
-        held = replace(held, clusters=blocks(len(held), window + horizon))
+        held = replace(held, clusters=blocks(len(held), span))  # only neighbours share values
         return Dataset("series", self._form(table.shape[1]), open_part, held, handling)
 
     def _counts(self, points: int) -> tuple[int, int]:
         """Return the number of windows outside the test split, and in it."""
-        length = self.steps + self.horizon
+        length = self.reach + self.horizon
         test = _test_points(points)
         rest = points - test - length + 1
         return min(self.limit or rest, rest), test - length + 1

@@ -8,6 +8,7 @@ from typing import Any
 from harness.augmentations import augmentations
 from harness.augmentations.base import Mixing
 from harness.data import data_of
+from harness.data.series import Series
 from harness.formatting import level_text, listed
 from harness.identity import selecting_metric, task_learned
 from harness.losses import loss_of
@@ -149,6 +150,29 @@ def other_definitions(metric: str, looked_at: Sequence[Arm]) -> str | None:
                 f"{metric} is not the same number in the arms '{first}' and '{name}':"
                 f" `{unlike[0]}` decides what it counts ({values}); compare arms that have it"
                 " alike, or by what a probe measures of both"
+            )
+    return None
+
+
+def other_values(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that two arms forecast other values of a series, as windows of two lengths do; or None.
+
+    Args:
+        metric: of the claim, or what it is made of.
+        looked_at: the arms that the claim compares.
+    """
+    if metric.partition(".")[0] not in (*SPLITS, "gap", "optimism"):
+        return None
+    data = {arm.name: data_of(arm.workload["data"]) for arm in looked_at}
+    reach = {name: one.reach for name, one in data.items() if isinstance(one, Series)}
+    first = next(iter(reach), "")
+    for arm, steps in reach.items():
+        if steps != reach[first]:
+            longest = max(reach.values())
+            return (
+                f"{metric} is over other values in the arms '{first}' and '{arm}': of each part the"
+                f" first {reach[first]} and {steps} steps are read before one is forecast; set"
+                f" `data.longest_window: {longest}`, with which both forecast the same"
             )
     return None
 

@@ -33,6 +33,7 @@ from harness.study.loss_checks import (
     other_labels,
     other_scales,
     other_tokens,
+    other_values,
     probes_of,
 )
 from harness.study.model import Study
@@ -93,6 +94,7 @@ def _unlike(metric: str, sides: _Sides, study: Study) -> str | None:
         or other_scales(metric, looked_at)
         or other_definitions(followed, looked_at)
         or other_tokens(followed, looked_at)
+        or other_values(followed, looked_at)
         or other_classes(followed, sides)
         or measured_otherwise(metric, looked_at, study.probes)
     )

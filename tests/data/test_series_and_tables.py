@@ -7,6 +7,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from harness.data import data_of
+from harness.errors import InputError
+from harness.study import load_study
 from harness.study.workload import DataSetting
 from harness.workloads import DataMissingError, load, split
 
@@ -51,6 +53,41 @@ def test_no_window_reaches_from_one_part_into_another(counting, more):
     start = len(whole.examples) - len(dataset.examples)
     known = (start + np.arange(2) - values.mean()) / values.std()
     assert dataset.examples.inputs[train[0], :2, 0] == pytest.approx(known, abs=1e-4)
+
+
+def test_windows_of_several_lengths_forecast_the_same_values():
+    short, long = ({"name": "series", "window": n, "longest_window": 48} for n in (22, 48))
+    one, two = (load(data, None) for data in (short, long))
+    assert np.array_equal(one.test.targets, two.test.targets)
+    assert np.array_equal(one.examples.targets, two.examples.targets)
+    assert np.array_equal(one.examples.inputs, two.examples.inputs[:, -22:])
+    parts = [split(each.examples.targets, 0.1, 0, each.handling) for each in (one, two)]
+    assert all(np.array_equal(a, b) for a, b in zip(*parts, strict=True))
+    assert len(load({"name": "series", "window": 22}, None).test) == len(one.test) + 48 - 22
+    reading = data_of(short).reading(None)
+    assert reading == []  # of a file it would say which rows are tested
+
+
+def test_windows_of_two_lengths_are_not_compared_on_other_values(tmp_path):
+    text = """
+study: look-back
+question: q
+workload: {data: {name: series, MORE}, model: recurrent, epochs: 1}
+factors: {window: {path: data.window, levels: [24, 48]}}
+seeds: 5
+claims: [{id: c, says: s, metric: test.mean_absolute_error, contrast: {window: [48, 24]}, below: 0}]
+"""
+    file = tmp_path / "back.yaml"
+    file.write_text(text.replace("MORE", "source: sunspots"))
+    with pytest.raises(InputError, match=r"over other values .* set `data.longest_window: 48`"):
+        load_study(file)
+    file.write_text(text.replace("MORE", "longest_window: 48"))
+    assert load_study(file)
+    file.write_text(text.replace("MORE", "longest_window: 30"))
+    with pytest.raises(
+        InputError, match=r"\(30\) is shorter than `window` \(48\)"
+    ):
+        load_study(file)
 
 
 def test_an_error_has_one_unit_whatever_the_limit(tmp_path):
