@@ -154,6 +154,33 @@ def other_definitions(metric: str, looked_at: Sequence[Arm]) -> str | None:
     return None
 
 
+def other_epochs(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that a metric chose the epoch in one arm and not in another; or None.
+
+    Chosen, it is the best of all epochs, and ahead of the last one whatever is trained.
+
+    Args:
+        metric: of the claim, or what it is made of.
+        looked_at: the arms that the claim compares.
+    """
+    if metric.partition(".")[0] not in ("validation", "gap", "optimism"):
+        return None
+    chosen = {
+        arm.name: selecting_metric(arm.workload) if arm.workload["keep"] == "best" else "keep: last"
+        for arm in looked_at
+        if arm.workload["training"] is None and not is_simple(arm.workload["model"])
+    }
+    first = next(iter(chosen), "")
+    for name, how in chosen.items():
+        if how != chosen[first]:
+            return (
+                f"{metric} is of other epochs in the arms '{first}' and '{name}', chosen by"
+                f" {chosen[first]} and {how}, and validation flatters what it chooses; compare a"
+                " metric of the test split"
+            )
+    return None
+
+
 def other_values(metric: str, looked_at: Sequence[Arm]) -> str | None:
     """Say that two arms forecast other values of a series, as windows of two lengths do; or None.
 

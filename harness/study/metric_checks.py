@@ -30,6 +30,7 @@ from harness.study.loss_checks import (
     measured_otherwise,
     other_classes,
     other_definitions,
+    other_epochs,
     other_labels,
     other_scales,
     other_tokens,
@@ -91,6 +92,7 @@ def _unlike(metric: str, sides: _Sides, study: Study) -> str | None:
     return (
         incomparable_losses(metric, followed, looked_at)
         or other_labels(followed, looked_at)
+        or other_epochs(followed, looked_at)
         or other_scales(metric, looked_at)
         or other_definitions(followed, looked_at)
         or other_tokens(followed, looked_at)

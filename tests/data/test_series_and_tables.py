@@ -84,9 +84,7 @@ claims: [{id: c, says: s, metric: test.mean_absolute_error, contrast: {window: [
     file.write_text(text.replace("MORE", "longest_window: 48"))
     assert load_study(file)
     file.write_text(text.replace("MORE", "longest_window: 30"))
-    with pytest.raises(
-        InputError, match=r"\(30\) is shorter than `window` \(48\)"
-    ):
+    with pytest.raises(InputError, match=r"\(30\) is shorter than `window` \(48\)"):
         load_study(file)
 
 

@@ -183,6 +183,15 @@ def test_validation_labels_that_differ_in_noise_are_not_compared(metric):
     assert problems("train.accuracy", {"data.label_noise": 0.2}) == []
 
 
+@pytest.mark.parametrize("metric", ["validation.accuracy", "gap.accuracy", "optimism.accuracy"])
+def test_the_best_epoch_is_not_compared_with_the_last_by_what_chose_it(metric):
+    (said,) = problems(metric, {"keep": "last"})
+    assert f"{metric} is of other epochs in the arms 'one' and 'other'" in said
+    assert problems("test.accuracy", {"keep": "last"}) == []
+    alike = {"model.width": 8}
+    assert problems(metric, alike, workload={"keep": "last"}) == []
+
+
 def test_the_rarest_class_of_a_test_split_that_stays_whole_is_not_asked_for():
     rare = {"name": "digits", "imbalance": {"classes": [3], "keep": 0.2}}
     task = {"task": {"name": "classification", "also": ["minority_recall"]}, "model.width": 8}
