@@ -23,6 +23,8 @@ OF_BATCHES = "the training loss"
 """That of training batches whose examples are not mixed, as probes differentiate it."""
 OF_TOKENS = ("loss", "bits", "accuracy")
 """Metrics that are means over tokens where the next one is predicted."""
+OF_EACH_CLASS = ("balanced_accuracy", "recall", "minority_recall")
+"""Metrics that count each class alike, however many examples it has."""
 _CUTS = ("tokenizer", "unit", "vocabulary")
 """Settings of a text that decide what a token is."""
 _SCALE = ("limit", "labels", "classes", "validation_fraction")
@@ -84,6 +86,31 @@ def other_labels(metric: str, looked_at: Sequence[Arm]) -> str | None:
                 f"{metric} counts other labels as right in the arms '{first}' and '{name}'"
                 f" (`data.label_noise`: {shares[first]:g} and {share:g}, of validation examples"
                 " too); compare a metric of the test split, whose labels are never changed"
+            )
+    return None
+
+
+def other_mixes(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that classes are mixed otherwise in the test splits of two arms; None if they are not.
+
+    Where rare classes are thinned out in the test split, who only knows the common ones does well.
+
+    Args:
+        metric: of the claim, or what it is made of.
+        looked_at: the arms that the claim compares.
+    """
+    split, _, name = metric.partition(".")
+    if split not in ("test", "optimism") or name in OF_EACH_CLASS:
+        return None
+    rare = {arm.name: arm.workload["data"].get("imbalance") or {} for arm in looked_at}
+    mixes = {arm: canonical_json(one) if one.get("test") else "" for arm, one in rare.items()}
+    first = next(iter(mixes))
+    for arm, mix in mixes.items():
+        if mix != mixes[first]:
+            return (
+                f"{metric} is of other mixes of classes in the arms '{first}' and '{arm}', where"
+                " `data.imbalance` thins out the test split too; leave it whole (`test: false`), or"
+                f" compare test.{OF_EACH_CLASS[0]}"
             )
     return None
 

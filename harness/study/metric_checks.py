@@ -32,6 +32,7 @@ from harness.study.loss_checks import (
     other_definitions,
     other_epochs,
     other_labels,
+    other_mixes,
     other_scales,
     other_tokens,
     other_values,
@@ -93,6 +94,7 @@ def _unlike(metric: str, sides: _Sides, study: Study) -> str | None:
         incomparable_losses(metric, followed, looked_at)
         or other_labels(followed, looked_at)
         or other_epochs(followed, looked_at)
+        or other_mixes(followed, looked_at)
         or other_scales(metric, looked_at)
         or other_definitions(followed, looked_at)
         or other_tokens(followed, looked_at)

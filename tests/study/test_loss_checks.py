@@ -192,6 +192,15 @@ def test_the_best_epoch_is_not_compared_with_the_last_by_what_chose_it(metric):
     assert problems(metric, alike, workload={"keep": "last"}) == []
 
 
+def test_test_splits_of_other_mixes_of_classes_are_not_compared():
+    thin = {"classes": [1, 2], "keep": 0.2}
+    (said,) = problems("test.accuracy", {"data.imbalance": {**thin, "test": True}})
+    assert "test.accuracy is of other mixes of classes in the arms 'one' and 'other'" in said
+    assert problems("test.accuracy", {"data.imbalance": thin}) == []
+    thinned = {"name": "digits", "imbalance": {**thin, "test": True}}
+    assert problems("test.accuracy", {"model.width": 8}, data=thinned) == []
+
+
 def test_the_rarest_class_of_a_test_split_that_stays_whole_is_not_asked_for():
     rare = {"name": "digits", "imbalance": {"classes": [3], "keep": 0.2}}
     task = {"task": {"name": "classification", "also": ["minority_recall"]}, "model.width": 8}
