@@ -7,9 +7,7 @@ from typing import Any
 
 from harness.augmentations import augmentations
 from harness.augmentations.base import Mixing
-from harness.data import data_of
-from harness.data.series import Series
-from harness.formatting import level_text, listed
+from harness.formatting import level_text
 from harness.identity import selecting_metric, task_learned
 from harness.losses import loss_of
 from harness.metrics import SPLITS
@@ -21,14 +19,6 @@ from harness.trial import canonical_json
 
 OF_BATCHES = "the training loss"
 """That of training batches whose examples are not mixed, as probes differentiate it."""
-OF_TOKENS = ("loss", "bits", "accuracy")
-"""Metrics that are means over tokens where the next one is predicted."""
-OF_EACH_CLASS = ("balanced_accuracy", "recall", "minority_recall")
-"""Metrics that count each class alike, however many examples it has."""
-_CUTS = ("tokenizer", "unit", "vocabulary")
-"""Settings of a text that decide what a token is."""
-_SCALE = ("limit", "labels", "classes", "validation_fraction")
-"""Settings that decide which inputs an arm learns from, and so how they are scaled."""
 IN_TRAINING = ("train.loss", "gap.loss")
 """Measured during training, where targets may be smoothed, weighted or mixed."""
 
@@ -67,83 +57,6 @@ def incomparable_losses(claimed: str, metric: str, looked_at: Sequence[Arm]) -> 
                 )
             )
     return None
-
-
-def other_labels(metric: str, looked_at: Sequence[Arm]) -> str | None:
-    """Say that two arms are compared on validation labels of which one has more wrong; or None.
-
-    Args:
-        metric: of the claim, or what it is made of.
-        looked_at: the arms that the claim compares.
-    """
-    if metric.partition(".")[0] not in ("validation", "gap", "optimism"):
-        return None
-    shares = {arm.name: arm.workload["data"].get("label_noise", 0.0) for arm in looked_at}
-    first = next(iter(shares))
-    for name, share in shares.items():
-        if share != shares[first]:
-            return (
-                f"{metric} counts other labels as right in the arms '{first}' and '{name}'"
-                f" (`data.label_noise`: {shares[first]:g} and {share:g}, of validation examples"
-                " too); compare a metric of the test split, whose labels are never changed"
-            )
-    return None
-
-
-def other_mixes(metric: str, looked_at: Sequence[Arm]) -> str | None:
-    """Say that classes are mixed otherwise in the test splits of two arms; None if they are not.
-
-    Where rare classes are thinned out in the test split, who only knows the common ones does well.
-
-    Args:
-        metric: of the claim, or what it is made of.
-        looked_at: the arms that the claim compares.
-    """
-    split, _, name = metric.partition(".")
-    if split not in ("test", "optimism") or name in OF_EACH_CLASS:
-        return None
-    rare = {arm.name: arm.workload["data"].get("imbalance") or {} for arm in looked_at}
-    mixes = {arm: canonical_json(one) if one.get("test") else "" for arm, one in rare.items()}
-    first = next(iter(mixes))
-    for arm, mix in mixes.items():
-        if mix != mixes[first]:
-            return (
-                f"{metric} is of other mixes of classes in the arms '{first}' and '{arm}', where"
-                " `data.imbalance` thins out the test split too; leave it whole (`test: false`), or"
-                f" compare test.{OF_EACH_CLASS[0]}"
-            )
-    return None
-
-
-def other_scales(metric: str, looked_at: Sequence[Arm]) -> str | None:
-    """Say that a metric in the unit of the inputs is compared where they are not scaled alike.
-
-    Args:
-        metric: of the claim.
-        looked_at: the arms that the claim compares.
-    """
-    name = metric.rpartition(".")[2]
-    own = [arm for arm in looked_at if name in task_learned(arm.workload).of_inputs]
-    for arm in own[1:]:
-        for key in _SCALE:
-            one, two = (each.workload["data"].get(key) for each in (own[0], arm))
-            if one != two and arm.workload["data"].get("normalize", True):
-                return (
-                    f"{metric} is in deviations of the inputs that an arm learns from, which are"
-                    f" others in '{own[0].name}' and '{arm.name}' (`data.{key}`: {level_text(one)}"
-                    f" and {level_text(two)}); set `data.normalize: false`, or compare what a"
-                    " probe measures of both"
-                )
-    scaled = {arm.name: bool(arm.workload["data"].get("normalize", True)) for arm in own}
-    if len(set(scaled.values())) < 2:
-        return None
-    yes, no = (
-        next(arm for arm, one in scaled.items() if one is wanted) for wanted in (True, False)
-    )
-    return (
-        f"{metric} is in the unit of the inputs, which the arm '{no}' reads as they are"
-        f" (`data.normalize: false`) and the arm '{yes}' with deviation 1"
-    )
 
 
 def definition(metric: str, workload: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,120 +118,6 @@ def other_epochs(metric: str, looked_at: Sequence[Arm]) -> str | None:
                 f" {chosen[first]} and {how}, and validation flatters what it chooses; compare a"
                 " metric of the test split"
             )
-    return None
-
-
-def other_values(metric: str, looked_at: Sequence[Arm]) -> str | None:
-    """Say that two arms forecast other values of a series, as windows of two lengths do; or None.
-
-    Args:
-        metric: of the claim, or what it is made of.
-        looked_at: the arms that the claim compares.
-    """
-    if metric.partition(".")[0] not in (*SPLITS, "gap", "optimism"):
-        return None
-    data = {arm.name: data_of(arm.workload["data"]) for arm in looked_at}
-    reach = {name: one.reach for name, one in data.items() if isinstance(one, Series)}
-    first = next(iter(reach), "")
-    for arm, steps in reach.items():
-        if steps != reach[first]:
-            longest = max(reach.values())
-            return (
-                f"{metric} is over other values in the arms '{first}' and '{arm}': of each part the"
-                f" first {reach[first]} and {steps} steps are read before one is forecast; set"
-                f" `data.longest_window: {longest}`, with which both forecast the same"
-            )
-    return None
-
-
-def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
-    """Say that two arms predict tokens that are cut in other ways; None if they do not.
-
-    A loss of nats for each token, and a share of right tokens, depend on how long tokens are.
-
-    Args:
-        metric: of the claim, or what it is made of.
-        looked_at: the arms that the claim compares.
-    """
-    if metric.partition(".")[0] == "cost" or metric.rpartition(".")[2] not in OF_TOKENS:
-        return None
-    cut = {
-        arm.name: [arm.workload["data"].get(name) for name in _CUTS]
-        for arm in looked_at
-        if arm.workload["data"]["name"] == "characters"
-    }
-    first = next(iter(cut), "")
-    for name, one in cut.items():
-        if one != cut[first]:
-            return (
-                f"{metric} is of other tokens in the arms '{first}' and '{name}', whose"
-                " `data.vocabulary`, `data.unit` or `data.tokenizer` differ; compare arms that"
-                " predict the same"
-            )
-    return _other_vocabularies(metric, looked_at)
-
-
-def _other_vocabularies(metric: str, looked_at: Sequence[Arm]) -> str | None:
-    """Say that the vocabularies of two arms are counted on other texts or parts of one, or None."""
-    meant = {arm.name: one for arm in looked_at if (one := _counted(arm)) is not None}
-    first = next(iter(meant), "")
-    for name, one in meant.items():
-        unlike = [key for key in one if one[key] != meant[first].get(key)]
-        if not unlike:
-            continue
-        key = unlike[0]
-        values = " and ".join(level_text(meant[arm].get(key)) for arm in (first, name))
-        text = one["name"] == "characters"
-        if text and key in ("limit", "length"):
-            advice = (
-                "set `data.spread: true`, with which windows come from the whole text and the"
-                " vocabulary is that of all of it"
-            )
-        else:
-            advice = f"take equal texts{', or `vocabulary: bytes`' if text else ''}"
-        return (
-            f"{metric} is of other tokens in the arms '{first}' and '{name}': vocabularies are"
-            f" counted on what an arm learns from (`data.{key}`: {values}); {advice}"
-        )
-    return None
-
-
-def _counted(arm: Arm) -> Mapping[str, Any] | None:
-    """Return what decides the vocabulary that an arm predicts, if it is counted on a text."""
-    data = data_of(arm.workload["data"])
-    if data.name != "characters" and task_learned(arm.workload).name != "skip_gram":
-        return None
-    meaning = data.token_meaning
-    return meaning if isinstance(meaning, Mapping) else None
-
-
-def other_classes(metric: str, sides: Sequence[Sequence[Arm]]) -> str | None:
-    """Say that a cross entropy is compared over other numbers of classes, as of two vocabularies.
-
-    Guessing among fewer classes costs less, so that the difference says nothing of the networks.
-
-    Args:
-        metric: of the claim, or what it is made of.
-        sides: the arms of each side of the claim.
-    """
-    if metric.partition(".")[2] not in ("loss", "bits"):
-        return None
-    first: tuple[list[int], Arm] | None = None
-    for side in sides:
-        if any(arm.workload["training"] is not None for arm in side):
-            return None
-        data = [data_of(arm.workload["data"]) for arm in side]
-        if any(one.guessed or one.kind == "numbers" for one in data):
-            return None
-        counts = sorted({one.form.outputs for one in data})
-        if first is not None and counts != first[0]:
-            one, two = (listed([f"{n:,}" for n in numbers]) for numbers in (first[0], counts))
-            return (
-                f"{metric} is of {one} classes in the arm '{first[1].name}' and of {two} in"
-                f" '{side[0].name}', and guessing among fewer costs less; compare arms whose data"
-                " have the same classes, or their accuracies"
-            )
-        first = first or (counts, side[0])
     return None
 
 

@@ -22,20 +22,22 @@ from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Test
 from harness.study.contrasts import compared, of_each_data_set
+from harness.study.data_checks import (
+    other_classes,
+    other_labels,
+    other_mixes,
+    other_scales,
+    other_tokens,
+    other_values,
+)
 from harness.study.design import Arm, select
 from harness.study.document import Document, Path_
 from harness.study.loss_checks import (
     OF_BATCHES,
     incomparable_losses,
     measured_otherwise,
-    other_classes,
     other_definitions,
     other_epochs,
-    other_labels,
-    other_mixes,
-    other_scales,
-    other_tokens,
-    other_values,
     probes_of,
 )
 from harness.study.model import Study
