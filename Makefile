@@ -9,7 +9,7 @@ demo: $(STAMP)  ## set up, then run the activations study on bundled data
 	$(BIN)/harness run studies/activations.yaml --profile quick
 
 test: $(STAMP)  ## set up, then run the tests
-	$(BIN)/python -m pytest --numprocesses 6 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)  ## lint, types, and the contracts between the layers
 	$(BIN)/ruff check .
