@@ -276,12 +276,13 @@ def test_test_splits_in_which_a_class_is_not_as_rare_are_noted(made):
 factors:
   rare:
     levels:
-      "2": {{}}
-      "4": {{data.imbalance: {{classes: [1], keep: 0.1, test: {test}}}}}
+      "2": {{task: &both {{name: classification, also: [balanced_accuracy]}}}}
+      "4": {{task: *both, data.imbalance: {{classes: [1], keep: 0.1, test: {test}}}}}
 """
         for test in ("true", "false")
     }
-    claim = 'contrast: {rare: ["2", "4"]}, greater_by: 0.05'
+    recall = "metric: test.balanced_accuracy"  # of metrics that depend on the mix it is refused
+    claim = f'all_of: [{{{recall}, contrast: {{rare: ["2", "4"]}}, greater_by: 0.05}}]'
     same = by_arm(54.0, 54.0, "cost.steps")
     found = {test: differences(made([claim], same, head)) for test, head in heads.items()}
     assert found == {"true": ["how rare classes are among the test examples"], "false": []}
