@@ -139,9 +139,9 @@ def main() -> None:
     if options.where == "conductor":
         patch.object(workers, "open_executor", lambda **_: NullExecutor()).start()
     else:
-        from harness.cluster import ray_executor
+        from harness.cluster import ray_crew
 
-        patch.object(ray_executor, "Worker", NullWorker).start()
+        patch.object(ray_crew, "Worker", NullWorker).start()
     results = options.folder / "results"
     watch = Watch()
     mirror = MirrorObserver(None, results)

@@ -79,10 +79,10 @@ def main() -> None:
     if options.address is None:
         patch.object(workers, "open_executor", lambda **_: NullExecutor()).start()
     else:
-        from harness.cluster import ray_executor
+        from harness.cluster import ray_crew
 
         patch.object(
-            ray_executor, "Worker", SleepingWorker if options.sleep else NullWorker
+            ray_crew, "Worker", SleepingWorker if options.sleep else NullWorker
         ).start()
     results = options.folder / "results"
     growth = Growth(trials)
