@@ -81,9 +81,7 @@ def main() -> None:
     else:
         from harness.cluster import ray_crew
 
-        patch.object(
-            ray_crew, "Worker", SleepingWorker if options.sleep else NullWorker
-        ).start()
+        patch.object(ray_crew, "Worker", SleepingWorker if options.sleep else NullWorker).start()
     results = options.folder / "results"
     growth = Growth(trials)
     begin = time.time()
