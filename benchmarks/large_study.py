@@ -1,11 +1,10 @@
 """A finished study of up to 10,000 trials: to run it again, to plan, report and open it.
 
-Run alone: `python -m benchmarks.large_study [--quick]`.
+Run alone: `python -m benchmarks.run --only large [--quick]`.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import tempfile
@@ -164,15 +163,3 @@ def _opens(found: Sequence[Measured]) -> Row:
         "loaded ≤ 3 s; filtered ≤ 100 ms" if found[-1].trials == 10_000 else "–",
         "; ".join(said) + f"; {load_average()}",
     )
-
-
-def main() -> None:
-    """Print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    for row in rows(parser.parse_args().quick):
-        print(row)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,10 @@
 """A short study as a newcomer runs it: how much of its time is not training, and what it holds.
 
-Run alone: `python -m benchmarks.short_study [--quick]`; MNIST is looked for in $HARNESS_DATA.
+Run alone: `python -m benchmarks.run --only short [--quick]`; MNIST is looked for in $HARNESS_DATA.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sqlite3
 import subprocess
@@ -171,15 +170,3 @@ def _watch(pid: int, held: dict[str, float]) -> None:
                     kind = next((NAMES[n] for n in NAMES if name.startswith(n)), name)
                     held[kind] = max(held[kind], process.memory_info().rss / 1e6)
         time.sleep(0.2)
-
-
-def main() -> None:
-    """Print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    for row in rows(parser.parse_args().quick):
-        print(row)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,10 @@
 """How long the commands take that train nothing, and what they import.
 
-Run alone: `python -m benchmarks.startup [--quick]`.
+Run alone: `python -m benchmarks.run --only startup [--quick]`.
 """
 
 from __future__ import annotations
 
-import argparse
 from statistics import median
 
 from benchmarks._processes import Ran, load_average, python
@@ -59,15 +58,3 @@ def _row(name: str, arguments: tuple[str, ...], times: list[Ran], bare: list[Ran
         f"{empty:.2f} s; {said[0]} modules, of the large ones {', '.join(said[1:]) or 'none'}; "
         f"median of {len(times)} in turn; {load_average()}",
     )
-
-
-def main() -> None:
-    """Print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    for row in rows(parser.parse_args().quick):
-        print(row)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,10 @@
 """What a trial costs that does nothing: plan, search, schedule, store and mirror.
 
-Run alone: `python -m benchmarks.study_overhead [--quick]`.
+Run alone: `python -m benchmarks.run --only overhead [--quick]`.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections.abc import Callable
@@ -85,15 +84,3 @@ def _tune(trials: int) -> Ending:
         )
     said: Ending = json.loads(ran.output.splitlines()[-1])
     return said | {"from_first": said["ended"] - said["training"]}
-
-
-def main() -> None:
-    """Print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    for row in rows(parser.parse_args().quick):
-        print(row)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,10 @@
 """A whole study, search and logging included: `harness run` against Ray Tune.
 
-Run alone: `python -m benchmarks.whole_study [--quick]`.
+Run alone: `python -m benchmarks.run --only study [--quick]`.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sqlite3
 import tempfile
@@ -150,15 +149,3 @@ def ray_tune(loop: str, trials: int, epochs: int) -> Took:
         if said["trials"] != trials:
             raise RuntimeError(f"{said['trials']} of {trials} trials completed")
     return Took(ran.seconds, ran.ended - said["training"])
-
-
-def main() -> None:
-    """Print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    for row in rows(parser.parse_args().quick):
-        print(row)
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness.cluster.executor import ClusterError, Event, Loss, Lost, Needs, Pack
+from harness.cluster.ray_capacity import Node
 from harness.cluster.ray_killed import KilledWorkers, place_of
 from harness.cluster.ray_losses import KILLED, explain
 from harness.cluster.ray_slot import Slot
@@ -84,9 +85,8 @@ class Crew:
         deadline = time.monotonic() + timeout
         while not self._ready:
             sources = self.begin()
-            left = max(0.0, deadline - time.monotonic())
-            done = first_of(sources, left)
-            self._hear(done)
+            done = first_of(sources, max(0.0, deadline - time.monotonic()))
+            self.hear(done)
             if not done:
                 break
         return self.happened()
@@ -102,15 +102,20 @@ class Crew:
         self._dispatch()
         return [*self._awaited(), *self._killed.sources]
 
-    def happened(self, done: Sequence[Any] = ()) -> list[Event]:
-        """Take the messages that have come; return all that has happened since this was asked."""
-        self._hear(done)
-        self._ready += self._killed.settled()
+    def happened(self) -> list[Event]:
+        """Return all that has happened since this was asked."""
         self._end_late()
         self.staff()
         self._dispatch()
         events, self._ready = self._ready, []
         return events
+
+    def fit(self, cluster: Sequence[Node], slots: int) -> int:
+        """Have so many workers from now on, wherever in a cluster; return how many."""
+        del cluster
+        self.slots = slots
+        self.staff()
+        return slots
 
     def staff(self) -> None:
         """Have as many workers as there is room for, or as an autoscaler is to make room for.
@@ -198,11 +203,9 @@ class Crew:
             if worker.stream is not None or (worker.starting is not None and early)
         }
 
-    def _hear(self, done: Sequence[Any]) -> None:
-        """Take one message of each worker that has one."""
-        if not done:
-            return
-        awaited = self._awaited()
+    def hear(self, done: Sequence[Any]) -> None:
+        """Take one message of each worker that has one, and what is known by now of the killed."""
+        awaited = self._awaited() if done else {}
         for source in [one for one in done if one in awaited]:
             worker = awaited[source]
             worker.heard = time.monotonic()

@@ -56,7 +56,6 @@ class RayExecutor:
         """
         self.needs = needs
         self._most = slots
-        self._many = _foremen_from()
         self._provided: dict[str, _Provided] = {}
         self._given: dict[Key, Any] = {}
         self._stopping: Thread | None = None
@@ -91,7 +90,7 @@ class RayExecutor:
         """
         several = sum(fitting(node, self.needs) > 0 for node in self._cluster) > 1
         fixed = not self._autoscaled and self.needs.workers == 1
-        return several and fixed and self.slots >= self._many
+        return several and fixed and self.slots >= _foremen_from()
 
     def _await_autoscaler(self, joined: bool) -> None:
         """Give a head that has just started the time to say that it has an autoscaler."""
@@ -191,11 +190,7 @@ class RayExecutor:
 
     def _staff(self) -> None:
         """Have as many workers as there is room for."""
-        if isinstance(self._hands, Foremen):
-            self.slots = max(1, self._hands.fit(self._cluster, self.slots))
-        else:
-            self._hands.slots = self.slots
-            self._hands.staff()
+        self.slots = max(1, self._hands.fit(self._cluster, self.slots))
 
     def _told_of_waiting(self) -> list[Notice]:
         """Say now and then what packs wait for while there is no worker at all."""

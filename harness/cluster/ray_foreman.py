@@ -75,7 +75,8 @@ class Foreman:
                 if not sources:
                     time.sleep(TICK_SECONDS)
                 with self._lock:
-                    batch.add(self._crew.happened(done))
+                    self._crew.hear(done)
+                    batch.add(self._crew.happened())
                     if self._crew.up != up:
                         up = self._crew.up
                         batch.add([Staffed(up)])

@@ -49,6 +49,15 @@ class _Site:
         """How many of its workers have nothing to do."""
         return self.up - self.packs
 
+    @property
+    def rest(self) -> list[tuple[Pack, References]]:
+        """What its workers have left to do."""
+        return [
+            (replace(one.pack, trials=tuple(t for t in one.pack.trials if t.id in one.left)),
+             one.references)
+            for one in dict.fromkeys(self.held.values())
+        ]  # fmt: skip
+
 
 class Foremen:
     """Has packs done by the workers of many nodes, each of which is fed by a foreman there.
@@ -188,16 +197,14 @@ class Foremen:
         if kind not in BLAMELESS:
             kind, cause = Loss.NODE, f"the foreman of the worker's node was lost: {cause}"
             self._ended[site.node] = self._ended.get(site.node, 0) + 1
-        for held in {id(one): one for one in site.held.values()}.values():
-            self._ready.append(Lost(_rest(held), cause, kind))
+        self._ready += [Lost(pack, cause, kind) for pack, _ in site.rest]
         self._remove(site)
         if self._ended.get(site.node, 0) >= HOPELESS:
             self._set_aside(site.node, cause)
 
     def _give_up(self, site: _Site, text: str) -> None:
         """Leave a node on which workers only die; others do what it had."""
-        for held in {id(one): one for one in site.held.values()}.values():
-            self._waiting.appendleft((_rest(held), held.references))
+        self._waiting.extendleft(site.rest)
         self._remove(site)
         self._set_aside(site.node, text)
 
@@ -209,7 +216,3 @@ class Foremen:
     def _set_aside(self, node: str, text: str) -> None:
         self._given_up[node] = text
         self._ready.append(Notice(f"a node of the cluster is not used any more: {text}"))
-
-
-def _rest(held: _Held) -> Pack:
-    return replace(held.pack, trials=tuple(t for t in held.pack.trials if t.id in held.left))

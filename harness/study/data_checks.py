@@ -17,10 +17,22 @@ OF_TOKENS = ("loss", "bits", "accuracy")
 """Metrics that are means over tokens where the next one is predicted."""
 OF_EACH_CLASS = ("balanced_accuracy", "recall", "minority_recall")
 """Metrics that count each class alike, however many examples it has."""
+OF_VALIDATION = ("validation", "gap", "optimism")
+"""First names of metrics that validation is a part of."""
 _CUTS = ("tokenizer", "unit", "vocabulary")
 """Settings of a text that decide what a token is."""
 _SCALE = ("limit", "labels", "classes", "validation_fraction")
 """Settings that decide which inputs an arm learns from, and so how they are scaled."""
+
+
+def unlike(found: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the first of some arms and the first that differs from it; None if all are alike.
+
+    Args:
+        found: what there is of each, by its name.
+    """
+    first = next(iter(found), "")
+    return next(((first, name) for name, one in found.items() if one != found[first]), None)
 
 
 def other_labels(metric: str, looked_at: Sequence[Arm]) -> str | None:
@@ -30,18 +42,17 @@ def other_labels(metric: str, looked_at: Sequence[Arm]) -> str | None:
         metric: of the claim, or what it is made of.
         looked_at: the arms that the claim compares.
     """
-    if metric.partition(".")[0] not in ("validation", "gap", "optimism"):
+    if metric.partition(".")[0] not in OF_VALIDATION:
         return None
     shares = {arm.name: arm.workload["data"].get("label_noise", 0.0) for arm in looked_at}
-    first = next(iter(shares))
-    for name, share in shares.items():
-        if share != shares[first]:
-            return (
-                f"{metric} counts other labels as right in the arms '{first}' and '{name}'"
-                f" (`data.label_noise`: {shares[first]:g} and {share:g}, of validation examples"
-                " too); compare a metric of the test split, whose labels are never changed"
-            )
-    return None
+    if (pair := unlike(shares)) is None:
+        return None
+    one, two = pair
+    return (
+        f"{metric} counts other labels as right in the arms '{one}' and '{two}'"
+        f" (`data.label_noise`: {shares[one]:g} and {shares[two]:g}, of validation examples too);"
+        " compare a metric of the test split, whose labels are never changed"
+    )
 
 
 def other_mixes(metric: str, looked_at: Sequence[Arm]) -> str | None:
@@ -58,15 +69,13 @@ def other_mixes(metric: str, looked_at: Sequence[Arm]) -> str | None:
         return None
     rare = {arm.name: arm.workload["data"].get("imbalance") or {} for arm in looked_at}
     mixes = {arm: canonical_json(one) if one.get("test") else "" for arm, one in rare.items()}
-    first = next(iter(mixes))
-    for arm, mix in mixes.items():
-        if mix != mixes[first]:
-            return (
-                f"{metric} is of other mixes of classes in the arms '{first}' and '{arm}', where"
-                " `data.imbalance` thins out the test split too; leave it whole (`test: false`), or"
-                f" compare test.{OF_EACH_CLASS[0]}"
-            )
-    return None
+    if (pair := unlike(mixes)) is None:
+        return None
+    return (
+        f"{metric} is of other mixes of classes in the arms '{pair[0]}' and '{pair[1]}', where"
+        " `data.imbalance` thins out the test split too; leave it whole (`test: false`), or"
+        f" compare test.{OF_EACH_CLASS[0]}"
+    )
 
 
 def other_scales(metric: str, looked_at: Sequence[Arm]) -> str | None:
@@ -111,16 +120,14 @@ def other_values(metric: str, looked_at: Sequence[Arm]) -> str | None:
         return None
     data = {arm.name: data_of(arm.workload["data"]) for arm in looked_at}
     reach = {name: one.reach for name, one in data.items() if isinstance(one, Series)}
-    first = next(iter(reach), "")
-    for arm, steps in reach.items():
-        if steps != reach[first]:
-            longest = max(reach.values())
-            return (
-                f"{metric} is over other values in the arms '{first}' and '{arm}': of each part the"
-                f" first {reach[first]} and {steps} steps are read before one is forecast; set"
-                f" `data.longest_window: {longest}`, with which both forecast the same"
-            )
-    return None
+    if (pair := unlike(reach)) is None:
+        return None
+    one, two = pair
+    return (
+        f"{metric} is over other values in the arms '{one}' and '{two}': of each part the"
+        f" first {reach[one]} and {reach[two]} steps are read before one is forecast; set"
+        f" `data.longest_window: {max(reach.values())}`, with which both forecast the same"
+    )
 
 
 def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
@@ -134,54 +141,38 @@ def other_tokens(metric: str, looked_at: Sequence[Arm]) -> str | None:
     """
     if metric.partition(".")[0] == "cost" or metric.rpartition(".")[2] not in OF_TOKENS:
         return None
-    cut = {
-        arm.name: [arm.workload["data"].get(name) for name in _CUTS]
-        for arm in looked_at
-        if arm.workload["data"]["name"] == "characters"
-    }
-    first = next(iter(cut), "")
-    for name, one in cut.items():
-        if one != cut[first]:
-            return (
-                f"{metric} is of other tokens in the arms '{first}' and '{name}', whose"
-                " `data.vocabulary`, `data.unit` or `data.tokenizer` differ; compare arms that"
-                " predict the same"
-            )
-    return _other_vocabularies(metric, looked_at)
-
-
-def _other_vocabularies(metric: str, looked_at: Sequence[Arm]) -> str | None:
-    """Say that the vocabularies of two arms are counted on other texts or parts of one, or None."""
-    meant = {arm.name: one for arm in looked_at if (one := _counted(arm)) is not None}
-    first = next(iter(meant), "")
-    for name, one in meant.items():
-        unlike = [key for key in one if one[key] != meant[first].get(key)]
-        if not unlike:
-            continue
-        key = unlike[0]
-        values = " and ".join(level_text(meant[arm].get(key)) for arm in (first, name))
-        text = one["name"] == "characters"
-        if text and key in ("limit", "length"):
-            advice = (
-                "set `data.spread: true`, with which windows come from the whole text and the"
-                " vocabulary is that of all of it"
-            )
-        else:
-            advice = f"take equal texts{', or `vocabulary: bytes`' if text else ''}"
-        return (
-            f"{metric} is of other tokens in the arms '{first}' and '{name}': vocabularies are"
-            f" counted on what an arm learns from (`data.{key}`: {values}); {advice}"
-        )
-    return None
-
-
-def _counted(arm: Arm) -> Mapping[str, Any] | None:
-    """Return what decides the vocabulary that an arm predicts, if it is counted on a text."""
-    data = data_of(arm.workload["data"])
-    if data.name != "characters" and task_learned(arm.workload).name != "skip_gram":
+    meant = {arm.name: one for arm in looked_at if (one := _tokens_of(arm)) is not None}
+    if (pair := unlike(meant)) is None:
         return None
-    meaning = data.token_meaning
-    return meaning if isinstance(meaning, Mapping) else None
+    one, two = (meant[name] for name in pair)
+    counted = isinstance(one, Mapping) and isinstance(two, Mapping)  # not bytes, nor a tokenizer's
+    keys = [key for key in {**one, **two} if one.get(key) != two.get(key)] if counted else []
+    said = f"{metric} is of other tokens in the arms '{pair[0]}' and '{pair[1]}'"
+    if not keys or set(keys) & set(_CUTS):
+        return (
+            f"{said}, whose `data.vocabulary`, `data.unit` or `data.tokenizer` differ; compare arms"
+            " that predict the same"
+        )
+    key, text = keys[0], one["name"] == "characters"
+    if text and key in ("limit", "length", "spread"):
+        advice = (
+            "set `data.spread: true`, with which windows come from the whole text and the"
+            " vocabulary is that of all of it"
+        )
+    else:
+        advice = f"take equal texts{', or `vocabulary: bytes`' if text else ''}"
+    values = " and ".join(level_text(each.get(key)) for each in (one, two))
+    return (
+        f"{said}: vocabularies are counted on what an arm learns from (`data.{key}`: {values});"
+        f" {advice}"
+    )
+
+
+def _tokens_of(arm: Arm) -> Any:
+    """Return what decides which tokens an arm predicts; None if it predicts none."""
+    data = data_of(arm.workload["data"])
+    predicts = data.name == "characters" or task_learned(arm.workload).name == "skip_gram"
+    return data.token_meaning if predicts else None
 
 
 def other_classes(metric: str, sides: Sequence[Sequence[Arm]]) -> str | None:

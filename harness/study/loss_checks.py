@@ -13,6 +13,7 @@ from harness.losses import loss_of
 from harness.metrics import SPLITS
 from harness.models import is_simple
 from harness.probes import CurveProbe, Probe
+from harness.study.data_checks import OF_VALIDATION, unlike
 from harness.study.design import Arm, select
 from harness.tasks.base import Supervised
 from harness.trial import canonical_json
@@ -83,12 +84,12 @@ def other_definitions(metric: str, looked_at: Sequence[Arm]) -> str | None:
     found = {arm.name: definition(metric, arm.workload) for arm in looked_at}
     first = next(iter(found))
     for name, one in found.items():
-        unlike = [path for path, value in one.items() if found[first].get(path, value) != value]
-        if unlike:
-            values = " and ".join(level_text(found[arm][unlike[0]]) for arm in (first, name))
+        paths = [path for path, value in one.items() if found[first].get(path, value) != value]
+        if paths:
+            values = " and ".join(level_text(found[arm][paths[0]]) for arm in (first, name))
             return (
                 f"{metric} is not the same number in the arms '{first}' and '{name}':"
-                f" `{unlike[0]}` decides what it counts ({values}); compare arms that have it"
+                f" `{paths[0]}` decides what it counts ({values}); compare arms that have it"
                 " alike, or by what a probe measures of both"
             )
     return None
@@ -103,22 +104,21 @@ def other_epochs(metric: str, looked_at: Sequence[Arm]) -> str | None:
         metric: of the claim, or what it is made of.
         looked_at: the arms that the claim compares.
     """
-    if metric.partition(".")[0] not in ("validation", "gap", "optimism"):
+    if metric.partition(".")[0] not in OF_VALIDATION:
         return None
     chosen = {
         arm.name: selecting_metric(arm.workload) if arm.workload["keep"] == "best" else "keep: last"
         for arm in looked_at
         if arm.workload["training"] is None and not is_simple(arm.workload["model"])
     }
-    first = next(iter(chosen), "")
-    for name, how in chosen.items():
-        if how != chosen[first]:
-            return (
-                f"{metric} is of other epochs in the arms '{first}' and '{name}', chosen by"
-                f" {chosen[first]} and {how}, and validation flatters what it chooses; compare a"
-                " metric of the test split"
-            )
-    return None
+    if (pair := unlike(chosen)) is None:
+        return None
+    one, two = pair
+    return (
+        f"{metric} is of other epochs in the arms '{one}' and '{two}', chosen by {chosen[one]} and"
+        f" {chosen[two]}, and validation flatters what it chooses; compare a metric of the test"
+        " split"
+    )
 
 
 def measured_otherwise(
