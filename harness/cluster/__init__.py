@@ -15,7 +15,8 @@ from harness.cluster.executor import (
     UnknownDataError,
     UnknownProductsError,
 )
-from harness.cluster.factory import open_bench, open_executor
+from harness.cluster.factory import open_bench, open_executor, start_head
+from harness.cluster.head import Head
 from harness.cluster.local import LocalExecutor
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Event",
     "Key",
     "Executor",
+    "Head",
     "LocalExecutor",
     "Loss",
     "Lost",
@@ -36,4 +38,5 @@ __all__ = [
     "UnknownProductsError",
     "open_bench",
     "open_executor",
+    "start_head",
 ]

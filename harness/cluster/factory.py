@@ -19,6 +19,7 @@ def open_executor(
     slots: int | None = None,
     modules: Sequence[str] = (),
     in_process: bool = False,
+    head: Head | None = None,
 ) -> Executor:
     """Open what runs the trials.
 
@@ -28,6 +29,7 @@ def open_executor(
         slots: trials at once, at most; None for as many as the cluster's resources bear.
         modules: with the user's own functions; what they reach is sent along to a joined cluster.
         in_process: run everything in this process instead, for tests and debugging.
+        head: of a Ray of our own that has begun to start (`start_head`), which is taken over.
 
     Raises:
         ClusterError: if the cluster cannot be started or joined, or has no room for a trial.
@@ -44,8 +46,9 @@ def open_executor(
         from harness.cluster.ray_executor import RayExecutor
 
         return RayExecutor(address, needs=needs, slots=slots, modules=modules)
-    own = None if slots is None else slots * needs.cpus * needs.workers
-    head = Head(own, needs.cpus)
+    if head is None or slots is not None:  # one that has begun may give all cores away
+        own = None if slots is None else slots * needs.cpus * needs.workers
+        head = Head(own, needs.cpus)
     try:
         from harness.cluster.ray_executor import RayExecutor
 
@@ -53,6 +56,15 @@ def open_executor(
     except BaseException:
         head.stop()
         raise
+
+
+def start_head(needs: Needs) -> Head:
+    """Begin to start a Ray of our own, for `open_executor`; whoever asks for it has to stop it.
+
+    It takes a second or two, in processes of their own.
+    """
+    set_switches()
+    return Head(None, needs.cpus)
 
 
 def open_bench(

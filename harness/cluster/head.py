@@ -85,7 +85,9 @@ class Head:
         return f"[::ffff:{host}]:{port}" if self.late else f"{host}:{port}"  # left as it is
 
     def stop(self) -> None:
-        """End Ray and remove its folder."""
+        """End Ray and remove its folder, if that was not done yet."""
+        if self._lock.closed:
+            return
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -51,10 +52,16 @@ class MNIST(TenClassesOfMany):
                 raise DataMissingError(f"'{file}' and its labels do not fit together; restore them")
             if labels.size and labels.max() >= CLASSES:
                 raise DataMissingError(f"the labels of '{file}' are not 0 to 9; restore them")
-        return self.restricted(*(
-            Examples(images[:, None].astype(np.float32) / 255, labels.astype(np.int64))
+        used = self.restricted(*(
+            Examples(images[:, None], labels.astype(np.int64))
             for images, labels in (arrays[:2], arrays[2:])
         ))  # fmt: skip
+        return replace(used, examples=_scaled(used.examples), test=_scaled(used.test))
+
+
+def _scaled(examples: Examples) -> Examples:
+    """Turn bytes into numbers from 0 to 1."""
+    return replace(examples, inputs=examples.inputs.astype(np.float32) / 255)
 
 
 def read_idx(file: Path) -> NDArray[np.uint8]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from harness.cluster import Event, Executor, Loss, Lost, Notice, Pack
+from harness.cluster import Event, Executor, Head, Loss, Lost, Notice, Pack
 from harness.formatting import plural
 from harness.plan import Assignment, Plan
 from harness.publish import FOLDER, Published
+from harness.run.ahead import JudgesImport, begun_ray
 from harness.run.beginning import begin_execution
 from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.finished import reuse
@@ -85,6 +86,11 @@ class _Session:
 
 
 def _run_anew(plan: Plan, session: _Session) -> RunResult:
+    with begun_ray(plan.study, session.options) as head:
+        return _run_with(head, plan, session)
+
+
+def _run_with(head: Head | None, plan: Plan, session: _Session) -> RunResult:
     options, root = session.options, data_root(session.options.data)
     datasets = {key: load(config, root) for key, config in data_configs(plan).items()}
     plan = replace(plan, fingerprints={key: data.fingerprint for key, data in datasets.items()})
@@ -95,7 +101,7 @@ def _run_anew(plan: Plan, session: _Session) -> RunResult:
             store.searches.drop_damaged()
         published = Published(options.results / FOLDER)
         published.check(plan.study.study)
-        workers = Workers(plan, store, options, list(datasets.values()))
+        workers = Workers(plan, store, options, list(datasets.values()), head)
         with closing(workers):
             conductor = Conductor(plan, store, session, workers)
             conductor.check()
@@ -192,6 +198,7 @@ class Conductor:
         limits = session.options.limits
         self._meter = Meter(limits, plan.study) if limits else None
         self.stopped = ""  # by which limit
+        self._judges = JudgesImport()
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
@@ -349,6 +356,10 @@ class Conductor:
             self._workers.submit(pack)
             for trial in pack.trials:
                 self.tell("started", self._work[trial.id].assignments[0])
+        last = self._planned.total() - self.counts.total() <= len(self._in_flight)
+        # not where this process trains: two imports at once can collide if one is PyTorch's
+        if last and running < max(2, executor.slots) and not self.session.options.in_process:
+            self._judges.begin()
 
     def _handle(self, events: Sequence[Event]) -> None:
         records, losses = [], []

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from harness.cluster import (
@@ -13,6 +11,7 @@ from harness.cluster import (
     Block,
     ClusterError,
     Executor,
+    Head,
     Key,
     Needs,
     Pack,
@@ -35,14 +34,21 @@ from harness.trial import Phase, Record, Trial
 from harness.workloads import Dataset
 
 FOLDER = "checkpoints"
-SHORT = 1000
-"""Trials after which a second at the end is not worth the memory until then (about 100 MB)."""
 
 
 class Workers:
     """The executor of a run, opened with the data when it is first needed."""
 
-    def __init__(self, plan: Plan, store: Store, options: RunOptions, datasets: Sequence[Dataset]):
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        options: RunOptions,
+        datasets: Sequence[Dataset],
+        head: Head | None = None,
+    ):
+        """Begin without an executor; `head` is of a Ray that has begun to start."""
+        self._head = head
         self._plan = plan
         self._store = store
         self._options = options
@@ -127,11 +133,9 @@ class Workers:
 
     def _open(self) -> Executor:
         options = self._options
-        short = sum(self._plan.trial_counts().values()) <= SHORT
-        if short and not options.in_process:  # two imports at once can collide if one is PyTorch's
-            Thread(target=_import_what_judges).start()
         try:
             return open_executor(
+                head=self._head,
                 in_process=options.in_process,
                 address=options.address,
                 needs=needs_of(self._plan.study, options.results),
@@ -141,12 +145,6 @@ class Workers:
             raise InputError(
                 [Problem(str(error), "--address" if options.address else "")]
             ) from None
-
-
-def _import_what_judges() -> None:
-    """Import what judges and draws while Ray starts: both take a second or two."""
-    for module in ("harness.run.results", "harness.report"):
-        import_module(module)
 
 
 def needs_of(study: Study, results: Path) -> Needs:
