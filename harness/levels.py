@@ -1,10 +1,10 @@
-"""Plain values, such as levels of a factor: when two of them are one."""
+"""Plain values, such as levels of a factor: when two of them are one, and nested ones flat."""
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -30,3 +30,14 @@ def two_alike(values: Sequence[Any]) -> str | None:
             shown = [json.dumps(value, ensure_ascii=False) for value in (one, other)]
             return "" if shown[0] == shown[1] else f": {shown[0]} and {shown[1]} read alike"
     return None
+
+
+def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return nested mappings as one with dotted names, as study files write paths."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{above}{name}.")
+        else:
+            found[f"{above}{name}"] = value
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from harness.figures._style import (
 from harness.figures.base import Figure, Picture
 from harness.formatting import plural, wrapped
 from harness.judged import Part, Verdict
-from harness.levels import level_key
+from harness.levels import flat, level_key
 from harness.measures.base import ACROSS
 from harness.measures.crossing import Crossing
 from harness.measures.extrapolation import Extrapolation
@@ -35,7 +36,8 @@ from harness.stats.laws import predictions
 from harness.study import Arm, Comparison, compared
 from harness.study.claims import Test
 
-PARAMETERS = "cost.parameters"
+PARAMETERS, EXAMPLES, EPOCHS = "cost.parameters", "cost.examples", "cost.epochs"
+_EQUAL = 1.3  # two amounts of compute of which neither is so many times the other
 _SIZE, _MARGINS = (4.9, 3.0), (0.72, 0.15, 0.5, 0.5)
 _BAR = {"capsize": 0, "elinewidth": 1.1, "markersize": 4.5, "markeredgecolor": PAPER}
 
@@ -96,11 +98,10 @@ def _panels(test: Test, evidence: Evidence, found: dict[str, Any]) -> list[Drawi
         return []
     x = np.exp(measure.axis(study.factors))
     label = axis_label(evidence.plan.metric(test.metric))
-    over = str(measure.over or "points of the claim").replace("_", " ")
     figure = new_figure(*_SIZE)
     axes = new_axes(figure, _MARGINS)
     axes.set_xscale("log")
-    axes.set_xlabel(over)
+    axes.set_xlabel(_axis_name(measure, x, comparison, evidence))
     axes.set_ylabel(wrapped(label, 34, 1))
     if isinstance(measure, Extrapolation):
         _draw_law(axes, x, tables, measure)
@@ -113,6 +114,50 @@ def _panels(test: Test, evidence: Evidence, found: dict[str, Any]) -> list[Drawi
     name_logarithms(axes.xaxis)
     axes.set_title(wrapped(f"Which leads in {label}", 48, 1))
     return [figure]
+
+
+def _axis_name(
+    measure: Crossing | Extrapolation, x: Floats, comparison: Comparison, evidence: Evidence
+) -> str:
+    """Say what the numbers of an axis are: a factor, a setting, or compute."""
+    if measure.over is not None:
+        return measure.over.replace("_", " ")
+    arms = [arm for side in comparison.sides for arm in side]
+    # a point of a crossing has two sides
+    each = [place for place in x for _ in range(len(comparison.sides) // len(x))]
+    at = {
+        arm.name: place for place, side in zip(each, comparison.sides, strict=True) for arm in side
+    }
+    settings = [flat(arm.workload) for arm in arms]
+    for path in settings[0]:
+        values = [setting.get(path) for setting in settings]
+        if all(_is_number(v, at[arm.name]) for arm, v in zip(arms, values, strict=True)):
+            return path.replace("_", " ").replace(".", ": ")
+    operations = _operations(evidence)
+    shares = [operations.get(name, np.nan) / place for name, place in at.items()]
+    return "compute" if _alike(shares) else "number of each point in the claim"
+
+
+def _is_number(value: Any, place: float) -> bool:
+    return isinstance(value, int | float) and bool(np.isclose(value, place))
+
+
+def _operations(evidence: Evidence) -> dict[str, float]:
+    """Return what the compute of each arm is proportional to: parameters × examples × epochs.
+
+    Of dense layers, with 6 operations for each parameter and example (Kaplan et al. 2020).
+    """
+    known = [
+        {arm: float(values.mean()) for arm, values in evidence.values_by_arm(metric).items()}
+        for metric in (PARAMETERS, EXAMPLES, EPOCHS)
+    ]
+    arms = set(known[0]).intersection(*known[1:])
+    return {arm: math.prod(one[arm] for one in known) for arm in arms}
+
+
+def _alike(values: Sequence[float]) -> bool:
+    """Whether amounts of compute are as equal as whole updates allow; no if one is unknown."""
+    return bool(np.max(values) < _EQUAL * np.min(values))
 
 
 def _values(side: Sequence[Arm], test: Test, evidence: Evidence) -> Floats | None:
@@ -192,11 +237,14 @@ def _sides(test: Test, comparison: Comparison) -> tuple[str, str]:
 def _of_equal_compute(
     x: Floats, comparison: Comparison, test: Test, evidence: Evidence
 ) -> list[Drawing]:
-    """Draw a line for each point that several arms of different size stand for."""
+    """Draw a line for each point that arms of different size and equal compute stand for."""
     sizes = {k: float(v.mean()) for k, v in evidence.values_by_arm(PARAMETERS).items()}
     if not all(
         len({sizes.get(arm.name) for arm in side} - {None}) > 1 for side in comparison.sides
     ):
+        return []
+    operations = _operations(evidence)
+    if not all(_alike([operations.get(a.name, np.nan) for a in s]) for s in comparison.sides):
         return []
     figure = new_figure(*_SIZE)
     axes = new_axes(figure, _MARGINS)

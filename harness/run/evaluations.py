@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.run.found_runs import PAIR, FoundRun, flat, is_number
+from harness.levels import flat
+from harness.run.found_runs import PAIR, FoundRun, is_number
 
 LM_EVAL, INSPECT = "results_*.json", "*.eval"
 _SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,17 +27,6 @@ class FoundRun:
     final: dict[str, float] = field(default_factory=dict)
     name: str = ""
     finished: bool = True
-
-
-def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, with dots in the names: `net.depth`."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{above}{name}.")
-        else:
-            found[f"{above}{name}"] = value
-    return found
 
 
 def is_number(value: Any) -> bool:

@@ -17,9 +17,9 @@ from typing import Any
 
 from harness.errors import nearest
 from harness.extras import ExtraMissingError, need
+from harness.levels import flat
 from harness.plan import Assignment
 from harness.run import wandb_runs
-from harness.run.found_runs import flat
 from harness.run.observer import Observer, Opening
 from harness.study import InputError, Problem
 from harness.trial import Record

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from harness.errors import nearest
 from harness.formatting import listed, listed_some
+from harness.levels import flat
 from harness.run import evaluations, events, wandb_runs
-from harness.run.found_runs import FoundRun, flat
+from harness.run.found_runs import FoundRun
 from harness.search.stored import read_storage
 from harness.track.reading import LoggedRun, ReadingError, RunReader
 

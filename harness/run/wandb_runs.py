@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.run.found_runs import PAIR, FoundRun, flat, is_number
+from harness.levels import flat
+from harness.run.found_runs import PAIR, FoundRun, is_number
 from harness.run.wire import fields, unpacked
 
 PATTERN = "*.wandb"

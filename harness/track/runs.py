@@ -8,8 +8,9 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from harness.levels import flat
 from harness.track.messages import ExecutionInfo, TrialInfo
 from harness.trial import Record, State, Trial
 
@@ -121,7 +122,7 @@ class TrialRun:
         if info.candidate is not None:
             tags["candidate"] = info.candidate
             candidate = f" candidate {info.candidate}"
-        params = {**flatten(trial.workload), **info.hyperparameters, **info.levels}
+        params = {**flat(trial.workload), **info.hyperparameters, **info.levels}
         params["seed"] = trial.seed
         name = f"{info.arm} {trial.phase.value}{candidate} seed {trial.seed}"
         return cls(
@@ -202,17 +203,6 @@ def metric_key(name: str) -> str:
 def tags_of(values: Mapping[str, object]) -> dict[str, str]:
     """Return tags that MLflow accepts."""
     return {key(name): str(value)[:LONGEST_TAG] for name, value in values.items()}
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one with dotted names, as study files write paths."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def metric_points(values: Mapping[str, float], when: int, step: int = 0) -> list[Point]:

@@ -1,5 +1,7 @@
 """Laws, crossings and sizes of equal compute as a picture of evidence that was made up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +55,7 @@ def evidence(tmp_path):
         {
             "arm": arm.name, "seed": seed, "phase": "confirmation", "state": "complete",
             "trial_id": f"{arm.name}-{seed}", "cost.parameters": 75.0 * arm.levels["width"],
+            "cost.examples": float(round(6400 / arm.levels["width"])), "cost.epochs": 2.0,
             "test.loss": (1 + 2 * arm.levels["width"] ** -0.6 if arm.levels["limit"] == 1000
                           else 1.6) * np.exp(0.01 * generator.normal()),
         }
@@ -86,3 +89,36 @@ def test_studies_without_such_claims_have_no_picture(evidence):
     plain = study.model_copy(update={"claims": []})
     object.__setattr__(evidence.plan, "study", plain)
     assert Scaling().draw(evidence, []) is None
+
+
+def test_what_the_numbers_of_points_are_is_read_off_the_arms(evidence):
+    verdicts = judge(evidence)
+    axes = [panel.axes[0].get_xlabel() for panel in Scaling().draw(evidence, verdicts).panels]
+    # arms of a point cost the same, and those of all points, so that numbers are something else
+    assert axes == ["width", "number of each point in the claim", "Parameters", "width"]
+
+
+def test_points_of_equal_compute_say_so(evidence, tmp_path):
+    (tmp_path / "other.yaml").write_text(STUDY.replace("[64, 128], limit", "[128], limit"))
+    loaded = load_study(tmp_path / "other.yaml")
+    trials = evidence.trials
+    width = (trials["cost.parameters"] / 75).round().astype(int)
+    cost = width.map({2: 1, 4: 1, 8: 6, 16: 6, 32: 32, 64: 32, 128: 70})
+    trials["cost.examples"] = 1e4 * cost / width
+    other = replace(evidence, plan=make_plan(loaded.study, loaded.arms))
+    panels = Scaling().draw(other, judge(other)).panels
+    assert [panel.axes[0].get_xlabel() for panel in panels] == ["width", "compute", "width"]
+    trials.loc[width == 4, "cost.examples"] *= 2  # of the first point, one arm costs twice as much
+    panels = Scaling().draw(other, judge(other)).panels
+    assert "compute" not in [panel.axes[0].get_xlabel() for panel in panels]
+
+
+def test_the_numbers_of_points_can_be_a_setting(evidence, tmp_path):
+    study = STUDY[: STUDY.index("        1: {")] + "".join(
+        f"        {width}: {{width: {width}, limit: 100}}\n" for width in (2, 4, 8, 64, 128)
+    )
+    (tmp_path / "other.yaml").write_text(f"{study}    between: [0.5, 2]\n")
+    loaded = load_study(tmp_path / "other.yaml")
+    other = replace(evidence, plan=make_plan(loaded.study, loaded.arms))
+    panels = Scaling().draw(other, judge(other)).panels
+    assert [panel.axes[0].get_xlabel() for panel in panels] == ["width", "model: width"]
