@@ -19,10 +19,10 @@ from unittest.mock import patch
 from benchmarks.whole_study import study_text
 from harness.cluster import DryRun, Event, Executor, Pack
 from harness.run import workers
-from harness.run.conductor import run_study
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.outcome import RunOptions
+from harness.run.study_run import run_study
 from harness.study import load_study
 from harness.trial import Checked, Given, Record, State, Trial
 from harness.workloads import Dataset

@@ -31,9 +31,9 @@ from harness.cluster.ray_crew import Crew
 from harness.cluster.ray_foreman import Foreman
 from harness.cluster.ray_killed import place_of
 from harness.cluster.ray_slot import Slot
-from harness.run.conductor import run_study
 from harness.run.mirroring import MirrorObserver
 from harness.run.outcome import RunOptions
+from harness.run.study_run import run_study
 from harness.study import load_study
 from harness.trial import Checked, Record
 

@@ -21,9 +21,9 @@ from benchmarks._null_study import NullExecutor, NullWorker, Watch, answer
 from benchmarks._synthetic import STUDY
 from harness.cluster import DryRun, Pack
 from harness.run import workers
-from harness.run.conductor import run_study
 from harness.run.mirroring import MirrorObserver
 from harness.run.outcome import RunOptions
+from harness.run.study_run import run_study
 from harness.study import load_study
 from harness.trial import Checked, Record
 

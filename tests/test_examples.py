@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.run.conductor import run_study
 from harness.run.outcome import RunOptions
+from harness.run.study_run import run_study
 from harness.study import load_study
 
 FOLDER = Path(__file__).parent.parent / "examples"

@@ -16,7 +16,7 @@ from harness.errors import InputError
 from harness.own import imports as own_imports
 from harness.own.lookup import CodeMissingError, look_beside
 from harness.own.reach import reach, read_source, source_version
-from harness.run.conductor import RunOptions, run_study
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
 

@@ -176,12 +176,12 @@ def run_all(
     if models not in (None, *MODELS):
         raise InputError(f"models: '{models}' is not one of {', '.join(MODELS)}")
     loaded = [load(study) for study in studies]
-    from harness.run.conductor import run_study
     from harness.run.limits import limits_of
     from harness.run.live import LiveObserver
     from harness.run.mirroring import MirrorObserver
     from harness.run.outcome import RunOptions
     from harness.run.reports import refresh_scoreboard
+    from harness.run.study_run import run_study
 
     limits = limits_of(max_time, max_cost, since, [study.study for study in loaded])
     folder, out = Path(results), Path(reports)

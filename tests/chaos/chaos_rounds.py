@@ -29,7 +29,7 @@ from chaos_world import (
     pause_conductor,
 )
 
-from harness.run.conductor import RunOptions, run_study
+from harness.run.study_run import RunOptions, run_study
 from harness.store import DATABASE, open_store
 from harness.study import load_study
 

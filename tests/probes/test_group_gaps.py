@@ -7,8 +7,8 @@ import pytest
 
 from harness.plan import FIXED, make_plan
 from harness.probes.group_gaps import GroupGaps
-from harness.run.conductor import run_study
 from harness.run.outcome import RunOptions
+from harness.run.study_run import run_study
 from harness.store import open_store
 from harness.study import InputError, load_study
 from harness.train import train

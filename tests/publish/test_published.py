@@ -17,7 +17,7 @@ import pytest
 from harness.cli.app import run
 from harness.publish import PublishedError, publishable, read_file, write_file
 from harness.publish.curves import to_columns, to_points
-from harness.run.conductor import RunOptions, run_study
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
 from harness.trial import Phase

@@ -12,7 +12,7 @@ from harness.figures import FIGURES, Picture, draw
 from harness.judge import judge
 from harness.judged import Verdict
 from harness.report import ProfileResult
-from harness.run.conductor import RunOptions, run_study
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
 

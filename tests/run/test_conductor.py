@@ -7,9 +7,9 @@ import pytest
 
 from harness.cluster import LocalExecutor, Loss, Lost, Pack
 from harness.run import conductor, workers
-from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Observer
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
 from harness.trial import Phase, Record, State

@@ -14,11 +14,11 @@ import yaml
 from harness.cli.app import run as command
 from harness.plan import make_plan
 from harness.run import dry_runs
-from harness.run.conductor import run_study
 from harness.run.dry_runs import subjects_of
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Observer
 from harness.run.outcome import RunOptions
+from harness.run.study_run import run_study
 from harness.store import open_store
 from harness.study import InputError, load_study
 from harness.trial import State

@@ -12,10 +12,10 @@ from sharing import TINY
 
 from harness.report import build_scoreboard
 from harness.run import finished
-from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
 from harness.run.prepare import count_done, prepare
 from harness.run.reports import refresh_scoreboard
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.store.checksums import COVERED, checksum
 from harness.study import load_study

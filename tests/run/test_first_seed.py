@@ -5,9 +5,9 @@ import pytest
 from harness.evidence import shown_by
 from harness.plan import Winner, make_plan
 from harness.probes.first_layer_filters import FirstLayerFilters
-from harness.run.conductor import RunOptions, run_study
 from harness.run.prepare import count_done, prepare
 from harness.run.results import open_results
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import InputError, load_study
 

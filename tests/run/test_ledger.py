@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import run
-from harness.run.conductor import RunOptions, run_study
 from harness.run.results import open_results
+from harness.run.study_run import RunOptions, run_study
 from harness.stats.anytime import confidence_sequence
 from harness.study import load_study
 

@@ -8,9 +8,9 @@ import pytest
 
 from harness import api
 from harness.cli.app import run
-from harness.run.conductor import run_study
 from harness.run.limits import Limits, bill_of
 from harness.run.outcome import RunOptions
+from harness.run.study_run import run_study
 from harness.study import InputError, load_study
 from harness.study.prices import Prices
 from harness.study.running import Resources

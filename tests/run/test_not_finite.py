@@ -11,9 +11,9 @@ import pytest
 from harness.evidence import gather
 from harness.judge import judge
 from harness.publish import read_file, write_file
-from harness.run.conductor import RunOptions, run_study
 from harness.run.reports import build_reports
 from harness.run.results import open_results
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.store.checksums import COVERED, checksum
 from harness.study import load_study

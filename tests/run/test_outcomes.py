@@ -12,7 +12,7 @@ from harness.evidence import gather
 from harness.judge import judge, numbers_per_seed
 from harness.publish import PublishedError, read_file, write_file
 from harness.publish.write import DIGEST
-from harness.run.conductor import RunOptions, run_study
+from harness.run.study_run import RunOptions, run_study
 from harness.stats.crossed import mean_squares, over_seeds_and_examples
 from harness.stats.hypotheses import Between, assess
 from harness.store import DATABASE, StoreError, open_store

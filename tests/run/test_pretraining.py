@@ -8,10 +8,10 @@ import pytest
 from harness.cluster import LocalExecutor
 from harness.plan import make_plan
 from harness.run import workers
-from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
 from harness.run.prepare import count_done, prepare
 from harness.run.schedule import Schedule
+from harness.run.study_run import RunOptions, run_study
 from harness.search import best, next_round
 from harness.seeding import PRETRAINING_SEED
 from harness.store import open_store

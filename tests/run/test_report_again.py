@@ -11,9 +11,9 @@ from harness.publish import write_file
 from harness.report import build_page
 from harness.report.panels.curves import Curves
 from harness.run import pages
-from harness.run.conductor import RunOptions, run_study
 from harness.run.reports import build_reports
 from harness.run.results import open_results
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
 

@@ -7,8 +7,8 @@ from harness.evidence import gather
 from harness.integrity import FINE, Provenance, check
 from harness.integrity.checks import spending
 from harness.plan import budgets, epochs_of
-from harness.run.conductor import RunOptions, run_study
 from harness.run.prepare import count_done, prepare
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import load_study
 from harness.trial import Phase, State

@@ -7,10 +7,10 @@ import pytest
 from harness.cluster import LocalExecutor
 from harness.plan import SIMPLE_BASELINE, make_plan
 from harness.run import workers
-from harness.run.conductor import RunOptions, run_study
 from harness.run.observer import Observer
 from harness.run.prepare import count_done, prepare
 from harness.run.schedule import Schedule
+from harness.run.study_run import RunOptions, run_study
 from harness.search import best, next_round
 from harness.store import open_store
 from harness.study import load_study

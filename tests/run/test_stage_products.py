@@ -8,7 +8,7 @@ import pytest
 
 from harness.cli.app import run as command
 from harness.plan import make_plan
-from harness.run.conductor import RunOptions, run_study
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import InputError, load_study
 from harness.trial import Phase, State

@@ -27,8 +27,8 @@ from tracking_examples import (
 from tracking_paths import check_equal, seen, tell, told_records
 
 from harness.run import mirroring
-from harness.run.conductor import RunOptions, run_study
 from harness.run.mirroring import MirrorObserver
+from harness.run.study_run import RunOptions, run_study
 from harness.study import load_study
 from harness.track import Mirror, session, tables
 from harness.track import runs as trial_runs
