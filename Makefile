@@ -1,11 +1,13 @@
-# Everything runs inside .venv, which is made on first use from the hashed lock file.
+# Everything runs inside .venv, which is made on first use from hashed lock files: of what studies need
+# (.venv/.runs), and of what tests, checks and documents need beside it (.venv/.installed).
 PYTHON ?= python3
 BIN := .venv/bin
+RUNS := .venv/.runs
 STAMP := .venv/.installed
 
 .PHONY: demo test check bench gpu chaos scale calibration schema docs lock ui clean
 
-demo: $(STAMP)  ## set up, then run the activations study on bundled data
+demo: $(RUNS)  ## set up, then run the activations study on bundled data
 	$(BIN)/harness run studies/activations.yaml --profile quick
 
 test: $(STAMP)  ## set up, then run the tests
@@ -32,20 +34,23 @@ scale: $(STAMP)  ## 10,000 trials that do nothing, beside Ray Tune; writes docs/
 calibration: $(STAMP)  ## simulate how often verdicts err; writes docs/calibration.md
 	$(BIN)/python benchmarks/calibration.py
 
-schema: $(STAMP)  ## write the JSON Schema that editors use for study files
+schema: $(RUNS)  ## write the JSON Schema that editors use for study files
 	$(BIN)/harness schema > studies/study.schema.json
 
 docs: $(STAMP)  ## build the site of the documentation in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir site
 
+EXTRAS := setup vision hub adapters onnx postgresql tensorboard wandb
 lock:  ## resolve the dependencies again
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
-	  --upgrade pyproject.toml --output-file requirements.lock
+	  --upgrade pyproject.toml --output-file requirements-dev.lock
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(EXTRAS:%=--extra %) \
+	  --upgrade --constraints requirements-dev.lock pyproject.toml --output-file requirements.lock
 
-ui: $(STAMP)  ## browse the results in MLflow, on loopback
+ui: $(RUNS)  ## browse the results in MLflow, on loopback
 	$(BIN)/harness ui
 
-$(STAMP): requirements.lock pyproject.toml
+$(RUNS): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the locked packages into .venv (several GB with PyTorch; once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)"
@@ -53,6 +58,11 @@ $(STAMP): requirements.lock pyproject.toml
 	  -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q harness
+	@touch $@
+
+$(STAMP): $(RUNS) requirements-dev.lock
+	@echo "Installing what tests and checks need into .venv (once)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
 clean:  ## remove the environment, local results and reports

@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from harness.extras import EXTRAS
 
 ROOT = Path(__file__).parent.parent
 UV = str(Path(sys.executable).with_name("uv"))
@@ -99,3 +103,24 @@ def test_the_wheel_alone_runs_a_bundled_study_and_a_users_own(wheel, tmp_path):
     answer = json.loads(call([harness, "run", "mine.yaml", "--json"], tmp_path))
     assert answer["claims"][0]["verdict"] == "supported"
     assert (tmp_path / "reports" / "mine" / "index.html").is_file()
+
+
+def test_studies_and_tests_are_locked_to_the_same_versions():
+    """`make demo` installs the first file, `make test` both."""
+
+    def versions(name):
+        text = (ROOT / name).read_text()
+        return dict(re.findall(r"^([a-z][\w.-]*)(?:\[[^]]*\])?==(\S+)", text, re.M))
+
+    runs, all_ = versions("requirements.lock"), versions("requirements-dev.lock")
+    assert runs.items() < all_.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["setup"]]
+    names = {re.match(r"[\w-]+", one)[0] for one in wanted}
+    assert names <= runs.keys()
+    for extra in set(EXTRAS.values()):
+        brought = {
+            re.match(r"[\w-]+", one)[0].lower() for one in project["optional-dependencies"][extra]
+        }
+        assert brought - {"harness"} <= runs.keys(), extra
+    assert not {"pytest", "mkdocs", "mypy"} & runs.keys()

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from harness.cluster import LocalExecutor, Loss, Lost, Pack
-from harness.run import conductor, workers
+from harness.run import study_run, workers
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Observer
 from harness.run.study_run import RunOptions, run_study
@@ -56,7 +56,7 @@ def test_more_seeds_reuse_what_is_there(tiny, tmp_path):
 def test_the_test_split_cannot_reach_the_search(tiny, tmp_path, monkeypatch):
     """Scramble the test labels: only what confirmation reads from the test split may change."""
     run(tiny, tmp_path / "true")
-    load = conductor.load
+    load = study_run.load
 
     def scrambled(config, root):
         found = load(config, root)
@@ -64,7 +64,7 @@ def test_the_test_split_cannot_reach_the_search(tiny, tmp_path, monkeypatch):
         test = Examples(found.test.inputs[::-1].copy(), targets)
         return replace(found, test=test)
 
-    monkeypatch.setattr(conductor, "load", scrambled)
+    monkeypatch.setattr(study_run, "load", scrambled)
     run(tiny, tmp_path / "scrambled")
     true, other = records(tmp_path / "true"), records(tmp_path / "scrambled")
     assert true.keys() == other.keys()  # the same candidates, the same winners
