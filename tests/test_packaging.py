@@ -115,7 +115,8 @@ def test_studies_and_tests_are_locked_to_the_same_versions():
     runs, all_ = versions("requirements.lock"), versions("requirements-dev.lock")
     assert runs.items() < all_.items()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["setup"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["setup"]]
     names = {re.match(r"[\w-]+", one)[0] for one in wanted}
     assert names <= runs.keys()
     for extra in set(EXTRAS.values()):
