@@ -114,6 +114,7 @@ class Conductor:
         self._forecast = outlook.costs
         self.store.note_context(self.execution, "forecast", outlook.by_arm)
         if not self._queue:
+            self._workers.dismiss()
             return
         for lacking in self._workers.lacking():
             self.tell("noticed", lacking)

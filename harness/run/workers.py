@@ -69,6 +69,12 @@ class Workers:
                 self._executor.provide(dataset)
         return self._executor
 
+    def dismiss(self) -> None:
+        """End a Ray that has begun to start, as there is nothing to train; it would disturb."""
+        if self._executor is None and self._head is not None:
+            self._head.stop()
+            self._head = None
+
     def submit(self, pack: Pack) -> None:
         """Hand over a pack, and what it uses of stages when the first one needs it."""
         executor = self.executor()

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from harness.cluster import LocalExecutor, Loss, Lost, Pack
-from harness.run import study_run, workers
+from harness.run import ahead, study_run, workers
 from harness.run.mirroring import MirrorObserver
 from harness.run.observer import Observer
 from harness.run.study_run import RunOptions, run_study
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 FAST = ["seeds=5", "search.candidates=2", "workload.epochs=1"]
 
 
-def run(file, folder, *overrides, observers=(), **options):
-    settings = RunOptions(folder / "results", folder / "reports", in_process=True, **options)
+def run(file, folder, *overrides, observers=(), in_process=True, **options):
+    settings = RunOptions(folder / "results", folder / "reports", in_process=in_process, **options)
     return run_study(load_study(file, None, [*FAST, *overrides]), settings, observers)
 
 
@@ -45,6 +45,36 @@ def test_a_study_runs_to_its_verdicts_and_runs_only_once(tiny, tmp_path):
     assert again.counts["reused"] == 33
     assert again.counts["complete"] == 0
     assert again.verdicts == first.verdicts
+
+
+def test_a_ray_that_has_begun_ends_before_anything_is_judged_where_nothing_is_to_be_trained(
+    tiny, tmp_path, monkeypatch
+):
+    begun = []
+
+    class Begun:
+        def __init__(self, needs):
+            self.needs, self.stopped = needs, False
+            begun.append(self)
+
+        def stop(self):
+            self.stopped = True
+
+    class Judged(Observer):
+        stopped = None
+
+        def judged(self, closing):
+            self.stopped = begun[0].stopped
+
+    monkeypatch.setattr(ahead, "start_head", Begun)
+    run(tiny, tmp_path)
+    observer = Judged()
+    again = run(tiny, tmp_path, "question=Another?", observers=[observer], in_process=False)
+    assert again.counts["complete"] == 0
+    assert [one.needs.cpus for one in begun] == [1]
+    assert observer.stopped
+    run(tiny, tmp_path, "question=Another?", in_process=False)  # of which nothing has changed
+    assert len(begun) == 1
 
 
 def test_more_seeds_reuse_what_is_there(tiny, tmp_path):
