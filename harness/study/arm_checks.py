@@ -139,10 +139,9 @@ def _plain(value: Any) -> Any:
 
 def check_same_arms(study: Study, arms: Sequence[Arm], document: Document) -> list[Problem]:
     """Find claims that compare an arm with itself under another name."""
-    groups, whole = (
-        {name: i for i, names in enumerate(same_arms(study, arms, kept)) for name in names}
-        for kept in (False, True)
-    )
+    groups = _group_of_each(same_arms(study, arms, measured=False))
+    alike = [arm for arm in arms if arm.name in groups]
+    whole = _group_of_each(same_arms(study, alike))
     problems = []
     for where, test in tests_of(study) if groups else ():
         pair = next(_compared(test, study, arms, groups), None)
@@ -152,6 +151,10 @@ def check_same_arms(study: Study, arms: Sequence[Arm], document: Document) -> li
             message = f"compares {pair[0]} with {pair[1]}, but they {why}"
             problems.append(document.problem((*where, test.measure.name), message))
     return problems
+
+
+def _group_of_each(groups: Sequence[Sequence[str]]) -> dict[str, int]:
+    return {name: index for index, names in enumerate(groups) for name in names}
 
 
 def tests_of(study: Study) -> Iterator[tuple[Path_, Test]]:
