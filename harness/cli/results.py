@@ -68,7 +68,7 @@ def report(
     check_writable(out)
     made = build_reports(at_hand, wanted, out)
     for study, folder in made.folders.items():
-        profiles = ", ".join(result.profile for result in made.judged if result.study == study)
+        profiles = ", ".join(made.profiles[study])
         typer.echo(f"{study} ({profiles}): {folder / 'index.html'}")
     typer.echo(f"scoreboard: {out / 'index.html'}")
     return told(made.faults, wanted)
@@ -205,8 +205,7 @@ def publish(
         typer.echo(f"page: {page / 'report.md'}")
     typer.echo(f"scoreboard: {pages / 'index.md'}")
     if hub is not None:
-        chosen = [result for result in made.judged if result.study in wanted]
-        _to_hub(hub, folder, pages, chosen, dry_run=dry_run)
+        _to_hub(hub, folder, pages, at_hand.judged(set(wanted)), dry_run=dry_run)
     return told(made.faults, wanted)
 
 

@@ -1,7 +1,8 @@
-"""The published files of a folder, each of which is read when it is asked for, and once."""
+"""The published files of a folder, each of which is read when it is asked for."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Set
 from pathlib import Path
 
@@ -9,13 +10,15 @@ from harness.publish.read import PublishedFile, data_of, read_file
 from harness.publish.unpack import PublishedError, mentions, names_in
 from harness.publish.write import SUFFIX
 
+KEPT = 4  # files as a whole: one can take a hundred megabytes
+
 
 class Published:
     """The published files of a folder, in the order of their names.
 
     What names a study can be told from the names of the files. To read all of them takes a hundred
     times as long as one, and most questions are about one study, and about those that share its
-    data.
+    data. Only the last few are kept as a whole; of others, what tells which trials they looked at.
 
     Attributes:
         files: where they lie.
@@ -24,10 +27,13 @@ class Published:
 
     def __init__(self, folder: Path | None = None, files: Iterable[PublishedFile] = ()):
         self.errors: list[PublishedError] = []
-        self._read: dict[Path, PublishedFile | None] = {file.file: file for file in files}
+        self._given: dict[Path, PublishedFile] = {file.file: file for file in files}
+        self._whole: OrderedDict[Path, PublishedFile] = OrderedDict()  # the last one asked for last
+        self._slim: dict[Path, PublishedFile] = {}
+        self._unusable: set[Path] = set()
         self._data: dict[Path, set[str]] = {}
         found = sorted(folder.glob(f"*{SUFFIX}")) if folder is not None else []
-        self.files = [*self._read, *found]
+        self.files = [*self._given, *found]
 
     def __bool__(self) -> bool:
         return bool(self.files)
@@ -43,9 +49,13 @@ class Published:
         return [read for file in wanted if (read := self._find(file)) is not None]
 
     def with_data(self, fingerprints: Set[str]) -> list[PublishedFile]:
-        """Return the files of the trainings on any of these data sets."""
+        """Return the files of the trainings on any of these data sets.
+
+        They tell of all trials, but may lack what is large of each: curves and outcomes.
+        """
         wanted = [file for file in self.files if not fingerprints.isdisjoint(self._data_of(file))]
-        return [read for file in wanted if (read := self._find(file)) is not None]
+        found = (self._slim.get(file) or self._find(file) for file in wanted)
+        return [read for read in found if read is not None]
 
     def mentioning(self, text: str) -> Published:
         """Return those that have a text anywhere, such as the beginning of a trial's id."""
@@ -71,16 +81,23 @@ class Published:
                 raise error
 
     def _find(self, file: Path) -> PublishedFile | None:
-        if file not in self._read:
+        if file in self._given:
+            return self._given[file]
+        if file not in self._whole and file not in self._unusable:
             try:
-                self._read[file] = read_file(file)
+                self._whole[file] = read = read_file(file)
+                self._slim.setdefault(file, read.slim())
             except PublishedError as error:
                 self._broken(file, error)
-        return self._read[file]
+        if file in self._whole:
+            self._whole.move_to_end(file)
+        while len(self._whole) > KEPT:
+            self._whole.popitem(last=False)
+        return self._whole.get(file)
 
     def _data_of(self, file: Path) -> set[str]:
         if file not in self._data:
-            read = self._read.get(file)
+            read = self._given.get(file) or self._slim.get(file)
             try:
                 self._data[file] = data_of(file) if read is None else read.data
             except PublishedError as error:
@@ -90,4 +107,5 @@ class Published:
     def _broken(self, file: Path, error: PublishedError) -> None:
         error.file = file
         self.errors.append(error)
-        self._read[file], self._data[file] = None, set()
+        self._unusable.add(file)
+        self._data[file] = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +54,14 @@ class PublishedFile:
     def data(self) -> set[str]:
         """The fingerprints of the data sets that it is about."""
         return set(map(str, self.execution.context.get("fingerprints", {}).values()))
+
+    def slim(self) -> PublishedFile:
+        """Return it without what is large: what each test example came out as, and all curves."""
+        items = tuple(
+            item if item.record is None else replace(item, record=replace(item.record, curve=()))
+            for item in self.items
+        )
+        return replace(self, items=items, by_example={})
 
     def timed_otherwise(self, execution: int) -> int:
         """Return how many earlier executions had other timing blocks, where it ran."""

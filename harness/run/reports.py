@@ -97,9 +97,9 @@ def check_writable(folder: Path, study: str = "") -> None:
 
 @dataclass(frozen=True)
 class Reports:
-    """What was judged, the folder of each report that was written, and what went wrong."""
+    """Which profiles were judged of each study, where its report was written, what went wrong."""
 
-    judged: Sequence[ProfileResult]
+    profiles: Mapping[str, Sequence[str]]
     folders: Mapping[str, Path]
     faults: Sequence[Fault]
 
@@ -166,7 +166,7 @@ def build_reports(
     origins, own = _origins(results), results.own
     board = _Board(results, reports, origins, published=published)
     folders: dict[str, Path] = {}
-    judged: list[ProfileResult] = []
+    profiles: dict[str, Sequence[str]] = {}  # of the evidence itself nothing is kept: it is large
     faults: list[Fault] = []
     for study in sorted(results.studies):
         if study not in studies and board.has(study):
@@ -179,12 +179,12 @@ def build_reports(
         if study in studies and mine:
             folder = _write_report(results, mine, reports / study, key, faults, published=published)
             folders |= {study: folder} if folder is not None else {}
-            judged += mine
+            profiles[study] = [result.profile for result in mine]
         board.add(study, mine)
         faults += left_out(mine)
     faults += board.write()
     told = {(f.study, f.profile, f.says): f for f in (*results.faults, *faults)}
-    return Reports(judged, folders, list(told.values()))
+    return Reports(profiles, folders, list(told.values()))
 
 
 class _Board:

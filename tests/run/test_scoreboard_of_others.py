@@ -140,3 +140,18 @@ def test_only_files_on_the_same_data_are_read(read):
     other = Published(Path("results/published"))
     assert [file.execution.study for file in other.with_data(xor.data)] == ["xor"]
     assert read == ["xor"]
+
+
+def test_few_files_are_kept_whole_and_of_the_others_who_looked(read, monkeypatch):
+    monkeypatch.setattr(folder, "KEPT", 1)
+    published = Published(Path("results/published"))
+    (xor,) = published.of({"xor"})
+    assert any(item.record.curve for item in xor.items)
+    published.of({OTHER})  # of which xor is dropped
+    read.clear()
+    (looked,) = published.with_data(xor.data)
+    assert read == []
+    assert [item.record.trial for item in looked.items] == [i.record.trial for i in xor.items]
+    assert not any(item.record.curve for item in looked.items)
+    assert published.of({"xor"}) == [xor]  # read again
+    assert read == ["xor"]
