@@ -11,6 +11,8 @@ Kind = Literal["class", "sequence", "numbers"]
 IGNORED = -100
 """The class of a position in a sequence that does not count."""
 
+NEXT_TOKEN = ("characters", "pairs")
+"""Data whose target at a place is the token after it, which is an input as well."""
 FIRST_SYMBOL = 2
 """Token of the first symbol in `data: pairs`, so that class `n` of its targets is token `n` + 2."""
 

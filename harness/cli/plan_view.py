@@ -16,6 +16,7 @@ from harness.plan.power import power_of
 from harness.run.limits import bill_of
 from harness.run.prepare import Outlook
 from harness.study.arm_checks import SAME_ARM, same_arms
+from harness.study.setup_checks import one_side_tuned
 from harness.trial import SECONDS, sources_of
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ def print_plan(
     for line in (*timing_lines(plan), *_own_code_lines(plan), *running_lines(study)):
         console.print(line, highlight=False)
     _print_rest(console, plan, outlook)
+    for line in one_side_tuned(study, plan.arms):
+        console.print(line, highlight=False, markup=False, style="yellow")
     for names in same_arms(study, plan.arms):
         console.print(f"{listed(names)} {SAME_ARM}", highlight=False)
     for line in _power_lines(power_of(study)):

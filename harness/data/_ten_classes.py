@@ -70,6 +70,11 @@ class TenClasses(ClassData):
         )
         return rest, test
 
+    @property
+    def most_examples(self) -> int | None:
+        """See `Data`."""
+        return count_selected(self.counts[0], None, self.classes)
+
     def decides(self) -> dict[str, Any]:
         """See `Data`; a limit of the test split is named by those that have none, too."""
         return {"test_limit": None, **super().decides()}

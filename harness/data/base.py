@@ -19,7 +19,7 @@ from pydantic import Field, create_model, model_validator
 from harness.components.base import Component
 from harness.data._dataset import Dataset
 from harness.data._options import Option, option_fields, options_in
-from harness.data_spec import Form, Kind
+from harness.data_spec import NEXT_TOKEN, Form, Kind
 
 DATA_ROOT_VARIABLE = "HARNESS_DATA"
 SMALLEST_LIMIT = 4
@@ -185,6 +185,19 @@ class Data(WithOptions):
         """Steps of a season, where inputs are windows (steps, features) of a time series.
 
         The first feature is the one that is predicted. None for other data.
+        """
+        return None
+
+    @property
+    def predicts_next(self) -> bool:
+        """Whether the target at a place is the token after it, which is an input as well."""
+        return self.name in NEXT_TOKEN
+
+    @property
+    def most_examples(self) -> int | None:
+        """How many examples there are outside the test split, whatever `limit` says, or fewer.
+
+        None where that is not known, or depends on other settings.
         """
         return None
 

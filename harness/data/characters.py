@@ -140,6 +140,15 @@ class Characters(Data):
         shorter = 3 if self.tokenizer else 5 if self.unit == "words" else 1
         return self._counts(characters // shorter)
 
+    @property
+    def most_examples(self) -> int | None:
+        """See `Data`; Python's own texts differ a little between its versions."""
+        length = _LENGTHS.get(self.source)
+        if length is None or self.tokenizer or self.unit == "words":
+            return None
+        whole = self.model_copy(update={"limit": None})
+        return whole._counts(length + (length // 10 if self.source != "tinyshakespeare" else 0))[0]
+
     def decides(self) -> dict[str, Any]:
         """See `Data`; where the text lies is of no matter."""
         return self.model_dump(mode="json", exclude={"validation_fraction", "source"})

@@ -138,6 +138,12 @@ class Table(Data):
         rest = [of_class - held for of_class, held in zip(rows, test, strict=True)]
         return count_selected(rest, self.limit), sum(test)
 
+    @property
+    def most_examples(self) -> int | None:
+        """See `Data`."""
+        whole: int = self.model_copy(update={"limit": None}).sizes()[0]
+        return whole
+
     def files(self, root: Path) -> list[Path]:
         """See `Data`."""
         del root

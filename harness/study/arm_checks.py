@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.data import data_of
 from harness.errors import Problem
 from harness.formatting import listed
 from harness.measures.base import ACROSS
 from harness.registry import TASKS, written
 from harness.study.claims import CompositeClaim, Test
 from harness.study.contrasts import compared
+from harness.study.data_checks import as_used
 from harness.study.design import (
     SIMPLE_BASELINE,
     WORKLOAD,
@@ -143,14 +145,38 @@ def check_same_arms(study: Study, arms: Sequence[Arm], document: Document) -> li
     alike = [arm for arm in arms if arm.name in groups]
     whole = _group_of_each(same_arms(study, alike))
     problems = []
-    for where, test in tests_of(study) if groups else ():
-        pair = next(_compared(test, study, arms, groups), None)
+    for where, test in tests_of(study):
+        pair = next(_compared(test, study, arms, groups), None) if groups else None
+        said = None if pair else _beyond_what_there_is(test, study, arms)
+        if said:
+            problems.append(document.problem((*where, test.measure.name), said))
         if pair:
             one, other = (whole.get(name) for name in pair)
             why = SAME_ARM if one is not None and one == other else SAME_NETWORK
             message = f"compares {pair[0]} with {pair[1]}, but they {why}"
             problems.append(document.problem((*where, test.measure.name), message))
     return problems
+
+
+def _beyond_what_there_is(test: Test, study: Study, arms: Sequence[Arm]) -> str | None:
+    """Say which arms are one, since they ask for more examples than there are; None if none are."""
+    looked_at = {arm.name: arm for side in compared(test, study, arms).sides for arm in side}
+    stages = build_stages(study)
+    used = {name: as_used(arm.workload) for name, arm in looked_at.items()}
+    if all(used[name] == arm.workload for name, arm in looked_at.items()):
+        return None
+    named = list(looked_at.values())
+    alike = _grouped(named, lambda arm: _sourced(_learned(used[arm.name]), stages))
+    groups = _group_of_each([[arm.name for arm in group] for group in alike])
+    pair = next(_compared(test, study, arms, groups), None)
+    if pair is None:
+        return None
+    data = data_of(looked_at[pair[0]].workload["data"])
+    return (
+        f"compares {pair[0]} with {pair[1]}, which are one training: outside the test split of"
+        f" {data.name} there are no more than {data.most_examples:,} examples to be used, or to be"
+        " in a batch"
+    )
 
 
 def _group_of_each(groups: Sequence[Sequence[str]]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from harness.data.series import Series
 from harness.formatting import level_text, listed
 from harness.identity import task_learned
 from harness.metrics import SPLITS
+from harness.models import is_simple
 from harness.study.design import Arm
 from harness.trial import canonical_json
 
@@ -203,3 +205,23 @@ def other_classes(metric: str, sides: Sequence[Sequence[Arm]]) -> str | None:
             )
         first = first or (counts, side[0])
     return None
+
+
+def as_used(workload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a workload with the limit of its data, and its batch, no larger than the data are.
+
+    As it is where nobody knows beforehand how many examples there are.
+    """
+    if workload["training"] is not None or is_simple(workload["model"]):
+        return workload
+    data, used = data_of(workload["data"]), dict(workload)
+    most, limit = data.most_examples, workload["data"].get("limit")
+    if most is None:
+        return workload
+    if limit is not None and limit >= most:
+        used["data"] = {**workload["data"], "limit": None}
+    if not workload["data"].get("oversample"):
+        rest = min(most, limit or most)
+        fitted = rest - math.floor(rest * data.validation_fraction)
+        used["batch_size"] = min(workload["batch_size"], fitted)
+    return used

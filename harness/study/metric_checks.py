@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.data import data_of
 from harness.data_spec import RANGES
 from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
@@ -43,6 +44,13 @@ from harness.study.loss_checks import (
 from harness.study.model import Study
 from harness.study.sampler_checks import no_search_metric
 from harness.study.search_space import arm_spaces
+from harness.study.setup_checks import (
+    counts_what_was_removed,
+    curves_of_other_networks,
+    reads_its_answer,
+    unequal_choice,
+    unequal_ends,
+)
 from harness.study.timing import is_timed, work_of
 from harness.study.timing_checks import timed_arms
 from harness.trial import COSTS, trained_elsewhere
@@ -67,13 +75,18 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
         sides = compared(test, study, arms).sides
         looked_at = [arm for side in sides for arm in side]
         of_search = test.metric.startswith("search.")
+        claim = study.claims[int(where[1])]
         missing = no_search_metric if of_search else unreported
         over = test.generalize_over
         parts: Sequence[_Sides] = [sides]
         if over in study.factors:
             parts = of_each_data_set(over, study.factors, sides)
         unlike = (_unlike(test.metric, part, study) for part in parts if all(part))
-        unknown = missing(test.metric, looked_at, study, arms) or next(filter(None, unlike), None)
+        unknown = (
+            missing(test.metric, looked_at, study, arms)
+            or next(filter(None, unlike), None)
+            or _settled(test, sides, claim, study)
+        )
         if unknown:
             problems.append(document.problem((*where, "metric"), unknown))
             continue
@@ -103,6 +116,19 @@ def _unlike(metric: str, sides: _Sides, study: Study) -> str | None:
         or other_values(followed, looked_at)
         or other_classes(followed, sides)
         or measured_otherwise(metric, looked_at, study.probes)
+    )
+
+
+def _settled(test: Test, sides: _Sides, claim: Any, study: Study) -> str | None:
+    """Say that the way a study is set up decides a claim, and not what it is about."""
+    looked_at = [arm for side in sides for arm in side]
+    followed = _followed(test.metric, study, looked_at)
+    return (
+        reads_its_answer(followed, looked_at, claim, study)
+        or curves_of_other_networks(test.metric, followed, looked_at)
+        or unequal_ends(test.metric, sides, claim)
+        or counts_what_was_removed(test.metric, looked_at)
+        or unequal_choice(test, sides)
     )
 
 
@@ -183,12 +209,32 @@ def _probe_problems(study: Study, arms: Sequence[Arm], document: Document) -> li
                 continue
             known = reported(arm, study, arms)
             of_epochs = [n for n in known or () if n == "train.loss" or n.startswith("validation.")]
+            wrong = _no_target(probe, arm)
+            if wrong is not None:
+                key, message = wrong
+                problems.append(document.problem(("probes", i, key), message))
+                break
             if known is not None and probe.metric not in of_epochs:
                 message = f"no epoch of the arm '{arm.name}' has {probe.metric}"
                 message += f"{nearest(probe.metric, of_epochs)} (it has: {', '.join(of_epochs)})"
                 problems.append(document.problem(("probes", i, "metric"), message))
                 break
     return problems
+
+
+def _no_target(probe: CurveProbe, arm: Arm) -> tuple[str, str] | None:
+    """Say that a metric never has a target, or that missing it counts as reaching it."""
+    target, unreached = getattr(probe, "target", None), getattr(probe, "unreached", None)
+    low, high = _range_in(arm.workload, str(probe.metric).rpartition(".")[2])
+    if target is not None and not low <= target <= high:
+        return "target", f"{probe.metric} lies between {low:g} and {high:g}, never at {target:g}"
+    epochs = arm.workload["epochs"]
+    if unreached is not None and unreached <= epochs:
+        return "unreached", (
+            f"counts as epoch {unreached:g} in the arm '{arm.name}', which trains {epochs}: who"
+            f" never reaches the target would be among those that do; write {epochs + 1} or more"
+        )
+    return None
 
 
 # --- what numbers can be --------------------------------------------------------------------------
@@ -237,8 +283,28 @@ def _no_value(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
             f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
         )
         return f"a diverged trial cannot count as {test.diverged:g}: {test.metric} {shown}"
+    if (said := _no_failure(test, looked_at, low, high)) is not None:
+        return said
     if test.measure.needs_logarithm and test.diverged <= 0 and not test.spread_over_seeds:
         return f"{test.diverged:g} has no logarithm, which the {test.measure.name} is made of"
+    return None
+
+
+def _no_failure(test: Test, looked_at: Sequence[Arm], low: float, high: float) -> str | None:
+    """Say that a diverged trial would count as a good one, so that who diverges wins."""
+    known = metric_of(test.metric, *(arm.workload for arm in looked_at))
+    best = {"maximize": high, "minimize": low}.get(str(known.goal), math.nan)
+    if test.diverged == best and not test.spread_over_seeds:
+        return f"a diverged trial would count as {test.diverged:g}, the best of {test.metric}"
+    if test.metric.rpartition(".")[2] != "accuracy" or test.diverged is None:
+        return None
+    data = [data_of(a.workload["data"]) for a in looked_at if a.workload["training"] is None]
+    shares = [max(one.class_shares) for one in data if one.kind == "class" and not one.guessed]
+    if shares and test.diverged > max(shares) + 0.05:
+        return (
+            f"a diverged trial would count as {test.diverged:g}, better than guessing"
+            f" ({max(shares):.2g}); say what guessing gives"
+        )
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.data import data_of
+from harness.data.series import Series
 from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
 from harness.levels import is_among
@@ -30,6 +31,7 @@ from harness.study.search_space import (
     name_path,
     settings_for,
 )
+from harness.study.setup_checks import sees_answer
 from harness.study.workload import Workload
 
 Found = Iterator[tuple[Path_, str]]
@@ -259,6 +261,8 @@ def _why_unlike(search: Search, arm: Arm, path: str, values: Sequence[Any]) -> s
             "decides on which examples and labels a candidate is validated, so that the easiest"
             " would win; vary it by a factor"
         )
+    if path.partition(".")[0] == "model":
+        return _why_seeing(arm, path, values)
     if path.partition(".")[0] not in ("data", "loss", "task"):
         return None
     metric = search.metric or selecting_metric(arm.workload)
@@ -267,11 +271,27 @@ def _why_unlike(search: Search, arm: Arm, path: str, values: Sequence[Any]) -> s
         with suppress(ValidationError, KeyError, AttributeError):
             workload = candidate_workload(arm, {path: value})
             loss = loss_measured(metric, workload) if metric.endswith(".loss") else None
-            outputs = data_of(workload["data"]).form.outputs
-            scores.append((loss, outputs, definition(metric, workload)))
+            data = data_of(workload["data"])
+            read = data.reach if isinstance(data, Series) else None
+            tokens = (data.token_meaning, data.form.shape) if data.predicts_next else None
+            scores.append((loss, data.form.outputs, definition(metric, workload), read, tokens))
     if any(score != scores[0] for score in scores):
         return (
             f"changes what {metric} means, by which candidates are compared; vary it by a factor,"
             " or search by a metric that all report alike"
         )
     return None
+
+
+def _why_seeing(arm: Arm, path: str, values: Sequence[Any]) -> str | None:
+    """Say that some candidates read the tokens that they are to predict, which would win."""
+    sees = set[bool]()
+    for value in values:
+        with suppress(ValidationError, KeyError, AttributeError):
+            sees.add(sees_answer(candidate_workload(arm, {path: value})))
+    if len(sees) < 2:
+        return None
+    return (
+        f"lets some candidates of the arm '{arm.name}' read the tokens that they are to predict, so"
+        " that these win; leave it as it is"
+    )

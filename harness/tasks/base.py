@@ -115,6 +115,7 @@ class Task(Component):
     takes: ClassVar[Mapping[str, str]] = {}
     """The roles that stages can have (`uses: {role: NAME}`), and the product that each needs."""
     needs: ClassVar[tuple[str, ...]] = ()
+    prunes: ClassVar[bool] = False
     """The roles among them that it cannot do without."""
     gives: ClassVar[tuple[str, ...]] = ("weights",)
     """The products that others can use where a trial of this task is a stage. One that gives

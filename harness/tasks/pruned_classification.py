@@ -34,6 +34,7 @@ class PrunedClassification(Classification):
     takes: ClassVar[Mapping[str, str]] = {"dense": "weights"}
     needs: ClassVar[tuple[str, ...]] = ("dense",)
     packable: ClassVar[bool] = False
+    prunes: ClassVar[bool] = True
 
     def refusal(self, workload: Any) -> str | None:
         """See `Task`."""

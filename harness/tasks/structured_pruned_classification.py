@@ -37,6 +37,7 @@ class StructuredPrunedClassification(Classification):
     takes: ClassVar[Mapping[str, str]] = {"dense": "weights"}
     needs: ClassVar[tuple[str, ...]] = ("dense",)
     packable: ClassVar[bool] = False
+    prunes: ClassVar[bool] = True
 
     def refusal(self, workload: Any) -> str | None:
         """Say of which networks no unit can be taken."""

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.data_spec import IGNORED, NEXT_TOKEN
 from harness.isolation import Surroundings, generators_kept
 from harness.layers import layer_groups, set_mode
 from harness.losses._own import OwnLoss
@@ -54,6 +55,9 @@ from harness.workloads.settings import forget_settings, read_settings
 
 EXAMPLES = 16
 """Of the batch that a network sees; a loss of the user's own gets a whole batch."""
+
+
+_APART = 1e-3  # by which outputs differ that depend on other tokens; rounding is far below
 
 
 class WrongError(Exception):
@@ -319,6 +323,9 @@ class _Check:
                 packed.gradients(Stack.of([network]), inputs, targets)
         if not self._is_wrong("optimizer"):
             self._take_step(network, gradients)
+        next_token = self.settings.data.name in NEXT_TOKEN and self.settings.task is None
+        if next_token and not self.settings.model.sees_later:
+            self._look_ahead(program, inputs[0], targets[0])
         if self.settings.metrics:
             rows = torch.from_numpy(division.validation)[None].to(self.device)
             inputs, _ = data.gather(rows[:, :EXAMPLES], normal, axis=0)
@@ -349,6 +356,27 @@ class _Check:
                 raise WrongError(f"{name} gives outputs that do not depend on its parameters")
             return found
         return None
+
+    def _look_ahead(self, program: SingleProgram, inputs: Tensor, targets: Tensor) -> None:
+        """Find out whether an output changes if tokens after it do, which are to be predicted.
+
+        Only places count that have a target: what comes before the first one may be read both ways.
+        """
+        with self._at("model"), torch.no_grad():
+            program.template.eval()
+            said = program.outputs(program.task.main, inputs)
+            for place in {3 * inputs.shape[1] // 4, inputs.shape[1] - 1}:
+                other = inputs.clone()
+                other[:, place:] = inputs.flip(0)[:, place:]
+                changed = program.outputs(program.task.main, other)
+                counted = targets[:, :place] != IGNORED
+                apart = (said - changed)[:, :place].abs().amax(-1)[counted]
+                if apart.numel() and float(apart.max()) > _APART:
+                    raise WrongError(
+                        f"{self.settings.model.name} reads the tokens that it is to predict: an "
+                        "output changes if tokens after it do; take a network that reads in one "
+                        "direction"
+                    )
 
     def _gradients(
         self, network: nn.Module, objective: Objective, outputs: Tensor, targets: Tensor
