@@ -57,7 +57,7 @@ EXAMPLES = 16
 """Of the batch that a network sees; a loss of the user's own gets a whole batch."""
 
 
-_APART = 1e-3  # by which outputs differ that depend on other tokens; rounding is far below
+_APART = 1e-5  # of the largest output, by which those differ that depend on what was changed
 
 
 class WrongError(Exception):
@@ -371,7 +371,7 @@ class _Check:
                 changed = program.outputs(program.task.main, other)
                 counted = targets[:, :place] != IGNORED
                 apart = (said - changed)[:, :place].abs().amax(-1)[counted]
-                if apart.numel() and float(apart.max()) > _APART:
+                if apart.numel() and apart.max() > _APART * said.abs().max():
                     raise WrongError(
                         f"{self.settings.model.name} reads the tokens that it is to predict: an "
                         "output changes if tokens after it do; take a network that reads in one "
