@@ -47,6 +47,7 @@ from harness.study.search_space import arm_spaces
 from harness.study.setup_checks import (
     counts_what_was_removed,
     curves_of_other_networks,
+    other_data_than_the_baseline,
     reads_its_answer,
     unequal_choice,
     unequal_ends,
@@ -129,6 +130,7 @@ def _settled(test: Test, sides: _Sides, claim: Any, study: Study) -> str | None:
         or unequal_ends(test.metric, sides, claim)
         or counts_what_was_removed(test.metric, looked_at)
         or unequal_choice(test, sides)
+        or other_data_than_the_baseline(sides)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.data import data_of
+from harness.formatting import level_text
 from harness.identity import task_learned
 from harness.levels import flat
 from harness.metrics import SPLITS
@@ -15,7 +16,7 @@ from harness.study.arm_checks import tests_of
 from harness.study.claims import Claim, CompositeClaim, Test
 from harness.study.contrasts import compared
 from harness.study.data_checks import OF_TOKENS, unlike
-from harness.study.design import Arm, value_at
+from harness.study.design import SIMPLE_BASELINE, Arm, value_at
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces, has_value
 from harness.study.stages import build_stages
@@ -109,6 +110,29 @@ def _claimed(test: Test) -> tuple[float, float]:
 
 def _both(low: float, high: float) -> bool:
     return math.isfinite(low) and math.isfinite(high)
+
+
+def other_data_than_the_baseline(sides: Sides) -> str | None:
+    """Say that a simple baseline is fitted on other data than what it is compared with; or None.
+
+    Args:
+        sides: the arms of each side.
+    """
+    arms = {arm.name: arm for side in sides for arm in side}
+    baseline = arms.get(SIMPLE_BASELINE)
+    if baseline is None:
+        return None
+    for arm in arms.values():
+        ours, theirs = (flat({"data": one.workload["data"]}) for one in (arm, baseline))
+        path = next((p for p in {**ours, **theirs} if ours.get(p) != theirs.get(p)), None)
+        if path is not None:
+            return (
+                f"compares '{arm.name}' with the simple baseline, which has the data of the"
+                f" workload: `{path}` is {level_text(ours.get(path))} in the one and"
+                f" {level_text(theirs.get(path))} in the other; set `workload.{path}`, or make the"
+                " simple model an arm"
+            )
+    return None
 
 
 def unequal_ends(metric: str, sides: Sides, claim: Any) -> str | None:
