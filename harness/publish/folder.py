@@ -51,7 +51,7 @@ class Published:
     def with_data(self, fingerprints: Set[str]) -> list[PublishedFile]:
         """Return the files of the trainings on any of these data sets.
 
-        They tell of all trials, but may lack what is large of each: curves and outcomes.
+        They tell of what was confirmed and timed; candidates, curves and outcomes may be left out.
         """
         wanted = [file for file in self.files if not fingerprints.isdisjoint(self._data_of(file))]
         found = (self._slim.get(file) or self._find(file) for file in wanted)

@@ -56,10 +56,11 @@ class PublishedFile:
         return set(map(str, self.execution.context.get("fingerprints", {}).values()))
 
     def slim(self) -> PublishedFile:
-        """Return it without what is large: what each test example came out as, and all curves."""
+        """Return what tells who has looked at what: no candidates, curves or outcomes."""
         items = tuple(
-            item if item.record is None else replace(item, record=replace(item.record, curve=()))
+            replace(item, record=replace(item.record, curve=()))
             for item in self.items
+            if item.record is not None and item.phase is not Phase.SEARCH
         )
         return replace(self, items=items, by_example={})
 

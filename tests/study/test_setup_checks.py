@@ -230,3 +230,13 @@ search: {{space: {{optimizer.lr: {{log: [1.0e-4, 1.0e-1]}}}}, candidates: 4}}"""
     assert len(lines) == told
     if told:
         assert "'c' compares adam, which is tuned, with sgd, which is not" in lines[0]
+
+
+def test_a_simple_baseline_is_compared_on_its_own_data():
+    few = MLP.replace("data: digits", "data: {name: digits, labels: 60}")
+    labels = "factors: {labels: {path: data.labels, levels: [60, 300]}}"
+    claim = "metric: test.accuracy, contrast: [{labels: N}, {arm: simple-baseline}], greater_by: 0"
+    said = refusal(MLP, labels, claim.replace("N", "60"))
+    assert "`data.labels` is 60 in the one and None in the other" in said.replace("null", "None")
+    assert refusal(few, labels, claim.replace("N", "60")) == ""
+    assert "set `workload.data.labels`" in refusal(few, labels, claim.replace("N", "300"))
