@@ -3,7 +3,7 @@
 import pytest
 
 from harness.cli.app import run
-from harness.run import conductor, reports
+from harness.run import reports, study_run
 from harness.store import open_store
 from harness.study import load_study
 from harness.trial import State
@@ -51,9 +51,9 @@ def test_everything_replays_bit_for_bit(tmp_path, capsys, monkeypatch):
     file = tmp_path / "everything.yaml"
     file.write_text(STUDY)
     folder = tmp_path / "results"
-    options = conductor.RunOptions(folder, tmp_path / "reports", in_process=True)
+    options = study_run.RunOptions(folder, tmp_path / "reports", in_process=True)
     with pytest.raises(EnoughError):
-        conductor.run_study(load_study(file), options)
+        study_run.run_study(load_study(file), options)
     store = open_store(folder, create=False)
     assert list(store.states().values()) == [State.COMPLETE] * (1 + 3 * 2)
     replayed = set()

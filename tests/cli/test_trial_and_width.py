@@ -11,6 +11,7 @@ import pytest
 
 from harness.cli.app import run
 from harness.publish import Published
+from harness.publish.read import read_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +43,12 @@ def test_only_published_files_that_mention_a_trial_are_read(tmp_path, capsys, mo
         "broken.quick.json.gz"
     ]
     read = []
-    monkeypatch.setattr("harness.publish.folder.read_file", lambda file: read.append(file.name))
+
+    def noted(file):
+        read.append(file.name)
+        return read_file(file)
+
+    monkeypatch.setattr("harness.publish.folder.read_file", noted)
     Published(folder).mentioning(wanted).of()
     assert read == ["mnist.quick.json.gz"]
     assert run(["trial", wanted, "--results", str(tmp_path / "nowhere")]) == 2

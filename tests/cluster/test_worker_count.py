@@ -39,12 +39,12 @@ import sys
 from functools import partial
 from pathlib import Path
 from harness.cluster import open_executor
-from harness.run import conductor, workers
+from harness.run import study_run, workers
 from harness.study import load_study
 
 workers.open_executor = partial(open_executor, slots=int(sys.argv[1]))
-options = conductor.RunOptions(Path("results"), Path("reports"))
-conductor.run_study(load_study(Path("workers.yaml")), options)
+options = study_run.RunOptions(Path("results"), Path("reports"))
+study_run.run_study(load_study(Path("workers.yaml")), options)
 """
 
 
