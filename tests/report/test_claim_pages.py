@@ -150,6 +150,6 @@ def test_the_page_in_a_browser(browser, study, width, scheme):
     found = axe.Axe().run(page).response["violations"]
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
     page.locator("td a").first.click()
-    assert page.locator("tr:target").is_visible()
+    page.locator("tr:target").wait_for(timeout=600_000)  # milliseconds
     assert complaints == []
     context.close()
