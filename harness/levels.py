@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 
@@ -25,21 +26,14 @@ def is_among(value: Any, values: Iterable[Any]) -> bool:
 
 def two_alike(values: Sequence[Any]) -> str | None:
     """Return which two values are one, or read alike; empty where they are written alike."""
-    if len({str(value) for value in values}) == len(values) == _count_of_plain(values):
-        return None
+    with suppress(TypeError):  # quickly, where all are plain
+        if len({*map(str, values)}) == len({*map(level_key, values)}) == len(values):
+            return None
     for one, other in itertools.combinations(values, 2):
         if same_value(one, other) or str(one) == str(other):
             shown = [json.dumps(value, ensure_ascii=False) for value in (one, other)]
             return "" if shown[0] == shown[1] else f": {shown[0]} and {shown[1]} read alike"
     return None
-
-
-def _count_of_plain(values: Sequence[Any]) -> int:
-    """Return how many of them differ, quickly; -1 where one is no plain value."""
-    try:
-        return len({level_key(value) for value in values})
-    except TypeError:
-        return -1
 
 
 def flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:

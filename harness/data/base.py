@@ -8,6 +8,7 @@ split, divisions by seed, limits, reports.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -200,6 +201,10 @@ class Data(WithOptions):
         None where that is not known, or depends on other settings.
         """
         return None
+
+    def fitted(self, rest: int) -> int:
+        """Return how many of so many examples outside the test split are trained on, at most."""
+        return rest - math.floor(rest * self.validation_fraction)
 
     def summary(self) -> DataSummary:
         """Return sizes and form."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 PADDING = 0  # the token id that fills a sequence up at its end
+_ROUNDING = 1e-5  # of the largest output: more than that is no rounding
 
 
 class Embedding(nn.Embedding):
@@ -85,3 +87,27 @@ def sinusoids(steps: int, width: int) -> Tensor:
     rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     angles = torch.arange(steps)[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
+
+
+def sees_later(
+    network: Callable[[Tensor], Tensor], one: Tensor, other: Tensor, counted: Tensor | None = None
+) -> bool:
+    """Whether an output changes if tokens after it do.
+
+    Args:
+        network: from token ids (n, steps) to outputs (n, steps, outputs); in evaluation mode.
+        one: tokens, shape (n, steps).
+        other: the same number of tokens, that differ from them.
+        counted: which outputs are asked, shape (n, steps); None for all.
+    """
+    steps = one.shape[1]
+    with torch.no_grad():
+        said = network(one)
+        for place in {1, steps // 4, steps // 2, 3 * steps // 4, steps - 1} - {0}:
+            changed = network(torch.cat([one[:, :place], other[:, place:]], dim=1))
+            apart = (said - changed)[:, :place].abs().amax(-1)
+            if counted is not None:
+                apart = apart[counted[:, :place]]
+            if apart.numel() and bool(apart.max() > _ROUNDING * said.abs().max()):
+                return True
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from threading import Thread
 
@@ -26,17 +27,10 @@ def begun_ray(study: Study, options: RunOptions) -> Iterator[Head | None]:
         head.stop()
 
 
-class JudgesImport:
-    """Imports what judges and draws, a second's work, while the last trials leave a core idle."""
-
-    def __init__(self) -> None:
-        self._begun = False
-
-    def begin(self) -> None:
-        """Begin, unless it was begun before."""
-        if not self._begun:
-            self._begun = True
-            Thread(target=_import, args=["harness.run.results", "harness.report"]).start()
+@cache
+def import_what_judges() -> None:
+    """Begin to import what judges and draws, a second's work, if that was not begun before."""
+    Thread(target=_import, args=["harness.run.results", "harness.report"]).start()
 
 
 def _import(*modules: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from harness.cluster import Event, Executor, Loss, Lost, Notice, Pack
 from harness.formatting import plural
 from harness.plan import Assignment, Plan
-from harness.run.ahead import JudgesImport
+from harness.run.ahead import import_what_judges
 from harness.run.dry_runs import check_networks, subjects_of
 from harness.run.limits import Meter
 from harness.run.observer import Observer, Opening
@@ -83,7 +83,6 @@ class Conductor:
         limits = session.options.limits
         self._meter = Meter(limits, plan.study) if limits else None
         self.stopped = ""  # by which limit
-        self._judges = JudgesImport()
 
     def tell(self, event: str, *arguments: Any) -> None:
         """Pass an event on to every observer."""
@@ -245,7 +244,7 @@ class Conductor:
         last = self._planned.total() - self.counts.total() <= len(self._in_flight)
         # not where this process trains: two imports at once can collide if one is PyTorch's
         if last and running < max(2, executor.slots) and not self.session.options.in_process:
-            self._judges.begin()
+            import_what_judges()
 
     def _handle(self, events: Sequence[Event]) -> None:
         records, losses = [], []

@@ -161,10 +161,10 @@ def check_same_arms(study: Study, arms: Sequence[Arm], document: Document) -> li
 def _beyond_what_there_is(test: Test, study: Study, arms: Sequence[Arm]) -> str | None:
     """Say which arms are one, since they ask for more examples than there are; None if none are."""
     looked_at = {arm.name: arm for side in compared(test, study, arms).sides for arm in side}
-    stages = build_stages(study)
     used = {name: as_used(arm.workload) for name, arm in looked_at.items()}
     if all(used[name] == arm.workload for name, arm in looked_at.items()):
         return None
+    stages = build_stages(study)
     named = list(looked_at.values())
     alike = _grouped(named, lambda arm: _sourced(_learned(used[arm.name]), stages))
     groups = _group_of_each([[arm.name for arm in group] for group in alike])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -222,6 +221,5 @@ def as_used(workload: Mapping[str, Any]) -> Mapping[str, Any]:
         used["data"] = {**workload["data"], "limit": None}
     if not workload["data"].get("oversample"):
         rest = min(most, limit or most)
-        fitted = rest - math.floor(rest * data.validation_fraction)
-        used["batch_size"] = min(workload["batch_size"], fitted)
+        used["batch_size"] = min(workload["batch_size"], data.fitted(rest))
     return used

@@ -253,9 +253,8 @@ def place_of_level(study: Study, factor: str, level: Any) -> Path_:
     declared = study.factors[factor].levels
     at: str | int = level
     if not isinstance(declared, dict):
-        at = declared.index(level) if level in declared else -1  # quick, but to it `true` is 1
-        if not same_value(declared[at], level):
-            at = next(i for i, known in enumerate(declared) if same_value(known, level))
+        places = enumerate(declared)
+        at = next(i for i, known in places if known == level and same_value(known, level))
     return ("factors", factor, "levels", at)
 
 

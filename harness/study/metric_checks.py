@@ -21,7 +21,7 @@ from harness.metrics import BUILT_IN, DIVERGED, GAPS, declared, gaps_of, metric_
 from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
-from harness.study.claims import Test
+from harness.study.claims import Claim, CompositeClaim, Test
 from harness.study.contrasts import compared, of_each_data_set
 from harness.study.data_checks import (
     other_classes,
@@ -120,7 +120,7 @@ def _unlike(metric: str, sides: _Sides, study: Study) -> str | None:
     )
 
 
-def _settled(test: Test, sides: _Sides, claim: Any, study: Study) -> str | None:
+def _settled(test: Test, sides: _Sides, claim: Claim | CompositeClaim, study: Study) -> str | None:
     """Say that the way a study is set up decides a claim, and not what it is about."""
     looked_at = [arm for side in sides for arm in side]
     followed = _followed(test.metric, study, looked_at)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.data import data_of
@@ -12,6 +13,7 @@ from harness.identity import task_learned
 from harness.levels import flat
 from harness.metrics import SPLITS
 from harness.models import is_simple, network_of
+from harness.samplers.base import Space
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Claim, CompositeClaim, Test
 from harness.study.contrasts import compared
@@ -28,7 +30,9 @@ STEPS = "probe.steps_to_target"
 PRUNED = ("cost.parameters", "cost.trained_parameters")
 
 
-def reads_its_answer(metric: str, arms: Sequence[Arm], claim: Any, study: Study) -> str | None:
+def reads_its_answer(
+    metric: str, arms: Sequence[Arm], claim: Claim | CompositeClaim, study: Study
+) -> str | None:
     """Say which arm reads the tokens that it is to predict; None if no arm does.
 
     Its loss says how well it copies. A claim may ask for it beside what the probe cut_prefixes
@@ -43,7 +47,7 @@ def reads_its_answer(metric: str, arms: Sequence[Arm], claim: Any, study: Study)
     split, _, name = metric.partition(".")
     if split not in (*SPLITS, "gap", "optimism") or name not in OF_TOKENS:
         return None
-    if any(test.metric.startswith(CUT) for test in tests_in(claim)):
+    if any(test.metric.startswith(CUT) for test in claim.tests):
         return None
     for arm in arms:
         if sees_answer(arm.workload, study):
@@ -68,11 +72,6 @@ def sees_answer(workload: Mapping[str, Any], study: Study | None = None) -> bool
     stages = build_stages(study) if reader is not None and study is not None else {}
     model = stages[reader]["model"] if reader in stages else None
     return model is not None and not is_simple(model) and network_of(model).sees_later
-
-
-def tests_in(claim: Claim | CompositeClaim) -> Sequence[Test]:
-    """Return the parts of a claim, or the claim itself."""
-    return claim.tests
 
 
 def unequal_choice(test: Test, sides: Sides) -> str | None:
@@ -135,7 +134,7 @@ def other_data_than_the_baseline(sides: Sides) -> str | None:
     return None
 
 
-def unequal_ends(metric: str, sides: Sides, claim: Any) -> str | None:
+def unequal_ends(metric: str, sides: Sides, claim: Claim | CompositeClaim) -> str | None:
     """Say that trainings which never reach a target count as other numbers of steps; or None.
 
     Args:
@@ -143,7 +142,7 @@ def unequal_ends(metric: str, sides: Sides, claim: Any) -> str | None:
         sides: the arms of each side.
         claim: with all its parts.
     """
-    if metric != STEPS or any(t.metric == "probe.reached_target" for t in tests_in(claim)):
+    if metric != STEPS or any(t.metric == "probe.reached_target" for t in claim.tests):
         return None
     planned = [sorted((_updates(arm.workload), arm.name) for arm in side) for side in sides]
     for other in planned[1:]:
@@ -162,8 +161,7 @@ def unequal_ends(metric: str, sides: Sides, claim: Any) -> str | None:
 
 def _updates(workload: Mapping[str, Any]) -> int:
     data = data_of(workload["data"])
-    rest = data.summary().examples
-    fitted = rest - round(rest * data.validation_fraction)
+    fitted = data.fitted(data.summary().examples)
     epochs, size = int(workload["epochs"]), int(workload["batch_size"])
     return epochs * math.ceil(max(1, fitted) / size)
 
@@ -216,30 +214,35 @@ def one_side_tuned(study: Study, arms: Sequence[Arm]) -> list[str]:
 
     Arms that differ in nothing but what is searched are left out: there, tuning is the question.
     """
-    found: dict[str, None] = {}
     if study.search is None:
         return []
+    found: dict[str, None] = {}
     for where, test in tests_of(study):
         sides = compared(test, study, arms).sides
-        looked_at = {arm.name: arm for side in sides for arm in side} if len(sides) > 1 else {}
-        spaces = arm_spaces(study.search, list(looked_at.values()))
-        for fixed in [arm for name, arm in looked_at.items() if not spaces[name]]:
-            for tuned in [arm for name, arm in looked_at.items() if spaces[name]]:
-                paths = [p for p in spaces[tuned.name] if has_value(fixed.workload, p)]
-                if is_simple(fixed.workload["model"]) or not paths:
-                    continue
-                if _differ_beyond(tuned, fixed, set(spaces[tuned.name])):
-                    found.setdefault(
-                        f"warning: the claim '{study.claims[int(where[1])].id}' compares"
-                        f" {tuned.name}, which is tuned, with {fixed.name}, which is not:"
-                        f" `{paths[0]}` is searched for the one and"
-                        f" {value_at(fixed.workload, paths[0])} for the other"
-                    )
-                    break
-            else:
-                continue
-            break
+        looked_at = [arm for side in sides for arm in side] if len(sides) > 1 else []
+        pair = next(_tuned_and_fixed(looked_at, arm_spaces(study.search, looked_at)), None)
+        if pair is not None:
+            tuned, fixed, path = pair
+            told = study.claims[int(where[1])].id
+            found[
+                f"warning: the claim '{told}' compares {tuned.name}, which is tuned, with"
+                f" {fixed.name}, which is not: `{path}` is searched for the one and"
+                f" {value_at(fixed.workload, path)} for the other"
+            ] = None
     return list(found)
+
+
+def _tuned_and_fixed(
+    arms: Sequence[Arm], spaces: Mapping[str, Space]
+) -> Iterator[tuple[Arm, Arm, str]]:
+    """Yield pairs of which one is searched over what the other one has, and a path of it."""
+    trained = [arm for arm in arms if not is_simple(arm.workload["model"])]
+    fixed = [arm for arm in trained if not spaces[arm.name]]
+    for one, other in itertools.product(fixed, [arm for arm in arms if spaces[arm.name]]):
+        space = spaces[other.name]
+        path = next((path for path in space if has_value(one.workload, path)), None)
+        if path is not None and _differ_beyond(other, one, set(space)):
+            yield other, one, path
 
 
 def _differ_beyond(one: Arm, other: Arm, searched: set[str]) -> bool:
