@@ -203,7 +203,7 @@ def metric_of(name: str, *workloads: Mapping[str, Any]) -> Metric:
     return Metric(
         name,
         known.goal or said.get("goal"),
-        said.get("unit") or (known.unit if in_nats else ""),
+        said.get("unit") or (known.unit if in_nats else "") or _unit_of_targets(last, workloads),
         said.get("meaning") or known.meaning,
         root=known.root or bool(said.get("root")),
         bounds=_bounds(last, workloads),
@@ -225,6 +225,21 @@ def _has_loss_in_nats(workload: Mapping[str, Any]) -> bool:
     if named != "auto" or data is None or ":" in data["name"]:  # of your own: its kind is not known
         return True
     return _kind_of_targets(json.dumps(data)) != "numbers"
+
+
+DEVIATIONS = "standard deviations"
+"""The unit of errors in targets that were scaled."""
+OF_TARGETS = ("mean_absolute_error", "root_mean_squared_error", "max_error")
+"""Metrics in the unit of the targets."""
+
+
+def _unit_of_targets(name: str, workloads: Sequence[Mapping[str, Any]]) -> str:
+    """Return the unit of an error, if it is known and the same in all workloads."""
+    learned = [one for one in workloads if not one.get("training") and one.get("data")]
+    if name not in OF_TARGETS or not learned or any(":" in w["data"]["name"] for w in learned):
+        return ""
+    scaled = all(DATA.read(one["data"]).scaled_targets for one in learned)
+    return DEVIATIONS if scaled else ""
 
 
 @cache

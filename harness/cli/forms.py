@@ -47,6 +47,18 @@ class Trials(Form):
     by_phase: dict[str, Counts]
 
 
+class Asked(Form):
+    """What has to hold so that a part of a claim is supported."""
+
+    claim: str
+    parts: int
+    measures: str
+    expected: str
+    unit: str
+    goal: Annotated[str, Field(description="higher or lower, which is better; empty: neither")]
+    first: Annotated[str, Field(description="what the first of two arms then is: better, worse")]
+
+
 class Power(Form):
     """What the seeds of a study can show, in standard deviations between seeds."""
 
@@ -83,6 +95,7 @@ class Plan(Form):
     trials: Trials
     pretraining: list[str]
     same_arms: list[list[str]]
+    claims: list[Asked]
     power: Power
     timing: Annotated[dict[str, Any] | None, Field(description="how seconds are measured")]
     pilot: Pilot | None

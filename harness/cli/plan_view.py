@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.running_view import running_lines, study_part
@@ -16,7 +17,8 @@ from harness.plan.power import power_of
 from harness.run.limits import bill_of
 from harness.run.prepare import Outlook
 from harness.study.arm_checks import SAME_ARM, same_arms
-from harness.study.setup_checks import one_side_tuned
+from harness.study.in_words import asked
+from harness.study.setup_checks import knows_more_labels, one_side_tuned
 from harness.trial import SECONDS, sources_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 MOST_ARMS = 200
 """Rows of the table of arms; more are counted."""
+
+
+MOST_CLAIMS = 40
+"""Parts of claims that are told; more are counted."""
 
 
 MANY_ARMS = 1000
@@ -62,6 +68,7 @@ def plan_as_dict(
         },
         "pretraining": list(plan.stages),
         "same_arms": same_arms(plan.study, plan.arms),
+        "claims": [asdict(one) for one in asked(plan.study, plan.arms)],
         "power": power_of(plan.study),
         "timing": timing_as_dict(plan),
         "pilot": _pilot_as_dict(plan, pilot),
@@ -122,8 +129,10 @@ def print_plan(
     for line in (*timing_lines(plan), *_own_code_lines(plan), *running_lines(study)):
         console.print(line, highlight=False)
     _print_rest(console, plan, outlook)
-    for line in one_side_tuned(study, plan.arms):
+    for line in (*one_side_tuned(study, plan.arms), *knows_more_labels(study, plan.arms)):
         console.print(line, highlight=False, markup=False, style="yellow")
+    for line in _claim_lines(plan):
+        console.print(line, highlight=False, markup=False)
     for names in same_arms(study, plan.arms):
         console.print(f"{listed(names)} {SAME_ARM}", highlight=False)
     for line in _power_lines(power_of(study)):
@@ -187,6 +196,22 @@ def _print_arms(console: Console, plan: Plan) -> None:
     if len(plan.all_arms) > MOST_ARMS:
         more = len(plan.all_arms) - MOST_ARMS
         console.print(f"and {more:,} more; --json has them all", highlight=False)
+
+
+def _claim_lines(plan: Plan) -> Iterator[str]:
+    """Say what supports each claim, so that who wrote it sees which way it points."""
+    questions = list(asked(plan.study, plan.arms))
+    last = ""
+    for one in questions[:MOST_CLAIMS]:
+        if one.parts == 1:
+            yield f"claim {one.claim} is supported if {one}"
+            continue
+        if one.claim != last:
+            yield f"claim {one.claim} is supported if each of these holds:"
+        last = one.claim
+        yield f"  {one}"
+    if len(questions) > MOST_CLAIMS:
+        yield f"and {len(questions) - MOST_CLAIMS} more; --json has them all"
 
 
 _SHOWN_IF = {

@@ -54,6 +54,11 @@ class OwnData(Data):
         """A guess, for an estimate of the time: the data were not read yet."""
         return Form((1, 8, 8), 2)
 
+    @property
+    def scaled_targets(self) -> bool:
+        """See `Data`."""
+        return self.kind == "numbers"
+
     def sizes(self) -> tuple[int, int]:
         """See `Data`."""
         return min(GUESS, self.limit or GUESS), math.ceil(GUESS * self.test_fraction)

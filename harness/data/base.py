@@ -164,6 +164,12 @@ class Data(WithOptions):
         return self.form.kind
 
     @property
+    def scaled_targets(self) -> bool:
+        """Whether targets are numbers in standard deviations from the mean of those outside the
+        test split, so that errors are as well."""
+        return False
+
+    @property
     def token_meaning(self) -> Any:
         """What decides which tokens the ids of its inputs mean; None if that is not known.
 

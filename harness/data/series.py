@@ -144,6 +144,11 @@ class Series(Data):
         rest, test = (max(1, n) for n in self._counts(known.points if known else _GUESS))
         return rest, test
 
+    @property
+    def scaled_targets(self) -> bool:
+        """See `Data`."""
+        return True
+
     def decides(self) -> dict[str, Any]:
         """See `Data`; values are normalized by those that are not for validation."""
         return self.model_dump(mode="json")

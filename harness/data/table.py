@@ -105,6 +105,11 @@ class Table(Data):
         return self
 
     @property
+    def scaled_targets(self) -> bool:
+        """See `Data`."""
+        return self.kind == "numbers"
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """What the classes are called, where they have names."""
         return _TABLES[self.source].classes

@@ -2,7 +2,7 @@
 
 from harness.judge.added_seeds import Peek, judge_after_peeks
 from harness.judge.interim import arms_to_continue, judge
-from harness.judge.measures import describe_measure, numbers_per_seed
+from harness.judge.measures import numbers_per_seed
 from harness.judge.verdicts import declared_claims
 from harness.measures.base import MissingEvidence
 
@@ -11,7 +11,6 @@ __all__ = [
     "Peek",
     "arms_to_continue",
     "declared_claims",
-    "describe_measure",
     "judge",
     "judge_after_peeks",
     "numbers_per_seed",

@@ -13,11 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.evidence import Evidence
-from harness.judged import OVER_DATA_SETS
-from harness.measures.base import ACROSS, MissingEvidence
+from harness.measures.base import MissingEvidence
 from harness.metrics import DIVERGED
 from harness.plan import Plan
-from harness.stats.averages import AVERAGES
 from harness.stats.intervals import shrinkage_of_distances
 from harness.study import Arm, Comparison, compared
 from harness.study.claims import Test
@@ -170,19 +168,3 @@ def _what_is_missing(rows: pd.DataFrame, planned: int) -> str:
     if absent:
         parts.append(f"{absent} not run")
     return f"of {planned} trials {', '.join(parts)}"
-
-
-def describe_measure(test: Test, comparison: Comparison | None = None) -> str:
-    """Say what a test measures, such as "test.accuracy: relu − sigmoid (depth 8, 16)".
-
-    With the arms that it compares, also say which these are where the test itself does not.
-    """
-    quantity = test.metric
-    if test.spread_over_seeds:
-        quantity = f"distance of {quantity} from its median over seeds"
-    if test.average != "mean":
-        quantity = f"{AVERAGES[test.average].words} over seeds of {quantity}"
-    if test.generalize_over is not None:
-        quantity = f"{quantity}{OVER_DATA_SETS}{test.generalize_over})"
-    words = test.measure.words(comparison or Comparison(()))
-    return f"{ACROSS[test.across].words}{quantity}: {words}"

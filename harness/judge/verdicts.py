@@ -22,7 +22,6 @@ from harness.judge.examples import Variation, variation_of_examples
 from harness.judge.measures import (
     Numbers,
     compared_arms,
-    describe_measure,
     involved_arms,
     numbers_per_seed,
 )
@@ -58,6 +57,7 @@ from harness.stats.power import Rule
 from harness.stats.shares import DIFFERENCE, RATE, bounded
 from harness.study import Study
 from harness.study.claims import SingleClaim, Test
+from harness.study.in_words import describe_measure
 from harness.study.timing import is_timed
 from harness.trial import digest
 

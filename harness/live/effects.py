@@ -10,13 +10,14 @@ import numpy as np
 
 from harness.evidence import Evidence
 from harness.formatting import number
-from harness.judge import describe_measure, numbers_per_seed
+from harness.judge import numbers_per_seed
 from harness.judge.measures import compared_arms, involved_arms
 from harness.measures.base import MissingEvidence
 from harness.metrics import DIVERGED
 from harness.report.verdicts import measured
 from harness.stats.averages import AVERAGES
 from harness.study.claims import Test
+from harness.study.in_words import describe_measure
 from harness.study.timing import is_timed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ from harness.data import data_of
 from harness.data.series import Series
 from harness.formatting import level_text, listed
 from harness.identity import task_learned
-from harness.metrics import SPLITS
+from harness.metrics import DEVIATIONS, SPLITS, metric_of
 from harness.models import is_simple
+from harness.study.claims import Test
 from harness.study.design import Arm
 from harness.trial import canonical_json
 
@@ -22,6 +24,8 @@ OF_VALIDATION = ("validation", "gap", "optimism")
 """First names of metrics that validation is a part of."""
 _CUTS = ("tokenizer", "unit", "vocabulary")
 """Settings of a text that decide what a token is."""
+FAR_OFF = 10.0
+"""Standard deviations of a target that no error which matters comes near."""
 _SCALE = ("limit", "labels", "classes", "validation_fraction")
 """Settings that decide which inputs an arm learns from, and so how they are scaled."""
 
@@ -206,8 +210,28 @@ def other_classes(metric: str, sides: Sequence[Sequence[Arm]]) -> str | None:
     return None
 
 
+def other_unit(test: Test, looked_at: Sequence[Arm]) -> str | None:
+    """Say that a bound of an error is not in standard deviations of the target, as the error is.
+
+    Args:
+        test: of a claim.
+        looked_at: the arms that it looks at.
+    """
+    metric = metric_of(test.metric, *(arm.workload for arm in looked_at))
+    if metric.unit != DEVIATIONS or test.measure.log:
+        return None
+    ends = [end for pair in test.hypothesis.ranges(log=False) for end in pair if math.isfinite(end)]
+    if all(abs(end) < FAR_OFF for end in ends):
+        return None
+    return (
+        f"{test.metric} is in standard deviations of the target, where who guesses its mean is off"
+        f" by about one: {max(ends, key=abs):g} looks like the target's own unit, so divide it by"
+        " the target's standard deviation, or compare arms by `ratio`"
+    )
+
+
 def as_used(workload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a workload with the limit of its data, and its batch, no larger than the data are.
+    """Return a workload with limit and labels of its data, and its batch, no larger than these are.
 
     As it is where nobody knows beforehand how many examples there are.
     """
@@ -217,9 +241,14 @@ def as_used(workload: Mapping[str, Any]) -> Mapping[str, Any]:
     most, limit = data.most_examples, workload["data"].get("limit")
     if most is None:
         return workload
+    changed: dict[str, Any] = {}
     if limit is not None and limit >= most:
-        used["data"] = {**workload["data"], "limit": None}
+        changed["limit"] = None
+    rest, labels = min(most, limit or most), workload["data"].get("labels")
+    if labels is not None and labels >= rest:
+        changed["labels"] = None
+    used["data"] = {**workload["data"], **changed} if changed else workload["data"]
     if not workload["data"].get("oversample"):
-        rest = min(most, limit or most)
+        rest = min(rest, labels or rest)
         used["batch_size"] = min(workload["batch_size"], data.fitted(rest))
     return used

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from harness.errors import InputError, Problem, nearest
 from harness.registry import KINDS
-from harness.study.arm_checks import check_arms, check_overrides, check_same_arms, check_words
+from harness.study.arm_checks import check_arms, check_same_arms
 from harness.study.benchmark_checks import check_benchmark
 from harness.study.checks import (
     check_factors,
@@ -39,7 +40,9 @@ from harness.study.generalize_checks import check_generalize
 from harness.study.inherit import EXTENDS, MATRIX, expand_matrix, read_document
 from harness.study.metric_checks import check_goals, check_metrics
 from harness.study.model import Study
+from harness.study.profile_checks import check_dropped, check_partly_acting
 from harness.study.sampler_checks import check_samplers
+from harness.study.setting_checks import check_overrides, check_words
 from harness.study.stages import build_stages, check_stages
 from harness.study.suites import expand_suites
 from harness.study.timing_checks import check_timing
@@ -183,9 +186,26 @@ def _resolve(
     except ValidationError as error:
         raise InputError(explain(error, merged, Study)) from None
     arms, problems = _find_all(study, merged, profile, settings)
+    if not problems:
+        workload = document.data.get("workload")
+        data = workload.get("data") if isinstance(workload, Mapping) else None
+        problems = check_dropped(study, arms, merged, profile, settings, data)
+    if not problems and (profile is not None or settings):
+        before = partial(_arms_of, document)
+        problems = check_partly_acting(study, arms, merged, profile, settings, before)
     if problems:
         raise InputError(problems)
     return study, arms, merged
+
+
+def _arms_of(document: Document) -> list[Arm]:
+    """Return the arms of a study as it stands; none if it is not sound without a profile."""
+    data = copy.deepcopy(document.data)
+    merged = replace(document, data=data)
+    with suppress(InputError, ValidationError):
+        expand_suites(merged)
+        return study_from_dict(merged.data)[1]
+    return []
 
 
 def _find_all(

@@ -29,6 +29,7 @@ from harness.study.data_checks import (
     other_mixes,
     other_scales,
     other_tokens,
+    other_unit,
     other_values,
 )
 from harness.study.design import Arm, select
@@ -47,6 +48,7 @@ from harness.study.search_space import arm_spaces
 from harness.study.setup_checks import (
     counts_what_was_removed,
     curves_of_other_networks,
+    one_rate_for_unlike_optimizers,
     other_data_than_the_baseline,
     reads_its_answer,
     unequal_choice,
@@ -96,6 +98,7 @@ def check_metrics(study: Study, arms: Sequence[Arm], document: Document) -> list
             ("diverged", _no_value(test, study, looked_at)),
             ("spread_over_seeds", _no_ratio(test, study)),
             (test.hypothesis.name, _undecidable(test, study, looked_at)),
+            (test.hypothesis.name, other_unit(test, looked_at)),
         ):
             if message:
                 problems.append(document.problem((*where, key), message))
@@ -131,6 +134,7 @@ def _settled(test: Test, sides: _Sides, claim: Claim | CompositeClaim, study: St
         or counts_what_was_removed(test.metric, looked_at)
         or unequal_choice(test, sides)
         or other_data_than_the_baseline(sides)
+        or one_rate_for_unlike_optimizers(test.metric, sides, study)
     )
 
 

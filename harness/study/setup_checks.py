@@ -13,6 +13,8 @@ from harness.identity import task_learned
 from harness.levels import flat
 from harness.metrics import SPLITS
 from harness.models import is_simple, network_of
+from harness.optimizers.base import Optimizer
+from harness.registry import OPTIMIZERS
 from harness.samplers.base import Space
 from harness.study.arm_checks import tests_of
 from harness.study.claims import Claim, CompositeClaim, Test
@@ -20,13 +22,16 @@ from harness.study.contrasts import compared
 from harness.study.data_checks import OF_TOKENS, unlike
 from harness.study.design import SIMPLE_BASELINE, Arm, value_at
 from harness.study.model import Study
-from harness.study.search_space import arm_spaces, has_value
+from harness.study.search_space import arm_spaces, has_value, is_set_by
 from harness.study.stages import build_stages
+from harness.trial import sources_of
 
 Sides = Sequence[Sequence[Arm]]
 CUT = "probe.prefix_"
 """What the probe cut_prefixes measures: a loss where nothing lies ahead."""
 STEPS = "probe.steps_to_target"
+RATE = "optimizer.lr"
+_SAME = ("name", "source", "path", "classes")
 PRUNED = ("cost.parameters", "cost.trained_parameters")
 
 
@@ -134,6 +139,52 @@ def other_data_than_the_baseline(sides: Sides) -> str | None:
     return None
 
 
+def one_rate_for_unlike_optimizers(metric: str, sides: Sides, study: Study) -> str | None:
+    """Say that two optimizers are compared at one learning rate that means two things; or None.
+
+    A step of SGD is the rate times the gradient; Adam, RMSprop and Adagrad divide by the size of
+    earlier gradients, so that what suits one is too little for the other (Choi et al. 2019, "On
+    empirical comparisons of optimizers for deep learning").
+
+    Args:
+        metric: of the claim.
+        sides: the arms of each side.
+        study: that it belongs to.
+    """
+    if metric.startswith(("cost.", "timing.")):
+        return None
+    found: dict[bool, list[Arm]] = {True: [], False: []}
+    for side in sides:
+        for arm in side:
+            scaled = _scaled(arm.workload["optimizer"]["name"]) if _trained(arm) else None
+            if scaled is not None and not is_set_by(arm, RATE):
+                found[scaled].append(arm)
+    for one, other in itertools.product(found[True], found[False]):
+        spaces = arm_spaces(study.search, [one, other]) if study.search else {}
+        rate, theirs = (value_at(arm.workload, RATE) for arm in (one, other))
+        if rate == theirs and not any(RATE in spaces[arm.name] for arm in (one, other) if spaces):
+            names = [arm.workload["optimizer"]["name"] for arm in (one, other)]
+            return (
+                f"compares {one.name} with {other.name} at one learning rate, {rate:g}, which means"
+                f" other steps for {names[0]} than for {names[1]}, so that the claim would be about"
+                f" the rate: search `{RATE}` for each arm, such as `search.space: {{{RATE}: {{log:"
+                " [1.0e-4, 1.0]}}`, or give each optimizer its own"
+            )
+    return None
+
+
+def _scaled(optimizer: str) -> bool | None:
+    try:
+        kind = OPTIMIZERS.find(optimizer)
+    except (KeyError, ValueError):  # a function, of which nobody knows
+        return None
+    return kind.scaled if issubclass(kind, Optimizer) else None
+
+
+def _trained(arm: Arm) -> bool:
+    return arm.workload["training"] is None and not is_simple(arm.workload["model"])
+
+
 def unequal_ends(metric: str, sides: Sides, claim: Claim | CompositeClaim) -> str | None:
     """Say that trainings which never reach a target count as other numbers of steps; or None.
 
@@ -230,6 +281,47 @@ def one_side_tuned(study: Study, arms: Sequence[Arm]) -> list[str]:
                 f" {value_at(fixed.workload, path)} for the other"
             ] = None
     return list(found)
+
+
+def knows_more_labels(study: Study, arms: Sequence[Arm]) -> list[str]:
+    """Return a line for each claim whose one side learns from a stage with more labels of its data.
+
+    That stages know more is what transfer is; that they know more of the same labels is worth a
+    word, since the other side would have been given them as well.
+    """
+    found: dict[tuple[str, str], str] = {}
+    stages = build_stages(study)
+    for where, test in tests_of(study) if stages else ():
+        sides = compared(test, study, arms).sides
+        for side, other in itertools.permutations(sides, 2):
+            for arm, name in ((one, name) for one in side for name in _labelled(one, stages)):
+                without = next((one for one in other if name not in _labelled(one, stages)), None)
+                more, own = _labels(stages[name]), _labels(arm.workload)
+                claim = study.claims[int(where[1])].id
+                if without is not None and more > own:
+                    found[claim, name] = (
+                        f"warning: the claim '{claim}' compares {arm.name}, which learns from the"
+                        f" stage '{name}', with {without.name}, which does not; the stage saw"
+                        f" {more:,} labels of these data, and the arm {own:,}"
+                    )
+    return list(found.values())
+
+
+def _labelled(arm: Arm, stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the stages of an arm that learned targets of its own data."""
+    return [
+        name
+        for name in sources_of(arm.workload).values()
+        if name in stages
+        and stages[name]["training"] is None
+        and all(stages[name]["data"].get(k) == arm.workload["data"].get(k) for k in _SAME)
+        and task_learned(stages[name]).name in ("classification", "regression")
+        and not data_of(arm.workload["data"]).predicts_next
+    ]
+
+
+def _labels(workload: Mapping[str, Any]) -> int:
+    return data_of(workload["data"]).summary().examples
 
 
 def _tuned_and_fixed(

@@ -11,10 +11,11 @@ from scipy import stats
 
 from harness.evidence import Evidence
 from harness.integrity import Provenance, check
-from harness.judge import Peek, declared_claims, describe_measure, judge, judge_after_peeks
+from harness.judge import Peek, declared_claims, judge, judge_after_peeks
 from harness.plan import make_plan
 from harness.store import Execution
 from harness.study import InputError, load_study
+from harness.study.in_words import describe_measure
 
 HEAD = """\
 study: made

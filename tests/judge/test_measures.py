@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 
 from harness.evidence import Evidence
-from harness.judge import describe_measure, judge
+from harness.judge import judge
 from harness.judge.measures import numbers_per_seed
 from harness.plan import make_plan
 from harness.stats.intervals import shrinkage_of_distances
 from harness.store import Execution
 from harness.study import Comparison, InputError, load_study
+from harness.study.in_words import describe_measure
 
 HEAD = """\
 study: made
