@@ -3,10 +3,14 @@
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+LEAN = [sys.executable, str(Path(__file__).with_name("lean.py"))]
+"""The command, without MLflow and pictures."""
 
 TINY = """\
 study: tiny

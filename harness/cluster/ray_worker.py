@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 from harness.cluster.executor import DryRun, Pack
+from harness.lazy import quick_imports
 from harness.own.imports import Luggage
 from harness.train import Checkpoints
 from harness.trial import Checked, Given, Progress, Record
@@ -38,7 +39,8 @@ class Worker:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         if luggage is not None:
             luggage.unpack(_folder)
-        from harness.train import Setting, train_in
+        with quick_imports():
+            from harness.train import Setting, train_in
 
         self._train = train_in
         self._setting = Setting(

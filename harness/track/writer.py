@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from harness.lazy import quick_imports
 from harness.track.addresses import conceal
 from harness.track.client import TrackingStore, import_without_pandas, settle_database
 from harness.track.messages import (
@@ -143,7 +144,8 @@ class MirrorWriter:
 
     def _connect(self) -> TrackingStore:
         """Open the store, after which the work is small and can wait."""
-        store = TrackingStore(self._destination.tracking_uri, self._destination.artifact_root)
+        with quick_imports():
+            store = TrackingStore(self._destination.tracking_uri, self._destination.artifact_root)
         if self._own_process:
             _be_nicer(WORKING)
         return store

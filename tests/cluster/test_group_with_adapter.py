@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
+from sharing import LEAN
 
 from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
@@ -56,7 +56,7 @@ def by_one(folder):
 
 def by_two(folder, strategy):
     study_in(folder)
-    command = [sys.executable, "-m", "harness", "run", "devices.yaml"]
+    command = [*LEAN, "run", "devices.yaml"]
     done = subprocess.run(
         [*command, "--set", "resources.workers=2", "--set", f"resources.strategy={strategy}"],
         cwd=folder, env=dict(os.environ), capture_output=True, text=True, check=False,

@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from ray_heads import free_port, running_head
+from sharing import LEAN
 
 from harness.store import open_store
 from harness.trial import State
@@ -71,7 +71,7 @@ def test_a_run_begins_without_workers_and_grows(cluster, tmp_path):
     address, environment = cluster
     (tmp_path / "growth.yaml").write_text(STUDY.format(folder=tmp_path))
     run = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "growth.yaml", "--address", address],
+        [*LEAN, "run", "growth.yaml", "--address", address],
         cwd=tmp_path,
         env={**os.environ, **environment, "PYTHONPATH": str(HERE)},
         capture_output=True,

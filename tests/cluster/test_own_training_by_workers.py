@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sharing import LEAN
 
 from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
@@ -55,7 +56,7 @@ def both(tmp_path_factory):
     file = folder / "devices.yaml"
     file.write_text(STUDY.format(folder=folder))
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "devices.yaml", "--set", "resources.workers=2"],
+        [*LEAN, "run", "devices.yaml", "--set", "resources.workers=2"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": f"{HERE}:{EXAMPLES}"},
         capture_output=True,

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from ray_heads import free_port, running_head, wait_for_port
+from sharing import LEAN
 
 pytestmark = pytest.mark.slow
 
@@ -197,7 +198,7 @@ def test_what_a_named_module_imports_and_declares_is_sent_along(cluster, tmp_pat
         "    return nn.LeakyReLU(float(Path(__file__).with_name('slope.txt').read_text()))\n"
     )
     (tmp_path / "numpy.py").write_text("raise ImportError")
-    command = [sys.executable, "-m", "harness", "run", "helper.yaml", "--address", address,
+    command = [*LEAN, "run", "helper.yaml", "--address", address,
                "--json", "--set", "workload.epochs=1"]  # fmt: skip
     counts = []
     for slope in ("0.1", "0.2"):

@@ -6,7 +6,6 @@ Of a time limit see `test_ray`: to wait for one that spares all other trials tak
 import os
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
+from sharing import LEAN
 
 from harness.store import open_store
 from harness.trial import State
@@ -104,7 +104,7 @@ def outcome(cluster, tmp_path_factory):
     (folder / "faults.yaml").write_text(STUDY.format(folder=folder))
     with (folder / "log").open("w") as log:
         run = subprocess.Popen(
-            [sys.executable, "-m", "harness", "run", "faults.yaml", "--address", cluster.address],
+            [*LEAN, "run", "faults.yaml", "--address", cluster.address],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(HERE)},
             stdout=log,
@@ -186,7 +186,7 @@ def test_the_report_tells_them_apart(outcome):
 def test_what_no_node_can_give_is_told_at_once(outcome, cluster):
     *_, folder = outcome
     run = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "faults.yaml", "--results", "other",
+        [*LEAN, "run", "faults.yaml", "--results", "other",
          "--address", cluster.address, "--set", "resources.gpus=4"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(HERE)},
@@ -204,7 +204,7 @@ def test_two_trials_share_each_gpu_and_see_no_other(outcome, cluster):
     cluster.add_node(num_cpus=4, num_gpus=2)
     (folder / "shared.yaml").write_text(SHARED.format(folder=folder))
     run = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "shared.yaml", "--results", "shared",
+        [*LEAN, "run", "shared.yaml", "--results", "shared",
          "--address", cluster.address],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(HERE)},

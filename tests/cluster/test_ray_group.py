@@ -2,10 +2,10 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from sharing import LEAN
 
 from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
@@ -50,7 +50,7 @@ def both(tmp_path_factory):
     file = folder / "group.yaml"
     file.write_text(STUDY.format(folder=folder))
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "group.yaml", "--set", "resources.workers=2"],
+        [*LEAN, "run", "group.yaml", "--set", "resources.workers=2"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(HERE)},
         capture_output=True,

@@ -3,12 +3,12 @@
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from sharing import LEAN
 from slurm_room import SlurmRoom, missing
 
 from harness.cli.app import run
@@ -74,7 +74,7 @@ def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, 
     (tmp_path / "slow_training.py").write_text(TRAINING)
     (tmp_path / "queued.yaml").write_text(STUDY)
     peace = ["--results", "peace/results", "--out", "peace/reports"]
-    command = [sys.executable, "-m", "harness", "run", "queued.yaml", "--in-process", "--json"]
+    command = [*LEAN, "run", "queued.yaml", "--in-process", "--json"]
     source = str(Path(__file__).parents[2])
     environment = {**room.environment, "PYTHONPATH": source}
     told = subprocess.run(
