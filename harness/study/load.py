@@ -37,8 +37,9 @@ from harness.study.design import (
 from harness.study.document import Document, Path_, assign, document_of, parse_value
 from harness.study.explain import explain
 from harness.study.generalize_checks import check_generalize
+from harness.study.goal_checks import check_goals
 from harness.study.inherit import EXTENDS, MATRIX, expand_matrix, read_document
-from harness.study.metric_checks import check_goals, check_metrics
+from harness.study.metric_checks import check_metrics
 from harness.study.model import Study
 from harness.study.profile_checks import check_dropped, check_partly_acting
 from harness.study.sampler_checks import check_samplers
