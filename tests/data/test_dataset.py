@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
+from harness.data._dataset import LOCKED_SEED
 from harness.publish import read_file
 from harness.trial import Phase
 from harness.workloads import (
@@ -50,6 +53,20 @@ def test_digits_are_the_bundled_ones_and_the_search_gets_no_test_split(tmp_path)
     assert dataset.for_phase(Phase.SEARCH).test is None
     assert dataset.for_phase(Phase.CONFIRMATION).test is dataset.test
     assert dataset.fingerprint == fingerprint(DIGITS, tmp_path)
+
+
+def test_digits_are_read_and_divided_as_scikit_learn_does_without_it(tmp_path):
+    code = "import sys; from pathlib import Path; from harness.workloads import load;"
+    code += f"load({DIGITS}, Path()); sys.exit('sklearn' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    bunch, dataset = load_digits(), load(DIGITS, tmp_path)
+    parts = train_test_split(
+        np.arange(len(bunch.target)), test_size=0.25, stratify=bunch.target,
+        random_state=LOCKED_SEED,
+    )  # fmt: skip
+    for ours, theirs in zip((dataset.examples, dataset.test), parts, strict=True):
+        assert np.array_equal(ours.inputs[:, 0], bunch.images[theirs].astype(np.float32) / 16)
+        assert np.array_equal(ours.targets, bunch.target[theirs])
 
 
 def test_duplicates_between_test_and_the_rest_are_counted(tmp_path):
