@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from harness.data._dataset import (
@@ -25,9 +26,19 @@ from harness.registry import DATA
 def data_of(config: Mapping[str, Any]) -> Data:
     """Return the data set of a resolved workload's `data`."""
     name = config["name"]
+    if name in DATA.own():  # many arms share few settings
+        return _built_in(name, json.dumps(dict(config)))
     kind = OwnFunction if ":" in name else NoData if name == "none" else DATA.find(name)
-    found: Data = kind.model_validate_json(json.dumps(dict(config)), strict=True)
-    return found
+    return _read(kind, json.dumps(dict(config)))
+
+
+@lru_cache(maxsize=1024)
+def _built_in(name: str, config: str) -> Data:
+    return _read(DATA.find(name), config)
+
+
+def _read(kind: type[Data], config: str) -> Data:
+    return kind.model_validate_json(config, strict=True)
 
 
 __all__ = [

@@ -8,6 +8,7 @@ from functools import partial
 
 from harness.plan import Assignment, Plan, Winner
 from harness.store import AssignedRecord, Execution, Store
+from harness.study import Arm
 from harness.trial import Outcomes, Record
 
 Decide = Callable[[Plan, int, Sequence[AssignedRecord]], Collection[str]]
@@ -58,12 +59,13 @@ class SequentialConfirmation:
         self._items: list[Assignment] = []
         self._records: dict[str, Record] = {}
         self._missing: set[str] = set()
+        self._arms = {arm.name: arm for arm in plan.all_arms}
         self._look = 0
 
     def confirm(self, arm: str, winners: Sequence[Winner]) -> list[Assignment]:
         """Return the trials of an arm on the first seeds, now that its winners are known."""
         self.winners[arm] = winners
-        return self._trials({arm})
+        return self._trials([self._arms[arm]])
 
     def take(self, record: Record) -> list[Assignment]:
         """Take the record of a trial; return the next instalment if it was the last of a look."""
@@ -80,13 +82,12 @@ class SequentialConfirmation:
         ]
         arms = self._decide(self._plan, looks[self._look], done)
         self._look = self._look + 1 if arms else len(looks)
-        return self._trials(arms)
+        return self._trials([arm for arm in self._plan.all_arms if arm.name in arms])
 
-    def _trials(self, arms: Collection[str]) -> list[Assignment]:
+    def _trials(self, arms: Sequence[Arm]) -> list[Assignment]:
         items = [
             item
-            for arm in self._plan.all_arms
-            if arm.name in arms
+            for arm in arms
             for item in self._plan.confirmation_trials(arm, self.winners[arm.name], self._look)
         ]
         self._items += items

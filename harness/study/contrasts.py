@@ -18,7 +18,7 @@ from harness.formatting import level_text, listed
 from harness.levels import level_key
 from harness.measures.base import ACROSS, Selector
 from harness.study.claims import Test
-from harness.study.design import SIMPLE_BASELINE, Arm, missing_arm, select
+from harness.study.design import SIMPLE_BASELINE, Arm, Selection, missing_arm
 from harness.study.document import Path_
 from harness.study.model import Factor, Study
 
@@ -68,7 +68,8 @@ def compared(test: Test, study: Study, arms: Sequence[Arm]) -> Comparison:
             cannot be told from another; the message says what to write.
     """
     selectors = sides(test, study.factors)
-    chosen = [select(arms, selector) for selector in selectors]
+    selection = Selection(arms, *selectors)
+    chosen = [selection.select(selector) for selector in selectors]
     for selector, found in zip(selectors, chosen, strict=True):
         if not found:
             raise ValueError(missing_arm(selector, study))
@@ -118,8 +119,10 @@ def test_problem(
     if found:
         return found
     try:
-        for selector in sides(test, study.factors):
-            message = selector_problem(selector, study, arms)
+        selectors = sides(test, study.factors)
+        selection = Selection(arms, *selectors)
+        for selector in selectors:
+            message = selector_problem(selector, study, arms, selection)
             if message:
                 return (), message
         compared(test, study, arms)
@@ -128,31 +131,45 @@ def test_problem(
     return None
 
 
-def selector_problem(selector: Mapping[str, Any], study: Study, arms: Sequence[Arm]) -> str | None:
-    """Say what is wrong with a selector: names that do not exist, or no arm of these levels."""
+def selector_problem(
+    selector: Mapping[str, Any],
+    study: Study,
+    arms: Sequence[Arm],
+    selection: Selection | None = None,
+) -> str | None:
+    """Say what is wrong with a selector: names that do not exist, or no arm of these levels.
+
+    Args:
+        selector: as it was read.
+        study: that it belongs to.
+        arms: of the study.
+        selection: of these arms, made for several selectors; None to make one.
+    """
     if "arm" in selector and len(selector) > 1:
         other = next(key for key in selector if key != "arm")
         return f"arms that are selected by name have no level of '{other}'; leave one of them out"
     for key, wanted in selector.items():
         if key == "arm":
             known: list[Any] = [arm.name for arm in arms]
-            what = f"no arm is called '{{}}' (there are: {_some(known)})"
         elif key in study.factors:
             known = list(study.factors[key].levels)
-            levels = ", ".join(map(level_text, known))
-            what = f"factor '{key}' has no level '{{}}' (it has: {levels})"
         else:
             return f"no factor is called '{key}'{nearest(key, [*study.factors, 'arm'])}"
         for value in wanted if isinstance(wanted, list) else [wanted]:
             if level_key(value) not in map(level_key, known):
                 if key == "arm" and value == SIMPLE_BASELINE:
                     return f"the study has no {SIMPLE_BASELINE}; name one with `simple_baseline`"
+                levels = ", ".join(map(level_text, known))
+                what = f"factor '{key}' has no level '{{}}' (it has: {levels})"
+                if key == "arm":
+                    what = f"no arm is called '{{}}' (there are: {_some(known)})"
                 alike = next((one for one in known if str(one) == str(value)), None)
                 if alike is not None:
                     said = what.replace("'{}'", json.dumps(value, ensure_ascii=False))
                     return f"{said}; write {json.dumps(alike, ensure_ascii=False)}"
                 return what.format(level_text(value)) + nearest(level_text(value), known)
-    return None if select(arms, dict(selector)) else missing_arm(dict(selector), study)
+    found = (selection or Selection(arms, dict(selector))).select(dict(selector))
+    return None if found else missing_arm(dict(selector), study)
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:

@@ -367,11 +367,34 @@ def select(arms: Sequence[Arm], selector: Selector) -> list[Arm]:
     Arms that were named in the study file are found by their name only; those of the design by
     either, the one without factors, which is called `baseline`, among them.
     """
-    wanted = {key: value if isinstance(value, list) else [value] for key, value in selector.items()}
-    if "arm" in wanted:
-        return [arm for arm in arms if arm.name in wanted["arm"]]
-    keys = {factor: [level_key(value) for value in values] for factor, values in wanted.items()}
-    return [arm for arm in arms if not arm.named and all(arm.keys.get(f) in keys[f] for f in keys)]
+    return Selection(arms, selector).select(selector)
+
+
+class Selection:
+    """Arms by their levels, so that many selectors need not look at all arms."""
+
+    def __init__(self, arms: Sequence[Arm], *selectors: Selector):
+        """Take the arms, and the selectors that will be asked for."""
+        self._arms = arms
+        self._factors = {factor for selector in selectors for factor in selector} - {"arm"}
+        self._at: dict[tuple[str, Any], list[int]] = {}
+        for place, arm in enumerate(arms):
+            for factor in self._factors if not arm.named else ():
+                self._at.setdefault((factor, arm.keys.get(factor)), []).append(place)
+
+    def select(self, selector: Selector) -> list[Arm]:
+        """Return what the function `select` does, for one of the selectors it was made for."""
+        wanted = {key: v if isinstance(v, list) else [v] for key, v in selector.items()}
+        if "arm" in wanted:
+            return [arm for arm in self._arms if arm.name in wanted["arm"]]
+        if not wanted:
+            return [arm for arm in self._arms if not arm.named]
+        found: set[int] | None = None
+        for factor, values in wanted.items():
+            keys = dict.fromkeys(map(level_key, values))
+            places = {place for key in keys for place in self._at.get((factor, key), ())}
+            found = places if found is None else found & places
+        return [self._arms[place] for place in sorted(found or ())]
 
 
 def missing_arm(selector: Selector, study: Study) -> str:
