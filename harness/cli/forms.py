@@ -95,6 +95,7 @@ class Plan(Form):
     trials: Trials
     pretraining: list[str]
     same_arms: list[list[str]]
+    warnings: list[str]
     claims: list[Asked]
     power: Power
     timing: Annotated[dict[str, Any] | None, Field(description="how seconds are measured")]

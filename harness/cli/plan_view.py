@@ -17,8 +17,8 @@ from harness.plan.power import power_of
 from harness.run.limits import bill_of
 from harness.run.prepare import Outlook
 from harness.study.arm_checks import SAME_ARM, same_arms
+from harness.study.doubts import doubts
 from harness.study.in_words import asked
-from harness.study.setup_checks import knows_more_labels, one_side_tuned
 from harness.trial import SECONDS, sources_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def plan_as_dict(
         },
         "pretraining": list(plan.stages),
         "same_arms": same_arms(plan.study, plan.arms),
+        "warnings": doubts(plan.study, plan.arms),
         "claims": [asdict(one) for one in asked(plan.study, plan.arms)],
         "power": power_of(plan.study),
         "timing": timing_as_dict(plan),
@@ -129,7 +130,7 @@ def print_plan(
     for line in (*timing_lines(plan), *_own_code_lines(plan), *running_lines(study)):
         console.print(line, highlight=False)
     _print_rest(console, plan, outlook)
-    for line in (*one_side_tuned(study, plan.arms), *knows_more_labels(study, plan.arms)):
+    for line in doubts(study, plan.arms):
         console.print(line, highlight=False, markup=False, style="yellow")
     for line in _claim_lines(plan):
         console.print(line, highlight=False, markup=False)

@@ -23,7 +23,7 @@ class Adagrad(Optimizer):
     lr_decay: float = Field(0.0, ge=0, description="step t has the rate lr / (1 + t * lr_decay)")
     weight_decay: float = Field(0.0, ge=0)
 
-    scaled: ClassVar[bool | None] = True
+    divides: ClassVar[str | None] = "all"
     moments: ClassVar[int] = 1
 
     def step(self, parameters: Tensors, gradients: Tensors, lr: float, memory: Memory) -> None:

@@ -22,7 +22,7 @@ class Adam(Optimizer):
     beta2: float = Field(0.999, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0)
 
-    scaled: ClassVar[bool | None] = True
+    divides: ClassVar[str | None] = "recent"
     moments: ClassVar[int] = 2
 
     def step(self, parameters: Tensors, gradients: Tensors, lr: float, memory: Memory) -> None:

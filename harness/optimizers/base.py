@@ -37,9 +37,9 @@ class Optimizer(Component):
     name: str
     lr: float
 
-    scaled: ClassVar[bool | None] = None
-    """Whether a step is divided by the size of earlier gradients, so that the rate says how far it
-    goes and not how far per unit of gradient; None where nobody said."""
+    divides: ClassVar[str | None] = None
+    """What a step divides the gradient by, so that a rate means other steps: "recent" or "all"
+    earlier gradients, "" for nothing; None where nobody said."""
     moments: ClassVar[int] = 0
     """How many numbers it keeps of each number of a parameter, such as running averages."""
     packable: ClassVar[bool] = True

@@ -31,7 +31,7 @@ class NAdam(Optimizer):
     momentum_decay: float = Field(4e-3, ge=0)
     weight_decay: float = Field(0.0, ge=0)
 
-    scaled: ClassVar[bool | None] = True
+    divides: ClassVar[str | None] = "recent"
     moments: ClassVar[int] = 2
 
     def step(self, parameters: Tensors, gradients: Tensors, lr: float, memory: Memory) -> None:

@@ -22,7 +22,7 @@ class SGD(Optimizer):
     nesterov: bool = False
     weight_decay: float = Field(0.0, ge=0)
 
-    scaled: ClassVar[bool | None] = False
+    divides: ClassVar[str | None] = ""
     moments: ClassVar[int] = 1
 
     def step(self, parameters: Tensors, gradients: Tensors, lr: float, memory: Memory) -> None:

@@ -15,6 +15,7 @@ from harness.study.arm_checks import same_arms
 from harness.study.design import Arm, assignments_of
 from harness.study.document import Document, Path_
 from harness.study.generalize_checks import of_other_kinds, same_data
+from harness.study.likeness_checks import one_rate_for_unlike_optimizers
 from harness.study.loss_checks import incomparable_losses
 from harness.study.metric_checks import unreported
 from harness.study.model import Study
@@ -53,6 +54,11 @@ def _problems(study: Study, arms: Sequence[Arm]) -> Iterator[tuple[Path_, str]]:
         yield ("factors",), f"{listed(names)} are one arm, which would be ranked twice"
     yield from _untuned(study, designed)
     yield from _unsuited_baseline(study, data)
+    first = level_text(next(iter(data), ""))
+    alike = [[arm] for arm in designed if level_text(arm.levels[design.datasets]) == first]
+    wrong = one_rate_for_unlike_optimizers("test.accuracy", alike, study)
+    if wrong:
+        yield ("factors", design.methods), wrong
     for i, name in enumerate(ranked_by(study, designed)):
         at: Path_ = ("design", "metrics", i) if design.metrics else ("design",)
         if name == SECONDS_TO_TARGET:

@@ -49,6 +49,12 @@ def other_labels(metric: str, looked_at: Sequence[Arm]) -> str | None:
     """
     if metric.partition(".")[0] not in OF_VALIDATION:
         return None
+    leaks = {arm.name: arm.workload["data"].get("leak") for arm in looked_at}
+    if not metric.startswith("optimism.") and (pair := unlike(leaks)) is not None:
+        return (
+            f"{metric} is flattered by `data.leak`, which the arms '{pair[0]}' and '{pair[1]}' do"
+            " not have alike; compare test or optimism (validation minus test)"
+        )
     shares = {arm.name: arm.workload["data"].get("label_noise", 0.0) for arm in looked_at}
     if (pair := unlike(shares)) is None:
         return None
@@ -225,7 +231,7 @@ def other_unit(test: Test, looked_at: Sequence[Arm]) -> str | None:
         return None
     return (
         f"{test.metric} is in standard deviations of the target, where who guesses its mean is off"
-        f" by about one: {max(ends, key=abs):g} looks like the target's own unit, so divide it by"
+        f" by about one: {max(map(abs, ends)):g} looks like the target's own unit, so divide it by"
         " the target's standard deviation, or compare arms by `ratio`"
     )
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, Problem, nearest
+from harness.formatting import level_text
+from harness.registry import DATA_OPTIONS
 from harness.study.bundled import bundled_studies
 from harness.study.document import Document, Path_, read_yaml, same_component
 
@@ -101,8 +103,22 @@ def _merge(
         if isinstance(value, dict) and isinstance(old, dict) and same_component(old, value):
             _merge(base, old, over, value, here)
         else:
+            if here == ("workload", "data"):
+                _refuse_dropped(old, value, over)
             target[key] = value
             _move_places(base, over, here)
+
+
+def _refuse_dropped(old: Any, new: Any, over: Document) -> None:
+    """Refuse other data that drop an option of the extended file's, such as wrong labels."""
+    for option in DATA_OPTIONS.own() if isinstance(old, dict) else ():
+        unsaid = isinstance(new, str) or option not in new
+        if old.get(option) not in (None, 0, False, True) and unsaid:
+            message = (
+                f"names other data than the file that is extended, and so drops `{option}:"
+                f" {level_text(old[option])}` of it; write `{option}` here too, as it shall be"
+            )
+            raise InputError([over.problem(("workload", "data"), message)])
 
 
 def _move_places(base: Document, over: Document, path: Path_) -> None:

@@ -102,11 +102,24 @@ def load_study(
         raise _no_profile(document, profile)
     loaded = _load(document, profile, _parse_overrides(overrides))
     # every profile must be sound, not only the one that is asked for
-    others = {name: _resolve(document, name, {})[0] for name in known if name != profile}
+    others = {name: _of_profile(document, name) for name in known if name != profile}
     if profile is not None:
         with suppress(InputError):  # the study as it stands need not be sound for a profile of it
             others[DEFAULT] = _resolve(document, None, {})[0]
     return replace(loaded, profiles=others)
+
+
+def _of_profile(document: Document, name: str) -> Study:
+    """Return the study that a profile makes; its mistakes name it where their place does not."""
+    try:
+        return _resolve(document, name, {})[0]
+    except InputError as error:
+        own = f"profiles.{name}"
+        told = [
+            one if one.path.startswith(own) else replace(one, message=f"{one.message} ({own})")
+            for one in error.problems
+        ]
+        raise InputError(told) from None
 
 
 def load_profiles(source: Source, pattern: str, overrides: Sequence[str] = ()) -> list[LoadedStudy]:

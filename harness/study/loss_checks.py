@@ -112,12 +112,32 @@ def other_epochs(metric: str, looked_at: Sequence[Arm]) -> str | None:
         if arm.workload["training"] is None and not is_simple(arm.workload["model"])
     }
     if (pair := unlike(chosen)) is None:
-        return None
+        return _more_to_choose_from(metric, looked_at)
     one, two = pair
     return (
         f"{metric} is of other epochs in the arms '{one}' and '{two}', chosen by {chosen[one]} and"
         f" {chosen[two]}, and validation flatters what it chooses; compare a metric of the test"
         " split"
+    )
+
+
+def _more_to_choose_from(metric: str, looked_at: Sequence[Arm]) -> str | None:
+    """Say that a metric is the best of many epochs in one arm and of fewer in another; or None."""
+    epochs = {
+        arm.name: int(arm.workload["epochs"])
+        for arm in looked_at
+        if arm.workload["training"] is None
+        and not is_simple(arm.workload["model"])
+        and arm.workload["keep"] == "best"
+        and selecting_metric(arm.workload) == metric
+    }
+    if (pair := unlike(epochs)) is None:
+        return None
+    one, two = pair
+    return (
+        f"{metric} chooses the epoch, and is the best of {epochs[one]} in the arm '{one}' and of"
+        f" {epochs[two]} in '{two}': the more there are, the better the best, by luck alone;"
+        " compare a metric of the test split"
     )
 
 

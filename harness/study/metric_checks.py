@@ -28,6 +28,11 @@ from harness.study.data_checks import (
 )
 from harness.study.design import Arm, select
 from harness.study.document import Document
+from harness.study.likeness_checks import (
+    one_rate_for_unlike_optimizers,
+    other_judges,
+    other_question,
+)
 from harness.study.loss_checks import (
     OF_BATCHES,
     incomparable_losses,
@@ -49,7 +54,6 @@ from harness.study.sampler_checks import no_search_metric
 from harness.study.setup_checks import (
     counts_what_was_removed,
     curves_of_other_networks,
-    one_rate_for_unlike_optimizers,
     other_data_than_the_baseline,
     reads_its_answer,
     unequal_choice,
@@ -136,6 +140,8 @@ def _settled(test: Test, sides: _Sides, claim: Claim | CompositeClaim, study: St
         or unequal_choice(test, sides)
         or other_data_than_the_baseline(sides)
         or one_rate_for_unlike_optimizers(test.metric, sides, study)
+        or other_judges(test.metric, looked_at)
+        or other_question(followed, sides)
     )
 
 

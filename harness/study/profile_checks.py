@@ -58,7 +58,9 @@ def check_partly_acting(
         for one, other in _pairs(compared(test, study, arms).sides, plain):
             setting = next(_told_apart(outer, (one, other), plain, study, anew), None)
             if setting is not None:
-                found.append((setting, one, other, study.claims[int(where[1])].id))
+                before_it = [value_at(plain[a.name].workload, setting.path) for a in (one, other)]
+                alike = before_it[0] == before_it[1]
+                found.append((setting, (one, other), study.claims[int(where[1])].id, alike))
     return [_partly(*one, document) for one in found[:1]]
 
 
@@ -89,18 +91,29 @@ def _told_apart(
                 continue
             now, then = ([value_at(arm.workload, path) for arm in arms] for arms in (pair, before))
             own = next((arm for arm in pair if is_set_by(arm, path)), None)
-            if now[0] != now[1] and then[0] == then[1] and own and not anew(own, path):
+            told_apart = (now[0] != now[1] and then[0] == then[1]) or _reversed(now, then)
+            if told_apart and own and not anew(own, path):
                 yield replace(setting, path=path)
 
 
-def _partly(setting: Setting, one: Arm, other: Arm, claim: str, document: Document) -> Problem:
+def _reversed(now: Sequence[Any], then: Sequence[Any]) -> bool:
+    """Whether the larger of two numbers has become the smaller one."""
+    plain = all(isinstance(value, int | float) for value in (*now, *then))
+    return plain and (now[0] - now[1]) * (then[0] - then[1]) < 0
+
+
+def _partly(
+    setting: Setting, pair: tuple[Arm, Arm], claim: str, alike: bool, document: Document
+) -> Problem:
+    one, other = pair
     spared = one if is_set_by(one, setting.path) else other
     values = [level_text(value_at(arm.workload, setting.path)) for arm in (one, other)]
+    before = "alike" if alike else "the other way round"
     own = f"arms.{spared.name}.{setting.path}" if spared.named else f"its `{setting.path}`"
     message = (
         f"{WORKLOAD}{setting.path} does not act on {spared.name}, which sets it itself: the claim"
-        f" '{claim}' compares {one.name} with {other.name}, which are alike in it without"
-        f" {setting.who} and then differ ({values[0]} and {values[1]}); set {own} as well"
+        f" '{claim}' compares {one.name} with {other.name}, which are {before} in it without"
+        f" {setting.who} and are {values[0]} and {values[1]} with it; set {own} as well"
     )
     return _placed(setting, message, document)
 

@@ -86,19 +86,33 @@ def no_value(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
             f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
         )
         return f"a diverged trial cannot count as {test.diverged:g}: {test.metric} {shown}"
-    if (said := _no_failure(test, looked_at, low, high)) is not None:
+    if (said := _no_failure(test, study, looked_at, low, high)) is not None:
         return said
     if test.measure.needs_logarithm and test.diverged <= 0 and not test.spread_over_seeds:
         return f"{test.diverged:g} has no logarithm, which the {test.measure.name} is made of"
     return None
 
 
-def _no_failure(test: Test, looked_at: Sequence[Arm], low: float, high: float) -> str | None:
+def _no_failure(
+    test: Test, study: Study, looked_at: Sequence[Arm], low: float, high: float
+) -> str | None:
     """Say that a diverged trial would count as a good one, so that who diverges wins."""
     known = metric_of(test.metric, *(arm.workload for arm in looked_at))
     best = {"maximize": high, "minimize": low}.get(str(known.goal), math.nan)
     if test.diverged == best and not test.spread_over_seeds:
         return f"a diverged trial would count as {test.diverged:g}, the best of {test.metric}"
+    if test.metric.partition(".")[0] in _DIFFERENCES:
+        return (
+            f"{test.metric} of a training that diverged says nothing: both of its parts are as bad;"
+            " leave out `diverged`, or claim a metric of one split"
+        )
+    given = (getattr(p, "unreached", None) for p in probes_of(test.metric, looked_at, study.probes))
+    unreached = [float(one) for one in given if one is not None]
+    if unreached and test.diverged is not None and test.diverged < max(unreached):
+        return (
+            f"a diverged trial would count as {test.diverged:g}, sooner than one that misses the"
+            f" target ({max(unreached):g}); write {max(unreached):g} or more"
+        )
     if test.metric.rpartition(".")[2] != "accuracy" or test.diverged is None:
         return None
     data = [data_of(a.workload["data"]) for a in looked_at if a.workload["training"] is None]
@@ -150,7 +164,8 @@ def undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | Non
         what = f"such a spread of {test.metric}"
     if hypothesis.never(low, high):
         return f"never holds: {what} {shown}"
-    if hypothesis.always(low, high):
+    most = low if measure.neutral is None else math.nextafter(low, high)
+    if hypothesis.always(most, high):
         return f"always holds: {what} {shown}"
     known = metric_of(test.metric, *(arm.workload for arm in looked_at))
     lifted = measure.neutral is None and (spread or known.lifted)

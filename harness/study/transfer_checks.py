@@ -14,9 +14,9 @@ from harness.study.arm_checks import tests_of
 from harness.study.contrasts import compared
 from harness.study.design import Arm
 from harness.study.document import Document, Path_
+from harness.study.likeness_checks import RATE
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces, is_set_by
-from harness.study.setup_checks import RATE
 from harness.trial import sources_of
 
 _FROM = ("path", "id")

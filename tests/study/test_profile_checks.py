@@ -64,7 +64,8 @@ def test_a_profile_does_not_tell_compared_arms_apart():
     said = refusal(f"{FILE}{DEEP}{quick}")
     assert "workload.epochs does not act on deep, which sets it itself" in said
     assert "the claim 'b' compares deep with relu" in said
-    assert "differ (4 and 2); set arms.deep.epochs as well" in said
+    assert "are alike in it without profile 'quick' and are 4 and 2 with it" in said
+    assert "set arms.deep.epochs as well" in said
     assert refusal(f"{FILE}{quick}") == ""  # nothing compares them
     both = "profiles: {quick: {workload.epochs: 2, arms.deep.epochs: 2}}\n"
     assert refusal(f"{FILE}{DEEP}{both}") == ""
@@ -76,6 +77,35 @@ def test_a_profile_does_not_tell_compared_arms_apart():
 def test_arms_that_differed_before_may_differ():
     longer = FILE.replace("depth: 3, epochs: 4", "depth: 3, epochs: 8")
     assert refusal(f"{longer}{DEEP}profiles: {{quick: {{workload.epochs: 2}}}}\n") == ""
+
+
+def test_a_profile_does_not_reverse_what_arms_mean():
+    text = FILE.replace("  epochs: 4\n", "  epochs: 30\n", 1)
+    said = refusal(f"{text}{DEEP}profiles: {{quick: {{workload.epochs: 1}}}}\n")
+    assert "are the other way round in it without profile 'quick' and are 4 and 1 with it" in said
+    assert refusal(f"{text}{DEEP}profiles: {{quick: {{workload.epochs: 8}}}}\n") == ""
+
+
+def test_a_file_that_extends_another_says_what_becomes_of_options(tmp_path):
+    (tmp_path / "base.yaml").write_text(FILE)
+    file = tmp_path / "more.yaml"
+    start = "extends: base.yaml\nstudy: more\nworkload:\n  data: "
+    for data, dropped in (
+        ("mnist", True), ("{name: mnist, limit: 900}", True),
+        ("{name: mnist, label_noise: 0.3}", False), ("{limit: 900}", False),
+    ):  # fmt: skip
+        file.write_text(f"{start}{data}\n")
+        try:
+            load_study(file)
+            said = ""
+        except InputError as error:
+            said = str(error)
+        assert ("so drops `label_noise: 0.3`" in said) is dropped, said
+
+
+def test_a_mistake_of_another_profile_names_it():
+    said = refusal(f"{FILE}profiles: {{same: {{factors.activation.levels: [relu, relu]}}}}\n")
+    assert "profiles.same" in said
 
 
 def test_what_is_searched_is_no_difference():
