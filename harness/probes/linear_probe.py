@@ -39,9 +39,9 @@ class LinearProbe(Probe):
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("linear_probe_inputs", "maximize", "", "accuracy read from the inputs", _SHARE),
-        Metric("linear_probe_first", "maximize", "", "from the first hidden layer", _SHARE),
-        Metric("linear_probe_last", "maximize", "", "from the last hidden layer", _SHARE),
-        Metric("linear_probe_rise", "maximize", "", "per hidden layer, fitted slope", (-1.0, 1.0)),
+        Metric("linear_probe_first", "maximize", "", "accuracy read from the first layer", _SHARE),
+        Metric("linear_probe_last", "maximize", "", "accuracy read from the last layer", _SHARE),
+        Metric("linear_probe_rise", "maximize", "", "accuracy read, rise per layer", (-1.0, 1.0)),
     )
     parts: ClassVar[tuple[str, ...]] = ("accuracies",)
 

@@ -25,11 +25,11 @@ class Quantization(Probe):
             "accuracy in 32 bits minus accuracy in 8 bits", (-1.0, 1.0),
         ),
         Metric(
-            "quantized_agreement", "maximize", "", "share of test examples with the same answer",
+            "quantized_agreement", "maximize", "", "share of same answers in 8 bits",
             (0.0, 1.0),
         ),
         Metric(
-            "quantized_difference", "minimize", "", "largest absolute difference of outputs",
+            "quantized_difference", "minimize", "", "largest difference of outputs, 8 bits",
             POSITIVE,
         ),
         Metric(

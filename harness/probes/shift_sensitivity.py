@@ -42,9 +42,11 @@ class ShiftSensitivity(Probe):
 
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("shift_sensitivity_inputs", "minimize", "", "shift over class, inputs", POSITIVE),
-        Metric("shift_sensitivity_first", "minimize", "", "in the first hidden layer", POSITIVE),
-        Metric("shift_sensitivity_last", "minimize", "", "in the last hidden layer", POSITIVE),
-        Metric("shift_sensitivity_rise", "minimize", "", "per hidden layer, fitted slope"),
+        Metric(
+            "shift_sensitivity_first", "minimize", "", "shift over class, first layer", POSITIVE
+        ),
+        Metric("shift_sensitivity_last", "minimize", "", "shift over class, last layer", POSITIVE),
+        Metric("shift_sensitivity_rise", "minimize", "", "shift over class, rise per layer"),
     )
     parts: ClassVar[tuple[str, ...]] = ("shares",)
 

@@ -34,14 +34,15 @@ class StaticQuantization(Probe):
         ),
         Metric(
             "statically_quantized_agreement", "maximize", "",
-            "share of test examples with the same answer", (0.0, 1.0),
+            "share of same answers in 8 bits, static", (0.0, 1.0),
         ),
         Metric(
             "statically_quantized_difference", "minimize", "",
-            "largest absolute difference of outputs", POSITIVE,
+            "largest difference of outputs, 8 bits static", POSITIVE,
         ),
         Metric(
-            "statically_quantized_size_ratio", "maximize", "", "bytes in 32 bits by bytes in 8",
+            "statically_quantized_size_ratio", "maximize", "",
+            "bytes in 32 bits by those in 8, static",
             POSITIVE, deterministic=True,
         ),
     )  # fmt: skip

@@ -226,3 +226,10 @@ def test_probes_are_checked_without_what_measures_and_draws():
     )
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "set()"
+
+
+def test_no_two_metrics_of_probes_are_called_alike():
+    """Labels of figures say what a metric means, not its name."""
+    metrics = [one for name in PROBES.own() for one in PROBES.find(name).metrics]
+    seen = [one.meaning for one in metrics if one.meaning]
+    assert sorted(seen) == sorted(set(seen))
