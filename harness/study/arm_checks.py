@@ -146,7 +146,7 @@ def check_same_arms(study: Study, arms: Sequence[Arm], document: Document) -> li
 
 
 def _beyond_what_there_is(test: Test, study: Study, arms: Sequence[Arm]) -> str | None:
-    """Say which arms are one, since they ask for more examples than there are; None if none are."""
+    """Say which arms are one, since what tells them apart never acts; None if none are."""
     looked_at = {arm.name: arm for side in compared(test, study, arms).sides for arm in side}
     used = {name: as_used(arm.workload) for name, arm in looked_at.items()}
     if all(used[name] == arm.workload for name, arm in looked_at.items()):
@@ -158,6 +158,17 @@ def _beyond_what_there_is(test: Test, study: Study, arms: Sequence[Arm]) -> str 
     pair = next(_compared(test, study, arms, groups), None)
     if pair is None:
         return None
+    late = [
+        key
+        for name in pair
+        for key in ("early_stopping", "schedule", "transfer")
+        if used[name].get(key) != looked_at[name].workload.get(key)
+    ]
+    if late:
+        return (
+            f"compares {pair[0]} with {pair[1]}, which are one training: what `{late[0]}` changes"
+            f" would come after the last of {looked_at[pair[0]].workload['epochs']} epochs"
+        )
     data = data_of(looked_at[pair[0]].workload["data"])
     return (
         f"compares {pair[0]} with {pair[1]}, which are one training: outside the test split of"

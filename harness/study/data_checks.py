@@ -237,16 +237,18 @@ def other_unit(test: Test, looked_at: Sequence[Arm]) -> str | None:
 
 
 def as_used(workload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a workload with limit and labels of its data, and its batch, no larger than these are.
+    """Return a workload without what never acts: examples beyond those there are, late changes.
 
-    As it is where nobody knows beforehand how many examples there are.
+    A limit, labels and a batch are no larger than the data are, where it is known beforehand how
+    many examples there are. Early stopping, steps of a schedule and unfreezing that would come
+    after the last epoch are left out.
     """
     if workload["training"] is not None or is_simple(workload["model"]):
         return workload
-    data, used = data_of(workload["data"]), dict(workload)
-    most, limit = data.most_examples, workload["data"].get("limit")
-    if most is None:
-        return workload
+    used = {**workload, **_without_late_changes(workload)}
+    data, limit = data_of(workload["data"]), workload["data"].get("limit")
+    if (most := data.most_examples) is None:
+        return used
     changed: dict[str, Any] = {}
     if limit is not None and limit >= most:
         changed["limit"] = None
@@ -258,3 +260,18 @@ def as_used(workload: Mapping[str, Any]) -> Mapping[str, Any]:
         rest = min(rest, labels or rest)
         used["batch_size"] = min(workload["batch_size"], data.fitted(rest))
     return used
+
+
+def _without_late_changes(workload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a workload whose changes would come after the last epoch, without."""
+    epochs: int = workload["epochs"]
+    changed: dict[str, Any] = {}
+    stopping, schedule = workload.get("early_stopping"), workload["schedule"]
+    if stopping is not None and stopping["patience"] >= epochs - 1:
+        changed["early_stopping"] = None
+    if schedule["name"] == "step" and schedule["every"] >= epochs:
+        changed["schedule"] = {"name": "constant"}
+    transfer = workload.get("transfer")
+    if transfer is not None and (transfer.get("unfreeze_every") or 0) >= epochs:
+        changed["transfer"] = {**transfer, "unfreeze_every": None}
+    return changed

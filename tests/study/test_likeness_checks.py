@@ -224,3 +224,25 @@ def test_validation_is_not_compared_where_one_arm_leaks():
     claim = "metric: %s.accuracy, contrast: [{arm: b}, {arm: a}], greater_by: 0"
     assert "is flattered by `data.leak`" in refusal(arms, claim % "validation")
     assert refusal(arms, claim % "optimism") == ""
+
+
+@pytest.mark.parametrize(
+    ("late", "in_time", "part"),
+    [
+        ("early_stopping: {patience: 5}", "early_stopping: {patience: 4}", "early_stopping"),
+        ("schedule: {name: step, every: 6}", "schedule: {name: step, every: 3}", "schedule"),
+    ],
+)
+def test_what_would_come_after_the_last_epoch_makes_no_other_arm(late, in_time, part):
+    equal = "metric: test.accuracy, contrast: [{arm: b}, {arm: a}], within: 0.02"
+    said = refusal(f"{{a: {{}}, b: {{{late}}}}}", equal)
+    assert f"what `{part}` changes would come after the last of 6 epochs" in said
+    assert refusal(f"{{a: {{}}, b: {{{in_time}}}}}", equal) == ""
+
+
+def test_so_does_unfreezing_that_comes_too_late():
+    stages = "stages: {first: {epochs: 2, data: {classes: [0, 1, 2]}}}"
+    start = "transfer: {from: first, freeze: features"
+    arms = f"{{a: {{{start}}}}}, b: {{{start}, unfreeze_every: 6}}}}}}"
+    assert "what `transfer` changes would come after" in refusal(arms, more=stages)
+    assert refusal(arms.replace("every: 6", "every: 2"), more=stages) == ""
