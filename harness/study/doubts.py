@@ -42,6 +42,7 @@ def doubts(study: Study, arms: Sequence[Arm]) -> list[str]:
             *_searches_differ(study, arms),
             *_untuned_optimizers(study, arms),
             *_unequal_updates(study, arms),
+            *_parts_of_batches(study, arms),
             *_knows_more_labels(study, arms),
             *_trained_longer(study, arms),
         )
@@ -118,6 +119,23 @@ def _unequal_updates(study: Study, arms: Sequence[Arm]) -> list[str]:
                 f"the claim '{claim}' compares {one.name}, of {ours:,} updates, with {other.name},"
                 f" of {theirs:,}"
             )
+    return list(found.values())
+
+
+def _parts_of_batches(study: Study, arms: Sequence[Arm]) -> list[str]:
+    """Return a line for each claim over `accumulate`, which elsewhere makes a batch larger."""
+    found: dict[str, str] = {}
+    for claim, one, other in _pairs(study, arms):
+        for arm, rest in ((one, other), (other, one)):
+            parts, size = arm.workload.get("accumulate") or 1, arm.workload["batch_size"]
+            if parts > (rest.workload.get("accumulate") or 1):
+                found.setdefault(
+                    claim,
+                    f"the claim '{claim}' compares {arm.name}, whose batches of {size} are computed"
+                    f" in {parts} parts, with {rest.name}; `accumulate` leaves a batch as large as"
+                    f" `batch_size` says: of {size * parts} it would be `batch_size: {size * parts},"
+                    f" accumulate: {parts}`",
+                )
     return list(found.values())
 
 

@@ -178,6 +178,12 @@ def test_a_plan_tells_of_unequal_updates():
     assert told("{a: {epochs: 5}, b: {epochs: 50}}") == ""  # what is compared
 
 
+def test_a_plan_tells_what_accumulate_does():
+    said = told("{a: {batch_size: 128}, b: {batch_size: 32, accumulate: 4}}")
+    assert "whose batches of 32 are computed in 4 parts" in said
+    assert "of 128 it would be `batch_size: 128, accumulate: 4`" in said
+
+
 def test_a_plan_tells_that_a_start_is_more_training():
     said = told("{a: {}, b: {transfer: {from: before}}}", more="stages: {before: {epochs: 60}}")
     assert "so that it is 1,020 updates of training more" in said
