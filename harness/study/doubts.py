@@ -128,13 +128,14 @@ def _parts_of_batches(study: Study, arms: Sequence[Arm]) -> list[str]:
     for claim, one, other in _pairs(study, arms):
         for arm, rest in ((one, other), (other, one)):
             parts, size = arm.workload.get("accumulate") or 1, arm.workload["batch_size"]
+            whole = size * parts
             if parts > (rest.workload.get("accumulate") or 1):
                 found.setdefault(
                     claim,
                     f"the claim '{claim}' compares {arm.name}, whose batches of {size} are computed"
                     f" in {parts} parts, with {rest.name}; `accumulate` leaves a batch as large as"
-                    f" `batch_size` says: of {size * parts} it would be `batch_size: {size * parts},"
-                    f" accumulate: {parts}`",
+                    f" `batch_size` says: of {whole} it would be `batch_size: {whole}, accumulate:"
+                    f" {parts}`",
                 )
     return list(found.values())
 
