@@ -278,7 +278,8 @@ def test_a_whole_training_of_ones_own_is_timed(tmp_path, digits, monkeypatch):
     quick, slow = time_block(subjects_of(blocks_of(load_study(file))[0], digits), 1)
     assert (quick.reason, slow.reason) == ("", "")
     seconds = [record.metrics["timing.training_seconds"] for record in (quick, slow)]
-    assert seconds[1] > 3 * seconds[0]
+    assert seconds[0] >= 0.02  # what it sleeps at least, however busy the machine is
+    assert seconds[1] >= 0.4
     with pytest.raises(InputError, match=r"timing: quick has a `training` of its own.*whole"):
         load_study(file, None, ["timing.measure=[step]"])
 
