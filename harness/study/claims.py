@@ -139,6 +139,12 @@ class Test(_Parts):
         spread = self.spread_over_seeds or ACROSS[self.across].spread
         return found.of("" if spread else self.metric)  # no metric: a spread has no better side
 
+    @property
+    def claimed(self) -> tuple[float, float]:
+        """Between which numbers the effect is put; of several ranges the outer ends."""
+        ranges = self.hypothesis.ranges(log=self.measure.log)
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
+
 
 @cache
 def _extended(base: type[Test], names: tuple[str, ...]) -> type[Test]:

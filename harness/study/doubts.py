@@ -23,6 +23,8 @@ from harness.study.stages import build_stages
 from harness.trial import sources_of
 
 _SAME = ("name", "source", "path", "classes")
+_Pair = tuple[str, Arm, Arm]
+"""A claim by its id, and two arms that it compares."""
 MORE = 1.25
 """How many times the updates of another arm are worth a word."""
 LEARNED = ("test.", "validation.", "train.", "gap.", "optimism.", "probe.")
@@ -35,21 +37,22 @@ def doubts(study: Study, arms: Sequence[Arm]) -> list[str]:
         study: with claims that were checked.
         arms: of its design.
     """
+    pairs = list(_pairs(study, arms))
     return [
         f"warning: {line}"
         for line in (
             *_one_side_tuned(study, arms),
-            *_searches_differ(study, arms),
-            *_untuned_optimizers(study, arms),
-            *_unequal_updates(study, arms),
-            *_parts_of_batches(study, arms),
+            *_searches_differ(study, pairs),
+            *_untuned_optimizers(study, pairs),
+            *_unequal_updates(pairs),
+            *_parts_of_batches(pairs),
             *_knows_more_labels(study, arms),
-            *_trained_longer(study, arms),
+            *_trained_longer(study, pairs),
         )
     ]
 
 
-def _pairs(study: Study, arms: Sequence[Arm]) -> Iterator[tuple[str, Arm, Arm]]:
+def _pairs(study: Study, arms: Sequence[Arm]) -> Iterator[_Pair]:
     """Yield pairs of trained arms that a contrast or ratio of what is learned compares."""
     for where, test in tests_of(study):
         if not test.metric.startswith(LEARNED) or not isinstance(test.measure, Contrast):
@@ -61,10 +64,10 @@ def _pairs(study: Study, arms: Sequence[Arm]) -> Iterator[tuple[str, Arm, Arm]]:
             yield from ((claim, a, b) for a, b in pairs if is_trained(a) and is_trained(b))
 
 
-def _searches_differ(study: Study, arms: Sequence[Arm]) -> list[str]:
+def _searches_differ(study: Study, pairs: Sequence[_Pair]) -> list[str]:
     """Return a line for each claim whose sides are searched over different settings."""
     found: dict[str, str] = {}
-    for claim, one, other in _pairs(study, arms) if study.search is not None else ():
+    for claim, one, other in pairs if study.search is not None else ():
         assert study.search is not None
         spaces = arm_spaces(study.search, [one, other])
         ours, theirs = spaces[one.name], spaces[other.name]
@@ -79,10 +82,10 @@ def _searches_differ(study: Study, arms: Sequence[Arm]) -> list[str]:
     return list(found.values())
 
 
-def _untuned_optimizers(study: Study, arms: Sequence[Arm]) -> list[str]:
+def _untuned_optimizers(study: Study, pairs: Sequence[_Pair]) -> list[str]:
     """Return a line for each claim over optimizers, or momentum, whose rates nobody searches."""
     found: dict[str, str] = {}
-    for claim, one, other in _pairs(study, arms):
+    for claim, one, other in pairs:
         spaces = arm_spaces(study.search, [one, other]) if study.search else {}
         if any(RATE in space for space in spaces.values()):
             continue
@@ -104,10 +107,10 @@ def _untuned_optimizers(study: Study, arms: Sequence[Arm]) -> list[str]:
     return list(found.values())
 
 
-def _unequal_updates(study: Study, arms: Sequence[Arm]) -> list[str]:
+def _unequal_updates(pairs: Sequence[_Pair]) -> list[str]:
     """Return a line for each claim whose arms take unequal updates, not by `epochs` alone."""
     found: dict[str, str] = {}
-    for claim, one, other in _pairs(study, arms):
+    for claim, one, other in pairs:
         if claim in found or data_of(one.workload["data"]).guessed:
             continue
         ours, theirs = updates_of(one.workload), updates_of(other.workload)
@@ -122,10 +125,10 @@ def _unequal_updates(study: Study, arms: Sequence[Arm]) -> list[str]:
     return list(found.values())
 
 
-def _parts_of_batches(study: Study, arms: Sequence[Arm]) -> list[str]:
+def _parts_of_batches(pairs: Sequence[_Pair]) -> list[str]:
     """Return a line for each claim over `accumulate`, which elsewhere makes a batch larger."""
     found: dict[str, str] = {}
-    for claim, one, other in _pairs(study, arms):
+    for claim, one, other in pairs:
         for arm, rest in ((one, other), (other, one)):
             parts, size = arm.workload.get("accumulate") or 1, arm.workload["batch_size"]
             whole = size * parts
@@ -140,11 +143,11 @@ def _parts_of_batches(study: Study, arms: Sequence[Arm]) -> list[str]:
     return list(found.values())
 
 
-def _trained_longer(study: Study, arms: Sequence[Arm]) -> list[str]:
+def _trained_longer(study: Study, pairs: Sequence[_Pair]) -> list[str]:
     """Return a line for each claim on a start from a stage that learns the same from the same."""
     found: dict[tuple[str, str], str] = {}
     stages = build_stages(study)
-    for claim, one, other in _pairs(study, arms) if stages else ():
+    for claim, one, other in pairs if stages else ():
         for arm, rest in ((one, other), (other, one)):
             name = sources_of(arm.workload).get("initial")
             if name not in stages or sources_of(rest.workload).get("initial") is not None:

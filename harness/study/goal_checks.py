@@ -13,7 +13,6 @@ from harness.study.document import Document, Path_
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces
 
-SPLITS = ("train", "validation", "test")
 _Decides = tuple[str, str, Path_, Arm]
 
 

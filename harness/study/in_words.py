@@ -82,8 +82,7 @@ def _way(test: Test) -> int:
     measure = test.measure
     if not isinstance(measure, Contrast) or measure.neutral is None:
         return 0
-    ranges = test.hypothesis.ranges(log=measure.log)
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    low, high = test.claimed
     if low >= measure.neutral and not math.isinf(low):
         return 1
     return -1 if high <= measure.neutral and not math.isinf(high) else 0

@@ -15,6 +15,7 @@ from harness.models import is_simple
 from harness.probes import CurveProbe, Probe
 from harness.study.data_checks import OF_VALIDATION, unlike
 from harness.study.design import Arm, select
+from harness.study.likeness_checks import is_trained
 from harness.tasks.base import Supervised
 from harness.trial import canonical_json
 
@@ -109,7 +110,7 @@ def other_epochs(metric: str, looked_at: Sequence[Arm]) -> str | None:
     chosen = {
         arm.name: selecting_metric(arm.workload) if arm.workload["keep"] == "best" else "keep: last"
         for arm in looked_at
-        if arm.workload["training"] is None and not is_simple(arm.workload["model"])
+        if is_trained(arm)
     }
     if (pair := unlike(chosen)) is None:
         return _more_to_choose_from(metric, looked_at)
@@ -126,8 +127,7 @@ def _more_to_choose_from(metric: str, looked_at: Sequence[Arm]) -> str | None:
     epochs = {
         arm.name: int(arm.workload["epochs"])
         for arm in looked_at
-        if arm.workload["training"] is None
-        and not is_simple(arm.workload["model"])
+        if is_trained(arm)
         and arm.workload["keep"] == "best"
         and selecting_metric(arm.workload) == metric
     }

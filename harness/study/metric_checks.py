@@ -6,12 +6,11 @@ it likes, on any scale.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from harness.errors import Problem, nearest
 from harness.identity import selecting_metric, task_learned
-from harness.metrics import DIVERGED, GAPS, gaps_of
+from harness.metrics import DIVERGED, GAPS, SPLITS, gaps_of
 from harness.models import is_simple
 from harness.probes import PROBES, CurveProbe
 from harness.study.arm_checks import tests_of
@@ -63,8 +62,6 @@ from harness.study.timing import is_timed, work_of
 from harness.study.timing_checks import timed_arms
 from harness.trial import COSTS, trained_elsewhere
 
-SPLITS = ("train", "validation", "test")
-_ANY = (-math.inf, math.inf)
 _DIFFERENCES = tuple(name for name, *_ in GAPS)
 _OF_SIMPLE_MODELS = ("seconds", "parameters", *COSTS)
 _OF_OTHER_CODE = ("seconds", "epochs", *COSTS)

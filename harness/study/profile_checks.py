@@ -43,7 +43,7 @@ def check_partly_acting(
     outer = of_profile(document, profile, overrides)
     if not may_be_lost(study, outer):
         return []
-    found, plain = [], {arm.name: arm for arm in before()}
+    plain = {arm.name: arm for arm in before()}
     given = [
         *leaves(document.data.get("profiles", {}).get(profile, {}) if profile else {}),
         *leaves(overrides),
@@ -58,10 +58,9 @@ def check_partly_acting(
         for one, other in _pairs(compared(test, study, arms).sides, plain):
             setting = next(_told_apart(outer, (one, other), plain, study, anew), None)
             if setting is not None:
-                before_it = [value_at(plain[a.name].workload, setting.path) for a in (one, other)]
-                alike = before_it[0] == before_it[1]
-                found.append((setting, (one, other), study.claims[int(where[1])].id, alike))
-    return [_partly(*one, document) for one in found[:1]]
+                claim = study.claims[int(where[1])].id
+                return [_placed(setting, _partly(setting, (one, other), plain, claim), document)]
+    return []
 
 
 def _pairs(sides: Sequence[Sequence[Arm]], plain: Mapping[str, Arm]) -> Iterator[tuple[Arm, Arm]]:
@@ -102,20 +101,19 @@ def _reversed(now: Sequence[Any], then: Sequence[Any]) -> bool:
     return plain and (now[0] - now[1]) * (then[0] - then[1]) < 0
 
 
-def _partly(
-    setting: Setting, pair: tuple[Arm, Arm], claim: str, alike: bool, document: Document
-) -> Problem:
+def _partly(setting: Setting, pair: tuple[Arm, Arm], plain: Mapping[str, Arm], claim: str) -> str:
+    """Say on which of two arms a setting does not act, and what they were before."""
     one, other = pair
     spared = one if is_set_by(one, setting.path) else other
     values = [level_text(value_at(arm.workload, setting.path)) for arm in (one, other)]
-    before = "alike" if alike else "the other way round"
+    then = [value_at(plain[arm.name].workload, setting.path) for arm in pair]
+    before = "alike" if then[0] == then[1] else "the other way round"
     own = f"arms.{spared.name}.{setting.path}" if spared.named else f"its `{setting.path}`"
-    message = (
+    return (
         f"{WORKLOAD}{setting.path} does not act on {spared.name}, which sets it itself: the claim"
         f" '{claim}' compares {one.name} with {other.name}, which are {before} in it without"
         f" {setting.who} and are {values[0]} and {values[1]} with it; set {own} as well"
     )
-    return _placed(setting, message, document)
 
 
 def _placed(setting: Setting, message: str, document: Document) -> Problem:

@@ -15,13 +15,10 @@ from harness.measures.crossing import Crossing
 from harness.metrics import BUILT_IN, DIVERGED, GAPS, metric_of
 from harness.study.claims import Test
 from harness.study.design import Arm
-from harness.study.loss_checks import (
-    probes_of,
-)
+from harness.study.loss_checks import probes_of
 from harness.study.model import Study
 from harness.study.timing import is_timed
 
-SPLITS = ("train", "validation", "test")
 _ANY = (-math.inf, math.inf)
 _DIFFERENCES = tuple(name for name, *_ in GAPS)
 
@@ -82,15 +79,17 @@ def no_value(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
         return None
     low, high = _range_of(test, study, looked_at)
     if not low <= test.diverged <= high:
-        shown = (
-            f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
-        )
-        return f"a diverged trial cannot count as {test.diverged:g}: {test.metric} {shown}"
+        where = _where_it_lies(low, high)
+        return f"a diverged trial cannot count as {test.diverged:g}: {test.metric} {where}"
     if (said := _no_failure(test, study, looked_at, low, high)) is not None:
         return said
     if test.measure.needs_logarithm and test.diverged <= 0 and not test.spread_over_seeds:
         return f"{test.diverged:g} has no logarithm, which the {test.measure.name} is made of"
     return None
+
+
+def _where_it_lies(low: float, high: float) -> str:
+    return f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
 
 
 def _no_failure(
@@ -158,7 +157,7 @@ def undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | Non
     low, high = measure.reach(*((0.0, high - low) if spread else (low, high)))
     if (low, high) == _ANY:
         return None
-    shown = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
+    shown = _where_it_lies(low, high)
     what = test.metric if measure.neutral is None else f"the {measure.name} of {test.metric}"
     if spread:
         what = f"such a spread of {test.metric}"

@@ -87,7 +87,7 @@ def unequal_choice(test: Test, sides: Sides) -> str | None:
         return None
     lifted = -1 if test.across == "lowest" else 1
     first, second = (len(side) for side in sides)
-    low, high = _claimed(test)
+    low, high = test.claimed
     if first == second:
         return None
     gained = lifted * (1 if first > second else -1)  # whether the choice lifts the difference
@@ -99,12 +99,6 @@ def unequal_choice(test: Test, sides: Sides) -> str | None:
             " many, at the same levels, or leave out `across`"
         )
     return None
-
-
-def _claimed(test: Test) -> tuple[float, float]:
-    """Return between which numbers a claim puts the effect; of several ranges the outer ends."""
-    ranges = test.hypothesis.ranges(log=test.measure.log)
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 def _both(low: float, high: float) -> bool:
