@@ -235,11 +235,25 @@ OF_TARGETS = ("mean_absolute_error", "root_mean_squared_error", "max_error")
 
 def _unit_of_targets(name: str, workloads: Sequence[Mapping[str, Any]]) -> str:
     """Return the unit of an error, if it is known and the same in all workloads."""
+    return DEVIATIONS if name in OF_TARGETS and _are_targets_scaled(workloads) else ""
+
+
+def _are_targets_scaled(workloads: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all targets are numbers that were scaled, as far as it is known."""
     learned = [one for one in workloads if not one.get("training") and one.get("data")]
-    if name not in OF_TARGETS or not learned or any(":" in w["data"]["name"] for w in learned):
-        return ""
-    scaled = all(DATA.read(one["data"]).scaled_targets for one in learned)
-    return DEVIATIONS if scaled else ""
+    known = bool(learned) and not any(":" in one["data"]["name"] for one in learned)
+    return known and all(DATA.read(one["data"]).scaled_targets for one in learned)
+
+
+def is_squared(name: str, workloads: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a metric is a loss that is the squared error of targets that were scaled."""
+    losses = [one.get("loss") or "auto" for one in workloads]
+    names = {one if isinstance(one, str) else one["name"] for one in losses}
+    return (
+        name.rpartition(".")[2] == "loss"
+        and names <= {"auto", "mean_squared_error"}
+        and _are_targets_scaled(workloads)
+    )
 
 
 @cache

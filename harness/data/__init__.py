@@ -14,6 +14,7 @@ from harness.data._dataset import (
     Handling,
     TrialData,
     count_duplicates,
+    count_shared,
     split,
     trained_on,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "OwnFunction",
     "TrialData",
     "count_duplicates",
+    "count_shared",
     "data_of",
     "split",
     "trained_on",

@@ -210,8 +210,13 @@ def _fold(
 
 def count_duplicates(dataset: Dataset) -> int:
     """Count the test inputs that also stand, byte for byte, among the other examples."""
-    seen = {_digest(row) for row in dataset.examples.inputs}
-    return sum(_digest(row) in seen for row in dataset.test.inputs)
+    return count_shared(dataset.test, dataset.examples)
+
+
+def count_shared(some: Examples, others: Examples) -> int:
+    """Count the inputs of some examples that also stand, byte for byte, among others."""
+    seen = {_digest(row) for row in others.inputs}
+    return sum(_digest(row) in seen for row in some.inputs)
 
 
 def _digest(row: NDArray[Any]) -> bytes:

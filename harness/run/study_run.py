@@ -14,6 +14,7 @@ from harness.run.ahead import begun_ray
 from harness.run.beginning import begin_execution
 from harness.run.conductor import Conductor, Session
 from harness.run.finished import reuse
+from harness.run.leaks import check_leaks
 from harness.run.observer import Closing, Observer
 from harness.run.outcome import RunOptions, RunResult
 from harness.run.prepare import (
@@ -67,6 +68,7 @@ def _run_with(head: Head | None, plan: Plan, session: Session) -> RunResult:
     options, root = session.options, data_root(session.options.data)
     datasets = {key: load(config, root) for key, config in data_configs(plan).items()}
     plan = replace(plan, fingerprints={key: data.fingerprint for key, data in datasets.items()})
+    check_leaks(plan, datasets, session.loaded, root)
     check_writable(options.reports, plan.study.study)
     with conductor_lock(options.results), closing(open_store(options.results)) as store:
         store.check()

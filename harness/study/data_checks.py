@@ -10,7 +10,7 @@ from harness.data import data_of
 from harness.data.series import Series
 from harness.formatting import level_text, listed
 from harness.identity import task_learned
-from harness.metrics import DEVIATIONS, SPLITS, metric_of
+from harness.metrics import DEVIATIONS, SPLITS, is_squared, metric_of
 from harness.models import is_simple
 from harness.study.claims import Test
 from harness.study.design import Arm
@@ -223,16 +223,18 @@ def other_unit(test: Test, looked_at: Sequence[Arm]) -> str | None:
         test: of a claim.
         looked_at: the arms that it looks at.
     """
-    metric = metric_of(test.metric, *(arm.workload for arm in looked_at))
-    if metric.unit != DEVIATIONS or test.measure.log:
+    workloads = [arm.workload for arm in looked_at]
+    squared = is_squared(test.metric, workloads)
+    if test.measure.log or not (squared or metric_of(test.metric, *workloads).unit == DEVIATIONS):
         return None
     ends = [end for pair in test.hypothesis.ranges(log=False) for end in pair if math.isfinite(end)]
-    if all(abs(end) < FAR_OFF for end in ends):
+    if all(abs(end) < (FAR_OFF**2 if squared else FAR_OFF) for end in ends):
         return None
     return (
-        f"{test.metric} is in standard deviations of the target, where who guesses its mean is off"
-        f" by about one: {max(map(abs, ends)):g} looks like the target's own unit, so divide it by"
-        " the target's standard deviation, or compare arms by `ratio`"
+        f"{test.metric} is in {'squared ' * squared}standard deviations of the target, where who"
+        f" guesses its mean is off by about one: {max(map(abs, ends)):g} looks like the target's"
+        f" own unit, so divide it by the {'variance' if squared else 'standard deviation'} of the"
+        " target, or compare arms by `ratio`"
     )
 
 

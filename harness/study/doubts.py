@@ -48,6 +48,7 @@ def doubts(study: Study, arms: Sequence[Arm]) -> list[str]:
             *_parts_of_batches(pairs),
             *_knows_more_labels(study, arms),
             *_trained_longer(study, pairs),
+            *_unlike_chances(study, arms),
         )
     ]
 
@@ -160,6 +161,28 @@ def _trained_longer(study: Study, pairs: Sequence[_Pair]) -> list[str]:
                     f" '{name}', with {rest.name}; the stage learns the same task from the same"
                     f" data, so that it is {updates_of(stage):,} updates of training more"
                 )
+    return list(found.values())
+
+
+def _unlike_chances(study: Study, arms: Sequence[Arm]) -> list[str]:
+    """Return a line for each claim over accuracies of data with unequally many classes."""
+    found: dict[str, str] = {}
+    for where, test in tests_of(study):
+        if test.generalize_over or test.metric.rpartition(".")[2] != "accuracy":
+            continue
+        looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
+        learned = [arm for arm in looked_at if task_learned(arm.workload).name == "classification"]
+        data = [one for arm in learned if not (one := data_of(arm.workload["data"])).guessed]
+        fewest, most = (
+            pick(data, key=lambda one: one.form.outputs, default=None) for pick in (min, max)
+        )
+        if fewest and most and fewest.form.outputs < most.form.outputs:
+            claim = study.claims[int(where[1])].id
+            found[claim] = (
+                f"the claim '{claim}' compares accuracies on {fewest.name}, of"
+                f" {fewest.form.outputs} classes, with those on {most.name}, of"
+                f" {most.form.outputs:,}: a share of right guesses is easier won among fewer"
+            )
     return list(found.values())
 
 

@@ -247,17 +247,19 @@ NUMBERS = "{data: {name: table, source: diabetes}, model: {name: mlp, depth: 1},
 
 
 @pytest.mark.parametrize(
-    ("asked", "refused"),
+    ("metric", "asked", "refused"),
     [
-        ("of: {width: 8}, below: 50", True),
-        ("contrast: {width: [64, 8]}, less_by: 12", True),
-        ("of: {width: 8}, below: 0.9", False),
-        ("ratio: {width: [64, 8]}, below: 20", False),
+        ("mean_absolute_error", "of: {width: 8}, below: 50", True),
+        ("mean_absolute_error", "contrast: {width: [64, 8]}, less_by: 12", True),
+        ("mean_absolute_error", "of: {width: 8}, below: 0.9", False),
+        ("mean_absolute_error", "ratio: {width: [64, 8]}, below: 20", False),
+        ("loss", "of: {width: 8}, below: 3000", True),
+        ("loss", "of: {width: 8}, below: 20", False),
     ],
 )
-def test_an_error_is_not_bounded_in_the_unit_of_the_target(asked, refused):
+def test_an_error_is_not_bounded_in_the_unit_of_the_target(metric, asked, refused):
     width = "factors: {width: {path: model.width, levels: [8, 64]}}"
-    said = refusal(NUMBERS, width, f"metric: test.mean_absolute_error, {asked}")
+    said = refusal(NUMBERS, width, f"metric: test.{metric}, {asked}")
     assert ("standard deviations of the target" in said) is refused
 
 
@@ -296,3 +298,13 @@ def test_a_stage_does_not_learn_from_what_is_tested(tmp_path, data, refused):
     assert ("learns from examples that are tested on here" in refusal(workload, stages, claim)) is (
         refused
     )
+
+
+# --- classes --------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("other", "warned"), [("gaussian_grid", True), ("mnist", False)])
+def test_a_plan_tells_that_accuracies_are_over_unequally_many_classes(other, warned):
+    arms = f"arms: {{one: {{}}, two: {{data: {{name: {other}}}}}}}"
+    claim = "metric: test.accuracy, contrast: {arm: [one, two]}, greater_by: 0"
+    loaded = load_study(study(MLP.replace("digits", "{name: digits, limit: 500}"), arms, claim))
+    said = " ".join(doubts(loaded.study, loaded.arms))
+    assert ("compares accuracies on" in said) is warned
