@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, Problem, nearest
-from harness.formatting import level_text
-from harness.registry import DATA_OPTIONS
 from harness.study.bundled import bundled_studies
+from harness.study.design import leaves
 from harness.study.document import Document, Path_, read_yaml, same_component
+from harness.study.dropped import dropped
 
 EXTENDS = "extends"
 LONGEST_CHAIN = 10
@@ -111,13 +111,11 @@ def _merge(
 
 def _refuse_dropped(old: Any, new: Any, over: Document) -> None:
     """Refuse other data that drop an option of the extended file's, such as wrong labels."""
-    for option in DATA_OPTIONS.own() if isinstance(old, dict) else ():
-        unsaid = isinstance(new, str) or option not in new
-        if old.get(option) not in (None, 0, False, True) and unsaid:
-            message = (
-                f"names other data than the file that is extended, and so drops `{option}:"
-                f" {level_text(old[option])}` of it; write `{option}` here too, as it shall be"
-            )
+    if isinstance(old, dict):
+        new = new if isinstance(new, dict) else {"name": new}
+        lost = dropped(old, new, leaves({"data": new}))
+        if lost:
+            message = f"names other data than the file that is extended, {lost}"
             raise InputError([over.problem(("workload", "data"), message)])
 
 

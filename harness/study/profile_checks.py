@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
-from harness.data import data_of
 from harness.errors import Problem
 from harness.formatting import level_text
 from harness.models import is_simple
 from harness.study.arm_checks import tests_of
 from harness.study.contrasts import compared
-from harness.study.design import WORKLOAD, Arm, is_simple_baseline, is_within, leaves, value_at
+from harness.study.design import WORKLOAD, Arm, is_simple_baseline, leaves, value_at
 from harness.study.document import Document
+from harness.study.dropped import dropped
 from harness.study.model import Study
 from harness.study.search_space import arm_spaces, has_value, is_set_by
 from harness.study.setting_checks import Setting, may_be_lost, of_profile
@@ -142,32 +140,13 @@ def check_dropped(
     problems, shared = [], study.workload.data.model_dump()
     for setting in of_profile(document, profile, overrides):
         if setting.path == "data" and isinstance(plain, Mapping):
-            lost = _dropped(plain, shared, leaves({setting.path: setting.value}))
+            lost = dropped(plain, shared, leaves({setting.path: setting.value}))
             if lost:
                 problems.append(_placed(setting, f"names other data, {lost}", document))
     for arm in arms:
-        lost = _dropped(shared, arm.workload["data"], arm.sets)
+        lost = dropped(shared, arm.workload["data"], arm.sets)
         if lost and not is_simple_baseline(arm.name):
             where = ("arms", arm.name) if arm.named else ("factors",)
             message = f"the arm '{arm.name}' names other data, {lost}"
             return [*problems, document.problem(where, message)]
     return problems
-
-
-def _dropped(before: Mapping[str, Any], after: Mapping[str, Any], given: Sequence[str]) -> str:
-    """Say which option is lost from one setting of data to another; empty if none is."""
-    if before.get("name") == after.get("name"):
-        return ""
-    try:
-        options = data_of(dict(before)).options
-    except ValidationError:  # the study as it stands is wrong, and another check says so
-        return ""
-    for option in options:
-        if not any(is_within(path, f"data.{option.name}") for path in given):
-            was = level_text(before[option.name])
-            usual = type(data_of(dict(after))).model_fields[option.name].default
-            return (
-                f"and so drops `{option.name}: {was}` of the workload; write it here too, or"
-                f" `{option.name}: {level_text(usual)}` if it shall not hold here"
-            )
-    return ""
