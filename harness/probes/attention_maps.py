@@ -160,7 +160,7 @@ def _panel(shown: Shown, index: int, longest: int) -> Figure:
     axes.imshow(weights, cmap="rocket_r", vmin=0, vmax=most, interpolation="none")
     axes.grid(visible=False)
     ticks = range(len(tokens))
-    size = min(7.0, 150 / len(tokens))
+    size = min(7.0, 160 / len(tokens))
     axes.set_xticks(ticks, tokens, fontsize=size)
     axes.set_yticks(ticks, tokens, fontsize=size)
     if longest > 1:

@@ -71,9 +71,11 @@ def asked(study: Study, arms: Sequence[Arm]) -> Iterator[Asked]:
             goal = {"maximize": "higher", "minimize": "lower", "": ""}[better]
             way = _way(test)
             first = "" if not (way and better) else "better" if way * metric.sign > 0 else "worse"
+            expected = test.hypothesis.words(test.measure.log)
             yield Asked(
                 claim.id, len(claim.tests), describe_measure(test, comparison),
-                test.hypothesis.words(test.measure.log), metric.unit, goal, first,
+                f"{expected}, whatever the seed" if test.deterministic else expected,
+                metric.unit, goal, first,
             )  # fmt: skip
 
 

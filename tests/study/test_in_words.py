@@ -47,6 +47,11 @@ PAIR = "contrast: {activation: [relu, tanh]}"
             "test.accuracy (share correct, higher is better): activation relu > 0.9",
         ),
         (
+            "metric: test.accuracy, of: {activation: relu}, above: 0.9, deterministic: true",
+            "test.accuracy (share correct, higher is better): activation relu > 0.9, whatever the"
+            " seed",
+        ),
+        (
             "metric: test.accuracy, across: range, of: {arm: [relu, tanh]}, above: 0.1",
             "range of test.accuracy (share correct):",
         ),
