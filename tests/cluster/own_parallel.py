@@ -1,5 +1,6 @@
 """Trainings of a user's own on several workers that go wrong, each in a way of its own."""
 
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -48,8 +49,37 @@ def dying(config, report):
         report({"validation.accuracy": 0.25 + distributed.get_rank()})
 
 
-def faulty(config, report):
-    """Go wrong as the settings say for this seed."""
-    {"raising": raising, "silent": silent, "ending": ending, "dying": dying}[
-        config["faults"][config["seed"]]
-    ](config, report)
+def by_two(folder, packs, data):
+    """Have packs of one trial done by two processes, as the workers of Ray Train do them.
+
+    Return for each pack why the trial failed, by rank; "lost" where the other worker was lost.
+    """
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    both = [
+        context.Process(target=_one_of_two, args=(rank, folder, packs, data, answers))
+        for rank in range(2)
+    ]
+    for process in both:
+        process.start()
+    found = dict(answers.get() for _ in range(2 * len(packs)))
+    for process in both:
+        process.join()
+    return [[found[number, rank] for rank in range(2)] for number in range(len(packs))]
+
+
+def _one_of_two(rank, folder, packs, data, answers):
+    from harness.cluster.ray_worker import Worker
+    from harness.train.data_parallel import RankLostError, TorchRanks
+
+    for number, pack in enumerate(packs):
+        store = distributed.FileStore(f"{folder}/meeting-{number}", 2)
+        distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+        worker = Worker(1, 0.0, ranks=TorchRanks(torch.device("cpu")))
+        try:
+            *_, (*_, record) = worker.run(pack, data)
+            answers.put(((number, rank), record.reason))
+        except RankLostError:
+            answers.put(((number, rank), "lost"))
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
