@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from browsing import CHROMIUM, FLAGS
 from hypothesis import settings
-from sharing import TINY, shared
+from sharing import TINY, one_word, shared
 
 from harness.run.observer import Observer
 from harness.track.addresses import sqlite_path
@@ -95,6 +95,14 @@ def unmirrored(monkeypatch: pytest.MonkeyPatch) -> None:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without pictures, which have tests of their own and take most of a small run."""
     monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
+
+
+@pytest.fixture(scope="module")
+def unreported() -> Iterator[None]:
+    """Reports of one word, for a whole module: drawing one is more than half of a small run."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("harness.report.build_page", one_word)
+        yield
 
 
 @pytest.fixture(scope="module")

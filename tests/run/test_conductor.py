@@ -15,7 +15,7 @@ from harness.study import load_study
 from harness.trial import Phase, Record, State
 from harness.workloads import DataMissingError, Examples
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unreported")
 
 FAST = ["seeds=5", "search.candidates=2", "workload.epochs=1"]
 

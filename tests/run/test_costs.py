@@ -43,7 +43,7 @@ def test_old_records_count_by_their_time():
     assert forecast(10.0, [(old, 1.0)] * 5) == pytest.approx({"worker_seconds": 20.0})
 
 
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "unreported")
 def test_plan_forecasts_and_run_says_what_was_spent(tiny, tmp_path, capsys):
     where = ["--results", str(tmp_path / "results")]
     fast = [str(tiny), "--set", "workload.epochs=1", "--json", *where]

@@ -15,7 +15,7 @@ from harness.run.study_run import RunOptions, run_study
 from harness.stats.anytime import confidence_sequence
 from harness.study import load_study
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unreported")
 
 STUDY = """\
 study: {study}

@@ -19,7 +19,7 @@ from harness.study import load_study
 from harness.trial import Phase, Record, State
 from harness.workloads import data_root
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unreported")
 
 STUDY = """\
 study: borrowed

@@ -28,7 +28,7 @@ SEARCH = {
 
 
 @pytest.fixture
-def finished(tiny, tmp_path):
+def finished(tiny, tmp_path, unreported):
     data = yaml.safe_load(tiny.read_text()) | {"search": SEARCH, "profiles": {}}
     data["workload"]["epochs"] = 5
     tiny.write_text(yaml.safe_dump(data, sort_keys=False))

@@ -17,7 +17,7 @@ from harness.study import load_study
 from harness.trial import Phase, Record, State
 from harness.workloads import data_root
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unreported")
 
 SEEDS = "seeds={start: 6, step: 3, max: 14}"
 FAST = ["search.candidates=2", "workload.epochs=1", SEEDS]

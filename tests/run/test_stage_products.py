@@ -13,7 +13,7 @@ from harness.store import open_store
 from harness.study import InputError, load_study
 from harness.trial import Phase, State
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unreported")
 
 MODULE = """
 import numpy as np
