@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from harness.study.document import Document, Path_
 from harness.study.inherit import EXTENDS, MATRIX
 from harness.study.model import Study
 
+Schema = Callable[[], dict[str, Any]]
+
 _TYPE_WORDS = {
     "int_type": "a whole number", "float_type": "a number", "string_type": "a word or text",
     "bool_type": "true or false", "list_type": "a list", "dict_type": "a mapping",
@@ -29,7 +32,7 @@ _TYPE_WORDS = {
 
 def explain(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
     """Turn pydantic's errors into sentences with a place and the nearest valid name."""
-    schema = TypeAdapter(root).json_schema()
+    schema = cache(lambda: TypeAdapter(root).json_schema())  # imports all there is; for keys only
     problems = []
     found = [dict(item) for item in error.errors(include_url=False)]
     for alternatives in closest(found, _is_plain_member):
@@ -44,7 +47,7 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
     return problems
 
 
-def _one_of(alternatives: list[dict[str, Any]], schema: dict[str, Any]) -> str:
+def _one_of(alternatives: list[dict[str, Any]], schema: Schema) -> str:
     """Say what was expected; of several forms, all in one sentence."""
     kinds = [item["type"] for item in alternatives]
     if len(kinds) > 1 and all(kind in _TYPE_WORDS for kind in kinds):
@@ -109,10 +112,10 @@ def _is_tag(part: str | int) -> bool:
     return isinstance(part, str) and (part in _TAGS or "[" in part)
 
 
-def _sentence(item: dict[str, Any], schema: dict[str, Any]) -> str:
+def _sentence(item: dict[str, Any], schema: Schema) -> str:
     kind, given, context = item["type"], item["input"], item.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(item["loc"][-1], _fields_at(item["loc"], schema))
+        return _unknown(item["loc"][-1], _fields_at(item["loc"], schema()))
     if kind == "missing":
         return "is missing"
     if kind == "literal_error":
