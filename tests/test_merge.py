@@ -9,6 +9,7 @@ from harness import api
 from harness.cli.app import run
 from harness.store import StoreError, merge, open_store
 
+pytestmark = pytest.mark.usefixtures("unmirrored", "undrawn")
 STUDY = {
     "study": "merged",
     "question": "q",

@@ -84,6 +84,7 @@ def carry_out(block, names):
             exec(compile(block.text, "snippet", "exec"), names)
 
 
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda page: page.name)
 def test_what_a_page_shows_works(page, tmp_path, monkeypatch, capsys):
     published = ROOT.glob("results/published/dropout.*")

@@ -1,13 +1,13 @@
 """The tasks and the probe of a curve that pages show are trained, as those of a package."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from harness.cli.app import run
 
 DOCS = Path(__file__).parents[2] / "docs"
 POINTS = """
@@ -49,7 +49,7 @@ claims:
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, monkeypatch):
     """A folder with the modules that the pages show, and the metadata of an installed package."""
     pages = [(DOCS / name).read_text() for name in ("tasks.md", "extending.md")]
     for page in pages:
@@ -59,16 +59,17 @@ def site(tmp_path):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-things\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(POINTS)
-    return tmp_path
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for file in tmp_path.glob("*.py"):
+        sys.modules.pop(file.stem, None)
 
 
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 @pytest.mark.parametrize("study", [AUTOENCODERS, STEADY], ids=["two networks", "auxiliary loss"])
-def test_what_is_shown_learns(site, study):
+def test_what_is_shown_learns(site, study, capsys):
     (site / "shown.yaml").write_text(study)
-    command = [sys.executable, "-m", "harness", "run", "shown.yaml", "--in-process", "--json"]
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    done = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True,
-                          check=False)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    verdicts = {claim["verdict"] for claim in json.loads(done.stdout)["claims"]}
+    assert run(["run", "shown.yaml", "--in-process", "--json"]) == 0
+    verdicts = {claim["verdict"] for claim in json.loads(capsys.readouterr().out)["claims"]}
     assert verdicts == {"supported"}
