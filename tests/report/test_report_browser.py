@@ -1,5 +1,6 @@
 """The page in a real browser: at phone, laptop and print size, light and dark."""
 
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -50,16 +51,19 @@ OVERLAPS = """
 
 
 @pytest.fixture(scope="module")
-def site(finished, tmp_path_factory):
+def site(finished, both, tmp_path_factory):
     """All kinds of pages as `harness report` lays them out, and one with its trials apart."""
     folder = tmp_path_factory.mktemp("site")
     results = list(finished.profiles.values())
     build_scoreboard(arranged(results), folder)
-    build_page(results, folder / "odd-words")
+    shutil.copytree(both, folder / "odd-words")
     build_comparison(compare(results, results, ("one", "other")), folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trials, "MOST_ON_THE_REPORT", 10)
         patch.setattr(trials, "MOST_ON_A_PAGE", 15)
+        patch.setattr("harness.report.view.draw", lambda *_: [])  # its trials are looked at
+        patch.setattr("harness.report.claims._pictures", lambda *_: [])
+        patch.setattr("harness.report.answer_card.card_png", lambda *_: b"")
         build_page(results[:1], folder / "many")
     return folder
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from report_examples import without_trials
 
-from harness.figures import draw
 from harness.report import ProfileResult, build_page, trials
 from harness.report.render import escape_markdown
 from harness.report.svg import inline_svg
@@ -199,12 +198,6 @@ def test_markdown_is_escaped(text):
     assert not re.search(r"(?<!\\)[|<>*\[\]`@]", escaped)
 
 
-@pytest.fixture(scope="module")
-def both(finished, tmp_path_factory):
-    """The report of both profiles."""
-    return build_page([*finished.profiles.values()], tmp_path_factory.mktemp("both"))
-
-
 def test_profiles_have_a_page_each_and_keep_their_figures(both):
     page = (both / "index.html").read_text()
     assert "The same claims in every profile" in page
@@ -256,10 +249,11 @@ def test_many_trials_get_pages_of_their_own_which_claims_point_to(finished, tmp_
     result = finished.profiles["default"]
     build_page([result], tmp_path)
     assert not (tmp_path / "trials").exists()
-    monkeypatch.setattr(trials, "MOST_ON_THE_REPORT", 10)
-    monkeypatch.setattr(trials, "MOST_ON_A_PAGE", 15)
-    monkeypatch.setattr("harness.report.panels.verdicts.MOST_LINKS", 5)
-    build_page([result], tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "MOST_ON_THE_REPORT", 10)
+        patch.setattr(trials, "MOST_ON_A_PAGE", 15)
+        patch.setattr("harness.report.panels.verdicts.MOST_LINKS", 5)
+        build_page([result], tmp_path)
     page = (tmp_path / "index.html").read_text()
     pages = {file.name: file.read_text() for file in (tmp_path / "trials").iterdir()}
     total = len(result.evidence.confirmation)
@@ -272,17 +266,14 @@ def test_many_trials_get_pages_of_their_own_which_claims_point_to(finished, tmp_
         assert f"<td>{arm}</td>" in row
     for text in pages.values():
         read(text)
-    monkeypatch.undo()
     build_page([result], tmp_path)
     assert not (tmp_path / "trials").exists()
 
 
 @pytest.fixture
-def one_figure(monkeypatch):
+def one_figure(drawn_only):
     """Draw the effects alone, where the figures are not what is tested."""
-    monkeypatch.setattr(
-        "harness.report.view.draw", lambda name, *of: draw(name, *of) if name == "effects" else []
-    )
+    drawn_only("effects")
 
 
 @pytest.mark.usefixtures("one_figure")
