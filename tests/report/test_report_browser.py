@@ -98,17 +98,22 @@ def open_page(browser, address):
     assert complaints == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1280, 800), (2200, 1300)])
-def test_nothing_sticks_out(open_page, width, height):
-    page = open_page(width, height)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(OVERLAPS) == []
-    for summary in page.locator("summary").all():
-        summary.click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+OPEN = "open => document.querySelectorAll('details').forEach(d => d.open = open)"
+WIDTH = "document.documentElement.scrollWidth"
 
 
-def test_the_outline_is_there(open_page):
+def test_nothing_sticks_out(open_page):
+    page = open_page(390, 844)
+    for width, height in [(390, 844), (768, 1024), (1280, 800), (2200, 1300)]:
+        page.evaluate(OPEN, False)
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(WIDTH) <= width
+        assert page.evaluate(OVERLAPS) == []
+        page.evaluate(OPEN, True)
+        assert page.evaluate(WIDTH) <= width
+
+
+def test_the_outline_is_there_and_it_works_with_the_keyboard(open_page):
     page = open_page(1280, 800)
     assert page.locator("h1").count() == 1
     assert page.get_by_role("heading", name="Verdicts", exact=True).count() == 1
@@ -119,6 +124,11 @@ def test_the_outline_is_there(open_page):
     assert page.locator("table:not(:has(caption))").count() == 0
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
     assert all(b - a <= 1 for a, b in pairwise(levels))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.querySelector('summary').parentElement.open")
 
 
 def test_the_verdicts_are_cards_on_a_phone_and_still_a_table(open_page):
@@ -158,48 +168,35 @@ def test_trials_on_pages_of_their_own_can_be_reached_and_left(open_page, site):
     assert page.locator("h1").inner_text() == "Does <b>depth</b> pay, at $5 | a_layer?"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "name",
-    [
-        "index.html",
-        "odd-words/index.html",
-        "odd-words/profile-default.html",
-        "many/trials/default-1.html",
-        "comparison.html",
-    ],
+    ["index.html", "odd-words/index.html", "many/trials/default-1.html", "comparison.html"],
 )
-def test_an_accessibility_checker_finds_no_fault(open_page, site, name, scheme):
+def test_an_accessibility_checker_finds_no_fault(open_page, site, name):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    width = {"light": 1280, "dark": 390}[scheme]
-    page = open_page(width, 800, (site / name).as_uri(), color_scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    found = axe.Axe().run(page).response["violations"]
-    assert [(fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in found] == []
+    page = open_page(1280, 800, (site / name).as_uri())
+    page.evaluate(OPEN, True)
+    for scheme, width in [("light", 1280), ("dark", 390)]:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 800})
+        found = axe.Axe().run(page).response["violations"]
+        assert [(fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in found] == []
 
 
 @pytest.mark.parametrize("name", ["index.html", "comparison.html", "many/trials/default-1.html"])
 def test_the_other_pages_fit_a_phone(open_page, site, name):
     page = open_page(390, 844, (site / name).as_uri())
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(WIDTH) <= 390
 
 
-def test_it_works_with_the_keyboard(open_page):
+def test_every_text_can_be_read(open_page):
     page = open_page(1280, 800)
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the answer"
-    page.locator("summary").first.focus()
-    page.keyboard.press("Enter")
-    assert page.evaluate("document.querySelector('summary').parentElement.open")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read(open_page, scheme):
-    page = open_page(1280, 800, color_scheme=scheme)
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
-    assert dark == (scheme == "dark")
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    assert page.evaluate(CONTRAST) == []
+    page.evaluate(OPEN, True)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground != "rgb(255, 255, 255)") == (scheme == "dark")
+        assert page.evaluate(CONTRAST) == []
 
 
 SMALL = """
@@ -213,11 +210,12 @@ SMALL = """
 
 
 @pytest.mark.parametrize("name", ["index.html", "odd-words/index.html"])
-@pytest.mark.parametrize("width", [390, 1024, 1440])
-def test_no_label_of_a_drawing_is_smaller_than_nine_pixels(open_page, site, name, width):
-    page = open_page(width, 900, (site / name).as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    assert page.evaluate(SMALL) == []
+def test_no_label_of_a_drawing_is_smaller_than_nine_pixels(open_page, site, name):
+    page = open_page(390, 900, (site / name).as_uri())
+    page.evaluate(OPEN, True)
+    for width in (390, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(SMALL) == []
 
 
 def test_it_prints_on_a4(open_page, tmp_path):

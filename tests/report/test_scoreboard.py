@@ -244,16 +244,14 @@ def open_board(browser, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 768, 1280, 2200])
-def test_the_board_fits_every_width(open_board, width):
-    page = open_board(width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_board_can_be_read(open_board, scheme):
-    assert open_board(color_scheme=scheme).evaluate(CONTRAST) == []
+def test_the_board_fits_every_width_and_can_be_read(open_board):
+    page = open_board()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(CONTRAST) == []
+    for width in (360, 768, 1280, 2200):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.slow
