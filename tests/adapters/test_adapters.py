@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel
+import transformers  # whose networks are imported where they are used: that takes seconds
 
 from harness.data import data_of
 from harness.data_spec import Form
@@ -102,9 +102,11 @@ def test_it_predicts_tokens_and_nothing_else():
 
 def test_encoders_have_adapters_and_keep_their_new_layer(tmp_path):
     torch.manual_seed(0)
-    config = BertConfig(vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-                        intermediate_size=32, max_position_embeddings=12)  # fmt: skip
-    BertModel(config).save_pretrained(tmp_path)
+    config = transformers.BertConfig(
+        vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=12,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(tmp_path)
     model = {"name": "transformers", "source": str(tmp_path), "adapter": {"name": "lora"}}
     encoder = build(model, Form((12,), 3, vocabulary=40), 0)
     assert trained(encoder) == 2 * 8 * (16 + 16) + 16 * 3 + 3

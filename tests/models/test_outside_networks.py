@@ -6,7 +6,7 @@ from urllib.error import URLError
 import pytest
 import torch
 import torchvision
-from transformers import AutoTokenizer, BertConfig, BertModel
+import transformers  # whose networks are imported where they are used: that takes seconds
 
 from harness.data_spec import Form
 from harness.layers import layer_groups
@@ -30,11 +30,11 @@ def folder(tmp_path_factory):
     """A very small encoder, as transformers saves it."""
     place = tmp_path_factory.mktemp("encoder")
     torch.manual_seed(9)
-    config = BertConfig(
+    config = transformers.BertConfig(
         vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
         intermediate_size=32, max_position_embeddings=8,
     )  # fmt: skip
-    BertModel(config).save_pretrained(place)
+    transformers.BertModel(config).save_pretrained(place)
     return place
 
 
@@ -126,7 +126,7 @@ def test_torchvision_reads_images_alone(form):
 
 
 def test_pretrained_is_what_was_saved_and_the_rest_is_drawn(folder):
-    saved = BertModel.from_pretrained(folder).state_dict()
+    saved = transformers.BertModel.from_pretrained(folder).state_dict()
     network = text(folder)
     kept = network.encoder.state_dict()
     assert all(torch.equal(kept[name], saved[name]) for name in kept)
@@ -203,7 +203,9 @@ def test_the_small_encoder_from_the_package_index_knows_what_sentences_mean():
     settings = TransformersEncoder(name="transformers", source=MINI)
     network = settings.build(Form((16,), 2, vocabulary=30522)).eval()
     network.last = torch.nn.Identity()
-    tokenizer = AutoTokenizer.from_pretrained(resolve_source(MINI), local_files_only=True)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(
+        resolve_source(MINI), local_files_only=True
+    )
     ids = tokenizer(
         ["a cat sleeps on the sofa", "the kitten naps on a couch", "shares fell in New York"],
         padding="max_length", max_length=16, return_tensors="pt",
