@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sharing import LEAN
 
 from harness.cluster.memory_kills import memory_kills
 from harness.store import DATABASE, open_store
@@ -121,8 +122,7 @@ def test_a_real_worker_out_of_memory_is_not_taken_for_one_that_crashed(group, tm
     with (tmp_path / "log").open("w") as log:
         run = subprocess.Popen(
             ["/bin/sh", "-c", 'echo $$ > "$1" && shift && exec "$@"', "sh", folder / "cgroup.procs",
-             sys.executable, "-m", "harness", "run", "memory.yaml",
-             "--set", "resources.cpus=1"],
+             *LEAN, "run", "memory.yaml", "--set", "resources.cpus=1"],
             cwd=tmp_path, stdout=log, stderr=log,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         )  # fmt: skip

@@ -1,13 +1,14 @@
 """A study handed in as a job of a Ray cluster that is up, by the script that is written for it."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from ray_heads import free_port, running_head, wait_for_port
-from sharing import TINY
+from sharing import LEAN, TINY
 
 from harness.cli.app import run
 from harness.store import open_store
@@ -18,9 +19,12 @@ SOURCE = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_a_job_of_ray_runs_the_study(folder, monkeypatch):
-    programs = Path(sys.executable).parent
-    environment = {
-        "PATH": f"{programs}:{os.environ['PATH']}",  # as where the project's .venv is activated
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "harness").write_text(f'#!/bin/sh\nexec {shlex.join(LEAN)} "$@"\n')
+    (programs / "harness").chmod(0o755)
+    environment = {  # as where the project's .venv is activated
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(SOURCE),
     }
     for name, value in environment.items():
@@ -32,8 +36,12 @@ def test_a_job_of_ray_runs_the_study(folder, monkeypatch):
     monkeypatch.chdir(project)
     place = ["--dashboard", f"http://127.0.0.1:{page}", "--folder", str(project), "--wait"]
     assert run(["launch", "ray-job", "tiny.yaml", *place]) == 0
-    ports = (f"--dashboard-port={page}", f"--dashboard-agent-listen-port={agent}")
-    with running_head(free_port(), folder, "--include-dashboard=true", *ports) as (_, joined):
+    options = (
+        "--include-dashboard=true",
+        f"--dashboard-port={page}",
+        f"--dashboard-agent-listen-port={agent}",
+    )
+    with running_head(free_port(), folder, "--num-cpus=1", *options) as (_, joined):
         for port in (page, agent):
             wait_for_port(port)
         done = subprocess.run(

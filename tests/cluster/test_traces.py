@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -129,18 +130,20 @@ def own(arm, fingerprint, seed=0):
 
 
 def run(executor, dataset, packs):
+    with closing(executor):
+        return run_by(executor, dataset, packs)
+
+
+def run_by(executor, dataset, packs):
     executor.provide(dataset)
-    try:
-        for pack in packs:
-            executor.submit(Pack(tuple(pack)))
-        found, events = {}, []
-        while len(found) < sum(map(len, packs)):
-            events = executor.events(600.0)
-            assert events
-            found |= {event.trial_id: event for event in events if isinstance(event, Record)}
-        return found
-    finally:
-        executor.close()
+    for pack in packs:
+        executor.submit(Pack(tuple(pack)))
+    found, events = {}, []
+    while len(found) < sum(map(len, packs)):
+        events = executor.events(600.0)
+        assert events
+        found |= {event.trial_id: event for event in events if isinstance(event, Record)}
+    return found
 
 
 def measured(records):
@@ -175,14 +178,14 @@ def test_what_cannot_be_undone_is_said(tmp_path):
 
 @pytest.mark.slow
 def test_workers_with_something_left_are_replaced(tmp_path):
-    """One worker that trains all, and two that train it in the other order."""
+    """By two that train all in one order, and then in the other."""
     data = load({"name": "none", "validation_fraction": 0.2}, tmp_path)
     kinds = ["good", "thread", "dtype", "child", "good", "environment"]
     trials = [own(kind, data.fingerprint, seed) for seed, kind in enumerate(kinds)]
-    found = [
-        run(open_executor(slots=workers), data, [[trial] for trial in order])
-        for workers, order in ((1, trials), (2, trials[::-1]))
-    ]
+    with closing(open_executor(slots=2)) as executor:
+        found = [
+            run_by(executor, data, [[trial] for trial in order]) for order in (trials, trials[::-1])
+        ]
     for records in found:
         for trial in trials:
             record = records[trial.id]

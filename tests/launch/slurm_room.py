@@ -133,7 +133,7 @@ class SlurmRoom:
         end = time.monotonic() + seconds
         while not until(job := self.job(number)):  # type: ignore[operator]
             assert time.monotonic() < end, (job, self.run("sinfo", "-N", "-l"))
-            time.sleep(0.2)
+            time.sleep(1)
         return job
 
     def close(self) -> None:
