@@ -11,6 +11,8 @@ import pytest
 
 LEAN = [sys.executable, str(Path(__file__).with_name("lean.py"))]
 """The command, without MLflow and pictures."""
+ONE_WORKER = {"RAY_OVERRIDE_RESOURCES": '{"CPU": 1}'}
+"""The environment of a command whose Ray starts one worker: another one imports PyTorch again."""
 
 TINY = """\
 study: tiny

@@ -14,7 +14,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sharing import LEAN, ONE_WORKER
 
+from harness.cli.app import run as command
+
+HARNESS = [sys.executable, "-m", "harness"]
 RAYS_CORE = re.compile(r"^\[[^]]+\] core_worker\.cc:\d+: .*\n", re.M)
 SAID = "harness: interrupted; everything recorded is kept, run again to go on\n"
 
@@ -22,20 +26,19 @@ SAID = "harness: interrupted; everything recorded is kept, run again to go on\n"
 class Run:
     """A run of its own session, with temporary folders of its own, that is to be ended."""
 
-    def __init__(self, study, folder, temporary, *options):
+    def __init__(self, command, folder, temporary, environment):
         self.results, self.reports, self.temporary = (
             folder / "results",
             folder / "reports",
             temporary,
         )
-        places = ["--results", str(self.results), "--out", str(self.reports)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness", "run", str(study), *places, *options],
+            [*command, "--results", str(self.results), "--out", str(self.reports)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, "TMPDIR": str(temporary)},
+            env={**os.environ, **environment, "TMPDIR": str(temporary)},
         )
 
     def ask(self, database, query):
@@ -63,7 +66,7 @@ class Run:
         """Signal it at a moment; return what it leaves: status, standard error, live processes."""
         while not self.is_at(moment):
             assert self.process.poll() is None, self.process.communicate()
-            time.sleep(0.005)
+            time.sleep(0.05)
         family = psutil.Process(self.process.pid).children(recursive=True)
         self._send(number, group)
         while again and self.process.poll() is None:
@@ -91,9 +94,10 @@ def start(tiny, tmp_path, template):
     with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
         started = []
 
-        def begin(*options):
+        def begin(*options, study=tiny, harness=HARNESS, environment=ONE_WORKER):
             options = ("--set", "workload.epochs=100", *options)  # it never ends by itself so soon
-            started.append(Run(tiny, tmp_path, Path(temporary), *options))
+            asked = [*harness, "run", str(study), *options]
+            started.append(Run(asked, tmp_path, Path(temporary), environment))
             return started[-1]
 
         yield begin
@@ -103,7 +107,8 @@ def start(tiny, tmp_path, template):
                 one.process.communicate()
 
 
-QUICK, SHORT = (("--set", f"workload.epochs={epochs}") for epochs in (2, 20))
+QUICK = ("--set", "workload.epochs=1", "--set", "search.candidates=2")
+SHORT = ("--set", "workload.epochs=20", "--set", "search.candidates=2", "--set", "claims=[]")
 PARENTS = (
     "SELECT runs.status FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid"
     " WHERE tags.key = 'role' AND tags.value = 'execution'"
@@ -115,7 +120,6 @@ CASES = {
     "while Ray starts": (signal.SIGTERM, "Ray starts", {}),
     "while Ray starts, to all": (signal.SIGHUP, "Ray starts", {"group": True}),
     "while it judges": (signal.SIGTERM, "it judges", {}, *QUICK),
-    "Ctrl-C again and again": (signal.SIGINT, "trials run", {"group": True, "again": True}),
     "in-process, again and again": (signal.SIGHUP, "it judges", {"again": True}, "--in-process",
                                     *QUICK),
 }  # fmt: skip
@@ -125,7 +129,9 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_signal_ends_a_run_in_order(start, case):
     number, moment, how, *options = CASES[case]
-    run = start(*options)
+    all_at_once = how == {"group": True}
+    harness = LEAN if all_at_once or moment == "it judges" else HARNESS
+    run = start(*options, harness=harness, environment={} if all_at_once else ONE_WORKER)
     assert run.end(moment, number, **how) == (128 + number, SAID, [])
     assert list(run.temporary.glob("harness-ray-*")) == []
     begun = run.ask("harness.db", "SELECT status FROM executions")
@@ -137,28 +143,81 @@ def test_a_signal_ends_a_run_in_order(start, case):
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_everything_and_the_next_run_goes_on(start, tmp_path):
+def test_ctrl_c_again_and_again_keeps_everything_and_the_next_run_goes_on(
+    start, tiny, capsys, unreported
+):
     """As a terminal sends it: to the whole group; and nothing is left open in MLflow.
 
     An interrupted run waits for MLflow for a few seconds only; the next one closes the rest.
     """
     run = start(*SHORT)
-    assert run.end("trials run", signal.SIGINT, group=True) == (130, SAID, [])
+    assert run.end("trials run", signal.SIGINT, group=True, again=True) == (130, SAID, [])
+    assert list(run.temporary.glob("harness-ray-*")) == []
     (kept,) = run.ask("harness.db", "SELECT count(*) FROM records")
-    again = start("--in-process", "--json", *SHORT)
-    said, error = again.process.communicate()
-    assert again.process.returncode == 0, error
-    assert json.loads(said)["trials"]["reused"] == kept >= 3
-    assert "FINISHED" in again.ask("mlflow.db", PARENTS)
-    assert set(again.ask("mlflow.db", "SELECT status FROM runs")) <= {"FINISHED", "KILLED"}
+    places = ["--results", str(run.results), "--out", str(run.reports)]
+    assert command(["run", str(tiny), "--in-process", "--json", *SHORT, *places]) == 0
+    assert json.loads(capsys.readouterr().out)["trials"]["reused"] == kept >= 3
+    assert "FINISHED" in run.ask("mlflow.db", PARENTS)
+    assert set(run.ask("mlflow.db", "SELECT status FROM runs")) <= {"FINISHED", "KILLED"}
+
+
+OWN = """\
+study: own
+question: Does it end?
+workload: {data: digits, model: {name: "own:network", settings: {does: drop}}, optimizer: sgd,
+  epochs: 2000}
+factors: {rate: {path: optimizer.lr, levels: [0.1, 0.2]}}
+seeds: 2
+"""
+MODULE = """\
+import os, signal, time
+from torch import nn
+
+left = [signal.SIGTERM]
+
+def network(shape, classes, does):
+    layers = nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes))
+    layers.register_forward_hook(globals()[does])
+    return layers
+
+def drop(*_):
+    try:
+        os.kill(os.getpid(), left.pop())
+    except (IndexError, KeyboardInterrupt):
+        pass
+
+def sleep(*_):
+    time.sleep(0.1)
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A study whose network does something of its own at every step."""
+    (tmp_path / "own.py").write_text(MODULE)
+    (tmp_path / "own.yaml").write_text(OWN)
+    return tmp_path / "own.yaml"
 
 
 @pytest.mark.slow
-def test_the_parent_run_of_an_interrupted_run_is_closed(start):
-    run = start()
+def test_the_parent_run_of_an_interrupted_run_is_closed(start, own):
+    run = start("--in-process", "--set", "workload.model.settings.does=sleep", study=own)
     run.is_at = lambda _: run.ask("mlflow.db", PARENTS) == ["RUNNING"]
-    assert run.end("its parent run is open", signal.SIGTERM) == (143, SAID, [])
+    assert run.end("its parent run is open", signal.SIGINT, group=True) == (130, SAID, [])
     assert run.ask("mlflow.db", PARENTS) == ["KILLED"]
+
+
+@pytest.mark.slow
+def test_an_interruption_that_code_drops_comes_again(own):
+    run = subprocess.run(
+        [*LEAN, "run", str(own), "--in-process"],
+        capture_output=True,
+        text=True,
+        cwd=own.parent,
+        check=False,
+        start_new_session=True,
+    )
+    assert (run.returncode, run.stderr) == (143, SAID)
 
 
 @pytest.mark.slow
@@ -175,24 +234,20 @@ def test_a_run_that_is_to_outlive_its_terminal_does(start):
 
 @pytest.mark.slow
 def test_the_ui_ends_quietly(tmp_path):
-    begun = [
-        subprocess.Popen(
-            [sys.executable, "-m", "harness", "ui", "--port", "0", "--results", str(place)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        for place in (tmp_path / "one", tmp_path / "other")
-    ]
-    for process, number in zip(begun, [signal.SIGTERM, signal.SIGHUP], strict=True):
-        assert process.stdout.readline().startswith("live page of runs: http://127.0.0.1")
-        assert process.stdout.readline().startswith("MLflow UI: ")
-        family = psutil.Process(process.pid).children(recursive=True)
-        os.killpg(process.pid, number)
-        assert process.communicate() == ("", "")
-        assert process.returncode == 0
-        assert psutil.wait_procs(family, timeout=600)[1] == []
+    process = subprocess.Popen(
+        [*HARNESS, "ui", "--port", "0", "--results", str(tmp_path / "results")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout.readline().startswith("live page of runs: http://127.0.0.1")
+    assert process.stdout.readline().startswith("MLflow UI: ")
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGHUP)
+    assert process.communicate() == ("", "")
+    assert process.returncode == 0
+    assert psutil.wait_procs(family, timeout=600)[1] == []
 
 
 SLOW_TO_END = """
@@ -235,44 +290,3 @@ def test_the_ui_ends_quietly_however_long_its_parts_take_to_end(tmp_path):
     process.terminate()
     assert process.communicate() == ("the live page has ended\n", "")
     assert process.returncode == 0
-
-
-DEAF = """\
-import os, signal
-from torch import nn
-
-left = [signal.SIGTERM]
-
-def network(shape, classes):
-    layers = nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes))
-    layers.register_forward_hook(drop)
-    return layers
-
-def drop(*_):
-    try:
-        os.kill(os.getpid(), left.pop())
-    except (IndexError, KeyboardInterrupt):
-        pass
-"""
-OWN = """\
-study: deaf
-question: Does it end?
-workload: {data: digits, model: "deaf:network", optimizer: sgd, epochs: 2000}
-factors: {rate: {path: optimizer.lr, levels: [0.1, 0.2]}}
-seeds: 2
-"""
-
-
-@pytest.mark.slow
-def test_an_interruption_that_code_drops_comes_again(tmp_path):
-    (tmp_path / "deaf.py").write_text(DEAF)
-    (tmp_path / "deaf.yaml").write_text(OWN)
-    run = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "deaf.yaml", "--in-process"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-        start_new_session=True,
-    )
-    assert (run.returncode, run.stderr) == (143, SAID)
