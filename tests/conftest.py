@@ -6,13 +6,15 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS
 from hypothesis import settings
-from sharing import TINY, one_word, shared
+from sharing import TINY, one_word, shared, undraw
 
+from harness.data.docstrings import _sentences as docstrings_of
 from harness.run.observer import Observer
 from harness.track.addresses import sqlite_path
 from harness.track.mirror import CLIENT_ENVIRONMENT, Mirror
@@ -85,6 +87,15 @@ def copied_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def docstrings_read_once() -> Iterator[None]:
+    """The data set of docstrings parses 200 modules of Python, which takes more than a second."""
+    read = cache(docstrings_of)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("harness.data.docstrings._sentences", lambda files: read(tuple(files)))
+        yield
+
+
 @pytest.fixture
 def unmirrored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without MLflow, which has tests of its own and takes seconds to start."""
@@ -94,9 +105,7 @@ def unmirrored(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without pictures, which have tests of their own and take most of a small run."""
-    monkeypatch.setattr("harness.report.view.draw", lambda *_: [])
-    monkeypatch.setattr("harness.report.claims._pictures", lambda *_: [])
-    monkeypatch.setattr("harness.report.answer_card.card_png", lambda *_: b"")
+    undraw(monkeypatch)
 
 
 @pytest.fixture(scope="module")

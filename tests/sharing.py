@@ -4,10 +4,13 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from harness.run.observer import Observer
 
 LEAN = [sys.executable, str(Path(__file__).with_name("lean.py"))]
 """The command, without MLflow and pictures."""
@@ -54,6 +57,22 @@ def one_word(_: object, folder: Path, *__: object, **___: object) -> None:
     """Take the place of `harness.report.build_page`, which has tests of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").write_text("unreported")
+
+
+@contextmanager
+def lean() -> Iterator[None]:
+    """Run studies in this process without MLflow and pictures, for a fixture of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.run.mirroring.MirrorObserver", lambda *_: Observer())
+        undraw(patch)
+        yield
+
+
+def undraw(patch: pytest.MonkeyPatch) -> None:
+    """Make reports without pictures."""
+    patch.setattr("harness.report.view.draw", lambda *_: [])
+    patch.setattr("harness.report.claims._pictures", lambda *_: [])
+    patch.setattr("harness.report.answer_card.card_png", lambda *_: b"")
 
 
 def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

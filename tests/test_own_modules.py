@@ -362,9 +362,9 @@ def test_a_changed_helper_is_retrained_whatever_lies_in_the_folder(here):
 
     assert counts("--in-process") == (18, 0)
     blocks = here / "blocks.py"
-    blocks.write_text("# a comment\n" + blocks.read_text())
-    assert counts() == (0, 18)
-    blocks.write_text(blocks.read_text().replace("nn.ReLU()", "nn.Threshold(1e9, 0.0)"))
+    blocks.write_text(
+        "# a comment\n" + blocks.read_text().replace("nn.ReLU()", "nn.Threshold(1e9, 0.0)")
+    )
     assert counts(PYTHONPATH=".") == (12, 6)
     for _ in range(20):  # a run waits for the mirror a while; the next one sends what is left
         with sqlite3.connect(here / "results" / "mlflow.db") as mirror:

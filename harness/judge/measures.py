@@ -130,7 +130,8 @@ class _Sample:
         values = values.where(np.isfinite(values))
         if values.isna().any():
             raise MissingEvidence(self._what_is_not_finite(mine[values.isna()], names))
-        table = mine.assign(value=values).pivot_table(index="seed", columns="arm", values="value")
+        means = values.groupby([mine["seed"], mine["arm"]]).mean()
+        table = means.unstack("arm")  # noqa: PD010  # a quarter of the time of a pivot table
         if test.spread_over_seeds:  # Brown and Forsythe, J. Am. Stat. Assoc. 69, 1974
             table = (table - table.median()).abs() / shrinkage_of_distances(self.seeds)
         found = np.asarray(test.measure.side(table.sort_index(), test.across), dtype=np.float64)

@@ -1,4 +1,6 @@
+import gzip
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +123,7 @@ def test_real_images_have_the_fingerprints_that_are_published_and_need_no_pytorc
     known = {
         mark: config
         for file in (Path(__file__).parents[2] / "results" / "published").glob("*.json.gz")
+        if re.search(rb'"name": ?"(mnist|cifar10)"', gzip.decompress(file.read_bytes()))
         for item in read_file(file).items
         if item.record is not None
         and (config := item.record.trial.workload["data"])["name"] in ("mnist", "cifar10")

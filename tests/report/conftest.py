@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from report_examples import Finished, finished_study
-from sharing import shared
+from sharing import shared, undraw
 
 from harness.figures import draw
 from harness.report import build_page
@@ -34,10 +34,9 @@ def drawn_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function: of the figures, reports show those of these names, and claims none."""
 
     def restrict(*names: str) -> None:
+        undraw(monkeypatch)
         monkeypatch.setattr(
             "harness.report.view.draw", lambda name, *of: draw(name, *of) if name in names else []
         )
-        monkeypatch.setattr("harness.report.claims._pictures", lambda *_: [])
-        monkeypatch.setattr("harness.report.answer_card.card_png", lambda *_: b"")
 
     return restrict

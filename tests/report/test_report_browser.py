@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from browsing import needs_chromium
+from sharing import undraw
 
 from harness.report import arranged, build_comparison, build_page, build_scoreboard, compare, trials
 
@@ -61,9 +62,7 @@ def site(finished, both, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trials, "MOST_ON_THE_REPORT", 10)
         patch.setattr(trials, "MOST_ON_A_PAGE", 15)
-        patch.setattr("harness.report.view.draw", lambda *_: [])  # its trials are looked at
-        patch.setattr("harness.report.claims._pictures", lambda *_: [])
-        patch.setattr("harness.report.answer_card.card_png", lambda *_: b"")
+        undraw(patch)  # its trials are looked at
         build_page(results[:1], folder / "many")
     return folder
 
