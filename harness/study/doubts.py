@@ -17,7 +17,8 @@ from harness.study.contrasts import compared
 from harness.study.design import Arm, value_at
 from harness.study.likeness_checks import RATE, is_trained, unlike_optimizers
 from harness.study.model import Study
-from harness.study.search_space import arm_spaces, has_value
+from harness.study.range_checks import range_of
+from harness.study.search_space import has_value, tuned_spaces
 from harness.study.setup_checks import updates_of
 from harness.study.stages import build_stages
 from harness.trial import sources_of
@@ -27,6 +28,9 @@ _Pair = tuple[str, Arm, Arm]
 """A claim by its id, and two arms that it compares."""
 MORE = 1.25
 """How many times the updates of another arm are worth a word."""
+WIDE = 0.2
+"""Difference of shares that is hardly ever too small to matter."""
+ALIKE = ("within", "noninferior")
 LEARNED = ("test.", "validation.", "train.", "gap.", "optimism.", "probe.")
 
 
@@ -49,6 +53,7 @@ def doubts(study: Study, arms: Sequence[Arm]) -> list[str]:
             *_knows_more_labels(study, arms),
             *_trained_longer(study, pairs),
             *_unlike_chances(study, arms),
+            *_wide_margins(study, arms),
         )
     ]
 
@@ -68,9 +73,8 @@ def _pairs(study: Study, arms: Sequence[Arm]) -> Iterator[_Pair]:
 def _searches_differ(study: Study, pairs: Sequence[_Pair]) -> list[str]:
     """Return a line for each claim whose sides are searched over different settings."""
     found: dict[str, str] = {}
-    for claim, one, other in pairs if study.search is not None else ():
-        assert study.search is not None
-        spaces = arm_spaces(study.search, [one, other])
+    for claim, one, other in pairs:
+        spaces = tuned_spaces(study.search, [one, other])
         ours, theirs = spaces[one.name], spaces[other.name]
         for a, b, mine, its in ((one, other, ours, theirs), (other, one, theirs, ours)):
             lacking = [p for p in mine if p not in its and has_value(b.workload, p)]
@@ -87,7 +91,7 @@ def _untuned_optimizers(study: Study, pairs: Sequence[_Pair]) -> list[str]:
     """Return a line for each claim over optimizers, or momentum, whose rates nobody searches."""
     found: dict[str, str] = {}
     for claim, one, other in pairs:
-        spaces = arm_spaces(study.search, [one, other]) if study.search else {}
+        spaces = tuned_spaces(study.search, [one, other])
         if any(RATE in space for space in spaces.values()):
             continue
         rates = [value_at(arm.workload, RATE) for arm in (one, other)]
@@ -186,18 +190,37 @@ def _unlike_chances(study: Study, arms: Sequence[Arm]) -> list[str]:
     return list(found.values())
 
 
+def _wide_margins(study: Study, arms: Sequence[Arm]) -> list[str]:
+    """Return a line for each claim that counts very unlike shares as alike, as a slip of unit does.
+
+    Half a percentage point is 0.005 of a share; 0.5 is nearly always within.
+    """
+    found = []
+    for where, test in tests_of(study):
+        if not isinstance(test.measure, Contrast) or test.hypothesis.name not in ALIKE:
+            continue
+        looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
+        ends = [end for pair in test.hypothesis.ranges(test.measure.log) for end in pair]
+        margin = min(map(abs, ends))
+        if range_of(test, study, looked_at) == (0, 1) and margin >= WIDE:
+            claim = study.claims[int(where[1])].id
+            found.append(
+                f"the claim '{claim}' counts {test.metric} as alike up to a difference of"
+                f" {margin:g}, which is {100 * margin:g} percentage points"
+            )
+    return found
+
+
 def _one_side_tuned(study: Study, arms: Sequence[Arm]) -> list[str]:
     """Return a line for each claim that compares a tuned arm with one that is left as it is.
 
     Arms that differ in nothing but what is searched are left out: there, tuning is the question.
     """
-    if study.search is None:
-        return []
     found: dict[str, None] = {}
     for where, test in tests_of(study):
         sides = compared(test, study, arms).sides
         looked_at = [arm for side in sides for arm in side] if len(sides) > 1 else []
-        pair = next(_tuned_and_fixed(looked_at, arm_spaces(study.search, looked_at)), None)
+        pair = next(_tuned_and_fixed(looked_at, tuned_spaces(study.search, looked_at)), None)
         if pair is not None:
             tuned, fixed, path = pair
             told = study.claims[int(where[1])].id

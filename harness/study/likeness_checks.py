@@ -15,7 +15,7 @@ from harness.optimizers.base import Optimizer
 from harness.registry import OPTIMIZERS
 from harness.study.design import Arm, value_at
 from harness.study.model import Study
-from harness.study.search_space import arm_spaces
+from harness.study.search_space import tuned_spaces
 
 Sides = Sequence[Sequence[Arm]]
 RATE = "optimizer.lr"
@@ -74,9 +74,7 @@ def _one_rate(sides: Sides, study: Study) -> Iterator[tuple[Arm, Arm]]:
 
 
 def _searched(study: Study, *arms: Arm) -> bool:
-    return study.search is not None and any(
-        RATE in space for space in arm_spaces(study.search, arms).values()
-    )
+    return any(RATE in space for space in tuned_spaces(study.search, arms).values())
 
 
 def unlike_optimizers(one: Arm, other: Arm) -> bool:

@@ -77,7 +77,7 @@ def no_value(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | None:
     """
     if test.diverged is None:
         return None
-    low, high = _range_of(test, study, looked_at)
+    low, high = range_of(test, study, looked_at)
     if not low <= test.diverged <= high:
         where = _where_it_lies(low, high)
         return f"a diverged trial cannot count as {test.diverged:g}: {test.metric} {where}"
@@ -152,7 +152,7 @@ def undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | Non
     refused = hypothesis.refusal(measure.log) or _beyond_the_levels(test, study)
     if refused:
         return refused
-    low, high = _range_of(test, study, looked_at)
+    low, high = range_of(test, study, looked_at)
     spread = test.spread_over_seeds or ACROSS[test.across].spread
     low, high = measure.reach(*((0.0, high - low) if spread else (low, high)))
     if (low, high) == _ANY:
@@ -173,7 +173,7 @@ def undecidable(test: Test, study: Study, looked_at: Sequence[Arm]) -> str | Non
     return None
 
 
-def _range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:
+def range_of(test: Test, study: Study, looked_at: Sequence[Arm]) -> tuple[float, float]:
     """Return between which numbers a metric lies, as far as the harness measures it itself."""
     split, _, name = test.metric.partition(".")
     if split == "search":

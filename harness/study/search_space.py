@@ -40,6 +40,16 @@ def arm_spaces(search: Search, arms: Sequence[Arm]) -> dict[str, Space]:
     return spaces
 
 
+def tuned_spaces(search: Search | None, arms: Sequence[Arm]) -> dict[str, Space]:
+    """Return the space of every arm by its name, empty where a search chooses nothing.
+
+    A search of one candidate does not: the first one has the settings that the arm has itself.
+    """
+    if search is None or search.candidates == 1:
+        return {arm.name: {} for arm in arms}
+    return arm_spaces(search, arms)
+
+
 def _space(free: Mapping[str, Dimension], arm: Arm) -> Space:
     space: dict[str, dict[str, Any]] = {}
     for path in in_order(free)[0]:

@@ -16,7 +16,7 @@ from harness.study.design import Arm
 from harness.study.document import Document, Path_
 from harness.study.likeness_checks import RATE
 from harness.study.model import Study
-from harness.study.search_space import arm_spaces, is_set_by
+from harness.study.search_space import is_set_by, tuned_spaces
 from harness.trial import sources_of
 
 _FROM = ("path", "id")
@@ -112,7 +112,7 @@ def _one_rate(study: Study, arms: Sequence[Arm], document: Document) -> Iterator
     """
     if all(arm.workload["model"].get("adapter") is None for arm in arms):
         return
-    spaces = arm_spaces(study.search, arms) if study.search else {}
+    spaces = tuned_spaces(study.search, arms)
     for where, test in tests_of(study):
         if test.metric.startswith("cost."):
             continue
@@ -122,7 +122,7 @@ def _one_rate(study: Study, arms: Sequence[Arm], document: Document) -> Iterator
             arm.name
             for arm in looked_at
             if arm.workload["training"] is None
-            and RATE not in spaces.get(arm.name, {})
+            and RATE not in spaces[arm.name]
             and not is_set_by(arm, RATE)
         ]
         if len(kinds) > 1 and untuned:

@@ -55,6 +55,7 @@ def two(one, other, rate="0.001", second="0.001"):
         (two("adam", "adamw"), "", False),
         (two("adam", "sgd", second="0.1"), "", False),
         ("{a: {optimizer.name: adam}, b: {optimizer.name: sgd}}", SEARCH, False),
+        ("{a: {optimizer.name: adam}, b: {optimizer.name: sgd}}", SEARCH.replace("4}", "1}"), True),
         (two("adam", "sgd"), "search: {space: {model.dropout: {uniform: [0, 0.5]}}, candidates: 2}",
          True),
     ],

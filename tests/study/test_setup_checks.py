@@ -308,3 +308,19 @@ def test_a_plan_tells_that_accuracies_are_over_unequally_many_classes(other, war
     loaded = load_study(study(MLP.replace("digits", "{name: digits, limit: 500}"), arms, claim))
     said = " ".join(doubts(loaded.study, loaded.arms))
     assert ("compares accuracies on" in said) is warned
+
+
+# --- margins --------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("asked", "warned"),
+    [
+        ("metric: test.accuracy, contrast: {arm: [one, two]}, within: 0.5", "50 percentage points"),
+        ("metric: test.accuracy, contrast: {arm: [one, two]}, noninferior: 0.3", "30 percentage"),
+        ("metric: test.accuracy, contrast: {arm: [one, two]}, within: 0.005", ""),
+        ("metric: test.loss, contrast: {arm: [one, two]}, within: 0.5", ""),
+    ],
+)
+def test_a_plan_tells_that_a_margin_is_wide(asked, warned):
+    loaded = load_study(study(MLP, "arms: {one: {}, two: {model.width: 8}}", asked))
+    said = " ".join(doubts(loaded.study, loaded.arms))
+    assert (warned in said) if warned else ("counts" not in said)
