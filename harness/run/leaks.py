@@ -40,7 +40,7 @@ def check_leaks(
         known = count_duplicates(datasets[own])
         return count_shared(datasets[own].test, datasets[others].examples) - known
 
-    for arm in plan.all_arms:
+    for arm in plan.all_arms if plan.stages else ():
         own = data_key(arm.workload)
         for name in dict.fromkeys(_stages_of(arm.workload, plan)):
             stage = plan.stages[name].trial.workload
