@@ -15,7 +15,10 @@ from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
 from sharing import LEAN
 
+from harness.cli.app import run as command
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
+from harness.study import load_study
 from harness.trial import State
 
 pytestmark = pytest.mark.slow
@@ -57,7 +60,7 @@ resources: {{gpus: 0.5}}
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A head without CPUs, and two nodes of two."""
+    """A head without CPUs, and two nodes of one."""
     environment = {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's switch for loopback
         "RAY_health_check_period_ms": "1000",  # a lost node is known in seconds, not a minute
@@ -70,7 +73,7 @@ def cluster():
         head_node_args={"num_cpus": 0, "include_dashboard": False},
     )
     for _ in range(2):
-        started.add_node(num_cpus=2)
+        started.add_node(num_cpus=1)
     yield started
     started.shutdown()
     for name, value in usual.items():
@@ -96,10 +99,7 @@ def preempt(cluster, node_id):
 
 @pytest.fixture(scope="module")
 def outcome(cluster, tmp_path_factory):
-    """Run the study, and take away a node on which a trial waits.
-
-    Three times, so that one of the two trials that wait is lost twice.
-    """
+    """Run the study; take away a node on which a trial waits, and that which takes its place."""
     folder = tmp_path_factory.mktemp("faults")
     (folder / "faults.yaml").write_text(STUDY.format(folder=folder))
     with (folder / "log").open("w") as log:
@@ -110,22 +110,25 @@ def outcome(cluster, tmp_path_factory):
             stdout=log,
             stderr=log,
         )
-    seen = set()
-    for ending in ("loss", "preemption", "loss"):
 
-        def fresh():
+    def waits_on(count):
+        """Wait until a trial has waited on so many nodes; return the last one."""
+
+        def found():
             assert run.poll() is None, (folder / "log").read_text()
-            return {path.name for path in folder.glob("node-*")} - seen
+            marks = sorted(folder.glob("node-*"), key=lambda mark: mark.stat().st_mtime_ns)
+            return len(marks) >= count and marks[-1].name.removeprefix("node-")
 
-        mark = min(wait_for(fresh))
-        seen.add(mark)
-        cluster.add_node(num_cpus=2)
-        node_id = mark.removeprefix("node-")
+        return wait_for(found)
+
+    for count, ending in ((2, "loss"), (3, "preemption")):
+        node_id = waits_on(count)
+        cluster.add_node(num_cpus=1)
         (node,) = [one for one in cluster.worker_nodes if one.node_id == node_id]
         if ending == "preemption":
             preempt(cluster, node_id)
         cluster.remove_node(node, allow_graceful=False)
-    wait_for(lambda: {path.name for path in folder.glob("node-*")} - seen)
+    waits_on(4)
     (folder / "go").touch()
     try:
         run.wait()
@@ -183,36 +186,24 @@ def test_the_report_tells_them_apart(outcome):
         assert words in page
 
 
-def test_what_no_node_can_give_is_told_at_once(outcome, cluster):
+def test_what_no_node_can_give_is_told_at_once(outcome, cluster, monkeypatch, capfd):
     *_, folder = outcome
-    run = subprocess.run(
-        [*LEAN, "run", "faults.yaml", "--results", "other",
-         "--address", cluster.address, "--set", "resources.gpus=4"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    assert run.returncode == 2
-    assert "no node of the cluster has room for a trial with 1 CPUs and 4 GPUs" in run.stderr
+    monkeypatch.chdir(folder)
+    place = ["--results", "other", "--address", cluster.address, "--set", "resources.gpus=4"]
+    assert command(["run", "faults.yaml", *place]) == 2
+    said = " ".join(capfd.readouterr().err.split())
+    assert "no node of the cluster has room for a trial with 1 CPUs and 4 GPUs" in said
 
 
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_two_trials_share_each_gpu_and_see_no_other(outcome, cluster):
     """Ray counts GPUs that the node is said to have; the trials compute on the CPU."""
     *_, folder = outcome
     cluster.add_node(num_cpus=4, num_gpus=2)
-    (folder / "shared.yaml").write_text(SHARED.format(folder=folder))
-    run = subprocess.run(
-        [*LEAN, "run", "shared.yaml", "--results", "shared",
-         "--address", cluster.address],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
+    file = folder / "shared.yaml"
+    file.write_text(SHARED.format(folder=folder))
+    place = folder / "shared"
+    options = RunOptions(place, place / "reports", address=cluster.address)
+    assert run_study(load_study(file), options).counts["complete"] == 4
     seen = sorted(path.read_text() for path in folder.glob("gpus-*"))
     assert seen == ["0", "0", "1", "1"]

@@ -1,11 +1,13 @@
-"""A whole study by Ray, on one worker and on four: the same records, whatever can be the same."""
+"""A whole study in this process and by three workers of Ray: the same records."""
 
-import subprocess
-import sys
+from functools import partial
 
 import pytest
 
+from harness.cluster import open_executor
+from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
+from harness.study import load_study
 
 pytestmark = pytest.mark.slow
 
@@ -34,38 +36,25 @@ claims:
     differs_by: 0.001
 """
 
-RUN = """\
-import sys
-from functools import partial
-from pathlib import Path
-from harness.cluster import open_executor
-from harness.report import view
-from harness.run import mirroring, study_run, workers
-from harness.run.observer import Observer
-from harness.study import load_study
 
-mirroring.MirrorObserver, view.draw = lambda *_: Observer(), lambda *_: []
-workers.open_executor = partial(open_executor, slots=int(sys.argv[1]))
-options = study_run.RunOptions(Path("results"), Path("reports"))
-study_run.run_study(load_study(Path("workers.yaml")), options)
-"""
-
-
-def test_one_worker_and_four_give_the_same_records(tmp_path):
+@pytest.mark.usefixtures("unmirrored", "undrawn")
+def test_this_process_and_three_workers_give_the_same_records(tmp_path, monkeypatch):
+    """One worker is as this process is: see `test_conformance`."""
+    monkeypatch.setattr("harness.run.workers.open_executor", partial(open_executor, slots=3))
     found = []
-    for workers in (1, 4):
-        folder = tmp_path / str(workers)
+    for workers in ("none", "three"):
+        folder = tmp_path / workers
         folder.mkdir()
-        (folder / "workers.yaml").write_text(STUDY)
-        command = [sys.executable, "-c", RUN, str(workers)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-2000:]
+        file = folder / "workers.yaml"
+        file.write_text(STUDY)
+        place, alone = (folder / "results", folder / "reports"), workers == "none"
+        run_study(load_study(file), RunOptions(*place, in_process=alone))
         store = open_store(folder / "results")
         (execution,) = store.executions()
         rows = list(store.assigned_records(execution.id))
         found.append({(row.arm, row.phase, row.candidate, row.seed):
                       row.record.deterministic_part() for row in rows})  # fmt: skip
         store.close()
-    one, four = found
-    assert len(one) >= 1 + 3 * 5 + 4 * 8
-    assert one == four
+    alone, three = found
+    assert len(alone) >= 1 + 3 * 5 + 4 * 8
+    assert alone == three
