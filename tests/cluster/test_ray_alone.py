@@ -194,15 +194,19 @@ def test_what_a_named_module_imports_and_declares_is_sent_along(cluster, tmp_pat
         "    return nn.LeakyReLU(float(Path(__file__).with_name('slope.txt').read_text()))\n"
     )
     (tmp_path / "numpy.py").write_text("raise ImportError")
-    command = [*LEAN, "run", "helper.yaml", "--address", address,
-               "--json", "--set", "workload.epochs=1"]  # fmt: skip
-    counts = []
-    for slope in ("0.1", "0.2"):
+    small = ["helper.yaml", "--json", "--set", "workload.epochs=1"]
+    told = []
+    for slope, command in (
+        ("0.1", ["run", *small, "--address", address]),
+        ("0.2", ["plan", *small]),
+    ):
         (tmp_path / "slope.txt").write_text(slope)
         done = subprocess.run(
-            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, check=False
-        )
+            [*LEAN, *command], cwd=tmp_path, env=os.environ | environment, capture_output=True,
+            check=False,
+        )  # fmt: skip
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-        trials = json.loads(done.stdout)["trials"]
-        counts.append((trials["complete"], trials["reused"]))
-    assert counts == [(18, 0), (12, 6)]
+        told.append(json.loads(done.stdout)["trials"])
+    trained, planned = told
+    assert (trained["complete"], trained["reused"]) == (18, 0)
+    assert (planned["to_run"], planned["done"]) == (12, 6)
