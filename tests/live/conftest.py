@@ -41,13 +41,19 @@ def stopped_after():
     return interrupted
 
 
+@pytest.fixture(scope="module")
+def ended_once(tmp_path_factory):
+    """A folder with a live run of the slow study that was interrupted after sixteen trials."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("harness.run.mirroring.MirrorObserver", lambda *_: Observer())
+        return shared(
+            tmp_path_factory,
+            "interrupted",
+            lambda made: interrupted(lay_out(made), made, 16, live=True),
+        )
+
+
 @pytest.fixture
-def ended(tmp_path_factory, tmp_path, unmirrored):
-    """A folder with a live run of the slow study that was interrupted after ten trials."""
-    folder = shared(
-        tmp_path_factory,
-        "interrupted",
-        lambda made: interrupted(lay_out(made), made, 16, live=True),
-    )
-    shutil.copytree(folder, tmp_path / "copy")
-    return tmp_path / "copy"
+def ended(ended_once, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(ended_once, tmp_path / "copy")

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import time
 
+from sharing import LEAN, ONE_WORKER
+
+HARNESS = [sys.executable, "-m", "harness"]
 NETWORKS = """
 import time
 
@@ -65,16 +68,16 @@ def lay_out(folder):
 
 
 class Command:
-    """A command of the harness in a folder, whose standard error is read line by line."""
+    """A command of the harness in a folder, whose output is read line by line."""
 
     def __init__(self, folder, *arguments):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *arguments],
+            [*(LEAN if "run" in arguments else HARNESS), *arguments],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "COLUMNS": "200"},
+            env={**os.environ, **ONE_WORKER, "COLUMNS": "200"},
         )
 
     def address(self):

@@ -79,7 +79,7 @@ def test_a_run_is_followed_through_its_death_to_its_end(page, tmp_path, servers,
     study = lay_out(tmp_path)
     servers.append(free_port)
     # long enough that it goes on while the page is looked at
-    command = ("run", str(study), "--live", "--live-port", free_port, "--set", "seeds=40")
+    command = ("run", str(study), "--live", "--live-port", free_port, "--set", "seeds=20")
     run = Command(tmp_path, *command)
     address = run.address()
     assert port_of(address) == free_port
@@ -116,10 +116,11 @@ def test_a_run_is_followed_through_its_death_to_its_end(page, tmp_path, servers,
     assert again.address() == address
     says(page, "Running")
     says(page, "There before", ".facts")
-    assert done(page) >= counted - 40  # what had failed is tried again
+    assert done(page) >= counted - 20  # what had failed is tried again
     again.process.stdout.read()
     again.process.wait()
     says(page, "The run has ended")
+    page.locator(".verdict").first.wait_for()  # it is judged after it has ended
     assert page.locator(".verdict").count() == 1
     assert page.locator(".provisional").count() == 0
     says(page, "reports/slow/index.html", ".state")
@@ -141,6 +142,15 @@ def test_the_page_says_that_its_server_is_gone_and_goes_on_with_the_next(page, t
     assert second.end() == 130
 
 
+@pytest.fixture(scope="module")
+def served(ended_once):
+    """The address of the page of a run that has ended, and its database as it was before."""
+    before = (ended_once / "results" / "harness.db").read_bytes()
+    server = Command(ended_once, "live", "--port", "0")
+    yield server.address(), before
+    server.end()
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -149,13 +159,13 @@ def test_the_page_says_that_its_server_is_gone_and_goes_on_with_the_next(page, t
         {"color_scheme": "dark"},
     ],
 )
-def test_without_scripts_on_a_phone_and_in_the_dark(browser, ended, free_port, settings):
-    server = Command(ended, "live", "--port", free_port)
+def test_without_scripts_on_a_phone_and_in_the_dark(browser, served, settings):
+    address, _ = served
     context = browser.new_context(**settings)
     shown = context.new_page()
     asked = []
     shown.on("request", lambda request: asked.append(request.url))
-    shown.goto(server.address(), timeout=PATIENCE)
+    shown.goto(address, timeout=PATIENCE)
     assert shown.locator("[role=status]").inner_text() == "The run was interrupted"
     assert shown.locator(".arms tbody tr").count() == 3
     assert shown.locator(".provisional").count() == 1
@@ -166,22 +176,16 @@ def test_without_scripts_on_a_phone_and_in_the_dark(browser, ended, free_port, s
         assert (paper == "rgb(255, 255, 255)") == ("color_scheme" not in settings)
         found = Axe().run(shown).response["violations"]
         assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
-    assert {url.partition("?")[0] for url in asked if not url.startswith("data:")} == {
-        f"http://127.0.0.1:{free_port}/"
-    }
+    assert {url.partition("?")[0] for url in asked if not url.startswith("data:")} == {address}
     context.close()
-    server.end()
 
 
-def test_the_store_is_left_as_it_was(browser, ended, free_port):
-    database = ended / "results" / "harness.db"
-    before = database.read_bytes()
-    server = Command(ended, "live", "--port", free_port)
+def test_the_store_is_left_as_it_was(browser, served, ended_once):
+    address, before = served
     shown = browser.new_page()
-    shown.goto(server.address(), timeout=PATIENCE)
-    shown.goto(f"http://127.0.0.1:{free_port}/?run=1", timeout=PATIENCE)
+    shown.goto(address, timeout=PATIENCE)
+    shown.goto(f"{address}?run=1", timeout=PATIENCE)
     assert shown.locator(".arms").count() == 1
     shown.close()
-    server.end()
-    assert database.read_bytes() == before
-    open_store(ended / "results").check()
+    assert (ended_once / "results" / "harness.db").read_bytes() == before
+    open_store(ended_once / "results").check()

@@ -11,11 +11,14 @@ from live_examples import Command, lay_out
 from sharing import TINY
 
 from harness import api
+from harness.cli.app import run
 from harness.errors import InputError
 from harness.live import LIVE_PORT, answers, read_status, serve
 from harness.live.watch import Watch
 from harness.report.render import live_page
 from harness.store import StoreError, conductor_lock, conductor_of, open_store, open_to_read
+
+pytestmark = pytest.mark.usefixtures("unreported")
 
 WIDTHS = {
     "study": "widths",
@@ -142,7 +145,7 @@ def test_effects_are_shown_of_live_runs_alone(tmp_path, unmirrored, stopped_afte
     assert view.bars[0].done == 14
 
 
-def test_a_study_with_searches_parts_and_failures_is_drawn(tmp_path, tiny, unmirrored, undrawn):
+def test_a_study_with_searches_parts_and_failures_is_drawn(tmp_path, tiny, unmirrored):
     assert "all_of" in TINY
     api.run(tiny, **where(tmp_path), live=True)
     view = shown(tmp_path)
@@ -177,7 +180,7 @@ def test_what_runs_now_is_told_and_forgotten(tmp_path, unmirrored, stopped_after
 # --- a look is a look ---------------------------------------------------------------------------
 @pytest.mark.parametrize("live", [True, False])
 def test_seeds_changed_after_a_page_showed_effects_are_told(
-    tmp_path, unmirrored, undrawn, stopped_after, live
+    tmp_path, unmirrored, stopped_after, live
 ):
     """Whoever saw effects, stopped, and asked for other seeds, had a look."""
     stopped_after(WIDTHS, tmp_path, 18, live=live)
@@ -187,7 +190,7 @@ def test_seeds_changed_after_a_page_showed_effects_are_told(
         assert "first seen with 6 seeds" in fewer.exploratory
 
 
-def test_going_on_unchanged_costs_nothing(tmp_path, unmirrored, undrawn, stopped_after):
+def test_going_on_unchanged_costs_nothing(tmp_path, unmirrored, stopped_after):
     stopped_after(WIDTHS, tmp_path, 14, live=True)
     resumed = api.run(WIDTHS, **where(tmp_path), live=True)
     alone = api.run(WIDTHS, **where(tmp_path / "other"))
@@ -303,15 +306,14 @@ def test_a_busy_port_is_named(tmp_path):
         serve(tmp_path, 70_000, tell=print)
 
 
-@pytest.mark.slow
-def test_a_busy_port_is_told_before_anything_is_trained(tmp_path):
+def test_a_busy_port_is_told_before_anything_is_trained(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = str(busy.getsockname()[1])
-        run = Command(tmp_path, "run", str(lay_out(tmp_path)), "--live", "--live-port", port)
-        assert f"port {port} is in use" in run.process.stdout.read()
-    assert run.process.wait() == 2
+        assert run(["run", str(lay_out(tmp_path)), "--live", "--live-port", port]) == 2
+    assert f"port {port} is in use" in capfd.readouterr().err
     assert not (tmp_path / "results" / "harness.db").exists()
 
 
