@@ -32,10 +32,10 @@ STUDY = {
 
 
 @pytest.fixture
-def read(tmp_path, monkeypatch, undrawn, unmirrored):
+def read(tmp_path, monkeypatch, unreported, unmirrored):
     """A folder with the published records of another study; tell which files are read."""
     monkeypatch.chdir(tmp_path)
-    for name in (f"{OTHER}.quick.json.gz", "xor.quick.json.gz"):
+    for name in (f"{OTHER}.quick.json.gz", "markov.quick.json.gz"):
         (tmp_path / "results" / "published").mkdir(parents=True, exist_ok=True)
         shutil.copy(FILES / name, tmp_path / "results" / "published")
     found, really = [], folder.read_file
@@ -51,7 +51,7 @@ def read(tmp_path, monkeypatch, undrawn, unmirrored):
 def on_the_board():
     """The studies whose claims the scoreboard shows, and whether some are waiting."""
     page = Path("reports/index.html").read_text()
-    shown = {name for name in ("mine", OTHER, "xor") if f'data-study="{name}"' in page}
+    shown = {name for name in ("mine", OTHER, "markov") if f'data-study="{name}"' in page}
     return shown, "Nobody has judged them here yet" in page
 
 
@@ -61,37 +61,37 @@ def test_a_run_judges_no_records_of_others(read):
     assert on_the_board() == ({"mine"}, True)
     assert "Published records of 2 more studies" in Path("reports/index.md").read_text()
     reports.build_reports(open_results(Path("results")), ["mine"], Path("reports"))
-    assert set(read) == {OTHER, "xor"}
-    assert on_the_board() == ({"mine", OTHER, "xor"}, False)
+    assert set(read) == {OTHER, "markov"}
+    assert on_the_board() == ({"mine", OTHER, "markov"}, False)
     read.clear()
     first = Path("reports/index.html").read_bytes()
     run({**STUDY, "seeds": 6}, in_process=True)
     assert read == []  # they are shown as they were judged before
-    assert on_the_board() == ({"mine", OTHER, "xor"}, False)
+    assert on_the_board() == ({"mine", OTHER, "markov"}, False)
     assert Path("reports/index.html").read_bytes() != first
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"xor": 3}', '{"xor": ["x", {}]}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"markov": 3}', '{"markov": ["x", {}]}'])
 def test_damaged_notes_count_as_none(read, text):
     run(STUDY, in_process=True)
     Path("reports", NOTES).write_text(text)
     reports.build_reports(open_results(Path("results")), [], Path("reports"))
-    assert on_the_board() == ({"mine", OTHER, "xor"}, False)
+    assert on_the_board() == ({"mine", OTHER, "markov"}, False)
 
 
 def test_a_published_file_that_changed_is_judged_again(read):
     at_hand = open_results(Path("results"))
     reports.build_reports(at_hand, [], Path("reports"))
     read.clear()
-    shutil.copy(FILES / "memory.quick.json.gz", "results/published")
+    shutil.copy(FILES / "inside-image-networks.quick.json.gz", "results/published")
     reports.build_reports(open_results(Path("results")), [], Path("reports"))
-    assert set(read) == {OTHER, "xor", "memory"}
+    assert set(read) == {OTHER, "markov", "inside-image-networks"}
 
 
 def test_what_is_kept_of_a_study_gives_the_same_page(tmp_path):
     from harness.report import arranged
 
-    for name in (OTHER, "xor"):
+    for name in (OTHER, "markov"):
         files = Published(files=[folder.read_file(FILES / f"{name}.quick.json.gz")])
         (board,) = arranged(Results(None, files).judged())
         kept = json.loads(json.dumps(board.to_dict()))
@@ -112,7 +112,7 @@ def test_what_a_file_is_about_is_found_out_once(read, monkeypatch):
     published = Published(Path("results/published"))
     for _ in range(3):
         assert published.with_data({"nothing"}) == []
-    assert sorted(looked) == [f"{OTHER}.quick.json.gz", "xor.quick.json.gz"]
+    assert sorted(looked) == [f"{OTHER}.quick.json.gz", "markov.quick.json.gz"]
 
 
 def test_an_earlier_execution_that_a_merge_brings_is_told(read):
@@ -133,27 +133,27 @@ def test_an_earlier_execution_that_a_merge_brings_is_told(read):
 
 def test_only_files_on_the_same_data_are_read(read):
     published = Published(Path("results/published"))
-    (xor,) = published.of({"xor"})
+    (markov,) = published.of({"markov"})
     read.clear()
-    assert [file.execution.study for file in published.with_data(xor.data)] == ["xor"]
+    assert [file.execution.study for file in published.with_data(markov.data)] == ["markov"]
     assert published.with_data({"nothing"}) == []
     assert read == []
     other = Published(Path("results/published"))
-    assert [file.execution.study for file in other.with_data(xor.data)] == ["xor"]
-    assert read == ["xor"]
+    assert [file.execution.study for file in other.with_data(markov.data)] == ["markov"]
+    assert read == ["markov"]
 
 
 def test_few_files_are_kept_whole_and_of_the_others_who_looked(read, monkeypatch):
     monkeypatch.setattr(folder, "KEPT", 1)
     published = Published(Path("results/published"))
-    (xor,) = published.of({"xor"})
-    assert any(item.record.curve for item in xor.items)
-    published.of({OTHER})  # of which xor is dropped
+    (markov,) = published.of({"markov"})
+    assert any(item.record.curve for item in markov.items)
+    published.of({OTHER})  # of which markov is dropped
     read.clear()
-    (looked,) = published.with_data(xor.data)
+    (looked,) = published.with_data(markov.data)
     assert read == []
-    confirmed = [item.trial_id for item in xor.items if item.phase is Phase.CONFIRMATION]
+    confirmed = [item.trial_id for item in markov.items if item.phase is Phase.CONFIRMATION]
     assert [item.trial_id for item in looked.items] == confirmed
     assert not any(item.record.curve for item in looked.items)
-    assert published.of({"xor"}) == [xor]  # read again
-    assert read == ["xor"]
+    assert published.of({"markov"}) == [markov]  # read again
+    assert read == ["markov"]
