@@ -154,7 +154,11 @@ class WandbLogger(FileLogger):
             mode="offline",
             dir=str(self.folder.resolve()),
             settings=wandb.Settings(
-                console="off", silent=True, disable_git=True, x_disable_stats=True
+                console="off",
+                silent=True,
+                disable_git=True,
+                x_disable_stats=True,
+                x_save_requirements=False,  # all packages, anew for each trial: a third of a second
             ),
             reinit="create_new",
         )
