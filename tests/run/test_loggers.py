@@ -7,6 +7,8 @@ from harness.cli.app import run
 from harness.run.loggers import open_logger
 from harness.study import InputError
 
+pytestmark = pytest.mark.usefixtures("unmirrored", "unreported")
+
 STUDY = """\
 study: logged-twice
 question: Does a wider network do better?
