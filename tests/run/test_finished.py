@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sharing import TINY
 
+from harness.cli.app import run
 from harness.report import build_scoreboard
 from harness.run import finished
 from harness.run.observer import Observer
@@ -124,7 +125,7 @@ def test_the_outlook_of_a_finished_study_is_the_same_without_a_walk(home):
     assert left.seconds > 0
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unwritten")
 def test_an_observer_that_lacks_something_is_told_all(again, home):
     told = Told(lacking=True)
     assert again(told=told).counts["reused"] == 33
@@ -152,6 +153,7 @@ def published_file(home):
     write_file(store, execution, home / "results" / "published")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "change",
     [
@@ -170,7 +172,7 @@ def test_the_report_is_made_again_when_it_would_differ(again, home, change):
     assert executions(home) == 2
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unwritten")
 def test_a_missing_record_is_trained_again(again, home):
     with sqlite3.connect(home / "results" / "harness.db") as db:
         db.execute("DELETE FROM records WHERE trial_id = (SELECT min(trial_id) FROM records)")
@@ -178,7 +180,7 @@ def test_a_missing_record_is_trained_again(again, home):
     assert again().counts["reused"] == 33
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unwritten")
 def test_a_failed_trial_is_tried_again(again, home):
     with sqlite3.connect(home / "results" / "harness.db") as db:
         db.create_function("checksum", -1, checksum)
@@ -191,7 +193,7 @@ def test_a_failed_trial_is_tried_again(again, home):
     assert again().counts["complete"] == 1
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unwritten")
 @pytest.mark.parametrize("status", ["interrupted", "running"])
 def test_an_execution_that_did_not_finish_goes_on(again, home, status):
     with sqlite3.connect(home / "results" / "harness.db") as db:
@@ -200,7 +202,7 @@ def test_an_execution_that_did_not_finish_goes_on(again, home, status):
     assert executions(home) == 2
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unwritten")
 def test_other_settings_profiles_data_and_code_are_other_runs(again, home, monkeypatch):
     assert again("seeds=6").counts["complete"] == 5
     assert again().counts["reused"] == 33  # the newest execution is another one
@@ -213,7 +215,7 @@ def test_other_settings_profiles_data_and_code_are_other_runs(again, home, monke
     assert executions(home) == 5
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unwritten")
 def test_a_report_of_two_profiles_stands_for_both(again, home, first):
     more = again(profile="more")
     assert more.counts["complete"] > 0
@@ -238,7 +240,7 @@ def test_a_search_over_what_comes_from_elsewhere_is_walked(tiny):
     assert not found(named.replace("[mlp, 'mlp']", "[mlp]"))
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unwritten")
 def test_sequential_seeds_and_pretraining_are_known_again(again, home):
     settings = (
         "seeds={start: 5, step: 1, max: 6}",
@@ -256,7 +258,7 @@ def test_sequential_seeds_and_pretraining_are_known_again(again, home):
 
 
 @pytest.mark.slow
-def test_the_command_starts_nothing_that_trains_judges_or_draws(tiny, tmp_path):
+def test_the_command_starts_nothing_that_trains_judges_or_draws(tiny, tmp_path, unwritten, capsys):
     code = (
         "import json, sys\n"
         "from harness.cli.app import run\n"
@@ -264,22 +266,18 @@ def test_the_command_starts_nothing_that_trains_judges_or_draws(tiny, tmp_path):
         "print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)\n"
     )
     sets = [part for override in FAST for part in ("--set", override)]
-    arguments = ["run", str(tiny), *sets, "--in-process", "--json"]
-
-    def command():
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments,
-             "--results", str(tmp_path / "results"), "--out", str(tmp_path / "reports")],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        status, modules = json.loads(done.stderr.splitlines()[-1])
-        assert status == 0
-        return json.loads(done.stdout), {name.partition(".")[0] for name in modules}
-
-    first, _ = command()
-    second, modules = command()
+    places = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "reports")]
+    arguments = ["run", str(tiny), *sets, "--in-process", "--json", *places]
+    assert run(arguments) == 0
+    first = json.loads(capsys.readouterr().out)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    status, modules = json.loads(done.stderr.splitlines()[-1])
+    assert status == 0
+    second = json.loads(done.stdout)
     slow = {"torch", "ray", "mlflow", "optuna", "pandas", "sklearn", "scipy", "matplotlib"}
-    assert not slow & modules
+    assert not slow & {name.partition(".")[0] for name in modules}
     assert second["claims"] == first["claims"]
     assert second["trials"]["reused"] == first["trials"]["complete"] == 33
     check_holdings(tmp_path / "results")
@@ -309,7 +307,7 @@ def check_holdings(results):
     assert not mirror.holds("tiny", "1", ids)
 
 
-def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, home, monkeypatch):
+def test_the_scoreboard_is_made_again_only_if_it_would_differ(again, home, unwritten, monkeypatch):
     made = []
 
     def build(*arguments, **more):

@@ -15,6 +15,8 @@ from harness.study import InputError, load_study
 from harness.study.prices import Prices
 from harness.study.running import Resources
 
+pytestmark = pytest.mark.usefixtures("unmirrored")
+
 TINY = ["search.candidates=2", "seeds=5", "workload.epochs=1"]
 PRICES = "prices={device_hour: 36, currency: EUR, grams_per_kwh: 500, watts: 1000}"
 
@@ -101,7 +103,7 @@ def claims(result):
 
 
 @pytest.mark.parametrize("limit", ["time", "cost"])
-def test_a_run_that_is_stopped_is_judged_and_goes_on(tiny, tmp_path, limit):
+def test_a_run_that_is_stopped_is_judged_and_goes_on(tiny, tmp_path, undrawn, limit):
     """It starts no trial beyond its limit, says so, and the next run ends as if it had not been."""
     loaded = load_study(tiny, None, [*TINY, PRICES])
     there = RunOptions(tmp_path / "results", tmp_path / "reports", in_process=True)
@@ -128,7 +130,7 @@ def test_a_run_that_is_stopped_is_judged_and_goes_on(tiny, tmp_path, limit):
     assert "at 36 EUR for an hour of a device" in card.read_text()
 
 
-def test_a_job_that_goes_on_has_one_limit_and_not_one_each_time(tiny, tmp_path):
+def test_a_job_that_goes_on_has_one_limit_and_not_one_each_time(tiny, tmp_path, unwritten):
     """What was spent before the moment is not counted, and what was spent after it is."""
     settings = {name: json.loads(value) for name, _, value in (s.partition("=") for s in TINY)}
     loaded = api.load(tiny, None, {**settings, "prices": {"device_hour": 3.6e6}})
@@ -146,7 +148,9 @@ def test_a_job_that_goes_on_has_one_limit_and_not_one_each_time(tiny, tmp_path):
     assert none.stopped.startswith("--max-cost ")
 
 
-def test_the_command_says_that_it_is_not_done_and_begins_no_other_study(tiny, tmp_path, capfd):
+def test_the_command_says_that_it_is_not_done_and_begins_no_other_study(
+    tiny, tmp_path, capfd, unwritten
+):
     other = tmp_path / "other.yaml"
     other.write_text(tiny.read_text().replace("study: tiny", "study: other"))
     settings = [part for text in [*TINY, PRICES] for part in ("--set", text)]
@@ -162,7 +166,7 @@ def test_the_command_says_that_it_is_not_done_and_begins_no_other_study(tiny, tm
     assert "not begun: other (default)" in said.err
 
 
-def test_the_plan_says_what_the_rest_costs(tiny, tmp_path, capfd):
+def test_the_plan_says_what_the_rest_costs(tiny, tmp_path, capfd, unwritten):
     results = ["--results", str(tmp_path / "results")]
     settings = [part for text in TINY for part in ("--set", text)]
     places = [*results, *settings, "--set", "seeds=6", "--set", PRICES]
