@@ -10,6 +10,8 @@ import typer
 from harness.cli.app import app, run
 from harness.cli.forms import forms
 
+pytestmark = pytest.mark.usefixtures("unmirrored", "undrawn")
+
 STUDY = """\
 study: told
 question: q

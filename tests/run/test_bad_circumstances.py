@@ -122,6 +122,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mirroring, "MirrorObserver", lambda *_: Observer())
+        patch.setattr(view, "draw", lambda *_: [])
         (folder / "bad.yaml").write_text(STUDY.replace("{width}", "8"))
         places = ["--results", str(folder / "results"), "--out", str(folder / "reports")]
         assert run(["run", str(folder / "bad.yaml"), "--in-process", "--json", *places]) == 0
@@ -270,6 +271,8 @@ def test_what_cannot_be_drawn_is_left_out_and_told(
         raise KeyError("level.c")
 
     with monkeypatch.context() as patch:
+        if module not in (LearningCurves, AtAGlance):
+            patch.setattr(view, "draw", lambda *_: [])
         patch.setattr(module, name, fail)
         shutil.rmtree(restored.reports)
         command = "run", str(restored.study), "--in-process", "--json"
