@@ -199,12 +199,14 @@ EXAMPLES_FOLDER = FOLDER.with_name("examples")
 """Studies of other people's code: likewise, of `examples/`."""
 
 
+def names() -> list[str]:
+    """Return the names of all pages."""
+    return [*sorted(_written()), *PAGES]
+
+
 def pages() -> dict[str, str]:
-    """Return the title of every page by its name."""
-    written = {
-        name: _title(file.read_text(encoding="utf-8")) for name, file in sorted(_written().items())
-    }
-    return {**written, **{name: _title(write()) for name, write in PAGES.items()}}
+    """Return the title of every page by its name; it takes making those that the code makes."""
+    return {name: _title(page(name)) for name in names()}
 
 
 def page(name: str) -> str:

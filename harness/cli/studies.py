@@ -372,10 +372,10 @@ def docs(
     """Print a page of the documentation, or an example; no network is needed."""
     from harness.cli import reference
 
-    known = reference.pages()
+    known = reference.names()
     if page is None:
         width = max(map(len, known))
-        for name, title in known.items():
+        for name, title in reference.pages().items():
             typer.echo(f"{name:<{width}}  {title}")
         return 0
     if page not in known:
