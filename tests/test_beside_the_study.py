@@ -13,6 +13,7 @@ from harness.plan import FIXED
 from harness.run.observer import Observer
 from harness.workloads import DataMissingError
 
+pytestmark = pytest.mark.usefixtures("unmirrored", "undrawn")
 STUDY = """\
 study: beside
 question: q

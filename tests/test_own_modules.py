@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from sharing import lean
 
 from harness.errors import InputError
 from harness.own import imports as own_imports
@@ -220,7 +221,8 @@ def train_all(expect=0):
     Path("own.yaml").write_text(STUDY)
     loaded = load_study(Path("own.yaml"))
     options = RunOptions(Path("results"), Path("reports"), in_process=True)
-    result = run_study(loaded, options, [])
+    with lean():
+        result = run_study(loaded, options, [])
     assert result.counts["failed"] == expect
     store = open_store(Path("results"))
     execution = max(execution.id for execution in store.latest_executions())

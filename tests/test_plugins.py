@@ -183,7 +183,7 @@ def test_a_registered_name_is_its_function_and_nothing_is_imported(acme):
     assert load_study(named).study.workload.model.name == "mlp"  # what is built in goes first
 
 
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_a_registered_network_is_trained(acme, tmp_path):
     from harness import api
 
@@ -192,7 +192,7 @@ def test_a_registered_network_is_trained(acme, tmp_path):
     assert result["wide-wins"].verdict == "supported"
 
 
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_a_registered_optimizer_loss_and_metric_train(acme, tmp_path):
     from harness import api
 

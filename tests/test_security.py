@@ -24,7 +24,8 @@ from harness.study import InputError, load_study
 
 PACKAGE = Path(__file__).parents[1] / "harness"
 SECRET = "hush-hush-7"
-SMALL = ["--set", "workload.epochs=1", "--set", "search.candidates=1", "--set", "seeds=5"]
+SMALL = ["--set", "workload.epochs=1", "--set", "search=null", "--set", "arms={}",
+         "--set", "probes=[]", "--set", "claims=[]"]  # fmt: skip
 
 
 # --- files from elsewhere ------------------------------------------------------------------------

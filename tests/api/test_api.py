@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from sharing import TINY
+from sharing import TINY, lean
 
 from harness import api
 from harness.cli.app import run as command
@@ -41,7 +41,8 @@ def where(folder):
 def ran(where):
     """A study that is in no file, run once for all tests."""
     study = api.load(yaml.safe_load(TINY.replace("1e-", "1.0e-")), settings=FAST)
-    return api.run(study, **where, in_process=True)
+    with lean():
+        return api.run(study, **where, in_process=True)
 
 
 def test_a_mapping_is_planned_and_nothing_is_written(tmp_path):
@@ -169,6 +170,7 @@ def test_a_notebook_shows_the_answer_as_a_card(ran):
     assert "ReLU beats sigmoid" in gone._repr_html_()
 
 
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_levels_that_are_numbers_are_numbers(where, tmp_path):
     widths = {
         "study": "typed",

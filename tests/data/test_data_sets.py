@@ -98,6 +98,7 @@ def installed(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_a_third_party_data_set_is_treated_no_worse(installed, capsys):
     assert run(["list", "data"]) == 0
     assert "moons" in capsys.readouterr().out

@@ -58,7 +58,7 @@ def test_settings_that_contradict_words_are_refused(text):
         load_study({**study, "probes": ["text_temperature"]})
 
 
-def test_a_network_of_words_learns_and_writes(text, tmp_path, unmirrored):
+def test_a_network_of_words_learns_and_writes(text, tmp_path, unmirrored, undrawn):
     result = api.run(
         {
             "study": "words", "question": "q", "seeds": 2, "claims": [],

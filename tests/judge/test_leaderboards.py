@@ -7,6 +7,7 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+from sharing import lean
 
 from harness import api
 from harness.cli.app import run
@@ -44,7 +45,7 @@ STUDY = {
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
-    with pytest.MonkeyPatch.context() as patch:
+    with lean(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         result = api.run(api.load(STUDY), in_process=True)
         _ = result._evidence  # read while its folder is at hand

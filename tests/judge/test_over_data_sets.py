@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sharing import lean
 
 from harness import api
 from harness.errors import InputError
@@ -44,7 +45,7 @@ def load(*arguments, **changes):
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory):
     folder = tmp_path_factory.mktemp("over")
-    with pytest.MonkeyPatch.context() as patch:
+    with lean(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         loaded = load()
         return api.run(loaded, in_process=True)._evidence

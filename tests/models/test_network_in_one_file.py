@@ -77,7 +77,7 @@ def installed(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_it_is_listed_checked_trained_judged_and_reported(installed, capsys):
     assert run(["list", "models"]) == 0
     assert "waves:Waves, of acme-waves 1.0" in capsys.readouterr().out

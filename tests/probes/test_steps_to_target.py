@@ -1,7 +1,10 @@
 """Steps until a target: whole epochs of steps, and what never reaches it comes after its end."""
 
+import pytest
+
 from harness import api
 
+pytestmark = pytest.mark.usefixtures("unmirrored", "undrawn")
 STUDY = {
     "study": "steps", "question": "q", "seeds": 2, "simple_baseline": "none",
     "workload": {

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sharing import lean
 
 from harness.cli.app import run
 from harness.publish import PublishedError, publishable, read_file, write_file
@@ -71,7 +72,8 @@ def home(tmp_path_factory):
     (folder / "studies").mkdir()
     (folder / "studies" / "small.yaml").write_text(TINY)
     options = RunOptions(folder / "results", folder / "reports", in_process=True)
-    run_study(load_study(folder / "studies" / "small.yaml"), options)
+    with lean():
+        run_study(load_study(folder / "studies" / "small.yaml"), options)
     with chdir(folder):
         assert run(["publish"]) == 0
     return folder

@@ -100,7 +100,7 @@ def test_a_base_that_cannot_be_had_is_told(write, text, message):
     assert problem.line == text.count("\n") + 1
 
 
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_a_changed_base_makes_a_new_report(write, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write("mine.yaml", "study: mine\nextends: base.yaml\nsimple_baseline: none\n")

@@ -74,7 +74,7 @@ def test_what_cannot_be_expanded_is_refused(write, before, after, message):
         load_study(write(STUDY.replace(before, after)))
 
 
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_profiles_are_run_by_pattern(write, tmp_path, capsys):
     where = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "reports")]
     call = ["run", str(write(STUDY)), "--in-process", "--json", *where]

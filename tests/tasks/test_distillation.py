@@ -174,7 +174,7 @@ def test_a_teacher_of_other_classes_is_refused_before_anything_is_trained(tmp_pa
 
 
 # --- the study ------------------------------------------------------------------------------------
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_the_study_comes_to_its_verdict(tmp_path, monkeypatch, capsys):
     study = Path(__file__).parents[2] / "studies" / "distillation.yaml"
     monkeypatch.chdir(tmp_path)

@@ -272,7 +272,7 @@ def test_parts_that_do_not_go_together_are_told_before_the_run(
     assert "twins.yaml:6:9: workload.task: " in found
 
 
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_the_task_of_the_documentation_learns(installed, capsys):
     page = Path(__file__).parents[2] / "docs" / "tasks.md"
     (code,) = re.findall(r"```python\n# denoising.py\n(.*?)```", page.read_text(), re.S)

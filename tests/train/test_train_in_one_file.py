@@ -299,7 +299,7 @@ def test_what_one_draws_changes_nothing_for_another(installed):
     assert shared == {"flip", "shift"}
 
 
-@pytest.mark.usefixtures("unmirrored")
+@pytest.mark.usefixtures("unmirrored", "undrawn")
 def test_they_are_validated_run_judged_and_shown(installed, capsys):
     assert run(["validate", "others.yaml"]) == 0
     capsys.readouterr()
