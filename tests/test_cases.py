@@ -12,6 +12,7 @@ from harness.cli.app import run
 from harness.run.results import open_results
 
 pytestmark = pytest.mark.usefixtures("unmirrored")
+without_pictures = pytest.mark.usefixtures("undrawn")
 
 HERE = Path(__file__).parent / "cases"
 
@@ -70,6 +71,7 @@ def test_the_plan_says_what_two_sided_claims_can_show(case):
     assert "With 8 seeds a claim with differs_by is supported 4 times in 5 if its effect" in said
 
 
+@without_pictures
 def test_names_that_would_collide_are_unique(case):
     result = trained(case, "names-collide")
     rows = open_results(Path("results")).judged()[0].evidence.confirmation
@@ -78,6 +80,7 @@ def test_names_that_would_collide_are_unique(case):
     assert len(result["claims"][0]["trials"]) == 16
 
 
+@without_pictures
 @pytest.mark.parametrize("design", ["one-at-a-time", "leave-one-out", "factorial"])
 def test_a_placebo_has_no_effect(case, design):
     result = trained(case, "placebo", "--set", f"design={design}")
@@ -102,6 +105,7 @@ def test_a_picture_costs_no_verdict(case, name):
     assert Path(result["report"]).is_file()
 
 
+@without_pictures
 def test_numbers_that_are_not_finite_are_missing_evidence(case):
     result = trained(case, "own-metrics", "--set", "workload.training.goal=minimize")
     (claim,) = result["claims"]
@@ -115,6 +119,7 @@ def test_numbers_that_are_not_finite_are_missing_evidence(case):
     assert trained(case, "placebo")["claims"][0]["verdict"] == "inconclusive"
 
 
+@without_pictures
 @pytest.mark.parametrize("levels", ["[dirty, good]", "[good, dirty]"])
 def test_own_code_leaves_no_traces(case, levels):
     result = trained(case, "leaves-traces", "--set", f"factors.kind.levels={levels}")
@@ -124,7 +129,7 @@ def test_own_code_leaves_no_traces(case, levels):
     assert set(rows.loc[rows["arm"] == "good", "test.trace"]) == {0.0}
 
 
-@pytest.mark.usefixtures("undrawn")
+@without_pictures
 def test_a_changed_helper_is_trained_again(case):
     """Each plan is made by a process of its own; `test_own_modules` runs all in processes."""
 

@@ -11,9 +11,12 @@ CELLS = [
     """
 from pathlib import Path
 
+import harness.run.mirroring
 from harness import api
 from harness.cli import display
+from harness.run.observer import Observer
 
+harness.run.mirroring.MirrorObserver = lambda *_: Observer()  # MLflow has tests of its own
 display.SECONDS_BETWEEN_LINES = 0.0  # a line of progress for every trial
 study = {
     "study": "widths",

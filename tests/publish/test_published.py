@@ -23,6 +23,7 @@ from harness.store import open_store
 from harness.study import load_study
 from harness.trial import Phase
 
+pytestmark = pytest.mark.usefixtures("unmirrored")
 ROOT = Path(__file__).parents[2]
 TINY = """\
 study: small

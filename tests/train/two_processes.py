@@ -19,15 +19,16 @@ WORKERS = 2
 TOLERANCE = 1e-4  # relative, of losses: sums of parts are rounded otherwise than sums of wholes
 
 
-def by_two(folder, jobs, prepare=None, *, sharded=False):
-    """Train jobs, each (trial, data, checkpoints), one after another.
+def by_two(folder, jobs, prepare):
+    """Train jobs, each (trial, data, checkpoints, whether the network is shared out), in turn.
 
-    Return for each the record of both processes by rank, and what `prepare(ranks)` returned there.
+    Return for each the record of both processes by rank, and what `prepare(ranks)` returned there,
+    with ranks that share networks out.
     """
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     both = [
-        context.Process(target=_one_of_two, args=(rank, folder, jobs, prepare, sharded, answers))
+        context.Process(target=_one_of_two, args=(rank, folder, jobs, prepare, answers))
         for rank in range(WORKERS)
     ]
     for process in both:
@@ -43,16 +44,16 @@ def by_two(folder, jobs, prepare=None, *, sharded=False):
     return found, prepared
 
 
-def _one_of_two(rank, folder, jobs, prepare, sharded, answers):
+def _one_of_two(rank, folder, jobs, prepare, answers):
     torch.set_num_threads(1)
     store = distributed.FileStore(f"{folder}/meeting", WORKERS)
     distributed.init_process_group(
         "gloo", store=store, rank=rank, world_size=WORKERS, timeout=timedelta(seconds=600)
     )
-    ranks = TorchRanks(torch.device("cpu"), sharded=sharded)
-    prepared = prepare(ranks) if prepare is not None else None
-    for number, (trial, data, checkpoints) in enumerate(jobs):
-        setting = Setting(ranks=ranks, checkpoints=checkpoints)
+    ranks = {way: TorchRanks(torch.device("cpu"), sharded=way) for way in (False, True)}
+    prepared = prepare(ranks[True])
+    for number, (trial, data, checkpoints, sharded) in enumerate(jobs):
+        setting = Setting(ranks=ranks[sharded], checkpoints=checkpoints)
         found = [event for event in train_in(setting, [trial], data) if isinstance(event, Record)]
         answers.put(pickle.dumps((number, rank, found[0], prepared)))
     distributed.destroy_process_group()
