@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from chaos_world import (
     Disk,
@@ -29,6 +30,7 @@ from chaos_world import (
     pause_conductor,
 )
 
+from harness.run.observer import Observer
 from harness.run.study_run import RunOptions, run_study
 from harness.store import DATABASE, open_store
 from harness.study import load_study
@@ -98,10 +100,14 @@ class Round:
 
 
 def undisturbed(folder: Path) -> Outcome:
-    """Run the study once in this process, in peace."""
+    """Run the study once in this process, in peace, and without MLflow and pictures."""
     study = _write(folder, "chaos")
     options = RunOptions(folder / "results", folder / "reports", in_process=True)
-    result = run_study(load_study(study), options)
+    with (
+        patch("harness.run.mirroring.MirrorObserver", lambda *_: Observer()),
+        patch("harness.report.view.draw", lambda *_: []),
+    ):
+        result = run_study(load_study(study), options)
     verdicts = [verdict.to_dict() for verdict in result.verdicts]
     return Outcome(_outcomes(folder), _compared(verdicts))
 
