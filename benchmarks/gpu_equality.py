@@ -210,7 +210,8 @@ def _task(
 def _compared(
     bench: Bench, what: str, network: Mapping[str, Any], steps: Mapping[str, Any], data: TrialData
 ) -> Line:
-    trials = trials_of(network, steps, 4, epochs=3, rates=4, batch_size=32)
+    count, epochs = (2, 2) if bench.quick else (4, 3)
+    trials = trials_of(network, steps, count, epochs=epochs, rates=count, batch_size=32)
     alone = records_on(bench.device, trials, data, 1)
     packed = records_on(bench.device, trials, data, 64)
     size = int(packed[0].cost["pack_size"])

@@ -195,9 +195,9 @@ def _mnist(root: Path, images: int, title: str, **case: Any) -> Case | None:
 def _lstm(root: Path, gpu: bool, quick: bool) -> Case:
     """Sentences of docstrings, cut, looked up and padded one by one by the handbook's way."""
     del gpu
-    limit = 300 if quick else 711
+    limit, tested = (100, 50) if quick else (711, 512)
     settings = {"name": "docstrings", "length": SENTENCE, "vocabulary": 5_000, "tokenizer": None}
-    dataset = load({**settings, "limit": limit, "test_limit": 512}, root)
+    dataset = load({**settings, "limit": limit, "test_limit": tested}, root)
     pairs = zip(*families(), strict=False)  # one of each class in turn
     sentences = [tokens(sentence) for pair in pairs for sentence in pair]
     known = count_vocabulary(sentences, 5_000)
@@ -206,7 +206,7 @@ def _lstm(root: Path, gpu: bool, quick: bool) -> Case:
         return networks.Sentences(sentences[:count], [i % 2 for i in range(count)], known)
 
     count = len(dataset.examples)
-    sets = Sets(part(count - count // 10), part(count // 10), part(512))
+    sets = Sets(part(count - count // 10), part(count // 10), part(tested))
     model = {
         "name": "recurrent", "cell": "lstm", "layers": 2, "width": 128, "embedding": 100,
         "bidirectional": False, "pooling": "last", "dropout": 0.0, "initialization": "torch",
