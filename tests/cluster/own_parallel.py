@@ -57,12 +57,12 @@ def by_two(folder, packs, data):
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     both = [
-        context.Process(target=_one_of_two, args=(rank, folder, packs, data, answers))
+        context.Process(target=_one_of_two, args=(rank, folder, packs, data, answers), daemon=True)
         for rank in range(2)
     ]
     for process in both:
         process.start()
-    found = dict(answers.get() for _ in range(2 * len(packs)))
+    found = dict(answers.get(timeout=900) for _ in range(2 * len(packs)))
     for process in both:
         process.join()
     return [[found[number, rank] for rank in range(2)] for number in range(len(packs))]
