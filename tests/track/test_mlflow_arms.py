@@ -25,7 +25,7 @@ from tracking_examples import (
 from harness.track import ArmSummary, TrialInfo
 
 PATIENCE = 60_000.0
-SIZES = {"ten": (2, 5), "two-hundred": (25, 8), "five-thousand": (25, 200)}
+SIZES = {"ten": (2, 5), "two-hundred": (25, 8)}
 """Arms and seeds of each study."""
 
 pytestmark = [pytest.mark.slow, needs_chromium]
