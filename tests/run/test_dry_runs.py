@@ -3,13 +3,13 @@
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from sharing import LEAN, ONE_WORKER
 
 from harness.cli.app import run as command
 from harness.plan import make_plan
@@ -330,9 +330,9 @@ def test_validate_builds_every_profile(tmp_path, capsys):
 def harness(file):
     """Run a study on Ray, as its user does."""
     return subprocess.run(
-        [sys.executable, "-m", "harness", "run", file.name, "--json"],
+        [*LEAN, "run", file.name, "--json"],
         cwd=file.parent,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
+        env={**os.environ, **ONE_WORKER, "PYTHONPATH": str(HERE)},
         capture_output=True,
         text=True,
         check=False,

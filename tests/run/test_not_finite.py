@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sharing import one_word
 
 from harness.evidence import gather
 from harness.judge import judge
@@ -74,7 +75,7 @@ def test_infinite_and_nan_metrics_are_missing_and_told(tmp_path):
 
 
 @pytest.mark.parametrize(("goal", "epoch"), [("minimize", 2), ("maximize", 1)])
-def test_the_goal_chooses_the_epoch(tmp_path, goal, epoch):
+def test_the_goal_chooses_the_epoch(tmp_path, unwritten, goal, epoch):
     run("own-metrics", tmp_path, f"workload.training.goal={goal}", "factors.kind.levels=[plain]",
         "claims=[]")  # fmt: skip
     *_, found = rows(tmp_path, "own-metrics")
@@ -82,8 +83,10 @@ def test_the_goal_chooses_the_epoch(tmp_path, goal, epoch):
 
 
 @pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN"])
-def test_an_old_database_that_holds_such_a_number_is_read(tmp_path, value):
-    run(UNRELATED, tmp_path)
+def test_an_old_database_that_holds_such_a_number_is_read(tmp_path, monkeypatch, undrawn, value):
+    with monkeypatch.context() as unwritten:
+        unwritten.setattr("harness.report.build_page", one_word)
+        run(UNRELATED, tmp_path)
     store, execution, found = rows(tmp_path, "unrelated")
     with store._db:
         for item in found:
@@ -141,7 +144,9 @@ def train(config, report):
 
 
 @pytest.mark.parametrize(("goal", "winner"), [("minimize", 1.0), ("maximize", 9.0)])
-def test_the_goal_chooses_the_candidate_and_who_goes_on(tmp_path, monkeypatch, goal, winner):
+def test_the_goal_chooses_the_candidate_and_who_goes_on(
+    tmp_path, monkeypatch, unwritten, goal, winner
+):
     (tmp_path / "searched_module.py").write_text(SEARCHED)
     monkeypatch.syspath_prepend(tmp_path)
     study = {

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from sharing import ONE_WORKER
 
 from harness.cli.app import run as command
 from harness.plan import make_plan
@@ -197,7 +198,8 @@ def test_a_search_hands_over_nothing_of_the_test_split(here):
 
 
 @pytest.mark.slow
-def test_products_travel_over_ray(here):
+def test_products_travel_over_ray(here, monkeypatch):
+    monkeypatch.setenv(*next(iter(ONE_WORKER.items())))
     result = run(OWN, here, in_process=False)
     assert [verdict.verdict for verdict in result.verdicts] == ["supported", "supported"]
     over_ray = {r.trial_id: r.deterministic_part() for r in records(here)}

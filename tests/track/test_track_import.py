@@ -47,6 +47,9 @@ def log(experiment, activation, seed, noise, *, status="FINISHED", more=None, **
     mlflow.MlflowClient().set_terminated(active.info.run_id, status)
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory, template):
     """A store with experiments of every kind."""
