@@ -181,11 +181,12 @@ def test_a_known_database_is_written_in_batches(results):
 
 
 def test_tables_of_an_unknown_version_are_left_to_mlflow_which_is_said_once(
-    results, tiny, monkeypatch, capsys
+    results, tiny, unreported, monkeypatch, capsys
 ):
     monkeypatch.setattr(tables, "SCHEMAS", {"another"})
     monkeypatch.setattr(mirroring, "Mirror", InThread)
-    study = load_study(tiny, None, ["workload.epochs=1", "search.candidates=2"])
+    small = ["workload.epochs=1", "search=null", "claims=[]", "arms={}", "simple_baseline=none"]
+    study = load_study(tiny, None, small)
     options = RunOptions(results, results.parent / "reports", in_process=True)
     counts = run_study(study, options, [MirrorObserver(None, results)]).counts
     said = capsys.readouterr().err
