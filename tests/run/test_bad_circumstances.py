@@ -169,7 +169,7 @@ def remount(folder, options):
 
 @AS_ROOT
 @pytest.mark.slow
-def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_space(house, finished):
+def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_space(house, finished, undrawn):
     """The mirror's database lies on the same disk."""
     whole = House(finished, None).outcomes()
     with mounted(house.results, "size=220k"):
