@@ -114,7 +114,7 @@ def test_convolutions_agree_within_the_tolerance(make_trial, records_of, digits)
 
 
 def test_two_threads_agree_within_the_tolerance(make_trial, records_of, digits):
-    trials = [make_trial(seed, model={"width": 64}, epochs=2) for seed in range(4)]
+    trials = [make_trial(seed, model={"width": 64}, batch_size=256) for seed in range(4)]
     try:
         packed = records_of(trials, digits, threads=2)
     finally:

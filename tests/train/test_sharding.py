@@ -64,10 +64,10 @@ def jobs_of(blobs, make_trial, folder):
         pass
     events.close()
     return [
-        (make_trial(0, epochs=5), blobs, None),  # 120 examples: the last batch of 32 has 24
-        (make_trial(1, epochs=5, batch_size=7, clip=1.0), blobs, None),  # odd batches; one of 1
-        (make_trial(2, epochs=5, schedule={"name": "cosine", "final": 0.0}), blobs, None),
-        (make_trial(3, model=RECURRENT, epochs=3), tokens_of(64), None),
+        (make_trial(0), blobs, None),  # 120 examples: the last batch of 32 has 24
+        (make_trial(1, epochs=2, batch_size=7, clip=1.0), blobs, None),  # odd batches; one of 1
+        (make_trial(2, schedule={"name": "cosine", "final": 0.0}), blobs, None),
+        (make_trial(3, model=RECURRENT, epochs=2), tokens_of(64), None),
         (saved, blobs, place),
         (make_trial(4, model={"norm": "batch"}), blobs, None),
     ]
@@ -80,9 +80,9 @@ def jobs_of_shares(blobs, make_trial, folder):
     transformer = whole("transformer", layers=2, width=8, heads=2)
     adapted = whole("causal_lm", config=LLAMA, adapter=LORA, checkpointing=True)
     return [
-        (make_trial(0, epochs=4), blobs, None),  # 120 examples: the last batch of 32 has 24
-        (make_trial(1, epochs=3, batch_size=7, clip=1.0, l1=0.01), blobs, None),  # and one of 1
-        (make_trial(2, model=transformer, epochs=3, accumulate=3, batch_size=8), tokens, None),
+        (make_trial(0, epochs=2), blobs, None),  # 120 examples: the last batch of 32 has 24
+        (make_trial(1, epochs=2, batch_size=7, clip=1.0, l1=0.01), blobs, None),  # and one of 1
+        (make_trial(2, model=transformer, epochs=2, accumulate=3, batch_size=8), tokens, None),
         (make_trial(3, model=adapted, epochs=2), tokens, None),
         (saved, blobs, place),
         (saved, blobs, place),  # goes on after epoch 4
