@@ -82,13 +82,6 @@ def _say_what_was_dropped(lost: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(lost)
 
 
-def _is_interruption(error: BaseException | None) -> bool:
-    """Tell whether an exception is an interruption, or came up on the way out after one."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error is not None
-
-
 def is_interruption(error: BaseException | None) -> bool:
     """Tell whether an exception is an interruption, or came up on the way out after one."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
