@@ -154,11 +154,7 @@ class WandbLogger(FileLogger):
             mode="offline",
             dir=str(self.folder.resolve()),
             settings=wandb.Settings(
-                console="off",
-                silent=True,
-                disable_git=True,
-                x_disable_stats=True,
-                x_save_requirements=False,  # all packages, anew for each trial: a third of a second
+                console="off", silent=True, disable_git=True, x_disable_stats=True
             ),
             reinit="create_new",
         )
