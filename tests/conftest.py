@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from browsing import CHROMIUM, FLAGS
 from hypothesis import settings
-from sharing import TINY, one_word, shared, undraw
+from lean import UNDRAWN, UNMIRRORED
+from sharing import TINY, one_word, replace_all, shared
 
 from harness.data.docstrings import _sentences as docstrings_of
-from harness.run.observer import Observer
 from harness.track.addresses import sqlite_path
 from harness.track.mirror import CLIENT_ENVIRONMENT, Mirror
 
@@ -99,13 +99,13 @@ def docstrings_read_once() -> Iterator[None]:
 @pytest.fixture
 def unmirrored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without MLflow, which has tests of its own and takes seconds to start."""
-    monkeypatch.setattr("harness.run.mirroring.MirrorObserver", lambda *_: Observer())
+    replace_all(monkeypatch, UNMIRRORED)
 
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports without pictures, which have tests of their own and take most of a small run."""
-    undraw(monkeypatch)
+    replace_all(monkeypatch, UNDRAWN)
 
 
 @pytest.fixture(scope="module")

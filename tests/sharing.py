@@ -4,13 +4,12 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from harness.run.observer import Observer
+from lean import UNDRAWN, UNMIRRORED
 
 LEAN = [sys.executable, str(Path(__file__).with_name("lean.py"))]
 """The command, without MLflow and pictures."""
@@ -59,20 +58,18 @@ def one_word(_: object, folder: Path, *__: object, **___: object) -> None:
     (folder / "index.html").write_text("unreported")
 
 
+def replace_all(patch: pytest.MonkeyPatch, places: Mapping[str, object]) -> None:
+    """Put something else in places of the product, such as `lean.UNDRAWN`."""
+    for place, instead in places.items():
+        patch.setattr(place, instead)
+
+
 @contextmanager
 def lean() -> Iterator[None]:
     """Run studies in this process without MLflow and pictures, for a fixture of a module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harness.run.mirroring.MirrorObserver", lambda *_: Observer())
-        undraw(patch)
+        replace_all(patch, UNMIRRORED | UNDRAWN)
         yield
-
-
-def undraw(patch: pytest.MonkeyPatch) -> None:
-    """Make reports without pictures."""
-    patch.setattr("harness.report.view.draw", lambda *_: [])
-    patch.setattr("harness.report.claims._pictures", lambda *_: [])
-    patch.setattr("harness.report.answer_card.card_png", lambda *_: b"")
 
 
 def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

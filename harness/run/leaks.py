@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.data import data_of
 from harness.plan import Plan, data_key
-from harness.study import InputError, LoadedStudy, Problem
-from harness.trial import sources_of
+from harness.study import InputError, LoadedStudy, Problem, build_stages, used_stages
 from harness.workloads import Dataset, count_duplicates, count_shared
 
 SHARED = 0.05
@@ -40,10 +39,11 @@ def check_leaks(
         known = count_duplicates(datasets[own])
         return count_shared(datasets[own].test, datasets[others].examples) - known
 
-    for arm in plan.all_arms if plan.stages else ():
+    stages = build_stages(plan.study)
+    for arm in plan.all_arms if stages else ():
         own = data_key(arm.workload)
-        for name in dict.fromkeys(_stages_of(arm.workload, plan)):
-            stage = plan.stages[name].trial.workload
+        for name in used_stages(plan.study, [arm], stages):
+            stage = stages[name]
             others = data_key(stage)
             if own == others or not all(_is_read(one, root) for one in (arm.workload, stage)):
                 continue
@@ -56,16 +56,6 @@ def check_leaks(
                 )
                 path = f"{plan.study.block_of(name)}.{name}.data"
                 raise InputError([Problem(message, loaded.file, path=path)])
-
-
-def _stages_of(workload: Mapping[str, Any], plan: Plan) -> Iterator[str]:
-    """Yield the stages that a workload uses, and those that they use."""
-    names = {stage.trial.id: name for name, stage in plan.stages.items()}
-    for source in sources_of(workload).values():
-        name = names.get(source, source)
-        if name in plan.stages:
-            yield name
-            yield from _stages_of(plan.stages[name].trial.workload, plan)
 
 
 def _is_read(workload: Mapping[str, Any], root: Path) -> bool:

@@ -177,15 +177,13 @@ def _unlike_chances(study: Study, arms: Sequence[Arm]) -> list[str]:
         looked_at = [arm for side in compared(test, study, arms).sides for arm in side]
         learned = [arm for arm in looked_at if task_learned(arm.workload).name == "classification"]
         data = [one for arm in learned if not (one := data_of(arm.workload["data"])).guessed]
-        fewest, most = (
-            pick(data, key=lambda one: one.form.outputs, default=None) for pick in (min, max)
-        )
-        if fewest and most and fewest.form.outputs < most.form.outputs:
+        data.sort(key=lambda one: one.form.outputs)
+        if data and data[0].form.outputs < data[-1].form.outputs:
             claim = study.claims[int(where[1])].id
             found[claim] = (
-                f"the claim '{claim}' compares accuracies on {fewest.name}, of"
-                f" {fewest.form.outputs} classes, with those on {most.name}, of"
-                f" {most.form.outputs:,}: a share of right guesses is easier won among fewer"
+                f"the claim '{claim}' compares accuracies on {data[0].name}, of"
+                f" {data[0].form.outputs} classes, with those on {data[-1].name}, of"
+                f" {data[-1].form.outputs:,}: a share of right guesses is easier won among fewer"
             )
     return list(found.values())
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -33,7 +32,8 @@ _TYPE_WORDS = {
 
 def explain(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
     """Turn pydantic's errors into sentences with a place and the nearest valid name."""
-    schema = partial(_schema_of, root)  # imports all there is: asked for unknown keys only
+    # it imports all there is, which takes a third of a second: asked for unknown keys only
+    schema = cache(lambda: TypeAdapter(root).json_schema())
     problems = []
     found = [dict(item) for item in error.errors(include_url=False)]
     for alternatives in closest(found, _is_plain_member):
@@ -46,23 +46,6 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
             sentence = _one_of(alternatives, schema)
         problems.append(document.problem(path, sentence, at_key=is_key))
     return problems
-
-
-def _schema_of(root: type[BaseModel]) -> dict[str, Any]:
-    others = [
-        (kind, name, id(sys.modules.get(plugin.function.partition(":")[0])))
-        for kind in get_args(PluginKind)
-        for name, found in plugins(kind).items()
-        for plugin in found
-    ]
-    return _schema(root, tuple(others))
-
-
-@lru_cache(maxsize=4)
-def _schema(root: type[BaseModel], others: object) -> dict[str, Any]:
-    """Return the schema, which takes a third of a second; it shows what is imported of `others`."""
-    del others
-    return TypeAdapter(root).json_schema()
 
 
 def _one_of(alternatives: list[dict[str, Any]], schema: Schema) -> str:

@@ -10,12 +10,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from sharing import lean
 
 from harness.cli.app import run
 from harness.publish.write import with_digest
-from harness.report import view
-from harness.run import mirroring
-from harness.run.observer import Observer
 from harness.run.results import open_results
 from harness.study.document import read_yaml
 
@@ -51,9 +49,7 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home")
     (folder / "studies").mkdir()
     (folder / "studies" / "guarded.yaml").write_text(STUDY)
-    with chdir(folder), redirect_stdout(StringIO()), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mirroring, "MirrorObserver", lambda *_: Observer())
-        patch.setattr(view, "draw", lambda *_: [])
+    with chdir(folder), redirect_stdout(StringIO()), lean():
         assert run(["register", "studies/guarded.yaml"]) == 0
         assert run(["run", "studies/guarded.yaml", "--in-process", "--json"]) == 0
         assert run(["publish"]) == 0

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 from own_parallel import by_two
+from sharing import lean
 
 from harness.cluster import Pack
-from harness.run.observer import Observer
 from harness.run.study_run import RunOptions, run_study
 from harness.store import open_store
 from harness.study import InputError, load_study
@@ -87,12 +87,10 @@ def found(folder, loaded, **options):
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory):
     """Run the study by one worker, by two, and its adapter by two that hold shares of it."""
-    with pytest.MonkeyPatch.context() as patch:
+    with lean(), pytest.MonkeyPatch.context() as patch:
         for place in (HERE, EXAMPLES):
             patch.syspath_prepend(place)
         patch.setenv("PYTHONPATH", f"{HERE}:{EXAMPLES}")
-        patch.setattr("harness.run.mirroring.MirrorObserver", lambda *_: Observer())
-        patch.setattr("harness.report.view.draw", lambda *_: [])
         one, two, shares = (tmp_path_factory.mktemp(name) for name in ("one", "two", "shares"))
         both, share = "resources.workers=2", "resources.strategy=fsdp"
         others = FAULTY + SOUND[:-1]

@@ -2,8 +2,9 @@ import shutil
 import socket
 
 import pytest
+from lean import UNMIRRORED
 from live_examples import lay_out
-from sharing import shared
+from sharing import replace_all, shared
 
 from harness import api
 from harness.run.observer import Observer
@@ -45,7 +46,7 @@ def stopped_after():
 def ended_once(tmp_path_factory):
     """A folder with a live run of the slow study that was interrupted after sixteen trials."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("harness.run.mirroring.MirrorObserver", lambda *_: Observer())
+        replace_all(patched, UNMIRRORED)
         return shared(
             tmp_path_factory,
             "interrupted",

@@ -2,8 +2,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lean import UNDRAWN
 from report_examples import Finished, finished_study
-from sharing import shared, undraw
+from sharing import replace_all, shared
 
 from harness.figures import draw
 from harness.report import build_page
@@ -34,7 +35,7 @@ def drawn_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function: of the figures, reports show those of these names, and claims none."""
 
     def restrict(*names: str) -> None:
-        undraw(monkeypatch)
+        replace_all(monkeypatch, UNDRAWN)
         monkeypatch.setattr(
             "harness.report.view.draw", lambda name, *of: draw(name, *of) if name in names else []
         )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from browsing import needs_chromium
-from sharing import undraw
+from lean import UNDRAWN
+from sharing import replace_all
 
 from harness.report import arranged, build_comparison, build_page, build_scoreboard, compare, trials
 
@@ -62,7 +63,7 @@ def site(finished, both, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trials, "MOST_ON_THE_REPORT", 10)
         patch.setattr(trials, "MOST_ON_A_PAGE", 15)
-        undraw(patch)  # its trials are looked at
+        replace_all(patch, UNDRAWN)  # its trials are looked at
         build_page(results[:1], folder / "many")
     return folder
 

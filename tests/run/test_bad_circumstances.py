@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
+from sharing import lean
 
 from harness.cli.app import run
 from harness.figures.at_a_glance import AtAGlance
@@ -21,8 +22,7 @@ from harness.figures.learning_curves import LearningCurves
 from harness.report import StudyBoard, build, view
 from harness.report.panels import arms
 from harness.report.panels.plan import Plan
-from harness.run import mirroring, results
-from harness.run.observer import Observer
+from harness.run import results
 from harness.run.results import Results
 from harness.store import DATABASE, conductor_lock, open_store
 from harness.store.checksums import COVERED
@@ -120,9 +120,7 @@ class House:
 def finished(tmp_path_factory):
     """The results of an undisturbed run."""
     folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mirroring, "MirrorObserver", lambda *_: Observer())
-        patch.setattr(view, "draw", lambda *_: [])
+    with lean():
         (folder / "bad.yaml").write_text(STUDY.replace("{width}", "8"))
         places = ["--results", str(folder / "results"), "--out", str(folder / "reports")]
         assert run(["run", str(folder / "bad.yaml"), "--in-process", "--json", *places]) == 0
