@@ -23,7 +23,7 @@ import harness
 from harness.cluster import ray_head
 from harness.cluster.executor import ClusterError
 from harness.formatting import plural
-from harness.own import isolated
+from harness.own import TRAININGS, isolated
 from harness.own.lookup import is_importable
 
 PREFIX = "harness-ray-"
@@ -62,13 +62,24 @@ class Head:
         source = [] if is_importable("harness") else [str(Path(harness.__file__).parents[1])]
         self._process = subprocess.Popen(
             [sys.executable, ray_head.__file__, str(self.folder), str(cpus or 0)],
-            env={**os.environ, **_SWITCHES, **thread_variables(threads), **isolated(*source)},
+            env={
+                **os.environ,
+                **_SWITCHES,
+                **thread_variables(threads),
+                **isolated(*source),
+                **self._trainings(),
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             pass_fds=[self._lock.fileno()],  # the folder is in use until Ray has ended
             start_new_session=True,
         )
+
+    def _trainings(self) -> dict[str, str]:
+        """Let trainings write into our folder, unless the user wants another disk for that."""
+        usual = self.folder.parent == Path(tempfile.gettempdir())
+        return {TRAININGS: str(self.folder)} if usual else {}
 
     def address(self) -> str:
         """Return the address, on the loopback interface, once Ray is up.

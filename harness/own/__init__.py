@@ -10,6 +10,9 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+TRAININGS = "HARNESS_TRAININGS"
+"""Names a folder in which own trainings get theirs; whoever sets it removes it in any case."""
+
 
 def search_last(folders: Sequence[str]) -> None:
     """Put folders behind all others, for processes that own code starts.

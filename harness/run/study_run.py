@@ -23,6 +23,7 @@ from harness.run.prepare import (
     prepare,
 )
 from harness.run.reports import check_writable
+from harness.run.same_data import check_same_data
 from harness.run.workers import Workers
 from harness.store import StoreError, conductor_lock, open_store
 from harness.study import LoadedStudy
@@ -69,6 +70,7 @@ def _run_with(head: Head | None, plan: Plan, session: Session) -> RunResult:
     datasets = {key: load(config, root) for key, config in data_configs(plan).items()}
     plan = replace(plan, fingerprints={key: data.fingerprint for key, data in datasets.items()})
     check_leaks(plan, datasets, session.loaded, root)
+    check_same_data(plan, datasets, session.loaded)
     check_writable(options.reports, plan.study.study)
     with conductor_lock(options.results), closing(open_store(options.results)) as store:
         store.check()

@@ -32,6 +32,7 @@ from harness.seeding import stream
 from harness.train.data_parallel import RankLostError, Ranks, UnmetError, is_of_a_lost_rank
 from harness.train.device_data import DeviceData, Normalization, Splits, splits_of
 from harness.train.loop import Diverged, Outcome, Pruned, pruning_reason
+from harness.train.own_folder import own_folder
 from harness.train.pack import Point
 from harness.train.probing import followed
 from harness.train.stage_products import StageArrays, StagesByRole, normalization_arrays
@@ -135,7 +136,8 @@ def _call(
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002  (a user's function may use it)
         torch.manual_seed(seed)
-        with threadpool_limits(threads):  # of NumPy, scikit-learn and others
+        # threads of NumPy, scikit-learn and others
+        with own_folder(name, run.ranks), threadpool_limits(threads):
             returned = function(_config(run, data, given), _reporter(run))
         if isinstance(returned, Mapping):
             products = _products(returned, name)

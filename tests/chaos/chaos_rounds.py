@@ -144,6 +144,7 @@ def play(world: World, expected: Outcome, seed: int, kinds_of: Sequence[str] = U
     twice = {id_ for id_, at in _begun(home) if id_ in known and known[id_] != at}
     played.differences += [f"{id_} was trained again" for id_ in sorted(twice)]
     played.differences += _mirror_differences(world.server.uri, name, set(expected.records))
+    played.differences += world.fallen() if played.differences else []
     if disk is not None:
         disk.remove()
     played.seconds = time.monotonic() - begin

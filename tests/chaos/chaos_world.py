@@ -91,7 +91,7 @@ class Machine:
             "--min-worker-port=0", "--max-worker-port=0",
             *(f"--{name}-port={ports + place}" for place, name in enumerate(AGENTS)),
         ]  # fmt: skip
-        log = folder / f"machine-{number}.log"
+        log = self._log = folder / f"machine-{number}.log"
         with log.open("wb") as said:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
@@ -104,6 +104,12 @@ class Machine:
             raise
         self.memory.take(self.family())
         self.memory.take(self.family())  # what was started meanwhile
+
+    def fallen(self) -> str | None:
+        """Say how it ended, where nobody ended it; None while it runs."""
+        status = self._process.poll()
+        said = self._log.read_text(errors="replace")[-1500:]
+        return None if status is None else f"machine {self.number} ended with {status}: {said}"
 
     def family(self) -> list[psutil.Process]:
         """Return its processes."""
@@ -297,6 +303,11 @@ class World:
         timer.start()
         self._returns.append(timer)
         again(self._add_node)
+
+    def fallen(self) -> list[str]:
+        """Say which machines ended though nobody ended them, and how."""
+        machines = [*([self._head] if self._head else []), *self._machines]
+        return [said for machine in machines if (said := machine.fallen())]
 
     def hear_again(self) -> None:
         """Wait until the nodes that were stopped or cut off go on."""

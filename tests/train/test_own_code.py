@@ -4,11 +4,14 @@ import json
 import os
 import re
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.own import TRAININGS
 from harness.study.workload import Workload
 from harness.train import train
 from harness.train.packing_key import group
@@ -16,6 +19,7 @@ from harness.trial import Phase, Progress, Record, State, Trial
 from harness.workloads import load
 
 MODULE = """\
+DATA_FILES = ["given/words.txt"]
 import os, random, threading, time
 import numpy as np
 import torch
@@ -68,6 +72,16 @@ def forks(config, report):
 def threads(config, report):
     threading.Thread(target=time.sleep, args=(3,), daemon=True, name="mine").start()
     report(accuracy=1.0)
+def goes_on(config, report):
+    if os.path.exists("best.pt"):
+        return report(accuracy=torch.load("best.pt"))
+    torch.save(config["top"], "best.pt")
+    report(accuracy=torch.load("best.pt"), words=len(open("given/words.txt").read()))
+def says_where(config, report):
+    with open(config["note"], "w") as note: note.write(os.getcwd())
+    report(accuracy=1.0)
+def reads(config, report): open("undeclared.txt")
+def reads_elsewhere(config, report): open("/nowhere/undeclared.txt")
 def sees(config, report):
     data = config["data"]
     report(accuracy=float(len(data["train"][0])), has_test=float(data["test"] is not None))
@@ -77,6 +91,8 @@ def sees(config, report):
 @pytest.fixture(autouse=True)
 def module(tmp_path, monkeypatch):
     (tmp_path / "own_code_module.py").write_text(MODULE)
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "words.txt").write_text("three")
     monkeypatch.syspath_prepend(tmp_path)
     yield
     sys.modules.pop("own_code_module", None)
@@ -167,6 +183,35 @@ def test_forks_threads_and_prints_do_no_harm(tmp_path, capfd):
         assert os.getpid() == process  # a child that came back would run this test on
     assert record.environment["left"] == "thread mine"
     assert threading.active_count() <= before + 1
+
+
+def test_none_finds_the_files_of_another(tmp_path, monkeypatch):
+    """As a training that keeps its best weights in `best.pt`, or goes on from a checkpoint."""
+    here, made = os.getcwd(), tmp_path / "made"
+    made.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(made))
+    for top in (1.0, 2.0):
+        record, _ = outcome(own("goes_on", {"top": top}), tmp_path)
+        assert record.metrics == {"validation.accuracy": top, "validation.words": 5.0}
+        assert (os.getcwd(), os.listdir(made)) == (here, [])
+        assert "undone" not in record.environment
+
+
+def test_a_folder_that_is_removed_in_any_case_holds_theirs(tmp_path, monkeypatch):
+    """As that of a Ray of our own, whose workers may be killed."""
+    held, note = tmp_path / "held", tmp_path / "note"
+    held.mkdir()
+    monkeypatch.setenv(TRAININGS, str(held))
+    outcome(own("says_where", {"note": str(note)}), tmp_path)
+    assert Path(note.read_text()).parent == held.resolve()
+
+
+def test_a_file_that_is_not_declared_is_asked_for(tmp_path):
+    hint = "A training runs in an empty folder of its own: a file that it reads is named in DATA_FI"
+    for function, told in (("reads", True), ("reads_elsewhere", False)):
+        record, _ = outcome(own(function), tmp_path)
+        assert "No such file or directory" in record.reason
+        assert (hint in record.reason) == told
 
 
 def test_trainings_of_ones_own_are_packed_with_nothing():
