@@ -25,6 +25,8 @@ SPLITS = ("train", "validation", "test")
 GAPS = (("gap", "train", "validation"), ("optimism", "validation", "test"))
 """Names of how much better a network does on one split than on another, with the two."""
 _ANY = (-math.inf, math.inf)
+_OF_ONE = "0 to 1"
+_ROUNDING = 1e-5
 _Key = TypeVar("_Key")
 
 
@@ -75,6 +77,25 @@ class Metric:
         if self.goal is None:
             raise ValueError(f"nothing says whether a low or a high {self.name} is better")
         return 1 if self.goal == "maximize" else -1
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share, from 0 to 1, as far as its unit or its meaning says."""
+        told = self.unit or self.meaning
+        return told.partition(" ")[0] == "share" or self.unit == _OF_ONE or self.binary
+
+    def wrong_unit(self, value: float) -> str:
+        """Say why a value cannot be meant in this unit; empty if it can.
+
+        A percentage that is taken for a share makes every margin a hundred times too small.
+        """
+        if not self.is_share or not 1.0 + _ROUNDING < value < math.inf:
+            return ""
+        unit = f"`{self.name.rpartition('.')[2]}: {{unit: percent}}`"
+        return (
+            f"{self.name} is {value:g}, but a share is at most 1: divide it by 100, or say its unit"
+            f" where the study names its metrics, {unit}"
+        )
 
     def best(self, values: Mapping[_Key, float]) -> _Key | None:
         """Return the key of the best finite value, the first of equals.

@@ -25,7 +25,10 @@ STYLES = {
 
 
 def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) -> None:
-    """Print a row per claim: verdict, scale, effect with interval, corrected p, seeds."""
+    """Print a row per claim: verdict, scale, effect with interval, corrected p, seeds.
+
+    Of an incomplete one, what is missing.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("verdict", max_width=20)
     table.add_column("claim", overflow="fold", min_width=18)
@@ -35,6 +38,8 @@ def print_verdicts(verdicts: Sequence[Verdict], console: Console | None = None) 
     for verdict in verdicts:
         style = STYLES[verdict.verdict]
         says = f"{verdict.says} ({verdict.flag})" if verdict.flag else verdict.says
+        if verdict.verdict == "incomplete":
+            says = f"{says}\n[dim]{escape(verdict.reason)}[/dim]"
         if verdict.scope.words:
             says = f"{says}\n[dim]{escape(verdict.scope.words)}[/dim]"
         table.add_row(

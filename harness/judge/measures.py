@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.measures.base import MissingEvidence
-from harness.metrics import DIVERGED
+from harness.metrics import DIVERGED, metric_of
 from harness.plan import Plan
 from harness.stats.intervals import shrinkage_of_distances
 from harness.study import Arm, Comparison, compared
@@ -125,6 +125,9 @@ class _Sample:
         if test.metric not in mine:
             raise MissingEvidence(self._what_is_not_finite(mine, names))
         values = mine[test.metric].astype(float)
+        metric = metric_of(test.metric, *(arm.workload for arm in side))
+        if said := metric.wrong_unit(float(values.max())):
+            raise MissingEvidence(said)
         if test.diverged is not None:
             values = values.mask(mine["state"] == "diverged", test.diverged)
         values = values.where(np.isfinite(values))

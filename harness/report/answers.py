@@ -30,7 +30,6 @@ _LAW = re.compile(r"measured / predicted .*")
 _LONG_NAME = 6
 """Words of a metric's name that no sentence holds together with "of"."""
 _OVER_SEEDS = re.compile(r"(.+) over seeds of ([a-z]+\.[\w.]+)")
-_OF_ONE = "0 to 1"
 _MOST_TOLD = 2
 Known = Callable[[str], Metric]
 """Tells what is known of a metric, by its name."""
@@ -164,15 +163,10 @@ def _factor(row: Verdict | Part, known: Known) -> tuple[float, str]:
     if _CROSSING.fullmatch(rest) or _LAW.fullmatch(rest):
         return 1.0, ""
     metric = known(name)
-    if _is_share(metric):
+    if metric.is_share:
         found = "percentage points" if pair or trend else "%" if _is_value(rest) else ""
         return (100.0, found) if found else (1.0, "")
     return 1.0, metric.unit
-
-
-def _is_share(metric: Metric) -> bool:
-    told = metric.unit or metric.meaning
-    return told.partition(" ")[0] == "share" or metric.unit == _OF_ONE or metric.binary
 
 
 def _shown(row: Verdict | Part, factor: float) -> tuple[str, str, str]:

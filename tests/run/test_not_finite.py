@@ -41,6 +41,13 @@ UNRELATED = {
 }  # fmt: skip
 
 
+PERCENTS = """\
+def train(config, report):
+    accuracy = 90 + 0.001 * config["seed"] * (config["arm"] == "b") + 0.4 * (config["arm"] == "a")
+    report({"validation.accuracy": accuracy, "test.accuracy": accuracy})
+"""
+
+
 def run(source, folder, *overrides):
     options = RunOptions(folder / "results", folder / "reports", in_process=True)
     file = source if isinstance(source, dict) else CASES / f"{source}.yaml"
@@ -72,6 +79,26 @@ def test_infinite_and_nan_metrics_are_missing_and_told(tmp_path):
     ]  # equal numbers
     file = write_file(store, execution, tmp_path / "published")
     assert judge(gather(read_file(file), read_file(file).execution)) == list(done.verdicts)
+
+
+def test_percentages_are_not_taken_for_shares(tmp_path, monkeypatch, unwritten):
+    """A margin of 0.01 would be met by a hundredth of a point; nothing is trained again for it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "percents.py").write_text(PERCENTS)
+    study = {**UNRELATED, "study": "percents"}
+    training = {"name": "percents:train", "settings": {"arm": "a"}, "metric": "validation.accuracy"}
+    study["workload"] = {"training": training, "epochs": 1}
+    study["claims"] = [{**UNRELATED["claims"][0], "within": 0.01}]
+    done = run(study, tmp_path)
+    assert (done.verdicts[0].verdict, done.verdicts[0].reason) == (
+        "incomplete",
+        "test.accuracy is 90.4, but a share is at most 1: divide it by 100, or say its unit where"
+        " the study names its metrics, `accuracy: {unit: percent}`",
+    )
+    training["metrics"] = {"accuracy": {"unit": "percent"}}
+    again = run(study, tmp_path)
+    assert again.counts["reused"] == 10
+    assert (again.verdicts[0].verdict, again.verdicts[0].effect) == ("refuted", pytest.approx(0.398))
 
 
 @pytest.mark.parametrize(("goal", "epoch"), [("minimize", 2), ("maximize", 1)])
