@@ -18,6 +18,9 @@ from harness.data_spec import Form
 from harness.lazy import numpy as np
 from harness.lazy import torch
 
+_READ_TWICE = 8
+"""Examples that are read twice: a flip of every second image is missed once in 256 times."""
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -110,6 +113,9 @@ def _called(name: str, settings: Mapping[str, Any]) -> Any:
 def _pair(value: Any, where: str) -> Pair:
     """Return inputs and targets of a pair of arrays, a data set or a loader of PyTorch."""
     known = torch.utils.data
+    source = getattr(value, "dataset", value) if isinstance(value, known.DataLoader) else value
+    if isinstance(source, known.Dataset) and not isinstance(source, known.IterableDataset):
+        _check_repeats(source, where)
     if isinstance(value, known.DataLoader):
         batches = [_items(batch, where) for batch in value]
         if not batches:
@@ -127,6 +133,30 @@ def _pair(value: Any, where: str) -> Pair:
         except ValueError as error:
             raise DataMissingError(f"{where}: examples differ in shape: {error}") from None
     return _items(value, where)
+
+
+def _check_repeats(dataset: Any, where: str) -> None:
+    """Refuse a data set that gives another example each time: it is read only once.
+
+    Raises:
+        DataMissingError: as for images behind a random transform.
+    """
+    for place in range(min(_READ_TWICE, len(dataset))):
+        first, second = (dataset[place] for _ in range(2))
+        pairs = zip(_leaves(first), _leaves(second), strict=False)
+        if not all(np.array_equal(one, other) for one, other in pairs):
+            raise DataMissingError(
+                f"{where}: example {place} is another one each time it is read, as after a random "
+                "transform. Data are read once, so that it would be drawn once for ever and act on "
+                "validation too: leave the transform out, and name an `augmentation` in the study"
+            )
+
+
+def _leaves(example: Any) -> list[NDArray[Any]]:
+    """Return the parts of an example that are arrays of numbers; NaN as one that equals itself."""
+    parts = example if isinstance(example, tuple | list) else [example]
+    arrays = [np.asarray(part) for part in parts if not isinstance(part, Mapping)]
+    return [np.nan_to_num(one) for one in arrays if one.dtype.kind in "biuf"]
 
 
 def _items(value: Any, where: str) -> Pair:

@@ -7,7 +7,7 @@ of its optimizer; then all of it is forgotten. Random generators are left as the
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -312,6 +312,8 @@ class _Check:
             before = "the last batch of an epoch has one example: "
             with self._at("batch_size", before):
                 program.outputs(program.task.main, inputs[0, :1])
+        if isinstance(self.settings.model, CustomModel):
+            self._check_habits(program, inputs[0], outputs)
         gradients = self._gradients(network, objective, outputs, targets[0])
         own = isinstance(self.settings.model, CustomModel) or not self._built_in_loss
         packable = packing_refusal(self.settings, task, network) is None
@@ -355,6 +357,27 @@ class _Check:
             return found
         return None
 
+    def _check_habits(self, program: SingleProgram, inputs: Tensor, outputs: Tensor) -> None:
+        """Refuse two slips of a network that trains all the same, but worse than it could."""
+        name, loss = self.settings.model.name, self.settings.loss.name
+        with self._at("model"):
+            of_classes = self.data.form.kind != "numbers" and loss in ("auto", "cross_entropy")
+            if of_classes and bool(((outputs > 0) & (outputs < 1)).all()):
+                raise WrongError(
+                    f"{name} gives numbers between 0 and 1 only, as after a softmax or sigmoid, "
+                    "which the loss applies itself: return what goes into it (logits)"
+                )
+            program.template.eval()
+            with torch.no_grad():
+                one, other = (program.outputs(program.task.main, inputs) for _ in range(2))
+            set_mode(program.template, True)
+            if not torch.equal(one, other) and not getattr(program.template, "stochastic", False):
+                raise WrongError(
+                    f"{name} gives other outputs each time when it is evaluated, such as by "
+                    "F.dropout(x) without training=self.training; if that is meant, set "
+                    "`self.stochastic = True`"
+                )
+
     def _look_ahead(self, program: SingleProgram, inputs: Tensor, targets: Tensor) -> None:
         """Find out whether an output changes if tokens after it do, which are to be predicted.
 
@@ -384,6 +407,11 @@ class _Check:
             if not value.requires_grad:
                 name = self.settings.loss.name
                 raise WrongError(f"{name} returned a number that has no gradient")
+            if not self._built_in_loss and _is_sum(objective.loss.alone, outputs, targets, value):
+                raise WrongError(
+                    f"{self.settings.loss.name} returned the sum over a batch, expected the mean: "
+                    "else a larger batch is a larger learning rate"
+                )
             found = torch.autograd.grad(value, trained, allow_unused=True)
             if all(gradient is None for gradient in found):
                 raise WrongError("no parameter that is trained has a gradient")
@@ -416,3 +444,14 @@ class _Check:
                 if not self._is_wrong(path):
                     with self._at(path):
                         one_number(function, outputs[: len(targets)].clone(), targets.clone())
+
+
+def _is_sum(
+    loss: Callable[[Tensor, Tensor], Tensor], outputs: Tensor, targets: Tensor, value: Tensor
+) -> bool:
+    """Whether a loss is twice as large for a batch in which every example stands twice."""
+    with suppress(Exception), torch.no_grad():  # it may know its batch size
+        twice = loss(outputs.repeat(2, *[1] * (outputs.ndim - 1)),
+                     targets.repeat(2, *[1] * (targets.ndim - 1)))  # fmt: skip
+        return bool(value != 0 and torch.isclose(twice, 2 * value, rtol=1e-3, atol=0.0))
+    return False

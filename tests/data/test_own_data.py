@@ -246,7 +246,7 @@ def test_torchvision_reads_files_that_are_there_and_says_what_is_not(tmp_path):
 OWN = """\
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 x, y = torch.randn(60, 4), torch.arange(60) % 3
 
@@ -255,11 +255,20 @@ def dataset(): return TensorDataset(x, y)
 def loader(): return DataLoader(TensorDataset(x, y), batch_size=7)
 def parts(): return {"train": (x, y), "val": (x[:9], y[:9]), "test": TensorDataset(x, y)}
 def grouped(): return {"train": (x, y), "groups": np.arange(60) // 6}
+class Augmented(Dataset):
+    def __len__(self): return 60
+    def __getitem__(self, place): return x[place] + 0.1 * torch.randn(4), y[place]
+
+def augmented(): return Augmented()
+def augmented_loader(): return {"train": DataLoader(Augmented(), batch_size=7), "test": (x, y)}
+def shuffled(): return DataLoader(TensorDataset(x, y), batch_size=7, shuffle=True)
 def drawn(scale=1.0): return scale * torch.randn(60, 2), y
 """
 
 
-@pytest.mark.parametrize("function", ["tensors", "dataset", "loader", "parts", "grouped", "drawn"])
+@pytest.mark.parametrize(
+    "function", ["tensors", "dataset", "loader", "shuffled", "parts", "grouped", "drawn"]
+)
 def test_a_function_of_ones_own(tmp_path, monkeypatch, function):
     (tmp_path / "own_data_module.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
@@ -269,6 +278,16 @@ def test_a_function_of_ones_own(tmp_path, monkeypatch, function):
     if function == "drawn":
         other = resolved(f"own_data_module:{function}", settings={"scale": 2.0})
         assert fingerprint(other, tmp_path) != fingerprint(config, tmp_path)
+
+
+@pytest.mark.parametrize("function", ["augmented", "augmented_loader"])
+def test_a_random_transform_is_refused(tmp_path, monkeypatch, function):
+    """It would be drawn once, and the study would find that augmentation does not help."""
+    (tmp_path / "own_data_module.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_data_module", raising=False)
+    with pytest.raises(DataMissingError, match=r"example 0 is another one each time it is read, a"):
+        load(resolved(f"own_data_module:{function}"), tmp_path)
 
 
 def test_hugging_face_reads_local_folders_of_its_layouts(tmp_path, monkeypatch):

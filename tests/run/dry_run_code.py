@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, dropout
 
 
 def network(shape, outputs, width=8, depth=1):
@@ -59,6 +59,22 @@ class Wrong(nn.Module):
         return outputs
 
 
+class Slip(nn.Module):
+    """Trains, and worse than it could."""
+
+    def __init__(self, shape, outputs, how, stochastic=False):
+        super().__init__()
+        self.how, self.stochastic, self.last = how, stochastic, nn.Linear(64, outputs)
+
+    def forward(self, inputs):
+        outputs = self.last(inputs.flatten(1))
+        if self.how == "dropout":
+            return dropout(outputs, 0.5)
+        if self.how == "dropout in training":
+            return dropout(outputs, 0.5, training=self.training)
+        return getattr(outputs, self.how)(*([-1] if "softmax" in self.how else []))
+
+
 class Liar(nn.Module):
     packable = True
 
@@ -73,6 +89,14 @@ class Liar(nn.Module):
 
 def vector_loss(outputs, targets):
     return cross_entropy(outputs, targets, reduction="none")
+
+
+def sum_loss(outputs, targets):
+    return cross_entropy(outputs, targets, reduction="sum")
+
+
+def batch_mean_loss(outputs, targets):
+    return cross_entropy(outputs, targets, reduction="sum") / len(targets)
 
 
 def item_loss(outputs, targets):

@@ -101,6 +101,9 @@ CASES = [
      "{}Wrong gives outputs that do not depend on its parameters"),
     (own("Wrong", how="training"), "model",
      at("never in training") + ": RuntimeError: never in training"),
+    (own("Slip", how="softmax"), "model", "{}Slip gives numbers between 0 and 1 only, as after a"),
+    (own("Slip", how="sigmoid"), "model", "{}Slip gives numbers between 0 and 1 only, as after a"),
+    (own("Slip", how="dropout"), "model", "{}Slip gives other outputs each time when it is evalua"),
     (own("Liar"), "model",
      "it declares itself packable, and cannot be: " + at("if outputs.sum() > 0")),
 ]  # fmt: skip
@@ -116,6 +119,12 @@ def test_a_network_that_cannot_be_trained_is_refused(model, path, message):
 OTHERS = [
     ({"loss": OWN + "vector_loss"}, "loss",
      "{}vector_loss returned shape (64,); expected a tensor of one mean loss"),
+    ({"loss": OWN + "sum_loss"}, "loss",
+     "{}sum_loss returned the sum over a batch, expected the mean: else a larger batch is"),
+    ({"loss": OWN + "batch_mean_loss"}, None, None),
+    ({"model": own("Slip", how="log_softmax")}, None, None),
+    ({"model": own("Slip", how="dropout", stochastic=True)}, None, None),
+    ({"model": own("Slip", how="dropout in training")}, None, None),
     ({"loss": OWN + "item_loss"}, "loss", "{}item_loss returned a number that has no gradient"),
     ({"loss": OWN + "number_loss"}, "loss",
      "{}number_loss returned float; expected a tensor of one mean loss"),

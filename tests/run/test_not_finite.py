@@ -98,7 +98,10 @@ def test_percentages_are_not_taken_for_shares(tmp_path, monkeypatch, unwritten):
     training["metrics"] = {"accuracy": {"unit": "percent"}}
     again = run(study, tmp_path)
     assert again.counts["reused"] == 10
-    assert (again.verdicts[0].verdict, again.verdicts[0].effect) == ("refuted", pytest.approx(0.398))
+    assert (again.verdicts[0].verdict, again.verdicts[0].effect) == (
+        "refuted",
+        pytest.approx(0.398),
+    )
 
 
 @pytest.mark.parametrize(("goal", "epoch"), [("minimize", 2), ("maximize", 1)])
