@@ -87,9 +87,10 @@ class Metric:
     def wrong_unit(self, value: float) -> str:
         """Say why a value cannot be meant in this unit; empty if it can.
 
-        A percentage that is taken for a share makes every margin a hundred times too small.
+        A percentage that is taken for a share makes every margin a hundred times too small. What
+        the harness measures itself is within its bounds.
         """
-        if not self.is_share or not 1.0 + _ROUNDING < value < math.inf:
+        if not self.is_share or self.bounds[1] <= 1 or not 1.0 + _ROUNDING < value < math.inf:
             return ""
         unit = f"`{self.name.rpartition('.')[2]}: {{unit: percent}}`"
         return (

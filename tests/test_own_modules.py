@@ -288,7 +288,7 @@ def test_code_that_changes_while_it_trains_fails_the_trial():
     write(
         net="from helper import value\nfrom pathlib import Path"
         + NET
-        + "    Path('helper.py').write_text('def value(): return 1.0')\n",
+        + "    Path(__file__).with_name('helper.py').write_text('def value(): return 1.0')\n",
         helper="def value(): return 0.25",
     )
     reasons = train_all(expect=10) - {None}

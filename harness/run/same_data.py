@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from typing import Any
 
 from harness.formatting import settings_text
+from harness.lazy import numpy as np
 from harness.plan import Plan, data_key
 from harness.study import InputError, LoadedStudy, Problem
 from harness.trial import digest
@@ -60,10 +60,14 @@ def _said(workload: Mapping[str, Any]) -> str:
 
 def _content(dataset: Dataset) -> str:
     """Hash what trials meet: inputs, targets, which are tested, and how the rest is divided."""
-    told = (dataset.handling, dataset.examples.clusters, dataset.test.clusters, dataset.tokens)
-    hashed = hashlib.blake2b(pickle.dumps(told), digest_size=16)
-    for part in (dataset.examples, dataset.test):
-        for array in (part.inputs, part.targets):
-            hashed.update(repr((array.shape, array.dtype.str)).encode())
-            hashed.update(array.tobytes())
+    parts: list[Any] = [*vars(dataset.handling).values(), dataset.tokens]
+    for some in (dataset.examples, dataset.test):
+        parts += [some.inputs, some.targets, some.clusters]
+    hashed = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            hashed.update(repr((part.shape, part.dtype.str)).encode())
+            hashed.update(part.tobytes())
+        else:
+            hashed.update(repr(part).encode())
     return hashed.hexdigest()
