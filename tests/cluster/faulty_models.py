@@ -10,13 +10,13 @@ from torch import nn
 
 
 def linear(shape, classes, fault):
-    """Return a network with a fault in its third step: the dry run before the trials is fine."""
+    """Return a network with a fault in its fifth step: the dry run before the trials is fine."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes))
     network.calls = 0
 
     def count(*_):
         network.calls += 1
-        if network.calls == 3:
+        if network.calls == 5:
             fault()
 
     network.register_forward_hook(count)
