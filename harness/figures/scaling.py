@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -223,7 +224,7 @@ def _draw_crossing(
 
 
 def _sides(test: Test, comparison: Comparison) -> tuple[str, str]:
-    """Name the two arms that cross: the levels in which they differ, or the first arms' names."""
+    """Name the two lines: the levels in which their arms differ, or what the arms' names share."""
     first, second = comparison.sides[0], comparison.sides[1]
     a, b = first[0], second[0]
     told = [
@@ -231,7 +232,17 @@ def _sides(test: Test, comparison: Comparison) -> tuple[str, str]:
         for f in a.levels
         if f in b.levels and level_key(a.levels[f]) != level_key(b.levels[f])
     ]
-    return told[0] if len(told) == 1 else (a.name, b.name)
+    if len(told) == 1:
+        return told[0]
+    one, other = _shared_name(comparison.sides[::2]), _shared_name(comparison.sides[1::2])
+    return (one, other) if one and other and one != other else (a.name, b.name)
+
+
+def _shared_name(sides: Sequence[Sequence[Arm]]) -> str:
+    """Return with which words the names of arms begin, `lstm` of `lstm-small` and `lstm-large`."""
+    names = [arm.name.split("-") for side in sides for arm in side]
+    shared = itertools.takewhile(lambda words: len(set(words)) == 1, zip(*names, strict=False))
+    return "-".join(words[0] for words in shared)
 
 
 def _of_equal_compute(

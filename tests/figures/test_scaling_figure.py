@@ -122,3 +122,44 @@ def test_the_numbers_of_points_can_be_a_setting(evidence, tmp_path):
     other = replace(evidence, plan=make_plan(loaded.study, loaded.arms))
     panels = Scaling().draw(other, judge(other)).panels
     assert [panel.axes[0].get_xlabel() for panel in panels] == ["width", "model: width"]
+
+
+ARMS = """\
+study: named
+question: Which leads?
+workload: {data: digits, model: {name: mlp, depth: 1, width: 4}, optimizer: adam}
+design: explicit
+arms:
+  flat-net-small: {model.depth: 1, model.width: 4}
+  deep-net-small: {model.depth: 2, model.width: 4}
+  flat-net-large: {model.depth: 1, model.width: 32}
+  deep-net-large: {model.depth: 2, model.width: 32}
+  flat-net-huge: {model.depth: 1, model.width: 64}
+  deep-net-huge: {model.depth: 2, model.width: 64}
+seeds: 8
+claims:
+  - id: crosses
+    says: Deep nets win when they are large
+    metric: test.loss
+    crossing:
+      points: {1: [{arm: deep-net-small}, {arm: flat-net-small}],
+               8: [{arm: deep-net-large}, {arm: flat-net-large}],
+               16: [{arm: deep-net-huge}, {arm: flat-net-huge}]}
+      becomes: lower
+    between: [1, 16]
+"""
+
+
+def test_lines_through_named_arms_are_called_by_what_their_names_share(evidence, tmp_path):
+    (tmp_path / "named.yaml").write_text(ARMS)
+    loaded = load_study(tmp_path / "named.yaml")
+    losses = {"flat-net-small": 2.0, "deep-net-small": 2.2, "flat-net-large": 1.5, "flat-net-huge": 1.4}
+    rows = [
+        {"arm": arm.name, "seed": seed, "phase": "confirmation", "state": "complete",
+         "trial_id": f"{arm.name}-{seed}", "test.loss": losses.get(arm.name, 1.2) + 0.01 * seed}
+        for arm in loaded.arms for seed in range(8)
+    ]  # fmt: skip
+    other = replace(evidence, trials=pd.DataFrame(rows), plan=make_plan(loaded.study, loaded.arms))
+    (panel,) = Scaling().draw(other, judge(other)).panels
+    legend = panel.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["deep-net", "flat-net"]
