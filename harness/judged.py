@@ -25,6 +25,8 @@ REFUTATIONS = {
 """How a claim can be refuted, in words; `harness.stats.hypotheses.refutation` tells which it is."""
 
 
+PREMISE = " (premise)"
+"""Ends what is expected of a part without which the others decide nothing."""
 OVER_DATA_SETS = " over data sets ("
 """Follows the metric of a claim over data sets, where `measures` says what was measured."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.judge.examples import Variation
+from harness.judged import PREMISE
 from harness.stats.hypotheses import Alternative, Assessment, combine_given, decide
 from harness.study.claims import Test
 
@@ -51,7 +52,7 @@ class TestResult:
     def expected(self) -> str:
         """What the test expects, such as "> 0.05"."""
         says = self.test.hypothesis.words(self.test.measure.log)
-        return f"{says} (premise)" if self.test.premise else says
+        return f"{says}{PREMISE}" if self.test.premise else says
 
     @property
     def of_mean(self) -> bool:

@@ -265,12 +265,13 @@ def _p_values(
 def _lead(parts: Sequence[TestResult]) -> TestResult:
     """Return the part that the verdict turns on: the one farthest from being supported.
 
-    That is a premise where one is not.
+    That is a premise where one is not. One that is supported is not what the claim says.
     """
     rank = {"refuted": 0, "incomplete": 1, "inconclusive": 2, "supported": 3}
 
-    def distance(part: TestResult) -> tuple[int, float]:
-        return rank[part.outcome], -(part.assessment.p_value if part.assessment else 1.0)
+    def distance(part: TestResult) -> tuple[int, bool, float]:
+        p_value = part.assessment.p_value if part.assessment else 1.0
+        return rank[part.outcome], part.test.premise, -p_value
 
     return min(deciding(parts), key=distance)
 

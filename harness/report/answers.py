@@ -12,7 +12,7 @@ from harness.evidence import Evidence
 from harness.figures._labels import metric_name
 from harness.figures.common_axis import on_one_axis
 from harness.formatting import capitalized, estimate, number, plural
-from harness.judged import OVER_DATA_SETS, Part, Verdict
+from harness.judged import OVER_DATA_SETS, PREMISE, Part, Verdict
 from harness.measures.trend import WORDS as TRENDS
 from harness.metrics import Metric
 from harness.report.effect_drawing import common_strip
@@ -102,8 +102,7 @@ def sentence(row: Verdict | Part, known: Known) -> str:
     else:
         text = _difference(row, known(name), pair)
     arm = pair[1] if pair else crossing[2] if crossing else ""
-    parts = row.parts if isinstance(row, Verdict) else []
-    before = [f"Of its {len(parts)} parts this one decides: "] if parts else []
+    before = [_which_part(row)] if isinstance(row, Verdict) and _which_part(row) else []
     if row.unit == "data set":
         before.append("On average over the data sets, ")
     elif average and _METRIC.fullmatch(name):
@@ -112,6 +111,14 @@ def sentence(row: Verdict | Part, known: Known) -> str:
         begins = text if arm and text.startswith(arm) else text[:1].lower() + text[1:]
         text = start + begins
     return text
+
+
+def _which_part(verdict: Verdict) -> str:
+    """Say which of a claim's parts a sentence is about; nothing if there is one beside premises."""
+    if verdict.parts and verdict.expected.endswith(PREMISE):
+        return "A premise decides: "
+    parts = [part for part in verdict.parts if not part.expected.endswith(PREMISE)]
+    return f"Of its {len(parts)} parts this one decides: " if len(parts) > 1 else ""
 
 
 def certainty(row: Verdict, known: Known) -> str:

@@ -153,7 +153,12 @@ claims:
 def test_lines_through_named_arms_are_called_by_what_their_names_share(evidence, tmp_path):
     (tmp_path / "named.yaml").write_text(ARMS)
     loaded = load_study(tmp_path / "named.yaml")
-    losses = {"flat-net-small": 2.0, "deep-net-small": 2.2, "flat-net-large": 1.5, "flat-net-huge": 1.4}
+    losses = {
+        "flat-net-small": 2.0,
+        "deep-net-small": 2.2,
+        "flat-net-large": 1.5,
+        "flat-net-huge": 1.4,
+    }
     rows = [
         {"arm": arm.name, "seed": seed, "phase": "confirmation", "state": "complete",
          "trial_id": f"{arm.name}-{seed}", "test.loss": losses.get(arm.name, 1.2) + 0.01 * seed}

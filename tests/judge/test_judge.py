@@ -298,6 +298,7 @@ def test_arms_that_have_learnt_nothing_are_not_said_to_be_equal(made):
     text = "\n  - {id: c, says: s, all_of: [%s, %s]}\n"
     (shown,) = judge(made(text % (learnt % 0.5, equal), accuracy))
     assert (shown.verdict, shown.parts[0].expected) == ("supported", "> 0.5 (premise)")
+    assert (shown.expected, shown.effect) == ("within ±0.2", shown.parts[1].effect)
     for question in (equal, worse):
         (verdict,) = judge(made(text % (question, learnt % 0.95), accuracy))
         assert (verdict.verdict, verdict.refutation) == ("inconclusive", "")
