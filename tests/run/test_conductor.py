@@ -125,8 +125,8 @@ def build(shape, classes, fail=True):
 
     def count(*_):
         network.calls += 1
-        if fail and network.calls > 2:
-            raise RuntimeError("this network breaks in its third step")
+        if fail and network.calls > 4:  # the dry run calls it thrice
+            raise RuntimeError("this network breaks in its fifth call")
 
     network.register_forward_hook(count)
     return network
@@ -147,7 +147,7 @@ def test_a_trial_that_raises_is_recorded_and_the_study_goes_on(tiny, tmp_path, o
     assert result.counts["failed"] == 2 + 5
     assert result.counts["complete"] == 33
     failed = [r for r in records(tmp_path).values() if r.state is State.FAILED]
-    assert all("this network breaks in its third step" in record.reason for record in failed)
+    assert all("this network breaks in its fifth call" in record.reason for record in failed)
     assert all("Traceback" in record.reason for record in failed)
 
     again = run(tiny, tmp_path, arm % "true")  # failures are tried again, as new attempts

@@ -189,7 +189,9 @@ def test_the_probe_compares_a_network_with_its_export(tmp_path):
     found = train(make(probes=[probe], epochs=2), tmp_path).metrics
     assert 0 <= found["probe.export_difference"] < 1e-4
     assert found["probe.export_agreement"] == 1
-    assert 0 < found["probe.export_difference_by_lead"] < 1
+    by_lead = found["probe.export_difference_by_lead"]
+    assert 0 <= by_lead < 1
+    assert (by_lead > 0) == (found["probe.export_difference"] > 0)  # on some processors none
 
 
 # --- what is refused ------------------------------------------------------------------------------
