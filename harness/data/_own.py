@@ -113,7 +113,7 @@ def _called(name: str, settings: Mapping[str, Any]) -> Any:
 def _pair(value: Any, where: str) -> Pair:
     """Return inputs and targets of a pair of arrays, a data set or a loader of PyTorch."""
     known = torch.utils.data
-    source = getattr(value, "dataset", value) if isinstance(value, known.DataLoader) else value
+    source = value.dataset if isinstance(value, known.DataLoader) else value
     if isinstance(source, known.Dataset) and not isinstance(source, known.IterableDataset):
         _check_repeats(source, where)
     if isinstance(value, known.DataLoader):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.evidence import Evidence
 from harness.measures.base import MissingEvidence
-from harness.metrics import DIVERGED, metric_of
+from harness.metrics import DIVERGED, Metric
 from harness.plan import Plan
 from harness.stats.intervals import shrinkage_of_distances
 from harness.study import Arm, Comparison, compared
@@ -67,7 +67,7 @@ def numbers_per_seed(test: Test, evidence: Evidence, seeds: int) -> Numbers:
     Raises:
         MissingEvidence: if a trial that the test needs is not there or has no such metric.
     """
-    sample = _Sample(test, *evidence.sample(test.metric, seeds), evidence.details)
+    sample = _sample(test, evidence, seeds)
     factors, arms = evidence.plan.study.factors, compared_arms(test, evidence.plan).sides
 
     def reduced(chosen: Sequence[Sequence[Arm]]) -> Numbers:
@@ -85,7 +85,7 @@ def sides_per_seed(test: Test, evidence: Evidence, seeds: int) -> list[Numbers]:
     Raises:
         MissingEvidence: as `numbers_per_seed`.
     """
-    sample = _Sample(test, *evidence.sample(test.metric, seeds), evidence.details)
+    sample = _sample(test, evidence, seeds)
     return [sample.per_seed(side) for side in compared_arms(test, evidence.plan).sides]
 
 
@@ -101,11 +101,17 @@ def varies_by_seed(test: Test, evidence: Evidence, seeds: int) -> bool:
     return False
 
 
+def _sample(test: Test, evidence: Evidence, seeds: int) -> _Sample:
+    rows, counted = evidence.sample(test.metric, seeds)
+    return _Sample(test, evidence.plan.metric(test.metric), rows, counted, evidence.details)
+
+
 @dataclass(frozen=True)
 class _Sample:
     """The confirmation trials that a test may use."""
 
     test: Test
+    metric: Metric
     rows: pd.DataFrame
     seeds: int
     details: Mapping[str, Mapping[str, list[Any]]]
@@ -125,8 +131,7 @@ class _Sample:
         if test.metric not in mine:
             raise MissingEvidence(self._what_is_not_finite(mine, names))
         values = mine[test.metric].astype(float)
-        metric = metric_of(test.metric, *(arm.workload for arm in side))
-        if said := metric.wrong_unit(float(values.max())):
+        if said := self.metric.wrong_unit(float(values.max())):
             raise MissingEvidence(said)
         if test.diverged is not None:
             values = values.mask(mine["state"] == "diverged", test.diverged)

@@ -102,7 +102,8 @@ def sentence(row: Verdict | Part, known: Known) -> str:
     else:
         text = _difference(row, known(name), pair)
     arm = pair[1] if pair else crossing[2] if crossing else ""
-    before = [_which_part(row)] if isinstance(row, Verdict) and _which_part(row) else []
+    part = _which_part(row) if isinstance(row, Verdict) else ""
+    before = [part] if part else []
     if row.unit == "data set":
         before.append("On average over the data sets, ")
     elif average and _METRIC.fullmatch(name):

@@ -186,12 +186,11 @@ def test_an_export_says_what_the_network_says_for_any_number_of_inputs(model):
 
 def test_the_probe_compares_a_network_with_its_export(tmp_path):
     probe = PROBES.read("onnx_export").for_trial(None)
-    found = train(make(probes=[probe], epochs=2), tmp_path).metrics
+    model = {**WORKLOAD["model"], "activation": "gelu"}  # whose products alone may be equal
+    found = train(make(probes=[probe], epochs=2, model=model), tmp_path).metrics
     assert 0 <= found["probe.export_difference"] < 1e-4
     assert found["probe.export_agreement"] == 1
-    by_lead = found["probe.export_difference_by_lead"]
-    assert 0 <= by_lead < 1
-    assert (by_lead > 0) == (found["probe.export_difference"] > 0)  # on some processors none
+    assert 0 < found["probe.export_difference_by_lead"] < 1
 
 
 # --- what is refused ------------------------------------------------------------------------------
