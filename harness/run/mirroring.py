@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.formatting import plural
 from harness.plan import Assignment, Plan
 from harness.run.observer import Closing, Observer, Opening
 from harness.run.prepare import data_configs
 from harness.study import InputError, Problem
-from harness.track import DataInfo, ExecutionInfo, Mirror, TrialInfo
+from harness.track import DataInfo, ExecutionInfo, Mirror, MirrorStatus, TrialInfo
 from harness.trial import Progress, Record
 from harness.workloads import summary
 
 _SETTLES = 60.0  # seconds for MLflow to take the rest before a timing block
+_SILENT = 20.0  # seconds of waiting for MLflow at the end of a run before it is said
 _PATIENCE = 5.0  # seconds for MLflow to take the rest of a run that was interrupted
 
 
@@ -78,18 +81,9 @@ class MirrorObserver(Observer):
 
     def closed(self, closing: Closing) -> None:
         """Close the parent run with the verdicts and the report."""
-        counts = {f"trials.{state}": float(count) for state, count in closing.counts.items()}
-        costs = {f"cost.{unit}": value for unit, value in closing.costs.spent.items()}
-        costs |= {f"forecast.{unit}": value for unit, value in closing.costs.forecast.items()}
         interrupted = closing.status == "interrupted"  # then nobody waits, or waits for words
         self._mirror.sum_up(closing.arms)
-        status = self._mirror.finish(
-            closing.status,
-            closing.verdicts,
-            report=closing.report,
-            metrics=counts | costs | {"wall_seconds": closing.wall_seconds},
-            at_most=_PATIENCE if interrupted else math.inf,
-        )
+        status = self._finish(closing, _PATIENCE) if interrupted else self._finish(closing)
         self._mirror.close()
         if interrupted:
             return
@@ -100,13 +94,39 @@ class MirrorObserver(Observer):
             )
         if status.pending:
             sys.stderr.write(
-                f"harness: MLflow has not taken {status.pending} runs yet ({status.error}); "
-                "nothing is lost, the next run of this study sends them\n"
+                f"harness: MLflow has not taken {plural(status.pending, 'run')} yet"
+                f" ({status.error}); nothing is lost, the next run of this study sends what is"
+                " missing\n"
             )
         elif status.error:
             sys.stderr.write(
                 f"harness: MLflow has every trial, but not the whole report ({status.error})\n"
             )
+
+    def _finish(self, closing: Closing, at_most: float = math.inf) -> MirrorStatus:
+        """Wait until MLflow has all of it, and say so where that takes long."""
+        counts = {f"trials.{state}": float(count) for state, count in closing.counts.items()}
+        costs = {f"cost.{unit}": value for unit, value in closing.costs.spent.items()}
+        costs |= {f"forecast.{unit}": value for unit, value in closing.costs.forecast.items()}
+        silent = threading.Timer(_SILENT, self._say_what_is_awaited)
+        silent.start()
+        try:
+            return self._mirror.finish(
+                closing.status,
+                closing.verdicts,
+                report=closing.report,
+                metrics=counts | costs | {"wall_seconds": closing.wall_seconds},
+                at_most=at_most,
+            )
+        finally:
+            silent.cancel()
+
+    def _say_what_is_awaited(self) -> None:
+        pending = plural(self._mirror.status().pending, "run")
+        sys.stderr.write(
+            f"harness: waiting for MLflow, which has not taken {pending} and the report yet;"
+            " everything is recorded, and if you interrupt now the next run sends it\n"
+        )
 
     def lacks(self, study: str, execution: int, trial_ids: Sequence[str]) -> bool:
         """Whether MLflow lacks anything of it, or cannot be asked in no time."""

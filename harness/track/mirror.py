@@ -48,6 +48,9 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
     "PYTHONWARNINGS": "ignore",
 }
+_MERELY_SLOW = 40
+"""Where nothing is wrong the patience is so many times as long: the mirror's process gets what
+others leave of a processor, and on a full machine MLflow alone takes minutes to import."""
 _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 CLIENT_ENVIRONMENT = QUIET | {
     # The writer does the repeating itself: a request repeated blindly may create a run twice.
@@ -223,7 +226,7 @@ class Mirror:
                 now = self._status
                 if (now.sent, now.present) != (before.sent, before.present):
                     before, since = now, time.monotonic()
-                if time.monotonic() - since > patience * (1 if now.error else 4):
+                if time.monotonic() - since > patience * (1 if now.error else _MERELY_SLOW):
                     return
 
     def close(self) -> None:

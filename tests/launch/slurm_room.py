@@ -71,6 +71,9 @@ class SlurmRoom:
             "JobAcctGatherType=jobacct_gather/none", "ReturnToService=2", "KillWait=15",
             "AccountingStorageType=accounting_storage/none", "MpiDefault=none", "GresTypes=gpu",
             "SlurmdParameters=config_overrides",
+            # where everything is slow, nothing is taken for dead
+            "MessageTimeout=100", "BatchStartTimeout=900", "UnkillableStepTimeout=900",
+            "SlurmdTimeout=0",
         ]  # fmt: skip
         for number, machine in enumerate(MACHINES):
             lines.append(
@@ -132,7 +135,9 @@ class SlurmRoom:
         """
         end = time.monotonic() + seconds
         while not until(job := self.job(number)):  # type: ignore[operator]
-            assert time.monotonic() < end, (job, self.run("sinfo", "-N", "-l"))
+            if time.monotonic() > end:
+                log = (self.folder / "ctld.log").read_text(errors="replace")[-2000:]
+                raise AssertionError(f"{job}\n{self.run('sinfo', '-N', '-l')}\n{log}")
             time.sleep(1)
         return job
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from tracking_examples import (
     with_database,
 )
 
+from harness.run.mirroring import MirrorObserver
+from harness.run.observer import Closing
 from harness.track import Mirror
 
 pytestmark = pytest.mark.slow
@@ -204,3 +207,16 @@ def test_nothing_listens(tmp_path):
         until(lambda: mirror.status().error)
         status = mirror.finish("finished", patience=0.5)
     assert "cannot reach" in status.error
+
+
+def test_who_waits_long_is_told_for_what(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("harness.run.mirroring._SILENT", 0.1)
+    observer = MirrorObserver(f"http://127.0.0.1:{free_port()}", tmp_path)
+    observer._mirror = mirror = InThread(observer._mirror.tracking_uri, tmp_path)
+    monkeypatch.setattr(mirror, "finish", partial(mirror.finish, patience=1.0))
+    mirror.start(execution())
+    mirror.trial_finished(record(trial(1)), INFO)
+    observer.closed(Closing("finished", {"complete": 1}, 1.0, (), None))
+    first, last = capsys.readouterr().err.splitlines()
+    assert "waiting for MLflow, which has not taken 1 run and the report yet" in first
+    assert "MLflow has not taken 1 run yet (" in last
