@@ -58,11 +58,17 @@ def same_arms(study: Study, arms: Sequence[Arm], measured: bool = True) -> list[
         arms: of the study.
         measured: whether arms that only measure something else of the same network are others.
     """
-    stages, kept = build_stages(study), dict if measured else _learned
+    stages = build_stages(study)
+
+    def kept(workload: Mapping[str, Any]) -> Mapping[str, Any]:
+        return workload if measured else _learned(workload)
+
     # most arms differ whatever their numbers are written like, which is told quickly
     coarse: dict[str, list[Arm]] = {}
     for arm in arms:
-        text = json.dumps(_sourced(kept(arm.workload), stages), sort_keys=True)
+        workload = kept(arm.workload)
+        as_it_is = workload is arm.workload and not stages
+        text = arm.text if as_it_is else json.dumps(_sourced(workload, stages), sort_keys=True)
         for end in ",}]":
             text = text.replace(f".0{end}", end)
         coarse.setdefault(text, []).append(arm)
@@ -82,9 +88,12 @@ def same_arms(study: Study, arms: Sequence[Arm], measured: bool = True) -> list[
     return [[arm.name for arm in alike] for alike in groups]
 
 
-def _learned(workload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a workload without what it measures alone."""
-    kept, task = dict(workload), workload.get("task")
+def _learned(workload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a workload without what it measures alone; itself where that is all of it."""
+    task = workload.get("task")
+    if not workload.get("metrics") and task is None:
+        return workload
+    kept = dict(workload)
     if kept.get("metrics"):
         kept["metrics"] = {}
     if task is not None:

@@ -56,6 +56,11 @@ class Arm:
         """Of each factor, what its level is told apart by."""
         return {factor: level_key(level) for factor, level in self.levels.items()}
 
+    @cached_property
+    def text(self) -> str:
+        """The workload as JSON; a number that is whole is written one way or the other."""
+        return json.dumps(self.workload, sort_keys=True)
+
 
 def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
     """Return the arms of the design, then the named ones.
@@ -65,7 +70,10 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         on_error: told of each arm whose levels do not make a valid workload (the arm is left
             out); without it such an arm raises pydantic's ValidationError.
     """
-    base, own = study.workload.model_dump(exclude_unset=True), study.workload.model_dump()
+    base, own = (
+        json.dumps(study.workload.model_dump(exclude_unset=True)),
+        study.workload.model_dump(),
+    )
     baseline = baseline_levels(study)
     arms = []
     combinations = combinations_of(study, baseline)
@@ -296,7 +304,7 @@ def is_within(path: str, other: str) -> bool:
 
 
 def checked_workload(
-    base: Mapping[str, Any],
+    base: str,
     assignments: Mapping[str, Any],
     where: Where,
     on_error: OnError | None,
@@ -304,12 +312,12 @@ def checked_workload(
     """Return a workload with some dotted paths set, resolved; None after telling of an error.
 
     Args:
-        base: the workload.
+        base: the workload, as JSON: of many arms each gets a copy of its own.
         assignments: dotted paths and their values.
         where: says where they stand in the file: all of them, and each path.
         on_error: told of an error; without it pydantic's ValidationError is raised.
     """
-    data = json.loads(json.dumps(dict(base)))  # quicker than a deep copy, and what is read below
+    data = json.loads(base)
     try:
         for path, value in assignments.items():
             _assign(data, path, copy.deepcopy(value))

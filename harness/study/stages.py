@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,9 +33,8 @@ def build_stages(study: Study, on_error: OnError | None = None) -> dict[str, Map
         on_error: told of each stage whose settings do not make a valid workload (the stage is
             left out); without it such a stage raises pydantic's ValidationError.
     """
-    base = study.workload.model_dump(exclude_unset=True)
-    base.pop("transfer", None)
-    base.pop("uses", None)
+    unset = study.workload.model_dump(exclude_unset=True)
+    base = json.dumps({part: unset[part] for part in unset if part not in ("transfer", "uses")})
     stages = {}
     for name, settings in study.all_stages.items():
         workload = checked_workload(

@@ -262,8 +262,9 @@ class Workload(Component):
         workload = cls.model_validate_json(json.dumps(data), strict=True)
         found = workload.model_dump(mode="json")
         if workload.training is None:
-            usual = usual_task(workload.data.kind).model_dump(mode="json")
-            found["task"] = None if found["task"] == usual else found["task"]
+            if found["task"] is not None:
+                usual = usual_task(workload.data.kind).model_dump(mode="json")
+                found["task"] = None if found["task"] == usual else found["task"]
             named = found["loss"] == getattr(workload.learns, "usual_loss", None)
             found["loss"] = "auto" if named else found["loss"]
         return found
