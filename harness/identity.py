@@ -65,9 +65,15 @@ def modules(workload: Mapping[str, Any], probes: Sequence[Mapping[str, Any]] = (
     names = {*_named(workload), *_named(list(probes)), task.name}
     names |= set(workload.get("augmentation") or {})
     names |= {loss_name(workload), getattr(task, "usual_loss", "auto")}
-    found = [kind.module(name) for kind in _DECIDE for name in names]
-    found += [DATA_OPTIONS.module(n) for n in DATA_OPTIONS.own() if n in workload["data"]]
-    return sorted({module for module in found if module is not None})
+    options = {DATA_OPTIONS.module(n) for n in DATA_OPTIONS.own() if n in workload["data"]}
+    return sorted(set().union(*map(_bearing, names)) | {one for one in options if one is not None})
+
+
+@cache
+def _bearing(name: str) -> frozenset[str]:
+    """Return the modules of built-in things of a name, whatever their kind."""
+    found = (kind.module(name) for kind in _DECIDE)
+    return frozenset(module for module in found if module is not None)
 
 
 def _named(part: Any) -> Iterator[str]:
