@@ -157,13 +157,17 @@ def ray_tune(root: Path, epochs: int) -> Took:
 
 
 def plan_of(arms: int, command: str = "plan") -> float:
-    """Return the seconds of processor time that a command takes for a study of so many arms."""
+    """Return the seconds of processor time that a command takes for a study of so many arms.
+
+    It is planned where nothing has been trained yet: among records the trials are looked for.
+    """
     rates = ", ".join(f"{index / 100:.2f}" for index in range(20))
     widths = ", ".join(str(8 + index) for index in range(arms // 20))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plan.yaml"
         file.write_text(PLAN.format(widths=widths, rates=rates))
-        return python("-m", "harness", command, str(file)).cpu_seconds
+        aside = ("--results", str(Path(folder) / "results")) if command == "plan" else ()
+        return python("-m", "harness", command, str(file), *aside).cpu_seconds
 
 
 def _watch(pid: int, held: dict[str, float]) -> None:

@@ -131,10 +131,13 @@ def ours(trials: int, epochs: int) -> Took:
         first = float(found.fetchone()[0])
         connection.close()
         mirrored = sqlite3.connect(results / "mlflow.db")
-        count = mirrored.execute("SELECT count(*) FROM runs WHERE status = 'FINISHED'").fetchone()
+        (count,) = mirrored.execute(
+            "SELECT count(*) FROM runs JOIN tags USING (run_uuid)"
+            " WHERE status = 'FINISHED' AND key = 'role' AND value = 'trial'"
+        ).fetchone()
         mirrored.close()
-        if count[0] != trials + 1:
-            raise RuntimeError(f"MLflow has {count[0]} runs of {trials + 1}")
+        if count != trials:
+            raise RuntimeError(f"MLflow has the runs of {count} trials of {trials}")
     return Took(ran.seconds, ran.ended - first)
 
 

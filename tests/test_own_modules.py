@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -282,6 +283,118 @@ def test_what_identity_does_not_cover_fails_the_trial(imports, monkeypatch):
         train_all()
     write(net="import helper, pack.sub\nvalue = helper.value" + NET)
     assert train_all() == {0.5}
+
+
+UNDECLARED = {
+    "while it trains": "def value(): return json.loads(here('width.json').read_text())",
+    "when it is imported": "found = json.load(open(here('width.json')))\ndef value(): return found",
+    "by a library": "def value(): return float(numpy.loadtxt(here('width.json')))",
+    "with a fallback": """
+        def value():
+            try:
+                return json.loads(here('width.json').read_text())
+            except Exception:
+                return 0.0
+        """,
+    "in a folder": "def value(): return json.loads(here('data/deep/width.json').read_text())",
+}
+HERE = """
+import json
+import time
+import numpy
+from pathlib import Path
+
+def here(name): return Path(__file__).parent / name
+"""
+
+
+@pytest.mark.parametrize(
+    ("reads", "module"),
+    [*((name, "net") for name in UNDECLARED), ("while it trains", "helper")],
+)
+def test_a_file_that_is_read_and_not_declared_fails_the_trial(reads, module):
+    """Once it changes, the old verdict would be taken for the new one."""
+    code = HERE + textwrap.dedent(UNDECLARED[reads])
+    for place in ("width.json", "data/deep/width.json"):
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+        Path(place).write_text("0.25")
+    write(**{"net": code + NET} if module == "net"
+          else {"net": "from helper import value" + NET, "helper": code})  # fmt: skip
+    try:
+        said = train_all(expect=10)
+    except InputError as error:  # what reads while it is imported is refused by the dry run
+        said = {str(error)}
+    assert len(said) == 1
+    assert re.search(r"DATA_FILES = \[\"(data/deep/)?width.json\"\] in \w+.py", said.pop())
+    declared = 'DATA_FILES = ["width.json", "data"]\n'
+    write(**{module: declared + Path(f"{module}.py").read_text()})
+    assert train_all() == {0.25}
+    for place in ("width.json", "data/deep/width.json"):
+        Path(place).write_text("0.75")
+    assert train_all() == {0.75}
+
+
+ALLOWED = {
+    "a file that this training wrote": """
+        import os
+        def value():
+            path = here(f"weights-{os.urandom(8).hex()}.txt")
+            path.write_text("0.5")
+            return float(path.read_text())
+        """,
+    "a file that a library wrote in this training": """
+        import os, torch
+        def value():
+            path = str(here(f"weights-{os.urandom(8).hex()}.pt"))
+            torch.save(0.5, path)
+            return torch.load(path)
+        """,
+    "a file elsewhere": """
+        import tempfile
+        def value():
+            with tempfile.NamedTemporaryFile("w") as file:
+                print(0.5, file=file, flush=True)
+                return float(open(file.name).read())
+        """,
+    "its own source": "def value(): return 0.5 if 'json' in open(__file__).read() else 1",
+    "what is not there": """
+        def value():
+            try:
+                return float(here("absent.txt").read_text())
+            except FileNotFoundError:
+                return 0.5
+        """,
+    "an installed package": """
+        import json, sklearn.datasets
+        def value():
+            sklearn.datasets.load_digits()
+            return 0.5
+        """,
+}
+
+
+@pytest.mark.parametrize("reads", ALLOWED.values(), ids=ALLOWED)
+def test_files_that_may_be_read(reads):
+    write(net=HERE + textwrap.dedent(reads) + NET)
+    assert train_all() == {0.5}
+
+
+def test_the_weights_of_an_earlier_training_are_no_start_for_another():
+    """With other code it would go on from what the old code had learned."""
+    resumes = (
+        HERE
+        + """
+def value():
+    saved = here("best.txt")
+    if not saved.exists():
+        saved.write_text("0.5")
+    time.sleep(0.05)
+    return float(saved.read_text())
+"""
+    )
+    write(net=resumes + NET)
+    said = train_all(expect=9)
+    assert any("'best.txt', which it did not write in this training" in (one or "") for one in said)
 
 
 def test_code_that_changes_while_it_trains_fails_the_trial():

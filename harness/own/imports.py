@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any, Self
 
 from harness.own import search_last
+from harness.own.files import Reads, forget_import, watch
 from harness.own.lookup import (
     CodeMissingError,
     added,
@@ -85,6 +86,7 @@ class _Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> Any:
         """See `importlib.abc.InspectLoader`."""
         source = self.get_data(self.path)
+        forget_import(self.path)
         module = _covered.get(fullname)
         if module is not None and read_source(source, self.path).digest == module.digest:
             _loaded[fullname] = module
@@ -136,6 +138,7 @@ def _admit(modules: Mapping[str, Module]) -> None:
             _hidden.pop(name, None)
         _loaded.clear()
     _covered.update(modules)
+    watch([module.file for module in modules.values() if module.file])
 
 
 def _is_current(module: Module) -> bool:
@@ -169,7 +172,8 @@ def _submodule(name: str) -> str:
 
 # --- what a trial may import ---------------------------------------------------------------------
 class OwnImports:
-    """The own code of one trial: while it is trained, nothing else of the user's is imported.
+    """The own code of one trial: while it is trained, nothing else of the user's is imported,
+    nor read beside its modules.
 
     Args:
         names: of its functions.
@@ -181,6 +185,7 @@ class OwnImports:
         self._before: set[str] = set()
         self._path: set[str] = set()
         self._outside: dict[str, Module] = {}
+        self._reads = Reads()
         self._fault = ""
         self._packages: list[str] = []
 
@@ -193,6 +198,10 @@ class OwnImports:
         except CodeMissingError as error:
             found, self._fault = [], str(error)
         modules = {name: module for one in found for name, module in one.modules.items()}
+        self._reads = Reads(
+            [module.file for module in modules.values() if module.file],
+            [file for module in modules.values() for _, file in module.data],
+        )
         self._packages = sorted({name for one in found for name in one.packages})
         _in_use.update(self._names)
         _entered.append(self)
@@ -203,11 +212,13 @@ class OwnImports:
             if name in sys.modules:
                 _hidden[name] = sys.modules.pop(name)
         self._before, self._path = set(sys.modules), set(sys.path)
+        self._reads.begin()
         return self
 
     def __exit__(self, *raised: object) -> None:
         if not self._names:
             return
+        self._reads.end()
         self._uncovered()
         added.update(set(sys.path) - self._path)
         _in_use.difference_update(self._names)
@@ -221,7 +232,7 @@ class OwnImports:
         """Say what own code was imported that is not what identifies the trial; empty if none."""
         if self._names and not self._fault:
             try:
-                self._fault = self._uncovered() or self._changed()
+                self._fault = self._uncovered() or self._changed() or self._reads.fault()
             except CodeMissingError as error:
                 self._fault = str(error)
         return self._fault

@@ -84,8 +84,9 @@ def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "slow_training.py").write_text(TRAINING)
     (tmp_path / "queued.yaml").write_text(STUDY)
-    (tmp_path / "seconds").write_text("0")
-    monkeypatch.setenv("SECONDS_OF_A_TRIAL", str(tmp_path / "seconds"))
+    seconds = room.folder / "seconds"
+    seconds.write_text("0")
+    monkeypatch.setenv("SECONDS_OF_A_TRIAL", str(seconds))
     peace = ["--results", "peace/results", "--out", "peace/reports"]
     command = ["run", "queued.yaml", "--in-process", "--json"]
     assert run([*command, *peace]) == 0
@@ -96,7 +97,7 @@ def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, 
               "--setup", lean]  # fmt: skip
     assert run(launch) == 0
     file = tmp_path / "results/launch/queued.sbatch"
-    (tmp_path / "seconds").write_text("10")  # two minutes for all
+    seconds.write_text("10")  # two minutes for all
     done = subprocess.run(
         ["sbatch", "--parsable", str(file)],
         env={**os.environ, **room.environment, "PYTHONPATH": str(Path(__file__).parents[2])},
@@ -118,7 +119,7 @@ def test_a_job_goes_on_after_its_time_limit_and_after_a_requeue(room, tmp_path, 
     room.run("scontrol", "requeue", number)  # as a scheduler does for a job that goes first
     second = records(tmp_path)
     assert len(second) < TRIALS
-    (tmp_path / "seconds").write_text("0.2")
+    seconds.write_text("0.2")
     job = room.await_job(
         number, lambda job: job["Restarts"] == "2" and job["JobState"] == "COMPLETED", PATIENCE
     )
