@@ -82,7 +82,9 @@ def rows(quick: bool) -> list[Row]:
     trained, worked = median(one.trained for one in mine), median(one.worked for one in mine)
     said = f"{load_average()}"
     arms = ARMS if quick else 20 * ARMS
-    planned, checked = plan_of(arms), plan_of(arms, "validate")
+    planned, checked = (
+        median(plan_of(arms, command) for _ in range(repeats)) for command in ("plan", "validate")
+    )
     return [
         Row(
             f"a study of {TRIALS} trials, handbook's MNIST network (6.2), {EPOCHS} epochs of "
