@@ -60,17 +60,22 @@ class Reads:
         """Listen no more."""
         _listening.remove(self)
 
-    def opened(self, path: str, *, writes: bool = False) -> None:
-        """Note a file; one that was written first may be read.
+    def wrote(self, path: str) -> None:
+        """Note a file that is written: the training may read it."""
+        self._written.add(os.path.realpath(path))
+
+    def refusal(self, path: str, module: str) -> str | None:
+        """Say why a module may not read a file, empty if it may; None of another trial's module."""
+        return self._said_of(path) if module in self._modules else None
+
+    def refuse(self, said: str) -> None:
+        """Keep a refusal, whatever own code makes of it.
 
         Raises:
-            UndeclaredFileError: if it lies beside a module that does not declare it.
+            UndeclaredFileError: always.
         """
-        if writes:
-            self._written.add(os.path.realpath(path))
-        elif said := self._said_of(path):
-            self._fault = said
-            raise UndeclaredFileError(said)
+        self._fault = said
+        raise UndeclaredFileError(said)
 
     def fault(self) -> str:
         """Say which file was read that no module declares; empty if none."""
@@ -116,31 +121,40 @@ def forget_import(module: str) -> None:
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if event != "open" or not isinstance(arguments[0], str | bytes):
+    if event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
         return
-    importing, own = _who(sys._getframe(1))
-    if not own:
+    module, importing = _who(sys._getframe(1))
+    if not module:
         return
     path, flags = os.path.abspath(os.fsdecode(arguments[0])), arguments[2]
-    writes = bool(isinstance(flags, int) and flags & _WRITING)
-    if importing and not writes:
+    if isinstance(flags, int) and flags & _WRITING:
+        for one in _listening:
+            one.wrote(path)
+        return
+    if importing:
         _at_import.setdefault(importing, set()).add(path)
-    for one in _listening:
-        one.opened(path, writes=writes)
+    # trials may be trained one within another: what one of them may read is read
+    refusals = [
+        (one, said) for one in _listening if (said := one.refusal(path, module)) is not None
+    ]
+    if refusals and all(said for _, said in refusals):
+        one, said = refusals[-1]
+        one.refuse(said)
 
 
-def _who(frame: FrameType | None) -> tuple[str, bool]:
-    """Return the own module that is being imported, if any, and whether own code is at work.
+def _who(frame: FrameType | None) -> tuple[str, str]:
+    """Return the own module at work, and the one that is being imported; empty if there is none.
 
     What the harness does for own code that called it, such as `report`, is the harness's work.
     """
-    importing, own = "", False
-    while frame is not None and not importing:
+    module = ""
+    while frame is not None:
         file = frame.f_code.co_filename
         if file in _modules:
-            own = True
-            importing = file if frame.f_code.co_name == "<module>" else ""
-        elif not own and file.startswith(_OURS):
+            module = module or file
+            if frame.f_code.co_name == "<module>":
+                return module, file
+        elif not module and file.startswith(_OURS):
             break
         frame = frame.f_back
-    return importing, own
+    return module, ""
