@@ -21,6 +21,7 @@ from harness.own.lookup import is_installed
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _TICK = 0.02  # seconds by which a file system's clock may be behind
 _CODE = (".py", ".pyc", ".pyi")
+_KEPT = (".", "__pycache__", "torchinductor")
 _OURS = os.path.join(os.path.dirname(os.path.abspath(harness.__file__)), "")
 
 _modules: set[str] = set()
@@ -92,7 +93,7 @@ class Reads:
         inside = Path(path).relative_to(above) if above is not None else None
         if inside is None or above is None or is_installed(path):
             return ""
-        if any(part[0] == "." or part == "__pycache__" for part in inside.parts):
+        if any(part.startswith(_KEPT) for part in inside.parts):
             return ""  # what programs keep for themselves
         module = os.path.basename(self._folders[above])
         return (
