@@ -171,3 +171,11 @@ def test_counting_of_tokens_is_no_baseline_where_classes_are_no_tokens():
     workload = {"data": {"name": "pairs"}, "model": {"name": "transformer"}, "epochs": 1}
     study = {"study": "pairs", "question": "?", "workload": workload, "claims": [claim]}
     assert load_study(study).study.simple_model is None
+
+
+def test_a_profile_for_a_gpu_asks_for_one():
+    """A trial that asks for none is trained on the processor, whatever the machine has."""
+    with_one = [file for file in STUDIES if "gpu" in load_study(file).study.profiles]
+    asked = {file.stem: load_study(file, "gpu").study.resources.gpus for file in with_one}
+    assert len(asked) > 10
+    assert all(gpus > 0 for gpus in asked.values()), asked
