@@ -16,6 +16,7 @@ from sharing import lean
 
 from harness.errors import InputError
 from harness.own import imports as own_imports
+from harness.own import lookup
 from harness.own.lookup import CodeMissingError, look_beside
 from harness.own.reach import reach, read_source, source_version
 from harness.run.study_run import RunOptions, run_study
@@ -364,17 +365,18 @@ ALLOWED = {
             except FileNotFoundError:
                 return 0.5
         """,
-    "an installed package": """
-        import json, sklearn.datasets
-        def value():
-            sklearn.datasets.load_digits()
-            return 0.5
-        """,
+    "an installed package": "def value(): return float(here('site/acme/half.txt').read_text())",
+    "what programs keep": "def value(): return float(here('.cache/half.txt').read_text())",
 }
 
 
 @pytest.mark.parametrize("reads", ALLOWED.values(), ids=ALLOWED)
-def test_files_that_may_be_read(reads):
+def test_files_that_may_be_read(reads, here, monkeypatch):
+    folders = (*lookup._installed_folders(), f"{here}/site/")
+    monkeypatch.setattr("harness.own.lookup._installed_folders", lambda: folders)
+    for place in ("site/acme", ".cache"):
+        Path(place).mkdir(parents=True)
+        Path(place, "half.txt").write_text("0.5")
     write(net=HERE + textwrap.dedent(reads) + NET)
     assert train_all() == {0.5}
 

@@ -16,12 +16,11 @@ from types import FrameType
 from typing import Any
 
 import harness
-from harness.own.lookup import is_installed
+from harness.own.lookup import GENERATED, is_installed
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _TICK = 0.02  # seconds by which a file system's clock may be behind
 _CODE = (".py", ".pyc", ".pyi")
-_KEPT = (".", "__pycache__", "torchinductor")
 _OURS = os.path.join(os.path.dirname(os.path.abspath(harness.__file__)), "")
 
 _modules: set[str] = set()
@@ -29,7 +28,6 @@ _modules: set[str] = set()
 _at_import: dict[str, set[str]] = {}
 """What each module read while it was imported, which happens once in the life of a process."""
 _listening: list[Reads] = []
-_hooked: list[bool] = []
 
 
 class UndeclaredFileError(OSError):
@@ -85,15 +83,15 @@ class Reads:
 
     def _said_of(self, path: str) -> str:
         path = os.path.realpath(path)
-        if path.endswith(_CODE) or path in self._known | self._written or not os.path.isfile(path):
+        if path in self._known or path in self._written or path.endswith(_CODE):
             return ""
-        if os.stat(path).st_ctime >= self._began:  # written since, if not by Python
-            return ""
+        if not os.path.isfile(path) or os.stat(path).st_ctime >= self._began:
+            return ""  # written since, if not by Python
         above = next((str(p) for p in Path(path).parents if str(p) in self._folders), None)
         inside = Path(path).relative_to(above) if above is not None else None
         if inside is None or above is None or is_installed(path):
             return ""
-        if any(part.startswith(_KEPT) for part in inside.parts):
+        if any(part.startswith((*GENERATED, "__pycache__")) for part in inside.parts):
             return ""  # what programs keep for themselves
         module = os.path.basename(self._folders[above])
         return (
@@ -110,10 +108,9 @@ def watch(modules: Collection[str]) -> None:
     Args:
         modules: their files, as their code names them.
     """
-    _modules.update(modules)
-    if not _hooked and _modules:
+    if modules and not _modules:  # the first
         sys.addaudithook(_heard)
-        _hooked.append(True)
+    _modules.update(modules)
 
 
 def forget_import(module: str) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Self
 from harness.own import search_last
 from harness.own.files import Reads, forget_import, watch
 from harness.own.lookup import (
+    GENERATED,
     CodeMissingError,
     added,
     beside,
@@ -274,8 +275,7 @@ def _is_own(file: str, folders: Sequence[str]) -> bool:
     """
     if not os.path.isfile(file) or is_installed(file):
         return False
-    parts = Path(os.path.realpath(file)).parts
-    if any(part.startswith((".", "torchinductor")) for part in parts):
+    if any(part.startswith(GENERATED) for part in Path(os.path.realpath(file)).parts):
         return False
     if _is_below(file, folders):
         return True

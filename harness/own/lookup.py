@@ -29,6 +29,8 @@ _SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)
 STANDARD = sys.stdlib_module_names | set(sys.builtin_module_names)
 _KNOWN = {"harness", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "torch", "torchvision"}
 """Installed packages that a name means to everybody, whatever else lies in the folder."""
+GENERATED = (".", "torchinductor")
+"""How folders begin in which programs keep what they make: hidden ones, PyTorch's compiler's."""
 
 
 class CodeMissingError(ModuleNotFoundError):

@@ -83,7 +83,7 @@ class MirrorObserver(Observer):
         """Close the parent run with the verdicts and the report."""
         interrupted = closing.status == "interrupted"  # then nobody waits, or waits for words
         self._mirror.sum_up(closing.arms)
-        status = self._finish(closing, _PATIENCE) if interrupted else self._finish(closing)
+        status = self._finish(closing, at_most=_PATIENCE if interrupted else math.inf)
         self._mirror.close()
         if interrupted:
             return
@@ -103,7 +103,7 @@ class MirrorObserver(Observer):
                 f"harness: MLflow has every trial, but not the whole report ({status.error})\n"
             )
 
-    def _finish(self, closing: Closing, at_most: float = math.inf) -> MirrorStatus:
+    def _finish(self, closing: Closing, *, at_most: float) -> MirrorStatus:
         """Wait until MLflow has all of it, and say so where that takes long."""
         counts = {f"trials.{state}": float(count) for state, count in closing.counts.items()}
         costs = {f"cost.{unit}": value for unit, value in closing.costs.spent.items()}

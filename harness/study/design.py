@@ -70,10 +70,8 @@ def build_arms(study: Study, on_error: OnError | None = None) -> list[Arm]:
         on_error: told of each arm whose levels do not make a valid workload (the arm is left
             out); without it such an arm raises pydantic's ValidationError.
     """
-    base, own = (
-        json.dumps(study.workload.model_dump(exclude_unset=True)),
-        study.workload.model_dump(),
-    )
+    base = json.dumps(study.workload.model_dump(exclude_unset=True))
+    own = study.workload.model_dump()
     baseline = baseline_levels(study)
     arms = []
     combinations = combinations_of(study, baseline)
