@@ -56,7 +56,7 @@ NAMES = {"ray::Worker": "worker", "raylet": "raylet", "gcs_server": "Ray's head"
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds of a whole process, of its parts, of training and of all that trials did; megabytes.
+    """Seconds of a whole process, of its parts, of training and of all that workers did; megabytes.
 
     Trials that are trained on one after another by two workers end one by one: where 11 candidates
     and then 5 seeds are shared by two, the other worker waits for the last of each.
@@ -97,8 +97,8 @@ def rows(quick: bool) -> list[Row]:
         Row(
             f"the same: beyond training ÷ {WORKERS} workers", "–", "–", "≤ 6 s",
             f"{beyond:.1f} s: {began:.1f} s until the first trial starts, {ended:.1f} s after the "
-            f"last one ended; of {worked:.1f} s that trials took in all, training is "
-            f"{trained:.1f} s, the rest evaluation after each epoch",
+            f"last one ended; of {worked:.1f} s of work, training is {trained:.1f} s, the rest "
+            f"evaluation; {beyond - (worked - trained) / WORKERS:.1f} s beyond work ÷ {WORKERS}",
         ),
         Row(
             "the same: memory held at most", "–", "–", "conductor ≤ 250 MB",
@@ -136,7 +136,7 @@ def ours(root: Path, epochs: int) -> Took:
         found = connection.execute(
             "SELECT min(json_extract(record, '$.started')), max(json_extract(record, '$.ended')),"
             " sum(json_extract(record, '$.cost.seconds')),"
-            " sum(json_extract(record, '$.ended') - json_extract(record, '$.started'))"
+            " sum(json_extract(record, '$.cost.worker_seconds'))"
             " FROM records"
         ).fetchone()
         connection.close()

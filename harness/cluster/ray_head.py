@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ _TRIES = 3  # to start Ray
 _STORE, _USED = 0.3, 0.9  # of the memory, of /dev/shm
 _LEAST, _IN_FILES = 256 * 2**20, 2 * 2**30  # bytes
 _HELPERS = ("start_monitor", "start_api_server", "start_log_monitor")
+_PACKAGES = "get_dashboard_dependency_error"  # says which package of the dashboard is missing
 
 
 def main(folder: Path, cpus: int | None) -> None:
@@ -85,15 +87,22 @@ def object_store(free: int, memory: int) -> int | None:
 def _leave_out_helpers() -> None:
     """Leave out what serves an autoscaler, a dashboard and a log reader, of which there are none.
 
-    Every study would wait a second or two for them, and Ray has no public switch. Where these
-    methods are gone, Ray starts what it likes, and all works as well.
+    Every study would wait two or three seconds for them, and Ray has no public switch. Where it
+    misses a package of its dashboard, it starts a smaller agent, which is up sooner. Where these
+    names are gone, Ray starts what it likes, and all works as well.
     """
     with suppress(ImportError):
+        from ray._private import utils
         from ray._private.node import Node
 
+        _replace(utils, _PACKAGES, lambda: ImportError("no dashboard is wanted"))
         for name in _HELPERS:
-            if hasattr(Node, name):
-                setattr(Node, name, lambda *_, **__: None)
+            _replace(Node, name, lambda *_, **__: None)
+
+
+def _replace(owner: Any, name: str, function: Callable[..., Any]) -> None:
+    if hasattr(owner, name):
+        setattr(owner, name, function)
 
 
 def _end_with_parent(folder: Path, parent: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 import ray
 from cluster_models import custom
 from ray._private import services
+from ray._private import utils
 from ray._private.node import Node
 
 from harness.cluster import ClusterError, Loss, Lost, Pack, open_executor, ray_head
@@ -45,11 +46,14 @@ def test_no_process_serves_a_dashboard_an_autoscaler_or_a_log_reader(ray_executo
     assert any("gcs_server" in command for command in commands)
     left_out = ("dashboard/dashboard.py", "monitor.py", "log_monitor.py")
     assert not [command for command in commands if any(name in command for name in left_out)]
+    (raylet,) = [command for command in commands if "--dashboard_agent_command=" in command]
+    assert "--minimal" in raylet  # its agent serves neither pages nor metrics
 
 
 def test_a_ray_that_starts_no_such_helper_is_left_alone(monkeypatch):
-    for name in ray_head._HELPERS:
-        monkeypatch.setattr(Node, name, getattr(Node, name))  # is put back
+    changed = [(Node, name) for name in ray_head._HELPERS] + [(utils, ray_head._PACKAGES)]
+    for owner, name in changed:
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # is put back
     monkeypatch.delattr(Node, "start_log_monitor")
     ray_head._leave_out_helpers()
     assert not hasattr(Node, "start_log_monitor")
