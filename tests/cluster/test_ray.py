@@ -12,8 +12,7 @@ import psutil
 import pytest
 import ray
 from cluster_models import custom
-from ray._private import services
-from ray._private import utils
+from ray._private import services, utils
 from ray._private.node import Node
 
 from harness.cluster import ClusterError, Loss, Lost, Pack, open_executor, ray_head
