@@ -32,6 +32,7 @@ GROUPS: dict[str, Measured] = {
     "short": lambda _, quick: import_module("benchmarks.short_study").rows(quick),
     "study": lambda _, quick: import_module("benchmarks.whole_study").rows(quick),
     "large": lambda _, quick: import_module("benchmarks.large_study").rows(quick),
+    "crowd": lambda _, quick: import_module("benchmarks.scale").rows(quick),
     "growth": growth.rows,
 }
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._processes import ROOT, load_average, python
-from benchmarks.measure import machine
+from benchmarks.measure import Row, machine
 from benchmarks.scale_page import RATE, crowd_table, page
 
 NODES, CPUS = 4, 2
@@ -121,6 +121,32 @@ def crowd(workers: int, nodes: int, trials: int) -> Iterator[dict[str, Any]]:
     with cluster(nodes, workers // nodes, CROWD_SECONDS=seconds) as address:
         for flags in (("--foremen",), ()):
             yield _said("benchmarks._scale_crowd", *size, "--address", address, *flags)
+
+
+def rows(quick: bool) -> list[Row]:
+    """Measure the largest crowd, for the page of benchmarks."""
+    workers, nodes, trials = (QUICK if quick else FULL).crowds[-1]
+    told, direct = crowd(workers, nodes, trials)
+    waits = "; ".join(
+        f"{name} {1e3 * wait:,.0f} ms (without foremen {1e3 * other:,.0f})"
+        for name, wait, other in zip(
+            ("median", "99 %", "most"), told["wait"], direct["wait"], strict=True
+        )
+    )
+    first, later = told["memory"]
+    return [
+        Row(
+            f"{workers:,} simulated workers on {nodes} nodes, a foreman on each: the conductor's "
+            "processor time for a trial",
+            "a stream from each worker to the conductor",
+            direct["cpu"] / told["cpu"],
+            f"{RATE} records a second",
+            f"{told['rate']:.1f} records a second, {100 * told['share']:.0f} % of a core, "
+            f"{1e3 * told['cpu']:.1f} ms a trial; a free worker waits for its next trial: {waits}; "
+            f"conductor {first:,.0f} MB after the first trials, {later:,.0f} MB at the end; "
+            f"{trials:,} trials; {load_average()}",
+        )
+    ]
 
 
 def _ours(size: tuple[int, int], address: str | None, *more: str) -> dict[str, Any]:
