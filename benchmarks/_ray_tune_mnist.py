@@ -31,7 +31,11 @@ def main() -> None:
     from ray.tune.search.optuna import OptunaSearch
 
     ray.init(
-        num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL
+        "local",  # whatever else runs here
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
     )
     given = tune.with_parameters(
         train, root=options.root, images=options.images, epochs=options.epochs

@@ -45,6 +45,7 @@ def main() -> None:
     from ray.tune.search.optuna import OptunaSearch
 
     ray.init(
+        "local",  # whatever else runs here
         num_cpus=options.cpus,
         include_dashboard=False,
         log_to_driver=False,
