@@ -10,6 +10,7 @@ from harness.data import data_of
 from harness.identity import task_learned
 from harness.levels import flat
 from harness.measures.contrast import Contrast
+from harness.measures.trend import Trend
 from harness.models import is_simple
 from harness.samplers.base import Space
 from harness.study.arm_checks import tests_of
@@ -59,9 +60,10 @@ def doubts(study: Study, arms: Sequence[Arm]) -> list[str]:
 
 
 def _pairs(study: Study, arms: Sequence[Arm]) -> Iterator[_Pair]:
-    """Yield pairs of trained arms that a contrast or ratio of what is learned compares."""
+    """Yield pairs of trained arms that a claim on what is learned compares, or has a trend over."""
     for where, test in tests_of(study):
-        if not test.metric.startswith(LEARNED) or not isinstance(test.measure, Contrast):
+        along = isinstance(test.measure, Trend) and test.measure.contrast is None
+        if not test.metric.startswith(LEARNED) or not (along or isinstance(test.measure, Contrast)):
             continue
         sides = compared(test, study, arms).sides
         claim = study.claims[int(where[1])].id

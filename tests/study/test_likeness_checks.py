@@ -179,6 +179,25 @@ def test_a_plan_tells_of_unequal_updates():
     assert told("{a: {epochs: 5}, b: {epochs: 50}}") == ""  # what is compared
 
 
+@pytest.mark.parametrize(("path", "warned"), [("batch_size", True), ("epochs", False)])
+def test_a_plan_tells_of_unequal_updates_along_a_trend(path, warned):
+    loaded = load_study(
+        {
+            "study": "s",
+            "question": "q?",
+            "workload": {"data": "digits", "model": "mlp", "epochs": 2},
+            "factors": {"f": {"path": path, "levels": [16, 64, 256]}},
+            "seeds": 8,
+            "claims": [
+                {"id": "c", "says": "so", "metric": "test.accuracy", "trend": {"over": "f"},
+                 "less_by": 0}
+            ],
+        }
+    )  # fmt: skip
+    said = " ".join(doubts(loaded.study, loaded.arms))
+    assert ("compares 16, of 136 updates, with 64, of 34" in said) is warned
+
+
 def test_a_plan_tells_what_accumulate_does():
     said = told("{a: {batch_size: 128}, b: {batch_size: 32, accumulate: 4}}")
     assert "whose batches of 32 are computed in 4 parts" in said
