@@ -121,9 +121,9 @@ def test_an_old_database_that_holds_such_a_number_is_read(tmp_path, monkeypatch,
     with store._db:
         for item in found:
             if item.arm == "b":
-                text = json.dumps(item.record.to_dict()).replace(
-                    json.dumps(item.record.metrics["test.accuracy"]), value
-                )
+                record = item.record.to_dict()
+                record["metrics"]["test.accuracy"] = float(value)
+                text = json.dumps(record)
                 store._db.execute(
                     "UPDATE records SET record = ? WHERE trial_id = ?", (text, item.trial_id)
                 )
