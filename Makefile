@@ -62,7 +62,8 @@ $(RUNS): requirements.lock pyproject.toml
 
 $(STAMP): $(RUNS) requirements-dev.lock
 	@echo "Installing what tests and checks need into .venv (once)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes \
+	  -r requirements-dev.lock
 	@touch $@
 
 clean:  ## remove the environment, local results and reports

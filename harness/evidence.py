@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -113,7 +113,7 @@ class Evidence:
     environments: list[dict[str, Any]]
     outcomes: Mapping[str, Outcomes] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
+    @cached_property
     def confirmation(self) -> pd.DataFrame:
         """The rows that count as evidence."""
         return self.trials[self.trials["phase"] == Phase.CONFIRMATION.value]
@@ -192,7 +192,7 @@ class Evidence:
             for label, arms in zip(labels, groups.values(), strict=True)
         )
 
-    @property
+    @cached_property
     def diverged(self) -> dict[str, str]:
         """The arms that diverged on some confirmation seeds, and on how many: "3 of 12"."""
         rows = self.confirmation
@@ -283,15 +283,15 @@ def _plain(value: Any) -> bool:
 
 def shown_by(evidence: Evidence, probe: type[Probe]) -> list[Shown]:
     """Return what a probe left of the confirmation trials, in the order of arms and seeds."""
-    arms = {arm.name: arm for arm in evidence.plan.all_arms}
-    names = {arm: place for place, arm in enumerate(arms)}
+    names = {arm.name: place for place, arm in enumerate(evidence.plan.all_arms)}
+    classes = {arm.name: cache(partial(_class_names, arm)) for arm in evidence.plan.all_arms}
     rows = evidence.confirmation
     rows = rows[rows["state"] == "complete"]
     found = []
     for arm, seed, trial_id in zip(rows["arm"], rows["seed"], rows["trial_id"], strict=True):
         parts = artifact(probe, evidence.details.get(trial_id, {}))
         if parts is not None:
-            found.append(Shown(str(arm), int(seed), parts, _class_names(arms[arm])))
+            found.append(Shown(str(arm), int(seed), parts, classes[arm]()))
     return sorted(found, key=lambda shown: (names[shown.arm], shown.seed))
 
 
@@ -310,7 +310,9 @@ def candidate_values(evidence: Evidence, arm: Arm) -> list[NDArray[np.float64]]:
     space = evidence.plan.space(arm)
     if space is None or space.metric.goal is None:
         return []
-    return repetitions(evidence.trials, evidence.plan, arm, space.metric.name)
+    name = space.metric.name
+    make = partial(repetitions, evidence.trials, evidence.plan, arm, name)
+    return evidence.once(("candidates", arm.name, name), make)
 
 
 def expected_best_of(evidence: Evidence, arm: Arm) -> NDArray[np.float64]:

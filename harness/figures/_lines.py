@@ -165,21 +165,24 @@ def _draw(facet: Facet, everything: Sequence[Line], frame: Frame) -> Figure:
 
 
 def _grey(axes: Axes, lines: Sequence[Line]) -> None:
-    """Draw all lines in the background, and all points that are not joined as one path of dots."""
-    dots = [np.zeros((0, 2))]
+    """Draw all lines in the background as one path, and all points that are not joined as dots."""
+    joined, dots, gap = [np.zeros((0, 2))], [np.zeros((0, 2))], np.full((1, 2), np.nan)
     for line in lines:
         few = np.unique(np.linspace(0, len(line.x) - 1, _MOST_GREY_POINTS).astype(int))
+        points = np.column_stack([line.x[few], line.y[few]])
         if line.joined:
-            axes.plot(line.x[few], line.y[few], color=FAINT, zorder=1, linewidth=0.6)
+            joined += [points, gap]
         else:
-            dots.append(np.column_stack([line.x[few], line.y[few]]))
+            dots.append(points)
+    if len(joined) > 1:
+        axes.plot(*np.concatenate(joined).T, color=FAINT, zorder=1, linewidth=0.6)
     found = np.concatenate(dots)
     found = found[np.isfinite(found).all(axis=1)]
     if len(found):
         x, y = (axes.transData + axes.transAxes.inverted()).transform(found).T
-        gap = np.full(len(x), np.nan)
+        apart = np.full(len(x), np.nan)
         axes.plot(
-            np.column_stack([x, x + 1e-3, gap]).ravel(), np.column_stack([y, y, gap]).ravel(),
+            np.column_stack([x, x + 1e-3, apart]).ravel(), np.column_stack([y, y, apart]).ravel(),
             color=FAINT, linewidth=2.4, solid_capstyle="round", transform=axes.transAxes, zorder=1,
         )  # fmt: skip
 

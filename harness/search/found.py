@@ -30,8 +30,10 @@ def repetitions(trials: pd.DataFrame, plan: Plan, arm: Arm, column: str) -> list
         seeds; NaN where a trial did not complete. Empty where nothing was searched.
     """
     space = plan.space(arm)
+    if space is None or column not in trials:
+        return []
     rows = trials[(trials["phase"] == Phase.SEARCH.value) & (trials["arm"] == arm.name)]
-    if space is None or rows.empty or column not in rows:
+    if rows.empty:
         return []
     values = rows[column].where(rows["state"] == State.COMPLETE.value).astype(float)
     by_candidate = values.groupby(rows["candidate"].astype(int)).agg(lambda v: v.mean(skipna=False))

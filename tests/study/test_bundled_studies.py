@@ -1,5 +1,6 @@
 """The studies that come with the harness: sound, complete, and decided by enough seeds."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from harness.models import build
 from harness.plan import make_plan
 from harness.study import load_study
 
+load = cache(load_study)  # nothing here changes what it returns
 STUDIES = sorted(Path("studies").glob("*.yaml"))
 CLAIMS = {
     "activation-cost": 4,
@@ -63,7 +65,7 @@ CLAIMS = {
 
 
 def test_every_study_is_here_with_all_its_claims():
-    found = {file.stem: load_study(file).study for file in STUDIES}
+    found = {file.stem: load(file).study for file in STUDIES}
     assert {name: len(study.claims) for name, study in found.items()} == CLAIMS
     ids = [claim.id for study in found.values() for claim in study.claims]
     assert len(ids) == len(set(ids)) == 192
@@ -73,13 +75,13 @@ def test_every_study_is_here_with_all_its_claims():
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_a_study_names_its_schema_and_its_sources(file):
     assert file.read_text().startswith("# yaml-language-server: $schema=study.schema.json\n")
-    assert all(claim.source for claim in load_study(file).study.claims)
+    assert all(claim.source for claim in load(file).study.claims)
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_seeds_suffice_to_support_every_claim(file, profile):
-    loaded = load_study(file, profile)
+    loaded = load(file, profile)
     study = loaded.study
     assert study.first_seeds >= 5
     plan = make_plan(loaded.study, loaded.arms, profile=profile)
@@ -95,14 +97,14 @@ def parameters(arm):
 
 @pytest.mark.parametrize(("profile", "levels"), [(None, 6), ("gpu", 8)])
 def test_sizes_in_the_study_of_scaling_are_counted_right(profile, levels):
-    arms = load_study(Path("studies/scaling.yaml"), profile).arms
+    arms = load(Path("studies/scaling.yaml"), profile).arms
     sizes = {arm.levels["parameters"]: parameters(arm) for arm in arms if not arm.named}
     assert len(sizes) == levels
     assert all(int(level) == count for level, count in sizes.items())
 
 
 def test_budgets_of_compute_are_those_that_the_study_of_scaling_says():
-    arms = {arm.name: arm for arm in load_study(Path("studies/scaling.yaml")).arms}
+    arms = {arm.name: arm for arm in load(Path("studies/scaling.yaml")).arms}
     budgets = {f"c{i}": 5e8 * 10 ** (i / 2 - 0.5) for i in range(1, 6)}
     counted = [arm for arm in arms.values() if arm.named and arm.name[:2] in budgets]
     assert len(counted) == 16
@@ -128,7 +130,7 @@ def test_budgets_of_compute_are_those_that_the_study_of_scaling_says():
     ],
 )
 def test_arms_that_are_compared_have_about_equally_many_parameters(study, one, other):
-    arms = {arm.name: arm for arm in load_study(Path(f"studies/{study}.yaml")).arms}
+    arms = {arm.name: arm for arm in load(Path(f"studies/{study}.yaml")).arms}
     assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.05)
 
 
@@ -145,7 +147,7 @@ def test_arms_that_are_compared_have_about_equally_many_parameters(study, one, o
     ],
 )
 def test_families_are_compared_at_equal_size_in_every_profile(study, pairs, profile):
-    arms = {arm.name: arm for arm in load_study(Path(f"studies/{study}.yaml"), profile).arms}
+    arms = {arm.name: arm for arm in load(Path(f"studies/{study}.yaml"), profile).arms}
     for one, other in pairs:
         assert parameters(arms[one]) == pytest.approx(parameters(arms[other]), rel=0.06)
         for same in ("epochs", "batch_size", "optimizer", "schedule"):
@@ -154,7 +156,7 @@ def test_families_are_compared_at_equal_size_in_every_profile(study, pairs, prof
 
 @pytest.mark.parametrize(("profile", "middle", "large"), [("quick", 8, 58), ("full", 8, 58)])
 def test_compute_of_text_models_grows_as_their_trend_says(profile, middle, large):
-    arms = {arm.name: arm for arm in load_study(Path("studies/text-models.yaml"), profile).arms}
+    arms = {arm.name: arm for arm in load(Path("studies/text-models.yaml"), profile).arms}
     for family in ("lstm", "transformer"):
         spent = []
         for size in ("small", "middle", "large"):
@@ -166,16 +168,16 @@ def test_compute_of_text_models_grows_as_their_trend_says(profile, middle, large
 
 
 def test_counting_of_tokens_is_no_baseline_where_classes_are_no_tokens():
-    assert load_study(Path("studies/scaling.yaml")).study.simple_model == "ngram"
+    assert load(Path("studies/scaling.yaml")).study.simple_model == "ngram"
     claim = {"id": "writes", "says": "It writes", "metric": "test.accuracy", "of": {}, "above": 0.5}
     workload = {"data": {"name": "pairs"}, "model": {"name": "transformer"}, "epochs": 1}
     study = {"study": "pairs", "question": "?", "workload": workload, "claims": [claim]}
-    assert load_study(study).study.simple_model is None
+    assert load(study).study.simple_model is None
 
 
 def test_a_profile_for_a_gpu_asks_for_one():
     """A trial that asks for none is trained on the processor, whatever the machine has."""
-    with_one = [file for file in STUDIES if "gpu" in load_study(file).study.profiles]
-    asked = {file.stem: load_study(file, "gpu").study.resources.gpus for file in with_one}
+    with_one = [file for file in STUDIES if "gpu" in load(file).study.profiles]
+    asked = {file.stem: load(file, "gpu").study.resources.gpus for file in with_one}
     assert len(asked) > 10
     assert all(gpus > 0 for gpus in asked.values()), asked
