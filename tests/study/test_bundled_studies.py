@@ -172,7 +172,7 @@ def test_counting_of_tokens_is_no_baseline_where_classes_are_no_tokens():
     claim = {"id": "writes", "says": "It writes", "metric": "test.accuracy", "of": {}, "above": 0.5}
     workload = {"data": {"name": "pairs"}, "model": {"name": "transformer"}, "epochs": 1}
     study = {"study": "pairs", "question": "?", "workload": workload, "claims": [claim]}
-    assert load(study).study.simple_model is None
+    assert load_study(study).study.simple_model is None
 
 
 def test_a_profile_for_a_gpu_asks_for_one():
